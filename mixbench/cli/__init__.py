@@ -1,0 +1,37 @@
+"""The command line: each module parses one command's options, calls one function of `mixbench.api`, prints and exits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mixbench import __version__
+from mixbench.cli import doctor, listing, plot, speed, verify
+
+app = typer.Typer(
+    name="mixbench",
+    help="What does this token mixer cost, against that one, and how sure are we?",
+    epilog="Start with: mixbench speed",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("speed")(speed.speed)
+app.command("plot")(plot.plot)
+app.command("list")(listing.list_command)
+app.command("doctor")(doctor.doctor)
+app.command("verify")(verify.verify)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mixbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass

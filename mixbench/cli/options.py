@@ -1,0 +1,25 @@
+"""Options that several commands share: one name, one help text, one default each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MIXER_HELP = "Mixer and its options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName. Repeat to compare several."
+
+Mixers = Annotated[list[str] | None, typer.Option("--mixer", help=MIXER_HELP, metavar="NAME[:KEY=VALUE,...]")]
+Tokens = Annotated[str, typer.Option(help="Sequence lengths: 256, a list 128,256 or a doubling range 64..4096.")]
+Width = Annotated[str, typer.Option(help="Channels per token; lists and ranges as for --tokens.")]
+Batch = Annotated[str, typer.Option(help="Sequences per call; lists and ranges as for --tokens.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16, float16, or a list.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or a list.")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads of one operator. Default: the physical cores.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of weights, inputs and the order of measurement.", min=0)]
+Baseline = Annotated[str | None, typer.Option(help="Mixer that ratios refer to. Default: attention, else the first.")]
+Results = Annotated[Path, typer.Option(help="Folder of tables and figures.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again and replace what the folder holds.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Measure cells again that failed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Layers = Annotated[int, typer.Option(help="Blocks of the model.", min=1)]

@@ -1,0 +1,54 @@
+"""Labelled lines of text in sections: wrapped to the width of a terminal, one line per entry when piped."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import typer
+
+_WIDEST_LABEL = 24
+_NARROWEST_TEXT = 20
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title over pairs of label and text; an empty pair is a blank line."""
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+
+
+def show(sections: Sequence[Section]) -> None:
+    """Print sections to standard output."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for number, section in enumerate(sections):
+        typer.echo(("\n" if number else "") + typer.style(section.title, bold=True))
+        for line in layout(section.lines, width):
+            typer.echo(line)
+
+
+def layout(lines: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    """Labels in one column, texts in another that is as wide as `width` leaves; None: no text is broken."""
+    column = min(_WIDEST_LABEL, max((len(label) for label, _ in lines), default=0)) + 4
+    laid: list[str] = []
+    for label, text in lines:
+        first = f"  {label}".ljust(column)
+        if len(first) > column and width is not None:  # a label too long for the column stands on a line of its own
+            laid.append(first)
+            first = " " * column
+        elif len(first) > column:
+            first += "  "
+        wrapped = textwrap.wrap(
+            text,
+            10**6 if width is None else max(width, column + _NARROWEST_TEXT),
+            initial_indent=first,
+            subsequent_indent=" " * column,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        laid.extend(wrapped or [first.rstrip()])
+    return laid

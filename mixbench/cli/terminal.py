@@ -1,0 +1,111 @@
+"""What every command does with the terminal: report errors with their exit code, draw progress, say where the files are."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from mixbench.errors import MixbenchError
+
+INTERRUPTED = 130
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Turn a MixbenchError into a message and its exit code, an interrupt into what to do next and 130."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except MixbenchError as error:
+        typer.echo(f"mixbench: {error}", err=True)
+        if error.hint:
+            typer.echo(f"  {error.hint}", err=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        again = shlex.join(["mixbench", *(option for option in sys.argv[1:] if option != "--fresh")])
+        typer.echo(f"\nInterrupted. What was measured is kept; go on with:\n  {again}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # `mixbench … | head`
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def print_text(make: Callable[[int, bool], Any]) -> None:
+    """Print the rich text that `make(width, terminal)` returns to standard output, never wrapped or cut by rich."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(make(console.width, console.is_terminal), soft_wrap=True, highlight=False)
+
+
+def remark(text: str) -> None:
+    """One line to the user, beside the results."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress_display() -> Iterator[Any]:
+    """A `mixbench.studies.progress.Progress`: a bar with the time left on a terminal, else a line every ten seconds."""
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    # drawn on request only: a thread that redraws would run beside the measurement
+    with Progress(
+        *columns, TextColumn("{task.description}"), console=Console(stderr=True), auto_refresh=False, transient=True,
+        speed_estimate_period=3600,
+    ) as bar:
+        yield _Bar(bar)
+
+
+class _Bar:
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._task: Any = None
+
+    def begin(self, total: int) -> None:
+        self._task = self._bar.add_task("starting", total=total)
+        self._bar.refresh()
+
+    def step(self, done: int, doing: str) -> None:
+        self._bar.update(self._task, advance=done, **({"description": doing} if doing else {}))
+        self._bar.refresh()
+
+    def remark(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False)
+
+
+class _Lines:
+    _EVERY = 10.0
+
+    def __init__(self) -> None:
+        self._total = self._done = 0
+        self._start = self._said = time.monotonic()
+
+    def begin(self, total: int) -> None:
+        self._total = total
+
+    def step(self, done: int, doing: str) -> None:
+        self._done += done
+        now = time.monotonic()
+        if doing and now - self._said >= self._EVERY:
+            self._said = now
+            left = (now - self._start) / self._done * (self._total - self._done) if self._done else 0.0
+            typer.echo(f"{self._done / self._total:4.0%}  about {left:.0f} s left  {doing}", err=True)
+
+    def remark(self, text: str) -> None:
+        typer.echo(text, err=True)

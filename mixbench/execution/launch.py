@@ -1,0 +1,127 @@
+"""The parent's side of a launch server: start a fresh interpreter, hand it jobs one at a time, read what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+from mixbench.errors import WorkerError
+
+RETAINED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+"""glibc settings under which freed buffers stay with the process, as a caching GPU allocator keeps them; by default they
+are returned and faulted in again at the next call, depending on what ran before."""
+
+_FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+
+_SECONDS_TO_END = 5.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job's function returned `result`."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Died:
+    """The child ended without a result, after it had announced `step`."""
+
+    step: int
+    cause: Literal["killed", "oom", "timeout", "error"]
+    detail: str
+
+
+Outcome = Finished | Died
+
+
+class Launch:
+    """A launch server as a context manager; leaving it ends the server and whatever it runs.
+
+    `modules` are imported before the first job. Raises WorkerError where the server does not start or stops answering.
+    """
+
+    def __init__(self, modules: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
+        self._modules = modules
+        self._environment = dict(environment or {})
+
+    def __enter__(self) -> Launch:
+        inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN_SETTINGS}
+        # compiled in the child itself: no pool of compiler processes beside the measurement
+        inherited.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+        self._messages = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mixbench.execution.server", *self._modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._messages,
+            env=inherited | self._environment,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the server
+        )
+        try:
+            self._answer()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def run(self, function: str, job: Mapping[str, Any], timeout: float) -> Outcome:
+        """Call `function` ("module:name") as `name(job, announce)` in a new child and wait for it, asleep."""
+        assert self._process.stdin is not None
+        request = json.dumps({"function": function, "job": job, "timeout": timeout})
+        with contextlib.suppress(BrokenPipeError):  # the answer says what became of the server
+            self._process.stdin.write(request.encode() + b"\n")
+            self._process.stdin.flush()
+        answer = self._answer()
+        if answer["event"] == "finished":
+            return Finished(answer["result"])
+        return Died(answer["step"], answer["cause"], answer["detail"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._messages.seek(0)
+            said = self._messages.read().decode(errors="replace").strip().splitlines()
+            raise WorkerError(
+                f"the measuring process stopped (exit code {self._process.returncode}): {said[-1] if said else 'it said nothing'}",
+                f"Try `{sys.executable} -c 'import torch'`; `mixbench doctor` shows what was found.",
+            )
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """End the server and its child; safe to call twice."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()  # the server kills its child and ends
+        try:
+            self._process.wait(timeout=_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._messages.close()
+
+
+def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
+    """Run one job in a fresh process of its own: `name(job)` of "module:name". Raises WorkerError where it fails."""
+    modules = ["mixbench.execution.worker"]
+    with Launch(modules, environment=RETAINED_MEMORY) as launch:
+        outcome = launch.run("mixbench.execution.worker:run_alone", {"function": function, "job": job, "threads": threads}, timeout)
+    if isinstance(outcome, Died):
+        raise WorkerError(f"{function} failed: {outcome.detail}")
+    return outcome.result

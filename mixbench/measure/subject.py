@@ -1,0 +1,173 @@
+"""What is measured: from a cell's description to a module, its input and the call that is timed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mixbench.model import Block, Model
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as the measuring process receives it. `arguments` are those of the mixer's class, width and tokens included."""
+
+    target: str
+    arguments: Mapping[str, Any]
+    scope: str
+    mode: str
+    tokens: int
+    width: int
+    batch: int
+    dtype: str
+    device: str
+    compiled: bool
+    seed: int
+    honours_mask: bool
+    layers: int
+    feature_hidden: int
+    vocabulary: int
+    classes: int
+
+
+class ContractError(Exception):
+    """A mixer does not do what a mixer must; the message says what."""
+
+
+def load_class(target: str) -> Callable[..., nn.Module]:
+    """The class behind `module:Class` or `path/to/file.py:Class`. Raises ContractError."""
+    source, _, name = target.rpartition(":")
+    try:
+        module = _load_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
+    except Exception as error:
+        raise ContractError(f"{source} does not import: {type(error).__name__}: {error}") from error
+    loaded = getattr(module, name, None)
+    if not (isinstance(loaded, type) and issubclass(loaded, nn.Module)):
+        fault = "is not there" if loaded is None else "is not a torch.nn.Module class"
+        raise ContractError(f"{source}: {name} {fault}")
+    return loaded
+
+
+def _load_file(path: Path) -> Any:
+    name = f"mixbench_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look a class's module up
+    sys.path.insert(0, str(path.parent))
+    spec.loader.exec_module(module)
+    return module
+
+
+def build_module(cell: Cell) -> nn.Module:
+    """The mixer, block or model of a cell, on the default device in the default dtype. Raises ContractError."""
+    mixer_class = load_class(cell.target)
+
+    def build_mixer() -> nn.Module:
+        try:
+            return mixer_class(**cell.arguments)
+        except TypeError as error:
+            raise ContractError(f"cannot be built with {', '.join(cell.arguments)}: {error}") from error
+
+    if cell.scope == "mixer":
+        return build_mixer()
+    if cell.scope == "block":
+        return Block(build_mixer(), width=cell.width, feature_hidden=cell.feature_hidden, honours_mask=cell.honours_mask)
+    return Model(
+        build_mixer,
+        width=cell.width,
+        tokens=cell.tokens,
+        layers=cell.layers,
+        feature_hidden=cell.feature_hidden,
+        vocabulary=cell.vocabulary,
+        classes=cell.classes,
+        honours_mask=cell.honours_mask,
+    )
+
+
+def make_input(cell: Cell) -> Tensor:
+    """Random normal (batch, tokens, width), or random token numbers (batch, tokens) for a model."""
+    if cell.scope == "model":
+        return torch.randint(cell.vocabulary, (cell.batch, cell.tokens))
+    return torch.randn(cell.batch, cell.tokens, cell.width)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A module with its input, ready to be called. `call` does one inference, or forward and backward."""
+
+    module: nn.Module
+    call: Call
+    held: tuple[Tensor, ...]
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that live outside the call: parameters, buffers, input, and in training the output's gradient."""
+        tensors = (*self.module.parameters(), *self.module.buffers(), *self.held)
+        return sum({tensor.data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
+
+
+def build_subject(cell: Cell, *, check: bool = True) -> Subject:
+    """Build a cell's module with its seed, move it to its device and dtype, check one output.
+
+    In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to the input (where it is not
+    token numbers) and every parameter. Raises ContractError for a wrong shape or a number that is not finite.
+    """
+    torch.manual_seed(cell.seed)
+    device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
+    module = build_module(cell).to(device=device, dtype=dtype)
+    training = cell.mode == "training"
+    module.train(training)
+    x = make_input(cell).to(device)
+    x = x.to(dtype) if x.is_floating_point() else x
+    shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
+    gradient = torch.randn(shape).to(device=device, dtype=dtype)
+    forward: Callable[[Tensor], Tensor] = torch.compile(module) if cell.compiled else module
+    if check:
+        with torch.no_grad():
+            _check(module(x), shape, dtype)
+    if not training:
+        return Subject(module, _inference(forward, x), (x,))
+    if x.is_floating_point():
+        x.requires_grad_()
+    return Subject(module, _training(forward, x, module, gradient), (x, gradient))
+
+
+def _check(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    if not isinstance(y, Tensor):
+        raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
+    if tuple(y.shape) != shape:
+        raise ContractError(f"forward returned the shape {tuple(y.shape)}, not {shape}")
+    if y.dtype != dtype:
+        raise ContractError(f"forward returned {y.dtype}, not {dtype}")
+    if not bool(torch.isfinite(y).all()):
+        raise ContractError("forward returned numbers that are not finite")
+
+
+def _inference(forward: Callable[[Tensor], Tensor], x: Tensor) -> Call:
+    def call() -> Tensor:
+        with torch.no_grad():
+            return forward(x)
+
+    return call
+
+
+def _training(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:
+    wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
+
+    def call() -> tuple[Tensor | None, ...]:
+        # what a mixer without parameters and a model's token numbers leave over may be nothing to differentiate
+        return torch.autograd.grad(forward(x), wanted, gradient, allow_unused=True) if wanted else (forward(x),)
+
+    return call

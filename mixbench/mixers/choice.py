@@ -1,0 +1,105 @@
+"""From a mixer string to what is needed to build, name and count it: built-in, plug-in or the user's own file. No torch here."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from mixbench.errors import RequestError, UnknownNameError
+from mixbench.mixers import MIXERS, PAPER_MIXERS
+from mixbench.mixers.description import Config, Mixer, canonical_json
+from mixbench.spec import MixerSpec, parse_mixer
+
+PLUGIN_GROUP = "mixbench.mixers"
+"""Entry-point group under which installed packages offer mixers: `name = "module:ClassName"`."""
+
+
+@dataclass(frozen=True)
+class ChosenMixer:
+    """A mixer with its options. `target` is `module:Class` or `path/to/file.py:Class`; `entry` is None unless built in."""
+
+    name: str
+    target: str
+    options: Config
+    config: str
+    entry: Mixer | None = None
+
+    def arguments(self, tokens: int, width: int) -> dict[str, Any]:
+        """Keyword arguments of the class at a shape. Raises RequestError where the mixer cannot have that shape."""
+        if self.entry:
+            return self.entry.arguments(self.options, tokens, width)
+        return {"width": width, "tokens": tokens, **{name.replace("-", "_"): value for name, value in self.options.items()}}
+
+
+def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
+    """The mixers that the user named, each once; the paper's six and the control where none is named. Raises RequestError."""
+    chosen = [choose_mixer(text) for text in texts or PAPER_MIXERS]
+    return tuple({(mixer.name, mixer.config): mixer for mixer in chosen}.values())
+
+
+def choose_mixer(text: str) -> ChosenMixer:
+    """One mixer string as `mixbench.spec.parse_mixer` reads it. Raises RequestError."""
+    spec = parse_mixer(text)
+    if spec.file is not None:
+        return _from_file(spec, spec.file)
+    if spec.name in MIXERS:
+        entry = MIXERS[spec.name]
+        options = entry.config(dict(spec.options))
+        return ChosenMixer(entry.name, entry.target, options, canonical_json(options), entry)
+    plugins = {point.name: point for point in entry_points(group=PLUGIN_GROUP)}
+    if spec.name not in plugins:
+        raise UnknownNameError("mixer", spec.name, [*MIXERS, *plugins])
+    plugin = plugins[spec.name]
+    options = _untyped_options(spec)
+    version = plugin.dist.version if plugin.dist else ""
+    return ChosenMixer(spec.name, plugin.value, options, canonical_json({**options, "plugin_version": version}))
+
+
+def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
+    path = Path(file)
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise RequestError(f"--mixer: cannot read {file}: {error.strerror}", "The form is path/to/file.py:ClassName.") from error
+    try:
+        tree = ast.parse(source, filename=file)
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise RequestError(f"--mixer: {file}{line} is not valid Python: {getattr(error, 'msg', error)}") from error
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    if spec.name not in classes and not _may_define(tree, spec.name):
+        raise UnknownNameError("class", spec.name, classes, f"in {file}")
+    options = _untyped_options(spec)
+    digest = hashlib.sha256(source).hexdigest()
+    config = canonical_json({**options, "file_sha256": digest})
+    return ChosenMixer(f"{path.name}:{spec.name}", f"{path.resolve()}:{spec.name}", options, config)
+
+
+def _may_define(tree: ast.Module, name: str) -> bool:
+    """Whether a name that is no class statement may still appear at the top of a module: assigned or imported."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    imported = {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    nested = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    return name in names | imported | nested or "*" in imported
+
+
+def _untyped_options(spec: MixerSpec) -> dict[str, Any]:
+    """Options of a class that is not known here: numbers and true or false as such, anything else as text."""
+    return {name: _literal(text) for name, text in spec.options}
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        return value if value == value and abs(value) != float("inf") else text
+    return text

@@ -1,0 +1,135 @@
+"""HyperMixer (arXiv 2203.03691), with heads as in HyperConformer (arXiv 2305.18281)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mixbench.mixers.hypermixer_cost import choose_grouping
+
+
+def sinusoids(tokens: int, width: int) -> Tensor:
+    """Positions as in Attention Is All You Need, section 3.5: float64 (tokens, width), the first position is 0."""
+    positions = torch.arange(tokens, dtype=torch.float64)
+    frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angles = torch.outer(positions, frequencies)  # (tokens, ceil(width / 2))
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width]
+
+
+def _xavier(*shape: int, fan: int) -> nn.Parameter:
+    """Uniform with the gain √2 that suits GELU; `fan` is fan-in + fan-out of the matrix of one head."""
+    bound = math.sqrt(2) * math.sqrt(6 / fan)
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+
+class HyperMixer(nn.Module):
+    """LayerNorm(W2 GELU(W1ᵀX)) with W1 = MLP1(τ(X)) and W2 = MLP2(τ(X)); (batch, tokens, width) to the same shape.
+
+    τ(X) = √d X + positions, which only the hypernetworks see; each of them is d → d → hidden with GELU between. Every one
+    of the `heads` groups of channels has its own. `tied` makes W2 = W1.
+
+    The hypernetworks end in a linear map, W = H B, so W1ᵀX = B1ᵀ(H1ᵀX) and W2 G = H2 (B2 G). `as-written` computes the left
+    sides, `regrouped` the right ones, which never form W1 and W2, and `auto` takes what is cheaper at this length.
+
+    `mask` (batch, tokens) is True where the token is real. Zeroing the padded rows of X is enough: X alone carries them into
+    the sums over tokens, and a row of W2 reaches no token but its own.
+    """
+
+    table: Tensor
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        tokens: int,
+        hidden: int | None = None,
+        heads: int = 1,
+        tied: bool = False,
+        bias: bool = False,
+        positions: str = "sinusoidal",
+        scale: bool = True,
+        layer_norm: bool = True,
+        grouping: str = "auto",
+    ) -> None:
+        super().__init__()
+        hidden = hidden or 2 * width
+        networks, head_width, head_hidden = 1 if tied else 2, width // heads, hidden // heads
+        self.width, self.hidden, self.heads, self.tied, self.bias = width, hidden, heads, tied, bias
+        self.positions, self.grouping = positions, grouping
+        self.scale = math.sqrt(width) if scale else 1.0
+        self.first = _xavier(heads, head_width, networks * head_width, fan=2 * head_width)
+        self.second = _xavier(networks, heads, head_width, head_hidden, fan=head_width + head_hidden)
+        if bias:
+            self.first_bias = nn.Parameter(torch.zeros(heads, 1, networks * head_width))
+            self.second_bias = nn.Parameter(torch.zeros(networks, heads, 1, head_hidden))
+        self.norm = nn.LayerNorm(width) if layer_norm else nn.Identity()
+        if positions == "learned":
+            self.table = nn.Parameter(0.02 * torch.randn(tokens, width))
+        elif positions == "sinusoidal":
+            self.register_buffer("table", sinusoids(tokens, width).to(torch.get_default_dtype()), persistent=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Raises ValueError for more tokens than a learned table has positions."""
+        if mask is not None:
+            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        batch, tokens, width = x.shape
+        groups = (self.heads * batch, tokens, width // self.heads)
+        seen = self._with_positions(x).reshape(batch * tokens, self.heads, -1).transpose(0, 1)
+        values = x.view(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
+        # heads lead everywhere, so that a group of channels is one matrix: (heads, batch·tokens, networks·width/heads)
+        features = F.gelu(torch.baddbmm(self.first_bias, seen, self.first) if self.bias else torch.bmm(seen, self.first))
+        mix = self._regrouped if self.grouping_at(tokens) == "regrouped" else self._as_written
+        mixed = mix(features.chunk(len(self.second), dim=-1), values)
+        out: Tensor = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
+        return out
+
+    def _with_positions(self, x: Tensor) -> Tensor:
+        tokens = x.shape[1]
+        if self.positions == "none":
+            return x * self.scale
+        if tokens > len(self.table):
+            if self.positions == "learned":
+                raise ValueError(f"{tokens} tokens, but positions were learned for {len(self.table)}")
+            self.table = sinusoids(tokens, self.width).to(self.table)
+        return torch.add(self.table[:tokens], x, alpha=self.scale)
+
+    def _as_written(self, features: tuple[Tensor, ...], values: Tensor) -> Tensor:
+        groups, tokens, _ = values.shape
+        if self.bias:
+            maps = zip(self.second_bias.unbind(), features, self.second.unbind(), strict=True)
+            weights = [torch.baddbmm(bias, h, b) for bias, h, b in maps]
+        else:
+            weights = [torch.bmm(h, b) for h, b in zip(features, self.second.unbind(), strict=True)]
+        first, last = weights[0].view(groups, tokens, -1), weights[-1].view(groups, tokens, -1)
+        hidden = F.gelu(torch.bmm(first.transpose(1, 2), values))  # G = GELU(W1ᵀX): (groups, hidden/heads, width/heads)
+        return torch.bmm(last, hidden)
+
+    def _regrouped(self, features: tuple[Tensor, ...], values: Tensor) -> Tensor:
+        first, last = features[0].view(values.shape), features[-1].view(values.shape)
+        maps = self.second.unbind()
+        # everything without tokens is transposed, so that the batch lies in the rows of one product per head
+        summary = torch.bmm(values.transpose(1, 2), first).view(self.heads, -1, values.shape[-1])  # XᵀH1
+        if not self.bias:
+            hidden = F.gelu(torch.bmm(summary, maps[0]))  # Gᵀ: (heads, batch·width/heads, hidden/heads)
+            summary = torch.bmm(hidden, maps[-1].transpose(1, 2)).view(len(values), -1, values.shape[-1])  # (B2 G)ᵀ
+            return torch.bmm(last, summary.transpose(1, 2))
+        biases = self.second_bias.unbind()
+        totals = values.sum(1).view(self.heads, -1, 1)  # Xᵀ1
+        hidden = F.gelu(torch.baddbmm(torch.bmm(totals, biases[0]), summary, maps[0]))
+        offsets = torch.bmm(hidden, biases[-1].transpose(1, 2)).view(len(values), 1, -1)
+        summary = torch.bmm(hidden, maps[-1].transpose(1, 2)).view(len(values), -1, values.shape[-1])
+        return torch.baddbmm(offsets, last, summary.transpose(1, 2))
+
+    def grouping_at(self, tokens: int) -> str:
+        """The order of products that runs at this length."""
+        if self.grouping != "auto":
+            return self.grouping
+        sizes = {"width": self.width, "hidden": self.hidden, "heads": self.heads}
+        return choose_grouping(tokens=tokens, **sizes, tied=self.tied, bias=self.bias)
+
+    def variant(self, tokens: int) -> str:
+        """What runs at this length, for the tables."""
+        return f"grouping={self.grouping_at(tokens)}"

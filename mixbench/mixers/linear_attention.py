@@ -1,0 +1,35 @@
+"""Linear attention (Transformers are RNNs, arXiv 2006.16236, equations 5 to 7)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class LinearAttention(nn.Module):
+    """φ(Q)(φ(K)ᵀV) / φ(Q)Σφ(K) per head with φ = elu + 1; (batch, tokens, width) to the same shape.
+
+    The product over tokens comes first, so no tokens × tokens matrix exists. `mask` (batch, tokens) is True where the token
+    is real: φ(K) is zero at padded tokens.
+    """
+
+    def __init__(self, *, width: int, tokens: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        batch, tokens, width = x.shape
+        if mask is not None:
+            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        # (3, batch, heads, tokens, width/heads)
+        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k = F.elu(q) + 1, F.elu(k) + 1
+        if mask is not None:
+            k = k.masked_fill(~mask[:, None, :, None], 0)
+        summary = k.transpose(2, 3) @ v  # (batch, heads, width/heads, width/heads)
+        total = k.sum(2).unsqueeze(3)  # (batch, heads, width/heads, 1)
+        mixed = (q @ summary) / (q @ total)
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        return out

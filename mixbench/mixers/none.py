@@ -1,0 +1,15 @@
+"""The control: no token mixing."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class NoMixing(nn.Module):
+    """Returns its input, (batch, tokens, width). What any study must beat to have shown that mixing matters."""
+
+    def __init__(self, *, width: int, tokens: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return x

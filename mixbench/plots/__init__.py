@@ -1,0 +1,23 @@
+"""Rows in, figures out. To add a study's figures: a module here and a line in FIGURES. matplotlib loads when one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mixbench.results import ResultsFolder
+from mixbench.rows import LaunchRow, SpeedRow
+
+Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
+"""Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
+
+
+def _speed(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+    from mixbench.plots.speed import draw_speed
+
+    rows = folder.read(SpeedRow)
+    return draw_speed(rows, folder.read(LaunchRow), folder.figures, formats, baseline) if rows else []
+
+
+FIGURES: dict[str, Draw] = {"speed": _speed}
+"""Study to the function that draws its figures."""

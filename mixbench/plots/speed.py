@@ -1,0 +1,236 @@
+"""Figures of speed.csv: cost against tokens and width, time against FLOPs. Bands are intervals over launches."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mixbench.plots import style
+from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.stats import Interval
+from mixbench.verdicts import Context, context_words
+from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Size = Literal["tokens", "width"]
+SIZES: dict[Size, tuple[str, str, Callable[[CellSummary], int]]] = {
+    "tokens": ("tokens", "N", lambda cell: cell.tokens),
+    "width": ("width (channels)", "d", lambda cell: cell.context.width),
+}
+"""Axis label, symbol and value of what is swept."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What stands on the y axis; `prefixed` numbers get SI prefixes."""
+
+    name: str
+    title: str
+    axis: str
+    values: Callable[[CellSummary], style.Values]
+    prefixed: bool = False
+
+
+def _throughput(cell: CellSummary) -> style.Values:
+    return {launch: 1e3 * cell.context.batch * cell.tokens / ms for launch, ms in cell.launch_ms.items()}
+
+
+def _once(value: float | None) -> style.Values:
+    return {0: value} if value else {}
+
+
+QUANTITIES = (
+    Quantity("latency", "Latency", "latency per call (ms)", lambda cell: cell.launch_ms),
+    Quantity("throughput", "Throughput", "throughput (tokens/s)", _throughput, prefixed=True),
+    Quantity("memory", "Peak memory", "peak of live tensors (MiB)", lambda cell: _once(cell.peak_memory_mib)),
+    Quantity("flops", "Operations", "operations per call (FLOP)", lambda cell: _once(cell.flops), prefixed=True),
+)
+
+
+def draw_speed(
+    rows: Sequence[SpeedRow],
+    launches: Sequence[LaunchRow],
+    folder: Path,
+    formats: Sequence[str] = ("png",),
+    baseline: str | None = None,
+) -> list[Path]:
+    """Write every figure that the rows allow to `folder`; returns the files in the order of the figures.
+
+    Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
+    """
+    style.check_formats(formats)
+    summary = summarise(rows, launches, baseline)
+    figures = {
+        f"speed-{quantity.name}-by-{size}": size_figure(summary, quantity, size) for size in SIZES for quantity in QUANTITIES
+    }
+    figures["speed-time-by-flops"] = flops_figure(summary)
+    return [path for name, figure in figures.items() if figure for path in style.save(figure, folder, name, formats)]
+
+
+def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure | None:
+    """A quantity against tokens or width, log-log, one panel per context; None where there is nothing to draw.
+
+    The legend gives the exponent over the three largest sizes. Against width only where it was swept.
+    """
+    from matplotlib import rc_context
+
+    axis, symbol, size_of = SIZES[size]
+    common, panels = _panels(summary, size)
+    if not any(quantity.values(cell) for _, cells in panels for cell in cells):
+        return None
+    looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    with rc_context(style.RC):
+        figure, grid = style.panel_figure(
+            f"{quantity.title} against {size}", common, [title for title, _ in panels], (axis, quantity.axis)
+        )
+        for axes, (_, cells) in zip(grid, panels, strict=True):
+            entries = []
+            for label, line in _lines(cells).items():
+                values = [quantity.values(cell) for cell in line]
+                sizes = [size_of(cell) for cell in line]
+                style.draw_line(axes, sizes, values, looks[label])
+                grown = growth(sizes, values)
+                exponent = _exponent(symbol, grown[0]) if grown else ""
+                last = max(next((launches.values() for launches in reversed(values) if launches), [0.0]))
+                entries.append((last, label, exponent))
+            style.legend_beside(axes, entries, looks, alone=len(grid) == 1)
+        style.size_ticks(grid[0], [size_of(cell) for _, cells in panels for cell in cells], most=8 if len(grid) == 1 else 4)
+        _mark_failures(grid, [cells for _, cells in panels], size_of, looks)
+        style.value_ticks(grid[0].yaxis, quantity.prefixed)
+        if len(grid) > 1:
+            style.legend_below(figure, looks, {label: label for label in looks})
+    return figure
+
+
+def flops_figure(summary: SpeedSummary) -> Figure | None:
+    """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None where nothing has FLOPs."""
+    from matplotlib import rc_context
+
+    common, panels = _panels(summary, "tokens")
+    cells = [cell for _, part in panels for cell in part if cell.flops and cell.latency_ms]
+    if not cells:
+        return None
+    looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    free = {cell.label for cell in summary.cells if cell.latency_ms} - {cell.label for cell in cells}
+    with rc_context(style.RC):
+        labels = ("operations per call (FLOP)", "latency per call (ms)")
+        figure, grid = style.panel_figure("Latency against operations", common, [title for title, _ in panels], labels)
+        for axes, (_, part) in zip(grid, panels, strict=True):
+            for label, line in _lines(part).items():
+                timed = [cell for cell in line if cell.flops and cell.latency_ms]
+                style.draw_line(axes, [cell.flops or 0 for cell in timed], [cell.launch_ms for cell in timed], looks[label])
+        style.value_ticks(grid[0].xaxis, prefixed=True)
+        style.value_ticks(grid[0].yaxis, prefixed=False)
+        style.legend_below(
+            figure, looks, {label: f"{label} (0 FLOP: not drawn)" if label in free else label for label in looks}
+        )
+        figure.draw_without_rendering()
+        for axes, (_, part) in zip(grid, panels, strict=True):
+            _draw_rates(axes, part)
+    return figure
+
+
+def _panels(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
+    """What all panels have in common, in words, and each panel's title and cells."""
+    groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
+    for cell in summary.cells:
+        by_width = (replace(cell.context, width=0), cell.tokens)
+        groups[by_width if size == "width" else (cell.context, 0)].append(cell)
+    if size == "width":
+        groups = {key: cells for key, cells in groups.items() if len({cell.context.width for cell in cells}) > 1}
+    words = context_words([context for context, _ in groups])
+    for fields, (_, tokens) in zip(words, groups, strict=True):
+        if size == "width":
+            fields["width"] = f"{tokens} tokens"
+    varying = [name for name in (words[0] if words else ()) if len({fields[name] for fields in words}) > 1]
+    common = [text for fields in words[:1] for name, text in fields.items() if name not in varying]
+    titles = [" · ".join(fields[name] for name in varying) for fields in words]
+    return " · ".join(common), list(zip(titles, groups.values(), strict=True))
+
+
+def _lines(cells: Sequence[CellSummary]) -> dict[str, list[CellSummary]]:
+    lines: dict[str, list[CellSummary]] = defaultdict(list)
+    for cell in cells:
+        lines[cell.label].append(cell)
+    return lines
+
+
+def _mark_failures(
+    grid: Sequence[Axes],
+    panels: Sequence[Sequence[CellSummary]],
+    size_of: Callable[[CellSummary], int],
+    looks: Mapping[str, style.LineStyle],
+) -> None:
+    """A cross at the top where a cell failed, one line of crosses per mixer, with the status below the first."""
+    failed = [_lines([cell for cell in cells if cell.status != "ok"]) for cells in panels]
+    lines = max(len(part) for part in failed)
+    if not lines:
+        return
+    bottom, top = grid[0].get_ylim()
+    step = min(0.11, 0.5 / lines)
+    grid[0].set_ylim(bottom, bottom * (top / bottom) ** (1 / (1 - step * (lines + 0.2))))
+    sides = {min(map(size_of, chain(*panels))): "left", max(map(size_of, chain(*panels))): "right"}
+    for axes, part in zip(grid, failed, strict=True):
+        at = axes.get_xaxis_transform()
+        for place, (label, cells) in enumerate(part.items()):
+            height, color = 1 - step * (place + 0.3), looks[label].color
+            axes.plot([size_of(cell) for cell in cells], [height] * len(cells), "x", color=color, mew=1.6, transform=at)
+            for status in dict.fromkeys(cell.status for cell in cells):
+                first = min(size_of(cell) for cell in cells if cell.status == status)
+                axes.annotate(
+                    f"{label}: {status}",
+                    (first, height),
+                    xycoords=at,
+                    xytext=(0, -4),
+                    textcoords="offset points",
+                    ha=sides.get(first, "center"),
+                    va="top",
+                    fontsize=6.5,
+                    color=color,
+                )
+
+
+def _exponent(symbol: str, interval: Interval) -> str:
+    bounds = "" if interval.low is None or interval.high is None else f" ({interval.low:.2f}–{interval.high:.2f})"
+    return f"${symbol}^{{{interval.point:.2f}}}${bounds}"
+
+
+def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
+    """Lines of constant FLOP/s behind the data, and the measured peak, labelled along the line."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    axes.set(xlim=(left, right), ylim=(low, high))
+    rates = [cell.gflops_per_s for cell in cells if cell.gflops_per_s]
+    if not rates:
+        return
+    peaks = [cell.peak_gflops_per_s for cell in cells if cell.peak_gflops_per_s]
+    decades = [10.0**power for power in range(math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates))) + 1)]
+    lines = [(rate, style.PALE, f"{rate:g} GFLOP/s", "right") for rate in decades]
+    lines += [(peak, "black", f"peak of a matrix product: {peak:.3g} GFLOP/s", "left") for peak in peaks[:1]]
+    for rate, color, text, side in lines:
+        start, end = max(left, low * rate * 1e6), min(right, high * rate * 1e6)
+        if start >= end:
+            continue
+        ends = [(flops, flops / rate / 1e6) for flops in (start, end)]
+        axes.plot(*zip(*ends, strict=True), color=color, linestyle=":", linewidth=0.9, zorder=0.5)
+        (x0, y0), (x1, y1) = axes.transData.transform(ends)
+        axes.annotate(
+            text,
+            ends[side == "right"],
+            xytext=(-6, -1) if side == "right" else (6, 0),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            rotation=math.degrees(math.atan2(y1 - y0, x1 - x0)),
+            rotation_mode="anchor",
+            fontsize=6.5,
+            color=color,
+            in_layout=False,
+        )

@@ -1,0 +1,243 @@
+"""How every figure looks: one colour, marker and line per mixer, told apart by any of the three alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.errors import StorageError, UnknownNameError
+from mixbench.stats import log_t_interval
+from mixbench.verdicts import MixerKey, mixer_labels, mixer_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+FORMATS = ("png", "svg", "pdf")
+MAX_COLUMNS = 4
+PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
+"""Inches, legend included."""
+FEW_LAUNCHES = 12
+"""Up to this many launches, each is drawn as a dot."""
+PALE = "#999999"
+
+RC: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "legend.handlelength": 3.2,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mixbench",
+    "pdf.fonttype": 42,
+}
+
+
+Dashes = tuple[float, tuple[float, ...]]
+Values = Mapping[int, float]
+"""One positive number per launch."""
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """How one mixer is drawn; `line` is an offset and lengths of dashes and gaps in points, as matplotlib has it."""
+
+    color: str
+    marker: str
+    line: Dashes
+
+
+_DASHES: dict[str, Dashes] = {
+    "solid": (0, ()),
+    "dashed": (0, (5, 2)),
+    "dotted": (0, (1, 1.5)),
+    "dash-dot": (0, (5, 1.5, 1, 1.5)),
+    "long": (0, (9, 2.5)),
+    "dash-dot-dot": (0, (5, 1.5, 1, 1.5, 1, 1.5)),
+    "short": (0, (2.5, 1.5)),
+}
+
+BUILT_IN: dict[str, LineStyle] = {
+    "attention": LineStyle("#000000", "o", _DASHES["solid"]),
+    "linear-attention": LineStyle("#0072b2", "s", _DASHES["dashed"]),
+    "fnet": LineStyle("#009e73", "^", _DASHES["dash-dot"]),
+    "mlp-mixer": LineStyle("#e69f00", "D", _DASHES["long"]),
+    "gmlp": LineStyle("#cc79a7", "v", _DASHES["dash-dot-dot"]),
+    "hypermixer": LineStyle("#d55e00", "P", _DASHES["solid"]),
+    "none": LineStyle("#7f7f7f", "X", _DASHES["dotted"]),
+}
+"""Colours of Okabe and Ito, which the common kinds of colour blindness tell apart."""
+
+_OTHERS = [
+    LineStyle(color, marker, line)
+    for line, (marker, color) in product(
+        (_DASHES["short"], _DASHES["dash-dot"], _DASHES["solid"]),
+        (
+            ("<", "#56b4e9"),
+            (">", "#882255"),
+            ("p", "#999933"),
+            ("*", "#332288"),
+            ("h", "#aa4499"),
+            ("d", "#117733"),
+            ("8", "#661100"),
+        ),
+    )
+]
+
+
+def line_styles(mixers: Iterable[MixerKey]) -> dict[str, LineStyle]:
+    """Style by label. A built-in mixer has its own, of several configs the plainest has it; others follow in order."""
+    mixers = mixer_order(mixers)
+    labels = mixer_labels(mixers)
+    plainest = {name: labels[mixer] for mixer in reversed(mixers) if (name := mixer[0]) in BUILT_IN}
+    looks = {label: BUILT_IN[name] for name, label in plainest.items()}
+    others = (label for mixer in mixers if (label := labels[mixer]) not in looks)
+    looks |= {label: _OTHERS[place % len(_OTHERS)] for place, label in enumerate(others)}
+    return {labels[mixer]: looks[labels[mixer]] for mixer in mixers}
+
+
+def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
+    """A figure with one log-log panel per title, axes shared, at most `MAX_COLUMNS` beside each other.
+
+    `common` says what all panels share; `labels` are those of the x and y axis. To be called and filled under `RC`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+
+    rows = math.ceil(len(titles) / MAX_COLUMNS)
+    columns = math.ceil(len(titles) / rows)
+    figure = Figure(
+        figsize=PANEL_ALONE if len(titles) == 1 else (PANEL[0] * columns, PANEL[1] * rows + 1), layout="constrained"
+    )
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(titles):
+            axes.remove()
+            continue
+        axes.set(xscale="log", yscale="log", title=titles[place])
+        lowest = place + columns >= len(titles)
+        axes.tick_params(labelbottom=lowest)
+        axes.set_xlabel(labels[0] if lowest else "")
+        axes.set_ylabel(labels[1] if place % columns == 0 else "")
+    heading = figure.suptitle(f"{title}\n", fontsize=11, fontweight="bold")
+    below = Annotation(common, (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
+    figure.add_artist(below)
+    return figure, list(grid.flat[: len(titles)])
+
+
+def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
+    """Ticks at the measured sizes, about `most` of them as plain numbers, from the largest down."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+    sizes = sorted(set(sizes))
+    apart = math.log(sizes[-1] / sizes[0]) / most
+    shown = sizes[-1:]
+    for size in reversed(sizes):
+        if math.log(shown[-1] / size) >= apart > 0:
+            shown.append(size)
+    axes.xaxis.set_major_locator(FixedLocator([float(size) for size in shown]))
+    axes.xaxis.set_minor_locator(FixedLocator([float(size) for size in sizes]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if len(sizes) == 1:
+        axes.set_xlim(sizes[0] / 2, sizes[0] * 2)
+
+
+def value_ticks(axis: Axis, prefixed: bool) -> None:
+    """Decades as plain numbers (0.1, 1, 10) or with an SI prefix (10 k, 1 M); also 2 and 5 where decades are few."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,), numticks=9))
+    axis.set_major_formatter(EngFormatter(sep="\N{NARROW NO-BREAK SPACE}") if prefixed else StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], look: LineStyle) -> None:
+    """Point and interval over launches at each place that has values; each launch as a dot where they are few."""
+    points = [(place, list(launches.values())) for place, launches in zip(places, values, strict=True) if launches]
+    if not points:
+        return
+    intervals = [log_t_interval(launches) for _, launches in points]
+    where = [place for place, _ in points]
+    axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
+    low, high = ([i.point if (end := getattr(i, side)) is None else end for i in intervals] for side in ("low", "high"))
+    if low != high:
+        axes.fill_between(where, low, high, color=look.color, alpha=0.18, linewidth=0, zorder=1)
+        axes.vlines(where, low, high, color=look.color, linewidth=0.8, zorder=2)
+    dots = [(place, ms) for place, launches in points if 1 < len(launches) <= FEW_LAUNCHES for ms in launches]
+    if low != high and dots:
+        axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=2.5, alpha=0.5, zorder=2)
+
+
+def proxy(look: LineStyle) -> Line2D:
+    """What stands for a mixer in a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=look.color, marker=look.marker, linestyle=look.line)
+
+
+def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: Mapping[str, LineStyle], alone: bool) -> None:
+    """The exponents beside their lines, the highest line first; with the names where the panel is alone."""
+    shown = [
+        (label, f"{label}  {text}" if alone else text) for _, label, text in sorted(entries, reverse=True) if alone or text
+    ]
+    if shown:
+        axes.legend(
+            [proxy(looks[label]) for label, _ in shown],
+            [text for _, text in shown],
+            loc="center left",
+            bbox_to_anchor=(1.0, 0.5),
+            fontsize=8 if alone else 6.5,
+            handlelength=3.2 if alone else 2.4,
+        )
+
+
+def legend_below(figure: Figure, looks: Mapping[str, LineStyle], names: Mapping[str, str]) -> None:
+    """One legend for all panels."""
+    handles = [proxy(look) for look in looks.values()]
+    figure.legend(handles, [names[label] for label in looks], loc="outside lower center", ncols=min(len(looks), 4))
+
+
+def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
+    """Write the figure as `name.png`, …, the same bytes every time. Raises UnknownNameError and StorageError."""
+    from matplotlib import rc_context
+
+    check_formats(formats)
+    dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    paths = [folder / f"{name}.{kind}" for kind in formats]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, kind in zip(paths, formats, strict=True):
+            with rc_context(RC):
+                figure.savefig(path, dpi=150, metadata=dates.get(kind))
+    except OSError as error:
+        raise StorageError(f"cannot write the figure {error.filename or folder}: {error.strerror}") from error
+    return paths
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raises UnknownNameError for a format that figures cannot be written in."""
+    for kind in formats:
+        if kind not in FORMATS:
+            raise UnknownNameError("format", kind, FORMATS, "for figures")

@@ -1,0 +1,129 @@
+"""What users type, as typed values: ranges of sizes, sizes that depend on the shape, mixer strings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mixbench.errors import RequestError, UnknownNameError
+
+LARGEST_SIZE = 2**40
+_SYMBOLIC_SIZE = re.compile(r"(?:(?P<factor>[0-9]{1,6})\s*\*\s*)?(?P<base>width|tokens)(?:\s*/\s*(?P<divisor>[0-9]{1,6}))?")
+
+
+def parse_sizes(text: str | int | Iterable[int], option: str) -> tuple[int, ...]:
+    """`"64..512"` (doubling), `"64,128"`, a mix of both, an int or ints, as distinct positive ints in the order given.
+
+    `option` is the name that an error message uses. Raises RequestError.
+    """
+    if isinstance(text, int):
+        text = str(text)
+    elif not isinstance(text, str):
+        text = ",".join(str(size) for size in text)
+    sizes: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.partition("..")
+        if dots:
+            sizes.extend(_doubling(_size(first, option), _size(last, option), part, option))
+        else:
+            sizes.append(_size(part, option))
+    return tuple(dict.fromkeys(sizes))
+
+
+def _size(text: str, option: str) -> int:
+    text = text.strip()
+    if not re.fullmatch(r"[0-9]{1,13}", text) or not 1 <= int(text) <= LARGEST_SIZE:
+        raise RequestError(
+            f"{option}: {text!r} is not a positive whole number",
+            f"Give one size, a list or a doubling range: {option} 256, {option} 128,256 or {option} 64..4096.",
+        )
+    return int(text)
+
+
+def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
+    if last < first:
+        raise RequestError(f"{option}: the range {part.strip()!r} runs backwards", f"Write {option} {last}..{first}.")
+    sizes = [first]
+    while sizes[-1] * 2 <= last:
+        sizes.append(sizes[-1] * 2)
+    if sizes[-1] != last:
+        raise RequestError(
+            f"{option}: doubling {first} does not arrive at {last}",
+            f"Write {option} {first}..{sizes[-1]}, or {option} {first}..{sizes[-1]},{last} to include {last}.",
+        )
+    return sizes
+
+
+def parse_names(text: str | Iterable[str], known: Sequence[str], option: str) -> tuple[str, ...]:
+    """`"inference,training"` or names as distinct members of `known`, in the order given. Raises UnknownNameError."""
+    names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("value", name, known, f"for {option}")
+    return tuple(dict.fromkeys(names))
+
+
+def parse_size_expression(text: str) -> int | str | None:
+    """An option that is a size: a positive int, or symbolic (`2*width`, `tokens/2`, `3*width/2`); None if neither.
+
+    Equal sizes get equal texts: ` 04 * width / 2` is `2*width`.
+    """
+    text = text.strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text) or None
+    match = _SYMBOLIC_SIZE.fullmatch(text)
+    if match is None:
+        return None
+    factor, divisor = int(match["factor"] or 1), int(match["divisor"] or 1)
+    if not (factor and divisor):
+        return None
+    common = math.gcd(factor, divisor)
+    times = f"{factor // common}*" if factor > common else ""
+    over = f"/{divisor // common}" if divisor > common else ""
+    return times + match["base"] + over
+
+
+def resolve_size(value: int | str, tokens: int, width: int) -> int:
+    """The number behind a size option at this shape, rounded down, at least 1."""
+    if isinstance(value, int):
+        return value
+    match = _SYMBOLIC_SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(f"not a size: {value!r}")
+    base = tokens if match["base"] == "tokens" else width
+    return max(1, int(match["factor"] or 1) * base // int(match["divisor"] or 1))
+
+
+@dataclass(frozen=True)
+class MixerSpec:
+    """A mixer as the user named it: `name:key=value,…` or `path/to/file.py:ClassName:key=value,…`."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+    file: str | None = None
+
+
+def parse_mixer(text: str) -> MixerSpec:
+    """Split a mixer string; whether the name and the options exist is for the table of mixers to say. Raises RequestError."""
+    file = None
+    rest = text.strip()
+    path = re.match(r"(?P<file>.*?\.py)(?::(?P<rest>.*))?$", rest)
+    if path:
+        file, rest = path["file"], path["rest"] or ""
+    name, _, options = rest.partition(":")
+    if not name.strip():
+        hint = "Name the class behind the file: path/to/file.py:ClassName." if file else "`mixbench list` shows the mixers."
+        raise RequestError(f"--mixer {text!r} names no {'class' if file else 'mixer'}", hint)
+    pairs: dict[str, str] = {}
+    for pair in filter(str.strip, options.split(",")):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not (key and equals and value):
+            raise RequestError(
+                f"--mixer {text!r}: {pair.strip()!r} is not an option", "Options are key=value, separated by commas."
+            )
+        if key in pairs:
+            raise RequestError(f"--mixer {text!r} gives {key!r} twice", "Name the mixer twice to compare two settings.")
+        pairs[key] = value
+    return MixerSpec(name.strip(), tuple(pairs.items()), file)

@@ -1,0 +1,119 @@
+"""Intervals over replicates. The replicate is the process (or the seed), never a block of calls within it.
+
+Plain Python but for the quantile of the t distribution: the measuring loop uses this module too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, linear_regression, variance
+from statistics import median as median
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its confidence interval; without bounds where fewer than two values stand behind it."""
+
+    point: float
+    low: float | None = None
+    high: float | None = None
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Mean and t-interval of independent values. Raises ValueError without values."""
+    point = fmean(values)
+    if len(values) < 2:
+        return Interval(point)
+    return _around(point, variance(values) / len(values), len(values) - 1, level)
+
+
+def log_t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Geometric mean and its interval: a t-interval of the logarithms. Raises ValueError for a value that is not positive."""
+    return _exponential(t_interval(_logs(values), level))
+
+
+def paired_ratio_interval(numerators: Sequence[float], denominators: Sequence[float], level: float = 0.95) -> Interval:
+    """Geometric mean of the ratios of values that belong together, pair by pair, and its interval.
+
+    Raises ValueError for sequences of different lengths or a value that is not positive.
+    """
+    differences = [above - below for above, below in zip(_logs(numerators), _logs(denominators), strict=True)]
+    return _exponential(t_interval(differences, level))
+
+
+def unpaired_ratio_interval(numerators: Sequence[float], denominators: Sequence[float], level: float = 0.95) -> Interval:
+    """Ratio of geometric means of independent samples, and Welch's t-interval on the log scale.
+
+    The samples may differ in size and spread. Raises ValueError for a value that is not positive.
+    """
+    samples = _logs(numerators), _logs(denominators)
+    point = fmean(samples[0]) - fmean(samples[1])
+    if min(map(len, samples)) < 2:
+        return _exponential(Interval(point))
+    errors = [variance(sample) / len(sample) for sample in samples]
+    # Welch and Satterthwaite's degrees of freedom
+    spread = sum(error**2 / (len(sample) - 1) for error, sample in zip(errors, samples, strict=True))
+    freedom = sum(errors) ** 2 / spread if spread else 1.0
+    return _exponential(_around(point, sum(errors), freedom, level))
+
+
+def growth_exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """The k of values ~ sizes^k: the slope of the least-squares line through the logarithms.
+
+    Raises ValueError with fewer than two different sizes or a value that is not positive.
+    """
+    return linear_regression(_logs(sizes), _logs(values)).slope
+
+
+def launch_medians(measured: Iterable[tuple[int, float | None]]) -> dict[int, float]:
+    """Median of each launch, in order, from pairs of launch and value; None is left out."""
+    by_launch: dict[int, list[float]] = defaultdict(list)
+    for launch, value in measured:
+        if value is not None:
+            by_launch[launch].append(value)
+    return {launch: median(values) for launch, values in sorted(by_launch.items())}
+
+
+def median_precision(values: Sequence[float]) -> float:
+    """Half the width of the 95 % interval of the median, relative to the median; infinite with fewer than 6 values.
+
+    The interval lies between two order statistics, whatever the distribution (David and Nagaraja, Order Statistics, 7.1).
+    """
+    rank = median_rank(len(values))
+    middle = median(values) if values else 0.0
+    if not rank or middle <= 0:
+        return math.inf
+    ordered = sorted(values)
+    return (ordered[-rank] - ordered[rank - 1]) / 2 / middle
+
+
+def median_rank(count: int) -> int:
+    """Largest r such that the r-th smallest and the r-th largest of `count` values enclose the median with 95 %; 0: none do.
+
+    The normal approximation of the binomial, which is at most one below the exact rank, never above.
+    """
+    return math.floor((count + 1 - 1.96 * math.sqrt(count)) / 2)
+
+
+def _logs(values: Sequence[float]) -> list[float]:
+    return [math.log(value) for value in values]
+
+
+def _around(point: float, error: float, freedom: float, level: float) -> Interval:
+    """`error` is the variance of the point."""
+    half = _t_quantile(freedom, (1 + level) / 2) * math.sqrt(error)
+    return Interval(point, point - half, point + half)
+
+
+def _exponential(interval: Interval) -> Interval:
+    low, high = (None if bound is None else math.exp(bound) for bound in (interval.low, interval.high))
+    return Interval(math.exp(interval.point), low, high)
+
+
+def _t_quantile(freedom: float, probability: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))

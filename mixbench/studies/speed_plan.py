@@ -1,0 +1,181 @@
+"""From a speed request to cells: every combination of what was asked for, grouped by what is measured together."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mixbench.errors import RequestError
+from mixbench.mixers.choice import ChosenMixer
+from mixbench.mixers.description import canonical_json
+from mixbench.rows import SpeedRow, columns
+
+SCOPES = ("mixer", "block", "model")
+MODES = ("inference", "training")
+DTYPES = ("float32", "bfloat16", "float16")
+
+VOCABULARY = 30_522
+"""Tokens of BERT's vocabulary, as in the HyperMixer study."""
+CLASSES = 3
+FEATURE_FACTOR = 4
+"""Hidden width of the feature MLP relative to the width, as in the Transformer."""
+
+GROUP_KEYS = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled")
+
+
+@dataclass(frozen=True)
+class SpeedRequest:
+    """What to measure, every option resolved. Times in seconds; `precision` is relative. Raises RequestError."""
+
+    mixers: tuple[ChosenMixer, ...]
+    tokens: tuple[int, ...]
+    width: tuple[int, ...]
+    batch: tuple[int, ...]
+    dtype: tuple[str, ...]
+    device: tuple[str, ...]
+    threads: int
+    mode: tuple[str, ...]
+    scope: tuple[str, ...]
+    compiled: bool
+    layers: int
+    launches: int
+    precision: float
+    budget: float
+    timeout: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("threads", 1), ("layers", 1), ("launches", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
+        for name in ("precision", "budget", "timeout"):
+            if not 0 < getattr(self, name) < 1e9:
+                raise RequestError(f"--{name} is {getattr(self, name)}; it must be above 0")
+        if self.seed >= 2**31:
+            raise RequestError(f"--seed is {self.seed}; it must be below {2**31}")
+        for device in self.device:
+            if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", device):
+                raise RequestError(f"--device {device!r} is not known", "Devices are cpu, cuda and cuda:1.")
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One mixer at one point of the request: the row's keys and what the measuring process needs to build it."""
+
+    keys: dict[str, Any]
+    job: dict[str, Any]
+    unsupported: str = ""
+
+    @property
+    def group(self) -> tuple[Any, ...]:
+        """What cells that are measured together have in common."""
+        return tuple(self.keys[name] for name in GROUP_KEYS)
+
+    def identity(self, environment: str) -> tuple[Any, ...]:
+        """As `mixbench.rows.identity` of this cell's rows."""
+        return (*self.keys.values(), environment)
+
+
+def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
+    """All cells, group after group. Raises RequestError where a mixer cannot have any of the shapes."""
+    cells = list(_cells(request))
+    for mixer in request.mixers:
+        own = [cell for cell in cells if (cell.keys["mixer"], cell.keys["config"]) == (mixer.name, mixer.config)]
+        impossible = [cell.unsupported for cell in own if not cell.job]
+        if own and len(impossible) == len(own):
+            raise RequestError(impossible[0], "Choose another option or shape for it.")
+    return cells
+
+
+def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
+    shapes = itertools.product(
+        request.scope, request.mode, request.device, request.dtype, request.batch, request.width, request.tokens
+    )
+    for scope, mode, device, dtype, batch, width, tokens in shapes:
+        for mixer in request.mixers:
+            values = {
+                "mixer": mixer.name,
+                "config": mixer.config,
+                "scope": scope,
+                "mode": mode,
+                "tokens": tokens,
+                "width": width,
+                "batch": batch,
+                "dtype": dtype,
+                "device": device,
+                "threads": request.threads,
+                "compiled": request.compiled,
+                "settings": _settings(request, scope, width),
+            }
+            keys = {name: values[name] for name, column in columns(SpeedRow).items() if column.role == "key"}
+            try:
+                arguments = mixer.arguments(tokens, width)
+            except RequestError as error:
+                yield PlannedCell(keys, {}, str(error))
+                continue
+            yield PlannedCell(keys, _job(request, keys, mixer, arguments), _unsupported(mixer, dtype, device))
+
+
+def _settings(request: SpeedRequest, scope: str, width: int) -> str:
+    pinned: dict[str, Any] = {
+        "allocator": "retained",
+        "cudnn_benchmark": False,
+        "flush_denormals": True,
+        "sdpa": "auto",
+        "seed": request.seed,
+        "tf32": False,
+    }
+    if scope != "mixer":
+        pinned["feature_hidden"] = FEATURE_FACTOR * width
+    if scope == "model":
+        pinned |= {"layers": request.layers, "vocabulary": VOCABULARY, "classes": CLASSES}
+    return canonical_json(pinned)
+
+
+def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, arguments: dict[str, Any]) -> dict[str, Any]:
+    shared = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "compiled")
+    return {
+        "target": mixer.target,
+        "arguments": arguments,
+        **{name: keys[name] for name in shared},
+        "seed": request.seed,
+        "honours_mask": mixer.entry.honours_mask if mixer.entry else False,
+        "layers": request.layers,
+        "feature_hidden": FEATURE_FACTOR * keys["width"],
+        "vocabulary": VOCABULARY,
+        "classes": CLASSES,
+    }
+
+
+def _unsupported(mixer: ChosenMixer, dtype: str, device: str) -> str:
+    if mixer.entry and not mixer.entry.half_on_cpu and dtype != "float32" and device == "cpu":
+        return f"{mixer.name} has no {dtype} kernel on the CPU"
+    return ""
+
+
+def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
+    """Cells that are measured together, in the order of the plan."""
+    grouped: dict[tuple[Any, ...], list[PlannedCell]] = {}
+    for cell in cells:
+        grouped.setdefault(cell.group, []).append(cell)
+    return list(grouped.values())
+
+
+def describe(cell: PlannedCell) -> str:
+    """A group in words, for progress."""
+    keys = cell.keys
+    parts = [f"{keys['tokens']} tokens", f"width {keys['width']}", keys["mode"]]
+    parts += [keys["scope"]] if keys["scope"] != "mixer" else []
+    parts += [f"batch {keys['batch']}"] if keys["batch"] != 1 else []
+    parts += [name for name in (keys["dtype"], keys["device"]) if name not in ("float32", "cpu")]
+    return ", ".join(parts)
+
+
+def request_keys(request: SpeedRequest) -> dict[str, Any]:
+    """The request as plain values, for `--json`."""
+    plain = asdict(request)
+    plain["mixers"] = [{"mixer": mixer.name, "config": mixer.config} for mixer in request.mixers]
+    return plain

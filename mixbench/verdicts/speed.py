@@ -1,0 +1,242 @@
+"""speed.csv in, summary out: latency per mixer, its ratio to the baseline and its growth, each with its interval.
+
+The replicate is the launch: rounds enter only as a median per launch, so no interval counts them as independent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from statistics import median
+from typing import Any
+
+from mixbench.errors import UnknownNameError
+from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
+from mixbench.verdicts import Context, MixerKey, context_of, find_baseline, mixer_labels, mixer_order, unpacked
+
+GROWTH_LENGTHS = 3
+"""Growth is taken over this many of the largest lengths, where the leading term dominates."""
+
+
+@dataclass(frozen=True)
+class CellSummary:
+    """One mixer at one shape. Plain numbers are medians over launches of medians per launch; None where not measured."""
+
+    mixer: str
+    config: str
+    label: str
+    context: Context
+    tokens: int
+    status: str
+    """ok where at least one launch is, else that of the first failure."""
+    detail: str
+    """Why the first failed launch failed, or why a metric is empty."""
+    failed_launches: int
+    launch_ms: Mapping[int, float]
+    """Median latency of each launch, ms."""
+    latency_ms: Interval | None
+    ratio: Interval | None
+    """Latency relative to the baseline's in the same context."""
+    paired: bool
+    """Whether the ratio was taken round by round within processes."""
+    tokens_per_s: float | None
+    cpu_ms: float | None
+    peak_memory_mib: float | None
+    flops: float | None
+    uncounted_operators: str
+    """Operators that are not in `flops`, which is then a lower bound."""
+    gflops_per_s: float | None
+    share_of_peak: float | None
+    """FLOP/s relative to `peak_gflops_per_s` of the same launch, 0 to 1."""
+    peak_gflops_per_s: float | None
+    energy_j: float | None
+    clean_share: float | None
+    """Share of the blocks with quality clean."""
+
+    @property
+    def launches(self) -> int:
+        """How many launches timed this cell."""
+        return len(self.launch_ms)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Latency grows as tokens to the power `exponent`, over these lengths."""
+
+    label: str
+    context: Context
+    exponent: Interval
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SpeedSummary:
+    """All cells of one environment, ordered by context, tokens and mixer."""
+
+    environment: str
+    baseline: str | None
+    """Label of the mixer that ratios are relative to; None where there are no rows."""
+    cells: tuple[CellSummary, ...]
+    growths: tuple[Growth, ...]
+    blocks: int
+    """Timed rounds."""
+    contended_blocks: int
+    throttled_blocks: int
+    left_out: int
+    """Rows of other environments."""
+
+
+def summarise(
+    rows: Sequence[SpeedRow], launches: Sequence[LaunchRow], baseline: str | None = None, environment: str | None = None
+) -> SpeedSummary:
+    """The rows of one environment (default: the newest), summarised.
+
+    `baseline` is a name or a label; default attention where present, else the first mixer of the rows.
+    Raises UnknownNameError for a baseline or an environment that the rows do not have.
+    """
+    environment = _environment(rows, environment)
+    kept = [row for row in rows if row.environment == environment]
+    mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
+    base = find_baseline(baseline, mixers)
+    labels, order = mixer_labels(mixers), mixer_order(mixers)
+    peaks = {_launch_key(row): row.peak_gflops_per_s for row in launches if row.environment == environment}
+
+    by_cell: dict[tuple[Context, int], dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in kept:
+        by_cell[context_of(row), row.tokens][row.mixer, row.config].append(row)
+    cells = tuple(
+        _cell(labels[mixer], context, group[mixer], group.get(base, []) if base else [], peaks)
+        for (context, _), group in sorted(by_cell.items(), key=lambda item: item[0])
+        for mixer in order
+        if mixer in group
+    )
+    timed = [row.quality for row in kept if row.latency_ms is not None]
+    return SpeedSummary(
+        environment=environment,
+        baseline=labels[base] if base else None,
+        cells=cells,
+        growths=_growths(cells),
+        blocks=len(timed),
+        contended_blocks=timed.count("contended"),
+        throttled_blocks=timed.count("throttled"),
+        left_out=len(rows) - len(kept),
+    )
+
+
+def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple[Interval, tuple[int, ...]] | None:
+    """Exponent of `values` (launch to positive number, one mapping per size) over the largest sizes, and those sizes.
+
+    One slope per launch that has all of these sizes, a t-interval over launches; None below two sizes or without such a launch.
+    """
+    by_size = {size: launches for size, launches in zip(sizes, values, strict=True) if launches}
+    largest = tuple(sorted(by_size)[-GROWTH_LENGTHS:])
+    if len(largest) < 2:
+        return None
+    common = [launch for launch in by_size[largest[0]] if all(launch in by_size[size] for size in largest)]
+    slopes = [growth_exponent(largest, [by_size[size][launch] for size in largest]) for launch in common]
+    return (t_interval(slopes), largest) if slopes else None
+
+
+def to_json(summary: SpeedSummary) -> dict[str, Any]:
+    """The summary as plain dicts, lists and numbers; config and settings as objects."""
+    plain = dataclasses.asdict(summary)
+    for cell in plain["cells"]:
+        cell["config"] = unpacked(cell["config"])
+    for part in (*plain["cells"], *plain["growths"]):
+        part |= {"context": part["context"] | {"settings": unpacked(part["context"]["settings"])}}
+    return plain
+
+
+_MEDIANS = ("tokens_per_s", "cpu_ms", "peak_memory_mib", "flops", "gflops_per_s", "energy_j")
+_launch_key = attrgetter("scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "launch")
+
+
+def _environment(rows: Sequence[SpeedRow], wanted: str | None) -> str:
+    if wanted is None:
+        return max(rows, key=lambda row: row.measured_at).environment if rows else ""
+    known = {row.environment for row in rows}
+    if wanted not in known:
+        raise UnknownNameError("environment", wanted, known, "among the rows")
+    return wanted
+
+
+def _cell(
+    label: str,
+    context: Context,
+    rows: Sequence[SpeedRow],
+    baseline: Sequence[SpeedRow],
+    peaks: Mapping[tuple[Any, ...], float | None],
+) -> CellSummary:
+    good = [row for row in rows if row.status == "ok"]
+    bad = [row for row in rows if row.status != "ok"]
+    told = (bad or [row for row in good if row.detail] or rows)[0]
+    launch_ms = launch_medians((row.launch, row.latency_ms) for row in good)
+    ratio, paired = _ratio(good, [row for row in baseline if row.status == "ok"])
+    qualities = [row.quality for row in good if row.quality]
+
+    def typical(value: Callable[[SpeedRow], float | None]) -> float | None:
+        medians = launch_medians((row.launch, value(row)) for row in good)
+        return median(medians.values()) if medians else None
+
+    def peak(row: SpeedRow) -> float | None:
+        return peaks.get(_launch_key(row))
+
+    def share_of_peak(row: SpeedRow) -> float | None:
+        return row.gflops_per_s / found if row.gflops_per_s is not None and (found := peak(row)) else None
+
+    return CellSummary(
+        mixer=told.mixer,
+        config=told.config,
+        label=label,
+        context=context,
+        tokens=told.tokens,
+        status="ok" if good else told.status,
+        detail=told.detail,
+        failed_launches=len({row.launch for row in bad}),
+        launch_ms=launch_ms,
+        latency_ms=log_t_interval(list(launch_ms.values())) if launch_ms else None,
+        ratio=ratio,
+        paired=paired,
+        uncounted_operators=next((row.uncounted_operators for row in good if row.uncounted_operators), ""),
+        share_of_peak=typical(share_of_peak),
+        peak_gflops_per_s=typical(peak),
+        **{column: typical(attrgetter(column)) for column in _MEDIANS},
+        clean_share=qualities.count("clean") / len(qualities) if qualities else None,
+    )
+
+
+def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Interval | None, bool]:
+    """Paired where most launches share their process with the baseline's; else medians against medians."""
+    own, base = _by_process(rows), _by_process(baseline)
+    if not (own and base):
+        return None, False
+    ratios = [
+        median(own[process][number] / base[process][number] for number in rounds)
+        for process in own.keys() & base.keys()
+        if (rounds := own[process].keys() & base[process].keys())
+    ]
+    if 2 * len(ratios) > min(len(own), len(base)):
+        return log_t_interval(ratios), True
+    above, below = ([median(rounds.values()) for rounds in side.values()] for side in (own, base))
+    return unpaired_ratio_interval(above, below), False
+
+
+def _by_process(rows: Sequence[SpeedRow]) -> dict[tuple[int, str], dict[int, float]]:
+    """Latency by round, for each launch and start of its process."""
+    processes: dict[tuple[int, str], dict[int, float]] = defaultdict(dict)
+    for row in rows:
+        if row.latency_ms is not None:
+            processes[row.launch, row.measured_at][row.round] = row.latency_ms
+    return processes
+
+
+def _growths(cells: Sequence[CellSummary]) -> tuple[Growth, ...]:
+    lines: dict[tuple[Context, str], list[CellSummary]] = defaultdict(list)
+    for cell in cells:
+        lines[cell.context, cell.label].append(cell)
+    found = {line: growth([cell.tokens for cell in part], [cell.launch_ms for cell in part]) for line, part in lines.items()}
+    return tuple(Growth(label, context, *grown) for (context, label), grown in found.items() if grown)

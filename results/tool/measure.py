@@ -1,0 +1,189 @@
+"""How well mixbench measures and what it costs: `python results/tool/measure.py` (about ten minutes on two cores).
+
+1. The latency of the same layer by mixbench and by torch.utils.benchmark, block by block in turns, in fresh processes.
+2. The wall time of the default sweep against a plain script of torch.utils.benchmark with one process per cell, for the
+   same width of interval.
+3. `mixbench --help`: its time, and that it does not import torch.
+
+Prints Markdown; the figures in the README are from such a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mixbench.environment import physical_cores
+from mixbench.execution import Finished, Launch
+from mixbench.execution.launch import RETAINED_MEMORY
+from mixbench.mixers import PAPER_MIXERS
+from mixbench.mixers.choice import choose_mixer
+from mixbench.results import ResultsFolder
+from mixbench.rows import SpeedRow
+from mixbench.stats import log_t_interval
+
+LAYERS = (("attention", 256), ("hypermixer", 1024), ("fnet", 512), ("mlp-mixer", 128))
+PLAIN_CELLS = (("attention", 64), ("attention", 2048), ("hypermixer", 512), ("fnet", 256), ("gmlp", 1024), ("none", 64))
+PLAIN_PROCESSES = 5
+WIDTH = 256
+
+
+def job(mixer: str, tokens: int) -> dict[str, Any]:
+    """A cell as the measuring process receives it."""
+    chosen = choose_mixer(mixer)
+    return {
+        "target": chosen.target,
+        "arguments": chosen.arguments(tokens, WIDTH),
+        "scope": "mixer",
+        "mode": "inference",
+        "tokens": tokens,
+        "width": WIDTH,
+        "batch": 1,
+        "dtype": "float32",
+        "device": "cpu",
+        "compiled": False,
+        "seed": 0,
+        "honours_mask": False,
+        "layers": 1,
+        "feature_hidden": WIDTH,
+        "vocabulary": 1,
+        "classes": 1,
+    }
+
+
+def compare_blocks(job: Mapping[str, Any]) -> dict[str, Any]:
+    """In the child: the same call timed in turns by mixbench's clock and by torch.utils.benchmark; median of the ratios."""
+    from torch.utils.benchmark import Timer
+
+    from mixbench.measure.clock import CpuClock
+    from mixbench.measure.subject import Cell, build_subject
+
+    call = build_subject(Cell(**job["cell"])).call
+    clock = CpuClock()
+    timer = Timer("call()", globals={"call": call}, num_threads=job["threads"])
+    repeats = max(1, round(0.02 / statistics.median(timer.timeit(3).times * 3)))
+    ratios = []
+    for turn in range(job["turns"]):
+        if turn % 2:
+            ours, theirs = clock.block(call, repeats).latency, timer.timeit(repeats).mean
+        else:
+            theirs, ours = timer.timeit(repeats).mean, clock.block(call, repeats).latency
+        ratios.append(ours / theirs)
+    return {"ratio": statistics.median(ratios)}
+
+
+def time_plainly(job: Mapping[str, Any]) -> dict[str, Any]:
+    """In the child: what a plain script does for one cell."""
+    from torch.utils.benchmark import Timer
+
+    from mixbench.measure.subject import Cell, build_subject
+
+    call = build_subject(Cell(**job["cell"])).call
+    timer = Timer("call()", globals={"call": call}, num_threads=job["threads"])
+    return {"median": timer.blocked_autorange(min_run_time=job["seconds"]).median}
+
+
+def in_fresh_process(function: str, work: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a function of this file in a process of its own, pinned as mixbench pins its own."""
+    search = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
+    with Launch(["mixbench.execution.worker"], environment=RETAINED_MEMORY | search) as launch:
+        wrapped = {"function": f"measure:{function}", "job": work, "threads": work["threads"]}
+        outcome = launch.run("mixbench.execution.worker:run_alone", wrapped, 300)
+    if not isinstance(outcome, Finished):
+        raise SystemExit(f"{function} failed: {outcome.detail}")
+    return outcome.result
+
+
+def width(values: Sequence[float]) -> float:
+    """Half-width of the 95 % interval over processes on the log scale."""
+    interval = log_t_interval(list(values))
+    assert interval.low is not None
+    assert interval.high is not None
+    return math.log(interval.high / interval.low) / 2
+
+
+def report_agreement(threads: int, processes: int) -> None:
+    print("| layer | mixbench / torch.utils.benchmark | 95 % interval over processes |\n| --- | --- | --- |")
+    for mixer, tokens in LAYERS:
+        work = {"cell": job(mixer, tokens), "threads": threads, "turns": 60}
+        interval = log_t_interval([in_fresh_process("compare_blocks", work)["ratio"] for _ in range(processes)])
+        print(f"| {mixer}, {tokens} tokens | {interval.point:.4f} | {interval.low:.4f} to {interval.high:.4f} |", flush=True)
+
+
+def report_sweep(threads: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        command = [sys.executable, "-m", "mixbench", "speed", "--results", folder, "--threads", str(threads), "--json"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ours = time.monotonic() - start
+        rows = ResultsFolder(folder).read(SpeedRow)
+    cells = {(row.mixer, row.tokens) for row in rows}
+    widths = {cell: width(list(_launch_medians(rows, *cell))) for cell in cells}
+
+    plain: dict[tuple[str, int], list[float]] = {cell: [] for cell in PLAIN_CELLS}
+    order = [cell for cell in PLAIN_CELLS for _ in range(PLAIN_PROCESSES)]
+    random.Random(0).shuffle(order)
+    start = time.monotonic()
+    for cell in order:
+        work = {"cell": job(*cell), "threads": threads, "seconds": 0.2}
+        plain[cell].append(in_fresh_process("time_plainly", work)["median"])
+    theirs = (time.monotonic() - start) / len(PLAIN_CELLS) * len(cells)
+
+    our_width = statistics.median(widths[cell] for cell in PLAIN_CELLS)
+    their_width = statistics.median(width(values) for values in plain.values())
+    print("| | wall time | half-width of the interval, median over the same cells |\n| --- | --- | --- |")
+    print(f"| `mixbench speed`, {len(cells)} cells, with memory and FLOPs | {ours:.0f} s | {our_width:.1%} |")
+    print(f"| plain script, {PLAIN_PROCESSES} processes per cell, from {len(PLAIN_CELLS)} cells | {theirs:.0f} s | {their_width:.1%} |")
+    same_width = theirs * (their_width / our_width) ** 2
+    print(f"\nThe sweep takes {ours / theirs:.2f} of the plain script's time; {ours / same_width:.2f} at the same width,")
+    print("as the width falls with the square root of the number of processes.")
+
+
+def _launch_medians(rows: Sequence[SpeedRow], mixer: str, tokens: int) -> list[float]:
+    launches: dict[int, list[float]] = {}
+    for row in rows:
+        if (row.mixer, row.tokens) == (mixer, tokens) and row.latency_ms is not None:
+            launches.setdefault(row.launch, []).append(row.latency_ms)
+    return [statistics.median(values) for values in launches.values()]
+
+
+def report_help() -> None:
+    times = []
+    for _ in range(10):
+        start = time.monotonic()
+        subprocess.run([sys.executable, "-m", "mixbench", "--help"], check=True, capture_output=True)
+        times.append(time.monotonic() - start)
+    code = "import sys, runpy; sys.argv[1:] = ['--help']\ntry: runpy.run_module('mixbench', run_name='__main__')\nexcept SystemExit: pass\n"
+    code += "import json; print(json.dumps(['torch' in sys.modules, 'pandas' in sys.modules]))"
+    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    torch, pandas = json.loads(seen)
+    print(f"`mixbench --help`: median {statistics.median(times):.2f} s of 10; torch imported: {torch}, pandas imported: {pandas}.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=physical_cores())
+    parser.add_argument("--processes", type=int, default=6, help="fresh processes per layer of the first comparison")
+    options = parser.parse_args()
+    assert set(cell[0] for cell in PLAIN_CELLS) <= set(PAPER_MIXERS)
+    print(f"Threads: {options.threads}\n\n## The same layer, two tools\n")
+    report_agreement(options.threads, options.processes)
+    print("\n## The default sweep\n")
+    report_sweep(options.threads)
+    print("\n## Start-up\n")
+    report_help()
+
+
+if __name__ == "__main__":
+    main()

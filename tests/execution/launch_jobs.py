@@ -1,0 +1,58 @@
+"""Jobs for test_launch.py, run in children of a launch server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Job = Mapping[str, Any]
+Announce = Callable[[int], None]
+
+
+def echo(job: Job, announce: Announce) -> dict[str, Any]:
+    return {"text": job["text"], "pid": os.getpid()}
+
+
+def kill_itself(job: Job, announce: Announce) -> dict[str, Any]:
+    announce(job["step"])
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def segfault(job: Job, announce: Announce) -> dict[str, Any]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(10)
+    return {}
+
+
+def raise_error(job: Job, announce: Announce) -> dict[str, Any]:
+    raise ValueError("planted")
+
+
+def sleep(job: Job, announce: Announce) -> dict[str, Any]:
+    for step in range(job["steps"]):
+        announce(step)
+        time.sleep(job["seconds"])
+    return {}
+
+
+def print_noise(job: Job, announce: Announce) -> dict[str, Any]:
+    print("noise on standard output")
+    os.write(1, b"noise on descriptor 1\n")
+    print("noise on standard error", file=sys.stderr)
+    return {"done": True}
+
+
+def report_server(job: Job, announce: Announce) -> dict[str, Any]:
+    Path(job["file"]).write_text(json.dumps([os.getppid()]))
+    return {}
+
+
+def variables(job: Job, announce: Announce) -> dict[str, Any]:
+    return {name: os.environ.get(name) for name in job["names"]}

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mixbench.errors import WorkerError
+from mixbench.execution import Died, Finished, Launch
+
+JOBS = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _children_find_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(JOBS))
+
+
+def test_one_server_runs_jobs_in_isolated_children_and_survives_those_that_die() -> None:
+    with Launch(["launch_jobs"]) as launch:
+        first = launch.run("launch_jobs:echo", {"text": "ü" * 100_000}, 10)
+        assert isinstance(first, Finished)
+        assert first.result["text"] == "ü" * 100_000
+        killed = launch.run("launch_jobs:kill_itself", {"step": 3}, 10)
+        assert killed == Died(3, "killed", "the measuring process was killed by SIGKILL")
+        raised = launch.run("launch_jobs:raise_error", {}, 10)
+        assert raised == Died(0, "error", "the measuring process exited with code 1: ValueError: planted")
+        segfault = launch.run("launch_jobs:segfault", {}, 10)
+        assert isinstance(segfault, Died)
+        assert segfault.cause == "killed"
+        assert "SIGSEGV" in segfault.detail
+        second = launch.run("launch_jobs:echo", {"text": "again"}, 10)
+        assert isinstance(second, Finished)
+        assert second.result["pid"] != first.result["pid"]
+
+
+def test_a_hanging_job_is_killed_and_one_that_announces_progress_is_not() -> None:
+    with Launch(["launch_jobs"]) as launch:
+        start = time.monotonic()
+        assert launch.run("launch_jobs:sleep", {"steps": 1, "seconds": 30}, 0.2) == Died(0, "timeout", "no progress for 0.2 s")
+        assert time.monotonic() - start < 10
+        assert isinstance(launch.run("launch_jobs:sleep", {"steps": 6, "seconds": 0.1}, 0.4), Finished)
+
+
+def test_what_a_job_prints_does_not_reach_the_protocol() -> None:
+    with Launch(["launch_jobs"]) as launch:
+        outcome = launch.run("launch_jobs:print_noise", {}, 10)
+        assert outcome == Finished({"done": True})
+
+
+def test_the_child_dies_with_its_server_and_the_server_with_its_launch(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with Launch(["launch_jobs"]) as launch:
+        launch.run("launch_jobs:report_server", {"file": str(pids)}, 10)
+    (server,) = json.loads(pids.read_text())
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(server) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not psutil.pid_exists(server)
+
+
+def test_the_server_does_not_inherit_foreign_thread_and_allocator_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "7")
+    with Launch(["launch_jobs"], environment={"MALLOC_TRIM_THRESHOLD_": "9"}) as launch:
+        outcome = launch.run("launch_jobs:variables", {"names": ["OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"]}, 10)
+    assert outcome == Finished({"OMP_NUM_THREADS": None, "MALLOC_TRIM_THRESHOLD_": "9"})
+
+
+def test_a_server_that_cannot_start_is_a_clear_error() -> None:
+    with pytest.raises(WorkerError, match="No module named 'no_such_module'"), Launch(["no_such_module"]):
+        pass
+    assert os.environ["PYTHONPATH"] == str(JOBS)

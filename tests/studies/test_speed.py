@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from run_fake_speed import FAKE, fake_request
+
+from mixbench.errors import RequestError
+from mixbench.mixers.choice import choose_mixers
+from mixbench.results import ResultsFolder
+from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.studies.progress import Silent
+from mixbench.studies.speed import run_speed
+from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+
+TESTS = Path(__file__).parents[1]
+
+
+class Recorder(Silent):
+    def __init__(self) -> None:
+        self.total = self.done = 0
+        self.remarks: list[str] = []
+
+    def begin(self, total: int) -> None:
+        self.total = total
+
+    def step(self, done: int, doing: str) -> None:
+        self.done += done
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+@pytest.fixture(autouse=True)
+def _children_find_the_fake_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+
+
+def run(
+    folder: Path, request: SpeedRequest | None = None, *, fresh: bool = False, retry_failed: bool = False
+) -> tuple[list[SpeedRow], Recorder]:
+    progress = Recorder()
+    run_speed(request or fake_request(), ResultsFolder(folder), progress, fresh=fresh, retry_failed=retry_failed, worker=FAKE)
+    return ResultsFolder(folder).read(SpeedRow), progress
+
+
+def fakes(monkeypatch: pytest.MonkeyPatch, **behaviours: str) -> None:
+    monkeypatch.setenv("FAKE_CELLS", json.dumps(behaviours))
+
+
+def test_every_cell_has_its_rounds_in_every_launch_with_counts_and_rates(tmp_path: Path) -> None:
+    rows, progress = run(tmp_path)
+    assert len(rows) == 2 * 3 * 2 * 2 * 3
+    assert {row.launch for row in rows} == {1, 2}
+    assert {row.status for row in rows} == {"ok"}
+    first = rows[0]
+    assert first.flops == 10**6
+    assert first.latency_ms is not None
+    assert first.gflops_per_s == pytest.approx(1e6 / (first.latency_ms * 1e-3) / 1e9)
+    assert first.tokens_per_s == pytest.approx(first.tokens / (first.latency_ms * 1e-3))
+    assert progress.done == progress.total
+    launches = ResultsFolder(tmp_path).read(LaunchRow)
+    assert {row.measured_at for row in launches} == {row.measured_at for row in rows}
+
+
+def test_a_second_run_measures_nothing_and_more_launches_only_the_new_ones(tmp_path: Path) -> None:
+    before, _ = run(tmp_path)
+    again, progress = run(tmp_path)
+    assert again == before
+    assert progress.total == 0
+    more, _ = run(tmp_path, fake_request(launches=3))
+    assert more[: len(before)] == before
+    assert {row.launch for row in more[len(before) :]} == {3}
+
+
+def test_fresh_replaces_the_rows_of_the_request_and_no_others(tmp_path: Path) -> None:
+    before, _ = run(tmp_path)
+    request = replace(fake_request(), tokens=(8,))
+    after, _ = run(tmp_path, request, fresh=True)
+    kept = [row for row in before if row.tokens != 8]
+    assert after[: len(kept)] == kept
+    assert len(after) == len(before)
+    assert not {row.measured_at for row in after if row.tokens == 8} & {row.measured_at for row in before}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "detail"),
+    [
+        ("die", "killed", "killed by SIGKILL"),
+        ("exit", "error", "exited with code 3: a library said goodbye"),
+        ("raise", "error", "ValueError: planted"),
+        ("hang", "timeout", "no progress for 0.3 s"),
+        ("fail-count", "oom", "needs 2 MiB, 1 MiB are available"),
+    ],
+)
+def test_a_cell_that_fails_is_a_row_and_the_others_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, status: str, detail: str
+) -> None:
+    fakes(monkeypatch, HyperMixer=behaviour)
+    rows, progress = run(tmp_path, fake_request(timeout=0.3))
+    bad = [row for row in rows if row.mixer == "hypermixer"]
+    assert len(bad) == 3 * 2
+    assert {row.status for row in bad} == {status}
+    assert all(detail in row.detail for row in bad)
+    assert {(row.round, row.latency_ms, row.flops) for row in bad} == {(0, None, None)}
+    assert len([row for row in rows if row.mixer == "attention"]) == 3 * 2 * 2 * 3
+    assert len(progress.remarks) == len(bad)
+    assert progress.done == progress.total
+
+
+def test_failed_cells_count_as_finished_until_they_are_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes(monkeypatch, HyperMixer="die")
+    failed, _ = run(tmp_path)
+    fakes(monkeypatch)
+    assert run(tmp_path)[0] == failed
+    mended, _ = run(tmp_path, retry_failed=True)
+    assert {row.status for row in mended} == {"ok"}
+    assert len(mended) == 2 * 3 * 2 * 2 * 3
+
+
+def test_fnet_in_half_precision_on_the_cpu_is_unsupported_not_failed(tmp_path: Path) -> None:
+    request = replace(fake_request(mixers=("fnet", "none")), dtype=("bfloat16",))
+    rows, progress = run(tmp_path, request)
+    assert {row.status for row in rows if row.mixer == "fnet"} == {"unsupported"}
+    assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
+    assert progress.remarks == []
+
+
+def test_a_request_that_torch_refuses_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_FAULT", "1")
+    with pytest.raises(RequestError, match="no such class"):
+        run(tmp_path)
+    assert ResultsFolder(tmp_path).read(SpeedRow) == []
+
+
+def test_a_mixer_that_fits_no_shape_is_refused_and_one_that_fits_some_has_unsupported_cells(tmp_path: Path) -> None:
+    mixers = choose_mixers(["attention:heads=3", "none"])
+    with pytest.raises(RequestError, match="3 heads do not divide the width"):
+        plan_speed(replace(fake_request(), mixers=mixers))
+    rows, _ = run(tmp_path, replace(fake_request(), mixers=mixers, width=(8, 9)))
+    attention = {(row.width, row.status) for row in rows if row.mixer == "attention"}
+    assert attention == {(8, "unsupported"), (9, "ok")}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("launches", 0), ("precision", 0.0), ("budget", float("nan")), ("timeout", -1.0), ("seed", 2**31), ("device", ("tpu",))]
+)
+def test_options_out_of_range_are_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(RequestError, match=name):
+        replace(fake_request(), **{name: value})
+
+
+def test_the_settings_say_what_is_pinned_and_the_config_stays_symbolic() -> None:
+    cell = plan_speed(replace(fake_request(), scope=("model",)))[-1]
+    assert json.loads(cell.keys["config"])["hidden"] == "2*width"
+    settings = json.loads(cell.keys["settings"])
+    assert settings["allocator"] == "retained"
+    assert settings["layers"] == 1
+    assert settings["tf32"] is False

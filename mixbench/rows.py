@@ -26,6 +26,8 @@ SCHEMA = 1
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
 FAILURES = ("oom", "timeout", "killed", "error")
+LOWER_BOUND = "flops is a lower bound"
+"""Begins the remark in `detail` of a row whose operators may hide products that no formula counts."""
 QUALITIES = ("clean", "contended", "throttled")
 
 _UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")

@@ -86,15 +86,9 @@ def test_last_level_caches_are_summed_and_shared_ones_counted_once(tmp_path):
 
 
 def test_version_2_quota_is_the_tightest_on_the_way_up(tmp_path):
-    group = "sys/fs/cgroup/outer"
-    write(
-        tmp_path,
-        {
-            "proc/self/cgroup": "0::/outer/inner\n",
-            f"{group}/cpu.max": "150000 100000\n",
-            f"{group}/inner/cpu.max": "max 100000\n",
-        },
-    )
+    limits = {"": "400000 100000\n", "outer/": "150000 100000\n", "outer/inner/": "max 100000\n"}
+    write(tmp_path, {f"sys/fs/cgroup/{group}cpu.max": limit for group, limit in limits.items()})
+    write(tmp_path, {"proc/self/cgroup": "0::/outer/inner\n"})
     assert machine.cpu_quota(tmp_path) == 1.5
 
 

@@ -20,6 +20,7 @@ from mixbench.measure.clock import Block, clock_for
 from mixbench.measure.flops import count_flops
 from mixbench.measure.rounds import interleave
 from mixbench.measure.subject import Cell, ContractError, Subject, build_module, build_subject, load_class, make_input
+from mixbench.rows import LOWER_BOUND
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -145,6 +146,8 @@ def _count_flops(cell: Cell) -> Result:
     result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
     if counted.flops is None:
         return result | {"flops_note": f"flops: {_one_line(counted.reason)}"}
+    if counted.hiding:
+        result["flops_note"] = f"{LOWER_BOUND}: no formula for {', '.join(counted.hiding)}"
     return result | {"flops": counted.flops}
 
 
@@ -152,7 +155,8 @@ def _energy(subject: Subject, device: torch.device) -> Result:
     meter = energy.find_meter(device)
     if isinstance(meter, str):
         return {"energy_note": f"energy_j: {_one_line(meter)}"}
-    return {"energy_j": energy.energy_per_call(subject.call, meter)}
+    joules = energy.energy_per_call(subject.call, meter)
+    return {"energy_j": joules} if joules else {"energy_note": f"energy_j: the counter of {meter.name} did not move"}
 
 
 def measure_peak(job: Job, announce: Announce) -> Result:

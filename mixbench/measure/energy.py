@@ -86,10 +86,9 @@ def energy_per_call(
 
 
 def _rapl_meter(powercap: Path) -> Meter | str:
-    domains = [folder for folder in sorted(powercap.glob("intel-rapl:*")) if folder.name.count(":") == 1]
     files: list[Path] = []
     wraps: list[int] = []
-    for domain in domains:
+    for domain in sorted(powercap.glob("intel-rapl:*")):
         file = domain / "energy_uj"
         try:
             if not (domain / "name").read_text().startswith("package"):

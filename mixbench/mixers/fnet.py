@@ -8,14 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+SMALL = 2**16
+"""Elements up to which mirroring half of the spectrum takes longer than computing the other half."""
+
 
 def _real_fourier(x: Tensor) -> Tensor:
-    """Real part of the transform of real x over its last two axes, from half of the spectrum."""
+    """Real part of the Fourier transform of real x over its last two axes."""
+    if x.numel() <= SMALL:
+        return torch.fft.fft2(x).real
     width = x.shape[-1]
-    half = torch.fft.rfft2(x).real
-    # the transform of a real signal at (-n, -k) is the conjugate of that at (n, k)
-    rest = half[..., 1 : width - width // 2].flip(-2, -1).roll(1, -2)
-    return torch.cat((half, rest), dim=-1)
+    kept = width // 2 + 1
+    half = torch.fft.rfft2(x).real  # (..., tokens, kept)
+    # at (-n, -k) the transform of a real signal is the conjugate of that at (n, k)
+    mirrored = half[..., 1 : width - kept + 1].flip(-2, -1)
+    out = torch.empty_like(x)
+    out[..., :kept] = half
+    out[..., :1, kept:] = mirrored[..., -1:, :]
+    out[..., 1:, kept:] = mirrored[..., :-1, :]
+    return out
 
 
 class _RealFourier(torch.autograd.Function):

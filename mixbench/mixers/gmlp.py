@@ -11,8 +11,8 @@ from mixbench.mixers.mlp_mixer import check_length, mix_tokens
 class GMLP(nn.Module):
     """(u ⊙ (W LN(v) + b)) Wo with [u, v] = GELU(X Wi); (batch, tokens, width) to the same shape.
 
-    The gate's W (tokens × tokens) starts near zero and b at one, so that the gate starts open. A shorter sequence uses the
-    top left part of W, which equals padding with zeros. `mask` (batch, tokens) is True where the token is real.
+    W (tokens × tokens) starts near zero and b at one, so the gate starts open. A shorter sequence uses the top left part of
+    W, which equals padding with zeros. `mask` (batch, tokens) is True where the token is real.
     """
 
     def __init__(self, *, width: int, tokens: int, hidden: int | None = None) -> None:
@@ -21,11 +21,10 @@ class GMLP(nn.Module):
         self.hidden = hidden or 4 * width
         self.expand = nn.Linear(width, self.hidden)
         self.norm = nn.LayerNorm(self.hidden // 2)
-        self.gate = nn.Conv1d(tokens, tokens, kernel_size=1)
+        self.gate = nn.Linear(tokens, tokens)
         self.out = nn.Linear(self.hidden // 2, width)
         nn.init.uniform_(self.gate.weight, -1e-3 / tokens, 1e-3 / tokens)
-        if self.gate.bias is not None:
-            nn.init.ones_(self.gate.bias)
+        nn.init.ones_(self.gate.bias)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Raises ValueError for more tokens than the mixer was built for."""
@@ -34,11 +33,12 @@ class GMLP(nn.Module):
         padded = None if mask is None else ~mask.unsqueeze(-1)
         if padded is not None:
             x = x.masked_fill(padded, 0)
-        passed, gate = F.gelu(self.expand(x)).chunk(2, dim=-1)  # (batch, tokens, hidden/2) each
+        content, gate = F.gelu(self.expand(x)).chunk(2, dim=-1)  # (batch, tokens, hidden/2) each
         gate = self.norm(gate)
         if padded is not None:
             gate = gate.masked_fill(padded, 0)  # biases have filled the padded rows again
-        out: Tensor = self.out(passed * mix_tokens(gate, self.gate, tokens, tokens))
+        mixed = mix_tokens(self.gate.weight[:tokens, :tokens], self.gate.bias[:tokens], gate)
+        out: Tensor = self.out(content * mixed)
         return out
 
     def variant(self, tokens: int) -> str:

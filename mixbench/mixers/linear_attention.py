@@ -23,9 +23,10 @@ class LinearAttention(nn.Module):
         batch, tokens, width = x.shape
         if mask is not None:
             x = x.masked_fill(~mask.unsqueeze(-1), 0)
-        # (3, batch, heads, tokens, width/heads)
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = F.elu(q) + 1, F.elu(k) + 1
+        qk, v = self.qkv(x).split((2 * width, width), dim=-1)
+        # (batch, heads, tokens, width/heads) each
+        q, k = (F.elu(qk) + 1).view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        v = v.view(batch, tokens, self.heads, -1).transpose(1, 2)
         if mask is not None:
             k = k.masked_fill(~mask[:, None, :, None], 0)
         summary = k.transpose(2, 3) @ v  # (batch, heads, width/heads, width/heads)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mixbench.plots import style
 from mixbench.rows import LaunchRow, SpeedRow
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Key = TypeVar("Key")
 Size = Literal["tokens", "width"]
 SIZES: dict[Size, tuple[str, str, Callable[[CellSummary], int]]] = {
     "tokens": ("tokens", "N", lambda cell: cell.tokens),
@@ -78,7 +79,8 @@ def draw_speed(
 def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure | None:
     """A quantity against tokens or width, log-log, one panel per context; None where there is nothing to draw.
 
-    The legend gives the exponent over the three largest sizes. Against width only where it was swept.
+    The legend gives the exponent over the three largest sizes. Against width only where it was swept. Where there is a
+    single size, mixers stand side by side.
     """
     from matplotlib import rc_context
 
@@ -87,22 +89,25 @@ def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure
     if not any(quantity.values(cell) for _, cells in panels for cell in cells):
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    all_sizes = [size_of(cell) for _, cells in panels for cell in cells]
+    apart = {label: 1.05 ** (place - len(looks) // 2) if len(set(all_sizes)) == 1 else 1.0 for place, label in enumerate(looks)}
     with rc_context(style.RC):
         figure, grid = style.panel_figure(
             f"{quantity.title} against {size}", common, [title for title, _ in panels], (axis, quantity.axis)
         )
         for axes, (_, cells) in zip(grid, panels, strict=True):
             entries = []
-            for label, line in _lines(cells).items():
+            for label, line in _grouped(cells, lambda cell: cell.label).items():
                 values = [quantity.values(cell) for cell in line]
                 sizes = [size_of(cell) for cell in line]
-                style.draw_line(axes, sizes, values, looks[label])
+                style.draw_line(axes, [size * apart[label] for size in sizes], values, looks[label])
                 grown = growth(sizes, values)
-                exponent = _exponent(symbol, grown[0]) if grown else ""
+                missing = "(0 or not measured)" if any(cell.status == "ok" for cell in line) else "(failed)"
+                text = _exponent(symbol, grown[0]) if grown else "" if any(values) else missing
                 last = max(next((launches.values() for launches in reversed(values) if launches), [0.0]))
-                entries.append((last, label, exponent))
+                entries.append((last, label, text))
             style.legend_beside(axes, entries, looks, alone=len(grid) == 1)
-        style.size_ticks(grid[0], [size_of(cell) for _, cells in panels for cell in cells], most=8 if len(grid) == 1 else 4)
+        style.size_ticks(grid[0], all_sizes, most=8 if len(grid) == 1 else 5)
         _mark_failures(grid, [cells for _, cells in panels], size_of, looks)
         style.value_ticks(grid[0].yaxis, quantity.prefixed)
         if len(grid) > 1:
@@ -124,13 +129,13 @@ def flops_figure(summary: SpeedSummary) -> Figure | None:
         labels = ("operations per call (FLOP)", "latency per call (ms)")
         figure, grid = style.panel_figure("Latency against operations", common, [title for title, _ in panels], labels)
         for axes, (_, part) in zip(grid, panels, strict=True):
-            for label, line in _lines(part).items():
+            for label, line in _grouped(part, lambda cell: cell.label).items():
                 timed = [cell for cell in line if cell.flops and cell.latency_ms]
                 style.draw_line(axes, [cell.flops or 0 for cell in timed], [cell.launch_ms for cell in timed], looks[label])
         style.value_ticks(grid[0].xaxis, prefixed=True)
         style.value_ticks(grid[0].yaxis, prefixed=False)
         style.legend_below(
-            figure, looks, {label: f"{label} (0 FLOP: not drawn)" if label in free else label for label in looks}
+            figure, looks, {label: f"{label} (no FLOPs: not drawn)" if label in free else label for label in looks}
         )
         figure.draw_without_rendering()
         for axes, (_, part) in zip(grid, panels, strict=True):
@@ -156,11 +161,11 @@ def _panels(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, lis
     return " · ".join(common), list(zip(titles, groups.values(), strict=True))
 
 
-def _lines(cells: Sequence[CellSummary]) -> dict[str, list[CellSummary]]:
-    lines: dict[str, list[CellSummary]] = defaultdict(list)
+def _grouped(cells: Sequence[CellSummary], key: Callable[[CellSummary], Key]) -> dict[Key, list[CellSummary]]:
+    groups: dict[Key, list[CellSummary]] = defaultdict(list)
     for cell in cells:
-        lines[cell.label].append(cell)
-    return lines
+        groups[key(cell)].append(cell)
+    return groups
 
 
 def _mark_failures(
@@ -169,9 +174,9 @@ def _mark_failures(
     size_of: Callable[[CellSummary], int],
     looks: Mapping[str, style.LineStyle],
 ) -> None:
-    """A cross at the top where a cell failed, one line of crosses per mixer, with the status below the first."""
-    failed = [_lines([cell for cell in cells if cell.status != "ok"]) for cells in panels]
-    lines = max(len(part) for part in failed)
+    """A cross at the top where a cell failed, one line of crosses per mixer and status, named below the first."""
+    failed = [_grouped([c for c in cells if c.status != "ok"], lambda c: (c.label, c.status)) for cells in panels]
+    lines = max(map(len, failed))
     if not lines:
         return
     bottom, top = grid[0].get_ylim()
@@ -180,27 +185,27 @@ def _mark_failures(
     sides = {min(map(size_of, chain(*panels))): "left", max(map(size_of, chain(*panels))): "right"}
     for axes, part in zip(grid, failed, strict=True):
         at = axes.get_xaxis_transform()
-        for place, (label, cells) in enumerate(part.items()):
-            height, color = 1 - step * (place + 0.3), looks[label].color
-            axes.plot([size_of(cell) for cell in cells], [height] * len(cells), "x", color=color, mew=1.6, transform=at)
-            for status in dict.fromkeys(cell.status for cell in cells):
-                first = min(size_of(cell) for cell in cells if cell.status == status)
-                axes.annotate(
-                    f"{label}: {status}",
-                    (first, height),
-                    xycoords=at,
-                    xytext=(0, -4),
-                    textcoords="offset points",
-                    ha=sides.get(first, "center"),
-                    va="top",
-                    fontsize=6.5,
-                    color=color,
-                )
+        axes.axhspan(top, axes.get_ylim()[1], color="#f4f4f4", zorder=0)
+        for place, ((label, status), cells) in enumerate(part.items()):
+            height, color, sizes = 1 - step * (place + 0.3), looks[label].color, [size_of(cell) for cell in cells]
+            axes.plot(sizes, [height] * len(sizes), "x", color=color, mew=1.6, transform=at)
+            axes.annotate(
+                f"{label}: {status}",
+                (sizes[0], height),
+                xycoords=at,
+                xytext=(0, -4),
+                textcoords="offset points",
+                ha=sides.get(sizes[0], "center"),
+                va="top",
+                fontsize=6.5,
+                color=color,
+            )
 
 
 def _exponent(symbol: str, interval: Interval) -> str:
-    bounds = "" if interval.low is None or interval.high is None else f" ({interval.low:.2f}–{interval.high:.2f})"
-    return f"${symbol}^{{{interval.point:.2f}}}${bounds}"
+    bounds = (interval.point, interval.low, interval.high)
+    point, low, high = ("" if bound is None else f"{round(bound, 2) + 0.0:.2f}" for bound in bounds)
+    return f"${symbol}^{{{point}}}$" + (f" ({low} to {high})" if low else "")
 
 
 def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
@@ -210,25 +215,28 @@ def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
     rates = [cell.gflops_per_s for cell in cells if cell.gflops_per_s]
     if not rates:
         return
-    peaks = [cell.peak_gflops_per_s for cell in cells if cell.peak_gflops_per_s]
-    decades = [10.0**power for power in range(math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates))) + 1)]
-    lines = [(rate, style.PALE, f"{rate:g} GFLOP/s", "right") for rate in decades]
-    lines += [(peak, "black", f"peak of a matrix product: {peak:.3g} GFLOP/s", "left") for peak in peaks[:1]]
-    for rate, color, text, side in lines:
+    peak = next((cell.peak_gflops_per_s for cell in cells if cell.peak_gflops_per_s), math.inf)
+    powers = range(math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates))) + 1)
+    lines = [(10.0**power, f"{10.0**power:g} GFLOP/s", True) for power in powers if 1.5 * 10.0**power < peak]
+    lines += [(peak, f"measured peak {peak:.3g} GFLOP/s", False)] if peak < math.inf else []
+    for rate, text, upper in lines:
         start, end = max(left, low * rate * 1e6), min(right, high * rate * 1e6)
         if start >= end:
             continue
+        color = style.PALE if upper else "black"
         ends = [(flops, flops / rate / 1e6) for flops in (start, end)]
         axes.plot(*zip(*ends, strict=True), color=color, linestyle=":", linewidth=0.9, zorder=0.5)
         (x0, y0), (x1, y1) = axes.transData.transform(ends)
+        angle = math.atan2(y1 - y0, x1 - x0)
+        along = -6 if upper else 9 / math.sin(angle)
         axes.annotate(
             text,
-            ends[side == "right"],
-            xytext=(-6, -1) if side == "right" else (6, 0),
+            ends[upper],
+            xytext=(along * math.cos(angle), along * math.sin(angle)),
             textcoords="offset points",
-            ha=side,
+            ha="right" if upper else "left",
             va="top",
-            rotation=math.degrees(math.atan2(y1 - y0, x1 - x0)),
+            rotation=math.degrees(angle),
             rotation_mode="anchor",
             fontsize=6.5,
             color=color,

@@ -150,7 +150,7 @@ def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
     from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
     sizes = sorted(set(sizes))
-    apart = math.log(sizes[-1] / sizes[0]) / most
+    apart = 0.999 * math.log(sizes[-1] / sizes[0]) / most
     shown = sizes[-1:]
     for size in reversed(sizes):
         if math.log(shown[-1] / size) >= apart > 0:
@@ -164,11 +164,12 @@ def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
 
 
 def value_ticks(axis: Axis, prefixed: bool) -> None:
-    """Decades as plain numbers (0.1, 1, 10) or with an SI prefix (10 k, 1 M); also 2 and 5 where decades are few."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
+    """Decades as plain numbers (0.1, 1, 10) or with an SI prefix (10 k, 1 M); closer where decades are few."""
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,), numticks=9))
+    logarithmic = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,), numticks=9)
+    axis.set_major_locator(MaxNLocator(5) if high / low < 8 else logarithmic)
     axis.set_major_formatter(EngFormatter(sep="\N{NARROW NO-BREAK SPACE}") if prefixed else StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from mixbench.cli import listing
+from mixbench.cli import catalogue
+from mixbench.cli.listing import list_command
 from mixbench.cli.page import layout
 from mixbench.mixers import MIXERS
 from mixbench.rows import FAILURES, STATUSES, SpeedRow, columns
@@ -12,7 +13,7 @@ from mixbench.rows import FAILURES, STATUSES, SpeedRow, columns
 
 @pytest.fixture
 def printed(capsys):
-    listing.list_command()
+    list_command()
     return capsys.readouterr().out
 
 
@@ -32,7 +33,7 @@ def test_every_option_stands_with_its_default_and_what_can_be_typed(printed):
 
 def test_what_a_default_shows_can_be_typed():
     for mixer in MIXERS.values():
-        typed = {option.name: listing._typed(option.default) for option in mixer.options}
+        typed = {option.name: catalogue._typed(option.default) for option in mixer.options}
         assert mixer.config(typed) == mixer.config({})
 
 
@@ -46,11 +47,11 @@ def test_every_metric_stands_with_unit_and_direction(printed):
     assert "wall time per call" in printed
     assert "(tokens/s, higher is better)" in printed
     metrics = [name for name, column in columns(SpeedRow).items() if column.role == "metric"]
-    assert [metric["name"] for metric in listing.listing()["metrics"]] == metrics
+    assert [metric["name"] for metric in catalogue.catalogue()["metrics"]] == metrics
 
 
 def test_every_status_has_a_meaning_and_failures_are_marked(printed):
-    assert tuple(listing.STATUS_MEANINGS) == STATUSES
+    assert tuple(catalogue.STATUS_MEANINGS) == STATUSES
     for status in STATUSES:
         assert f"  {status + '*' * (status in FAILURES)} " in printed
 
@@ -62,13 +63,13 @@ def test_the_users_own_mixer_is_explained(printed):
 
 def test_installed_plugins_are_listed(monkeypatch, capsys):
     point = type("Point", (), {"name": "mamba", "value": "package:Mamba"})
-    monkeypatch.setattr(listing, "entry_points", lambda group: [point])
-    listing.list_command()
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
+    list_command()
     assert "installed: package:Mamba" in capsys.readouterr().out
 
 
 def test_json_holds_the_same(capsys):
-    listing.list_command(as_json=True)
+    list_command(as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert [mixer["name"] for mixer in found["mixers"]] == list(MIXERS)
     assert found["mixers"][0]["options"][0] == {
@@ -82,5 +83,5 @@ def test_json_holds_the_same(capsys):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_fits_a_terminal(width):
-    for section in listing._sections(listing.listing()):
+    for section in catalogue.sections(catalogue.catalogue()):
         assert max(map(len, layout(section.lines, width))) <= width

@@ -37,6 +37,13 @@ def test_an_empty_pair_is_a_blank_line():
     assert layout([("a", "one"), ("", ""), ("b", "two")], 80)[1] == ""
 
 
-def test_piped_sections_carry_no_colour(capsys):
-    show([Section("First", [("a", "one")]), Section("Second", [("b", "two")])])
-    assert capsys.readouterr().out == "First\n  a  one\n\nSecond\n  b  two\n"
+def test_piped_sections_carry_no_colour_and_are_not_wrapped(capsys):
+    show([Section("First", [("a", "one " * 50)]), Section("Second", [("b", "two")])])
+    assert capsys.readouterr().out == f"First\n  a  {'one ' * 50}".rstrip() + "\n\nSecond\n  b  two\n"
+
+
+def test_sections_on_a_terminal_are_wrapped_to_its_width(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    show([Section("First", [("a", "one " * 50)])])
+    assert max(map(len, capsys.readouterr().out.splitlines()[1:])) <= 40

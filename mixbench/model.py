@@ -86,16 +86,12 @@ def block_params(mixer_params: int, *, width: int, feature_hidden: int) -> int:
     return mixer_params + 2 * width * feature_hidden + feature_hidden + width + 4 * width
 
 
-def model_flops(
-    mixer_flops: int, *, tokens: int, width: int, layers: int, feature_hidden: int, classes: int
-) -> int:
+def model_flops(mixer_flops: int, *, tokens: int, width: int, layers: int, feature_hidden: int, classes: int) -> int:
     """FLOPs of a model, forward, one sequence, given one mixer's; looking an embedding up costs none."""
     return layers * block_flops(mixer_flops, tokens=tokens, width=width, feature_hidden=feature_hidden) + 2 * width * classes
 
 
-def model_params(
-    mixer_params: int, *, width: int, layers: int, feature_hidden: int, vocabulary: int, classes: int
-) -> int:
+def model_params(mixer_params: int, *, width: int, layers: int, feature_hidden: int, vocabulary: int, classes: int) -> int:
     """Parameters of a model, given one mixer's."""
     blocks = layers * block_params(mixer_params, width=width, feature_hidden=feature_hidden)
     return vocabulary * width + blocks + 2 * width + width * classes + classes

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -369,11 +369,10 @@ def test_a_folder_is_busy_for_a_second_writer_in_the_same_process_and_readable(f
 
 
 def test_a_folder_is_free_again_after_an_interruption(folder: ResultsFolder) -> None:
-    with pytest.raises(KeyboardInterrupt) as interruption, folder.writing():
+    with suppress(KeyboardInterrupt), folder.writing():
         folder.append(launch_of(1))
         raise KeyboardInterrupt
     write(ResultsFolder(folder.path), launch_of(2))
-    assert interruption.traceback, "which keeps the lock from being collected as garbage"
     assert folder.read(SpeedRow) == [*launch_of(1), *launch_of(2)]
     assert sorted(path.name for path in folder.path.iterdir()) == [".lock", "speed.csv"]
 

@@ -74,6 +74,7 @@ def test_any_text_is_either_sizes_or_a_clear_error(text: str) -> None:
         ("64,,128", "'' is not a positive whole number", "--width 64..4096"),
         ("0", "'0' is not a positive whole number", ""),
         ("-5", "'-5' is not", ""),
+        ("٣", "'٣' is not", ""),
         (0, "'0' is not", ""),
         ([], "'' is not", ""),
         (str(LARGEST_SIZE + 1), "is not a positive whole number", ""),
@@ -168,6 +169,19 @@ def test_a_mixer_string_splits_into_what_it_was_made_of(name: str, options: dict
     expected = MixerSpec(name, tuple(options.items()), file)
     assert parse_mixer(text) == expected
     assert parse_mixer(f"  {text} ".replace("=", " = ").replace(",", " , ")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("mine.py:Class:base=other.py", MixerSpec("Class", (("base", "other.py"),), "mine.py")),
+        ("a.python/mine.py:Class", MixerSpec("Class", (), "a.python/mine.py")),
+        ("attention:", MixerSpec("attention")),
+        ("attention:heads=4,", MixerSpec("attention", (("heads", "4"),))),
+    ],
+)
+def test_the_first_file_name_ends_the_path_and_empty_options_are_none(text: str, spec: MixerSpec) -> None:
+    assert parse_mixer(text) == spec
 
 
 @given(LIKE_MIXERS)

@@ -151,8 +151,8 @@ _ENTRIES: dict[str, _EntryOf] = {
 
 def _cell_tables(cells: Sequence[CellSummary], baseline: str | None, room: int | None) -> list[list[_Segment]]:
     columns = _columns(cells, baseline)
-    tokens = max(len("tokens"), *(len(str(cell.tokens)) for cell in cells))
-    widest = max(len("unsupported"), *(column.width for column in columns))
+    tokens = max([len("tokens"), *(len(str(cell.tokens)) for cell in cells)])
+    widest = max([len("unsupported"), *(column.width for column in columns)])
     label = _label_width([cell.label for cell in cells], room, room and room - tokens - widest - 2 * len(_GAP))
     left = tokens + len(_GAP) + label
     lines: list[list[_Segment]] = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mixbench.mixers.hypermixer_cost import choose_grouping
+
+Tensors = Sequence[Tensor]
 
 
 def sinusoids(tokens: int, width: int) -> Tensor:
@@ -23,6 +26,11 @@ def _xavier(*shape: int, fan: int) -> nn.Parameter:
     """Uniform with the gain √2 that suits GELU; `fan` is fan-in + fan-out of the matrix of one head."""
     bound = math.sqrt(2) * math.sqrt(6 / fan)
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x W + b for every matrix of a batch."""
+    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
 
 
 class HyperMixer(nn.Module):
@@ -77,12 +85,13 @@ class HyperMixer(nn.Module):
             x = x.masked_fill(~mask.unsqueeze(-1), 0)
         batch, tokens, width = x.shape
         groups = (self.heads * batch, tokens, width // self.heads)
+        # heads lead everywhere, so that the batch lies in the rows of one product per head
         seen = self._with_positions(x).reshape(batch * tokens, self.heads, -1).transpose(0, 1)
-        values = x.view(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
-        # heads lead everywhere, so that a group of channels is one matrix: (heads, batch·tokens, networks·width/heads)
-        features = F.gelu(torch.baddbmm(self.first_bias, seen, self.first) if self.bias else torch.bmm(seen, self.first))
+        values = x.reshape(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
+        # (heads, batch·tokens, networks·width/heads)
+        features = F.gelu(_affine(seen, self.first, self.first_bias if self.bias else None))
         mix = self._regrouped if self.grouping_at(tokens) == "regrouped" else self._as_written
-        mixed = mix(features.chunk(len(self.second), dim=-1), values)
+        mixed = mix(features.chunk(len(self.second), dim=-1), self.second.unbind(), self._second_biases(), values)
         out: Tensor = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
         return out
 
@@ -96,32 +105,24 @@ class HyperMixer(nn.Module):
             self.table = sinusoids(tokens, self.width).to(self.table)
         return torch.add(self.table[:tokens], x, alpha=self.scale)
 
-    def _as_written(self, features: tuple[Tensor, ...], values: Tensor) -> Tensor:
-        groups, tokens, _ = values.shape
-        if self.bias:
-            maps = zip(self.second_bias.unbind(), features, self.second.unbind(), strict=True)
-            weights = [torch.baddbmm(bias, h, b) for bias, h, b in maps]
-        else:
-            weights = [torch.bmm(h, b) for h, b in zip(features, self.second.unbind(), strict=True)]
-        first, last = weights[0].view(groups, tokens, -1), weights[-1].view(groups, tokens, -1)
-        hidden = F.gelu(torch.bmm(first.transpose(1, 2), values))  # G = GELU(W1ᵀX): (groups, hidden/heads, width/heads)
-        return torch.bmm(last, hidden)
+    def _second_biases(self) -> Sequence[Tensor | None]:
+        return self.second_bias.unbind() if self.bias else (None,) * len(self.second)
 
-    def _regrouped(self, features: tuple[Tensor, ...], values: Tensor) -> Tensor:
+    def _as_written(self, features: Tensors, maps: Tensors, biases: Sequence[Tensor | None], values: Tensor) -> Tensor:
+        groups, tokens, _ = values.shape
+        weights = [_affine(h, b, bias).view(groups, tokens, -1) for h, b, bias in zip(features, maps, biases, strict=True)]
+        hidden = F.gelu(torch.bmm(weights[0].transpose(1, 2), values))  # G: (groups, hidden/heads, width/heads)
+        return torch.bmm(weights[-1], hidden)
+
+    def _regrouped(self, features: Tensors, maps: Tensors, biases: Sequence[Tensor | None], values: Tensor) -> Tensor:
+        groups, _, channels = values.shape
         first, last = features[0].view(values.shape), features[-1].view(values.shape)
-        maps = self.second.unbind()
-        # everything without tokens is transposed, so that the batch lies in the rows of one product per head
-        summary = torch.bmm(values.transpose(1, 2), first).view(self.heads, -1, values.shape[-1])  # XᵀH1
-        if not self.bias:
-            hidden = F.gelu(torch.bmm(summary, maps[0]))  # Gᵀ: (heads, batch·width/heads, hidden/heads)
-            summary = torch.bmm(hidden, maps[-1].transpose(1, 2)).view(len(values), -1, values.shape[-1])  # (B2 G)ᵀ
-            return torch.bmm(last, summary.transpose(1, 2))
-        biases = self.second_bias.unbind()
-        totals = values.sum(1).view(self.heads, -1, 1)  # Xᵀ1
-        hidden = F.gelu(torch.baddbmm(torch.bmm(totals, biases[0]), summary, maps[0]))
-        offsets = torch.bmm(hidden, biases[-1].transpose(1, 2)).view(len(values), 1, -1)
-        summary = torch.bmm(hidden, maps[-1].transpose(1, 2)).view(len(values), -1, values.shape[-1])
-        return torch.baddbmm(offsets, last, summary.transpose(1, 2))
+        summary = torch.bmm(values.transpose(1, 2), first).view(self.heads, -1, channels)  # XᵀH1
+        offset = None if biases[0] is None else torch.bmm(values.sum(1).view(self.heads, -1, 1), biases[0])  # Xᵀ1 b1ᵀ
+        hidden = F.gelu(_affine(summary, maps[0], offset))  # Gᵀ: (heads, batch·width/heads, hidden/heads)
+        summary = torch.bmm(hidden, maps[-1].transpose(1, 2)).view(groups, -1, channels)  # (B2 G)ᵀ
+        offset = None if biases[-1] is None else torch.bmm(hidden, biases[-1].transpose(1, 2)).view(groups, 1, -1)  # (Gᵀ b2)ᵀ
+        return _affine(last, summary.transpose(1, 2), offset)
 
     def grouping_at(self, tokens: int) -> str:
         """The order of products that runs at this length."""

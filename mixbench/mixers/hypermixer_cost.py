@@ -15,9 +15,7 @@ WORTHWHILE = 1.15
 """`auto` regroups where that needs at least this many times fewer operations; below, measured times do not follow the count."""
 
 
-def grouping_flops(
-    grouping: str, *, tokens: int, width: int, hidden: int, heads: int, tied: bool, bias: bool
-) -> int:
+def grouping_flops(grouping: str, *, tokens: int, width: int, hidden: int, heads: int, tied: bool, bias: bool) -> int:
     """FLOPs of one sequence, forward, in one grouping."""
     networks = 1 if tied else 2
     first_layers = networks * tokens * width**2 // heads

@@ -191,6 +191,11 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
         axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=2.5, alpha=0.5, zorder=2)
 
 
+def literal(text: str) -> str:
+    """Text from the user that matplotlib must not read as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def proxy(look: LineStyle) -> Line2D:
     """What stands for a mixer in a legend."""
     from matplotlib.lines import Line2D
@@ -201,7 +206,9 @@ def proxy(look: LineStyle) -> Line2D:
 def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: Mapping[str, LineStyle], alone: bool) -> None:
     """The exponents beside their lines, the highest line first; with the names where the panel is alone."""
     shown = [
-        (label, f"{label}  {text}" if alone else text) for _, label, text in sorted(entries, reverse=True) if alone or text
+        (label, f"{literal(label)}  {text}".rstrip() if alone else text)
+        for _, label, text in sorted(entries, reverse=True)
+        if alone or text
     ]
     if shown:
         axes.legend(
@@ -217,7 +224,7 @@ def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: 
 def legend_below(figure: Figure, looks: Mapping[str, LineStyle], names: Mapping[str, str]) -> None:
     """One legend for all panels."""
     handles = [proxy(look) for look in looks.values()]
-    figure.legend(handles, [names[label] for label in looks], loc="outside lower center", ncols=min(len(looks), 4))
+    figure.legend(handles, [literal(names[label]) for label in looks], loc="outside lower center", ncols=min(len(looks), 4))
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:

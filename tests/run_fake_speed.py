@@ -14,7 +14,10 @@ from mixbench.studies.speed_plan import SpeedRequest
 FAKE = Worker("fake_worker", ())
 
 
-def fake_request(launches: int = 2, mixers: tuple[str, ...] = ("attention", "hypermixer"), timeout: float = 20.0) -> SpeedRequest:
+MIXERS = ("attention", "hypermixer")
+
+
+def fake_request(launches: int = 2, mixers: tuple[str, ...] = MIXERS, timeout: float = 20.0) -> SpeedRequest:
     """Three lengths, two modes."""
     return SpeedRequest(
         mixers=choose_mixers(mixers),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-MIXER_HELP = "Mixer and its options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName. Repeat to compare several."
+MIXER_HELP = "Mixer with options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName. Repeatable."
 
 Mixers = Annotated[list[str] | None, typer.Option("--mixer", help=MIXER_HELP, metavar="NAME[:KEY=VALUE,...]")]
 Tokens = Annotated[str, typer.Option(help="Sequence lengths: 256, a list 128,256 or a doubling range 64..4096.")]

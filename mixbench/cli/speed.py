@@ -17,7 +17,7 @@ def speed(
     tokens: options.Tokens = "64..2048",
     width: options.Width = "256",
     batch: options.Batch = "1",
-    mode: Annotated[str, typer.Option(help="inference, training (forward and backward), or both: inference,training.")] = "inference",
+    mode: Annotated[str, typer.Option(help="inference, training (forward and backward), or a list.")] = "inference",
     scope: Annotated[str, typer.Option(help="What is timed: mixer, block, model, or a list.")] = "mixer",
     dtype: options.Dtype = "float32",
     device: options.Device = "cpu",

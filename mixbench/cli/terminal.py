@@ -66,7 +66,11 @@ def progress_display() -> Iterator[Any]:
     columns = (BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     # drawn on request only: a thread that redraws would run beside the measurement
     with Progress(
-        *columns, TextColumn("{task.description}"), console=Console(stderr=True), auto_refresh=False, transient=True,
+        *columns,
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
         speed_estimate_period=3600,
     ) as bar:
         yield _Bar(bar)

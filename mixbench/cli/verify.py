@@ -14,7 +14,7 @@ MARKS = {"pass": "ok", "fail": "FAIL", "skip": "-"}
 
 
 def verify(
-    mixers: Annotated[list[str] | None, typer.Argument(help="Mixers to hold to the contract. Default: all built-in ones.")] = None,
+    mixers: Annotated[list[str] | None, typer.Argument(help="Mixers to try. Default: all built-in ones.")] = None,
     mixer: options.Mixers = None,
     tokens: Annotated[int, typer.Option(help="Sequence length to try.", min=1)] = 17,
     width: Annotated[int, typer.Option(help="Width to try.", min=1)] = 32,

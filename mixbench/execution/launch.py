@@ -95,8 +95,9 @@ class Launch:
             self._process.wait()
             self._messages.seek(0)
             said = self._messages.read().decode(errors="replace").strip().splitlines()
+            last = said[-1] if said else "it said nothing"
             raise WorkerError(
-                f"the measuring process stopped (exit code {self._process.returncode}): {said[-1] if said else 'it said nothing'}",
+                f"the measuring process stopped (exit code {self._process.returncode}): {last}",
                 f"Try `{sys.executable} -c 'import torch'`; `mixbench doctor` shows what was found.",
             )
         answer: dict[str, Any] = json.loads(line)
@@ -119,9 +120,9 @@ class Launch:
 
 def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
     """Run one job in a fresh process of its own: `name(job)` of "module:name". Raises WorkerError where it fails."""
-    modules = ["mixbench.execution.worker"]
-    with Launch(modules, environment=RETAINED_MEMORY) as launch:
-        outcome = launch.run("mixbench.execution.worker:run_alone", {"function": function, "job": job, "threads": threads}, timeout)
+    work = {"function": function, "job": job, "threads": threads}
+    with Launch(["mixbench.execution.worker"], environment=RETAINED_MEMORY) as launch:
+        outcome = launch.run("mixbench.execution.worker:run_alone", work, timeout)
     if isinstance(outcome, Died):
         raise WorkerError(f"{function} failed: {outcome.detail}")
     return outcome.result

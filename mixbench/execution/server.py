@@ -46,7 +46,8 @@ def main() -> None:
     for module in sys.argv[1:]:
         importlib.import_module(module)
     print(json.dumps({"event": "ready"}), file=answers, flush=True)
-    while line := sys.stdin.buffer.raw.readline():  # type: ignore[attr-defined]
+    requests = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  unbuffered: select must see what is not read
+    while line := requests.readline():
         print(json.dumps(_serve(json.loads(line))), file=answers, flush=True)
 
 
@@ -76,8 +77,8 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
             return answer
         step, _ = _ANNOUNCEMENT.unpack(shared[:])
         cause, detail = _cause(wait_status, timed_out, request["timeout"], _oom_kills() > oom_kills)
-        last = _last_line(output)
-        return {"event": "died", "step": step, "cause": cause, "detail": f"{detail}: {last}" if last and not timed_out else detail}
+        last = "" if timed_out else _last_line(output)
+        return {"event": "died", "step": step, "cause": cause, "detail": f"{detail}: {last}" if last else detail}
 
 
 def _run_child(request: dict[str, Any], shared: mmap.mmap, write_end: int, output: IO[bytes], server: int) -> None:

@@ -125,24 +125,27 @@ def _resident_growth(cell: Cell) -> tuple[Result, Subject]:
 
 
 def _variant(subject: Subject, cell: Cell, prediction: memory.Prediction | None) -> str:
-    said = [module.variant(cell.tokens) for module in subject.module.modules() if hasattr(module, "variant")][:1]
+    telling = (getattr(module, "variant", None) for module in subject.module.modules())
+    said = [variant(cell.tokens) for variant in telling if callable(variant)][:1]
     kernels = [name for name in (prediction.operators if prediction else ()) if "_scaled_dot_product_" in name]
     said += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
     return _one_line(", ".join(map(str, said)))
 
 
 def _live_memory(subject: Subject, device: torch.device) -> Result:
-    if device.type == "cuda":
-        used = memory.live_memory_on_cuda(subject.call, device)
-        reserved = {"peak_reserved_mib": used.reserved / memory.MIB}
-    else:
-        used, reserved = memory.live_memory_on_cpu(subject.call), {}
-    peak_bytes = used.peak + subject.held_bytes
-    return {"peak_memory_mib": peak_bytes / memory.MIB, "allocated_mib": used.allocated / memory.MIB, **reserved}
+    on_gpu = device.type == "cuda"
+    used = memory.live_memory_on_cuda(subject.call, device) if on_gpu else memory.live_memory_on_cpu(subject.call)
+    bytes_used = {
+        "peak_memory_mib": used.peak + subject.held_bytes,
+        "allocated_mib": used.allocated,
+        "peak_reserved_mib": used.reserved,
+    }
+    return {name: size / memory.MIB for name, size in bytes_used.items() if size is not None}
 
 
 def _count_flops(cell: Cell) -> Result:
-    counted = count_flops(lambda: build_module(cell), lambda: make_input(cell), mode=cell.mode, tokens=cell.tokens, batch=cell.batch)
+    build, inputs = lambda: build_module(cell), lambda: make_input(cell)
+    counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch)
     result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
     if counted.flops is None:
         return result | {"flops_note": f"flops: {_one_line(counted.reason)}"}

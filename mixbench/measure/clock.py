@@ -153,7 +153,7 @@ class CudaClock:
                 call()
             last.record()
             last.synchronize()
-        return first.elapsed_time(last) / 1e3
+        return float(first.elapsed_time(last)) / 1e3
 
 
 def clock_for(device: torch.device) -> Clock:

@@ -167,8 +167,8 @@ def _plus_matrix_vector(_: Tensor, matrix: Tensor, *__: Any, **___: Any) -> int:
 def _convolution_backward(gradient: Tensor, x: Tensor, weight: Tensor, *settings: Any, out_val: Any) -> int:
     """The forward's products once for the input's gradient and once for the weight's; groups stand in the weight's shape."""
     *_, transposed, _, _, wanted = settings  # ends in transposed, output padding, groups, which gradients
-    forward = 2 * (x if transposed else gradient).numel() * math.prod(weight.shape[1:])
-    return forward * (wanted[0] + wanted[1])
+    forward: int = 2 * (x if transposed else gradient).numel() * math.prod(weight.shape[1:])
+    return forward * sum(map(int, wanted[:2]))
 
 
 _TRANSFORMS: dict[Any, Formula] = dict.fromkeys((aten._fft_c2c, aten._fft_r2c, aten._fft_c2r), _fourier)

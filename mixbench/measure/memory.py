@@ -28,10 +28,14 @@ _HUGE_PAGES = 16  # faults that 32 MiB take where the kernel hands out pages of 
 
 @dataclass(frozen=True)
 class LiveMemory:
-    """Bytes of one call: highest sum of live allocations made in it, and all allocations added up."""
+    """Bytes of one call: highest sum of live allocations made in it, and all allocations added up.
+
+    `reserved` is the peak that a GPU's caching allocator held from the driver.
+    """
 
     peak: int
     allocated: int
+    reserved: int | None = None
 
 
 def live_memory_on_cpu(call: Call) -> LiveMemory:
@@ -50,16 +54,7 @@ def live_memory_on_cpu(call: Call) -> LiveMemory:
     return LiveMemory(peak, allocated)
 
 
-@dataclass(frozen=True)
-class CudaMemory:
-    """Bytes of one call on a GPU: as LiveMemory, and the peak that the caching allocator held from the driver."""
-
-    peak: int
-    allocated: int
-    reserved: int
-
-
-def live_memory_on_cuda(call: Call, device: torch.device) -> CudaMemory:
+def live_memory_on_cuda(call: Call, device: torch.device) -> LiveMemory:
     """From the caching allocator's statistics. The peak is above what was live before the call, as on the CPU."""
     call()
     torch.cuda.synchronize(device)
@@ -70,7 +65,7 @@ def live_memory_on_cuda(call: Call, device: torch.device) -> CudaMemory:
     torch.cuda.synchronize(device)
     del result
     after = torch.cuda.memory_stats(device)
-    return CudaMemory(
+    return LiveMemory(
         after["requested_bytes.all.peak"] - before["requested_bytes.all.current"],
         after["requested_bytes.all.allocated"] - before["requested_bytes.all.allocated"],
         after["reserved_bytes.all.peak"],
@@ -104,7 +99,7 @@ class _StorageTracker(TorchDispatchMode):
     """Sum of the storages that operators have made and that are still alive, and which operators ran."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         self.operators: list[str] = []
         self._known: set[int] = set()

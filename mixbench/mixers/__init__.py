@@ -64,7 +64,7 @@ MIXERS: dict[str, Mixer] = {
         ),
         Mixer(
             name="fnet",
-            summary="real part of the Fourier transform over tokens and channels; cannot honour a mask: a padded token is a token",
+            summary="real part of the Fourier transform over tokens and channels; a padded token counts as a token",
             paper="FNet, arXiv 2105.03824",
             target="mixbench.mixers.fnet:FNet",
             flops=lambda s: round(5 * s.tokens * s.width * math.log2(s.tokens * s.width)),

@@ -1,4 +1,4 @@
-"""From a mixer string to what is needed to build, name and count it: built-in, plug-in or the user's own file. No torch here."""
+"""From a mixer string to what builds and names it: built-in, plug-in or the user's own file. No torch here."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
     try:
         source = path.read_bytes()
     except OSError as error:
-        raise RequestError(f"--mixer: cannot read {file}: {error.strerror}", "The form is path/to/file.py:ClassName.") from error
+        hint = "The form is path/to/file.py:ClassName."
+        raise RequestError(f"--mixer: cannot read {file}: {error.strerror}", hint) from error
     try:
         tree = ast.parse(source, filename=file)
     except (SyntaxError, ValueError) as error:
@@ -82,10 +83,11 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
 
 def _may_define(tree: ast.Module, name: str) -> bool:
     """Whether a name that is no class statement may still appear at the top of a module: assigned or imported."""
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    imported = {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
-    nested = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    return name in names | imported | nested or "*" in imported
+    nodes = list(ast.walk(tree))
+    assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    imported = {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    nested = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    return name in assigned | imported | nested or "*" in imported
 
 
 def _untyped_options(spec: MixerSpec) -> dict[str, Any]:

@@ -92,8 +92,7 @@ class Mixer:
             if name not in known:
                 raise UnknownNameError("option", name, known, f"of {self.name}")
         return {
-            name: option.parse(given[name], self.name) if name in given else option.default
-            for name, option in known.items()
+            name: option.parse(given[name], self.name) if name in given else option.default for name, option in known.items()
         }
 
     def resolve(self, config: Config, tokens: int, width: int) -> Resolved:

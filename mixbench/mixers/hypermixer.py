@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mixbench.mixers.hypermixer_cost import choose_grouping
 
 Tensors = Sequence[Tensor]
+Biases = Sequence[Tensor | None]
 
 
 def sinusoids(tokens: int, width: int) -> Tensor:
@@ -70,9 +71,8 @@ class HyperMixer(nn.Module):
         self.scale = math.sqrt(width) if scale else 1.0
         self.first = _xavier(heads, head_width, networks * head_width, fan=2 * head_width)
         self.second = _xavier(networks, heads, head_width, head_hidden, fan=head_width + head_hidden)
-        if bias:
-            self.first_bias = nn.Parameter(torch.zeros(heads, 1, networks * head_width))
-            self.second_bias = nn.Parameter(torch.zeros(networks, heads, 1, head_hidden))
+        self.first_bias = nn.Parameter(torch.zeros(heads, 1, networks * head_width)) if bias else None
+        self.second_bias = nn.Parameter(torch.zeros(networks, heads, 1, head_hidden)) if bias else None
         self.norm = nn.LayerNorm(width) if layer_norm else nn.Identity()
         if positions == "learned":
             self.table = nn.Parameter(0.02 * torch.randn(tokens, width))
@@ -89,9 +89,10 @@ class HyperMixer(nn.Module):
         seen = self._with_positions(x).reshape(batch * tokens, self.heads, -1).transpose(0, 1)
         values = x.reshape(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
         # (heads, batch·tokens, networks·width/heads)
-        features = F.gelu(_affine(seen, self.first, self.first_bias if self.bias else None))
+        features = F.gelu(_affine(seen, self.first, self.first_bias))
         mix = self._regrouped if self.grouping_at(tokens) == "regrouped" else self._as_written
-        mixed = mix(features.chunk(len(self.second), dim=-1), self.second.unbind(), self._second_biases(), values)
+        biases = (None,) * len(self.second) if self.second_bias is None else self.second_bias.unbind()
+        mixed = mix(features.chunk(len(self.second), dim=-1), self.second.unbind(), biases, values)
         out: Tensor = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
         return out
 
@@ -105,16 +106,13 @@ class HyperMixer(nn.Module):
             self.table = sinusoids(tokens, self.width).to(self.table)
         return torch.add(self.table[:tokens], x, alpha=self.scale)
 
-    def _second_biases(self) -> Sequence[Tensor | None]:
-        return self.second_bias.unbind() if self.bias else (None,) * len(self.second)
-
-    def _as_written(self, features: Tensors, maps: Tensors, biases: Sequence[Tensor | None], values: Tensor) -> Tensor:
+    def _as_written(self, features: Tensors, maps: Tensors, biases: Biases, values: Tensor) -> Tensor:
         groups, tokens, _ = values.shape
         weights = [_affine(h, b, bias).view(groups, tokens, -1) for h, b, bias in zip(features, maps, biases, strict=True)]
         hidden = F.gelu(torch.bmm(weights[0].transpose(1, 2), values))  # G: (groups, hidden/heads, width/heads)
         return torch.bmm(weights[-1], hidden)
 
-    def _regrouped(self, features: Tensors, maps: Tensors, biases: Sequence[Tensor | None], values: Tensor) -> Tensor:
+    def _regrouped(self, features: Tensors, maps: Tensors, biases: Biases, values: Tensor) -> Tensor:
         groups, _, channels = values.shape
         first, last = features[0].view(values.shape), features[-1].view(values.shape)
         summary = torch.bmm(values.transpose(1, 2), first).view(self.heads, -1, channels)  # XᵀH1

@@ -1,6 +1,6 @@
 """Closed forms of HyperMixer (arXiv 2203.03691) in both groupings, and which grouping `auto` takes. No torch here.
 
-With N tokens, width d, hidden d', h heads (each on d/h channels with d'/h hidden units), multiply-adds of one sequence, forward:
+With N tokens, width d, hidden d', h heads (d/h channels and d'/h hidden units each), multiply-adds of one sequence, forward:
 
 - hypernetworks' first layer   N d²/h each (one when tied)
 - as written                   W1, W2: N d d'/h each (W2 = W1 when tied); W1ᵀX and W2 G: N d d'/h each

@@ -15,8 +15,7 @@ Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
 def _speed(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
     from mixbench.plots.speed import draw_speed
 
-    rows = folder.read(SpeedRow)
-    return draw_speed(rows, folder.read(LaunchRow), folder.figures, formats, baseline) if rows else []
+    return draw_speed(folder.read(SpeedRow), folder.read(LaunchRow), folder.figures, formats, baseline)
 
 
 FIGURES: dict[str, Draw] = {"speed": _speed}

@@ -67,7 +67,6 @@ def draw_speed(
 
     Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
     """
-    style.check_formats(formats)
     summary = summarise(rows, launches, baseline)
     figures = {
         f"speed-{quantity.name}-by-{size}": size_figure(summary, quantity, size) for size in SIZES for quantity in QUANTITIES

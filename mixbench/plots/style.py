@@ -231,7 +231,9 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> lis
     """Write the figure as `name.png`, …, the same bytes every time. Raises UnknownNameError and StorageError."""
     from matplotlib import rc_context
 
-    check_formats(formats)
+    for kind in formats:
+        if kind not in FORMATS:
+            raise UnknownNameError("format", kind, FORMATS, "for figures")
     dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     paths = [folder / f"{name}.{kind}" for kind in formats]
     try:
@@ -242,10 +244,3 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> lis
     except OSError as error:
         raise StorageError(f"cannot write the figure {error.filename or folder}: {error.strerror}") from error
     return paths
-
-
-def check_formats(formats: Sequence[str]) -> None:
-    """Raises UnknownNameError for a format that figures cannot be written in."""
-    for kind in formats:
-        if kind not in FORMATS:
-            raise UnknownNameError("format", kind, FORMATS, "for figures")

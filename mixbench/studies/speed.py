@@ -58,9 +58,7 @@ def run_speed(
 
 def _forget(folder: ResultsFolder, wanted: set[tuple[Any, ...]], statuses: Sequence[str] | None) -> None:
     """Drop rows of the wanted cells, all of them or those of a status, so that the cells are measured again."""
-    folder.replace(
-        SpeedRow, lambda row: identity(row) not in wanted or (statuses is not None and row.status not in statuses)
-    )
+    folder.replace(SpeedRow, lambda row: identity(row) not in wanted or (statuses is not None and row.status not in statuses))
 
 
 @dataclass
@@ -279,5 +277,3 @@ def _died(outcome: Died) -> dict[str, str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-

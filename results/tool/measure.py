@@ -11,7 +11,6 @@ Prints Markdown; the figures in the README are from such a run.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import random
@@ -144,7 +143,8 @@ def report_sweep(threads: int) -> None:
     their_width = statistics.median(width(values) for values in plain.values())
     print("| | wall time | half-width of the interval, median over the same cells |\n| --- | --- | --- |")
     print(f"| `mixbench speed`, {len(cells)} cells, with memory and FLOPs | {ours:.0f} s | {our_width:.1%} |")
-    print(f"| plain script, {PLAIN_PROCESSES} processes per cell, from {len(PLAIN_CELLS)} cells | {theirs:.0f} s | {their_width:.1%} |")
+    plain_script = f"plain script, {PLAIN_PROCESSES} processes per cell, from {len(PLAIN_CELLS)} cells"
+    print(f"| {plain_script} | {theirs:.0f} s | {their_width:.1%} |")
     same_width = theirs * (their_width / our_width) ** 2
     print(f"\nThe sweep takes {ours / theirs:.2f} of the plain script's time; {ours / same_width:.2f} at the same width,")
     print("as the width falls with the square root of the number of processes.")
@@ -164,11 +164,10 @@ def report_help() -> None:
         start = time.monotonic()
         subprocess.run([sys.executable, "-m", "mixbench", "--help"], check=True, capture_output=True)
         times.append(time.monotonic() - start)
-    code = "import sys, runpy; sys.argv[1:] = ['--help']\ntry: runpy.run_module('mixbench', run_name='__main__')\nexcept SystemExit: pass\n"
-    code += "import json; print(json.dumps(['torch' in sys.modules, 'pandas' in sys.modules]))"
-    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    torch, pandas = json.loads(seen)
-    print(f"`mixbench --help`: median {statistics.median(times):.2f} s of 10; torch imported: {torch}, pandas imported: {pandas}.")
+    seen = subprocess.run([sys.executable, "-X", "importtime", "-m", "mixbench", "--help"], check=True, capture_output=True)
+    modules = {line.rpartition(b"|")[2].strip() for line in seen.stderr.splitlines()}
+    imported = ", ".join(f"{name} imported: {'yes' if name.encode() in modules else 'no'}" for name in ("torch", "pandas"))
+    print(f"`mixbench --help`: median {statistics.median(times):.2f} s of 10; {imported}.")
 
 
 def main() -> None:

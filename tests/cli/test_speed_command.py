@@ -47,12 +47,14 @@ def mixbench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, check=False)
 
 
-SWEEP = ("speed", "--tokens", "8,16", "--width", "16", "--threads", "1", "--launches", "2", "--budget", "0.1", "--precision", "0.5")
+SWEEP = ["speed", "--tokens", "8,16", "--width", "16", "--threads", "1"]
+SWEEP += ["--launches", "2", "--budget", "0.1", "--precision", "0.5"]
+MIXERS = ["--mixer", "attention", "--mixer", "mine.py:Mean:gain=0.5"]
+MIXERS += ["--mixer", "mine.py:Cutting", "--mixer", "mine.py:Dying"]
 
 
 def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_with_1(folder: Path) -> None:
-    mixers = ("--mixer", "attention", "--mixer", "mine.py:Mean:gain=0.5", "--mixer", "mine.py:Cutting", "--mixer", "mine.py:Dying")
-    done = mixbench(folder, *SWEEP, *mixers)
+    done = mixbench(folder, *SWEEP, *MIXERS)
     assert done.returncode == 1, done.stderr
     with (folder / "results" / "speed.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -71,7 +73,7 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     assert "mixbench plot" in done.stderr
     assert "\x1b" not in done.stdout
 
-    again = mixbench(folder, *SWEEP, *mixers, "--json")
+    again = mixbench(folder, *SWEEP, *MIXERS, "--json")
     assert again.returncode == 1
     cells = json.loads(again.stdout)["cells"]
     assert {(cell["label"], cell["tokens"]) for cell in cells} >= {("attention", 8), ("Mean gain=0.5", 16)}

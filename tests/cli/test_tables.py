@@ -115,6 +115,7 @@ def test_rows_of_other_environments_and_unpaired_ratios_are_mentioned() -> None:
     text = plain(summarise([*rows, *later, *old], launches))
     assert "5 rows from other environments are left out." in text
     assert "*: measured in other processes" in text
+    assert [line.split()[1] for line in text.split("\n") if ") *" in line] == ["none"]
 
 
 def test_flops_that_miss_an_operator_are_a_lower_bound() -> None:

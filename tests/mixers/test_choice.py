@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -111,16 +112,12 @@ def test_a_file_that_is_not_python_names_the_line(tmp_path: Path) -> None:
 
 @given(st.text(max_size=40))
 def test_no_text_gives_anything_but_a_mixer_or_a_clear_error(text: str) -> None:
-    try:
-        choose_mixer(text)
-    except MixbenchError as error:
-        assert str(error)
+    with contextlib.suppress(MixbenchError):
+        assert choose_mixer(text).target
 
 
 @given(st.sampled_from(PAPER_MIXERS), st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3))
 def test_no_options_give_anything_but_a_mixer_or_a_clear_error(name: str, options: dict[str, str]) -> None:
     text = ",".join(f"{key}={value}" for key, value in options.items())
-    try:
-        choose_mixer(f"{name}:{text}")
-    except MixbenchError as error:
-        assert str(error)
+    with contextlib.suppress(MixbenchError):
+        assert choose_mixer(f"{name}:{text}").name == name

@@ -145,7 +145,8 @@ def test_a_mixer_that_fits_no_shape_is_refused_and_one_that_fits_some_has_unsupp
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("launches", 0), ("precision", 0.0), ("budget", float("nan")), ("timeout", -1.0), ("seed", 2**31), ("device", ("tpu",))]
+    ("name", "value"),
+    [("launches", 0), ("precision", 0.0), ("budget", float("nan")), ("timeout", -1.0), ("seed", 2**31), ("device", ("tpu",))],
 )
 def test_options_out_of_range_are_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(RequestError, match=name):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 from run_fake_speed import fake_request
@@ -29,6 +31,12 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 def blocks(folder: Path) -> Counter[tuple[object, ...]]:
     return Counter((*identity(row), row.launch, row.round) for row in ResultsFolder(folder).read(SpeedRow))
+
+
+def children(process: subprocess.Popen[Any]) -> list[int]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    return []
 
 
 def wait_until_gone(pids: list[int]) -> list[int]:
@@ -58,7 +66,7 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never
                 time.sleep(moments.uniform(0.1, 1.2))
             else:
                 process.wait(timeout=60)
-            started = [child.pid for child in psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+            started = children(process)
             process.send_signal(signal.SIGKILL)
             out, err = process.communicate(timeout=60)
             assert err == ""
@@ -83,7 +91,7 @@ def test_killing_the_parent_of_a_real_sweep_leaves_no_process_and_no_lock_and_th
     deadline = time.monotonic() + 60
     while not ResultsFolder(tmp_path).read(SpeedRow) and time.monotonic() < deadline:
         time.sleep(0.02)
-    started = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    started = children(process)
     process.kill()
     process.wait()
     before = blocks(tmp_path)

@@ -142,6 +142,7 @@ def test_a_baseline_can_be_a_label_a_mixer_string_or_the_name_of_a_class() -> No
     for text in ("hypermixer heads=4", "hypermixer:heads=4"):
         assert find_baseline(text, [four, one, own]) == four
     assert find_baseline("hypermixer", [four, one, own]) == one
+    assert find_baseline("hypermixer", [("hypermixer", '{"heads":2,"tied":true}'), four, own]) == four
     assert find_baseline("Conv", [four, one, own]) == own
     assert find_baseline("my.py:Conv", [four, one, own]) == own
     assert find_baseline(None, []) is None
@@ -268,5 +269,6 @@ def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
     deeper = replace(context, settings='{"allocator":"retained","layers":4}')
     words = context_words([context, deeper])
     assert [list(fields.values())[-1] for fields in words] == ["layers=2", "layers=4"]
+    assert "allocator" not in words[0]
     assert "1 thread" in words[0].values()
     assert "compiled" not in words[0]

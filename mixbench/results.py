@@ -12,7 +12,6 @@ a writer, earlier rows are intact, and the next writer drops what is torn or inc
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import json
@@ -24,13 +23,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from mixbench.errors import FolderBusyError, StorageError
+from mixbench.errors import FolderBusyError, RequestError, StorageError
 from mixbench.rows import SCHEMA, TABLES, Row, RowType, SpeedRow, canonical_json, columns, from_record, identity, to_record
+from mixbench.storage import ELSEWHERE, append_whole, beside, storage_errors, write_atomically
 
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
-_ELSEWHERE = "Give another folder with --results."
-_FULL = "Free some space and repeat the command: it continues where it stopped."
-_HINTS = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL}
 
 # the csv module refuses longer texts by default, but only when reading: an error message could make a table unreadable
 csv.field_size_limit(2**31 - 1)
@@ -48,10 +45,12 @@ class ResultsFolder:
     def writing(self) -> Iterator[None]:
         """Create the folder, hold it against other writers and repair what a crash left: torn lines, incomplete launches.
 
-        The lock dies with its process. Raises FolderBusyError where another process writes, and StorageError.
+        The lock dies with its process. Raises FolderBusyError where another process writes, RequestError where there can be no folder, StorageError.
         """
-        with _storage_errors(f"cannot write to the results folder {self.path}"):
+        try:
             self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(f"cannot write to the results folder {self.path}: {error.strerror}", ELSEWHERE) from error
         with self._lock():
             self._repair()
             self._writable = True
@@ -79,8 +78,8 @@ class ResultsFolder:
         if any(type(row) is not row_type for row in rows):
             raise TypeError("rows of one table at a time")
         file = self._file(row_type)
-        with _storage_errors(f"cannot add {len(rows)} rows to {file}"):
-            _append(file, header=_csv([columns(row_type)]), lines=_csv(to_record(row).values() for row in rows))
+        with storage_errors(f"cannot add {len(rows)} rows to {file}"):
+            append_whole(file, header=_csv([columns(row_type)]), lines=_csv(to_record(row).values() for row in rows))
 
     def replace(self, row_type: type[RowType], keep: Callable[[RowType], bool]) -> int:
         """Drop the rows of a table that are not to be kept, all or none of them; returns how many went. Raises StorageError."""
@@ -97,15 +96,15 @@ class ResultsFolder:
         digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()[:12]
         file = self._environment_file(digest)
         if not file.exists():
-            with _storage_errors(f"cannot write {file}"):
+            with storage_errors(f"cannot write {file}"):
                 file.parent.mkdir(exist_ok=True)
-                _write_atomically(file, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+                write_atomically(file, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
         return digest
 
     def environment(self, digest: str) -> dict[str, Any]:
         """The environment behind the hash in a row. Raises StorageError where it is missing or damaged."""
         file = self._environment_file(digest)
-        with _storage_errors(f"cannot read {file}"):
+        with storage_errors(f"cannot read {file}"):
             content = file.read_bytes()
         try:
             return dict(json.loads(content))
@@ -128,14 +127,14 @@ class ResultsFolder:
 
         # who writes stands beside the lock file, which some versions of filelock empty when a second process tries it
         writer, lock = self.path / ".writer", FileLock(self.path / ".lock")
-        with _storage_errors(f"cannot lock the results folder {self.path}"):
+        with storage_errors(f"cannot lock the results folder {self.path}"):
             try:
                 lock.acquire(timeout=0)
             except Timeout:
                 who = writer.read_text(encoding="utf-8") if writer.exists() else "another process"
-                raise FolderBusyError(f"{self.path} is being written by {who}", f"Wait for it to end. {_ELSEWHERE}") from None
+                raise FolderBusyError(f"{self.path} is being written by {who}", f"Wait for it to end. {ELSEWHERE}") from None
         try:
-            with _storage_errors(f"cannot write to the results folder {self.path}"):
+            with storage_errors(f"cannot write to the results folder {self.path}"):
                 since = datetime.now().isoformat(sep=" ", timespec="seconds")
                 writer.write_text(f"process {os.getpid()} on {os.uname().nodename} since {since}", encoding="utf-8")
             yield
@@ -146,8 +145,8 @@ class ResultsFolder:
 
     def _repair(self) -> None:
         for row_type in TABLES.values():
-            with _storage_errors(f"cannot repair {self.path}"):
-                _beside(self._file(row_type)).unlink(missing_ok=True)
+            with storage_errors(f"cannot repair {self.path}"):
+                beside(self._file(row_type)).unlink(missing_ok=True)
             rows, appendable = _read_table(self._file(row_type), row_type)
             whole = complete(cast("list[SpeedRow]", rows)) if "rounds" in columns(row_type) else rows
             if len(whole) < len(rows) or not appendable:
@@ -155,8 +154,8 @@ class ResultsFolder:
 
     def _rewrite(self, row_type: type[Row], rows: Sequence[Row]) -> None:
         file = self._file(row_type)
-        with _storage_errors(f"cannot rewrite {file}"):
-            _write_atomically(file, _csv([columns(row_type), *(to_record(row).values() for row in rows)]))
+        with storage_errors(f"cannot rewrite {file}"):
+            write_atomically(file, _csv([columns(row_type), *(to_record(row).values() for row in rows)]))
 
 
 def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
@@ -185,7 +184,7 @@ def failures(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], SpeedRow]:
 def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], bool]:
     """The rows, and whether rows can be appended as the file is: no torn line, every column there."""
     content = b""
-    with _storage_errors(f"cannot read {file}"), suppress(FileNotFoundError):
+    with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError):
         content = file.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     try:
@@ -228,61 +227,6 @@ def _csv(lines: Iterable[Iterable[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _append(file: Path, *, header: bytes, lines: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        size = os.fstat(descriptor).st_size
-        left = memoryview(lines if size else header + lines)
-        try:
-            while left:
-                left = left[os.write(descriptor, left) :]
-            os.fsync(descriptor)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(descriptor, size)
-            raise
-    finally:
-        os.close(descriptor)
-    if not size:
-        _flush_folder(file.parent)
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(f".{file.name}.new")
-
-
-def _write_atomically(file: Path, content: bytes) -> None:
-    new = _beside(file)
-    try:
-        with new.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(new, file)
-    except OSError:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
-        raise
-    _flush_folder(file.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """A new or renamed file is on disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _storage_errors(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{doing}: {error.strerror or error}", _HINTS.get(error.errno or 0, _ELSEWHERE)) from error
-
-
 def _damaged(file: Path, line: int, fault: str) -> StorageError:
     return StorageError(
         f"{file}, line {line}: {fault}", "Delete that line, what it held is measured again, or restore the file."
@@ -290,4 +234,4 @@ def _damaged(file: Path, line: int, fault: str) -> StorageError:
 
 
 def _from_newer(file: Path, fault: str) -> StorageError:
-    return StorageError(f"{file} {fault}", f"It comes from a newer mixbench: upgrade this one. {_ELSEWHERE}")
+    return StorageError(f"{file} {fault}", f"It comes from a newer mixbench: upgrade this one. {ELSEWHERE}")

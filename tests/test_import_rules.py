@@ -17,7 +17,7 @@ PACKAGE = Path(mixbench.__file__).parent
 
 LAYERS = {
     "foundation": ("errors", "rows", "stats", "spec"),
-    "machine": ("machine", "nvidia", "environment", "disturbances", "results"),
+    "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results"),
     "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks"),
     "worker": ("mixers.*", "tasks.*", "model", "measure", "measure.*", "training", "training.*", "execution.worker"),
     "running": ("studies", "studies.*", "execution", "execution.*"),

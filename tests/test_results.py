@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixbench.errors import FolderBusyError, StorageError
+from mixbench.errors import FolderBusyError, RequestError, StorageError
 from mixbench.results import ResultsFolder, complete, failures, finished_launches
 from mixbench.rows import SCHEMA, LaunchRow, SpeedRow, columns, identity
 
@@ -456,7 +456,7 @@ def test_pandas_reads_a_table_as_it_is(folder: ResultsFolder, table: Path) -> No
 def test_a_file_where_the_folder_should_be_is_an_error_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     for path in (tmp_path / "taken", tmp_path / "taken" / "below"):
-        with pytest.raises(StorageError, match="taken") as caught, ResultsFolder(path).writing():
+        with pytest.raises(RequestError, match="taken") as caught, ResultsFolder(path).writing():
             pass
         assert "--results" in caught.value.hint
         with pytest.raises(StorageError, match="cannot read"):

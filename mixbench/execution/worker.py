@@ -251,4 +251,4 @@ def _describe(error: Exception) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.replace("\0", " ").split())[:500]
+    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]

@@ -12,7 +12,8 @@ from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS, PAPER_MIXERS
-from mixbench.mixers.description import Config, Mixer, canonical_json
+from mixbench.mixers.description import Config, Mixer
+from mixbench.rows import canonical_json
 from mixbench.spec import MixerSpec, parse_mixer
 
 PLUGIN_GROUP = "mixbench.mixers"

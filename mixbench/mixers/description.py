@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -111,8 +110,3 @@ class Mixer:
             raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
         options = {name.replace("-", "_"): value for name, value in resolved.options.items()}
         return {"width": width, "tokens": tokens, **options}
-
-
-def canonical_json(values: Mapping[str, Any]) -> str:
-    """JSON that is equal for equal values: sorted keys, no spaces."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -102,7 +102,7 @@ def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure
                 style.draw_line(axes, [size * apart[label] for size in sizes], values, looks[label])
                 grown = growth(sizes, values)
                 missing = "(0 or not measured)" if any(cell.status == "ok" for cell in line) else "(failed)"
-                text = _exponent(symbol, grown[0]) if grown else "" if any(values) else missing
+                text = _exponent(symbol, grown[0]) if grown else missing if len(grid) == 1 and not any(values) else ""
                 last = max(next((launches.values() for launches in reversed(values) if launches), [0.0]))
                 entries.append((last, label, text))
             style.legend_beside(axes, entries, looks, alone=len(grid) == 1)

@@ -183,12 +183,15 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
     where = [place for place, _ in points]
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     low, high = ([i.point if (end := getattr(i, side)) is None else end for i in intervals] for side in ("low", "high"))
-    if low != high:
+    if low == high:
+        return
+    if len(where) > 1:
         axes.fill_between(where, low, high, color=look.color, alpha=0.18, linewidth=0, zorder=1)
-        axes.vlines(where, low, high, color=look.color, linewidth=0.8, zorder=2)
-    dots = [(place, ms) for place, launches in points if 1 < len(launches) <= FEW_LAUNCHES for ms in launches]
-    if low != high and dots:
-        axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=2.5, alpha=0.5, zorder=2)
+    else:
+        axes.vlines(where, low, high, color=look.color, linewidth=1, zorder=2)
+    dots = [(place, value) for place, launches in points if 1 < len(launches) <= FEW_LAUNCHES for value in launches]
+    if dots:
+        axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
 
 
 def literal(text: str) -> str:

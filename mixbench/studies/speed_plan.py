@@ -10,8 +10,7 @@ from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
-from mixbench.mixers.description import canonical_json
-from mixbench.rows import SpeedRow, columns
+from mixbench.rows import SpeedRow, canonical_json, columns
 
 SCOPES = ("mixer", "block", "model")
 MODES = ("inference", "training")

@@ -110,10 +110,13 @@ def test_a_mixer_that_always_failed_is_named_in_the_legend() -> None:
     assert legend_texts(axes) == ["attention", "fnet  (failed)"]
 
 
-@pytest.mark.parametrize(("launches", "bands"), [(1, 0), (4, 2)])
-def test_bands_stand_for_launches_and_one_launch_has_none(launches: int, bands: int) -> None:
-    (axes,) = figure_of(speed_rows(("attention",), (64, 128), launches=launches)).axes
-    assert len(axes.collections) == bands
+@pytest.mark.parametrize("tokens", [(64, 128), (64,)], ids=["band", "bar"])
+@pytest.mark.parametrize(("launches", "intervals", "dots"), [(1, 0, 0), (4, 1, 4), (13, 1, 0)])
+def test_an_interval_and_dots_stand_for_launches(tokens: Sequence[int], launches: int, intervals: int, dots: int) -> None:
+    (axes,) = figure_of(speed_rows(("attention",), tokens, launches=launches, rounds=2)).axes
+    drawn = [len(list(line.get_xdata())) for line in axes.lines if line.get_marker() == "."]
+    assert len(axes.collections) == intervals
+    assert sum(drawn) == dots * len(tokens)
 
 
 @pytest.mark.parametrize("quantity", range(len(QUANTITIES)))

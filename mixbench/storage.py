@@ -1,0 +1,74 @@
+"""How bytes get to the disk: appended whole or renamed into place, flushed, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mixbench.errors import StorageError
+
+ELSEWHERE = "Give another folder with --results."
+_FULL = "Free some space and repeat the command: it continues where it stopped."
+_HINTS = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL}
+
+
+@contextmanager
+def storage_errors(doing: str) -> Iterator[None]:
+    """Turn an OSError into a StorageError that says what was being done and what next."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{doing}: {error.strerror or error}", _HINTS.get(error.errno or 0, ELSEWHERE)) from error
+
+
+def append_whole(file: Path, *, header: bytes, lines: bytes) -> None:
+    """Append lines, after the header where the file is new, and flush; on an OSError the file is as before."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        left = memoryview(lines if size else header + lines)
+        try:
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+    if not size:
+        _flush_folder(file.parent)
+
+
+def beside(file: Path) -> Path:
+    """Where `write_atomically` prepares a file."""
+    return file.with_name(f".{file.name}.new")
+
+
+def write_atomically(file: Path, content: bytes) -> None:
+    """Replace a file by new content, flushed; whatever stops it, either the old or the new content is there."""
+    new = beside(file)
+    try:
+        with new.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(new, file)
+    except OSError:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
+    _flush_folder(file.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """A new or renamed file is on disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -45,7 +45,8 @@ class ResultsFolder:
     def writing(self) -> Iterator[None]:
         """Create the folder, hold it against other writers and repair what a crash left: torn lines, incomplete launches.
 
-        The lock dies with its process. Raises FolderBusyError where another process writes, RequestError where there can be no folder, StorageError.
+        The lock dies with its process. Raises FolderBusyError where another process writes, RequestError where no folder
+        can be, StorageError.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)

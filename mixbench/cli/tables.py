@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _GAP = "  "
 _MISSING = "–"
+_TELLS_NOTHING = 1000
 _Segment = tuple[str, str]
 """Text and its style."""
 
@@ -73,9 +74,11 @@ def with_prefix(value: float) -> str:
 
 
 def interval_text(interval: Interval, shown: Callable[[float], str] = number) -> tuple[str, str]:
-    """Point and bounds, the latter empty where there are none: `1.23`, ` (1.19–1.27)`."""
+    """Point and bounds: `1.23`, ` (1.19–1.27)`; empty where there are none, `(any)` where they are a thousandfold apart."""
     if interval.low is None or interval.high is None:
         return shown(interval.point), ""
+    if interval.low > 0 and interval.high / interval.low > _TELLS_NOTHING:
+        return shown(interval.point), " (any)"
     between = "–" if interval.low >= 0 else " to "
     return shown(interval.point), f" ({shown(interval.low)}{between}{shown(interval.high)})"
 
@@ -127,7 +130,7 @@ def _ratio(cell: CellSummary, baseline: str | None) -> _Entry | None:
 
 
 def _flops(cell: CellSummary, baseline: str | None) -> _Entry | None:
-    return None if cell.flops is None else _Entry(("≥ " if cell.uncounted_operators else "") + number(cell.flops / 1e9))
+    return None if cell.flops is None else _Entry(("≥ " if cell.flops_remark else "") + number(cell.flops / 1e9))
 
 
 def _of(value: Callable[[CellSummary], float | None], shown: Callable[[float], str] = number) -> _EntryOf:
@@ -226,8 +229,8 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
         yield "*: measured in other processes than the baseline, so not paired."
     if any(cell.share_of_peak is not None for cell in cells):
         yield "% of peak: FLOP/s relative to a large matrix product in the same launch."
-    if uncounted := {name for cell in cells for name in cell.uncounted_operators.replace(",", " ").split()}:
-        yield f"≥: not counted, for want of a formula: {', '.join(sorted(uncounted))}."
+    for remark in sorted({cell.flops_remark for cell in cells} - {""}):
+        yield f"≥: {remark}."
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
         if blocks:
             yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."

@@ -10,6 +10,7 @@ import importlib
 import random
 import statistics
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,9 +33,10 @@ CALIBRATION = -1
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
 
 
-def pin(threads: int) -> bool:
+def pin(threads: int, *, training: bool = False) -> bool:
     """Set what must be equal in every measurement, before the first operation; returns whether denormals are flushed."""
     torch.set_num_threads(threads)
+    torch.set_grad_enabled(training)
     flushed = torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
@@ -77,8 +79,8 @@ def run_alone(job: Job, announce: Announce) -> Result:
 def count(job: Job, announce: Announce) -> Result:
     """FLOPs, memory, operators and energy of one cell, in passes that are never timed."""
     announce(0)
-    pin(job["threads"])
     cell = Cell(**job["cell"])
+    pin(job["threads"], training=cell.mode == "training")
     device = torch.device(cell.device)
     try:
         prediction = _predict(cell)
@@ -102,10 +104,10 @@ def count(job: Job, announce: Announce) -> Result:
 
 def _predict(cell: Cell) -> memory.Prediction | None:
     def make_call() -> tuple[Callable[[], object], object]:
-        subject = build_subject(cell_eager, check=False)
+        subject = build_subject(eager, fake=True)
         return subject.call, subject
 
-    cell_eager = Cell(**{**vars(cell), "compiled": False})
+    eager = replace(cell, compiled=False)
     try:
         return memory.predict(make_call)
     except (ContractError, MixbenchError):
@@ -178,8 +180,8 @@ def measure_peak(job: Job, announce: Announce) -> Result:
 def measure_group(job: Job, announce: Announce) -> Result:
     """Time the cells of a group in turns, with the calibration workload among them."""
     announce(CALIBRATION)
-    flushed = pin(job["threads"])
     cells = [Cell(**cell) for cell in job["cells"]]
+    flushed = pin(job["threads"], training=cells[0].mode == "training")
     device = torch.device(cells[0].device)
     failed: dict[int, Result] = {}
     calls: dict[int, Callable[[], object]] = {CALIBRATION: _calibration(device)}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,10 @@ def make_input(cell: Cell) -> Tensor:
 
 @dataclass(frozen=True)
 class Subject:
-    """A module with its input, ready to be called. `call` does one inference, or forward and backward."""
+    """A module with its input, ready to be called. `call` does one inference, or forward and backward.
+
+    Whether a graph is built is for the process to say once, not for each call: that would be timed with it.
+    """
 
     module: nn.Module
     call: Call
@@ -118,15 +123,21 @@ class Subject:
         return sum({tensor.data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
 
-def build_subject(cell: Cell, *, check: bool = True) -> Subject:
+def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     """Build a cell's module with its seed, move it to its device and dtype, check one output.
+
+    A fake one is built in place, because parameters of fake tensors cannot be moved, and has no output to check.
 
     In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to the input (where it is not
     token numbers) and every parameter. Raises ContractError for a wrong shape or a number that is not finite.
     """
     torch.manual_seed(cell.seed)
     device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
-    module = build_module(cell).to(device=device, dtype=dtype)
+    if fake:
+        with device, _default_dtype(dtype):
+            module = build_module(cell)
+    else:
+        module = build_module(cell).to(device=device, dtype=dtype)
     training = cell.mode == "training"
     module.train(training)
     x = make_input(cell).to(device)
@@ -134,14 +145,24 @@ def build_subject(cell: Cell, *, check: bool = True) -> Subject:
     shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
     gradient = torch.randn(shape).to(device=device, dtype=dtype)
     forward: Callable[[Tensor], Tensor] = torch.compile(module) if cell.compiled else module
-    if check:
+    if not fake:
         with torch.no_grad():
             _check(module(x), shape, dtype)
     if not training:
-        return Subject(module, _inference(forward, x), (x,))
+        return Subject(module, partial(forward, x), (x,))
     if x.is_floating_point():
         x.requires_grad_()
     return Subject(module, _training(forward, x, module, gradient), (x, gradient))
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _check(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
@@ -153,14 +174,6 @@ def _check(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
         raise ContractError(f"forward returned {y.dtype}, not {dtype}")
     if not bool(torch.isfinite(y).all()):
         raise ContractError("forward returned numbers that are not finite")
-
-
-def _inference(forward: Callable[[Tensor], Tensor], x: Tensor) -> Call:
-    def call() -> Tensor:
-        with torch.no_grad():
-            return forward(x)
-
-    return call
 
 
 def _training(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:

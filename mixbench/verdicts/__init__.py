@@ -84,12 +84,13 @@ def context_of(row: SpeedRow) -> Context:
 
 
 def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
-    """Each context in words, by field; of the settings those that differ, `compiled` only where some context is."""
+    """Each context in words, by field; of the settings those on which contexts differ, `compiled` only where some is."""
     settings = [unpacked(context.settings) for context in contexts]
-    keys = sorted({key for one in settings for key in one if any(other.get(key) != one[key] for other in settings)})
+    keys = sorted({key for one in settings for key in one if any(other.get(key, one[key]) != one[key] for other in settings)})
     names = [name for name in _IN_WORDS if name != "compiled" or any(context.compiled for context in contexts)]
     return [
-        {name: _IN_WORDS[name](getattr(context, name)) for name in names} | {key: f"{key}={one.get(key)}" for key in keys}
+        {name: _IN_WORDS[name](getattr(context, name)) for name in names}
+        | {key: f"{key}={one[key]}" for key in keys if key in one}
         for context, one in zip(contexts, settings, strict=True)
     ]
 

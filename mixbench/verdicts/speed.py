@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from mixbench.errors import UnknownNameError
-from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.rows import LOWER_BOUND, LaunchRow, SpeedRow
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
 from mixbench.verdicts import Context, MixerKey, context_of, find_baseline, mixer_labels, mixer_order, unpacked
 
@@ -47,8 +47,8 @@ class CellSummary:
     cpu_ms: float | None
     peak_memory_mib: float | None
     flops: float | None
-    uncounted_operators: str
-    """Operators that are not in `flops`, which is then a lower bound."""
+    flops_remark: str
+    """Why `flops` is only a lower bound; empty where every product has a formula."""
     gflops_per_s: float | None
     share_of_peak: float | None
     """FLOP/s relative to `peak_gflops_per_s` of the same launch, 0 to 1."""
@@ -103,7 +103,11 @@ def summarise(
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base = find_baseline(baseline, mixers)
     labels, order = mixer_labels(mixers), mixer_order(mixers)
-    peaks = {_launch_key(row): row.peak_gflops_per_s for row in launches if row.environment == environment}
+    peaks = {
+        _launch_key(row): row.peak_gflops_per_s
+        for row in launches
+        if row.environment == environment and row.peak_gflops_per_s is not None
+    }
 
     by_cell: dict[tuple[Context, int], dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
     for row in kept:
@@ -159,7 +163,7 @@ def _environment(rows: Sequence[SpeedRow], wanted: str | None) -> str:
     if wanted is None:
         return max(rows, key=lambda row: row.measured_at).environment if rows else ""
     known = {row.environment for row in rows}
-    if wanted not in known:
+    if rows and wanted not in known:
         raise UnknownNameError("environment", wanted, known, "among the rows")
     return wanted
 
@@ -169,7 +173,7 @@ def _cell(
     context: Context,
     rows: Sequence[SpeedRow],
     baseline: Sequence[SpeedRow],
-    peaks: Mapping[tuple[Any, ...], float | None],
+    peaks: Mapping[tuple[Any, ...], float],
 ) -> CellSummary:
     good = [row for row in rows if row.status == "ok"]
     bad = [row for row in rows if row.status != "ok"]
@@ -201,7 +205,7 @@ def _cell(
         latency_ms=log_t_interval(list(launch_ms.values())) if launch_ms else None,
         ratio=ratio,
         paired=paired,
-        uncounted_operators=next((row.uncounted_operators for row in good if row.uncounted_operators), ""),
+        flops_remark=next((part for row in good for part in row.detail.split("; ") if part.startswith(LOWER_BOUND)), ""),
         share_of_peak=typical(share_of_peak),
         peak_gflops_per_s=typical(peak),
         **{column: typical(attrgetter(column)) for column in _MEDIANS},
@@ -216,8 +220,8 @@ def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Inte
         return None, False
     ratios = [
         median(own[process][number] / base[process][number] for number in rounds)
-        for process in own.keys() & base.keys()
-        if (rounds := own[process].keys() & base[process].keys())
+        for process in own
+        if (rounds := own[process].keys() & base.get(process, {}).keys())
     ]
     if 2 * len(ratios) > min(len(own), len(base)):
         return log_t_interval(ratios), True

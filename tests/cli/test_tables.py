@@ -5,7 +5,7 @@ import pytest
 from synthetic import speed_rows
 
 from mixbench.cli.tables import exponent_text, interval_text, number, speed_table, with_prefix
-from mixbench.rows import LaunchRow, SpeedRow, columns
+from mixbench.rows import LOWER_BOUND, LaunchRow, SpeedRow, columns
 from mixbench.stats import Interval
 from mixbench.verdicts.speed import SpeedSummary, summarise
 
@@ -118,11 +118,18 @@ def test_rows_of_other_environments_and_unpaired_ratios_are_mentioned() -> None:
     assert [line.split()[1] for line in text.split("\n") if ") *" in line] == ["none"]
 
 
-def test_flops_that_miss_an_operator_are_a_lower_bound() -> None:
+def test_flops_that_may_miss_products_are_a_lower_bound_and_elementwise_operators_alone_do_not_make_one() -> None:
     rows, launches = speed_rows(("attention",), (64,))
-    text = plain(summarise([replace(row, uncounted_operators="aten.foo, aten.bar") for row in rows], launches))
+    assert "≥" not in plain(summarise([replace(row, uncounted_operators="add gelu") for row in rows], launches))
+    remark = f"{LOWER_BOUND}: no formula for foo, bar"
+    text = plain(summarise([replace(row, detail=f"energy_j: no meter; {remark}") for row in rows], launches))
     assert "≥ 0.00315" in text
-    assert "not counted, for want of a formula: aten.bar, aten.foo." in text
+    assert f"≥: {remark}." in text
+
+
+def test_an_interval_a_thousandfold_wide_is_not_spelled_out() -> None:
+    assert interval_text(Interval(20.0, 1e-6, 3e8)) == ("20.0", " (any)")
+    assert interval_text(Interval(20.0, 1.0, 400.0)) == ("20.0", " (1.00–400)")
 
 
 def test_growth_is_shown_with_its_lengths() -> None:

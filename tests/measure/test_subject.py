@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from mixbench.execution import worker
+from mixbench.execution import Finished, Launch, worker
 from mixbench.measure.subject import Cell, ContractError, build_subject, load_class
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
+from mixbench.studies.speed import Worker
 
 TOKENS, WIDTH, BATCH = 6, 8, 2
 
@@ -56,6 +58,15 @@ class NotAModule:
 """
 
 
+@pytest.fixture(autouse=True)
+def _flags_are_put_back() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_grad_enabled(True)
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
@@ -96,6 +107,7 @@ def count(measured: Cell) -> dict[str, Any]:
 def test_every_mixer_can_be_called_and_counted_in_every_scope_and_mode(mixer: str, scope: str, mode: str) -> None:
     counted = count(cell(mixer, scope=scope, mode=mode))
     assert counted["status"] == "ok", counted["detail"]
+    assert counted["operators"] > 0 or (mixer, scope) == ("none", "mixer")
     assert counted["flops"] > 0 or (mixer, scope) == ("none", "mixer")
     assert counted["peak_memory_mib"] > 0
     assert counted["params"] == sum(p.numel() for p in build_subject(cell(mixer, scope=scope, mode=mode)).module.parameters())
@@ -125,6 +137,7 @@ def test_training_gives_the_gradients_of_input_and_parameters() -> None:
 
 
 def test_inference_builds_no_graph_and_the_seed_fixes_the_result() -> None:
+    worker.pin(1)
     first, second = (build_subject(cell("gmlp")).call() for _ in range(2))
     assert isinstance(first, torch.Tensor)
     assert not first.requires_grad
@@ -208,6 +221,15 @@ def test_a_group_is_timed_in_turns_and_a_cell_that_raises_is_left_out(source: Pa
     assert all(block["latency_ms"] > 0 and block["cpu_ms"] > 0 for block in result["blocks"][0])
     assert result["launch"]["calibration_ms"] > 0
     assert set(steps) == {worker.CALIBRATION, 0, 1, 2}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_operators_and_kernel_are_known_in_a_child_that_counts_too(dtype: str) -> None:
+    with Launch([worker.__name__, *Worker().for_counting]) as launch:
+        outcome = launch.run(f"{worker.__name__}:count", {"cell": vars(cell("attention", dtype=dtype)), "threads": 1}, 60)
+    assert isinstance(outcome, Finished)
+    assert outcome.result["operators"] == 3
+    assert outcome.result["variant"] == "sdpa=flash_attention_for_cpu"
 
 
 def test_out_of_memory_is_told_from_other_errors() -> None:

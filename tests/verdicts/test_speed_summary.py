@@ -187,7 +187,8 @@ def test_cells_that_were_not_measured_are_not_invented() -> None:
 
 
 def test_no_rows_give_an_empty_summary() -> None:
-    summary = summarise([], [])
+    summary = summarise([], [], environment="new")
+    assert summary.environment == "new"
     assert (summary.cells, summary.growths, summary.baseline) == ((), (), None)
 
 

@@ -1,0 +1,1 @@
+"""One quantity per module, measured with torch in this process; the parent process never imports these."""

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mixbench.mixers import fnet
+from mixbench.mixers.fnet import FNet
+
+SHAPES = [(1, 1), (1, 2), (2, 1), (3, 1), (1, 3), (4, 6), (5, 6), (6, 5), (7, 7), (2, 3)]
+
+
+@pytest.fixture(autouse=True, params=["whole spectrum", "half mirrored"])
+def _path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fnet, "SMALL", 0 if request.param == "half mirrored" else 10**9)
+
+
+@pytest.mark.parametrize(("tokens", "width"), SHAPES)
+def test_fnet_is_the_real_part_of_the_transform_at_odd_and_even_sizes(tokens: int, width: int) -> None:
+    x = torch.randn(2, tokens, width, dtype=torch.float64)
+    torch.testing.assert_close(FNet(width=width, tokens=tokens)(x), torch.fft.fft2(x).real, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("tokens", "width"), SHAPES)
+def test_fnet_has_right_first_and_second_derivatives(tokens: int, width: int) -> None:
+    x = torch.randn(1, tokens, width, dtype=torch.float64, requires_grad=True)
+    mixer = FNet(width=width, tokens=tokens)
+    assert torch.autograd.gradcheck(mixer, x)
+    assert torch.autograd.gradgradcheck(mixer, x)
+
+
+def test_fnet_is_mapped_over_a_new_dimension() -> None:
+    x = torch.randn(4, 2, 5, 6)
+    mixer = FNet(width=6, tokens=5)
+    torch.testing.assert_close(torch.func.vmap(mixer)(x), torch.stack([mixer(part) for part in x]))
+    torch.testing.assert_close(torch.func.vmap(mixer, in_dims=2)(x), torch.stack([mixer(part) for part in x.unbind(2)]))
+
+
+def test_fnet_runs_without_memory_and_in_any_memory_layout() -> None:
+    mixer = FNet(width=6, tokens=5)
+    assert mixer(torch.randn(2, 5, 6, device="meta")).shape == (2, 5, 6)
+    x = torch.randn(2, 6, 5).transpose(1, 2)
+    torch.testing.assert_close(mixer(x), mixer(x.contiguous()))

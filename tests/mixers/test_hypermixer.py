@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from references import sinusoids as slow_sinusoids
+from torch import Tensor
+
+from mixbench.measure.flops import count_flops
+from mixbench.mixers import find_mixer
+from mixbench.mixers.hypermixer import HyperMixer, sinusoids
+from mixbench.mixers.hypermixer_cost import WORTHWHILE, choose_grouping, grouping_flops
+
+OPTIONS = [{"heads": heads, "tied": tied, "bias": bias} for heads, tied, bias in product((1, 3), (False, True), (False, True))]
+each_option = pytest.mark.parametrize("options", OPTIONS, ids=str)
+
+
+def in_both_groupings(tokens: int, width: int, **options: Any) -> tuple[HyperMixer, HyperMixer]:
+    """The same float64 layer twice, every parameter random."""
+    layers = [HyperMixer(width=width, tokens=tokens, grouping=g, **options).double() for g in ("as-written", "regrouped")]
+    with torch.no_grad():
+        for first, second in zip(*(layer.parameters() for layer in layers), strict=True):
+            first.add_(0.3 * torch.randn_like(first))
+            second.copy_(first)
+    return layers[0], layers[1]
+
+
+def relative_error(first: Tensor, second: Tensor) -> float:
+    return float((first - second).detach().norm() / second.detach().norm())
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("tokens", "width", "hidden"), [(1, 6, 9), (11, 9, 6), (40, 12, 24)])
+@each_option
+def test_both_groupings_are_the_same_function(
+    options: dict[str, Any], tokens: int, width: int, hidden: int, masked: bool
+) -> None:
+    torch.manual_seed(0)
+    written, regrouped = in_both_groupings(tokens, width, hidden=hidden, positions="learned", **options)
+    x = torch.randn(3, tokens, width, dtype=torch.float64, requires_grad=True)
+    mask = torch.arange(tokens) < torch.tensor([[tokens], [(tokens + 1) // 2], [1]]) if masked else None
+    weights = torch.randn_like(x)
+    results = [layer(x, mask) for layer in (written, regrouped)]
+    assert relative_error(*results) < 1e-10
+    both = [
+        torch.autograd.grad(result, [x, *layer.parameters()], weights)
+        for result, layer in zip(results, (written, regrouped), strict=True)
+    ]
+    for first, second in zip(*both, strict=True):
+        assert relative_error(first, second) < 1e-10
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("grouping", ["as-written", "regrouped", "auto"])
+@each_option
+def test_counted_flops_equal_the_closed_form_in_every_grouping(options: dict[str, Any], grouping: str, mode: str) -> None:
+    tokens, width, hidden, batch = 30, 12, 18, 2
+    counted = count_flops(
+        lambda: HyperMixer(width=width, tokens=tokens, hidden=hidden, grouping=grouping, **options),
+        lambda: torch.randn(batch, tokens, width),
+        mode=mode,
+        tokens=tokens,
+        batch=batch,
+    )
+    sizes = {"tokens": tokens, "width": width, "hidden": hidden, **options}
+    ran = choose_grouping(**sizes) if grouping == "auto" else grouping
+    assert counted.flops == batch * grouping_flops(ran, **sizes) * (3 if mode == "training" else 1)
+
+
+@each_option
+def test_auto_regroups_exactly_where_it_saves_enough_operations(options: dict[str, Any]) -> None:
+    layer = HyperMixer(width=48, tokens=4, hidden=96, **options)
+    chosen = []
+    for tokens in range(1, 400):
+        sizes = {"tokens": tokens, "width": 48, "hidden": 96, **options}
+        written, regrouped = (grouping_flops(grouping, **sizes) for grouping in ("as-written", "regrouped"))
+        chosen.append(layer.variant(tokens))
+        assert chosen[-1] == f"grouping={'regrouped' if written >= WORTHWHILE * regrouped else 'as-written'}"
+    assert set(chosen) == {"grouping=as-written", "grouping=regrouped"}
+    assert chosen == sorted(chosen)
+
+
+def test_the_closed_form_agrees_with_the_paper_and_its_limit() -> None:
+    sizes = {"tokens": 10**6, "width": 256, "hidden": 512, "heads": 1, "bias": False}
+    for tied, as_written, gain in ((False, 4 * 256**2 + 8 * 256 * 512, 2.5), (True, 2 * 256**2 + 6 * 256 * 512, 7 / 3)):
+        assert grouping_flops("as-written", **sizes, tied=tied) == 10**6 * as_written
+        regrouped = grouping_flops("regrouped", **sizes, tied=tied)
+        assert 10**6 * as_written / regrouped == pytest.approx(gain, rel=1e-3)
+    entry = find_mixer("hypermixer")
+    shape = entry.resolve(entry.config({"heads": "4", "grouping": "as-written"}), 100, 64)
+    assert entry.flops(shape) == (4 * 100 * 64**2 + 8 * 100 * 64 * 128) // 4
+
+
+@pytest.mark.parametrize(("tokens", "width"), [(1, 1), (5, 4), (6, 7), (40, 10)])
+def test_sinusoids_are_the_standard_ones(tokens: int, width: int) -> None:
+    torch.testing.assert_close(sinusoids(tokens, width), slow_sinusoids(tokens, width), rtol=1e-12, atol=1e-12)
+
+
+def test_sinusoids_grow_with_the_sequence_and_are_no_parameters() -> None:
+    short, long = HyperMixer(width=8, tokens=3), HyperMixer(width=8, tokens=50)
+    assert set(short.state_dict()) == {"first", "second", "norm.weight", "norm.bias"}
+    short.load_state_dict(long.state_dict())
+    x = torch.randn(1, 50, 8)
+    torch.testing.assert_close(short(x), long(x))
+    torch.testing.assert_close(short(x[:, :2]), long(x[:, :2]))
+
+
+def test_learned_positions_end_where_the_table_ends() -> None:
+    layer = HyperMixer(width=8, tokens=3, positions="learned")
+    assert layer.table.shape == (3, 8)
+    with pytest.raises(ValueError, match="4 tokens, but positions were learned for 3"):
+        layer(torch.randn(1, 4, 8))
+
+
+def test_only_the_hypernetworks_see_positions() -> None:
+    """Without the hypernetworks' help the order of tokens cannot matter: swapping two tokens swaps two outputs."""
+    torch.manual_seed(0)
+    order = torch.tensor([2, 1, 0, 3])
+    x = torch.randn(1, 4, 8)
+    blind, seeing = HyperMixer(width=8, tokens=4, positions="none"), HyperMixer(width=8, tokens=4)
+    torch.testing.assert_close(blind(x[:, order]), blind(x)[:, order])
+    assert not torch.allclose(seeing(x[:, order]), seeing(x)[:, order], atol=1e-3)
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_weights_start_with_the_fan_of_their_own_head(heads: int) -> None:
+    width, hidden = 256, 512
+    layer = HyperMixer(width=width, tokens=4, hidden=hidden, heads=heads)
+    for weights, fan in ((layer.first, 2 * width // heads), (layer.second, (width + hidden) // heads)):
+        bound = math.sqrt(2) * math.sqrt(6 / fan)
+        assert weights.abs().max() <= bound
+        assert float(weights.std()) == pytest.approx(bound / math.sqrt(3), rel=0.02)
+
+
+def test_both_groupings_run_without_memory() -> None:
+    for grouping in ("as-written", "regrouped"):
+        with torch.device("meta"):
+            layer = HyperMixer(width=8, tokens=3, heads=2, grouping=grouping)
+            assert layer(torch.randn(2, 9, 8)).shape == (2, 9, 8)
+
+
+@pytest.mark.parametrize("grouping", ["as-written", "regrouped"])
+@pytest.mark.parametrize(
+    ("heads", "bias", "layer_norm"), [(1, False, True), (1, True, True), (4, False, True), (4, True, False)]
+)
+def test_it_reproduces_the_layer_of_its_authors(heads: int, bias: bool, layer_norm: bool, grouping: str) -> None:
+    """Same weights in, same numbers out; their position table, which is not the standard one, is given as a learned one."""
+    theirs_module = pytest.importorskip("hypermixing")
+    torch.manual_seed(0)
+    width, hidden, tokens = 16, 24, 9
+    theirs = theirs_module.HyperMixing(
+        width, hidden, num_heads=heads, max_length=20, use_layer_norm=layer_norm, hypernetwork_bias=bias
+    ).double()
+    ours = HyperMixer(
+        width=width,
+        tokens=tokens,
+        hidden=hidden,
+        heads=heads,
+        bias=bias,
+        positions="learned",
+        layer_norm=layer_norm,
+        grouping=grouping,
+    ).double()
+    networks = (theirs.hyper.w1_gen, theirs.hyper.w2_gen)
+    with torch.no_grad():
+        ours.table.copy_(theirs.token_information.pe[0, 1 : tokens + 1])
+        ours.first.copy_(torch.cat([network.fc1_weights.transpose(1, 2) for network in networks], dim=2))
+        ours.second.copy_(torch.stack([network.fc2_weights.transpose(1, 2) for network in networks]))
+        if bias:
+            ours.first_bias.copy_(torch.cat([network.fc1_biases for network in networks], dim=1).unsqueeze(1))
+            ours.second_bias.copy_(torch.stack([network.fc2_biases for network in networks]).unsqueeze(2))
+    mask = torch.arange(tokens) < torch.tensor([[tokens], [4]])
+    x = torch.randn(2, tokens, width, dtype=torch.float64, requires_grad=True)
+    for given, padded in ((None, None), (mask, ~mask)):
+        real = torch.ones_like(mask) if given is None else mask
+        result, expected = ours(x, given)[real], theirs(x, x, x, padded, padded)[real]
+        assert relative_error(result, expected) < 1e-10
+        weights = torch.randn_like(result)
+        gradients = [torch.autograd.grad(y, x, weights)[0] for y in (result, expected)]
+        assert relative_error(*gradients) < 1e-10

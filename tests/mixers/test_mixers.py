@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from references import REFERENCES
+from torch import Tensor, nn
+
+from mixbench.measure.flops import count_flops
+from mixbench.measure.verify import verify
+from mixbench.mixers import MIXERS, find_mixer
+from mixbench.mixers.description import Resolved
+from mixbench.mixers.gmlp import GMLP
+
+CASES = [
+    *[(name, {}, tokens, 8) for name in MIXERS for tokens in (4, 7)],
+    ("attention", {"heads": "1"}, 5, 6),
+    ("attention", {"heads": "3"}, 5, 9),
+    ("linear-attention", {"heads": "1"}, 5, 6),
+    ("linear-attention", {"heads": "3"}, 5, 9),
+    ("fnet", {}, 1, 9),
+    ("fnet", {}, 9, 1),
+    ("fnet", {}, 6, 2),
+    ("fnet", {}, 5, 7),
+    ("mlp-mixer", {"hidden": "5"}, 3, 7),
+    ("gmlp", {"hidden": "6"}, 3, 7),
+    ("hypermixer", {"hidden": "5"}, 3, 7),
+    ("hypermixer", {"hidden": "9", "tied": "true", "grouping": "as-written"}, 7, 5),
+    ("hypermixer", {"hidden": "9", "tied": "true", "bias": "true", "grouping": "regrouped"}, 7, 5),
+    ("hypermixer", {"hidden": "6", "heads": "3", "bias": "true", "grouping": "as-written"}, 4, 9),
+    ("hypermixer", {"hidden": "6", "heads": "3", "bias": "true", "grouping": "regrouped"}, 4, 9),
+    ("hypermixer", {"heads": "2", "tied": "true", "bias": "true", "positions": "learned"}, 5, 6),
+    ("hypermixer", {"positions": "none", "scale": "false", "layer-norm": "false", "grouping": "regrouped"}, 5, 6),
+]
+IDS = [f"{name}-{tokens}x{width}-{','.join(given.values())}" for name, given, tokens, width in CASES]
+
+each_case = pytest.mark.parametrize(("name", "given", "tokens", "width"), CASES, ids=IDS)
+each_padded_case = pytest.mark.parametrize(
+    ("name", "given", "tokens", "width"), [case for case in CASES if MIXERS[case[0]].honours_mask]
+)
+each_mixer = pytest.mark.parametrize("name", MIXERS)
+
+
+@pytest.fixture(autouse=True)
+def in_float64() -> Iterator[None]:
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def build(name: str, given: dict[str, str], tokens: int, width: int) -> tuple[nn.Module, Resolved]:
+    """A mixer whose parameters are all random: no bias at zero, no gate near zero."""
+    entry = find_mixer(name)
+    config = entry.config(given)
+    module, class_name = entry.target.split(":")
+    mixer: nn.Module = getattr(importlib.import_module(module), class_name)(**entry.arguments(config, tokens, width))
+    with torch.no_grad():
+        for parameter in mixer.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return mixer, entry.resolve(config, tokens, width)
+
+
+def gradients(y: Tensor, weights: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(y, wanted, weights)
+
+
+def assert_same(first: Tensor, second: Tensor) -> None:
+    assert (first - second).abs().max() <= 1e-10 * (1 + second.abs().max())
+
+
+@each_case
+def test_a_mixer_equals_its_slow_reference_forward_and_gradient(
+    name: str, given: dict[str, str], tokens: int, width: int
+) -> None:
+    mixer, shape = build(name, given, tokens, width)
+    options: dict[str, Any] = {key.replace("-", "_"): value for key, value in shape.options.items()}
+    x = torch.randn(2, tokens, width, requires_grad=True)
+    weights = torch.randn(2, tokens, width)
+    named = dict(mixer.named_parameters())
+    result = mixer(x)
+    expected = torch.stack([REFERENCES[name](named, sequence, **options) for sequence in x])
+    assert_same(result, expected)
+    wanted = [x, *named.values()]
+    for got, want in zip(gradients(result, weights, wanted), gradients(expected, weights, wanted), strict=True):
+        assert_same(got, want)
+
+
+@each_padded_case
+def test_padding_changes_nothing_for_real_tokens_and_no_gradient(
+    name: str, given: dict[str, str], tokens: int, width: int
+) -> None:
+    mixer, _ = build(name, given, tokens, width)
+    parameters, real = list(mixer.parameters()), tokens - 2
+    short, long = torch.randn(real, width, requires_grad=True), torch.randn(tokens, width, requires_grad=True)
+    weights = torch.randn(2, tokens, width)
+    mask = torch.ones(2, tokens, dtype=torch.bool)
+    mask[0, real:] = False
+    x = torch.stack((torch.cat((short, torch.full((2, width), torch.nan))), long))
+
+    together = mixer(x, mask)[mask]
+    apart = torch.cat((mixer(short.unsqueeze(0))[0], mixer(long.unsqueeze(0))[0]))
+    assert_same(together, apart)
+    wanted = [short, long, *parameters]
+    both = (gradients(result, weights[mask], wanted) for result in (together, apart))
+    for padded, unpadded in zip(*both, strict=True):
+        assert_same(padded, unpadded)
+
+
+@each_case
+def test_parameters_equal_the_closed_form(name: str, given: dict[str, str], tokens: int, width: int) -> None:
+    mixer, shape = build(name, given, tokens, width)
+    assert sum(parameter.numel() for parameter in mixer.parameters()) == find_mixer(name).params(shape)
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@each_case
+def test_counted_flops_equal_the_closed_form(name: str, given: dict[str, str], tokens: int, width: int, mode: str) -> None:
+    entry, batch = find_mixer(name), 3
+    _, shape = build(name, given, tokens, width)
+    counted = count_flops(
+        lambda: build(name, given, tokens, width)[0],
+        lambda: torch.randn(batch, tokens, width),
+        mode=mode,
+        tokens=tokens,
+        batch=batch,
+    )
+    expected = batch * entry.flops(shape) * (entry.training_factor if mode == "training" else 1)
+    assert (counted.flops, counted.hiding, counted.reason) == (expected, (), "")
+
+
+@each_mixer
+def test_a_mixer_keeps_the_contract(name: str) -> None:
+    torch.set_default_dtype(torch.float32)
+    tokens, width = 13, 8
+    checks = verify(
+        lambda: build(name, {}, tokens, width)[0],
+        width=width,
+        tokens=tokens,
+        honours_mask=find_mixer(name).honours_mask,
+    )
+    skipped = {check.name for check in checks if check.outcome == "skip"}
+    assert [check for check in checks if check.outcome == "fail"] == []
+    assert skipped == (set() if find_mixer(name).honours_mask else {"honours a mask"})
+
+
+@each_mixer
+def test_a_mixer_runs_at_another_length_or_says_why_not(name: str) -> None:
+    mixer, _ = build(name, {}, 6, 8)
+    assert mixer(torch.randn(2, 4, 8)).shape == (2, 4, 8)
+    if find_mixer(name).any_length:
+        assert mixer(torch.randn(2, 9, 8)).shape == (2, 9, 8)
+    else:
+        with pytest.raises(ValueError, match=f"9 tokens, but this {name} was built for at most 6"):
+            mixer(torch.randn(2, 9, 8))
+
+
+@pytest.mark.parametrize("name", ["mlp-mixer", "gmlp"])
+def test_a_shorter_sequence_equals_padding_with_zeros(name: str) -> None:
+    mixer, _ = build(name, {}, 6, 8)
+    x = torch.zeros(1, 6, 8)
+    x[:, :4] = torch.randn(1, 4, 8)
+    mask = torch.arange(6).unsqueeze(0) < 4
+    assert_same(mixer(x[:, :4]), mixer(x, mask)[:, :4])
+
+
+@each_mixer
+def test_a_mixer_can_be_captured_as_one_graph(name: str) -> None:
+    mixer, _ = build(name, {}, 6, 8)
+    x = torch.randn(2, 6, 8)
+    assert_same(torch.compile(mixer, backend="eager", fullgraph=True)(x), mixer(x))
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@each_mixer
+def test_a_mixer_allows_transforms_of_functions(name: str) -> None:
+    mixer, _ = build(name, {}, 5, 8)
+    x = torch.randn(3, 5, 8)
+    assert_same(torch.func.vmap(lambda sequence: mixer(sequence.unsqueeze(0)).squeeze(0))(x), mixer(x))
+    assert torch.func.jacrev(lambda sequence: mixer(sequence.unsqueeze(0)))(x[0]).shape == (1, 5, 8, 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("mlp-mixer", "hidden=3"), ("gmlp", "hidden=32"), ("hypermixer", "grouping=as-written")]
+)
+def test_a_mixer_says_what_runs(name: str, variant: str) -> None:
+    mixer, _ = build(name, {}, 6, 8)
+    assert mixer.variant(5) == variant  # type: ignore[operator]
+
+
+def test_the_gate_of_gmlp_starts_open() -> None:
+    gate = GMLP(width=8, tokens=6).gate
+    assert gate.weight.abs().max() < 1e-3
+    assert torch.equal(gate.bias, torch.ones(6))

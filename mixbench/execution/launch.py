@@ -15,11 +15,18 @@ from typing import Any, Literal
 
 from mixbench.errors import WorkerError
 
-RETAINED_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
-"""glibc settings under which freed buffers stay with the process, as a caching GPU allocator keeps them; by default they
-are returned and faulted in again at the next call, depending on what ran before."""
+MEASURING = {
+    # freed buffers stay with the process, as a caching GPU allocator keeps them; by default glibc returns them, and whether
+    # the next call faults them in again depends on what ran before
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    # one thread per core: the kernel may else put two on one core, where each operator waits for its time slices
+    "OMP_PROC_BIND": "close",
+    "OMP_PLACES": "cores",
+}
+"""Environment of measuring processes: how memory and threads are kept in place."""
 
-_FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+_FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 
 _SECONDS_TO_END = 5.0
 
@@ -121,7 +128,7 @@ class Launch:
 def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
     """Run one job in a fresh process of its own: `name(job)` of "module:name". Raises WorkerError where it fails."""
     work = {"function": function, "job": job, "threads": threads}
-    with Launch(["mixbench.execution.worker"], environment=RETAINED_MEMORY) as launch:
+    with Launch(["mixbench.execution.worker"], environment=MEASURING) as launch:
         outcome = launch.run("mixbench.execution.worker:run_alone", work, timeout)
     if isinstance(outcome, Died):
         raise WorkerError(f"{function} failed: {outcome.detail}")

@@ -7,6 +7,7 @@ and returns a JSON-able result. A cell that cannot be measured becomes a status 
 from __future__ import annotations
 
 import importlib
+import os
 import random
 import statistics
 from collections.abc import Callable, Mapping
@@ -33,8 +34,13 @@ CALIBRATION = -1
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
 
 
-def pin(threads: int, *, training: bool = False) -> bool:
-    """Set what must be equal in every measurement, before the first operation; returns whether denormals are flushed."""
+def pin(threads: int, *, training: bool = False, device: str = "cpu") -> bool:
+    """Set what must be equal in every measurement, before the first operation; returns whether denormals are flushed.
+
+    For a GPU the process may use every core again: its first thread is bound to one, and those that drive the GPU would be.
+    """
+    if device != "cpu" and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
     torch.set_num_threads(threads)
     torch.set_grad_enabled(training)
     flushed = torch.set_flush_denormal(True)
@@ -80,7 +86,7 @@ def count(job: Job, announce: Announce) -> Result:
     """FLOPs, memory, operators and energy of one cell, in passes that are never timed."""
     announce(0)
     cell = Cell(**job["cell"])
-    pin(job["threads"], training=cell.mode == "training")
+    pin(job["threads"], training=cell.mode == "training", device=cell.device)
     device = torch.device(cell.device)
     try:
         prediction = _predict(cell)
@@ -167,7 +173,7 @@ def _energy(subject: Subject, device: torch.device) -> Result:
 def measure_peak(job: Job, announce: Announce) -> Result:
     """Best matrix-product rate and bandwidth of this launch: what a share of peak is a share of."""
     announce(0)
-    pin(job["threads"])
+    pin(job["threads"], device=job["device"])
     try:
         return {
             "peak_gflops_per_s": peak.peak_gflops(job["device"], getattr(torch, job["dtype"])),
@@ -181,7 +187,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
     """Time the cells of a group in turns, with the calibration workload among them."""
     announce(CALIBRATION)
     cells = [Cell(**cell) for cell in job["cells"]]
-    flushed = pin(job["threads"], training=cells[0].mode == "training")
+    flushed = pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
     device = torch.device(cells[0].device)
     failed: dict[int, Result] = {}
     calls: dict[int, Callable[[], object]] = {CALIBRATION: _calibration(device)}

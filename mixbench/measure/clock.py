@@ -18,6 +18,8 @@ _STEAL_FIELD = 8  # of the first line of /proc/stat
 _CONTENDED_STEAL = 0.02
 _CONTENDED_WAIT = 0.10
 _CONTENDED_FAULTS = 0.05
+_SWITCHES_ALLOWED = 1
+_SWITCHES_PER_SECOND = 25
 _SECONDS_PER_FAULT = 5e-7  # a minor fault on a 4 KiB page, zeroing included
 
 
@@ -45,15 +47,16 @@ class Block:
     def quality(self) -> str:
         """Whether the block was disturbed: throttled, contended or clean.
 
-        Contended: the hypervisor took more than 2 % of the block, the process waited for a core for more than 10 % of it,
-        or page faults took more than 5 % of it.
+        Contended: others took a core from it more than once and 25 times a second, the hypervisor took more than 2 % of the
+        block, the process waited for a core for more than 10 % of it, or page faults took more than 5 % of it.
         """
         if self.throttled:
             return "throttled"
         waited = self.device is None and self.wall - self.cpu > _CONTENDED_WAIT * self.wall
+        switched = (self.context_switches or 0) > _SWITCHES_ALLOWED + _SWITCHES_PER_SECOND * self.wall
         stolen = (self.steal or 0.0) > _CONTENDED_STEAL * self.wall
         faulted = (self.page_faults or 0) * _SECONDS_PER_FAULT > _CONTENDED_FAULTS * self.wall
-        return "contended" if waited or stolen or faulted else "clean"
+        return "contended" if waited or switched or stolen or faulted else "clean"
 
 
 class Clock(Protocol):

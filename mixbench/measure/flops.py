@@ -10,8 +10,7 @@ with gradients of a floating-point input and of every parameter: 3 times the for
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,23 +58,12 @@ def count_flops(
     reasons = []
     for place in ("meta", device):
         try:
-            with torch.device(place), _attention_as_products(), torch.set_grad_enabled(mode == "training"):
+            # the device context also keeps nn.MultiheadAttention and nn.TransformerEncoderLayer from fused inference
+            with torch.device(place), sdpa_kernel(SDPBackend.MATH), torch.set_grad_enabled(mode == "training"):
                 return _count(build(), make_input(), mode == "training", tokens, batch)
         except Exception as error:  # whatever the module raises is the reason
             reasons.append(f"on {place}: {type(error).__name__}: {error}")
     return FlopCount(None, reason="; ".join(reasons))
-
-
-@contextmanager
-def _attention_as_products() -> Iterator[None]:
-    """Neither fused attention nor the fused inference of nn.MultiheadAttention and nn.TransformerEncoderLayer."""
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _count(module: nn.Module, x: Tensor, training: bool, tokens: int, batch: int) -> FlopCount:

@@ -185,6 +185,7 @@ def _honours_mask(case: _Case) -> str:
     return ""
 
 
+@torch.enable_grad()
 def _passes_gradients(case: _Case) -> str:
     x = case.input().requires_grad_()
     named = {name: tensor for name, tensor in case.mixer.named_parameters() if tensor.requires_grad}

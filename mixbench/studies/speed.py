@@ -11,7 +11,7 @@ from typing import Any
 from mixbench.environment import environment, snapshot
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
-from mixbench.execution.launch import RETAINED_MEMORY
+from mixbench.execution.launch import MEASURING
 from mixbench.results import ResultsFolder, failures, finished_launches
 from mixbench.rows import LaunchRow, SpeedRow, columns, identity
 from mixbench.studies.progress import Progress
@@ -165,7 +165,7 @@ class _Study:
         self.progress.step(0, f"launch {number} of {self.request.launches}")
         modules = [self.worker.module, *(("torch._dynamo",) if self.request.compiled else ())]
         peaks: dict[tuple[Any, ...], dict[str, Any]] = {}
-        with Launch(modules, environment=RETAINED_MEMORY) as launch:
+        with Launch(modules, environment=MEASURING) as launch:
             for group in groups(self._missing(number)):
                 keys = group[0].keys
                 machine = tuple(keys[name] for name in ("device", "dtype", "threads"))

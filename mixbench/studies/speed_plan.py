@@ -107,7 +107,7 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                 "device": device,
                 "threads": request.threads,
                 "compiled": request.compiled,
-                "settings": _settings(request, scope, width),
+                "settings": _settings(request, scope, width, device),
             }
             keys = {name: values[name] for name, column in columns(SpeedRow).items() if column.role == "key"}
             try:
@@ -118,8 +118,9 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
             yield PlannedCell(keys, _job(request, keys, mixer, arguments), _unsupported(mixer, dtype, device))
 
 
-def _settings(request: SpeedRequest, scope: str, width: int) -> str:
+def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:
     pinned: dict[str, Any] = {
+        "affinity": "one thread per core" if device == "cpu" else "free",
         "allocator": "retained",
         "cudnn_benchmark": False,
         "flush_denormals": True,

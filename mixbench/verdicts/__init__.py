@@ -6,11 +6,13 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from mixbench.errors import UnknownNameError
+from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
+from mixbench.mixers.choice import choose_mixer
 from mixbench.rows import SpeedRow
 
 MixerKey = tuple[str, str]
@@ -68,6 +70,10 @@ def find_baseline(baseline: str | None, mixers: Sequence[MixerKey]) -> MixerKey 
     ordered = mixer_order(mixers)
     if baseline is None:
         return next((mixer for mixer in ordered if mixer[0] == "attention"), mixers[0] if mixers else None)
+    with suppress(RequestError):  # what is no mixer string may still be a label
+        named = choose_mixer(baseline)
+        if (named.name, named.config) in labels:
+            return named.name, named.config
     wanted = _words(baseline)
     for mixer in ordered:
         if wanted in (_words(labels[mixer]), _words(" ".join([mixer[0], *_options(*mixer)]))):

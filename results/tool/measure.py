@@ -25,7 +25,7 @@ from typing import Any
 
 from mixbench.environment import physical_cores
 from mixbench.execution import Finished, Launch
-from mixbench.execution.launch import RETAINED_MEMORY
+from mixbench.execution.launch import MEASURING
 from mixbench.mixers import PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.results import ResultsFolder
@@ -96,7 +96,7 @@ def time_plainly(job: Mapping[str, Any]) -> dict[str, Any]:
 def in_fresh_process(function: str, work: Mapping[str, Any]) -> dict[str, Any]:
     """Run a function of this file in a process of its own, pinned as mixbench pins its own."""
     search = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
-    with Launch(["mixbench.execution.worker"], environment=RETAINED_MEMORY | search) as launch:
+    with Launch(["mixbench.execution.worker"], environment=MEASURING | search) as launch:
         wrapped = {"function": f"measure:{function}", "job": work, "threads": work["threads"]}
         outcome = launch.run("mixbench.execution.worker:run_alone", wrapped, 300)
     if not isinstance(outcome, Finished):

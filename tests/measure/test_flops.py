@@ -193,33 +193,41 @@ def test_a_declaration_that_is_never_called_counts_nothing() -> None:
 class Looking(nn.Module):
     """Looks at values, which the meta device has not; dies on the CPU too if asked."""
 
-    def __init__(self, dies: bool) -> None:
+    def __init__(self, part: nn.Module, dies: bool = False) -> None:
         super().__init__()
-        self.dies, self.attention = dies, nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
+        self.part, self.dies = part, dies
 
     def forward(self, x: Tensor) -> Tensor:
         if x.sum().item() != 0 and self.dies:
             raise RuntimeError("planted")
-        return attend(x, self.attention)
+        y: Tensor = self.part(x)
+        return y
 
 
-def test_code_that_looks_at_values_is_counted_on_a_device_with_attention_as_products() -> None:
-    counted = count(lambda: Looking(dies=False))
-    assert (counted.flops, counted.reason) == (ATTENTION, "")
+@pytest.mark.parametrize("name", ["attention", "attention that returns its weights", "encoder layer"])
+def test_code_that_looks_at_values_is_counted_on_a_device_with_attention_as_products(name: str) -> None:
+    build, size, flops = MODULES[name]
+    assert count(lambda: Looking(build()), *size).flops == flops
+    assert count(lambda: Looking(build()), *size, mode="training").flops == 3 * flops
 
 
 def test_what_cannot_be_counted_has_a_reason_from_both_places() -> None:
-    counted = count(lambda: Looking(dies=True))
+    counted = count(lambda: Looking(nn.Identity(), dies=True))
     assert counted.flops is None
     assert "on meta: " in counted.reason
     assert "on cpu: RuntimeError: planted" in counted.reason
+
+
+def test_a_module_is_counted_as_it_behaves_in_its_mode() -> None:
+    dropping = lambda: nn.Dropout(0.5)  # noqa: E731
+    assert count(dropping).uncounted == ()
+    assert count(dropping, mode="training").uncounted != ()
 
 
 def test_counting_needs_no_memory_and_leaves_settings_as_they_are() -> None:
     tokens = 2**22
     counted = count(lambda: nn.Linear(2**20, 2**20), 8, tokens, 2**20)
     assert counted.flops == 2 * 8 * tokens * 2**40
-    assert torch.backends.mha.get_fastpath_enabled()
     assert torch.backends.cuda.flash_sdp_enabled()
     assert torch.empty(1).device.type == "cpu"
     assert torch.is_grad_enabled()

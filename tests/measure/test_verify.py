@@ -50,6 +50,11 @@ class NormalisingByLength(Mean):
         return super().forward(x, mask) / x.shape[1]
 
 
+class Dropping(Mean):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return nn.functional.dropout(super().forward(x, mask), training=self.training)
+
+
 class Dividing(Mean):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(x, mask) + (0 * x[:, :1, :1]).sqrt()
@@ -108,8 +113,9 @@ def outcomes(checks: list[Check]) -> dict[str, str]:
     return {check.name: check.outcome for check in checks}
 
 
-def test_a_mixer_that_keeps_the_contract_passes_every_check() -> None:
-    checks = verify(Mean, width=WIDTH, tokens=TOKENS)
+@pytest.mark.parametrize("kind", [Mean, Dropping])
+def test_a_mixer_that_keeps_the_contract_passes_every_check(kind: type[Mean]) -> None:
+    checks = verify(kind, width=WIDTH, tokens=TOKENS)
     assert checks == [Check(name, "pass") for name in ("runs", *CHECKS)]
 
 
@@ -196,6 +202,11 @@ def test_a_count_that_is_a_lower_bound_passes_with_a_remark() -> None:
     (found,) = (check for check in verify(build, width=WIDTH, tokens=TOKENS) if check.name == "has countable FLOPs")
     assert found.outcome == "pass"
     assert "inference: a lower bound, no formula for linalg_inv_ex" in found.detail
+
+
+def test_verifying_does_not_depend_on_whether_gradients_are_on() -> None:
+    with torch.no_grad():
+        assert {check.outcome for check in verify(Mean, width=WIDTH, tokens=TOKENS)} == {"pass"}
 
 
 def test_verifying_keeps_the_random_state() -> None:

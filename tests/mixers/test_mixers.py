@@ -33,6 +33,8 @@ CASES = [
     ("hypermixer", {"hidden": "6", "heads": "3", "bias": "true", "grouping": "as-written"}, 4, 9),
     ("hypermixer", {"hidden": "6", "heads": "3", "bias": "true", "grouping": "regrouped"}, 4, 9),
     ("hypermixer", {"heads": "2", "tied": "true", "bias": "true", "positions": "learned"}, 5, 6),
+    ("hypermixer", {"positions": "none"}, 5, 6),
+    ("hypermixer", {"scale": "false"}, 5, 6),
     ("hypermixer", {"positions": "none", "scale": "false", "layer-norm": "false", "grouping": "regrouped"}, 5, 6),
 ]
 IDS = [f"{name}-{tokens}x{width}-{','.join(given.values())}" for name, given, tokens, width in CASES]

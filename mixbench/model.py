@@ -63,6 +63,9 @@ class Model(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, numbers: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Raises ValueError for more tokens than the model was built for."""
+        if numbers.shape[1] > len(self.positions):
+            raise ValueError(f"{numbers.shape[1]} tokens, but the model was built for at most {len(self.positions)}")
         x = self.embedding(numbers) + self.positions[: numbers.shape[1]]
         for block in self.blocks:
             x = block(x, mask)

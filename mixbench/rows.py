@@ -38,22 +38,25 @@ RowType = TypeVar("RowType", bound="Row")
 
 @dataclass(frozen=True)
 class Column:
-    """What a field of a row means. `better` is the direction of a metric: lower, higher or none."""
+    """What a field of a row means. `better` is the direction of a metric: lower, higher or none; `positive` allows no 0."""
 
     role: Role
     meaning: str
     unit: str = ""
     better: Literal["lower", "higher", ""] = ""
+    positive: bool = False
 
 
-def _column(
-    role: Role, meaning: str, unit: str = "", better: Literal["lower", "higher", ""] = "", default: Any = MISSING
-) -> Any:
-    return dataclasses.field(default=default, metadata={"column": Column(role, meaning, unit, better)})
+def _column(role: Role, meaning: str, unit: str = "", *, default: Any = MISSING, positive: bool = False) -> Any:
+    return dataclasses.field(default=default, metadata={"column": Column(role, meaning, unit, positive=positive)})
 
 
-def _metric(meaning: str, unit: str, better: Literal["lower", "higher", ""] = "lower") -> Any:
-    return _column("metric", meaning, unit, better, default=None)
+def _metric(meaning: str, unit: str, better: Literal["lower", "higher", ""] = "lower", *, positive: bool = False) -> Any:
+    return dataclasses.field(default=None, metadata={"column": Column("metric", meaning, unit, better, positive)})
+
+
+def _size(meaning: str, unit: str) -> Any:
+    return _column("key", meaning, unit, positive=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,8 @@ class Row:
         status = getattr(self, "status", "ok")
         if status not in STATUSES:
             raise ValueError(f"status is {status!r}, not one of {', '.join(STATUSES)}")
-        kinds = _layout(type(self)).kinds
+        layout = _layout(type(self))
+        kinds = layout.kinds
         for name, value in vars(self).items():
             if type(value) not in kinds[name] and (isinstance(value, bool) or not isinstance(value, kinds[name])):
                 raise ValueError(f"{name} is {value!r}, not {' or '.join(kind.__name__ for kind in kinds[name])}")
@@ -73,8 +77,11 @@ class Row:
                     raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {value!r}")
             elif value is not None and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}, not a finite number")
+        for name in layout.positive:
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ValueError(f"{name} is {value}, not above 0")
         if status != "ok":
-            for name in _layout(type(self)).metrics:
+            for name in layout.metrics:
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} has a value, but the status is {status}")
 
@@ -87,23 +94,23 @@ class SpeedRow(Row):
     config: str = _column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic")
     scope: str = _column("key", "what was measured: mixer, block or model")
     mode: str = _column("key", "inference (forward) or training (forward and backward)")
-    tokens: int = _column("key", "sequence length N", "tokens")
-    width: int = _column("key", "channels per token d", "channels")
-    batch: int = _column("key", "sequences per call", "sequences")
+    tokens: int = _size("sequence length N", "tokens")
+    width: int = _size("channels per token d", "channels")
+    batch: int = _size("sequences per call", "sequences")
     dtype: str = _column("key", "float32, bfloat16 or float16")
     device: str = _column("key", "cpu, cuda or cuda:INDEX")
-    threads: int = _column("key", "threads of one operator on the CPU", "threads")
+    threads: int = _size("threads of one operator on the CPU", "threads")
     compiled: bool = _column("key", "whether torch.compile was applied")
     settings: str = _column("key", "every other option that can change the result, as canonical JSON")
     launch: int = _column("replicate", "fresh process, counted from 1: the unit of every interval")
     round: int = _column("replicate", "round within the launch, counted from 1; 0 where nothing was timed")
     latency_ms: float | None = _metric(
-        "wall time per call; on CUDA eager calls, from the first launch to the last result", "ms"
+        "wall time per call; on CUDA eager calls, from the first launch to the last result", "ms", positive=True
     )
     cpu_ms: float | None = _metric("CPU time of all threads per call", "ms")
     device_ms: float | None = _metric("time on the GPU per call, by events", "ms")
     host_ms: float | None = _metric("time the CPU needs to launch a call on the GPU", "ms")
-    tokens_per_s: float | None = _metric("batch × tokens / latency", "tokens/s", "higher")
+    tokens_per_s: float | None = _metric("batch × tokens / latency", "tokens/s", "higher", positive=True)
     flops: int | None = _metric("floating-point operations per call, multiply-add = 2", "FLOP")
     gflops_per_s: float | None = _metric("flops / latency", "GFLOP/s", "higher")
     params: int | None = _metric("parameters of what was measured", "parameters", "")
@@ -139,21 +146,23 @@ class LaunchRow(Row):
 
     scope: str = _column("key", "as in speed.csv")
     mode: str = _column("key", "as in speed.csv")
-    tokens: int = _column("key", "as in speed.csv", "tokens")
-    width: int = _column("key", "as in speed.csv", "channels")
-    batch: int = _column("key", "as in speed.csv", "sequences")
+    tokens: int = _size("as in speed.csv", "tokens")
+    width: int = _size("as in speed.csv", "channels")
+    batch: int = _size("as in speed.csv", "sequences")
     dtype: str = _column("key", "as in speed.csv")
     device: str = _column("key", "as in speed.csv")
-    threads: int = _column("key", "as in speed.csv", "threads")
+    threads: int = _size("as in speed.csv", "threads")
     compiled: bool = _column("key", "as in speed.csv")
     launch: int = _column("replicate", "as in speed.csv")
-    calibration_ms: float | None = _metric("median wall time of the fixed calibration workload, one round each", "ms")
+    calibration_ms: float | None = _metric(
+        "median wall time of the fixed calibration workload, one round each", "ms", positive=True
+    )
     calibration_cpu_ms: float | None = _metric("median CPU time of the same", "ms")
     peak_gflops_per_s: float | None = _metric(
-        "best rate of a large matrix product in this launch, this dtype", "GFLOP/s", "higher"
+        "best rate of a large matrix product in this launch, this dtype", "GFLOP/s", "higher", positive=True
     )
     bandwidth_gb_per_s: float | None = _metric(
-        "best rate of a large copy in this launch, bytes read and written", "GB/s", "higher"
+        "best rate of a large copy in this launch, bytes read and written", "GB/s", "higher", positive=True
     )
     load: float | None = _column("observation", "load average over one minute at the start", "processes", default=None)
     available_mib: float | None = _column("observation", "memory available at the start", "MiB", default=None)
@@ -241,6 +250,7 @@ class _Layout:
     readers: dict[str, Callable[[str], Any]]
     defaults: dict[str, Any]
     metrics: tuple[str, ...]
+    positive: tuple[str, ...]
     identity: tuple[str, ...]
 
 
@@ -260,6 +270,7 @@ def _layout(row_type: type[Row]) -> _Layout:
             },
             defaults={field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING},
             metrics=tuple(name for name, column in table.items() if column.role == "metric"),
+            positive=tuple(name for name, column in table.items() if column.positive),
             identity=(*(name for name, column in table.items() if column.role == "key"), "environment"),
         )
     return _LAYOUTS[row_type]

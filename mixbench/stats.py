@@ -35,15 +35,6 @@ def log_t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return _exponential(t_interval(_logs(values), level))
 
 
-def paired_ratio_interval(numerators: Sequence[float], denominators: Sequence[float], level: float = 0.95) -> Interval:
-    """Geometric mean of the ratios of values that belong together, pair by pair, and its interval.
-
-    Raises ValueError for sequences of different lengths or a value that is not positive.
-    """
-    differences = [above - below for above, below in zip(_logs(numerators), _logs(denominators), strict=True)]
-    return _exponential(t_interval(differences, level))
-
-
 def unpaired_ratio_interval(numerators: Sequence[float], denominators: Sequence[float], level: float = 0.95) -> Interval:
     """Ratio of geometric means of independent samples, and Welch's t-interval on the log scale.
 

@@ -95,6 +95,12 @@ def test_padding_changes_no_score() -> None:
     torch.testing.assert_close(model(numbers, mask)[1:], model(numbers[1:]))
 
 
+def test_more_tokens_than_the_model_was_built_for_are_a_clear_error() -> None:
+    model = make_model(builder("none"))
+    with pytest.raises(ValueError, match=f"{TOKENS + 1} tokens, but the model was built for at most {TOKENS}"):
+        model(torch.zeros(1, TOKENS + 1, dtype=torch.long))
+
+
 def test_a_sequence_of_padding_alone_gives_finite_scores() -> None:
     model = make_model(Recording)
     assert torch.isfinite(model(torch.zeros(1, TOKENS, dtype=torch.long), torch.zeros(1, TOKENS, dtype=torch.bool))).all()

@@ -39,10 +39,19 @@ NOT_FINITE = (math.nan, math.inf, -math.inf)
 METRICS = [name for name, column in columns(SpeedRow).items() if column.role == "metric"]
 
 
+def _positive(value: float | None) -> float | None:
+    return None if value is None else abs(value) or 1
+
+
 def values_of(row_type: type[Row]) -> st.SearchStrategy[dict[str, Any]]:
     """Values of every column that the type allows; a value of a metric only where the status is ok."""
     hints = typing.get_type_hints(row_type)
-    values = st.fixed_dictionaries({name: BY_TYPE[hints[name]] for name in columns(row_type)})
+    values = st.fixed_dictionaries(
+        {
+            name: BY_TYPE[hints[name]].map(_positive) if column.positive else BY_TYPE[hints[name]]
+            for name, column in columns(row_type).items()
+        }
+    )
     if "status" not in columns(row_type):
         return values
     statuses = st.sampled_from([{"status": "ok"}, *({"status": name, **dict.fromkeys(METRICS)} for name in STATUSES)])
@@ -110,6 +119,12 @@ def test_records_are_plain_text() -> None:
     assert record["cpu_ms"] == "2"
     assert record["energy_j"] == ""
     assert record["schema"] == str(SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["tokens", "width", "batch", "threads", "latency_ms", "tokens_per_s"])
+def test_a_size_or_a_time_of_zero_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 0, not above 0"):
+        SpeedRow(**{**SOUND, name: 0})
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)

@@ -153,7 +153,7 @@ def _live_memory(subject: Subject, device: torch.device) -> Result:
 
 def _count_flops(cell: Cell) -> Result:
     build, inputs = lambda: build_module(cell), lambda: make_input(cell)
-    counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch)
+    counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch, device=cell.device)
     result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
     if counted.flops is None:
         return result | {"flops_note": f"flops: {_one_line(counted.reason)}"}

@@ -156,7 +156,9 @@ def to_json(summary: SpeedSummary) -> dict[str, Any]:
 
 
 _MEDIANS = ("tokens_per_s", "cpu_ms", "peak_memory_mib", "flops", "gflops_per_s", "energy_j")
-_launch_key = attrgetter("scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "launch")
+_launch_key = attrgetter(
+    "scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "launch", "measured_at"
+)
 
 
 def _environment(rows: Sequence[SpeedRow], wanted: str | None) -> str:

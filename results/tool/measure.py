@@ -1,4 +1,4 @@
-"""How well mixbench measures and what it costs: `python results/tool/measure.py` (about ten minutes on two cores).
+"""How well mixbench measures and what it costs: `python results/tool/measure.py` (about twenty minutes on two cores).
 
 1. The latency of the same layer by mixbench and by torch.utils.benchmark, block by block in turns, in fresh processes.
 2. The wall time of the default sweep against a plain script of torch.utils.benchmark with one process per cell, for the
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,14 @@ from typing import Any
 from mixbench.environment import physical_cores
 from mixbench.execution import Finished, Launch
 from mixbench.execution.launch import MEASURING
-from mixbench.mixers import PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.results import ResultsFolder
 from mixbench.rows import SpeedRow
-from mixbench.stats import log_t_interval
+from mixbench.stats import launch_medians, log_t_interval
 
 LAYERS = (("attention", 256), ("hypermixer", 1024), ("fnet", 512), ("mlp-mixer", 128))
-PLAIN_CELLS = (("attention", 64), ("attention", 2048), ("hypermixer", 512), ("fnet", 256), ("gmlp", 1024), ("none", 64))
 PLAIN_PROCESSES = 5
+PLAIN_SECONDS = 0.2  # the default of blocked_autorange
 WIDTH = 256
 
 
@@ -127,35 +127,27 @@ def report_sweep(threads: int) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ours = time.monotonic() - start
         rows = ResultsFolder(folder).read(SpeedRow)
-    cells = {(row.mixer, row.tokens) for row in rows}
-    widths = {cell: width(list(_launch_medians(rows, *cell))) for cell in cells}
+    measured: dict[tuple[str, int], list[tuple[int, float | None]]] = defaultdict(list)
+    for row in rows:
+        measured[row.mixer, row.tokens].append((row.launch, row.latency_ms))
 
-    plain: dict[tuple[str, int], list[float]] = {cell: [] for cell in PLAIN_CELLS}
-    order = [cell for cell in PLAIN_CELLS for _ in range(PLAIN_PROCESSES)]
+    plain: dict[tuple[str, int], list[float]] = defaultdict(list)
+    order = [cell for cell in measured for _ in range(PLAIN_PROCESSES)]
     random.Random(0).shuffle(order)
     start = time.monotonic()
     for cell in order:
-        work = {"cell": job(*cell), "threads": threads, "seconds": 0.2}
+        work = {"cell": job(*cell), "threads": threads, "seconds": PLAIN_SECONDS}
         plain[cell].append(in_fresh_process("time_plainly", work)["median"])
-    theirs = (time.monotonic() - start) / len(PLAIN_CELLS) * len(cells)
+    theirs = time.monotonic() - start
 
-    our_width = statistics.median(widths[cell] for cell in PLAIN_CELLS)
+    our_width = statistics.median(width(list(launch_medians(blocks).values())) for blocks in measured.values())
     their_width = statistics.median(width(values) for values in plain.values())
-    print("| | wall time | half-width of the interval, median over the same cells |\n| --- | --- | --- |")
-    print(f"| `mixbench speed`, {len(cells)} cells, with memory and FLOPs | {ours:.0f} s | {our_width:.1%} |")
-    plain_script = f"plain script, {PLAIN_PROCESSES} processes per cell, from {len(PLAIN_CELLS)} cells"
-    print(f"| {plain_script} | {theirs:.0f} s | {their_width:.1%} |")
+    print("| | wall time | half-width of the interval, median over cells |\n| --- | --- | --- |")
+    print(f"| `mixbench speed`, {len(measured)} cells, with memory and FLOPs | {ours:.0f} s | {our_width:.1%} |")
+    print(f"| plain script, {PLAIN_PROCESSES} processes per cell, time only | {theirs:.0f} s | {their_width:.1%} |")
     same_width = theirs * (their_width / our_width) ** 2
     print(f"\nThe sweep takes {ours / theirs:.2f} of the plain script's time; {ours / same_width:.2f} at the same width,")
     print("as the width falls with the square root of the number of processes.")
-
-
-def _launch_medians(rows: Sequence[SpeedRow], mixer: str, tokens: int) -> list[float]:
-    launches: dict[int, list[float]] = {}
-    for row in rows:
-        if (row.mixer, row.tokens) == (mixer, tokens) and row.latency_ms is not None:
-            launches.setdefault(row.launch, []).append(row.latency_ms)
-    return [statistics.median(values) for values in launches.values()]
 
 
 def report_help() -> None:
@@ -175,7 +167,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=physical_cores())
     parser.add_argument("--processes", type=int, default=6, help="fresh processes per layer of the first comparison")
     options = parser.parse_args()
-    assert set(cell[0] for cell in PLAIN_CELLS) <= set(PAPER_MIXERS)
     print(f"Threads: {options.threads}\n\n## The same layer, two tools\n")
     report_agreement(options.threads, options.processes)
     print("\n## The default sweep\n")

@@ -37,8 +37,9 @@ def speed(
 ) -> None:
     """Time, memory, FLOPs and energy of mixers over tokens, width and batch.
 
-    Without options: the six mixers of the HyperMixer paper and the control without mixing, 64 to 2048 tokens at
-    width 256, on the CPU. What is in the results folder already is not measured again.
+    Without options: the six mixers of the HyperMixer paper and the control
+    without mixing, 64 to 2048 tokens at width 256, on the CPU. What is in the
+    results folder already is not measured again.
 
     Exit code 1 when a cell failed, 2 when the request is wrong, 130 when interrupted.
     """
@@ -77,5 +78,6 @@ def speed(
         remark(f"Every block is a row of {results / 'speed.csv'}.")
         remark(f"Next: mixbench plot --results {results}" if str(results) != "results" else "Next: mixbench plot")
         if outcome.failed:
-            remark(f"{outcome.failed} cells failed; measure them again with --retry-failed.")
+            cells = "1 cell" if outcome.failed == 1 else f"{outcome.failed} cells"
+            remark(f"{cells} failed; measure again with --retry-failed.")
             raise typer.Exit(1)

@@ -61,16 +61,20 @@ def progress_display() -> Iterator[Any]:
         yield _Lines()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
-    columns = (BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     # drawn on request only: a thread that redraws would run beside the measurement
     with Progress(
-        *columns,
-        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        TextColumn("left"),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         console=Console(stderr=True),
         auto_refresh=False,
         transient=True,
+        expand=True,
         speed_estimate_period=3600,
     ) as bar:
         yield _Bar(bar)

@@ -62,6 +62,9 @@ class Block:
 class Clock(Protocol):
     """What the measuring loop needs to know of time; tests bring their own."""
 
+    settling: float
+    """Seconds of load until the device runs at its lasting speed."""
+
     def now(self) -> float:
         """Seconds since some moment."""
 
@@ -79,6 +82,8 @@ def _steal_seconds() -> float | None:
 
 class CpuClock:
     """Wall and process time of a block on the CPU."""
+
+    settling = 0.0
 
     def now(self) -> float:
         return time.perf_counter()
@@ -111,6 +116,7 @@ class CudaClock:
     GPU never waits for the host between the two events. `sensors` reports (SM clock in MHz or None, throttled).
     """
 
+    settling = 0.5
     _QUEUE = 16  # calls of the device pass: few enough that their launches fit the driver's queue
 
     def __init__(self, device: torch.device, sensors: Callable[[], tuple[float | None, bool]]) -> None:

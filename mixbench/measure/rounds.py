@@ -41,8 +41,9 @@ def interleave(
 ) -> Rounds[Name]:
     """Measure every call once per round, in a random order, until each median is within `precision` or for `budget` seconds.
 
-    `precision` is the half-width of the median's 95 % interval relative to the median; `budget` includes the warm-up, and
-    at least three rounds are measured. A call that raises is left out from then on.
+    `precision` is the half-width of the median's 95 % interval relative to the median; `budget` includes the warm-up, which
+    lasts at least the clock's settling time in all, and at least three rounds are measured. A call that raises is left out
+    from then on.
     """
     rounds: Rounds[Name] = Rounds()
     start = clock.now()
@@ -61,9 +62,10 @@ def interleave(
         rounds.blocks.setdefault(name, []).append(clock.block(calls[name], repeats[name]))
         return repeats[name]
 
-    warm_up = _WARM_UP_SHARE * budget / max(1, len(calls))
+    shortest = clock.settling / max(1, len(calls))
+    longest = max(shortest, _WARM_UP_SHARE * budget / max(1, len(calls)))
     for name in calls:
-        attempt(name, lambda name=name: _warm_up(calls[name], clock, warm_up))  # type: ignore[misc]
+        attempt(name, lambda name=name: _warm_up(calls[name], clock, shortest, longest))  # type: ignore[misc]
     done = 0
     while repeats:
         names = list(repeats)
@@ -79,8 +81,8 @@ def interleave(
     return rounds
 
 
-def _warm_up(call: Call, clock: Clock, longest: float) -> int:
-    """Call until two windows agree within 10 % or for `longest` seconds, but for two windows and a full block at least.
+def _warm_up(call: Call, clock: Clock, shortest: float, longest: float) -> int:
+    """Call until two windows agree within 10 %, for `shortest` to `longest` seconds, but for two windows and a full block.
 
     Returns the calls that fill a block, by the fastest window, so that a disturbed one does not make blocks too short.
     """
@@ -91,8 +93,9 @@ def _warm_up(call: Call, clock: Clock, longest: float) -> int:
         block = clock.block(call, repeats)
         latencies.append(block.latency)
         fill = max(1, -int(-_MARGIN * SHORTEST_BLOCK // max(min(latencies), 1e-9)))
-        steady = len(latencies) > 1 and abs(latencies[-1] / latencies[-2] - 1) <= _STEADY
-        late = len(latencies) > 1 and clock.now() - start >= longest
+        spent = clock.now() - start
+        steady = len(latencies) > 1 and abs(latencies[-1] / latencies[-2] - 1) <= _STEADY and spent >= shortest
+        late = len(latencies) > 1 and spent >= longest
         if block.wall >= SHORTEST_BLOCK and (steady or late):
             return fill
         repeats = min(fill, 8 * repeats)

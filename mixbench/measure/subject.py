@@ -129,7 +129,8 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     A fake one is built in place, because parameters of fake tensors cannot be moved, and has no output to check.
 
     In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to the input (where it is not
-    token numbers) and every parameter. Raises ContractError for a wrong shape or a number that is not finite.
+    token numbers) and every parameter. Raises ContractError for a wrong shape, a number that is not finite, or a compiled
+    module whose output is not that of the eager one.
     """
     torch.manual_seed(cell.seed)
     device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
@@ -144,15 +145,25 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     x = x.to(dtype) if x.is_floating_point() else x
     shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
     gradient = torch.randn(shape).to(device=device, dtype=dtype)
-    forward: Callable[[Tensor], Tensor] = torch.compile(module) if cell.compiled else module
     if not fake:
         with torch.no_grad():
             _check(module(x), shape, dtype)
-    if not training:
-        return Subject(module, partial(forward, x), (x,))
-    if x.is_floating_point():
+    if training and x.is_floating_point():
         x.requires_grad_()
-    return Subject(module, _training(forward, x, module, gradient), (x, gradient))
+    forward = _compiled(module, x) if cell.compiled else module
+    call = _training(forward, x, module, gradient) if training else partial(forward, x)
+    if cell.compiled:
+        call()  # compiles the backward pass too: that is no part of a warm-up
+    return Subject(module, call, (x, gradient) if training else (x,))
+
+
+def _compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
+    forward: Callable[[Tensor], Tensor] = torch.compile(module)
+    result, expected = forward(x).detach(), module(x).detach()
+    difference = ((result - expected).norm() / expected.norm().clamp(min=1e-30)).item()
+    if not difference <= torch.finfo(expected.dtype).eps ** 0.5:
+        raise ContractError(f"compiled, forward returned another result: it differs by {difference:.2g} of its norm")
+    return forward
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from mixbench.measure.rounds import FEWEST_ROUNDS, SHORTEST_BLOCK, interleave
 class FakeClock:
     """Time that passes only in blocks: a call's return value is how many seconds it takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, settling: float = 0.0) -> None:
+        self.settling = settling
         self.time = 0.0
         self.log: list[tuple[Callable[[], object], int]] = []
 
@@ -79,6 +80,13 @@ def test_warm_up_goes_on_until_two_windows_agree() -> None:
     clock = FakeClock()
     rounds = interleave({"cold": cold}, clock, precision=0.02, budget=1000.0, order=random.Random(0))
     assert all(block.latency == pytest.approx(0.05) for block in rounds.blocks["cold"])
+
+
+def test_a_device_that_settles_under_load_is_loaded_for_that_long_before_the_first_round() -> None:
+    clock = FakeClock(settling=3.0)
+    rounds = interleave({"a": lambda: 0.01, "b": lambda: 0.02}, clock, precision=0.02, budget=1.0, order=random.Random(0))
+    measured = sum(block.wall for blocks in rounds.blocks.values() for block in blocks)
+    assert clock.time - measured == pytest.approx(3.0, rel=0.02)
 
 
 def test_a_disturbed_warm_up_does_not_make_blocks_too_short() -> None:

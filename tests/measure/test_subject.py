@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mixbench.execution import Finished, Launch, worker
 from mixbench.measure.subject import Cell, ContractError, build_subject, load_class
@@ -143,6 +143,33 @@ def test_inference_builds_no_graph_and_the_seed_fixes_the_result() -> None:
     assert not first.requires_grad
     assert torch.equal(first, second)  # type: ignore[arg-type]
     assert not torch.equal(first, build_subject(cell("gmlp", seed=1)).call())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def compile(module: nn.Module) -> Callable[[Tensor], Tensor]:
+        def forward(x: Tensor) -> Tensor:
+            nonlocal calls
+            calls += 1
+            y: Tensor = module(x)
+            return y
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compile)
+    torch.set_grad_enabled(mode == "training")
+    subject = build_subject(cell("attention", compiled=True, mode=mode))
+    built = calls
+    subject.call()
+    assert (built, calls) == (2, 3)  # once to be checked, once with its backward pass
+
+
+def test_a_compiled_module_that_gives_another_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda module: lambda x: 1.001 * module(x))
+    with pytest.raises(ContractError, match=r"compiled, forward returned another result: it differs by 0\.001 of its norm"):
+        build_subject(cell("attention", compiled=True))
 
 
 def test_what_is_held_is_parameters_input_and_in_training_the_output_gradient() -> None:

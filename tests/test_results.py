@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_rows import speed_row
 
 from mixbench.errors import FolderBusyError, RequestError, StorageError
 from mixbench.results import ResultsFolder, complete, failures, finished_launches
@@ -23,28 +24,6 @@ from mixbench.rows import SCHEMA, LaunchRow, SpeedRow, columns, identity
 
 REPOSITORY = Path(__file__).parents[1]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))
-
-
-def speed_row(**changes: Any) -> SpeedRow:
-    values: dict[str, Any] = {
-        "mixer": "attention",
-        "config": '{"heads":4}',
-        "scope": "mixer",
-        "mode": "inference",
-        "tokens": 64,
-        "width": 32,
-        "batch": 1,
-        "dtype": "float32",
-        "device": "cpu",
-        "threads": 1,
-        "compiled": False,
-        "settings": "{}",
-        "launch": 1,
-        "round": 1,
-        "environment": "0123456789ab",
-        "measured_at": "2025-01-01T00:00:00Z",
-    }
-    return SpeedRow(**{**values, **changes})
 
 
 def launch_of(launch: int, rounds: int = 2, **changes: Any) -> list[SpeedRow]:

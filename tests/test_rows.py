@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_rows import SOUND
 
 from mixbench.rows import (
     FAILURES,
@@ -61,25 +62,6 @@ def values_of(row_type: type[Row]) -> st.SearchStrategy[dict[str, Any]]:
 ANY_ROW = st.sampled_from(list(TABLES.values())).flatmap(
     lambda row_type: values_of(row_type).map(lambda values: row_type(**values))
 )
-
-SOUND: dict[str, Any] = {
-    "mixer": "attention",
-    "config": "{}",
-    "scope": "mixer",
-    "mode": "inference",
-    "tokens": 64,
-    "width": 32,
-    "batch": 1,
-    "dtype": "float32",
-    "device": "cpu",
-    "threads": 1,
-    "compiled": False,
-    "settings": "{}",
-    "launch": 1,
-    "round": 1,
-    "environment": "0123456789ab",
-    "measured_at": "2025-01-01T00:00:00Z",
-}
 
 
 def to_nine_digits(row: Row) -> dict[str, Any]:

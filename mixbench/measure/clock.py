@@ -20,6 +20,7 @@ _CONTENDED_WAIT = 0.10
 _CONTENDED_FAULTS = 0.05
 _SWITCHES_ALLOWED = 1
 _SWITCHES_PER_SECOND = 25
+_CYCLES_PER_SECOND = 2e9  # of a GPU, at most about
 _SECONDS_PER_FAULT = 5e-7  # a minor fault on a 4 KiB page, zeroing included
 
 
@@ -140,7 +141,7 @@ class CudaClock:
         after = resource.getrusage(resource.RUSAGE_SELF)
         host = launched - start
         queued = min(repeats, self._QUEUE)
-        device = self._device_seconds(call, queued, wait=1.5 * host * queued / repeats)
+        device = seconds_between_events(self._device, call, queued, wait=1.5 * host * queued / repeats)
         clock, throttled = self._sensors()
         return Block(
             repeats,
@@ -153,16 +154,19 @@ class CudaClock:
             throttled=throttled,
         )
 
-    def _device_seconds(self, call: Call, repeats: int, wait: float) -> float:
-        first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        with torch.cuda.device(self._device):
-            torch.cuda._sleep(int(wait * 2e9))  # cycles, at most about 2 GHz
-            first.record()
-            for _ in range(repeats):
-                call()
-            last.record()
-            last.synchronize()
-        return float(first.elapsed_time(last)) / 1e3
+
+def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:
+    """Seconds that so many calls take on a GPU, which first waits for about `wait` seconds so that they queue up."""
+    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    with torch.cuda.device(device):
+        if wait:
+            torch.cuda._sleep(int(wait * _CYCLES_PER_SECOND))
+        first.record()
+        for _ in range(repeats):
+            call()
+        last.record()
+        last.synchronize()
+    return float(first.elapsed_time(last)) / 1e3
 
 
 def clock_for(device: torch.device) -> Clock:

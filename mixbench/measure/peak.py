@@ -14,6 +14,7 @@ import psutil
 import torch
 
 from mixbench.machine import attempt, last_level_cache_bytes
+from mixbench.measure.clock import seconds_between_events
 from mixbench.measure.energy import Meter, find_meter
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -36,22 +37,6 @@ def wall_stopwatch(clock: Callable[[], float] = time.perf_counter) -> Stopwatch:
         for _ in range(repeats):
             call()
         return clock() - start
-
-    return measure
-
-
-def cuda_stopwatch(device: torch.device) -> Stopwatch:
-    """Time on the GPU between two events on its current stream."""
-
-    def measure(call: Call, repeats: int) -> float:
-        with torch.cuda.device(device):
-            first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            first.record()
-            for _ in range(repeats):
-                call()
-            last.record()
-            last.synchronize()
-            return float(first.elapsed_time(last)) / 1e3
 
     return measure
 
@@ -127,7 +112,7 @@ def measure_peaks(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stopwatch(device: torch.device) -> Stopwatch:
-    return cuda_stopwatch(device) if device.type == "cuda" else wall_stopwatch()
+    return partial(seconds_between_events, device) if device.type == "cuda" else wall_stopwatch()
 
 
 def _seconds(device: torch.device) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from mixbench.errors import RequestError
@@ -122,6 +122,7 @@ def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str
     pinned: dict[str, Any] = {
         "affinity": "one thread per core" if device == "cpu" else "free",
         "allocator": "retained",
+        "caches": "warm",
         "cudnn_benchmark": False,
         "flush_denormals": True,
         "sdpa": "auto",
@@ -172,10 +173,3 @@ def describe(cell: PlannedCell) -> str:
     parts += [f"batch {keys['batch']}"] if keys["batch"] != 1 else []
     parts += [name for name in (keys["dtype"], keys["device"]) if name not in ("float32", "cpu")]
     return ", ".join(parts)
-
-
-def request_keys(request: SpeedRequest) -> dict[str, Any]:
-    """The request as plain values, for `--json`."""
-    plain = asdict(request)
-    plain["mixers"] = [{"mixer": mixer.name, "config": mixer.config} for mixer in request.mixers]
-    return plain

@@ -69,7 +69,7 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     assert "Mean gain=0.5" in done.stdout
     assert "forward returned the shape (1, 7, 16), not (1, 8, 16)" in done.stdout
     assert "SIGABRT" in done.stderr
-    assert "4 cells failed; measure them again with --retry-failed." in done.stderr
+    assert "4 cells failed; measure again with --retry-failed." in done.stderr
     assert "mixbench plot" in done.stderr
     assert "\x1b" not in done.stdout
 

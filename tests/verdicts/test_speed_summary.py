@@ -4,6 +4,7 @@ from dataclasses import replace
 from statistics import median
 
 import pytest
+from sample_rows import speed_row
 from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
@@ -16,25 +17,10 @@ T_95_2, T_95_1 = 4.302652729911275, 12.706204736432095
 
 
 def block(mixer: str = "attention", **values: object) -> SpeedRow:
-    fields: dict[str, object] = {
-        "mixer": mixer,
-        "config": "{}",
-        "scope": "mixer",
-        "mode": "inference",
-        "tokens": 64,
-        "width": 32,
-        "batch": 1,
-        "dtype": "float32",
-        "device": "cpu",
-        "threads": 2,
-        "compiled": False,
-        "settings": "{}",
-        "launch": 1,
-        "round": 1,
-        "environment": "abc",
-        "measured_at": f"2025-01-01T00:00:0{values.get('launch', 1)}Z",
-    }
-    return SpeedRow(**(fields | values))  # type: ignore[arg-type]
+    launch = values.get("launch", 1)
+    return speed_row(
+        **{"mixer": mixer, "threads": 2, "environment": "abc", "measured_at": f"2025-01-01T00:00:0{launch}Z", **values}
+    )
 
 
 def blocks(mixer: str, by_launch: dict[int, list[float]], **values: object) -> list[SpeedRow]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.hypermixer_cost import choose_grouping
+from mixbench.mixers.hypermixer_cost import regroups_from
 
 Tensors = Sequence[Tensor]
 Biases = Sequence[Tensor | None]
@@ -66,8 +66,10 @@ class HyperMixer(nn.Module):
         super().__init__()
         hidden = hidden or 2 * width
         networks, head_width, head_hidden = 1 if tied else 2, width // heads, hidden // heads
-        self.width, self.hidden, self.heads, self.tied, self.bias = width, hidden, heads, tied, bias
-        self.positions, self.grouping = positions, grouping
+        self.width, self.heads, self.positions = width, heads, positions
+        self.regroups_from = {"as-written": math.inf, "regrouped": 0}.get(
+            grouping, regroups_from(width=width, hidden=hidden, heads=heads, tied=tied, bias=bias)
+        )
         self.scale = math.sqrt(width) if scale else 1.0
         self.first = _xavier(heads, head_width, networks * head_width, fan=2 * head_width)
         self.second = _xavier(networks, heads, head_width, head_hidden, fan=head_width + head_hidden)
@@ -90,7 +92,7 @@ class HyperMixer(nn.Module):
         values = x.reshape(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
         # (heads, batch·tokens, networks·width/heads)
         features = F.gelu(_affine(seen, self.first, self.first_bias))
-        mix = self._regrouped if self.grouping_at(tokens) == "regrouped" else self._as_written
+        mix = self._regrouped if tokens >= self.regroups_from else self._as_written
         biases = (None,) * len(self.second) if self.second_bias is None else self.second_bias.unbind()
         mixed = mix(features.chunk(len(self.second), dim=-1), self.second.unbind(), biases, values)
         out: Tensor = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
@@ -123,13 +125,6 @@ class HyperMixer(nn.Module):
         offset = None if biases[-1] is None else torch.bmm(hidden, biases[-1].transpose(1, 2)).view(groups, 1, -1)  # (Gᵀ b2)ᵀ
         return _affine(last, summary.transpose(1, 2), offset)
 
-    def grouping_at(self, tokens: int) -> str:
-        """The order of products that runs at this length."""
-        if self.grouping != "auto":
-            return self.grouping
-        sizes = {"width": self.width, "hidden": self.hidden, "heads": self.heads}
-        return choose_grouping(tokens=tokens, **sizes, tied=self.tied, bias=self.bias)
-
     def variant(self, tokens: int) -> str:
         """What runs at this length, for the tables."""
-        return f"grouping={self.grouping_at(tokens)}"
+        return f"grouping={'regrouped' if tokens >= self.regroups_from else 'as-written'}"

@@ -9,7 +9,10 @@ With N tokens, width d, hidden d', h heads (d/h channels and d'/h hidden units e
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from mixbench.mixers.description import Resolved
+from mixbench.spec import LARGEST_SIZE
 
 WORTHWHILE = 1.15
 """`auto` regroups where that needs at least this many times fewer operations; below, measured times do not follow the count."""
@@ -33,6 +36,15 @@ def choose_grouping(*, tokens: int, width: int, hidden: int, heads: int, tied: b
         for grouping in ("as-written", "regrouped")
     )
     return "regrouped" if as_written >= WORTHWHILE * regrouped else "as-written"
+
+
+def regroups_from(*, width: int, hidden: int, heads: int, tied: bool, bias: bool) -> int:
+    """The fewest tokens at which `auto` regroups: as written costs a·tokens, regrouped b·tokens + c."""
+
+    def regroups(tokens: int) -> bool:
+        return choose_grouping(tokens=tokens, width=width, hidden=hidden, heads=heads, tied=tied, bias=bias) == "regrouped"
+
+    return bisect_left(range(LARGEST_SIZE), True, key=regroups)
 
 
 def hypermixer_flops(shape: Resolved) -> int:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 from mixbench.errors import UnknownNameError
@@ -24,7 +24,7 @@ GROWTH_LENGTHS = 3
 
 @dataclass(frozen=True)
 class CellSummary:
-    """One mixer at one shape. Plain numbers are medians over launches of medians per launch; None where not measured."""
+    """One mixer at one shape. Plain numbers: geometric means over launches of medians per launch; None where not measured."""
 
     mixer: str
     config: str
@@ -155,7 +155,7 @@ def to_json(summary: SpeedSummary) -> dict[str, Any]:
     return plain
 
 
-_MEDIANS = ("tokens_per_s", "cpu_ms", "peak_memory_mib", "flops", "gflops_per_s", "energy_j")
+_TYPICAL = ("tokens_per_s", "cpu_ms", "peak_memory_mib", "flops", "gflops_per_s", "energy_j")
 _launch_key = attrgetter(
     "scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "launch", "measured_at"
 )
@@ -185,8 +185,10 @@ def _cell(
     qualities = [row.quality for row in good if row.quality]
 
     def typical(value: Callable[[SpeedRow], float | None]) -> float | None:
-        medians = launch_medians((row.launch, value(row)) for row in good)
-        return median(medians.values()) if medians else None
+        values = list(launch_medians((row.launch, value(row)) for row in good).values())
+        if not values or min(values) == max(values):
+            return values[0] if values else None
+        return geometric_mean(values) if min(values) > 0 else median(values)
 
     def peak(row: SpeedRow) -> float | None:
         return peaks.get(_launch_key(row))
@@ -210,7 +212,7 @@ def _cell(
         flops_remark=next((part for row in good for part in row.detail.split("; ") if part.startswith(LOWER_BOUND)), ""),
         share_of_peak=typical(share_of_peak),
         peak_gflops_per_s=typical(peak),
-        **{column: typical(attrgetter(column)) for column in _MEDIANS},
+        **{column: typical(attrgetter(column)) for column in _TYPICAL},
         clean_share=qualities.count("clean") / len(qualities) if qualities else None,
     )
 

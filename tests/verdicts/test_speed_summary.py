@@ -1,7 +1,7 @@
 import json
 import math
 from dataclasses import replace
-from statistics import median
+from statistics import geometric_mean, median
 
 import pytest
 from sample_rows import speed_row
@@ -182,7 +182,7 @@ def test_the_share_of_peak_uses_the_peak_of_the_same_launch() -> None:
     rows, launches = speed_rows(("attention",), (64,), launches=3, rounds=1)
     launches = [replace(row, peak_gflops_per_s=PEAK_GFLOPS_PER_S * row.launch) for row in launches]
     shares = [row.gflops_per_s / (PEAK_GFLOPS_PER_S * row.launch) for row in rows if row.gflops_per_s]
-    assert cell(summarise(rows, launches), "attention").share_of_peak == pytest.approx(median(shares))
+    assert cell(summarise(rows, launches), "attention").share_of_peak == pytest.approx(geometric_mean(shares))
     assert cell(summarise(rows, []), "attention").share_of_peak is None
 
 
@@ -259,3 +259,12 @@ def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
     assert "allocator" not in words[0]
     assert "1 thread" in words[0].values()
     assert "compiled" not in words[0]
+
+
+def test_the_rates_of_a_cell_agree_with_its_latency() -> None:
+    rows, launches = speed_rows(("attention",), (64,), launches=4, rounds=3)
+    found = cell(summarise(rows, launches), "attention")
+    assert found.latency_ms is not None
+    assert found.flops is not None
+    assert found.tokens_per_s == pytest.approx(64 / found.latency_ms.point * 1e3, rel=1e-6)
+    assert found.gflops_per_s == pytest.approx(found.flops / found.latency_ms.point / 1e6, rel=1e-6)

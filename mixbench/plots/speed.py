@@ -216,7 +216,7 @@ def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
         return
     peak = next((cell.peak_gflops_per_s for cell in cells if cell.peak_gflops_per_s), math.inf)
     powers = range(math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates))) + 1)
-    lines = [(10.0**power, f"{10.0**power:g} GFLOP/s", True) for power in powers if 1.5 * 10.0**power < peak]
+    lines = [(10.0**power, f"{10.0**power:g} GFLOP/s", True) for power in powers if 2.5 * 10.0**power < peak]
     lines += [(peak, f"measured peak {peak:.3g} GFLOP/s", False)] if peak < math.inf else []
     for rate, text, upper in lines:
         start, end = max(left, low * rate * 1e6), min(right, high * rate * 1e6)

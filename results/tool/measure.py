@@ -71,7 +71,7 @@ def compare_blocks(job: Mapping[str, Any]) -> dict[str, Any]:
     call = build_subject(Cell(**job["cell"])).call
     clock = CpuClock()
     timer = Timer("call()", globals={"call": call}, num_threads=job["threads"])
-    repeats = max(1, round(0.02 / statistics.median(timer.timeit(3).times * 3)))
+    repeats = max(1, round(0.01 / statistics.median(timer.timeit(3).times * 3)))
     ratios = []
     for turn in range(job["turns"]):
         if turn % 2:
@@ -115,7 +115,7 @@ def width(values: Sequence[float]) -> float:
 def report_agreement(threads: int, processes: int) -> None:
     print("| layer | mixbench / torch.utils.benchmark | 95 % interval over processes |\n| --- | --- | --- |")
     for mixer, tokens in LAYERS:
-        work = {"cell": job(mixer, tokens), "threads": threads, "turns": 60}
+        work = {"cell": job(mixer, tokens), "threads": threads, "turns": 150}
         interval = log_t_interval([in_fresh_process("compare_blocks", work)["ratio"] for _ in range(processes)])
         print(f"| {mixer}, {tokens} tokens | {interval.point:.4f} | {interval.low:.4f} to {interval.high:.4f} |", flush=True)
 

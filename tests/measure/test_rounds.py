@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mixbench.measure.clock import Block
+from mixbench.measure.clock import Block, CpuClock
 from mixbench.measure.rounds import FEWEST_ROUNDS, SHORTEST_BLOCK, interleave
 
 
@@ -141,3 +141,10 @@ def test_a_call_that_raises_is_left_out_and_the_others_go_on() -> None:
 )
 def test_quality_says_what_disturbed_a_block(block: Block, quality: str) -> None:
     assert block.quality == quality
+
+
+@pytest.mark.parametrize(("repeats", "calls"), [(1, 1), (7, 7), (8, 9), (100, 101)])
+def test_an_untimed_call_warms_the_caches_before_a_block_of_many(repeats: int, calls: int) -> None:
+    made: list[None] = []
+    assert CpuClock().block(lambda: made.append(None), repeats).repeats == repeats
+    assert len(made) == calls

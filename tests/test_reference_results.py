@@ -1,0 +1,61 @@
+"""What the documents say of the reference runs is what their tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mixbench.cli.tables import interval_text
+from mixbench.results import ResultsFolder
+from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.verdicts.speed import CellSummary, SpeedSummary, summarise
+
+RESULTS = Path(__file__).parents[1] / "results"
+AS_WRITTEN = "hypermixer:hidden=512,tied=false,grouping=as-written"
+
+
+def summary_of(name: str, baseline: str | None = None) -> SpeedSummary:
+    folder = ResultsFolder(RESULTS / name)
+    return summarise(folder.read(SpeedRow), folder.read(LaunchRow), baseline)
+
+
+@pytest.fixture(scope="module")
+def regrouped() -> dict[tuple[str, int], CellSummary]:
+    cells = [cell for cell in summary_of("regrouping", AS_WRITTEN).cells if "grouping" not in cell.label]
+    return {(cell.context.mode, cell.tokens): cell for cell in cells}
+
+
+def test_the_table_of_the_default_sweep_is_that_of_its_rows() -> None:
+    text = (RESULTS / "reference" / "README.md").read_text()
+    for cell in summary_of("reference").cells:
+        assert cell.latency_ms
+        assert cell.ratio
+        if cell.tokens == 2048 and cell.label != "none":
+            assert "".join(interval_text(cell.latency_ms)) in text
+            assert cell.label == "attention" or "".join(interval_text(cell.ratio)) in text
+
+
+def test_the_table_of_regrouping_is_that_of_its_rows(regrouped: dict[tuple[str, int], CellSummary]) -> None:
+    text = (RESULTS / "regrouping" / "README.md").read_text()
+    for (_, tokens), cell in regrouped.items():
+        assert cell.ratio
+        assert any(
+            line.startswith(f"| {tokens} |") and "".join(interval_text(cell.ratio)) in line for line in text.splitlines()
+        )
+
+
+@pytest.mark.parametrize(("mode", "gain"), [("inference", 1.9), ("training", 1.8)])
+def test_regrouping_pays_at_long_lengths_and_costs_nothing_at_short_ones(
+    mode: str, gain: float, regrouped: dict[tuple[str, int], CellSummary]
+) -> None:
+    longest = regrouped[mode, 8192].ratio
+    assert longest
+    assert 1 / longest.point >= gain
+    for document in (RESULTS / "regrouping" / "README.md", RESULTS.parent / "README.md"):
+        assert f"{1 / longest.point:.2f} times" in document.read_text().replace("\n", " ")
+    for tokens in (64, 128, 256, 512, 1024, 2048, 4096):
+        ratio = regrouped[mode, tokens].ratio
+        assert ratio
+        assert ratio.high is not None
+        assert ratio.high <= 1.05

@@ -1,0 +1,126 @@
+"""Data sets as arrays on disk: made once, found by a hash of what makes them, memory-mapped by every training run. No torch here.
+
+    CACHE/HASH/form.json              what a model must be for this data, and the recipe
+    CACHE/HASH/train-inputs.npy …     the arrays of each split
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.rows import canonical_json
+from mixbench.storage import storage_errors
+
+SPLITS = ("train", "dev", "test")
+PADDING = 0
+"""Token number that stands behind the end of a shorter sequence."""
+NOT_ASKED = -1
+"""Class of a token whose class is not asked for."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples of one part of a data set.
+
+    `inputs` are token numbers, (examples, tokens) int32, or signals, (examples, tokens, channels) float32; what lies beyond
+    `lengths`, (examples) int32, is padding. `targets` are classes, (examples) or (examples, tokens) int32, or values,
+    (examples, tokens) float32. Examples of equal `groups`, (examples) int64, belong on one side of any split.
+    """
+
+    inputs: NDArray[Any]
+    lengths: NDArray[np.int32]
+    targets: NDArray[Any]
+    groups: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a model must be for a data set: `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values."""
+
+    tokens: int
+    vocabulary: int
+    channels: int
+    output: Literal["class", "class per token", "value per token"]
+    classes: int
+    score: Literal["accuracy", "mse"]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits of one form."""
+
+    form: Form
+    train: Split
+    dev: Split
+    test: Split
+
+
+def cache_folder() -> Path:
+    """Where data sets are kept: $MIXBENCH_CACHE, else mixbench below $XDG_CACHE_HOME or ~/.cache."""
+    if own := os.environ.get("MIXBENCH_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixbench"
+
+
+def digest_of(recipe: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits that stand for everything that determines a data set."""
+    return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:16]
+
+
+def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path | None = None) -> Path:
+    """The folder of a data set, made and written whole unless it is there. Raises StorageError."""
+    cache = cache or cache_folder()
+    folder = cache / digest_of(recipe)
+    if not folder.exists():
+        made = make()
+        with storage_errors(f"cannot write the data set {folder}"):
+            cache.mkdir(parents=True, exist_ok=True)
+            new = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
+            try:
+                _write(made, recipe, new)
+                if not folder.exists():  # another process may have been faster
+                    os.rename(new, folder)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    return folder
+
+
+def load(folder: Path) -> Dataset:
+    """The data set of a folder that `prepare` returned, memory-mapped. Raises StorageError."""
+    with storage_errors(f"cannot read the data set {folder}"):
+        stored = json.loads((folder / "form.json").read_text(encoding="utf-8"))["form"]
+        splits = {name: _read(folder, name) for name in SPLITS}
+    return Dataset(Form(**{**stored, "labels": tuple(stored["labels"])}), **splits)
+
+
+def _write(dataset: Dataset, recipe: Mapping[str, Any], folder: Path) -> None:
+    for name in SPLITS:
+        for field in dataclasses.fields(Split):
+            array = getattr(getattr(dataset, name), field.name)
+            np.save(folder / f"{name}-{field.name}.npy", array, allow_pickle=False)
+    content = {"form": dataclasses.asdict(dataset.form), "recipe": dict(recipe)}
+    (folder / "form.json").write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _read(folder: Path, name: str) -> Split:
+    arrays = {
+        field.name: np.load(folder / f"{name}-{field.name}.npy", mmap_mode="r", allow_pickle=False)
+        for field in dataclasses.fields(Split)
+    }
+    return Split(**arrays)

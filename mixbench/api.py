@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixbench.columns import FAILURES, identity
 from mixbench.environment import physical_cores
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers.choice import choose_mixers
 from mixbench.results import ResultsFolder
-from mixbench.rows import FAILURES, LaunchRow, SpeedRow, identity
+from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.spec import parse_names, parse_sizes
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.speed import run_speed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -14,63 +14,97 @@ class Block(nn.Module):
     """x + mixer(norm(x)), then x + feature MLP(norm(x)); (batch, tokens, width) to the same shape.
 
     The Transformer's encoder layer, normalised before each part, with the mixer in attention's place (HyperMixer, figure 1).
-    A mask goes to the mixer only where it honours one.
+    A mask goes to the mixer only where it honours one. Dropout is applied to what each part adds.
     """
 
-    def __init__(self, mixer: nn.Module, *, width: int, feature_hidden: int, honours_mask: bool = True) -> None:
+    def __init__(
+        self, mixer: nn.Module, *, width: int, feature_hidden: int, honours_mask: bool = True, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.honours_mask = honours_mask
         self.mixer_norm = nn.LayerNorm(width)
         self.mixer = mixer
         self.feature_norm = nn.LayerNorm(width)
         self.feature_mlp = nn.Sequential(nn.Linear(width, feature_hidden), nn.GELU(), nn.Linear(feature_hidden, width))
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         normed = self.mixer_norm(x)
-        x = x + (self.mixer(normed) if mask is None or not self.honours_mask else self.mixer(normed, mask))
-        y: Tensor = x + self.feature_mlp(self.feature_norm(x))
+        mixed = self.mixer(normed) if mask is None or not self.honours_mask else self.mixer(normed, mask)
+        x = x + self.dropout(mixed)
+        y: Tensor = x + self.dropout(self.feature_mlp(self.feature_norm(x)))
         return y
 
 
 class Model(nn.Module):
-    """Token numbers (batch, tokens) to class scores (batch, classes).
+    """Stem, sinusoidal positions, blocks, norm and head.
 
-    Embedding plus sinusoidal positions, `layers` blocks, norm, mean over the real tokens, linear head. `build_mixer` makes
-    the mixer of one block.
+    The stem gives (batch, tokens, width) from whatever it takes, at most `tokens` long; the head gives scores for each token,
+    or for the mean over the real tokens where `pooled`. Raises ValueError for more tokens than the model was built for.
     """
 
     positions: Tensor
 
     def __init__(
-        self,
-        build_mixer: Callable[[], nn.Module],
-        *,
-        width: int,
-        tokens: int,
-        layers: int,
-        feature_hidden: int,
-        vocabulary: int,
-        classes: int,
-        honours_mask: bool = True,
+        self, stem: nn.Module, blocks: Iterable[nn.Module], head: nn.Module, *, width: int, tokens: int, pooled: bool
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
+        self.stem = stem
         self.register_buffer("positions", sinusoids(tokens, width).to(torch.get_default_dtype()), persistent=False)
-        self.blocks = nn.ModuleList(
-            Block(build_mixer(), width=width, feature_hidden=feature_hidden, honours_mask=honours_mask) for _ in range(layers)
-        )
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, classes)
+        self.head = head
+        self.pooled = pooled
 
-    def forward(self, numbers: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Raises ValueError for more tokens than the model was built for."""
-        if numbers.shape[1] > len(self.positions):
-            raise ValueError(f"{numbers.shape[1]} tokens, but the model was built for at most {len(self.positions)}")
-        x = self.embedding(numbers) + self.positions[: numbers.shape[1]]
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        if inputs.shape[1] > len(self.positions):
+            raise ValueError(f"{inputs.shape[1]} tokens, but the model was built for at most {len(self.positions)}")
+        x = self.stem(inputs) + self.positions[: inputs.shape[1]]
         for block in self.blocks:
             x = block(x, mask)
-        scores: Tensor = self.head(_masked_mean(self.norm(x), mask))
+        x = self.norm(x)
+        scores: Tensor = self.head(_masked_mean(x, mask) if self.pooled else x)
         return scores
+
+
+class OverTokens(nn.Module):
+    """A convolution over the tokens, (batch, tokens, in) to (batch, tokens, out): what a signal goes in and comes out by."""
+
+    def __init__(self, channels: int, out: int, *, reach: int = 2) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(channels, out, 2 * reach + 1, padding=reach)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convolution(x.transpose(1, 2)).transpose(1, 2)
+        return y
+
+
+def classifier(
+    build_mixer: Callable[[], nn.Module],
+    *,
+    width: int,
+    tokens: int,
+    layers: int,
+    feature_hidden: int,
+    vocabulary: int,
+    classes: int,
+    honours_mask: bool = True,
+    dropout: float = 0.0,
+) -> Model:
+    """Token numbers (batch, tokens) to class scores (batch, classes). `build_mixer` makes the mixer of one block."""
+    blocks = build_blocks(build_mixer, layers, width, feature_hidden, honours_mask, dropout)
+    stem, head = nn.Embedding(vocabulary, width), nn.Linear(width, classes)
+    return Model(stem, blocks, head, width=width, tokens=tokens, pooled=True)
+
+
+def build_blocks(
+    build_mixer: Callable[[], nn.Module], layers: int, width: int, feature_hidden: int, honours_mask: bool, dropout: float
+) -> list[nn.Module]:
+    """The blocks of a model, each with a mixer of its own."""
+    return [
+        Block(build_mixer(), width=width, feature_hidden=feature_hidden, honours_mask=honours_mask, dropout=dropout)
+        for _ in range(layers)
+    ]
 
 
 def _masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:

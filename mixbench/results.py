@@ -23,8 +23,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from mixbench.columns import Row, RowType, canonical_json, columns, from_record, identity, to_record
 from mixbench.errors import FolderBusyError, RequestError, StorageError
-from mixbench.rows import SCHEMA, TABLES, Row, RowType, SpeedRow, canonical_json, columns, from_record, identity, to_record
+from mixbench.rows import SCHEMA, TABLES, SpeedRow
 from mixbench.storage import ELSEWHERE, append_whole, beside, storage_errors, write_atomically
 
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+from mixbench.columns import canonical_json
 from mixbench.mixers import MIXERS
-from mixbench.rows import LaunchRow, SpeedRow, canonical_json
+from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.spec import parse_mixer
 
 PEAK_GFLOPS_PER_S = 80.0

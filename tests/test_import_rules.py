@@ -16,10 +16,10 @@ import mixbench
 PACKAGE = Path(mixbench.__file__).parent
 
 LAYERS = {
-    "foundation": ("errors", "rows", "stats", "spec"),
+    "foundation": ("errors", "columns", "rows", "stats", "spec", "option"),
     "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results"),
-    "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks"),
-    "worker": ("mixers.*", "tasks.*", "model", "measure", "measure.*", "training", "training.*", "execution.worker"),
+    "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks", "tasks.*"),
+    "worker": ("mixers.*", "model", "measure", "measure.*", "training", "training.*", "execution.worker", "execution.trainer"),
     "running": ("studies", "studies.*", "execution", "execution.*"),
     "judging": ("verdicts", "verdicts.*", "plots", "plots.*"),
     "api": ("api",),

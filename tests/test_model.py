@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mixbench.measure.flops import count_flops
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.hypermixer import HyperMixer
-from mixbench.model import Block, Model, block_flops, block_params, model_flops, model_params
+from mixbench.model import Block, Model, block_flops, block_params, classifier, model_flops, model_params
 
 TOKENS, WIDTH, FEATURE_HIDDEN, LAYERS, VOCABULARY, CLASSES, BATCH = 6, 8, 20, 3, 11, 5, 2
 
@@ -40,7 +40,7 @@ def make_block(mixer: nn.Module, honours_mask: bool = True) -> Block:
 
 
 def make_model(build_mixer: Callable[[], nn.Module], honours_mask: bool = True) -> Model:
-    return Model(
+    return classifier(
         build_mixer,
         width=WIDTH,
         tokens=TOKENS,
@@ -79,7 +79,7 @@ def test_a_mask_reaches_only_mixers_that_honour_one(honours_mask: bool, given: b
 def test_a_model_is_embedding_and_positions_then_blocks_norm_mean_and_head() -> None:
     model = make_model(Recording).double()
     numbers = torch.randint(VOCABULARY, (BATCH, TOKENS))
-    x = model.embedding(numbers) + sinusoids(TOKENS, WIDTH)
+    x = model.stem(numbers) + sinusoids(TOKENS, WIDTH)
     assert len(model.blocks) == LAYERS
     for block in model.blocks:
         x = block(x)

@@ -10,10 +10,11 @@ import pytest
 import typer
 
 from mixbench.cli import app
+from mixbench.columns import dictionary
 from mixbench.errors import UnknownNameError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
-from mixbench.rows import TABLES, dictionary
+from mixbench.rows import TABLES
 from mixbench.spec import parse_sizes
 
 ROOT = Path(__file__).parents[1]

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_rows import speed_row
 
+from mixbench.columns import columns, identity
 from mixbench.errors import FolderBusyError, RequestError, StorageError
 from mixbench.results import ResultsFolder, complete, failures, finished_launches
-from mixbench.rows import SCHEMA, LaunchRow, SpeedRow, columns, identity
+from mixbench.rows import SCHEMA, LaunchRow, SpeedRow
 
 REPOSITORY = Path(__file__).parents[1]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mixbench.columns import canonical_json
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.description import Mixer
-from mixbench.rows import canonical_json
 from mixbench.spec import LARGEST_SIZE, MixerSpec, parse_mixer, parse_names, parse_size_expression, parse_sizes, resolve_size
 
 Value = TypeVar("Value")

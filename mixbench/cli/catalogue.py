@@ -6,10 +6,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from mixbench.cli.page import Section
+from mixbench.columns import FAILURES, columns
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import PLUGIN_GROUP
-from mixbench.mixers.description import Mixer, Value
-from mixbench.rows import FAILURES, SpeedRow, columns
+from mixbench.mixers.description import Mixer
+from mixbench.option import Value
+from mixbench.rows import SpeedRow
 
 STATUS_MEANINGS = {
     "ok": "measured",

@@ -61,10 +61,16 @@ class Launch:
         self._environment = dict(environment or {})
 
     def __enter__(self) -> Launch:
+        self.start()
+        self.wait_until_ready()
+        return self
+
+    def start(self) -> None:
+        """Start the server without waiting for its imports; the thread that starts it must outlive it."""
         inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN_SETTINGS}
         # compiled in the child itself: no pool of compiler processes beside the measurement
         inherited.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-        self._messages = tempfile.TemporaryFile()
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  close() ends it
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mixbench.execution.server", *self._modules],
             stdin=subprocess.PIPE,
@@ -73,12 +79,14 @@ class Launch:
             env=inherited | self._environment,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the server
         )
+
+    def wait_until_ready(self) -> None:
+        """Wait for the imports of a server that was started."""
         try:
             self._answer()
         except BaseException:
             self.close()
             raise
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close()

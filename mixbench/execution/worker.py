@@ -103,7 +103,7 @@ def count(job: Job, announce: Announce) -> Result:
         result |= _count_flops(cell)
         result |= _energy(subject, device)
     except Exception as error:
-        return _failure(error)
+        return failure(error)
     notes = [value for name, value in result.items() if name.endswith("_note")]
     return {name: value for name, value in result.items() if not name.endswith("_note")} | {"detail": "; ".join(notes)}
 
@@ -180,7 +180,7 @@ def measure_peak(job: Job, announce: Announce) -> Result:
             "bandwidth_gb_per_s": peak.bandwidth_gb_per_s(job["device"]),
         }
     except Exception as error:
-        return {"note": _describe(error)}
+        return {"note": describe_failure(error)}
 
 
 def measure_group(job: Job, announce: Announce) -> Result:
@@ -201,7 +201,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         try:
             calls[index] = build_subject(cells[index]).call
         except Exception as error:
-            failed[index] = _failure(error)
+            failed[index] = failure(error)
     rounds = interleave(
         calls,
         clock_for(device),
@@ -210,7 +210,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         order=order,
         announce=announce,
     )
-    failed |= {index: _failure(error) for index, error in rounds.raised.items()}
+    failed |= {index: failure(error) for index, error in rounds.raised.items()}
     calibration = rounds.blocks.pop(CALIBRATION, [])
     return {
         "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},
@@ -252,13 +252,15 @@ def _metrics(block: Block) -> Result:
     }
 
 
-def _failure(error: Exception) -> Result:
+def failure(error: Exception) -> Result:
+    """What an exception means for a cell: status oom or error, with the reason."""
     message = str(error).lower()
     oom = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in message for words in _OUT_OF_MEMORY)
-    return {"status": "oom" if oom else "error", "detail": _describe(error)}
+    return {"status": "oom" if oom else "error", "detail": describe_failure(error)}
 
 
-def _describe(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
+    """An exception as one line: its type, but for what is said to users as it is, and its message."""
     kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
     return _one_line(f"{kind}{error}")
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mixbench.model import Block, Model
+from mixbench.model import Block, classifier
 
 Call = Callable[[], object]
 
@@ -86,7 +86,7 @@ def build_module(cell: Cell) -> nn.Module:
         return build_mixer()
     if cell.scope == "block":
         return Block(build_mixer(), width=cell.width, feature_hidden=cell.feature_hidden, honours_mask=cell.honours_mask)
-    return Model(
+    return classifier(
         build_mixer,
         width=cell.width,
         tokens=cell.tokens,

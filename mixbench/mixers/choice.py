@@ -10,10 +10,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from mixbench.columns import canonical_json
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
-from mixbench.rows import canonical_json
 from mixbench.spec import MixerSpec, parse_mixer
 
 PLUGIN_GROUP = "mixbench.mixers"

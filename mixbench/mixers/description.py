@@ -4,49 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from mixbench.errors import RequestError, UnknownNameError
-from mixbench.spec import parse_size_expression, resolve_size
+from mixbench.errors import RequestError
+from mixbench.option import Option, Value, typed_options
+from mixbench.spec import resolve_size
 
-Value = int | bool | str
 Config = Mapping[str, Value]
 """Options of one mixer, all of them, by name as typed on the command line; sizes still symbolic."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """A typed option of a mixer. `default` is a value as `parse` returns it."""
-
-    name: str
-    kind: Literal["count", "size", "flag", "choice"]
-    default: Value
-    meaning: str
-    choices: tuple[str, ...] = ()
-
-    def parse(self, text: str, mixer: str) -> Value:
-        """The typed value of `text`. Raises RequestError."""
-        if self.kind == "count" and text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text):
-            return int(text)
-        if self.kind == "size" and (size := parse_size_expression(text)) is not None:
-            return size
-        if self.kind == "flag" and text.lower() in ("true", "false"):
-            return text.lower() == "true"
-        if self.kind == "choice":
-            if text in self.choices:
-                return text
-            raise UnknownNameError("value", text, self.choices, f"for option {self.name!r} of {mixer}")
-        raise RequestError(f"option {self.name!r} of {mixer} cannot be {text!r}", f"It is {self.expected}.")
-
-    @property
-    def expected(self) -> str:
-        """What can be typed, in words."""
-        return {
-            "count": "a positive whole number",
-            "size": "a positive whole number, or depends on the shape: 2*width, tokens/2",
-            "flag": "true or false",
-            "choice": " | ".join(self.choices),
-        }[self.kind]
 
 
 @dataclass(frozen=True)
@@ -86,13 +51,7 @@ class Mixer:
 
     def config(self, given: Mapping[str, str]) -> dict[str, Value]:
         """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
-        known = {option.name: option for option in self.options}
-        for name in given:
-            if name not in known:
-                raise UnknownNameError("option", name, known, f"of {self.name}")
-        return {
-            name: option.parse(given[name], self.name) if name in given else option.default for name, option in known.items()
-        }
+        return typed_options(self.options, given, self.name)
 
     def resolve(self, config: Config, tokens: int, width: int) -> Resolved:
         """The options at a shape, sizes as numbers."""

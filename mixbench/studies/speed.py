@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from mixbench.columns import columns, identity
 from mixbench.environment import environment, snapshot
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.results import ResultsFolder, failures, finished_launches
-from mixbench.rows import LaunchRow, SpeedRow, columns, identity
+from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.studies.progress import Progress
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell, SpeedRequest, describe, groups, plan_speed
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mixbench.columns import canonical_json, columns
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
-from mixbench.rows import SpeedRow, canonical_json, columns
+from mixbench.rows import SpeedRow
 
 SCOPES = ("mixer", "block", "model")
 MODES = ("inference", "training")

@@ -1,7 +1,7 @@
-"""Data sets as arrays on disk: made once, found by a hash of what makes them, memory-mapped by every training run. No torch here.
+"""Data sets as arrays on disk: made once, found by a hash of what makes them, memory-mapped by training runs. No torch here.
 
-    CACHE/HASH/form.json              what a model must be for this data, and the recipe
-    CACHE/HASH/train-inputs.npy …     the arrays of each split
+CACHE/HASH/form.json              what a model must be for this data, and the recipe
+CACHE/HASH/train-inputs.npy …     the arrays of each split
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.rows import canonical_json
+from mixbench.columns import canonical_json
 from mixbench.storage import storage_errors
 
 SPLITS = ("train", "dev", "test")
@@ -50,7 +50,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Form:
-    """What a model must be for a data set: `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values."""
+    """What a model must be for a data set.
+
+    `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values; `labels` names the classes.
+    """
 
     tokens: int
     vocabulary: int
@@ -63,12 +66,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits of one form."""
+    """Three splits of one form; `remarks` are what a user should know of how they were made."""
 
     form: Form
     train: Split
     dev: Split
     test: Split
+    remarks: tuple[str, ...] = ()
 
 
 def cache_folder() -> Path:
@@ -104,9 +108,10 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
 def load(folder: Path) -> Dataset:
     """The data set of a folder that `prepare` returned, memory-mapped. Raises StorageError."""
     with storage_errors(f"cannot read the data set {folder}"):
-        stored = json.loads((folder / "form.json").read_text(encoding="utf-8"))["form"]
+        stored = json.loads((folder / "form.json").read_text(encoding="utf-8"))
         splits = {name: _read(folder, name) for name in SPLITS}
-    return Dataset(Form(**{**stored, "labels": tuple(stored["labels"])}), **splits)
+    form = Form(**{**stored["form"], "labels": tuple(stored["form"]["labels"])})
+    return Dataset(form, **splits, remarks=tuple(stored["remarks"]))
 
 
 def _write(dataset: Dataset, recipe: Mapping[str, Any], folder: Path) -> None:
@@ -114,7 +119,7 @@ def _write(dataset: Dataset, recipe: Mapping[str, Any], folder: Path) -> None:
         for field in dataclasses.fields(Split):
             array = getattr(getattr(dataset, name), field.name)
             np.save(folder / f"{name}-{field.name}.npy", array, allow_pickle=False)
-    content = {"form": dataclasses.asdict(dataset.form), "recipe": dict(recipe)}
+    content = {"form": dataclasses.asdict(dataset.form), "recipe": dict(recipe), "remarks": dataset.remarks}
     (folder / "form.json").write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
 
 

@@ -7,8 +7,9 @@ import pytest
 from mixbench.cli import catalogue
 from mixbench.cli.listing import list_command
 from mixbench.cli.page import layout
+from mixbench.columns import FAILURES, STATUSES, columns
 from mixbench.mixers import MIXERS
-from mixbench.rows import FAILURES, STATUSES, SpeedRow, columns
+from mixbench.rows import SpeedRow
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mixbench.cli import app
-from mixbench.rows import SpeedRow, columns
+from mixbench.columns import columns
+from mixbench.rows import SpeedRow
 
 SOURCE = """
 import torch

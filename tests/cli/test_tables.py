@@ -5,7 +5,8 @@ import pytest
 from synthetic import speed_rows
 
 from mixbench.cli.tables import exponent_text, interval_text, number, speed_table, with_prefix
-from mixbench.rows import LOWER_BOUND, LaunchRow, SpeedRow, columns
+from mixbench.columns import columns
+from mixbench.rows import LOWER_BOUND, LaunchRow, SpeedRow
 from mixbench.stats import Interval
 from mixbench.verdicts.speed import SpeedSummary, summarise
 

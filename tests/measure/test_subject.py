@@ -266,5 +266,5 @@ def test_out_of_memory_is_told_from_other_errors() -> None:
 
     with pytest.raises(RuntimeError) as caught:
         Greedy()(torch.zeros(1))
-    assert worker._failure(caught.value)["status"] == "oom"
-    assert worker._failure(ValueError("planted"))["status"] == "error"
+    assert worker.failure(caught.value)["status"] == "oom"
+    assert worker.failure(ValueError("planted"))["status"] == "error"

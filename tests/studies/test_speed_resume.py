@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 from run_fake_speed import fake_request
 
+from mixbench.columns import identity
 from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow, identity
+from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.studies.speed_plan import plan_speed
 
 TESTS = Path(__file__).parents[1]

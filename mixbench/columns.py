@@ -1,0 +1,186 @@
+"""What a table is made of: columns that say their role, unit, direction and meaning once, and rows checked when they are made.
+
+- key          what was asked for; keys and `environment` together identify a cell
+- replicate    which repetition of the cell this row is
+- metric       a measured or counted quantity; None where the status is not ok or where it does not apply
+- observation  what was seen beside the measurement
+- outcome      how it went, where and when
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from types import NoneType
+from typing import Any, Literal, TypeVar
+
+STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
+FAILURES = ("oom", "timeout", "killed", "error")
+
+_UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")
+
+Role = Literal["key", "replicate", "metric", "observation", "outcome"]
+RowType = TypeVar("RowType", bound="Row")
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a field of a row means. `better` is the direction of a metric: lower, higher or none; `positive` allows no 0."""
+
+    role: Role
+    meaning: str
+    unit: str = ""
+    better: Literal["lower", "higher", ""] = ""
+    positive: bool = False
+
+
+def column(role: Role, meaning: str, unit: str = "", *, default: Any = MISSING, positive: bool = False) -> Any:
+    """A field that is a column; without a default it must be given."""
+    return dataclasses.field(default=default, metadata={"column": Column(role, meaning, unit, positive=positive)})
+
+
+def metric(meaning: str, unit: str, better: Literal["lower", "higher", ""] = "lower", *, positive: bool = False) -> Any:
+    """A field that is a metric, None by default."""
+    return dataclasses.field(default=None, metadata={"column": Column("metric", meaning, unit, better, positive)})
+
+
+def size(meaning: str, unit: str) -> Any:
+    """A field that is a key and a number above 0."""
+    return column("key", meaning, unit, positive=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of a table, checked when it is made: a bad number never reaches a file. Raises ValueError."""
+
+    def __post_init__(self) -> None:
+        status = getattr(self, "status", "ok")
+        if status not in STATUSES:
+            raise ValueError(f"status is {status!r}, not one of {', '.join(STATUSES)}")
+        layout = _layout(type(self))
+        kinds = layout.kinds
+        for name, value in vars(self).items():
+            if type(value) not in kinds[name] and (isinstance(value, bool) or not isinstance(value, kinds[name])):
+                raise ValueError(f"{name} is {value!r}, not {' or '.join(kind.__name__ for kind in kinds[name])}")
+            if isinstance(value, str):
+                if not value.isprintable() and _UNWRITABLE.search(value):
+                    raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {value!r}")
+            elif value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, not a finite number")
+        for name in layout.positive:
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ValueError(f"{name} is {value}, not above 0")
+        if status != "ok":
+            for name in layout.metrics:
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} has a value, but the status is {status}")
+
+
+def columns(row_type: type[Row]) -> dict[str, Column]:
+    """Columns of a table in the order of the CSV."""
+    return {field.name: field.metadata["column"] for field in dataclasses.fields(row_type)}
+
+
+def identity(row: Row) -> tuple[Any, ...]:
+    """What makes two rows repetitions of one cell: the keys and the environment."""
+    return tuple(getattr(row, name) for name in _layout(type(row)).identity)
+
+
+def to_record(row: Row) -> dict[str, str]:
+    """The row as it stands in the CSV: empty for None, true or false, floats to nine digits."""
+    return {name: _to_text(getattr(row, name)) for name in _layout(type(row)).kinds}
+
+
+def _to_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format(value, ".9g") if isinstance(value, float) else str(value)
+
+
+def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
+    """A row from its CSV record; a column that is missing takes its default. Raises ValueError naming the column."""
+    layout = _layout(row_type)
+    values: dict[str, Any] = {}
+    name = ""
+    try:
+        for name, read in layout.readers.items():
+            if name in record:
+                values[name] = read(record[name])
+            elif name in layout.defaults:
+                values[name] = layout.defaults[name]
+    except ValueError as error:
+        raise ValueError(f"column {name}: cannot read {record[name]!r}") from error
+    if len(values) < len(layout.kinds):
+        raise ValueError(f"columns are missing: {', '.join(name for name in layout.kinds if name not in values)}")
+    # a third faster than row_type(**values), which sets every frozen field on its own
+    row = object.__new__(row_type)
+    vars(row).update(values)
+    row.__post_init__()
+    return row
+
+
+def canonical_json(values: Mapping[str, Any]) -> str:
+    """JSON that is equal for equal values: sorted keys, no spaces. Raises ValueError for a number that is not finite."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _read_flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("not true or false")
+    return text.lower() == "true"
+
+
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: read(text) if text else None
+
+
+_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, bool: _read_flag}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What is derived from the fields of a row type: in each, the names are in the order of the CSV."""
+
+    kinds: dict[str, tuple[type, ...]]
+    readers: dict[str, Callable[[str], Any]]
+    defaults: dict[str, Any]
+    metrics: tuple[str, ...]
+    positive: tuple[str, ...]
+    identity: tuple[str, ...]
+
+
+_LAYOUTS: dict[type[Row], _Layout] = {}
+
+
+def _layout(row_type: type[Row]) -> _Layout:
+    """Derived once per row type: thousands of rows are read and checked at a time."""
+    if row_type not in _LAYOUTS:
+        hints = typing.get_type_hints(row_type)
+        table = columns(row_type)
+        kinds: dict[str, tuple[type, ...]] = {name: typing.get_args(hints[name]) or (hints[name],) for name in table}
+        _LAYOUTS[row_type] = _Layout(
+            kinds={name: (*some, int) if float in some else some for name, some in kinds.items()},
+            readers={
+                name: _optional(_READERS[some[0]]) if NoneType in some else _READERS[some[0]] for name, some in kinds.items()
+            },
+            defaults={field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING},
+            metrics=tuple(name for name, column in table.items() if column.role == "metric"),
+            positive=tuple(name for name, column in table.items() if column.positive),
+            identity=(*(name for name, column in table.items() if column.role == "key"), "environment"),
+        )
+    return _LAYOUTS[row_type]
+
+
+def dictionary(row_type: type[Row]) -> str:
+    """The data dictionary of a table as a Markdown table."""
+    lines = ["| column | role | unit | better | meaning |", "| --- | --- | --- | --- | --- |"]
+    for name, column in columns(row_type).items():
+        lines.append(f"| `{name}` | {column.role} | {column.unit} | {column.better} | {column.meaning} |")
+    return "\n".join(lines)

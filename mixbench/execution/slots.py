@@ -1,0 +1,98 @@
+"""Jobs side by side: a launch server per slot, each with a thread in the parent that sleeps while the slot's child works."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any
+
+from mixbench.errors import WorkerError
+from mixbench.execution.launch import Died, Launch, Outcome
+
+
+class Slots:
+    """Launch servers as a context manager, one per entry of `environments`; leaving it ends them and whatever they run.
+
+    `modules` are imported before the first job. Raises WorkerError where a server does not start.
+    """
+
+    def __init__(self, modules: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
+        self._modules = modules
+        self._environments = environments
+        self._closing = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Slots:
+        self._launches = [Launch(self._modules, environment=environment) for environment in self._environments]
+        try:
+            for launch in self._launches:
+                launch.start()
+                self._stack.callback(launch.close)
+            for launch in self._launches:
+                launch.wait_until_ready()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._closing = True
+        self._stack.close()
+
+    def run(
+        self,
+        function: str,
+        jobs: Sequence[Mapping[str, Any]],
+        timeout: float,
+        started: Callable[[int], None] = lambda index: None,
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Call `function` once per job, begun in their order, and yield index and outcome as they end.
+
+        A server that dies takes only its job with it: another is started for the rest. `started` is called from the slots'
+        threads. Raises WorkerError where no server can be kept running.
+        """
+        waiting = deque(range(len(jobs)))
+        ended: SimpleQueue[tuple[int, Outcome] | WorkerError | None] = SimpleQueue()
+
+        def work(launch: Launch, environment: Mapping[str, str]) -> None:
+            with ExitStack() as own:
+                while waiting and not self._closing:
+                    try:
+                        index = waiting.popleft()
+                    except IndexError:  # another slot was faster
+                        return
+                    started(index)
+                    try:
+                        ended.put((index, launch.run(function, jobs[index], timeout)))
+                    except WorkerError as error:
+                        if self._closing:
+                            return
+                        ended.put((index, Died(0, "killed", str(error))))
+                        launch = own.enter_context(Launch(self._modules, environment=environment))
+
+        def last_words(launch: Launch, environment: Mapping[str, str]) -> None:
+            fault = None
+            try:
+                work(launch, environment)
+            except WorkerError as error:
+                fault = error
+            finally:
+                ended.put(fault)
+
+        slots = list(zip(self._launches, self._environments, strict=True))
+        for slot in slots:
+            threading.Thread(target=last_words, args=slot, daemon=True).start()
+        open_slots, left, fault = len(slots), len(jobs), None
+        while open_slots:
+            said = ended.get()
+            if isinstance(said, tuple):
+                left -= 1
+                yield said
+            else:
+                open_slots, fault = open_slots - 1, said or fault
+        if left:
+            raise fault or WorkerError(f"{left} jobs were never run")

@@ -1,0 +1,189 @@
+"""From a request to training runs: every mixer on every part of every data set with every seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mixbench.columns import canonical_json, columns
+from mixbench.errors import RequestError, UnknownNameError
+from mixbench.mixers.choice import ChosenMixer
+from mixbench.rows import TrainingRow
+from mixbench.tasks.dataset import Form
+
+AUTO = "auto"
+LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+"""What `auto` chooses from, on the development set at the largest size, by the first seed."""
+
+FEATURE_FACTOR = 4
+"""Hidden width of the feature MLP relative to the width, as in the Transformer."""
+
+WARM_UP = 0.1
+WEIGHT_DECAY = 0.01
+EVALUATIONS = 10
+
+Rate = float | str
+
+
+@dataclass(frozen=True)
+class PreparedTask:
+    """A data set that is ready: its folder, form and number of training examples. `settings` are what determines it."""
+
+    name: str
+    folder: Path
+    form: Form
+    examples: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """What to train, every option resolved. `learning_rates` by mixer string, "" for all others. Raises RequestError."""
+
+    tasks: tuple[PreparedTask, ...]
+    mixers: tuple[ChosenMixer, ...]
+    sizes: tuple[float, ...]
+    seeds: tuple[int, ...]
+    layers: int
+    width: int
+    batch: int
+    steps: int
+    dropout: float
+    learning_rates: Mapping[str, Rate]
+    device: str
+    timeout: float
+
+    def __post_init__(self) -> None:
+        for name, least in (("layers", 1), ("width", 1), ("batch", 1), ("steps", 1)):
+            if getattr(self, name) < least:
+                raise RequestError(f"--{name} is {getattr(self, name)}, it must be at least {least}")
+        if not 0 <= self.dropout < 1:
+            raise RequestError(f"--dropout is {self.dropout:g}, it must be at least 0 and below 1")
+        if self.timeout <= 0:
+            raise RequestError(f"--timeout is {self.timeout:g}, it must be above 0")
+        names = {mixer.name for mixer in self.mixers}
+        for name, rate in self.learning_rates.items():
+            if name and name not in names:
+                raise UnknownNameError("mixer", name, names, "in --learning-rate")
+            if not isinstance(rate, str) and not 0 < rate < 100:
+                raise RequestError(f"--learning-rate {rate:g} is not above 0 and below 100")
+        for task in self.tasks:
+            train_sizes(self.sizes, task)
+
+    def rate(self, mixer: ChosenMixer) -> Rate:
+        """The learning rate that was asked for: a number, or `auto`."""
+        return self.learning_rates.get(mixer.name, self.learning_rates.get("", AUTO))
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training run: the row's keys, the seed and what the training process needs. `rate` None: to be chosen."""
+
+    keys: dict[str, Any]
+    seed: int
+    job: dict[str, Any]
+    rate: float | None
+
+    def identity(self, environment: str) -> tuple[Any, ...]:
+        """Identity of this run's row and its seed."""
+        return (*self.keys.values(), environment, self.seed)
+
+    @property
+    def subject(self) -> tuple[Any, ...]:
+        """What runs that cost the same for each step have in common."""
+        return tuple(self.keys[name] for name in ("task", "mixer", "config", "layers", "width"))
+
+
+def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
+    """Numbers of training examples, largest first: shares up to 1 of the training set, counts above. Raises RequestError."""
+    counts = []
+    for size in sizes:
+        count = round(size * task.examples) if size <= 1 else int(size)
+        if not 1 <= count <= task.examples:
+            raise RequestError(
+                f"--sizes {size:g}: {task.name} has {task.examples} training examples",
+                "Give shares up to 1.0, or smaller counts.",
+            )
+        counts.append(count)
+    return sorted(set(counts), reverse=True)
+
+
+def plan_runs(request: DataRequest) -> list[PlannedRun]:
+    """All runs, the largest sizes first so that the slots stay full. Raises RequestError for an impossible shape."""
+    return [
+        planned
+        for task in request.tasks
+        for size in train_sizes(request.sizes, task)
+        for seed in request.seeds
+        for mixer in request.mixers
+        for planned in [plan_run(request, task, mixer, size, seed, request.rate(mixer))]
+    ]
+
+
+def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]:
+    """The runs by which `auto` chooses a learning rate, by the subject they choose for."""
+    return {
+        trials[0].subject: trials
+        for task in request.tasks
+        for mixer in request.mixers
+        if request.rate(mixer) == AUTO
+        for trials in [
+            [
+                plan_run(request, task, mixer, train_sizes(request.sizes, task)[0], request.seeds[0], rate)
+                for rate in LEARNING_RATES
+            ]
+        ]
+    }
+
+
+def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size: int, seed: int, rate: Rate) -> PlannedRun:
+    """One run. Raises RequestError where the mixer cannot have the shape."""
+    settings = {
+        "batch": request.batch,
+        "dropout": request.dropout,
+        "evaluations": EVALUATIONS,
+        "feature_hidden": FEATURE_FACTOR * request.width,
+        "learning_rate": rate,
+        "optimiser": "AdamW",
+        "schedule": "linear",
+        "steps": request.steps,
+        "task": dict(task.settings),
+        "warm_up": WARM_UP,
+        "weight_decay": WEIGHT_DECAY,
+    }
+    values = {
+        "task": task.name,
+        "mixer": mixer.name,
+        "config": mixer.config,
+        "layers": request.layers,
+        "width": request.width,
+        "tokens": task.form.tokens,
+        "train_size": size,
+        "device": request.device,
+        "settings": canonical_json(settings),
+    }
+    keys = {name: values[name] for name, column in columns(TrainingRow).items() if column.role == "key"}
+    job = {
+        "data": str(task.folder),
+        "target": mixer.target,
+        "arguments": mixer.arguments(task.form.tokens, request.width),
+        "honours_mask": mixer.entry.honours_mask if mixer.entry else None,
+        "full_length": not (mixer.entry and mixer.entry.honours_mask),
+        "layers": request.layers,
+        "width": request.width,
+        "feature_hidden": FEATURE_FACTOR * request.width,
+        "dropout": request.dropout,
+        "batch": request.batch,
+        "steps": request.steps,
+        "warm_up": WARM_UP,
+        "evaluations": min(EVALUATIONS, request.steps),
+        "learning_rate": None,
+        "weight_decay": WEIGHT_DECAY,
+        "train_size": size,
+        "seed": seed,
+        "device": request.device,
+        "flops": {},
+    }
+    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate)

@@ -1,0 +1,73 @@
+"""Examples as padded batches of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mixbench.tasks.dataset import Split
+
+STEP = 8
+"""Batches are padded to a multiple of this many tokens: few lengths, whose costs are known."""
+
+_POOL = 32  # batches that are sorted by length together
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs (batch, tokens) or (batch, tokens, channels), mask (batch, tokens) or None where nothing is padded, targets."""
+
+    inputs: Tensor
+    mask: Tensor | None
+    targets: Tensor
+
+
+def make_batch(split: Split, examples: NDArray[np.int64], *, full_length: bool) -> Batch:
+    """Examples of a split, padded to the longest of them, or to the length of the data set."""
+    lengths = np.asarray(split.lengths[examples])
+    tokens = padded_length(int(lengths.max()), split.inputs.shape[1], full_length=full_length)
+    inputs = torch.from_numpy(np.ascontiguousarray(split.inputs[examples][:, :tokens]))
+    targets = np.asarray(split.targets[examples])
+    if targets.ndim > 1:
+        targets = targets[:, :tokens]
+    ragged = bool((lengths < tokens).any())
+    mask = torch.from_numpy(np.arange(tokens) < lengths[:, None]) if ragged else None
+    targets = targets.astype(np.int64) if targets.dtype.kind == "i" else targets
+    return Batch(inputs if inputs.is_floating_point() else inputs.long(), mask, torch.from_numpy(np.ascontiguousarray(targets)))
+
+
+def padded_length(longest: int, limit: int, *, full_length: bool) -> int:
+    """The length that a batch is padded to."""
+    return limit if full_length else min(limit, -(-longest // STEP) * STEP)
+
+
+def endless(lengths: NDArray[np.int32], batch: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Indices of training batches, epoch after epoch: every example once per epoch, similar lengths together.
+
+    Each epoch is shuffled, cut into pools, each pool sorted by length and cut into batches, which come in a random order. All
+    batches have the same size: what is left over at the end of an epoch opens the next; a smaller data set gives one example
+    several times.
+    """
+    waiting = np.empty(0, np.int64)
+    while True:
+        while len(waiting) < batch:
+            waiting = np.concatenate((waiting, random.permutation(len(lengths))))
+        whole = len(waiting) // batch * batch
+        epoch, waiting = waiting[:whole], waiting[whole:]
+        for start in range(0, whole, _POOL * batch):
+            pool = epoch[start : start + _POOL * batch]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            for part in random.permutation(len(pool) // batch):
+                yield pool[part * batch : (part + 1) * batch]
+
+
+def in_order(lengths: NDArray[np.int32], batch: int) -> Iterator[NDArray[np.int64]]:
+    """Indices of batches that hold every example once, similar lengths together, the last one smaller."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), batch):
+        yield order[start : start + batch]

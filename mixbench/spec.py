@@ -32,6 +32,39 @@ def parse_sizes(text: str | int | Iterable[int], option: str) -> tuple[int, ...]
     return tuple(dict.fromkeys(sizes))
 
 
+def parse_shares(text: str | float | Iterable[float], option: str) -> tuple[float, ...]:
+    """Parts of a data set: shares up to 1 (`"0.1,0.3,1.0"`), counts above and doubling ranges of counts (`"250..4000"`).
+
+    Raises RequestError.
+    """
+    if not isinstance(text, str):
+        text = ",".join(map(str, text)) if isinstance(text, Iterable) else str(text)
+    parts: list[float] = []
+    for part in text.split(","):
+        if re.fullmatch(r"\s*(0?\.[0-9]{1,9}|1(\.0{1,9})?)\s*", part) and float(part):
+            parts.append(float(part))
+        else:
+            parts.extend(parse_sizes(part.removesuffix(".0"), option))
+    return tuple(dict.fromkeys(parts))
+
+
+def parse_learning_rates(texts: Iterable[str]) -> dict[str, float | str]:
+    """`"1e-3"`, `"auto"` for all mixers (under ""), `"hypermixer=3e-4"` for one. Raises RequestError."""
+    rates: dict[str, float | str] = {}
+    for text in (part.strip() for whole in texts for part in whole.split(",")):
+        name, _, rate = text.rpartition("=")
+        if rate.strip() == "auto":
+            rates[name.strip()] = "auto"
+            continue
+        try:
+            rates[name.strip()] = float(rate)
+        except ValueError:
+            raise RequestError(
+                f"--learning-rate: {text!r} is not a learning rate", "Give 1e-3, auto, or one per mixer: attention=1e-3."
+            ) from None
+    return rates
+
+
 def _size(text: str, option: str) -> int:
     text = text.strip()
     if not re.fullmatch(r"[0-9]{1,13}", text) or not 1 <= int(text) <= LARGEST_SIZE:

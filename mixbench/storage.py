@@ -16,12 +16,12 @@ _HINTS = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL}
 
 
 @contextmanager
-def storage_errors(doing: str) -> Iterator[None]:
-    """Turn an OSError into a StorageError that says what was being done and what next."""
+def storage_errors(doing: str, elsewhere: str = ELSEWHERE) -> Iterator[None]:
+    """Turn an OSError into a StorageError that says what was being done and what next: `elsewhere`, unless space is lacking."""
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{doing}: {error.strerror or error}", _HINTS.get(error.errno or 0, ELSEWHERE)) from error
+        raise StorageError(f"{doing}: {error.strerror or error}", _HINTS.get(error.errno or 0, elsewhere)) from error
 
 
 def append_whole(file: Path, *, header: bytes, lines: bytes) -> None:

@@ -22,7 +22,7 @@ LAYERS = {
     "worker": ("mixers.*", "model", "measure", "measure.*", "training", "training.*", "execution.worker", "execution.trainer"),
     "running": ("studies", "studies.*", "execution", "execution.*"),
     "judging": ("verdicts", "verdicts.*", "plots", "plots.*"),
-    "api": ("api",),
+    "api": ("api", "api.*"),
     "cli": ("cli", "cli.*", "__main__", "__init__"),
 }
 """Modules by layer; the first pattern that matches decides."""

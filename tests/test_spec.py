@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,7 +14,17 @@ from mixbench.columns import canonical_json
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.description import Mixer
-from mixbench.spec import LARGEST_SIZE, MixerSpec, parse_mixer, parse_names, parse_size_expression, parse_sizes, resolve_size
+from mixbench.spec import (
+    LARGEST_SIZE,
+    MixerSpec,
+    parse_learning_rates,
+    parse_mixer,
+    parse_names,
+    parse_shares,
+    parse_size_expression,
+    parse_sizes,
+    resolve_size,
+)
 
 Value = TypeVar("Value")
 
@@ -252,3 +263,34 @@ def test_options_that_are_wrong_say_why_and_what_to_write(mixer: str, options: d
     with pytest.raises(RequestError, match=re.escape(message)) as caught:
         MIXERS[mixer].config(options)
     assert hint in caught.value.hint
+
+
+@given(st.lists(st.floats(0.001, 1).map(lambda share: round(share, 3)) | st.integers(2, 10**6), min_size=1, max_size=5))
+def test_shares_and_counts_come_back(parts: list[float]) -> None:
+    assert parse_shares(",".join(map(str, parts)), "--sizes") == tuple(dict.fromkeys(parts))
+    assert parse_shares(parts, "--sizes") == tuple(dict.fromkeys(parts))
+
+
+def test_one_is_the_whole_training_set_and_ranges_double() -> None:
+    assert parse_shares("1", "--sizes") == parse_shares("1.0", "--sizes") == parse_shares(1, "--sizes") == (1.0,)
+    assert parse_shares("250..1000, .5", "--sizes") == (250, 500, 1000, 0.5)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.0", "-0.5", "1.5", "2.5", "nan", "1e-3", "half", "0.5..1"])
+def test_what_is_no_part_of_a_data_set_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="--sizes"):
+        parse_shares(text, "--sizes")
+
+
+def test_learning_rates_are_for_all_mixers_or_for_one() -> None:
+    assert parse_learning_rates(["1e-3, hypermixer=3e-4", "gmlp = auto"]) == {"": 1e-3, "hypermixer": 3e-4, "gmlp": "auto"}
+    assert parse_learning_rates([]) == {}
+    with pytest.raises(RequestError, match="'gmlp=fast' is not a learning rate"):
+        parse_learning_rates(["gmlp=fast"])
+
+
+@given(st.lists(st.text(max_size=20), max_size=3))
+def test_no_text_makes_the_parsers_of_training_options_raise_anything_else(texts: list[str]) -> None:
+    for parse in (lambda: parse_learning_rates(texts), lambda: parse_shares(",".join(texts), "--sizes")):
+        with contextlib.suppress(RequestError):
+            parse()

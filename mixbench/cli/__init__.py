@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mixbench import __version__
-from mixbench.cli import doctor, listing, plot, speed, verify
+from mixbench.cli import data_efficiency, doctor, listing, plot, speed, verify
 
 app = typer.Typer(
     name="mixbench",
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("speed")(speed.speed)
+app.command("data-efficiency")(data_efficiency.data_efficiency)
 app.command("plot")(plot.plot)
 app.command("list")(listing.list_command)
 app.command("doctor")(doctor.doctor)

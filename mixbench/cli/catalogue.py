@@ -6,12 +6,13 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from mixbench.cli.page import Section
-from mixbench.columns import FAILURES, columns
+from mixbench.columns import FAILURES, Row, columns
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import PLUGIN_GROUP
 from mixbench.mixers.description import Mixer
-from mixbench.option import Value
-from mixbench.rows import SpeedRow
+from mixbench.option import Option, Value
+from mixbench.rows import SpeedRow, TrainingRow
+from mixbench.tasks import TASKS, Task
 
 STATUS_MEANINGS = {
     "ok": "measured",
@@ -22,6 +23,15 @@ STATUS_MEANINGS = {
     "killed": "a signal ended the measuring process",
     "error": "the mixer raised an error",
 }
+
+_OWN_TASK = (
+    ("", ""),
+    (
+        "text",
+        "your files: --task text --train FILE --test FILE [--dev FILE] --text COLUMN [--text-pair COLUMN] --label COLUMN",
+    ),
+    ("hf:NAME", "a data set of the Hugging Face hub or a local folder: --task hf:glue/sst2; needs mixbench[hf]"),
+)
 
 _OWN_MIXER = (
     (
@@ -40,11 +50,9 @@ def catalogue() -> dict[str, Any]:
     return {
         "mixers": [_describe(mixer) for mixer in MIXERS.values()],
         "plugins": [{"name": point.name, "target": point.value} for point in entry_points(group=PLUGIN_GROUP)],
-        "metrics": [
-            {"name": name, "unit": column.unit, "better": column.better, "meaning": column.meaning}
-            for name, column in columns(SpeedRow).items()
-            if column.role == "metric"
-        ],
+        "tasks": [_describe_task(task) for task in TASKS.values()],
+        "metrics": _metrics(SpeedRow),
+        "training_metrics": _metrics(TrainingRow),
         "statuses": [
             {"name": name, "failure": name in FAILURES, "meaning": meaning} for name, meaning in STATUS_MEANINGS.items()
         ],
@@ -59,11 +67,25 @@ def _describe(mixer: Mixer) -> dict[str, Any]:
         "honours_mask": mixer.honours_mask,
         "any_length": mixer.any_length,
         "half_on_cpu": mixer.half_on_cpu,
-        "options": [
-            {"name": option.name, "default": option.default, "expected": option.expected, "meaning": option.meaning}
-            for option in mixer.options
-        ],
+        "options": [_describe_option(option) for option in mixer.options],
     }
+
+
+def _describe_task(task: Task) -> dict[str, Any]:
+    options = [_describe_option(option) for option in task.options]
+    return {"name": task.name, "summary": task.summary, "paper": task.paper, "options": options}
+
+
+def _describe_option(option: Option) -> dict[str, Any]:
+    return {"name": option.name, "default": option.default, "expected": option.expected, "meaning": option.meaning}
+
+
+def _metrics(row_type: type[Row]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "unit": column.unit, "better": column.better, "meaning": column.meaning}
+        for name, column in columns(row_type).items()
+        if column.role == "metric"
+    ]
 
 
 def sections(table: dict[str, Any]) -> list[Section]:
@@ -72,7 +94,14 @@ def sections(table: dict[str, Any]) -> list[Section]:
     return [
         Section("Mixers (--mixer NAME[:option=value,…])", [line for mixer in table["mixers"] for line in _mixer_lines(mixer)]),
         Section("A mixer of your own (`mixbench verify` checks it)", own),
+        Section(
+            "Tasks (--task NAME[:option=value,…])",
+            [*(line for task in table["tasks"] for line in _task_lines(task)), *_OWN_TASK],
+        ),
         Section("Metrics of speed.csv", [(metric["name"], _metric_text(metric)) for metric in table["metrics"]]),
+        Section(
+            "Metrics of data_efficiency.csv", [(metric["name"], _metric_text(metric)) for metric in table["training_metrics"]]
+        ),
         Section(
             "Statuses of a cell (* makes the exit code 1)",
             [(status["name"] + "*" * status["failure"], status["meaning"]) for status in table["statuses"]],
@@ -86,17 +115,27 @@ def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
         "any number of tokens" if mixer["any_length"] else "a fixed number of tokens",
         *([] if mixer["half_on_cpu"] else ["no half precision on a CPU"]),
     ]
-    options = [
-        (f"  {option['name']}={_typed(option['default'])}", f"{option['meaning']} ({option['expected']})")
-        for option in mixer["options"]
-    ]
-    first = (mixer["name"], mixer["summary"])
     return [
         *([("", "")] if mixer["name"] != next(iter(MIXERS)) else []),
-        first,
+        (mixer["name"], mixer["summary"]),
         ("", mixer["paper"]),
         ("", "; ".join(limits)),
-        *options,
+        *_option_lines(mixer["options"]),
+    ]
+
+
+def _task_lines(task: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        *([("", "")] if task["name"] != next(iter(TASKS)) else []),
+        (task["name"], task["summary"]),
+        ("", task["paper"]),
+        *_option_lines(task["options"]),
+    ]
+
+
+def _option_lines(options: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
+        (f"  {option['name']}={_typed(option['default'])}", f"{option['meaning']} ({option['expected']})") for option in options
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.rows import LaunchRow, SpeedRow, TrainingRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
 """Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
@@ -18,5 +18,11 @@ def _speed(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) 
     return draw_speed(folder.read(SpeedRow), folder.read(LaunchRow), folder.figures, formats, baseline)
 
 
-FIGURES: dict[str, Draw] = {"speed": _speed}
+def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+    from mixbench.plots.data_efficiency import draw_data_efficiency
+
+    return draw_data_efficiency(folder.read(TrainingRow), folder.figures, formats, baseline)
+
+
+FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency}
 """Study to the function that draws its figures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from mixbench.columns import columns, identity
 from mixbench.environment import environment
+from mixbench.errors import RequestError
 from mixbench.execution import Died, Outcome
 from mixbench.execution.slots import Slots
 from mixbench.results import ResultsFolder
@@ -18,6 +20,24 @@ from mixbench.studies.progress import Progress
 
 TRAINING = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296", "OMP_NUM_THREADS": "1"}
 """Environment of training processes: freed memory is kept, one thread."""
+
+
+def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
+    """Environments of the processes that train side by side: `jobs` on the CPU, or `per_gpu` for each visible GPU.
+
+    Raises RequestError for a device that is not known or not there.
+    """
+    if jobs < 1 or per_gpu < 1:
+        raise RequestError(f"--jobs is {jobs} and --per-gpu {per_gpu}: both must be at least 1")
+    if device == "cpu":
+        return [TRAINING] * jobs
+    if device != "cuda":
+        raise RequestError(f"--device {device!r} is not known", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = [name for name in visible.split(",") if name] if visible else [str(n) for n in range(len(environment()["gpus"]))]
+    if not gpus:
+        raise RequestError("device cuda is not available: no GPU was found", "Train on the CPU: --device cpu.")
+    return [TRAINING | {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus for _ in range(per_gpu)]
 
 
 @dataclass(frozen=True)
@@ -49,12 +69,13 @@ def run_data_efficiency(
         study = _Study(folder, progress, trainer or Trainer(), request.timeout, digest, list(slots))
         wanted = {run.identity(digest) for run in (*runs, *(trial for some in trials.values() for trial in some))}
         if fresh or retry_failed:
-            folder.replace(TrainingRow, lambda row: _key(row) not in wanted or not (fresh or row.status != "ok"))
+            folder.replace(TrainingRow, lambda row: key_of(row) not in wanted or not (fresh or row.status != "ok"))
         study.run(runs, trials)
     return digest
 
 
-def _key(row: TrainingRow) -> tuple[Any, ...]:
+def key_of(row: TrainingRow) -> tuple[Any, ...]:
+    """As `PlannedRun.identity` of the run behind a row."""
     return (*identity(row), row.seed)
 
 
@@ -72,7 +93,7 @@ class _Study:
     failed: int = 0
 
     def run(self, runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> None:
-        self.rows = {_key(row): row for row in self.folder.read(TrainingRow)}
+        self.rows = {key_of(row): row for row in self.folder.read(TrainingRow)}
         missing = self._missing(runs)
         open_trials = [trial for run in _first_of_each(missing) for trial in self._missing(trials.get(run.subject, ()))]
         if not missing:

@@ -22,7 +22,7 @@ FEATURE_FACTOR = 4
 
 WARM_UP = 0.1
 WEIGHT_DECAY = 0.01
-EVALUATIONS = 10
+EVALUATIONS = 5
 
 Rate = float | str
 
@@ -104,7 +104,7 @@ def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
         if not 1 <= count <= task.examples:
             raise RequestError(
                 f"--sizes {size:g}: {task.name} has {task.examples} training examples",
-                "Give shares up to 1.0, or smaller counts.",
+                f"Give shares up to 1.0 or counts up to {task.examples}.",
             )
         counts.append(count)
     return sorted(set(counts), reverse=True)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from mixbench.storage import storage_errors
 SPLITS = ("train", "dev", "test")
 PADDING = 0
 """Token number that stands behind the end of a shorter sequence."""
+_ELSEWHERE = "Data sets are kept where $MIXBENCH_CACHE says, else in ~/.cache/mixbench; delete the folder to make it again."
 NOT_ASKED = -1
 """Class of a token whose class is not asked for."""
 
@@ -93,13 +93,15 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
     folder = cache / digest_of(recipe)
     if not folder.exists():
         made = make()
-        with storage_errors(f"cannot write the data set {folder}"):
-            cache.mkdir(parents=True, exist_ok=True)
-            new = Path(tempfile.mkdtemp(prefix=".new-", dir=cache))
+        with storage_errors(f"cannot write the data set {folder}", _ELSEWHERE):
+            new = cache / f".new-{folder.name}-{os.getpid()}"
+            new.mkdir(parents=True)
             try:
                 _write(made, recipe, new)
-                if not folder.exists():  # another process may have been faster
-                    os.rename(new, folder)
+                os.rename(new, folder)
+            except OSError:
+                if not folder.exists():  # else another process was faster
+                    raise
             finally:
                 shutil.rmtree(new, ignore_errors=True)
     return folder
@@ -107,7 +109,7 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
 
 def load(folder: Path) -> Dataset:
     """The data set of a folder that `prepare` returned, memory-mapped. Raises StorageError."""
-    with storage_errors(f"cannot read the data set {folder}"):
+    with storage_errors(f"cannot read the data set {folder}", _ELSEWHERE):
         stored = json.loads((folder / "form.json").read_text(encoding="utf-8"))
         splits = {name: _read(folder, name) for name in SPLITS}
     form = Form(**{**stored["form"], "labels": tuple(stored["form"]["labels"])})

@@ -11,8 +11,8 @@ from mixbench.tasks.dataset import Split
 def nested_order(train: Split, seed: int) -> NDArray[np.int64]:
     """An order of the training examples of which every beginning is a fair part of the whole: (examples) indices.
 
-    Examples of one group stand together. Where each example is a group of its own and has one class, every beginning holds
-    the classes in their proportions, to within one example each. The same seed gives the same order.
+    Examples of one group stand together. Where each example is a group of its own and has one class, every beginning of n
+    examples holds a class of share p within 1 + (classes − 2) p of n p. The same seed gives the same order.
     """
     random = np.random.default_rng(seed)
     groups, members = np.unique(train.groups, return_inverse=True)

@@ -56,3 +56,14 @@ def report_server(job: Job, announce: Announce) -> dict[str, Any]:
 
 def variables(job: Job, announce: Announce) -> dict[str, Any]:
     return {name: os.environ.get(name) for name in job["names"]}
+
+
+def kill_server(job: Job, announce: Announce) -> dict[str, Any]:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(10)
+    return {}
+
+
+def one_of(job: Job, announce: Announce) -> dict[str, Any]:
+    """What the job names: a job of another kind."""
+    return dict(globals()[job["function"]](job, announce))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -10,13 +9,6 @@ import pytest
 
 from mixbench.errors import WorkerError
 from mixbench.execution import Died, Finished, Launch
-
-JOBS = Path(__file__).parent
-
-
-@pytest.fixture(autouse=True)
-def _children_find_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(JOBS))
 
 
 def test_one_server_runs_jobs_in_isolated_children_and_survives_those_that_die() -> None:
@@ -73,4 +65,3 @@ def test_the_server_does_not_inherit_foreign_thread_and_allocator_settings(monke
 def test_a_server_that_cannot_start_is_a_clear_error() -> None:
     with pytest.raises(WorkerError, match="No module named 'no_such_module'"), Launch(["no_such_module"]):
         pass
-    assert os.environ["PYTHONPATH"] == str(JOBS)

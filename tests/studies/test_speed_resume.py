@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-import contextlib
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import psutil
+from killing import children, kill_at_random, wait_until_gone
 from run_fake_speed import fake_request
 
 from mixbench.columns import identity
@@ -34,19 +30,6 @@ def blocks(folder: Path) -> Counter[tuple[object, ...]]:
     return Counter((*identity(row), row.launch, row.round) for row in ResultsFolder(folder).read(SpeedRow))
 
 
-def children(process: subprocess.Popen[Any]) -> list[int]:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-    return []
-
-
-def wait_until_gone(pids: list[int]) -> list[int]:
-    deadline = time.monotonic() + 5
-    while (alive := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return alive
-
-
 def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never_interrupted(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     out, err = start(whole).communicate(timeout=60)
@@ -54,35 +37,12 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never
     expected = set(blocks(whole))
     assert len(expected) == len(plan_speed(fake_request())) * LAUNCHES * 3
 
-    moments = random.Random(1)
-    kills, sweep, stages = 0, 0, set()
-    while kills < KILLS:
-        sweep += 1
-        folder = tmp_path / f"killed-{sweep}"
-        finished = False
-        while not finished:
-            before = blocks(folder)
-            process = start(folder)
-            if kills < KILLS:
-                time.sleep(moments.uniform(0.1, 1.2))
-            else:
-                process.wait(timeout=60)
-            started = children(process)
-            process.send_signal(signal.SIGKILL)
-            out, err = process.communicate(timeout=60)
-            assert err == ""
-            assert wait_until_gone(started) == []
-            finished = out == "complete\n"
-            kills += not finished
-            after = blocks(folder)
-            assert before.keys() <= after.keys(), "rows that stood before were lost"
-            stages.add(len(after))
+    for folder in kill_at_random(tmp_path, start, blocks, kills=KILLS, longest=1.2):
         assert set(blocks(folder)) == expected
         assert set(blocks(folder).values()) == {1}
         launches = Counter((row.tokens, row.mode, row.launch) for row in ResultsFolder(folder).read(LaunchRow))
         assert set(launches.values()) == {1}
         assert len(launches) == 6 * LAUNCHES
-    assert len(stages) > 5, "the kills did not hit different moments"
 
 
 def test_killing_the_parent_of_a_real_sweep_leaves_no_process_and_no_lock_and_the_rest_is_measured(tmp_path: Path) -> None:

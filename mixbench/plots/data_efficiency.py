@@ -1,0 +1,218 @@
+"""Figures of data_efficiency.csv: learning curves, change against the baseline, score against cost. Bands are over seeds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixbench.plots import style
+from mixbench.plots.task_panels import TaskFigures, add_caption, task_figures
+from mixbench.plots.training_cost import cost_figure
+from mixbench.rows import TrainingRow
+from mixbench.stats import Interval
+from mixbench.verdicts.data_efficiency import DataCell, curves, summarise
+from mixbench.verdicts.power_law import ENOUGH_SIZES, PowerLaw, power_laws
+from mixbench.verdicts.resampling import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EXAMPLES = "training examples"
+_FARTHEST = 3.0
+"""Bands are drawn up to this factor beyond the scores: those of two or three seeds can span decades."""
+
+
+def draw_data_efficiency(
+    rows: Sequence[TrainingRow], folder: Path, formats: Sequence[str] = ("png",), baseline: str | None = None
+) -> list[Path]:
+    """Write every figure that the rows allow to `folder`, each task its own; none where every run failed.
+
+    Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
+    """
+    summary = summarise(rows, baseline)
+    figures: dict[str, Figure | None] = {}
+    for task, drawn in task_figures(summary).items():
+        safe = re.sub(r"[^\w.+-]+", "-", task).strip("-.") or "task"
+        name = f"data-efficiency-{safe}"
+        while f"{name}-curves" in figures:  # another task whose name differs in what a file's cannot hold
+            name += "-other"
+        figures[f"{name}-curves"] = curves_figure(drawn, task)
+        figures[f"{name}-relative"] = relative_figure(drawn, task, summary.baseline)
+        figures[f"{name}-cost"] = cost_figure(drawn, task)
+    return [path for name, figure in figures.items() if figure for path in style.save(figure, folder, name, formats)]
+
+
+def curves_figure(drawn: TaskFigures, name: str) -> Figure:
+    """Test score against training examples: mean, t-interval and dots over seeds, and power laws with their exponent.
+
+    Below six sizes the floor of a power law is weakly determined: the fits without one and with one are both drawn.
+    """
+    from matplotlib import rc_context
+
+    with rc_context(style.RC):
+        figure, grid = _panel_figure(drawn, f"Learning curves on {name}", drawn.score_axis)
+        grid[0].set_yscale("log" if drawn.logarithmic else "linear")
+        fitted: set[str] = set()
+        for axes, (_, task) in zip(grid, drawn.panels, strict=True):
+            entries, by_label = [], curves(task)
+            for label, cells in task.lines.items():
+                scored = [cell for cell in cells if cell.score]
+                _draw_curve(axes, scored, drawn.looks[label])
+                laws = _laws(by_label[label], drawn.is_error)
+                _draw_laws(axes, laws, scored, drawn.looks[label].color, drawn.is_error)
+                text = "\n".join([*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *_lost(cells)])
+                fitted |= laws.keys()
+                entries.append((_height(scored), label, text))
+            style.legend_beside(axes, entries, drawn.looks, alone=len(grid) == 1)
+        _limit_scores(grid[0], drawn)
+        _finish(figure, grid, drawn, _reading(drawn, fitted))
+    return figure
+
+
+def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figure | None:
+    """Relative change of the score against the baseline at the same number of examples, with its interval.
+
+    The axis is logarithmic: half and double are equally far from no change. None without any pair of runs.
+    """
+    from matplotlib import rc_context
+    from matplotlib.ticker import FuncFormatter
+
+    points = [cell.relative.point for _, task in drawn.panels for cell in task.cells if cell.relative]
+    if not points:
+        return None
+    score, better = ("error", "less") if drawn.is_error else ("score", "more")
+    with rc_context(style.RC):
+        label = f"change of the test {score} against\n{style.literal(str(baseline))} ({better} is better)"
+        figure, grid = _panel_figure(drawn, f"Relative change on {name}", label)
+        places = {label: 1.02 ** (2 * place - len(drawn.looks) + 1) for place, label in enumerate(drawn.looks)}
+        for axes, (_, task) in zip(grid, drawn.panels, strict=True):
+            axes.axhline(1, color="black", linewidth=0.9, zorder=1)
+            entries = []
+            for label, cells in task.lines.items():
+                changes = [(cell.train_size * places[label], cell.relative) for cell in cells if cell.relative]
+                if changes:
+                    _draw_changes(axes, changes, drawn.looks[label])
+                    entries.append((changes[-1][1].point, label, ""))
+            style.legend_beside(axes, entries, drawn.looks, alone=len(grid) == 1)
+        _limit_changes(grid[0], [cell.relative for _, task in drawn.panels for cell in task.cells])
+        style.value_ticks(grid[0].yaxis, prefixed=False)
+        grid[0].yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _change(ratio)))
+        _finish(figure, grid, drawn, "bars: 95 % t-intervals over the seeds that both have, paired")
+    return figure
+
+
+def _panel_figure(drawn: TaskFigures, title: str, axis: str) -> tuple[Figure, list[Axes]]:
+    titles = [title for title, _ in drawn.panels]
+    figure, grid = style.panel_figure(style.literal(title), style.literal(drawn.common), titles, (EXAMPLES, axis))
+    return figure, grid
+
+
+def _finish(figure: Figure, grid: Sequence[Axes], drawn: TaskFigures, reading: str) -> None:
+    style.size_ticks(grid[0], drawn.sizes, most=8 if len(grid) == 1 else 5)
+    if len(grid) > 1:
+        style.legend_below(figure, drawn.looks, {label: label for label in drawn.looks})
+    add_caption(figure, reading)
+
+
+def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) -> None:
+    sizes = [cell.train_size for cell in cells]
+    intervals = [cell.score for cell in cells if cell.score]
+    axes.plot(sizes, [one.point for one in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
+    low, high = ([one.point if (end := getattr(one, side)) is None else end for one in intervals] for side in ("low", "high"))
+    if len(sizes) > 1:
+        axes.fill_between(sizes, low, high, color=look.color, alpha=0.13, linewidth=0, zorder=1)
+    elif low != high:
+        axes.vlines(sizes, low, high, color=look.color, linewidth=1, zorder=2)
+    dots = [(cell.train_size, score) for cell in cells if len(cell.scores) > 1 for score in cell.scores.values()]
+    if dots:
+        axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
+
+
+def _laws(curve: Curve, is_error: bool) -> dict[str, PowerLaw]:
+    """The fits to be shown, by what stands before the power of n."""
+    found = power_laws(curve, is_error)
+    if found is None:
+        return {}
+    pure, floored = found
+    return {"c + ": floored} if sum(map(bool, curve.values())) >= ENOUGH_SIZES else {"": pure, "c + ": floored}
+
+
+def _draw_laws(axes: Axes, laws: Mapping[str, PowerLaw], cells: Sequence[DataCell], color: str, is_error: bool) -> None:
+    """Within the sizes that were trained: a fit is no forecast."""
+    for floor, law in laws.items():
+        examples = np.geomspace(cells[0].train_size, cells[-1].train_size, 100)
+        errors = law.error(examples)
+        line = ":" if floor else (0, (6, 3))
+        axes.plot(examples, errors if is_error else 1 - errors, color=color, linestyle=line, linewidth=0.7, zorder=2)
+
+
+def _exponent(law: PowerLaw) -> str:
+    low, high = law.exponent.low, law.exponent.high
+    return f"$n^{{-{law.exponent.point:.2f}}}$" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+
+
+def _lost(cells: Sequence[DataCell]) -> list[str]:
+    failed, runs = sum(len(cell.failed) for cell in cells), sum(cell.runs for cell in cells)
+    return [f"{failed} of {runs} runs failed"] if failed else []
+
+
+def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
+    """What the marks of the learning curves mean."""
+    several = any(len(cell.scores) > 1 for _, task in drawn.panels for cell in task.cells)
+    laws = {"": "dashed without a floor", "c + ": "dotted with a floor c"}
+    kinds = ", ".join(words for floor, words in laws.items() if floor in fitted)
+    parts = ["mean, 95 % t-interval and dots: seeds" if several else "one seed", f"thin: power laws, {kinds}" if kinds else ""]
+    return " · ".join(filter(None, parts))
+
+
+def _change(ratio: float) -> str:
+    percent = round(100 * (ratio - 1), 6)
+    return (f"{percent:+.0f} %" if abs(percent) >= 100 else f"{percent:+.3g} %") if percent else "0 %"
+
+
+def _height(cells: Sequence[DataCell]) -> float:
+    return cells[-1].score.point if cells and cells[-1].score else -math.inf
+
+
+def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
+    """Around the scores; bands end at the frame."""
+    scores = [score for _, task in drawn.panels for cell in task.cells for score in cell.scores.values()]
+    ends = [end for _, task in drawn.panels for cell in task.cells for end in _ends(cell.score)]
+    if drawn.logarithmic:
+        axes.set_ylim(max(min(ends), min(scores) / _FARTHEST) / 1.05, min(max(ends), max(scores) * _FARTHEST) * 1.05)
+        style.value_ticks(axes.yaxis, prefixed=False)
+        return
+    room = max((max(scores) - min(scores)) / _FARTHEST, 0.01)
+    axes.set_ylim(max(min(ends), min(scores) - room) - 0.005, min(max(ends), max(scores) + room) + 0.005)
+
+
+def _limit_changes(axes: Axes, changes: Sequence[Interval | None]) -> None:
+    """Around the points and no change; bars that reach far beyond end at the frame."""
+    points, ends = (
+        [1.0, *values] for values in zip(*((1 + c.point, 1 + end) for c in changes if c for end in _ends(c)), strict=True)
+    )
+    spread = (max(points) / min(points)) ** 0.5
+    low, high = max(min(ends), min(points) / spread / 1.1), min(max(ends), max(points) * spread * 1.1)
+    margin = max((high / low) ** 0.05, 1.002)
+    axes.set_ylim(low / margin, high * margin)
+
+
+def _ends(interval: Interval | None) -> list[float]:
+    return [end for end in (interval.point, interval.low, interval.high) if end is not None] if interval else []
+
+
+def _draw_changes(axes: Axes, changes: Sequence[tuple[float, Interval]], look: style.LineStyle) -> None:
+    """Ratios with their intervals at these places."""
+    places = [place for place, _ in changes]
+    axes.plot(
+        places, [1 + one.point for _, one in changes], color=look.color, marker=look.marker, linestyle=look.line, zorder=3
+    )
+    bars = [(place, 1 + one.low, 1 + one.high) for place, one in changes if one.low is not None and one.high is not None]
+    if bars:
+        axes.vlines(*zip(*bars, strict=True), color=look.color, linewidth=1, zorder=2)

@@ -1,0 +1,81 @@
+"""Test score against what training cost: one point per mixer and number of examples, the Pareto front marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from mixbench.plots import style
+from mixbench.plots.task_panels import TaskFigures, add_caption
+from mixbench.verdicts.data_efficiency import DataCell, TaskSummary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COSTS: dict[str, Callable[[DataCell], float | None]] = {
+    "training time (s)": lambda cell: cell.train_seconds,
+    "operations of training (FLOP)": lambda cell: cell.train_flops,
+}
+"""Axis label and value of what a training run costs."""
+
+
+def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
+    """Test score against the time and the operations of training: one point per mixer and size, larger for more examples.
+
+    The Pareto front is marked: nothing else has a better score for less. None where no cost is known.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    cells = [cell for _, task in drawn.panels for cell in task.cells if cell.score]
+    known = {axis: cost for axis, cost in COSTS.items() if any(map(cost, cells))}
+    if not known:
+        return None
+    with rc_context(style.RC):
+        rows, columns = len(drawn.panels), len(known)
+        figure = Figure(figsize=(style.PANEL_ALONE[0] if columns == 1 else 8.6, 3.4 * rows + 1.2), layout="constrained")
+        figure.suptitle(f"Score against cost on {style.literal(name)}", fontsize=11, fontweight="bold")
+        grid = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
+        for line, (title, task) in zip(grid, drawn.panels, strict=True):
+            line[0].set_ylabel(drawn.score_axis)
+            for axes, cost in zip(line, known.values(), strict=True):
+                axes.set(xscale="log", yscale="log" if drawn.logarithmic else "linear", title=title)
+                _draw_costs(axes, task, cost, drawn)
+        for axes, axis in zip(grid[-1], known, strict=True):
+            axes.set_xlabel(axis)
+            style.value_ticks(axes.xaxis, prefixed="FLOP" in axis)
+        if drawn.logarithmic:
+            style.value_ticks(grid[0][0].yaxis, prefixed=False)
+        style.legend_below(figure, drawn.looks, {label: label for label in drawn.looks})
+        marks = "larger markers: more examples · rings and grey line: Pareto front"
+        add_caption(figure, "\n".join(map(style.literal, filter(None, (drawn.common, marks)))))
+    return figure
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Indices of the points (cost, badness) that no other point equals or beats in both, by rising cost; equals: the first."""
+    front: list[int] = []
+    for place in sorted(range(len(points)), key=lambda place: points[place]):
+        if not front or points[place][1] < points[front[-1]][1]:
+            front.append(place)
+    return front
+
+
+def _draw_costs(axes: Axes, task: TaskSummary, cost: Callable[[DataCell], float | None], drawn: TaskFigures) -> None:
+    found = [(cell, spent, cell.score.point) for cell in task.cells if cell.score and (spent := cost(cell))]
+    for label, cells in task.lines.items():
+        own, look = [(spent, score) for cell, spent, score in found if cell in cells], drawn.looks[label]
+        if own:
+            axes.plot(*zip(*own, strict=True), color=look.color, linestyle=look.line, linewidth=0.7, zorder=2)
+    for cell, spent, score in found:
+        look, rank = drawn.looks[cell.label], task.sizes.index(cell.train_size) / len(task.sizes)
+        axes.plot(spent, score, look.marker, color=look.color, markersize=4 + 5 * rank, zorder=3)
+    front = pareto_front([(x, y if drawn.is_error else -y) for _, x, y in found])
+    corners = [(found[place][1], found[place][2]) for place in front]
+    # to the next point along the cost, then to its score: between them the best is still the one before
+    steps = [corner for one, after in pairwise(corners) for corner in (one, (after[0], one[1]))] + corners[-1:]
+    if steps:
+        axes.plot(*zip(*steps, strict=True), color=style.PALE, linewidth=3, alpha=0.5, zorder=1)
+        axes.plot(*zip(*corners, strict=True), "o", markersize=13, markerfacecolor="none", color=style.PALE, zorder=1)

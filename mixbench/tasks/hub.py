@@ -1,0 +1,153 @@
+"""Classification of texts from Hugging Face data sets, by name or from a local folder. Needs the extra `hf`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mixbench.errors import RequestError, UnknownNameError
+from mixbench.tasks.dataset import Dataset
+from mixbench.tasks.reading import EXTRA_HINT, Cells, Columns, Rows, collect
+from mixbench.tasks.text import VERSION, ChosenText, make_dataset, split_off
+from mixbench.tasks.tokenisation import Tokenisation
+
+_SPLITS = {
+    "train": ("train", "training"),
+    "dev": ("validation", "dev", "valid", "val", "validation_matched"),
+    "test": ("test", "test_matched"),
+}
+"""Names that splits have, by what they are used for."""
+
+_NUMBERING = ("id", "idx", "index", "guid", "uid")
+"""Columns that number examples, even where they hold text."""
+
+_CHOOSE = "Choose with --text, --text-pair and --label."
+
+
+def hub_task(
+    name: str,
+    tokens: int,
+    tokenizer: Path | None = None,
+    vocabulary: int = 8000,
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+) -> ChosenText:
+    """A data set of the hub (`ag_news`, `glue/sst2`, `owner/name`, `owner/name/configuration`) or of a local folder.
+
+    Without `text`, the one or two columns of texts are used in their order; without `label`, the only column of classes, else
+    the one named label. Examples without a label are left out; where no test example has one, the development examples are
+    halved. The data set is read at once. Raises RequestError.
+    """
+    how = Tokenisation(tokens, tokenizer, vocabulary)
+    splits = _load(name)
+    names = {
+        use: split for use, known in _SPLITS.items() for split in known[::-1] if split in splits
+    }  # the first that is there
+    if "train" not in names:
+        raise RequestError(f"{name} has no split named train", f"It has {', '.join(splits)}.")
+    columns = _columns(name, splits[names["train"]].features, text, text_pair, label)
+    remarks = [f"texts: {', '.join(columns.names[:-1])}; label: {columns.label}"]
+    rows: dict[str, Rows] = {}
+    for use, split in names.items():
+        labels = _labels(name, split, splits[split], columns)
+        if hidden := labels.count(None):
+            remarks.append(f"examples of {split} without a label, left out: {hidden:,}")
+        if hidden < len(labels) or use == "train":
+            rows[use] = collect(f"{name}, {split}", "row", _records(splits[split], columns, labels), columns)
+    if "test" not in rows:
+        if "dev" not in rows:
+            raise RequestError(f"{name} has no labelled examples to test on", f"It has {', '.join(splits)}.")
+        rows["test"], rows["dev"] = split_off(rows["dev"], len(rows["dev"]) // 2)
+        remarks.append("no test example has a label: half of the development examples are the test set")
+
+    def make() -> Dataset:
+        return make_dataset(rows["train"], rows.get("dev"), rows["test"], how, remarks)
+
+    content = hashlib.sha256()
+    for use, part in rows.items():
+        content.update(json.dumps([use, part.texts, part.pairs, part.labels]).encode())
+    recipe = {"task": "hf", "version": VERSION, "content_sha256": content.hexdigest(), "columns": columns.names, **how.recipe()}
+    return ChosenText(f"hf:{name}", recipe, make)
+
+
+def _load(name: str) -> Mapping[str, Any]:
+    """The splits of a data set by their names."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise RequestError(f"the data set {name} needs the package datasets", EXTRA_HINT) from error
+    folder = Path(name)
+    try:
+        if not folder.is_dir():
+            return _from_hub(name)
+        if (folder / "dataset_dict.json").exists():
+            return dict(datasets.DatasetDict.load_from_disk(name))
+        return dict(datasets.load_dataset(str(folder.absolute())))
+    except ConnectionError as error:
+        hint = "Try again with a connection, or give files with --train and --test."
+        raise RequestError(f"the data set {name} cannot be reached: {error}", hint) from error
+    except Exception as error:  # it is missing, damaged, private, lacks a configuration: each version has its own types
+        hint = "Names are as on https://huggingface.co/datasets, with /configuration behind where it has several, or a folder."
+        raise RequestError(f"cannot load the data set {name}: {error}", hint) from error
+
+
+def _from_hub(name: str) -> Mapping[str, Any]:
+    """By name; `a/b` may be the data set b of the owner a, or the configuration b of the data set a."""
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
+    owner_or_name, _, last = name.rpartition("/")
+    readings = {0: [[name]], 1: [[name], [owner_or_name, last]]}.get(name.count("/"), [[owner_or_name, last]])
+    for reading in readings[:-1]:
+        try:
+            return dict(load_dataset(*reading))
+        except (DatasetNotFoundError, ConnectionError):  # without a connection, a copy on disk may have the other name
+            continue
+    return dict(load_dataset(*readings[-1]))
+
+
+def _columns(name: str, features: Mapping[str, Any], text: str | None, text_pair: str | None, label: str | None) -> Columns:
+    """The columns that the user named, and those that are found."""
+    from datasets import ClassLabel, Value
+
+    for given in filter(None, (text, text_pair, label)):
+        if given not in features:
+            raise UnknownNameError("column", given, features, f"in {name}")
+    if label is None:
+        classes = [column for column, feature in features.items() if isinstance(feature, ClassLabel)]
+        found = classes or [column for column in features if column == "label"]
+        if len(found) != 1:
+            raise RequestError(f"{name}: the label may be any of {', '.join(found or features)}", _CHOOSE)
+        label = found[0]
+    if text is None:
+        strings = [column for column, feature in features.items() if isinstance(feature, Value) and "string" in feature.dtype]
+        texts = [column for column in strings if column != label and column not in _NUMBERING]
+        if text_pair or len(texts) not in (1, 2):
+            raise RequestError(f"{name}: the text may be any of {', '.join(texts or features)}", _CHOOSE)
+        text, text_pair = texts[0], texts[1] if len(texts) == 2 else None
+    return Columns(text, text_pair, label)
+
+
+def _labels(name: str, split: str, part: Any, columns: Columns) -> list[Any]:
+    """The label of each example, None where it is not published: class -1."""
+    for column in columns.names:
+        if column not in part.features:
+            raise UnknownNameError("column", column, part.features, f"in {name}, {split}")
+    labels = part.with_format(None).select_columns([columns.label])[:][columns.label]
+    names = getattr(part.features[columns.label], "names", None)  # of a ClassLabel
+    return [None if label is None or label < 0 else names[label] for label in labels] if names else labels
+
+
+def _records(part: Any, columns: Columns, labels: list[Any]) -> Iterator[Cells]:
+    """The rows that have a label, numbered from 1."""
+    texts = columns.names[:-1]
+    batches = part.with_format(None).select_columns(list(texts)).iter(batch_size=1000)
+    rows = (row for batch in batches for row in zip(*(batch[text] for text in texts), strict=True))
+    for number, (row, label) in enumerate(zip(rows, labels, strict=True), 1):
+        if label is not None:
+            yield number, (*row, label)

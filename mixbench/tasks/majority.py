@@ -1,0 +1,34 @@
+"""The most frequent symbol: an average over tokens answers it, so token mixing should not help. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mixbench.option import Value
+from mixbench.tasks.dataset import Dataset, Form
+from mixbench.tasks.drawing import Examples, distinct_splits
+
+
+def generate(options: Mapping[str, Value], seed: int) -> Dataset:
+    """Sequences of independent uniform symbols that one symbol wins; symbol k is token k, class k - 1."""
+    tokens, symbols = int(options["tokens"]), int(options["symbols"])
+
+    def draw(count: int, random: np.random.Generator) -> Examples:
+        inputs = random.integers(1, symbols + 1, (count, tokens), dtype=np.int32)
+        numbers = inputs - 1 + symbols * np.arange(count)[:, None]
+        counts = np.bincount(numbers.ravel(), minlength=count * symbols).reshape(count, symbols)
+        won = np.flatnonzero((counts == counts.max(1, keepdims=True)).sum(1) == 1)
+        return Examples(inputs, np.full(count, tokens, np.int32), counts.argmax(1).astype(np.int32)).take(won)
+
+    form = Form(
+        tokens=tokens,
+        vocabulary=symbols + 1,
+        channels=0,
+        output="class",
+        classes=symbols,
+        score="accuracy",
+        labels=tuple(f"symbol {number}" for number in range(1, symbols + 1)),
+    )
+    return Dataset(form, *distinct_splits(draw, options, np.random.default_rng(seed), symbols, "majority"))

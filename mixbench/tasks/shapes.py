@@ -1,0 +1,96 @@
+"""The synthetic attention task of HyperMixer (arXiv 2203.03691), after F. Fleuret's course on attention. No torch here.
+
+A signal of 100 steps holds two triangles and two rectangles; the target gives both shapes of a pair their mean height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.option import Value
+from mixbench.tasks.dataset import SPLITS, Dataset, Form
+from mixbench.tasks.drawing import Examples, numbered_splits
+
+TOKENS = 100
+NOISE = 0.15
+"""Largest deviation that noise adds to a step, in inputs and targets alike."""
+LEAST_DIFFERENCE = 4.0
+"""The heights of a pair differ by more than this."""
+
+_LOWEST = (5.5, 1.0, 5.0)  # centre, height, width
+_HIGHEST = (94.5, 25.0, 11.0)
+_PAIRS = ((0, 1), (2, 3))  # triangles, rectangles
+_TWO_OF_FOUR = np.triu_indices(4, k=1)
+_CANDIDATES = 9  # drawn for each example that is still missing; one of nine is good
+
+
+def generate(options: Mapping[str, Value], seed: int) -> Dataset:
+    """Signals and targets in the units of the heights; both pairs differ, where the original tests the triangles alone."""
+    form = Form(tokens=TOKENS, vocabulary=0, channels=1, output="value per token", classes=0, score="mse")
+    splits = numbered_splits(_examples(int(options[name]), _generator(seed, name)) for name in SPLITS)
+    remark = f"the heights of triangles and those of rectangles differ by more than {LEAST_DIFFERENCE:g}"
+    return Dataset(form, *splits, remarks=(remark,))
+
+
+def geometry(options: Mapping[str, Value], seed: int, split: str) -> NDArray[np.float64]:
+    """The shapes behind a split of `generate`, (examples, 4, 3): two triangles, two rectangles; centre, height, width."""
+    return draw_shapes(int(options[split]), _generator(seed, split))
+
+
+def _generator(seed: int, split: str) -> np.random.Generator:
+    return np.random.default_rng([seed, SPLITS.index(split)])
+
+
+def _examples(count: int, random: np.random.Generator) -> Examples:
+    shapes = draw_shapes(count, random)  # before any noise, for `geometry` to draw the same
+    inputs, targets = (
+        (signals(drawn) + random.uniform(-NOISE, NOISE, (count, TOKENS))).astype(np.float32)
+        for drawn in (shapes, levelled(shapes))
+    )
+    return Examples(inputs[:, :, None], np.full(count, TOKENS, np.int32), targets)
+
+
+def draw_shapes(count: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """(count, 4, 3) shapes whose places do not touch and whose pairs differ in height."""
+    found = np.empty((0, 4, 3))
+    while len(found) < count:
+        candidates = random.uniform(_LOWEST, _HIGHEST, (max(100, _CANDIDATES * (count - len(found))), 4, 3))
+        heights = candidates[:, :, 1]
+        good = ~_touching(candidates)
+        for one, other in _PAIRS:
+            good &= np.abs(heights[:, one] - heights[:, other]) > LEAST_DIFFERENCE
+        found = np.concatenate((found, candidates[good]))
+    return found[:count]
+
+
+def _touching(shapes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether two shapes of an example (examples) share a step or stand on neighbouring steps."""
+    centres, _, widths = np.moveaxis(shapes, 2, 0)
+    reach = widths / 2 + [0.5, 0.5, 0, 0]  # a triangle has a flat top, one step wide
+    first, last = np.floor(centres - reach) + 1, np.ceil(centres + reach) - 1
+    one, other = _TWO_OF_FOUR
+    near = (first[:, one] <= last[:, other] + 1) & (first[:, other] <= last[:, one] + 1)
+    touching: NDArray[np.bool_] = near.any(1)
+    return touching
+
+
+def signals(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The signals (examples, 100) of shapes (examples, 4, 3), without noise."""
+    centres, heights, widths = np.moveaxis(shapes[:, :, :, None], 2, 0)
+    distance = np.abs(np.arange(TOKENS) - centres)  # (examples, 4, 100)
+    slope = 2 * heights[:, :2] / widths[:, :2]
+    triangles = np.maximum(heights[:, :2] - np.maximum(distance[:, :2] - 0.5, 0) * slope, 0)
+    rectangles = heights[:, 2:] * (distance[:, 2:] < widths[:, 2:] / 2)
+    highest: NDArray[np.float64] = np.maximum(triangles.max(1), rectangles.max(1))
+    return highest
+
+
+def levelled(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The shapes (examples, 4, 3) with the mean height of their pair."""
+    result = shapes.copy()
+    for pair in _PAIRS:
+        result[:, pair, 1] = shapes[:, pair, 1].mean(1, keepdims=True)
+    return result

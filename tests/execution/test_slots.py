@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mixbench.errors import WorkerError
+from mixbench.execution import Died, Finished
+from mixbench.execution.slots import Slots
+
+JOBS = "launch_jobs"
+ECHO = {"function": "echo", "text": "x"}
+
+
+def outcomes(jobs: list[Mapping[str, Any]], slots: int = 2, timeout: float = 20.0) -> dict[int, Finished | Died]:
+    with Slots([JOBS], [{}] * slots) as opened:
+        return dict(opened.run(f"{JOBS}:one_of", jobs, timeout))
+
+
+def test_jobs_run_side_by_side_and_each_in_a_process_of_its_own() -> None:
+    naps = [{"function": "sleep", "steps": 1, "seconds": 1.0}] * 2
+    with Slots([JOBS], [{}, {}]) as slots:
+        start = time.monotonic()
+        assert [outcome for _, outcome in slots.run(f"{JOBS}:one_of", naps, 20.0)] == [Finished({})] * 2
+        assert time.monotonic() - start < 1.8
+        found = dict(slots.run(f"{JOBS}:one_of", [{**ECHO, "text": str(n)} for n in range(5)], 20.0))
+    results = [found[index].result for index in range(5) if isinstance(found[index], Finished)]  # type: ignore[union-attr]
+    assert [result["text"] for result in results] == ["0", "1", "2", "3", "4"]
+    assert len({result["pid"] for result in results}) == 5
+
+
+def test_each_slot_has_its_own_environment() -> None:
+    environments = [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+    jobs = [{"function": "variables", "names": ["CUDA_VISIBLE_DEVICES"]}, {"function": "sleep", "steps": 1, "seconds": 0.1}] * 4
+    with Slots([JOBS], environments) as slots:
+        found = [outcome.result for _, outcome in slots.run(f"{JOBS}:one_of", jobs, 20.0) if isinstance(outcome, Finished)]
+    assert {result["CUDA_VISIBLE_DEVICES"] for result in found if result} == {"0", "1"}
+
+
+def test_a_job_that_dies_hangs_or_raises_takes_no_other_with_it() -> None:
+    bad = [
+        {"function": "kill_itself", "step": 3},
+        {"function": "raise_error"},
+        {"function": "sleep", "steps": 1, "seconds": 30.0},
+    ]
+    found = outcomes([*bad, *[ECHO] * 4], timeout=1.0)
+    assert [found[index].cause for index in range(3) if isinstance(found[index], Died)] == ["killed", "error", "timeout"]  # type: ignore[union-attr]
+    assert all(isinstance(found[index], Finished) for index in range(3, 7))
+
+
+def test_a_server_that_dies_takes_only_its_job_with_it() -> None:
+    found = outcomes([{"function": "kill_server"}, *[ECHO] * 3, {"function": "kill_server"}, *[ECHO] * 3], slots=1)
+    assert [isinstance(found[index], Died) for index in range(8)] == [True, False, False, False, True, False, False, False]
+
+
+def test_servers_that_cannot_start_again_are_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Slots([JOBS], [{}]) as slots:
+        slots._modules = ["no_such_module"]
+        with pytest.raises(WorkerError, match="no_such_module"):
+            list(slots.run(f"{JOBS}:one_of", [{"function": "kill_server"}, ECHO], 20.0))
+
+
+def test_leaving_ends_servers_and_children(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with Slots([JOBS], [{}, {}]) as slots:
+        said = tmp_path / "servers"
+        jobs = [{"function": "report_server", "file": str(said)}, *[{"function": "sleep", "steps": 1, "seconds": 60.0}] * 2]
+        next(slots.run(f"{JOBS}:one_of", jobs, 90.0))
+        servers = [launch._process.pid for launch in slots._launches]
+        assert json.loads(said.read_text())[0] in servers
+        family = [child.pid for server in servers for child in psutil.Process(server).children(recursive=True)]
+    deadline = time.monotonic() + 5
+    while any(map(psutil.pid_exists, [*servers, *family])) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(psutil.pid_exists, [*servers, *family]))
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before

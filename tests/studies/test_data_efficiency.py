@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_fake_training import FAKE, TASK, fake_request
+
+from mixbench.errors import MixbenchError, RequestError
+from mixbench.results import ResultsFolder
+from mixbench.rows import TrainingRow
+from mixbench.studies.data_efficiency import run_data_efficiency
+from mixbench.studies.data_efficiency_plan import LEARNING_RATES, DataRequest, plan_runs, plan_trials, train_sizes
+from mixbench.studies.progress import Silent
+
+TESTS = Path(__file__).parents[1]
+
+
+class Recorded(Silent):
+    def __init__(self) -> None:
+        self.total = self.done = 0
+        self.remarks: list[str] = []
+        self.said: list[str] = []
+
+    def begin(self, total: int) -> None:
+        self.total = total
+
+    def step(self, done: int, doing: str) -> None:
+        self.done += done
+        self.said.append(doing)
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+@pytest.fixture(autouse=True)
+def _children_find_the_fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+
+
+def run(folder: Path, request: DataRequest | None = None, **options: Any) -> tuple[list[TrainingRow], Recorded]:
+    progress = Recorded()
+    results = ResultsFolder(folder)
+    run_data_efficiency(request or fake_request(), results, progress, slots=[{}, {}], trainer=FAKE, **options)
+    return results.read(TrainingRow), progress
+
+
+def test_every_mixer_is_trained_on_every_size_with_every_seed(tmp_path: Path) -> None:
+    rows, progress = run(tmp_path)
+    cells = {(row.mixer, row.train_size, row.seed) for row in rows}
+    assert cells == {(mixer, size, seed) for mixer in ("attention", "none") for size in (10, 100) for seed in (0, 1, 2)}
+    assert len(rows) == 12
+    assert (progress.total, progress.done) == (12, 12)
+    for row in rows:
+        assert row.test_score == pytest.approx(10 / row.train_size * (1 + 0.01 * row.seed))
+        assert (row.score, row.learning_rate, row.status, row.train_flops) == ("mse", 1e-3, "ok", 10 * 4 * 1000)
+
+
+def test_the_largest_sizes_are_planned_first() -> None:
+    sizes = [planned.keys["train_size"] for planned in plan_runs(fake_request())]
+    assert sizes == sorted(sizes, reverse=True)
+    assert plan_runs(fake_request())[0].keys.keys() < vars(run_row()).keys()
+
+
+def run_row() -> TrainingRow:
+    planned = plan_runs(fake_request())[0]
+    return TrainingRow(**planned.keys, seed=0, environment="e", measured_at="now")
+
+
+def test_a_second_run_trains_nothing_and_more_seeds_only_the_new_ones(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    again, progress = run(tmp_path)
+    assert again == first
+    assert progress.total == 0
+    more, progress = run(tmp_path, fake_request(seeds=(0, 1, 2, 3)))
+    assert more[:12] == first
+    assert progress.total == 4
+    assert {row.seed for row in more[12:]} == {3}
+
+
+def test_other_settings_are_other_runs(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    for changes in ({"steps": 20}, {"dropout": 0.5}, {"batch": 8}, {"learning_rates": {"": 0.1}}):
+        rows, progress = run(tmp_path, fake_request(**changes))
+        assert progress.total == 12, changes
+    assert len({row.settings for row in rows}) == 5
+    assert rows[:12] == first
+
+
+def test_fresh_replaces_the_rows_of_the_request_and_no_others(tmp_path: Path) -> None:
+    run(tmp_path)
+    before, _ = run(tmp_path, fake_request(steps=20))
+    after, progress = run(tmp_path, fresh=True)
+    assert progress.total == 12
+    assert len(after) == 24
+    assert after[:12] == before[12:]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "detail"),
+    [
+        ("die", "killed", "SIGKILL"),
+        ("raise", "error", "planted"),
+        ("diverge", "diverged", "loss"),
+        ("hang", "timeout", "0.3 s"),
+    ],
+)
+def test_a_run_that_fails_is_a_row_and_the_others_go_on(
+    behaviour: str, status: str, detail: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": behaviour}))
+    request = fake_request(timeout=0.3 if behaviour == "hang" else 20.0, sizes=(1.0,))
+    rows, progress = run(tmp_path, request)
+    assert {row.status for row in rows if row.mixer == "attention"} == {status}
+    assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
+    assert len(rows) == 6
+    assert all(detail in row.detail for row in rows if row.mixer == "attention")
+    assert len(progress.remarks) == 3
+    assert "3 failed" in progress.said[-1]
+
+    monkeypatch.delenv("FAKE_RUNS")
+    assert run(tmp_path, request)[0] == rows, "failed runs count as finished"
+    retried, progress = run(tmp_path, request, retry_failed=True)
+    assert progress.total == 3
+    assert {row.status for row in retried} == {"ok"}
+    assert len(retried) == 6
+
+
+def test_auto_takes_the_learning_rate_that_was_best_on_the_development_set_at_the_largest_size(tmp_path: Path) -> None:
+    request = fake_request(learning_rates={"": "auto", "none": 0.5})
+    rows, progress = run(tmp_path, request)
+    trials = [row for row in rows if json.loads(row.settings)["learning_rate"] in LEARNING_RATES]
+    assert [(row.mixer, row.train_size, row.seed) for row in trials] == [("attention", 100, 0)] * len(LEARNING_RATES)
+    chosen = [row for row in rows if json.loads(row.settings)["learning_rate"] == "auto"]
+    assert len(chosen) == 6
+    assert {row.learning_rate for row in chosen} == {1e-3}
+    assert {row.learning_rate for row in rows if row.mixer == "none"} == {0.5}
+    assert progress.total == progress.done == 12 + len(LEARNING_RATES)
+    assert run(tmp_path, request)[1].total == 0
+
+
+def test_auto_goes_on_where_every_trial_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "diverge"}))
+    rows, _ = run(tmp_path, fake_request(learning_rates={"": "auto"}, seeds=(0,), sizes=(1.0,)))
+    assert {row.learning_rate for row in rows if json.loads(row.settings)["learning_rate"] == "auto"} == {1e-3}
+    assert {row.status for row in rows if row.mixer == "attention"} == {"diverged"}
+
+
+def test_sizes_are_shares_up_to_one_and_counts_above() -> None:
+    assert train_sizes((0.1, 1.0, 25, 10), TASK) == [100, 25, 10]
+    for size in (101, 0.001):
+        with pytest.raises(RequestError, match="toy has 100 training examples"):
+            train_sizes((size,), TASK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "--steps is 0"),
+        ({"dropout": 1.0}, "--dropout is 1"),
+        ({"timeout": 0.0}, "--timeout is 0"),
+        ({"learning_rates": {"": -1.0}}, "--learning-rate -1"),
+        ({"learning_rates": {"atention": 0.1}}, "unknown mixer 'atention' in --learning-rate"),
+        ({"sizes": (1000,)}, "toy has 100 training examples"),
+        ({"width": 6}, "4 heads do not divide the width"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_trained(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(MixbenchError, match=message):
+        run(tmp_path, fake_request(**changes))
+    assert not (tmp_path / "data_efficiency.csv").exists()
+
+
+def test_trials_are_planned_only_where_they_are_asked_for() -> None:
+    assert plan_trials(fake_request()) == {}
+    trials = plan_trials(fake_request(learning_rates={"": 0.1, "attention": "auto"}))
+    assert [len(some) for some in trials.values()] == [len(LEARNING_RATES)]

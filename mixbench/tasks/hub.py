@@ -71,7 +71,13 @@ def hub_task(
     content = hashlib.sha256()
     for use, part in rows.items():
         content.update(json.dumps([use, part.texts, part.pairs, part.labels]).encode())
-    recipe = {"task": "hf", "version": VERSION, "content_sha256": content.hexdigest(), "columns": columns.names, **how.recipe()}
+    recipe = {
+        "task": "hf",
+        "version": VERSION,
+        "content_sha256": content.hexdigest(),
+        "columns": list(columns.names),
+        **how.recipe(),
+    }
     return ChosenText(f"hf:{name}", recipe, make)
 
 

@@ -65,7 +65,7 @@ def text_task(request: TextRequest) -> ChosenText:
         "task": "text",
         "version": VERSION,
         "files": {part: [path.suffix.lower(), _sha256(path)] for part, path in files.items() if path},
-        "columns": columns.names,
+        "columns": list(columns.names),
         **how.recipe(),
     }
     path = request.train.absolute()

@@ -153,6 +153,15 @@ def test_pairs_are_grouped_by_their_first_text(request_):
     assert "dev examples with the texts of a training example: 3" in dataset.remarks
 
 
+def test_an_example_was_seen_before_only_where_both_texts_are_the_same(request_):
+    header = ("premise", "hypothesis", "label")
+    write(request_.train, [("a man", "walks", "yes"), ("a dog", "walks", "no")], header)
+    write(request_.dev, [("a man", "runs", "yes")], header)
+    write(request_.test, [("a man", "runs", "yes"), ("a dog", "walks", "yes")], header)
+    dataset = text_task(dataclasses.replace(request_, text="premise", text_pair="hypothesis")).make()
+    assert dataset.remarks[1:] == ("test examples with the texts of a training example: 1",)
+
+
 def test_without_dev_a_tenth_of_the_training_part_is_split_off(request_):
     dataset = without_dev(request_, numbered(60))
     assert (len(dataset.train), len(dataset.dev), len(dataset.test)) == (54, 6, 20)
@@ -218,6 +227,13 @@ def test_a_group_larger_than_what_is_wanted_stays():
     _, part = split_off(rows, 10)
     assert len(part) == 10
     assert "t0" not in part.texts
+
+
+def test_of_the_texts_of_a_label_the_most_frequent_stays():
+    rows = rows_of([(0, 0)] * 50 + [(1, 0), (2, 1), (3, 1)])
+    rest, part = split_off(rows, 5)
+    assert rest.texts.count("t0") == 50
+    assert len(part) == 2
 
 
 def test_equal_texts_have_equal_numbers():

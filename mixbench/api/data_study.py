@@ -18,12 +18,15 @@ from mixbench.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import key_of, run_data_efficiency, slots_for
 from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask, plan_runs
 from mixbench.studies.progress import Progress, Silent
+from mixbench.tasks import ChosenTask, choose_task
 
 if TYPE_CHECKING:
     import pandas
 
     from mixbench.verdicts.data_efficiency import DataSummary
 
+SIZES = "50,200,800,3200"
+TEXT_SIZES = "0.1,0.3,1.0"
 MIXERS = ("attention", "hypermixer", "none")
 HUB = "hf:"
 
@@ -78,15 +81,15 @@ def train_data_efficiency(
     *,
     task: str | Sequence[str] | None = None,
     mixer: str | Sequence[str] | None = None,
-    sizes: str | float | Iterable[float] = "0.01,0.05,0.2,1.0",
+    sizes: str | float | Iterable[float] | None = None,
     seeds: int = 5,
     seed: int = 0,
-    layers: int = 2,
+    layers: int = 1,
     width: int = 32,
-    batch: int = 16,
-    steps: int = 500,
+    batch: int = 8,
+    steps: int = 700,
     dropout: float = 0.0,
-    learning_rate: Names | float = "5e-3",
+    learning_rate: Names | float = "1e-2",
     device: str = "cpu",
     jobs: int | None = None,
     per_gpu: int = 1,
@@ -111,10 +114,13 @@ def train_data_efficiency(
     mixers = choose_mixers(several(mixer) or MIXERS)
     find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
     rates = several(learning_rate) if isinstance(learning_rate, str | Sequence) else [str(learning_rate)]
-    shares, learning_rates = parse_shares(sizes, "--sizes"), parse_learning_rates(rates)
+    learning_rates = parse_learning_rates(rates)
+    tasks = _choose_tasks(several(task), files or TextFiles())
+    built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
+    shares = parse_shares(sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
     slots = slots_for(device, jobs or physical_cores(), per_gpu)
     request = DataRequest(
-        tasks=tuple(prepare_task(chosen, progress) for chosen in _choose_tasks(several(task), files or TextFiles())),
+        tasks=tuple(prepare_task(chosen, progress) for chosen in tasks),
         mixers=mixers,
         sizes=shares,
         seeds=tuple(range(seed, seed + seeds)),
@@ -161,8 +167,6 @@ def _choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:
         elif name.startswith(HUB):
             tasks.append(_from_hub(name.removeprefix(HUB), files))
         else:
-            from mixbench.tasks import choose_task
-
             tasks.append(choose_task(name))
     if (files.train or files.test or files.dev) and "text" not in names:
         raise RequestError("--train, --dev and --test belong to a text task", "Add --task text.")

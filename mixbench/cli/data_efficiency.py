@@ -21,18 +21,22 @@ def data_efficiency(
     ] = None,
     mixer: options.Mixers = None,
     sizes: Annotated[
-        str, typer.Option(help="Parts of the training set: shares up to 1.0, counts above, or a doubling range of counts.")
-    ] = "0.01,0.05,0.2,1.0",
+        str | None,
+        typer.Option(
+            help="Parts of the training set: shares up to 1.0, counts above, or a doubling range of counts. "
+            "Default: 50,200,800,3200 of built-in tasks, 0.1,0.3,1.0 of texts."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Training runs of each cell, the unit of every interval.", min=1)] = 5,
     seed: Annotated[int, typer.Option(help="The first seed.", min=0)] = 0,
-    layers: Annotated[int, typer.Option(help="Blocks of the model.", min=1)] = 2,
+    layers: Annotated[int, typer.Option(help="Blocks of the model.", min=1)] = 1,
     width: Annotated[int, typer.Option(help="Channels per token.", min=1)] = 32,
-    batch: Annotated[int, typer.Option(help="Examples per training step.", min=1)] = 16,
-    steps: Annotated[int, typer.Option(help="Training steps, the same at every size.", min=1)] = 500,
+    batch: Annotated[int, typer.Option(help="Examples per training step.", min=1)] = 8,
+    steps: Annotated[int, typer.Option(help="Training steps, the same at every size.", min=1)] = 700,
     dropout: Annotated[float, typer.Option(help="Share of activations dropped in training.")] = 0.0,
     learning_rate: Annotated[
         list[str] | None,
-        typer.Option(help="For all mixers, 5e-3, or for one, attention=1e-3; auto chooses on the development set. Repeatable."),
+        typer.Option(help="For all mixers, 1e-2, or for one, attention=1e-3; auto chooses on the development set. Repeatable."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda: every visible GPU.")] = "cpu",
     jobs: Annotated[int | None, typer.Option(help="Runs side by side on the CPU. Default: the physical cores.", min=1)] = None,
@@ -79,7 +83,7 @@ def data_efficiency(
                 batch=batch,
                 steps=steps,
                 dropout=dropout,
-                learning_rate=learning_rate or ["5e-3"],
+                learning_rate=learning_rate or ["1e-2"],
                 device=device,
                 jobs=jobs,
                 per_gpu=per_gpu,

@@ -90,7 +90,9 @@ def wrapped(text: str, room: int | None) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands spaced from 10 000 on: 0.0123, 1.23, 123, 1230, 12 300."""
+    """Three significant digits, thousands spaced from 10 000 on: 0.0123, 1.23, 123, 1230, 12 300; whole numbers in full."""
+    if isinstance(value, int) and abs(value) < 10_000:
+        return str(value)
     if value == 0:
         return "0"
     if abs(value) < 1e-4:

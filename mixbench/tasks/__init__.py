@@ -134,7 +134,7 @@ TASKS: dict[str, Task] = {
             summary="signals of two triangles and two rectangles: give both of a pair their mean height",
             paper="the synthetic attention task of HyperMixer, arXiv 2203.03691",
             target="mixbench.tasks.shapes:generate",
-            options=_options(train=25_000, test=1_000),
+            options=_options(train=25_000, dev=500, test=1_000),
             tokens=100,
         ),
         Task(

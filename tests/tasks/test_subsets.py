@@ -60,6 +60,14 @@ def test_examples_of_one_group_stand_together(split: Split, seed: int) -> None:
     assert runs == len(np.unique(split.groups))
 
 
+def test_a_text_that_occurs_twice_does_not_end_the_proportions() -> None:
+    targets = np.array([0] * 90 + [1] * 10, np.int32)
+    groups = np.arange(100)
+    groups[1] = 0
+    order = nested_order(split_of(targets, groups), 0)
+    assert [int(targets[order[:size]].sum()) for size in (20, 50, 80)] == pytest.approx([2, 5, 8], abs=1)
+
+
 @pytest.mark.parametrize("targets", [np.arange(40) % 2, np.zeros((40, 3))], ids=["classes", "classes per token"])
 def test_another_seed_is_another_order(targets: NDArray[np.int64]) -> None:
     split = split_of(targets.astype(np.int32))

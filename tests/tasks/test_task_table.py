@@ -59,7 +59,7 @@ def test_another_draw_another_task_and_nothing_else_is_another_seed() -> None:
         ("listops:tokens=3", "the shortest expression has 4 tokens", "mixbench list"),
         ("majority:symbols=1", "symbols must be at least 2 and at most tokens, 32; not 1", "mixbench list"),
         ("majority:tokens=3", "symbols must be at least 2 and at most tokens, 3; not 4", "mixbench list"),
-        ("shapes:train=999999999", "1000001999 examples of 100 tokens are more than", "mixbench list"),
+        ("shapes:train=999999999", "1000001499 examples of 100 tokens are more than", "mixbench list"),
         ("majority:tokens=9999", "23000 examples of 9999 tokens are more than", "mixbench list"),
     ],
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mixbench.cli.tables import interval_text
+from mixbench.cli.layout import interval_text
 from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.verdicts.data_efficiency import summarise as data_summary
 from mixbench.verdicts.speed import CellSummary, SpeedSummary, summarise
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -34,6 +35,17 @@ def test_the_table_of_the_default_sweep_is_that_of_its_rows() -> None:
         if cell.tokens == 2048 and cell.label != "none":
             assert "".join(interval_text(cell.latency_ms)) in text
             assert cell.label == "attention" or "".join(interval_text(cell.ratio)) in text
+
+
+def test_the_table_of_the_learning_curves_is_that_of_their_rows() -> None:
+    text = (RESULTS / "data-efficiency" / "README.md").read_text()
+    (task,) = data_summary(ResultsFolder(RESULTS / "data-efficiency").read(TrainingRow)).tasks
+    assert task.sizes == [50, 200, 800, 3200]
+    for cell in task.cells:
+        assert cell.score
+        assert any(
+            line.startswith(f"| {cell.label} |") and "".join(interval_text(cell.score)) in line for line in text.splitlines()
+        )
 
 
 def test_the_table_of_regrouping_is_that_of_its_rows(regrouped: dict[tuple[str, int], CellSummary]) -> None:

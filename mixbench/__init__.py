@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["data_efficiency", "plot", "speed", "verify"]
+__all__ = ["TextFiles", "data_efficiency", "plot", "speed", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,8 @@ def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
     if device != "cuda":
         raise RequestError(f"--device {device!r} is not known", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = [name for name in visible.split(",") if name] if visible else [str(n) for n in range(len(environment()["gpus"]))]
+    seen = visible.split(",") if visible is not None else [str(index) for index in range(len(environment()["gpus"]))]
+    gpus = [gpu.strip() for gpu in seen if gpu.strip() not in ("", "-1")]
     if not gpus:
         raise RequestError("device cuda is not available: no GPU was found", "Train on the CPU: --device cpu.")
     return [TRAINING | {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus for _ in range(per_gpu)]

@@ -10,7 +10,7 @@ from run_fake_training import FAKE, TASK, fake_request
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrainingRow
-from mixbench.studies.data_efficiency import run_data_efficiency
+from mixbench.studies.data_efficiency import TRAINING, run_data_efficiency, slots_for
 from mixbench.studies.data_efficiency_plan import LEARNING_RATES, DataRequest, plan_runs, plan_trials, train_sizes
 from mixbench.studies.progress import Silent
 
@@ -170,6 +170,22 @@ def test_bad_options_are_refused_before_anything_is_trained(changes: dict[str, A
     with pytest.raises(MixbenchError, match=message):
         run(tmp_path, fake_request(**changes))
     assert not (tmp_path / "data_efficiency.csv").exists()
+
+
+def test_slots_are_processes_on_the_cpu_or_on_every_visible_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slots_for("cpu", 3, 1) == [TRAINING] * 3
+    monkeypatch.setattr("mixbench.studies.data_efficiency.environment", lambda: {"gpus": ["H200", "H200"]})
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots_for("cuda", 8, 2)] == ["0", "0", "1", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5")
+    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots_for("cuda", 8, 1)] == ["3", "GPU-5"]
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        with pytest.raises(RequestError, match="no GPU was found"):
+            slots_for("cuda", 1, 1)
+    for device, jobs in (("tpu", 1), ("cpu", 0)):
+        with pytest.raises(RequestError, match=r"--device 'tpu'|--jobs is 0"):
+            slots_for(device, jobs, 1)
 
 
 def test_trials_are_planned_only_where_they_are_asked_for() -> None:

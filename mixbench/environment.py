@@ -10,6 +10,7 @@ import os
 import platform
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,8 @@ def sources_hash(package: Path) -> str | None:
 
 def _version(package: str) -> str | None:
     return attempt(lambda: metadata.version(package))
+
+
+def timestamp() -> str:
+    """Now, UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

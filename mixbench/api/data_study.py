@@ -89,7 +89,7 @@ def train_data_efficiency(
     batch: int = 8,
     steps: int = 700,
     dropout: float = 0.0,
-    learning_rate: Names | float = "1e-2",
+    learning_rate: Names | float | None = None,
     device: str = "cpu",
     jobs: int | None = None,
     per_gpu: int = 1,
@@ -113,14 +113,14 @@ def train_data_efficiency(
         raise RequestError(f"--seeds is {seeds} and --seed {seed}: at least one seed, from 0 on")
     mixers = choose_mixers(several(mixer) or MIXERS)
     find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
-    rates = several(learning_rate) if isinstance(learning_rate, str | Sequence) else [str(learning_rate)]
+    rates = [str(learning_rate)] if isinstance(learning_rate, float) else several(learning_rate)
     learning_rates = parse_learning_rates(rates)
     tasks = _choose_tasks(several(task), files or TextFiles())
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     shares = parse_shares(sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
     slots = slots_for(device, jobs or physical_cores(), per_gpu)
     request = DataRequest(
-        tasks=tuple(prepare_task(chosen, progress) for chosen in tasks),
+        tasks=tuple({task.folder: task for task in (prepare_task(chosen, progress) for chosen in tasks)}.values()),
         mixers=mixers,
         sizes=shares,
         seeds=tuple(range(seed, seed + seeds)),

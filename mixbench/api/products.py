@@ -31,7 +31,10 @@ def plot(
     folder = ResultsFolder(results)
     drawn = [path for name, draw in FIGURES.items() if study in (None, name) for path in draw(folder, formats, baseline)]
     if not drawn:
-        raise RequestError(f"{folder.path} holds no table to draw", "Measure first: mixbench speed.")
+        raise RequestError(
+            f"{folder.path} holds no table to draw",
+            "Measure first: mixbench speed or mixbench data-efficiency. Where everything failed there is nothing to draw.",
+        )
     return drawn
 
 

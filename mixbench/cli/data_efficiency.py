@@ -36,7 +36,7 @@ def data_efficiency(
     dropout: Annotated[float, typer.Option(help="Share of activations dropped in training.")] = 0.0,
     learning_rate: Annotated[
         list[str] | None,
-        typer.Option(help="For all mixers, 1e-2, or for one, attention=1e-3; auto chooses on the development set. Repeatable."),
+        typer.Option(help="For all mixers, 3e-3, or for one, attention=1e-3; auto chooses on dev. Repeatable. Default: 1e-2."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda: every visible GPU.")] = "cpu",
     jobs: Annotated[int | None, typer.Option(help="Runs side by side on the CPU. Default: the physical cores.", min=1)] = None,
@@ -83,7 +83,7 @@ def data_efficiency(
                 batch=batch,
                 steps=steps,
                 dropout=dropout,
-                learning_rate=learning_rate or ["1e-2"],
+                learning_rate=learning_rate,
                 device=device,
                 jobs=jobs,
                 per_gpu=per_gpu,

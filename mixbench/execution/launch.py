@@ -15,11 +15,13 @@ from typing import Any, Literal
 
 from mixbench.errors import WorkerError
 
-MEASURING = {
+RETAINED_MEMORY = {
     # freed buffers stay with the process, as a caching GPU allocator keeps them; by default glibc returns them, and whether
     # the next call faults them in again depends on what ran before
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
+}
+MEASURING = RETAINED_MEMORY | {
     # one thread per core: the kernel may else put two on one core, where each operator waits for its time slices
     "OMP_PROC_BIND": "close",
     "OMP_PLACES": "cores",

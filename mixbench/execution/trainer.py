@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from mixbench.errors import MixbenchError
 from mixbench.execution.worker import describe_failure, failure, pin
 from mixbench.measure.flops import count_flops
-from mixbench.tasks.dataset import Form, load
-from mixbench.training.batches import STEP, padded_length
+from mixbench.tasks.dataset import STEP, Form, load
+from mixbench.training.batches import padded_length
 from mixbench.training.run import DivergedError, Run, build_model, train
 
 Announce = Callable[[int], None]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from mixbench.columns import columns, identity
-from mixbench.environment import environment
+from mixbench.environment import environment, timestamp
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Outcome
+from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.slots import Slots
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrainingRow
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
 from mixbench.studies.progress import Progress
 
-TRAINING = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296", "OMP_NUM_THREADS": "1"}
+TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
 """Environment of training processes: freed memory is kept, one thread."""
 
 
@@ -117,7 +117,7 @@ class _Study:
         rows = [self.rows[trial.identity(self.environment)] for trial in candidates]
         scored = [(row.dev_score, trial.rate) for row, trial in zip(rows, candidates, strict=True) if row.dev_score is not None]
         best = min if rows and any(row.score == "mse" for row in rows) else max
-        rate = best(scored)[1] if scored else candidates[len(candidates) // 2].rate
+        rate = best(scored)[1] if scored else candidates[(len(candidates) - 1) // 2].rate
         return replace(run, rate=rate)
 
     def _count(self, slots: Slots, subjects: Sequence[PlannedRun]) -> None:
@@ -135,7 +135,7 @@ class _Study:
         begun: dict[int, str] = {}
 
         def begin(index: int) -> None:
-            begun[index] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            begun[index] = timestamp()
 
         for done, (index, outcome) in enumerate(slots.run(f"{self.trainer.module}:train_cell", jobs, self.timeout, begin), 1):
             run = runs[index]

@@ -11,14 +11,14 @@ from mixbench.columns import canonical_json, columns
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.rows import TrainingRow
+from mixbench.studies.speed_plan import FEATURE_FACTOR
 from mixbench.tasks.dataset import Form
 
+LEARNING_RATE = 1e-2
+"""Of mixers for which none was asked for."""
 AUTO = "auto"
-LEARNING_RATES = (3e-4, 1e-3, 3e-3)
+LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 """What `auto` chooses from, on the development set at the largest size, by the first seed."""
-
-FEATURE_FACTOR = 4
-"""Hidden width of the feature MLP relative to the width, as in the Transformer."""
 
 WARM_UP = 0.1
 WEIGHT_DECAY = 0.01
@@ -40,7 +40,7 @@ class PreparedTask:
 
 @dataclass(frozen=True)
 class DataRequest:
-    """What to train, every option resolved. `learning_rates` by mixer string, "" for all others. Raises RequestError."""
+    """What to train, every option resolved. `learning_rates` by name of the mixer, "" for all others. Raises RequestError."""
 
     tasks: tuple[PreparedTask, ...]
     mixers: tuple[ChosenMixer, ...]
@@ -74,7 +74,7 @@ class DataRequest:
 
     def rate(self, mixer: ChosenMixer) -> Rate:
         """The learning rate that was asked for: a number, or `auto`."""
-        return self.learning_rates.get(mixer.name, self.learning_rates.get("", AUTO))
+        return self.learning_rates.get(mixer.name, self.learning_rates.get("", LEARNING_RATE))
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class PlannedRun:
 
     @property
     def subject(self) -> tuple[Any, ...]:
-        """What runs that cost the same for each step have in common."""
-        return tuple(self.keys[name] for name in ("task", "mixer", "config", "layers", "width"))
+        """What runs that cost the same for each step have in common: tasks of one name may differ in their data."""
+        return (self.job["data"], *(self.keys[name] for name in ("mixer", "config", "layers", "width")))
 
 
 def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from mixbench.columns import columns, identity
-from mixbench.environment import environment, snapshot
+from mixbench.columns import STATUSES, columns, identity
+from mixbench.environment import environment, snapshot, timestamp
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
@@ -52,7 +51,7 @@ def run_speed(
         digest = folder.save_environment(environment())
         wanted = {cell.identity(digest) for cell in cells}
         if fresh or retry_failed:
-            _forget(folder, wanted, None if fresh else ("oom", "timeout", "killed", "error", "diverged", "unsupported"))
+            _forget(folder, wanted, None if fresh else tuple(status for status in STATUSES if status != "ok"))
         _Study(request, folder, progress, worker or Worker(), digest, cells).run()
     return digest
 
@@ -108,7 +107,7 @@ class _Study:
 
     def _write_unsupported(self) -> None:
         cells = [cell for cell in self._open() if cell.unsupported]
-        now = _now()
+        now = timestamp()
         self._fail([(cell, 1, {"status": "unsupported", "detail": cell.unsupported}) for cell in cells], now)
 
     def _fail(self, cells: Sequence[tuple[PlannedCell, int, Mapping[str, Any]]], measured_at: str) -> None:
@@ -148,7 +147,7 @@ class _Study:
                 raise RequestError("; ".join(faults), "Nothing was measured.")
             for cell in uncounted:
                 self.progress.step(0, f"counting {cell.keys['mixer']}, {describe(cell)}")
-                measured_at = _now()
+                measured_at = timestamp()
                 counted = launch.run(
                     self._function("count"), {"cell": cell.job, "threads": cell.keys["threads"]}, self.request.timeout
                 )
@@ -182,7 +181,7 @@ class _Study:
         left = list(group)
         while left:
             seen = snapshot()
-            measured_at = _now()
+            measured_at = timestamp()
             outcome = launch.run(self._function("measure_group"), self._group_job(left, number), self.request.timeout)
             if isinstance(outcome, Died):
                 guilty = [left[outcome.step]] if 0 <= outcome.step < len(left) else left
@@ -274,7 +273,3 @@ def _counts_of(row: SpeedRow) -> dict[str, Any]:
 
 def _died(outcome: Died) -> dict[str, str]:
     return {"status": outcome.cause, "detail": outcome.detail}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -25,6 +25,8 @@ from mixbench.storage import storage_errors
 SPLITS = ("train", "dev", "test")
 PADDING = 0
 """Token number that stands behind the end of a shorter sequence."""
+STEP = 8
+"""Sequences are padded to a multiple of this many tokens: few lengths, whose costs are known."""
 _ELSEWHERE = "Data sets are kept where $MIXBENCH_CACHE says, else in ~/.cache/mixbench; delete the folder to make it again."
 NOT_ASKED = -1
 """Class of a token whose class is not asked for."""
@@ -80,6 +82,11 @@ def cache_folder() -> Path:
     if own := os.environ.get("MIXBENCH_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixbench"
+
+
+def padded(longest: int) -> int:
+    """The length that sequences are padded to of which the longest has so many tokens."""
+    return -(-longest // STEP) * STEP
 
 
 def digest_of(recipe: Mapping[str, Any]) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.tasks.dataset import Dataset, Form, Split
+from mixbench.tasks.dataset import Dataset, Form, Split, padded
 from mixbench.tasks.reading import Columns, Rows, read_rows
-from mixbench.tasks.tokenisation import Tokenisation, encode, make_encoder, pad, padded_tokens
+from mixbench.tasks.tokenisation import Tokenisation, encode, make_encoder, pad
 
 VERSION = 1
 """Raised when the same texts would become other arrays."""
@@ -97,7 +97,7 @@ def make_dataset(train: Rows, dev: Rows | None, test: Rows, how: Tokenisation, r
     encoder = make_encoder(how, train)
     parts = {"train": train, "dev": dev, "test": test}
     encoded = {name: encode(encoder, rows, how.tokens) for name, rows in parts.items()}
-    tokens = padded_tokens(max(len(sequence) for sequences, _ in encoded.values() for sequence in sequences))
+    tokens = padded(max(len(sequence) for sequences, _ in encoded.values() for sequence in sequences))
     told.append(encoder.remark)
     if cut := sum(count for _, count in encoded.values()):
         examples = sum(map(len, parts.values()))

@@ -21,9 +21,6 @@ from mixbench.tasks.reading import Rows
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-STEP = 8
-"""Inputs are padded to a multiple of this many tokens."""
-
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _PADDING_NAMES = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 _OTHER_TOKENIZER = "Give a tokenizer that was made for such texts."
@@ -123,11 +120,6 @@ def pad(sequences: Sequence[NDArray[np.int32]], tokens: int) -> NDArray[np.int32
     for row, sequence in zip(padded, sequences, strict=True):
         row[: len(sequence)] = sequence
     return padded
-
-
-def padded_tokens(longest: int) -> int:
-    """The length that a data set is padded to."""
-    return -(-longest // STEP) * STEP
 
 
 def _read(path: Path) -> bytes:

@@ -10,10 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mixbench.tasks.dataset import Split
-
-STEP = 8
-"""Batches are padded to a multiple of this many tokens: few lengths, whose costs are known."""
+from mixbench.tasks.dataset import Split, padded
 
 _POOL = 32  # batches that are sorted by length together
 
@@ -43,7 +40,7 @@ def make_batch(split: Split, examples: NDArray[np.int64], *, full_length: bool) 
 
 def padded_length(longest: int, limit: int, *, full_length: bool) -> int:
     """The length that a batch is padded to."""
-    return limit if full_length else min(limit, -(-longest // STEP) * STEP)
+    return limit if full_length else min(limit, padded(longest))
 
 
 def endless(lengths: NDArray[np.int32], batch: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:

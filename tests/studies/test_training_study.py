@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from run_fake_training import FAKE, TASK, fake_request
+from run_fake_training import FAKE, FORM, TASK, fake_request
 
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrainingRow
 from mixbench.studies.data_efficiency import TRAINING, run_data_efficiency, slots_for
-from mixbench.studies.data_efficiency_plan import LEARNING_RATES, DataRequest, plan_runs, plan_trials, train_sizes
+from mixbench.studies.data_efficiency_plan import (
+    LEARNING_RATE,
+    LEARNING_RATES,
+    DataRequest,
+    plan_runs,
+    plan_trials,
+    train_sizes,
+)
 from mixbench.studies.progress import Silent
 
 TESTS = Path(__file__).parents[1]
@@ -186,6 +194,22 @@ def test_slots_are_processes_on_the_cpu_or_on_every_visible_gpu(monkeypatch: pyt
     for device, jobs in (("tpu", 1), ("cpu", 0)):
         with pytest.raises(RequestError, match=r"--device 'tpu'|--jobs is 0"):
             slots_for(device, jobs, 1)
+
+
+def test_two_tasks_of_one_name_are_counted_and_tried_apart(tmp_path: Path) -> None:
+    longer = dataclasses.replace(
+        TASK, folder=Path("elsewhere"), form=dataclasses.replace(FORM, tokens=16), settings={"task": "b"}
+    )
+    request = fake_request(tasks=(TASK, longer), learning_rates={"": "auto"}, seeds=(0,))
+    rows, progress = run(tmp_path, request)
+    assert progress.total == progress.done == 2 * (2 * 2 + 2 * len(LEARNING_RATES))
+    assert {row.tokens for row in rows} == {8, 16}
+    assert {row.train_flops for row in rows} == {10 * 4 * 1000}
+
+
+def test_a_mixer_without_a_learning_rate_of_its_own_has_the_default() -> None:
+    request = fake_request(learning_rates={"none": 0.5})
+    assert {planned.keys["mixer"]: planned.rate for planned in plan_runs(request)} == {"attention": LEARNING_RATE, "none": 0.5}
 
 
 def test_trials_are_planned_only_where_they_are_asked_for() -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from mixbench.errors import RequestError
+from mixbench.tasks import dataset
 from mixbench.tasks.reading import Rows
-from mixbench.tasks.tokenisation import Encoder, Tokenisation, encode, kept_lengths, make_encoder, pad, padded_tokens
+from mixbench.tasks.tokenisation import Encoder, Tokenisation, encode, kept_lengths, make_encoder, pad
 
 
 def rows(texts: list[str], pairs: list[str] | None = None) -> Rows:
@@ -180,7 +181,7 @@ def test_the_recipe_has_the_content_of_the_tokenizer_not_its_place(tmp_path):
 
 
 def test_sequences_are_padded_with_0_to_a_multiple_of_8():
-    assert [padded_tokens(longest) for longest in (1, 8, 9, 16)] == [8, 8, 16, 16]
+    assert [dataset.padded(longest) for longest in (1, 8, 9, 16)] == [8, 8, 16, 16]
     padded = pad([np.array([3, 4], np.int32), np.array([5], np.int32)], 3)
     assert padded.tolist() == [[3, 4, 0], [5, 0, 0]]
     assert padded.dtype == np.int32

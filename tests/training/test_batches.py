@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixbench.tasks.dataset import NOT_ASKED, Split
-from mixbench.training.batches import STEP, endless, in_order, make_batch, padded_length
+from mixbench.tasks.dataset import NOT_ASKED, STEP, Split
+from mixbench.training.batches import endless, in_order, make_batch, padded_length
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=60).map(lambda lengths: np.array(lengths, np.int32))
 

@@ -157,8 +157,7 @@ def test_a_signal_takes_no_gradient_in_the_count(tmp_path: Path) -> None:
     assert counted == first + rest
 
 
-@pytest.mark.parametrize("device", ["cpu"])
-def test_what_a_mixer_raises_is_a_status_and_a_reason(device: str, tmp_path: Path) -> None:
+def test_what_a_mixer_raises_is_a_status_and_a_reason(tmp_path: Path) -> None:
     result = trainer.train_cell(dataclasses.asdict(run_on(tmp_path, RAGGED, arguments={"width": 3, "tokens": 4})), silently)
     assert result["status"] == "error"
     assert result["detail"]

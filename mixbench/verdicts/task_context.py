@@ -56,8 +56,9 @@ def by_context(rows: Iterable[TrainingRow]) -> dict[TaskContext, tuple[list[Trai
 
 def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
     """Each context in words, by field, without the task; of the settings those on which contexts of one task differ."""
-    settings = [unpacked(context.settings) for context in contexts]
-    flat = [one | inner if isinstance(inner := one.pop("task", None), dict) else one for one in settings]
+    flat = [unpacked(context.settings) for context in contexts]
+    for nested in ("task", "options"):
+        flat = [one | inner if isinstance(inner := one.pop(nested, None), dict) else one for one in flat]
     words = []
     for context, own in zip(contexts, flat, strict=True):
         others = [other for peer, other in zip(contexts, flat, strict=True) if peer.task == context.task]

@@ -10,7 +10,7 @@ from mixbench.columns import columns
 from mixbench.errors import UnknownNameError
 from mixbench.rows import TrainingRow
 from mixbench.verdicts.data_efficiency import DataCell, DataSummary, TaskSummary, summarise, to_json
-from mixbench.verdicts.task_context import task_words
+from mixbench.verdicts.task_context import TaskContext, task_words
 
 T_95_2 = 4.302652729911275
 """Quantile 0.975 of Student's t with two degrees of freedom."""
@@ -255,3 +255,12 @@ def test_the_summary_is_plain_json() -> None:
     needs = [need["examples"] for need in task["needs"] if need["label"] == "none"]
     assert needs == [{"low": 2000.0, "high": "not reached"}] * len(needs)
     assert needs
+
+
+def test_tasks_of_one_name_are_told_apart_by_their_options() -> None:
+    context = TaskContext("listops", 1, 8, 16, "cpu", "", "0.01")
+    settings = ({"task": {"data": name, "options": {"depth": depth, "draw": 1}}} for name, depth in (("a", 1), ("b", 2)))
+    words = task_words([replace(context, settings=json.dumps(one)) for one in settings])
+    assert [(one["depth"], one["data"]) for one in words] == [("depth=1", "data=a"), ("depth=2", "data=b")]
+    assert "options" not in words[0]
+    assert "draw" not in words[0]

@@ -12,6 +12,7 @@ from killing import children, kill_at_random, wait_until_gone
 from mixbench.columns import identity
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrainingRow
+from mixbench.studies.data_efficiency_plan import LEARNING_RATES
 
 TESTS = Path(__file__).parents[1]
 
@@ -32,7 +33,7 @@ def test_a_study_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never
     out, err = start(whole).communicate(timeout=60)
     assert out == "complete\n", err
     expected = runs(whole)
-    assert len(expected) == 12 + 2 * 3
+    assert len(expected) == 12 + 2 * len(LEARNING_RATES)
     assert set(expected.values()) == {1}
     for folder in kill_at_random(tmp_path, start, runs, kills=20, longest=1.0):
         assert runs(folder) == expected

@@ -33,7 +33,7 @@ def plot(
     if not drawn:
         raise RequestError(
             f"{folder.path} holds no table to draw",
-            "Measure first: mixbench speed or mixbench data-efficiency. Where everything failed there is nothing to draw.",
+            "Measure first: mixbench speed. Or train: mixbench data-efficiency. What failed is not drawn.",
         )
     return drawn
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,6 +24,8 @@ from mixbench.machine import ROOT, attempt
 from mixbench.nvidia import GpuSnapshot, gpu_environment, gpu_snapshots
 
 PACKAGE = Path(__file__).parent
+MACHINE_KEYS = ("cpu", "physical_cores", "logical_cores", "memory_gib", "architecture", "gpus")
+"""What of an environment is the machine and not its software."""
 _INSTALLED = ("site-packages", "dist-packages")
 _THREAD_VARIABLE = re.compile(r"(OMP|GOMP|KMP|MKL|OPENBLAS)_")
 
@@ -71,6 +74,11 @@ def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
         "sources": None if package.parent.name in _INSTALLED else sources_hash(package),
         **gpu_environment(),
     }
+
+
+def machine_part(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What an environment says of the machine: times are compared only where it is equal."""
+    return {name: content.get(name) for name in MACHINE_KEYS}
 
 
 def snapshot(root: Path = ROOT) -> Snapshot:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from mixbench.columns import canonical_json
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
@@ -93,17 +94,32 @@ def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
     """Each context in words, by field; of the settings those on which contexts differ, `compiled` only where some is."""
     settings = [unpacked(context.settings) for context in contexts]
     keys = sorted({key for one in settings for key in one if any(other.get(key, one[key]) != one[key] for other in settings)})
-    names = [name for name in _IN_WORDS if name != "compiled" or any(context.compiled for context in contexts)]
+    names = [field.name for field in dataclasses.fields(Context) if field.name in _IN_WORDS]
+    names = [name for name in names if name != "compiled" or any(context.compiled for context in contexts)]
     return [
-        {name: _IN_WORDS[name](getattr(context, name)) for name in names}
+        {name: in_words(name, getattr(context, name)) for name in names}
         | {key: f"{key}={one[key]}" for key in keys if key in one}
         for context, one in zip(contexts, settings, strict=True)
     ]
 
 
+def in_words(key: str, value: Any) -> str:
+    """The value of a key column as words that stand alone: `width 256`; "" for the mixer and what only JSON says."""
+    return _IN_WORDS[key](value) if key in _IN_WORDS else ""
+
+
+def without_versions(config: str) -> str:
+    """A config without what changes whenever a user's file or package does."""
+    return canonical_json({key: value for key, value in unpacked(config).items() if key not in _VERSIONS})
+
+
 _IN_WORDS: dict[str, Callable[[Any], str]] = {
+    "task": str,
     "mode": str,
     "scope": str,
+    "layers": lambda layers: f"{layers} layer{'s' if layers > 1 else ''}",
+    "tokens": lambda tokens: f"{tokens} tokens",
+    "train_size": lambda examples: f"{examples} examples",
     "width": lambda width: f"width {width}",
     "batch": lambda batch: f"batch {batch}",
     "dtype": str,

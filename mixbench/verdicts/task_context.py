@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mixbench.columns import canonical_json
 from mixbench.rows import TrainingRow
-from mixbench.verdicts import MixerKey, unpacked
+from mixbench.verdicts import MixerKey, in_words, unpacked
 
 _LONGEST_VALUE = 12
 Line = tuple[MixerKey, str]
@@ -65,10 +65,7 @@ def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
         differing = {key: value for key, value in own.items() if any(other.get(key) != value for other in others)}
         words.append(
             {
-                "layers": f"{context.layers} layer{'s' if context.layers > 1 else ''}",
-                "width": f"width {context.width}",
-                "tokens": f"{context.tokens} tokens",
-                "device": context.device,
+                **{name: in_words(name, getattr(context, name)) for name in ("layers", "width", "tokens", "device")},
                 "learning_rate": f"learning rate {context.learning_rate}" if context.learning_rate else "own learning rates",
             }
             | {key: f"{key}={str(value)[:_LONGEST_VALUE]}" for key, value in sorted(differing.items())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -37,15 +38,30 @@ def test_the_table_of_the_default_sweep_is_that_of_its_rows() -> None:
             assert cell.label == "attention" or "".join(interval_text(cell.ratio)) in text
 
 
-def test_the_table_of_the_learning_curves_is_that_of_their_rows() -> None:
-    text = (RESULTS / "data-efficiency" / "README.md").read_text()
-    (task,) = data_summary(ResultsFolder(RESULTS / "data-efficiency").read(TrainingRow)).tasks
-    assert task.sizes == [50, 200, 800, 3200]
+@pytest.mark.parametrize(("name", "sizes"), [("data-efficiency", [50, 200, 800, 3200]), ("shapes", [1000, 5000, 25_000])])
+def test_the_table_of_the_learning_curves_is_that_of_their_rows(name: str, sizes: list[int]) -> None:
+    text = (RESULTS / name / "README.md").read_text()
+    (task,) = data_summary(ResultsFolder(RESULTS / name).read(TrainingRow)).tasks
+    assert task.sizes == sizes
     for cell in task.cells:
         assert cell.score
         assert any(
             line.startswith(f"| {cell.label} |") and "".join(interval_text(cell.score)) in line for line in text.splitlines()
         )
+
+
+def test_the_mixers_learn_the_synthetic_task_and_the_control_does_not() -> None:
+    rows = ResultsFolder(RESULTS / "shapes").read(TrainingRow)
+    scores: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for row in rows:
+        assert row.test_score is not None
+        scores[row.mixer, row.train_size].append(row.test_score)
+    assert {len(runs) for runs in scores.values()} == {5}
+    for mixer in ("attention", "hypermixer"):
+        assert max(scores[mixer, 25_000]) <= 0.05
+        assert max(scores[mixer, 1000]) <= 0.2
+    assert min(score for (mixer, _), runs in scores.items() for score in runs if mixer == "none") > 1.5
+    assert min(scores["mlp-mixer", 1000]) > 5 * max(scores["hypermixer", 1000])
 
 
 def test_the_table_of_regrouping_is_that_of_its_rows(regrouped: dict[tuple[str, int], CellSummary]) -> None:

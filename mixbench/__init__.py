@@ -8,7 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["TextFiles", "data_efficiency", "plot", "speed", "verify"]
+__all__ = [
+    "TextFiles",
+    "compare",
+    "data_efficiency",
+    "duel",
+    "export",
+    "plot",
+    "selfcheck",
+    "speed",
+    "track_add",
+    "track_show",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -150,7 +150,7 @@ class ResultsFolder:
             with storage_errors(f"cannot repair {self.path}"):
                 beside(self._file(row_type)).unlink(missing_ok=True)
             rows, appendable = _read_table(self._file(row_type), row_type)
-            whole = complete(cast("list[SpeedRow]", rows)) if "rounds" in columns(row_type) else rows
+            whole = complete(cast("list[SpeedRow]", rows)) if row_type is SpeedRow else rows
             if len(whole) < len(rows) or not appendable:
                 self._rewrite(row_type, whole)
 

@@ -140,4 +140,32 @@ class TrainingRow(Row):
     schema: int = column("outcome", "version of the table", default=SCHEMA)
 
 
-TABLES: dict[str, type[Row]] = {"speed": SpeedRow, "launches": LaunchRow, "data_efficiency": TrainingRow}
+@dataclass(frozen=True, kw_only=True)
+class PairRow(Row):
+    """pairs.csv: one workload in one pair of processes of equal code, in turns (`mixbench selfcheck`)."""
+
+    mixer: str = column("key", "as in speed.csv; calibration is the fixed workload of every launch")
+    config: str = column("key", "as in speed.csv")
+    scope: str = column("key", "as in speed.csv")
+    mode: str = column("key", "as in speed.csv")
+    tokens: int = size("as in speed.csv", "tokens")
+    width: int = size("as in speed.csv", "channels")
+    batch: int = size("as in speed.csv", "sequences")
+    dtype: str = column("key", "as in speed.csv")
+    device: str = column("key", "as in speed.csv")
+    planted_percent: int = column("key", "extra work of the second process relative to the call, 0 for none", "%")
+    pair: int = column("replicate", "pair of fresh processes, counted from 1")
+    base_ms: float | None = metric("CPU time per call of the first process, on CUDA device time", "ms", positive=True)
+    head_ms: float | None = metric("the same of the second process", "ms", positive=True)
+    log_ratio: float | None = metric("natural logarithm of second to first, the median over rounds", "ln", "")
+    wall_log_ratio: float | None = metric("the same of wall time", "ln", "")
+    rounds: int | None = column("observation", "rounds of A B B A", "rounds", default=None)
+    load: float | None = column("observation", "as in launches.csv", "processes", default=None)
+    status: str = column("outcome", "as in speed.csv", default="ok")
+    detail: str = column("outcome", "as in speed.csv", default="")
+    environment: str = column("outcome", "as in speed.csv")
+    measured_at: str = column("outcome", "start of the pair, as in speed.csv")
+    schema: int = column("outcome", "version of the table", default=SCHEMA)
+
+
+TABLES: dict[str, type[Row]] = {"speed": SpeedRow, "launches": LaunchRow, "data_efficiency": TrainingRow, "pairs": PairRow}

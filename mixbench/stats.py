@@ -95,7 +95,7 @@ def _logs(values: Sequence[float]) -> list[float]:
 
 def _around(point: float, error: float, freedom: float, level: float) -> Interval:
     """`error` is the variance of the point."""
-    half = _t_quantile(freedom, (1 + level) / 2) * math.sqrt(error)
+    half = t_quantile(freedom, (1 + level) / 2) * math.sqrt(error)
     return Interval(point, point - half, point + half)
 
 
@@ -104,7 +104,8 @@ def _exponential(interval: Interval) -> Interval:
     return Interval(math.exp(interval.point), low, high)
 
 
-def _t_quantile(freedom: float, probability: float) -> float:
+def t_quantile(freedom: float, probability: float) -> float:
+    """Of Student's t distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, probability))

@@ -5,14 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from mixbench.columns import canonical_json
+from mixbench.columns import Row, canonical_json
 from mixbench.mixers import MIXERS
 from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.spec import parse_mixer
+from mixbench.verdicts.cells import Measured
 
 PEAK_GFLOPS_PER_S = 80.0
+MACHINE: dict[str, object] = {
+    "cpu": "Example 9000",
+    "physical_cores": 2,
+    "logical_cores": 4,
+    "memory_gib": 16,
+    "architecture": "x86_64",
+    "gpus": [],
+}
+"""An environment, as far as it is the machine."""
 _OVERHEAD_MS, _GFLOPS_PER_S = 0.02, 30.0
-_TRAINING, _MIB = 3, 2**20
+_TRAINING, _MIB, _THREADS_BUSY = 3, 2**20, 1.8
 
 
 def true_latency_ms(mixer: str, tokens: int, width: int, batch: int = 1, mode: str = "inference") -> float:
@@ -69,8 +79,14 @@ def speed_rows(
                 "environment": environment,
                 "measured_at": f"2025-01-0{launch}T00:{group // 60:02}:{group % 60:02}Z",
             }
+            fixed_ms = rng.lognormvariate(2, launch_noise)
             told.append(
-                LaunchRow(**shape, peak_gflops_per_s=PEAK_GFLOPS_PER_S, calibration_ms=rng.lognormvariate(2, launch_noise))
+                LaunchRow(
+                    **shape,
+                    peak_gflops_per_s=PEAK_GFLOPS_PER_S,
+                    calibration_ms=fixed_ms,
+                    calibration_cpu_ms=_THREADS_BUSY * fixed_ms,
+                )
             )
             for text in mixers:
                 cell = {**shape, "settings": "{}", **_named(text)}
@@ -82,6 +98,15 @@ def speed_rows(
                     ms = true_ms * rng.lognormvariate(0, round_noise)
                     speed.append(_block(cell, number, ms, rounds, "contended" if rng.random() < contended else "clean"))
     return speed, told
+
+
+def measured(
+    *tables: Sequence[Row], name: str = "base", environments: Mapping[str, Mapping[str, object]] | None = None
+) -> Measured:
+    """A results folder that holds these tables; the environments are MACHINE unless given."""
+    rows = {type(table[0]): list(table) for table in tables if table}
+    named = {row.environment for table in rows.values() for row in table}  # type: ignore[attr-defined]
+    return Measured(name, rows, dict.fromkeys(named, MACHINE) | dict(environments or {}))
 
 
 def _named(text: str) -> dict[str, str]:
@@ -103,7 +128,7 @@ def _block(cell: Mapping[str, object], number: int, ms: float, rounds: int, qual
         **cell,  # type: ignore[arg-type]
         round=number,
         latency_ms=ms,
-        cpu_ms=1.8 * ms,
+        cpu_ms=_THREADS_BUSY * ms,
         tokens_per_s=batch * length * 1e3 / ms,
         flops=flops,
         gflops_per_s=flops / ms / 1e6,

@@ -17,9 +17,19 @@ PACKAGE = Path(mixbench.__file__).parent
 
 LAYERS = {
     "foundation": ("errors", "columns", "rows", "stats", "spec", "option"),
-    "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results"),
+    "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results", "history"),
     "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks", "tasks.*"),
-    "worker": ("mixers.*", "model", "measure", "measure.*", "training", "training.*", "execution.worker", "execution.trainer"),
+    "worker": (
+        "mixers.*",
+        "model",
+        "measure",
+        "measure.*",
+        "training",
+        "training.*",
+        "execution.worker",
+        "execution.trainer",
+        "execution.duel_worker",
+    ),
     "running": ("studies", "studies.*", "execution", "execution.*"),
     "judging": ("verdicts", "verdicts.*", "plots", "plots.*"),
     "api": ("api", "api.*"),

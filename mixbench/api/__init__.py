@@ -1,7 +1,28 @@
 """The studies as functions. The command line is a thin layer over them, and Python users call them."""
 
+from mixbench.api.comparison import compare, compare_results
 from mixbench.api.data_study import TextFiles, data_efficiency, train_data_efficiency
+from mixbench.api.duelling import duel
+from mixbench.api.exporting import export
 from mixbench.api.products import plot, verify
+from mixbench.api.selfchecking import selfcheck, selfcheck_folder
 from mixbench.api.speed_study import measure_speed, speed
+from mixbench.api.tracking import track_add, track_show
 
-__all__ = ["TextFiles", "data_efficiency", "measure_speed", "plot", "speed", "train_data_efficiency", "verify"]
+__all__ = [
+    "TextFiles",
+    "compare",
+    "compare_results",
+    "data_efficiency",
+    "duel",
+    "export",
+    "measure_speed",
+    "plot",
+    "selfcheck",
+    "selfcheck_folder",
+    "speed",
+    "track_add",
+    "track_show",
+    "train_data_efficiency",
+    "verify",
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mixbench import __version__
-from mixbench.cli import data_efficiency, doctor, listing, plot, speed, verify
+from mixbench.cli import compare, data_efficiency, doctor, duel, export, listing, plot, selfcheck, speed, track, verify
 
 app = typer.Typer(
     name="mixbench",
@@ -20,6 +20,11 @@ app = typer.Typer(
 app.command("speed")(speed.speed)
 app.command("data-efficiency")(data_efficiency.data_efficiency)
 app.command("plot")(plot.plot)
+app.command("compare")(compare.compare)
+app.command("duel")(duel.duel)
+app.command("selfcheck")(selfcheck.selfcheck)
+app.add_typer(track.app, name="track")
+app.command("export")(export.export)
 app.command("list")(listing.list_command)
 app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mixbench.cli import options
-from mixbench.cli.terminal import print_text, progress_display, remark, reporting
+from mixbench.cli.terminal import conclude, print_text, progress_display, reporting
 
 File = Annotated[Path | None, typer.Option(help="TSV, CSV, JSONL or Parquet; for --task text.")]
 
@@ -99,9 +99,4 @@ def data_efficiency(
             typer.echo(json.dumps(outcome.as_json(), indent=2))
         else:
             print_text(lambda width, terminal: data_efficiency_table(outcome.summary, width, terminal))
-        remark(f"Every run is a row of {results / 'data_efficiency.csv'}.")
-        remark(f"Next: mixbench plot --results {results}" if str(results) != "results" else "Next: mixbench plot")
-        if outcome.failed:
-            runs = "1 run" if outcome.failed == 1 else f"{outcome.failed} runs"
-            remark(f"{runs} failed; train again with --retry-failed.")
-            raise typer.Exit(1)
+        conclude("run", results / "data_efficiency.csv", outcome.failed, "run")

@@ -23,3 +23,5 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again and replace 
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Measure cells again that failed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Layers = Annotated[int, typer.Option(help="Blocks of the model.", min=1)]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit code 3 where a cell is undecided.")]
+Output = Annotated[Path | None, typer.Option(help="Folder for the files of --format.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mixbench.cli import options
-from mixbench.cli.terminal import print_text, progress_display, remark, reporting
+from mixbench.cli.terminal import conclude, print_text, progress_display, reporting
 
 
 def speed(
@@ -75,9 +75,4 @@ def speed(
             typer.echo(json.dumps(outcome.as_json(), indent=2))
         else:
             print_text(lambda width, terminal: speed_table(outcome.summary, width, terminal))
-        remark(f"Every block is a row of {results / 'speed.csv'}.")
-        remark(f"Next: mixbench plot --results {results}" if str(results) != "results" else "Next: mixbench plot")
-        if outcome.failed:
-            cells = "1 cell" if outcome.failed == 1 else f"{outcome.failed} cells"
-            remark(f"{cells} failed; measure again with --retry-failed.")
-            raise typer.Exit(1)
+        conclude("block", results / "speed.csv", outcome.failed, "cell")

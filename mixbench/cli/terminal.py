@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -52,6 +53,15 @@ def print_text(make: Callable[[int, bool], Any]) -> None:
 def remark(text: str) -> None:
     """One line to the user, beside the results."""
     typer.echo(text, err=True)
+
+
+def conclude(replicate: str, table: Path, failed: int, unit: str) -> None:
+    """Say where the rows of a study are and what comes next; leave with exit code 1 where `failed` of its units did."""
+    remark(f"Every {replicate} is a row of {table}.")
+    remark(f"Next: mixbench plot --results {table.parent}" if table.parent != Path("results") else "Next: mixbench plot")
+    if failed:
+        remark(f"{failed} {unit}{'s' if failed > 1 else ''} failed; measure again with --retry-failed.")
+        raise typer.Exit(1)
 
 
 @contextmanager

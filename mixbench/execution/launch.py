@@ -28,7 +28,7 @@ MEASURING = RETAINED_MEMORY | {
 }
 """Environment of measuring processes: how memory and threads are kept in place."""
 
-_FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
+FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 
 _SECONDS_TO_END = 5.0
 
@@ -69,7 +69,7 @@ class Launch:
 
     def start(self) -> None:
         """Start the server without waiting for its imports; the thread that starts it must outlive it."""
-        inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN_SETTINGS}
+        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
         # compiled in the child itself: no pool of compiler processes beside the measurement
         inherited.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  close() ends it

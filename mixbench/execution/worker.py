@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from mixbench.errors import MixbenchError
+from mixbench.execution.duel_worker import Calibration
 from mixbench.measure import energy, memory, peak
 from mixbench.measure.clock import Block, clock_for
 from mixbench.measure.flops import count_flops
@@ -227,12 +228,12 @@ def measure_group(job: Job, announce: Announce) -> Result:
 
 
 def _calibration(device: torch.device) -> Callable[[], object]:
-    """A fixed workload, the same in every launch, shape and version: what stored times can be held against."""
     x = torch.randn(256, 256, generator=torch.Generator().manual_seed(0)).to(device)
+    calibration = Calibration()
 
     def call() -> torch.Tensor:
         with torch.no_grad():
-            return torch.softmax(torch.nn.functional.gelu(x @ x) @ x, dim=-1)
+            return calibration.forward(x)
 
     return call
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-Call = Callable[[], object]
+from mixbench.execution.duel_worker import Call, device_seconds
 
 _MANY = 8  # calls in a block: one more costs little
 _STEAL_FIELD = 8  # of the first line of /proc/stat
@@ -21,7 +21,6 @@ _CONTENDED_WAIT = 0.10
 _CONTENDED_FAULTS = 0.05
 _SWITCHES_ALLOWED = 1
 _SWITCHES_PER_SECOND = 25
-_CYCLES_PER_SECOND = 2e9  # of a GPU, at most about
 _SECONDS_PER_FAULT = 5e-7  # a minor fault on a 4 KiB page, zeroing included
 
 
@@ -124,7 +123,6 @@ class CudaClock:
     """
 
     settling = 0.5
-    _QUEUE = 16  # calls of the device pass: few enough that their launches fit the driver's queue
 
     def __init__(self, device: torch.device, sensors: Callable[[], tuple[float | None, bool]]) -> None:
         self._device = device
@@ -146,33 +144,18 @@ class CudaClock:
         cpu = time.process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
         host = launched - start
-        queued = min(repeats, self._QUEUE)
-        device = seconds_between_events(self._device, call, queued, wait=1.5 * host * queued / repeats)
+        device = device_seconds(self._device, call, repeats, host)
         clock, throttled = self._sensors()
         return Block(
             repeats,
             end - start,
             cpu,
-            device=device * repeats / queued,
+            device=device,
             host=host,
             context_switches=after.ru_nivcsw - before.ru_nivcsw,
             sm_clock_mhz=clock,
             throttled=throttled,
         )
-
-
-def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:
-    """Seconds that so many calls take on a GPU, which first waits for about `wait` seconds so that they queue up."""
-    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    with torch.cuda.device(device):
-        if wait:
-            torch.cuda._sleep(int(wait * _CYCLES_PER_SECOND))
-        first.record()
-        for _ in range(repeats):
-            call()
-        last.record()
-        last.synchronize()
-    return float(first.elapsed_time(last)) / 1e3
 
 
 def clock_for(device: torch.device) -> Clock:

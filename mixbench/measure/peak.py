@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import torch
 
+from mixbench.execution.duel_worker import seconds_between_events
 from mixbench.machine import attempt, last_level_cache_bytes
-from mixbench.measure.clock import seconds_between_events
 from mixbench.measure.energy import Meter, find_meter
 
 DTYPES = ("float32", "bfloat16", "float16")

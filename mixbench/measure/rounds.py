@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mixbench.measure.clock import Block, Call, Clock
+from mixbench.execution.duel_worker import Call
+from mixbench.measure.clock import Block, Clock
 from mixbench.stats import median_precision
 
 Name = TypeVar("Name", bound=Hashable)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mixbench.execution.duel_worker import Call, ContractError, build_mixer, check_output, load_class, training_call
 from mixbench.model import Block, classifier
 
-Call = Callable[[], object]
+__all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 
 
 @dataclass(frozen=True)
@@ -42,52 +39,19 @@ class Cell:
     classes: int
 
 
-class ContractError(Exception):
-    """A mixer does not do what a mixer must; the message says what."""
-
-
-def load_class(target: str) -> Callable[..., nn.Module]:
-    """The class behind `module:Class` or `path/to/file.py:Class`. Raises ContractError."""
-    source, _, name = target.rpartition(":")
-    try:
-        module = _load_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
-    except Exception as error:
-        raise ContractError(f"{source} does not import: {type(error).__name__}: {error}") from error
-    loaded = getattr(module, name, None)
-    if not (isinstance(loaded, type) and issubclass(loaded, nn.Module)):
-        fault = "is not there" if loaded is None else "is not a torch.nn.Module class"
-        raise ContractError(f"{source}: {name} {fault}")
-    return loaded
-
-
-def _load_file(path: Path) -> Any:
-    name = f"mixbench_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"cannot load {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look a class's module up
-    sys.path.insert(0, str(path.parent))
-    spec.loader.exec_module(module)
-    return module
-
-
 def build_module(cell: Cell) -> nn.Module:
     """The mixer, block or model of a cell, on the default device in the default dtype. Raises ContractError."""
     mixer_class = load_class(cell.target)
 
-    def build_mixer() -> nn.Module:
-        try:
-            return mixer_class(**cell.arguments)
-        except TypeError as error:
-            raise ContractError(f"cannot be built with {', '.join(cell.arguments)}: {error}") from error
+    def mixer() -> nn.Module:
+        return build_mixer(mixer_class, cell.arguments)
 
     if cell.scope == "mixer":
-        return build_mixer()
+        return mixer()
     if cell.scope == "block":
-        return Block(build_mixer(), width=cell.width, feature_hidden=cell.feature_hidden, honours_mask=cell.honours_mask)
+        return Block(mixer(), width=cell.width, feature_hidden=cell.feature_hidden, honours_mask=cell.honours_mask)
     return classifier(
-        build_mixer,
+        mixer,
         width=cell.width,
         tokens=cell.tokens,
         layers=cell.layers,
@@ -147,11 +111,11 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     gradient = torch.randn(shape).to(device=device, dtype=dtype)
     if not fake:
         with torch.no_grad():
-            _check(module(x), shape, dtype)
+            check_output(module(x), shape, dtype)
     if training and x.is_floating_point():
         x.requires_grad_()
     forward = _compiled(module, x) if cell.compiled else module
-    call = _training(forward, x, module, gradient) if training else partial(forward, x)
+    call = training_call(forward, x, module, gradient) if training else partial(forward, x)
     if cell.compiled:
         call()  # compiles the backward pass too: that is no part of a warm-up
     return Subject(module, call, (x, gradient) if training else (x,))
@@ -174,24 +138,3 @@ def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def _check(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    if not isinstance(y, Tensor):
-        raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
-    if tuple(y.shape) != shape:
-        raise ContractError(f"forward returned the shape {tuple(y.shape)}, not {shape}")
-    if y.dtype != dtype:
-        raise ContractError(f"forward returned {y.dtype}, not {dtype}")
-    if not bool(torch.isfinite(y).all()):
-        raise ContractError("forward returned numbers that are not finite")
-
-
-def _training(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:
-    wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
-
-    def call() -> tuple[Tensor | None, ...]:
-        # what a mixer without parameters and a model's token numbers leave over may be nothing to differentiate
-        return torch.autograd.grad(forward(x), wanted, gradient, allow_unused=True) if wanted else (forward(x),)
-
-    return call

@@ -89,7 +89,7 @@ def test_text_from_files_is_trained_on_printed_and_a_mixer_that_dies_is_a_row(fo
     assert {row["train_size"] for row in good} == {"40", "54"}  # 12 of 120 are the development set
     assert all(row["score"] == "accuracy" and 0 <= float(row["test_score"]) <= 1 for row in good)
     assert all(float(row["train_flops"]) > 0 for row in good)
-    assert "4 runs failed; train again with --retry-failed." in done.stderr
+    assert "4 runs failed; measure again with --retry-failed." in done.stderr
     assert "test accuracy by training examples" in done.stdout
     assert "killed" in done.stdout
 

@@ -1,0 +1,144 @@
+"""`mixbench track`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mixbench.cli import options
+from mixbench.cli.terminal import remark, reporting
+
+if TYPE_CHECKING:
+    from mixbench.api.tracking import Trends
+    from mixbench.cli.page import Section
+    from mixbench.verdicts.change_points import Change
+
+History = Annotated[Path, typer.Option(help="Folder of the history: one file per commit and machine.")]
+
+app = typer.Typer(no_args_is_help=True, help="Follow what each commit costs: add runs to a history, show what changed.")
+
+
+@app.command()
+def add(
+    results: Annotated[Path, typer.Argument(help="Folder of tables.")] = Path("results"),
+    history: History = Path("history"),
+    commit: Annotated[
+        str | None,
+        typer.Option(help="Commit that was measured. Default: the one checked out here, with no changes to tracked files."),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Put this run in the place of an earlier one.")] = False,
+) -> None:
+    """Add the newest run of a results folder to a history, as one file per machine.
+
+    Times are kept as CPU time relative to the calibration workload, one value
+    per launch, so that runs of different days can be compared. Keep the files
+    in git: those of different commits and machines never conflict.
+    """
+    with reporting():
+        from mixbench.api.tracking import track_add
+
+        added = track_add(results, history=history, commit=commit, replace=replace)
+        for file in added.files:
+            typer.echo(str(file))
+        for text in added.remarks:
+            remark(text)
+        remark(f"{added.cells} cells of commit {added.commit.short} ({added.commit.subject}).")
+        remark(f"Next: mixbench track show --history {history}" if str(history) != "history" else "Next: mixbench track show")
+
+
+@app.command()
+def show(
+    history: History = Path("history"),
+    metric: Annotated[str | None, typer.Option(help="Only this metric, e.g. latency_ms, or a list.")] = None,
+    cell: Annotated[str | None, typer.Option(help='Only cells with this in their name, e.g. "attention 256 tokens".')] = None,
+    format: Annotated[str, typer.Option(help="png, svg, pdf, or a list.")] = "png",
+    as_json: options.Json = False,
+) -> None:
+    """Find since which commit a cell costs more or less, and draw the trends.
+
+    Every change of a count is shown. A change of time or score is a change of
+    its level that stays for three commits at least. Of 100 cells where nothing
+    changed, at most one shows a change by chance.
+    """
+    with reporting():
+        from mixbench.api.tracking import track_show
+        from mixbench.cli.page import show as show_page
+
+        trends = track_show(history, metric=metric, cell=cell, format=format)
+        if as_json:
+            typer.echo(json.dumps(trends.as_json(), indent=2))
+        else:
+            show_page(list(sections(trends)))
+        for path in trends.figures:
+            remark(str(path))
+
+
+def sections(trends: Trends) -> Iterator[Section]:
+    """What `mixbench track show` prints: the changes, most important first, then what they rest on and what they lack."""
+    from mixbench.cli.page import Section
+    from mixbench.verdicts.tracked import told_apart
+
+    common, names = told_apart(trends.series)
+    named = dict(zip(map(id, trends.series), names, strict=True))
+    several = len(trends.machines) > 1
+    first, last = (commit.time[:10] for commit in (trends.commits[0], trends.commits[-1]))
+    span = f"{len(trends.commits)} commits, {first} to {last}" if len(trends.commits) > 1 else f"1 commit, {first}"
+    lines = [
+        (
+            change.verdict,
+            f"{named[id(change.series)]}{f' on {change.series.machine}' if several else ''}: {change_text(change)}",
+        )
+        for change in trends.changes
+    ]
+    yield Section(span, [*([("", common)] if common else []), *(lines or [("", "No change found.")])])
+    yield Section("How to read it", [("", note) for note in _notes(trends)])
+    if several:
+        machines = [(digest, str(machine.get("cpu"))) for digest, machine in trends.machines.items()]
+        yield Section("Machines", machines)
+
+
+def change_text(change: Change) -> str:
+    """`CPU time 0.12 → 0.15, +25 % (+20 to +30); suspect 0a1b2c3 of 2026-01-05 "Subject"; last good 1a2b3c4`."""
+    from mixbench.cli.layout import interval_text, number, with_prefix
+    from mixbench.verdicts.tracked import NAMES, TRACKED
+
+    metric = change.series.metric
+    unit = TRACKED[metric].unit
+    shown = with_prefix if unit == "FLOP" else number
+    level = f"{NAMES.get(metric, metric)} {shown(change.before)} → {shown(change.after)}"
+    level += f" {unit}" if unit in ("MiB", "ms") else ""
+    if change.before:
+        point, bounds = interval_text(change.change, lambda share: f"{100 * share:+.1f}")
+        level += f", {point} %{bounds}"
+    suspect, good = change.suspect.commit, change.last_good.commit
+    text = f'{level}; suspect {suspect.short} of {suspect.time[:10]} "{suspect.subject}"; last good {good.short}'
+    also = [f"{name} {before} → {after}" for name, (before, after) in change.software.items()]
+    return f"{text}; with it changed {', '.join(also)}" if also else text
+
+
+def _notes(trends: Trends) -> Iterator[str]:
+    from mixbench.verdicts.tracked import COUNTED, LEAST_COMMITS
+
+    if any(change.change.low is not None for change in trends.changes):
+        yield "In brackets: 95 % t-intervals over the commits before and after (log scale)."
+    if any(one.metric == "cpu_per_calibration" for one in trends.series):
+        yield "CPU time is relative to the calibration workload of the same process."
+    noisy = [one for one in trends.series if one.metric not in COUNTED]
+    judged = sum(not one.too_short and one.judgeable for one in noisy)
+    if judged:
+        chance = "at most 1 % of them show a change by chance."
+        yield f"{judged} series of times and scores were judged; {chance}"
+        yield f"A change of time or score shows when {LEAST_COMMITS} commits stand after it."
+    short = Counter(len(one.points) for one in trends.series if one.too_short and one.metric not in COUNTED)
+    for commits, count in sorted(short.items()):
+        found = "1 commit" if commits == 1 else f"{commits} commits"
+        yield f"Too short to judge: {count} series of times and scores with {found}; {2 * LEAST_COMMITS} are needed."
+    if alone := sum(one.too_short for one in trends.series if one.metric in COUNTED):
+        yield f"Too short to judge: {alone} series of counts with 1 commit; 2 are needed."
+    if unjudged := sum(not one.judgeable for one in trends.series):
+        yield f"Not judged: {unjudged} series with a commit at 0, of which no share can be taken."

@@ -1,0 +1,249 @@
+"""The parent's side of a duel: two fresh worker processes that take turns, so that drift and neighbours hit both alike."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import random
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from mixbench.errors import WorkerError
+from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY
+from mixbench.machine import affinity
+
+WORKER = Path(__file__).with_name("duel_worker.py")
+BLOCK = 0.008
+"""Seconds of a block: short against the drift of the machine, long against two clock reads and two messages."""
+ROUNDS = 24
+FEWEST_ROUNDS = 6
+_SECONDS_PER_CELL = 0.8
+_SECONDS_TO_END = 5.0
+
+
+@dataclass(frozen=True)
+class Version:
+    """One side: the interpreter that runs it, what goes before its modules, and where they must come from ("": anywhere)."""
+
+    name: str
+    python: str
+    path: tuple[str, ...] = ()
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A workload of both sides: what each builds, and the share of extra work that is planted into each."""
+
+    workloads: tuple[Mapping[str, Any], Mapping[str, Any]]
+    extra: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One contest in one pair of processes. Seconds per call of each side; logarithms of ratios, head to base."""
+
+    log_ratio: float
+    """Of CPU time, on a GPU of device time: the median over rounds."""
+    wall_log_ratio: float
+    seconds: tuple[float, float]
+    rounds: int
+    built: tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a contest could not be timed; `sides` says which of them failed."""
+
+    sides: tuple[bool, bool]
+    detail: str
+
+
+class _DeadError(Exception):
+    """A worker ended, hung or broke the protocol."""
+
+
+@dataclass
+class _Worker:
+    version: Version
+    timeout: float
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name not in (*FOREIGN_SETTINGS, "PYTHONPATH")}
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  close() ends it
+        try:
+            self.process = subprocess.Popen(
+                [self.version.python, str(WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                bufsize=0,
+                env=inherited | RETAINED_MEMORY,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the worker
+            )
+        except OSError as error:
+            self._said.close()
+            raise WorkerError(f"cannot start {self.version.python}: {error.strerror}") from error
+        self._received = b""
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        self.tell(do, **request)
+        return self.answer()
+
+    def tell(self, do: str, **request: Any) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # the missing answer says what became of the worker
+            self.process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+
+    def answer(self) -> dict[str, Any]:
+        """The next answer, waited for asleep. Raises _DeadError."""
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + self.timeout
+        while b"\n" not in self._received:
+            if not select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise _DeadError(f"no answer for {self.timeout:g} s")
+            chunk = self.process.stdout.read(1 << 16)
+            if not chunk:
+                raise _DeadError(f"the process ended (exit code {self.process.wait()}): {self._last_words()}")
+            self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _last_words(self) -> str:
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace").strip().splitlines()
+        return " ".join(said[-1].split())[:300] if said else "it said nothing"
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.kill()
+        self.process.wait(timeout=_SECONDS_TO_END)
+        self.process.stdout.close()
+        self._said.close()
+
+
+def run_pair(
+    versions: tuple[Version, Version],
+    contests: Mapping[int, Contest],
+    *,
+    device: str,
+    timeout: float,
+    order: random.Random,
+    announce: Callable[[int], None] = lambda number: None,
+) -> dict[int, Timed | Fault]:
+    """Measure every contest once in one fresh pair of processes, in a random order. Raises WorkerError.
+
+    Both are pinned to the same core, the idlest at that moment, and time blocks in turns: A B B A in each round. A contest
+    that ends a process is a fault; those after it are measured in another pair of processes.
+    """
+    left = order.sample(list(contests), len(contests))
+    outcome: dict[int, Timed | Fault] = {}
+    while left:
+        workers: list[_Worker] = []
+        try:
+            for version in versions:
+                workers.append(_Worker(version, timeout))
+            core = _idlest_core() if device == "cpu" else None
+            for worker in workers:
+                _prepare(worker, path=list(worker.version.path), core=core, device=device)
+            while left:
+                number = left.pop()
+                announce(number)
+                outcome[number] = _contest(workers, number, contests[number], order)
+                if isinstance(outcome[number], Fault) and any(worker.process.poll() is not None for worker in workers):
+                    break
+        finally:
+            for worker in workers:
+                worker.close()
+    return outcome
+
+
+def _prepare(worker: _Worker, **settings: Any) -> None:
+    """Raise WorkerError where a worker does not start or refuses its settings."""
+    try:
+        worker.answer()
+        fault = worker.ask("prepare", **settings).get("fault")
+    except _DeadError as death:
+        fault = str(death)
+    if fault:
+        hint = f"It needs torch: try `{worker.version.python} -c 'import torch'`."
+        raise WorkerError(f"{worker.version.name} cannot be measured: {fault}", hint)
+
+
+def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: random.Random) -> Timed | Fault:
+    built: list[dict[str, Any]] = [{}, {}]
+    faults = ["", ""]
+    first = order.randrange(2)  # where its tensors lie depends on what was built before
+    for side in (first, 1 - first):
+        request = {"number": number, "workload": dict(contest.workloads[side]), "extra": contest.extra[side]}
+        try:
+            built[side] = workers[side].ask("build", **request)
+            faults[side] = built[side].get("fault", "") or _foreign(workers[side].version, built[side])
+            if not faults[side]:
+                built[side] |= workers[side].ask("warm_up", number=number)
+        except _DeadError as death:
+            faults[side] = str(death)
+            workers[side].process.kill()
+    if any(faults):
+        return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))))
+    try:
+        timed = _rounds(workers, number, built)
+        for worker in workers:
+            worker.ask("drop", number=number)
+    except _DeadError as death:
+        dead = tuple(worker.process.poll() is not None for worker in workers)
+        for worker in workers:
+            worker.process.kill()
+        return Fault((dead[0], dead[1]) if any(dead) else (True, True), str(death))
+    return timed
+
+
+def _foreign(version: Version, built: Mapping[str, Any]) -> str:
+    """What is wrong where a module does not come from the version that is to be measured."""
+    if not version.root or Path(built["file"]).is_relative_to(version.root):
+        return ""
+    return f"the mixer comes from {built['file']}, not from {version.name}"
+
+
+def _rounds(workers: Sequence[_Worker], number: int, built: list[dict[str, Any]]) -> Timed:
+    latency = min(side["latency"] for side in built)
+    repeats = max(1, -int(-BLOCK // latency))
+    slower = max(side["latency"] for side in built)
+    rounds = max(FEWEST_ROUNDS, min(ROUNDS, int(_SECONDS_PER_CELL / (4 * repeats * slower))))
+    blocks: list[list[dict[str, Any]]] = []
+    for _ in range(rounds):
+        blocks.append([workers[side].ask("block", number=number, repeats=repeats) for side in (0, 1, 1, 0)])
+    clock = "device" if "device" in blocks[0][0] else "cpu"
+
+    def log_ratio(clock: str) -> float:
+        return median(math.log((b1[clock] + b2[clock]) / (a1[clock] + a2[clock])) for a1, b1, b2, a2 in blocks)
+
+    base, head = (
+        median(of_round[place][clock] for of_round in blocks for place in places) / repeats for places in ((0, 3), (1, 2))
+    )
+    return Timed(log_ratio(clock), log_ratio("wall"), (base, head), rounds, (built[0], built[1]))
+
+
+def _idlest_core() -> int | None:
+    """The core of this process's with the least to do, watched for a fifth of a second; None where none can be chosen."""
+    usable = affinity()
+    if not usable:
+        return None
+    busy = psutil.cpu_percent(interval=0.2, percpu=True)
+    return min((core for core in usable if core < len(busy)), key=lambda core: busy[core], default=None)

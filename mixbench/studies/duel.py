@@ -1,0 +1,98 @@
+"""The duel: both versions of every workload, live and interleaved, in fresh pairs of processes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixbench.errors import RequestError
+from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
+from mixbench.mixers.choice import ChosenMixer
+from mixbench.studies.duel_versions import DuelSide
+from mixbench.studies.progress import Progress
+from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, plan_speed
+
+PAIRS = 8
+"""Pairs of processes behind one look; four are too few for a t-interval."""
+
+Outcome = Timed | Fault
+
+
+@dataclass(frozen=True)
+class DuelCell:
+    """One workload: the mixer and its row keys, as the base names them, and what each side builds."""
+
+    mixer: ChosenMixer
+    keys: Mapping[str, Any]
+    contest: Contest
+    words: str
+
+
+def plan_duel(request: SpeedRequest, sides: tuple[DuelSide, DuelSide]) -> list[DuelCell]:
+    """Every workload of the request; of two mixers, each shape once. Raises RequestError."""
+    own = [side.mixer for side in sides if side.mixer]
+    if own:
+        plans = [_possible(plan_speed(_with_mixer(request, mixer))) for mixer in own]
+        pairs = list(zip(plans[0], plans[1], strict=True))
+    else:
+        pairs = [(cell, cell) for cell in _possible(plan_speed(request))]
+    mixers = {(mixer.name, mixer.config): mixer for mixer in (*request.mixers, *own)}
+    cells = []
+    for cells_of_sides in pairs:
+        jobs = [
+            {**cell.job, "target": side.target(cell.job["target"])} for cell, side in zip(cells_of_sides, sides, strict=True)
+        ]
+        base = cells_of_sides[0]
+        mixer = mixers[base.keys["mixer"], base.keys["config"]]
+        cells.append(DuelCell(mixer, base.keys, Contest((jobs[0], jobs[1])), f"{mixer.name}, {describe(base)}"))
+    return cells
+
+
+def _with_mixer(request: SpeedRequest, mixer: ChosenMixer) -> SpeedRequest:
+    from dataclasses import replace
+
+    return replace(request, mixers=(mixer,))
+
+
+def _possible(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+    for cell in cells:
+        if cell.unsupported or not cell.job:
+            raise RequestError(cell.unsupported, "Choose another shape or dtype: a duel measures everything or nothing.")
+    return list(cells)
+
+
+def run_duel(
+    versions: tuple[Version, Version],
+    contests: Mapping[int, Contest],
+    progress: Progress,
+    *,
+    device: str,
+    timeout: float,
+    seed: int,
+    pairs: int = PAIRS,
+    words: Callable[[int], str] = str,
+) -> dict[int, list[Outcome]]:
+    """Every contest in `pairs` fresh pairs of processes, by number; one that failed is not measured again.
+
+    Raises WorkerError where an interpreter cannot measure at all.
+    """
+    outcomes: dict[int, list[Outcome]] = {number: [] for number in contests}
+    order = random.Random(seed)
+    for pair in range(1, pairs + 1):
+        left = {n: contest for n, contest in contests.items() if not any(isinstance(one, Fault) for one in outcomes[n])}
+        if not left:
+            break
+        measured = run_pair(
+            versions,
+            left,
+            device=device,
+            timeout=timeout,
+            order=order,
+            announce=lambda number, pair=pair: progress.step(0, f"pair {pair} of {pairs}: {words(number)}"),  # type: ignore[misc]
+        )
+        for number, outcome in measured.items():
+            outcomes[number].append(outcome)
+            progress.step(pairs - pair + 1 if isinstance(outcome, Fault) else 1, "")
+    return outcomes

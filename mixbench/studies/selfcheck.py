@@ -1,0 +1,93 @@
+"""The self-check: pairs of processes of equal code, without and with planted extra work, as many as the time allows."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mixbench.columns import canonical_json
+from mixbench.environment import environment, snapshot, timestamp
+from mixbench.execution.lockstep import WORKER, Contest, Fault, Version, run_pair
+from mixbench.mixers.choice import choose_mixer
+from mixbench.results import ResultsFolder
+from mixbench.rows import PairRow
+from mixbench.studies.progress import Progress
+
+MIXERS = ("attention", "hypermixer", "mlp-mixer")
+PLANTED = (0, 3, 5, 10)
+"""Extra work of the second process, percent."""
+CALIBRATION = "calibration"
+_SIZE = 256
+_TIMEOUT = 120.0
+
+
+def record_pairs(
+    folder: ResultsFolder,
+    progress: Progress,
+    *,
+    seconds: float,
+    device: str = "cpu",
+    now: Callable[[], float] = time.monotonic,
+    fresh: bool = False,
+) -> str:
+    """Measure pairs until the time is over, at least one, and return the environment's hash.
+
+    Pairs are added to those that stand in the folder. Raises StorageError, WorkerError.
+    """
+    contests = {number: (keys, contest) for number, (keys, contest) in enumerate(_contests(device))}
+    version = Version("this installation", sys.executable)
+    deadline = now() + seconds
+    progress.begin(max(1, round(seconds)))
+    with folder.writing():
+        digest = folder.save_environment(environment())
+        if fresh:
+            folder.replace(PairRow, lambda row: False)
+        pair = max((row.pair for row in folder.read(PairRow)), default=0)
+        while True:
+            pair += 1
+            start, measured_at, load = now(), timestamp(), snapshot().load
+            progress.step(0, f"pair {pair}")
+            outcomes = run_pair(
+                (version, version),
+                {number: contest for number, (_, contest) in contests.items()},
+                device=device,
+                timeout=_TIMEOUT,
+                order=random.Random(pair),
+            )
+            rows = []
+            for number, outcome in outcomes.items():
+                shared = {**contests[number][0], "pair": pair, "load": load, "environment": digest, "measured_at": measured_at}
+                rows.append(_row(shared, outcome))
+            folder.append(rows)
+            progress.step(round(now() - start), "")
+            if now() + (now() - start) > deadline:
+                return digest
+
+
+def _row(shared: dict[str, Any], outcome: Any) -> PairRow:
+    if isinstance(outcome, Fault):
+        return PairRow(**shared, status="error", detail=outcome.detail)
+    base, head = (1e3 * side for side in outcome.seconds)
+    ratios = {"log_ratio": outcome.log_ratio, "wall_log_ratio": outcome.wall_log_ratio}
+    return PairRow(**shared, base_ms=base, head_ms=head, **ratios, rounds=outcome.rounds)
+
+
+def _contests(device: str) -> list[tuple[dict[str, Any], Contest]]:
+    keys = {"scope": "mixer", "mode": "inference", "tokens": _SIZE, "width": _SIZE, "batch": 1, "dtype": "float32"}
+    common = keys | {"seed": 0}
+    calibration = common | {"target": f"{WORKER}:Calibration", "arguments": {}}
+    every = [
+        (
+            {"mixer": CALIBRATION, "config": "{}", **keys, "device": device, "planted_percent": 0},
+            Contest((calibration, calibration)),
+        )
+    ]
+    for mixer in map(choose_mixer, MIXERS):
+        workload = common | {"target": mixer.target, "arguments": mixer.arguments(_SIZE, _SIZE)}
+        for percent in PLANTED:
+            named = {"mixer": mixer.name, "config": canonical_json(mixer.options), **keys, "device": device}
+            every.append((named | {"planted_percent": percent}, Contest((workload, workload), (0.0, percent / 100))))
+    return every

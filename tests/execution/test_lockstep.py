@@ -1,0 +1,123 @@
+"""Two real worker processes in turns: what they measure, and what becomes of the others when one dies or hangs."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixbench.errors import WorkerError
+from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
+
+HERE = Version("this installation", sys.executable)
+MIXERS = """
+import os, time, torch
+print("what a module prints must not reach the protocol")
+
+class Plain(torch.nn.Module):
+    def __init__(self, width, tokens):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(width, width) / width)
+    def forward(self, x):
+        return x @ self.weight
+
+class Twice(Plain):
+    def forward(self, x):
+        return (super().forward(x) + super().forward(x)) / 2
+
+class Dies(Plain):
+    def forward(self, x):
+        os._exit(3)
+
+class Hangs(Plain):
+    def forward(self, x):
+        time.sleep(1000)
+
+class Flat(Plain):
+    def forward(self, x):
+        return x.sum()
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(MIXERS)
+    return path
+
+
+def workload(file: Path, name: str, **changes: Any) -> dict[str, Any]:
+    arguments = {"width": 128, "tokens": 128}
+    sound = {**arguments, "scope": "mixer", "mode": "inference", "batch": 1, "dtype": "float32", "seed": 0}
+    return sound | {"target": f"{file}:{name}", "arguments": arguments} | changes
+
+
+def contest(file: Path, base: str, head: str, **changes: Any) -> Contest:
+    return Contest((workload(file, base, **changes), workload(file, head, **changes)))
+
+
+def run(
+    contests: dict[int, Contest], versions: tuple[Version, Version] = (HERE, HERE), timeout: float = 60.0
+) -> dict[int, Any]:
+    return run_pair(versions, contests, device="cpu", timeout=timeout, order=random.Random(0))
+
+
+def test_both_sides_are_built_checked_and_timed_in_turns(file):
+    planted = Contest((workload(file, "Plain"), workload(file, "Plain")), extra=(0.0, 3.0))
+    seen = run({1: contest(file, "Plain", "Twice"), 2: contest(file, "Plain", "Plain", mode="training"), 3: planted})
+    assert all(isinstance(one, Timed) for one in seen.values())
+    assert seen[1].log_ratio > 0.2
+    assert seen[3].log_ratio > 0.5
+    assert abs(seen[2].log_ratio) < 0.5
+    base, head = seen[1].built
+    assert base["operators"] < head["operators"]
+    assert base["params"] == head["params"] == 128 * 128
+    assert base["sample"] == pytest.approx(head["sample"])
+    assert base["file"] == str(file)
+    assert min(seen[1].seconds) > 0
+
+
+def test_a_contest_that_kills_or_hangs_a_process_leaves_the_others_to_a_new_pair(file):
+    seen = run(
+        {number: contest(file, "Plain", name) for number, name in enumerate(("Dies", "Plain", "Hangs", "Flat"))}, timeout=6
+    )
+    assert isinstance(seen[1], Timed)
+    assert {number: one.sides for number, one in seen.items() if isinstance(one, Fault)} == {
+        0: (False, True),
+        2: (False, True),
+        3: (False, True),
+    }
+    assert "exit code 3" in seen[0].detail
+    assert seen[2].detail == "no answer for 6 s"
+    assert "the shape ()" in seen[3].detail
+
+
+def test_a_module_from_elsewhere_is_not_taken_for_the_version(file, tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    version = Version("tree", sys.executable, (str(tree),), str(tree))
+    seen = run({0: contest(file, "Plain", "Plain")}, (HERE, version))
+    assert seen[0].sides == (False, True)
+    assert seen[0].detail == f"the mixer comes from {file}, not from tree"
+
+
+def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
+    package = tmp_path / "mixbench" / "mixers"
+    package.mkdir(parents=True)
+    (package / "none.py").write_text("class NoMixing:\n    pass\n")
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    version = Version("tree", sys.executable, (str(tmp_path),), str(tmp_path))
+    none = {"target": "mixbench.mixers.none:NoMixing"}
+    seen = run({0: contest(tmp_path, "", "", **none)}, (HERE, version))
+    assert seen[0].sides == (False, True)
+    assert "NoMixing is not a torch.nn.Module class" in seen[0].detail
+
+
+@pytest.mark.parametrize("python", ["/bin/true", "/nowhere/python"])
+def test_an_interpreter_that_cannot_measure_is_an_error(python, file):
+    with pytest.raises(WorkerError, match="cannot"):
+        run({0: contest(file, "Plain", "Plain")}, (HERE, Version("env", python)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.columns import Row
+from mixbench.environment import environment, machine_part
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.results import ResultsFolder, complete
 from mixbench.rows import TABLES, SpeedRow
@@ -66,8 +67,9 @@ def compare_results(
 ) -> CompareOutcome:
     """Judge every cell of two results folders, `head` against `base`.
 
-    `threshold` is the relative change of a stored time that counts (0.3: 30 %; None: the default), `tolerance` those of
-    counts by metric (default 0), `tier` all or counts: counts alone are compared whatever machine they come from.
+    `threshold` is the relative change of a stored time that counts (0.3: 30 %; None: what `mixbench selfcheck` found for
+    this machine where the folders come from it, else 30 %), `tolerance` those of counts by metric (default 0), `tier` all
+    or counts: counts alone are compared whatever machine they come from.
     Raises RequestError, StorageError.
     """
     from mixbench.verdicts.compare import COUNTS, DEFAULT_THRESHOLD, compare
@@ -85,11 +87,22 @@ def compare_results(
     versions = load(base), load(head)
     comparison = compare(
         *versions,
-        threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+        threshold=threshold or _own_threshold(*versions) or DEFAULT_THRESHOLD,
         tolerances=tolerance,
         counts_only=tier == "counts",
     )
     return CompareOutcome(*versions, comparison)
+
+
+def _own_threshold(*versions: Measured) -> float | None:
+    """What the self-check of this machine says, where both versions were measured on it and nowhere else."""
+    from mixbench.api.selfchecking import known_figures
+
+    here = machine_part(environment())
+    if any(machine_part(content) != here for version in versions for content in version.environments.values()):
+        return None
+    known = known_figures()
+    return known.stored_threshold if known else None
 
 
 def compare(base: str | Path, head: str | Path, **options: Any) -> Comparison:

@@ -128,8 +128,7 @@ def _judged(
     from mixbench.api.selfchecking import figures_in_words, known_figures
     from mixbench.verdicts import in_words, mixer_labels
     from mixbench.verdicts.compare import importance
-    from mixbench.verdicts.comparison import ComparedCell, Comparison
-    from mixbench.verdicts.duel import FLOOR
+    from mixbench.verdicts.comparison import DUEL, ComparedCell, Comparison
 
     labels = mixer_labels((cell.mixer.name, cell.mixer.config) for cell in cells.values())
     compared = []
@@ -137,11 +136,11 @@ def _judged(
         label = labels[cell.mixer.name, cell.mixer.config] if same_mixer else f"{head} against {base}"
         place = {name: text for name, value in cell.keys.items() if value is not False and (text := in_words(name, value))}
         judged = _verdict(cell, first[number], second.get(number, ()), same_mixer=same_mixer)
-        compared.append(ComparedCell("duel", label, place, **judged))
+        compared.append(ComparedCell(DUEL, label, place, **judged))
     compared.sort(key=importance)
     known = known_figures()
     remarks = (figures_in_words(known),) if known else ("What this gate can do here is not known yet: mixbench selfcheck",)
-    return Comparison(base, head, tuple(compared), remarks, {"floor": FLOOR})
+    return Comparison(base, head, tuple(compared), remarks)
 
 
 def _verdict(cell: DuelCell, first: Sequence[Outcome], second: Sequence[Outcome], *, same_mixer: bool) -> dict[str, Any]:

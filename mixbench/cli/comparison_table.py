@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.cli.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
-from mixbench.verdicts.comparison import VERDICTS, WORDS, ComparedCell, Comparison
+from mixbench.verdicts.comparison import DUEL, VERDICTS, WORDS, ComparedCell, Comparison
+from mixbench.verdicts.duel import FLOOR
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -94,6 +95,17 @@ def _note(cell: ComparedCell) -> str:
 
 def _notes(comparison: Comparison) -> Iterator[str]:
     """How to read the lines, and what they lack."""
+    live = any(cell.study == DUEL for cell in comparison.cells)
+    yield from _reading_of_a_duel() if live else _reading_of_stored_runs(comparison)
+    yield from comparison.remarks
+
+
+def _reading_of_a_duel() -> Iterator[str]:
+    yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread; wall time beside CPU time."
+    yield f"slower and faster: two looks at eight pairs each say so, beyond {100 * FLOOR:g} %."
+
+
+def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
     decided = [cell.leading for cell in comparison.cells]
     if any(one.change and one.change.low is not None for one in decided):
         yield "In brackets: intervals that hold together with 95 %, over launches (scores: over seeds)."
@@ -106,7 +118,6 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield "slower and faster stand for every metric: costs more or less, scores worse or better."
     if any(one.verdict == "undecided" and one.change for one in decided):
         yield "Undecided: more launches or seeds narrow the interval (--launches 10)."
-    yield from comparison.remarks
 
 
 def _is_time(metric: str) -> bool:

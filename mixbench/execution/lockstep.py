@@ -71,7 +71,11 @@ class Fault:
 
 
 class _DeadError(Exception):
-    """A worker ended, hung or broke the protocol."""
+    """A worker ended, or hung and was ended."""
+
+    def __init__(self, worker: _Worker, message: str) -> None:
+        super().__init__(message)
+        self.worker = worker
 
 
 @dataclass
@@ -113,10 +117,14 @@ class _Worker:
         deadline = time.monotonic() + self.timeout
         while b"\n" not in self._received:
             if not select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise _DeadError(f"no answer for {self.timeout:g} s")
+                self.end()
+                raise _DeadError(self, f"no answer for {self.timeout:g} s")
             chunk = self.process.stdout.read(1 << 16)
             if not chunk:
-                raise _DeadError(f"the process ended (exit code {self.process.wait()}): {self._last_words()}")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(timeout=_SECONDS_TO_END)
+                self.end()
+                raise _DeadError(self, f"the process ended (exit code {self.process.returncode}): {self._last_words()}")
             self._received += chunk
         line, _, self._received = self._received.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
@@ -127,13 +135,16 @@ class _Worker:
         said = self._said.read().decode(errors="replace").strip().splitlines()
         return " ".join(said[-1].split())[:300] if said else "it said nothing"
 
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=_SECONDS_TO_END)
+
     def close(self) -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        self.process.kill()
-        self.process.wait(timeout=_SECONDS_TO_END)
+        self.end()
         self.process.stdout.close()
         self._said.close()
 
@@ -199,7 +210,6 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
                 built[side] |= workers[side].ask("warm_up", number=number)
         except _DeadError as death:
             faults[side] = str(death)
-            workers[side].process.kill()
     if any(faults):
         return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))))
     try:
@@ -207,10 +217,7 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
         for worker in workers:
             worker.ask("drop", number=number)
     except _DeadError as death:
-        dead = tuple(worker.process.poll() is not None for worker in workers)
-        for worker in workers:
-            worker.process.kill()
-        return Fault((dead[0], dead[1]) if any(dead) else (True, True), str(death))
+        return Fault((death.worker is workers[0], death.worker is workers[1]), str(death))
     return timed
 
 

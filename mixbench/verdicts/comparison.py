@@ -9,6 +9,8 @@ from mixbench.stats import Interval
 
 VERDICTS = ("broken", "missing", "slower", "undecided", "faster", "new", "same")
 """By importance. slower and faster stand for every metric: costs more and less, for scores worse and better."""
+DUEL = "duel"
+"""Stands for the table where a cell was measured live."""
 FAILING = ("broken", "missing", "slower")
 CELL = "cell"
 """Stands for a metric where only one version has the cell at all."""
@@ -16,6 +18,7 @@ STATUS = "status"
 """Stands for a metric where the cell failed in one of the versions or in both."""
 WORDS = {
     "cpu_per_calibration": "CPU time",
+    "cpu_ms": "CPU time",
     "device_ms": "GPU time",
     "test_score": "test score",
     "flops": "FLOPs",
@@ -100,7 +103,7 @@ class Comparison:
     cells: tuple[ComparedCell, ...]
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    """Relative changes that gate, by what is gated: `time` of stored runs, a count by its metric, `floor` of a duel."""
+    """Relative changes that gate, by what is gated: `time` of stored runs, a count by its metric."""
 
     @property
     def comparable(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.cli.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
+from mixbench.verdicts.cells import split_places
 from mixbench.verdicts.comparison import DUEL, VERDICTS, WORDS, ComparedCell, Comparison
 from mixbench.verdicts.duel import FLOOR
 
@@ -37,14 +38,10 @@ def comparison_table(comparison: Comparison, code: int, width: int, terminal: bo
 
 def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
     """What all cells share, and what tells each from the others; the mixer always stands in its name."""
-    keys = [{"mixer": cell.mixer, "study": cell.study, **cell.place} for cell in cells]
-    columns = dict.fromkeys(name for one in keys for name in one if name != "mixer")
-    same = {name for name in columns if len({one.get(name) for one in keys}) == 1}
-    shared = [keys[0][name] for name in columns if name in same]
-    names = []
-    for one in keys:
-        mixer, *place = (text for name, text in one.items() if name not in same)
-        names.append(" · ".join([mixer, *(part.replace(" ", _GLUE) for part in place)]))
+    shared, left = split_places([{"study": cell.study, **cell.place} for cell in cells])
+    names = [
+        " · ".join([cell.mixer, *(part.replace(" ", _GLUE) for part in own)]) for cell, own in zip(cells, left, strict=True)
+    ]
     return shared, names
 
 

@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 if __name__ == "__main__":
@@ -280,12 +281,10 @@ def _with_extra_work(call: Call, share: float, device: torch.device) -> Call:
     def product() -> Tensor:
         return a @ a
 
-    own = min(_seconds(call, device) for _ in range(3))
-    unit, each = call, 1.0
-    if own > _SHORT_CALL:
-        # in turns, so that both see the same clock
-        times = [(_seconds(call, device), _seconds(product, device)) for _ in range(7)]
-        unit, each = product, min(alone for _, alone in times) / min(alone for alone, _ in times)
+    # in turns, so that both see the same clock
+    times = [(_seconds(call, device), _seconds(product, device)) for _ in range(7)]
+    own, small = (median(side) for side in zip(*times, strict=True))
+    unit, each = (product, small / own) if own > _SHORT_CALL else (call, 1.0)
     owed = 0.0
 
     def more() -> object:

@@ -27,7 +27,7 @@ WORKER = Path(__file__).with_name("duel_worker.py")
 BLOCK = 0.008
 """Seconds of a block: short against the drift of the machine, long against two clock reads and two messages."""
 ROUNDS = 24
-FEWEST_ROUNDS = 6
+FEWEST_ROUNDS = 12
 _SECONDS_PER_CELL = 0.8
 _SECONDS_TO_END = 5.0
 

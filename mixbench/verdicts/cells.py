@@ -86,6 +86,14 @@ def cell_places(cells: Sequence[CellKey], labels: Mapping[CellKey, str], row_typ
     return places
 
 
+def split_places(places: Sequence[Mapping[str, str]]) -> tuple[list[str], list[list[str]]]:
+    """Of places in words by column: what all share, and what is left of each."""
+    columns_of_any = dict.fromkeys(name for place in places for name in place)
+    shared = [name for name in columns_of_any if len({place.get(name) for place in places}) == 1]
+    left = [[text for name, text in place.items() if name not in shared] for place in places]
+    return [places[0][name] for name in shared], left
+
+
 def differing(several: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Of each the values that not all share, as `name=value` by name."""
     return [

@@ -135,7 +135,9 @@ def measures(measured: Measured, *others: Measured) -> list[Measure]:
         if (good := good_rows(rows))
         for metric, estimate in METRICS[row_type].items()
         if (values := by_replicate(good, metric))
-        for column, interval in [(columns(row_type)[metric], estimate(list(values.values())))]
+        for column in [columns(row_type)[metric]]
+        # as in the table of learning curves: errors on the log scale
+        for interval in [(_time if column.unit == "score" and good[0].score in ERRORS else estimate)(list(values.values()))]
     ]
 
 

@@ -13,7 +13,7 @@ from mixbench.columns import Column, columns
 from mixbench.history import Commit, Entry, TrackedCell, Values
 from mixbench.rows import TABLES, SpeedRow, TrainingRow
 from mixbench.verdicts import MixerKey, mixer_labels, mixer_order
-from mixbench.verdicts.cells import CellKey, cell_places
+from mixbench.verdicts.cells import CellKey, cell_places, split_places
 from mixbench.verdicts.compare import COUNTS
 from mixbench.verdicts.comparison import WORDS
 from mixbench.verdicts.data_efficiency import ERRORS
@@ -122,12 +122,5 @@ def series_of(entries: Iterable[Entry]) -> list[Series]:
 
 def told_apart(series: Sequence[Series]) -> tuple[str, list[str]]:
     """What all cells share, in words, and a name of each by the mixer and what is left."""
-    places = [one.place for one in series]
-    names = dict.fromkeys(name for place in places for name in place)
-    shared = {name for name in names if len({place.get(name) for place in places}) == 1}
-    common = " · ".join(text for place in places[:1] for name, text in place.items() if name in shared)
-    apart = [
-        " · ".join([one.label, *(text for name, text in place.items() if name not in shared)])
-        for one, place in zip(series, places, strict=True)
-    ]
-    return common, apart
+    shared, left = split_places([one.place for one in series])
+    return " · ".join(shared), [" · ".join([one.label, *own]) for one, own in zip(series, left, strict=True)]

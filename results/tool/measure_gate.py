@@ -10,9 +10,11 @@ meanwhile. About 8 s per cell, 16 s per planted one.
 from __future__ import annotations
 
 import argparse
+import atexit
 import itertools
-import multiprocessing
+import os
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -43,13 +45,13 @@ def workloads(seed: int) -> list[dict[str, object]]:
     return random.Random(seed).sample(found, len(found))
 
 
-def keep_busy() -> None:
-    """One core's worth of work that is none of ours."""
-    import numpy as np
-
-    x = np.random.default_rng(0).normal(size=(400, 400))
-    while True:
-        np.tanh(x @ x)
+BUSY = """
+import numpy as np
+x = np.random.default_rng(0).normal(size=(400, 400))
+while True:
+    np.tanh(x @ x)
+"""
+"""One core's worth of work that is none of ours."""
 
 
 def main() -> None:
@@ -60,7 +62,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.busy:
-        multiprocessing.Process(target=keep_busy, daemon=True).start()
+        one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        neighbour = subprocess.Popen([sys.executable, "-c", BUSY], env=os.environ | one_thread)
+        atexit.register(neighbour.kill)
     every = itertools.cycle(workloads(options.seed))
     wanted = [0.0] * options.cells + [share for share in (0.05, 0.10) for _ in range(options.slower)]
     random.Random(options.seed).shuffle(wanted)

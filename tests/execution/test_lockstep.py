@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from killing import children, wait_until_gone
 
 from mixbench.errors import WorkerError
 from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
@@ -121,3 +124,25 @@ def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
 def test_an_interpreter_that_cannot_measure_is_an_error(python, file):
     with pytest.raises(WorkerError, match="cannot"):
         run({0: contest(file, "Plain", "Plain")}, (HERE, Version("env", python)))
+
+
+def test_both_processes_die_with_the_parent_however_it_dies(file):
+    code = f"""
+import random, sys
+from mixbench.execution.lockstep import Contest, Version, run_pair
+one = {workload(file, "Hangs")!r}
+here = Version("here", sys.executable)
+run_pair((here, here), {{0: Contest((one, one))}}, device="cpu", timeout=600, order=random.Random(0))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    workers: list[int] = []
+    try:
+        deadline = time.monotonic() + 60
+        while len(workers) < 2 and time.monotonic() < deadline:
+            workers = children(parent)
+            time.sleep(0.05)
+        assert len(workers) == 2
+    finally:
+        parent.kill()
+        parent.wait()
+    assert wait_until_gone(workers) == []

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -60,13 +61,20 @@ def test_a_cpu_time_of_zero_is_no_fault() -> None:
     assert found.value == 1.0
 
 
-def test_a_score_is_a_mean_over_seeds() -> None:
-    scores = [0.25, 0.5, 0.75]
-    rows = [
-        replace(row, test_score=value)
-        for row, value in zip(training_rows(["none"], [250], seeds=range(3)), scores, strict=True)
-    ]
-    found = only(measures(measured(*rows)), "test_score")
+def scored(score: str, scores: Sequence[float]) -> Measure:
+    rows = training_rows(["none"], [250], seeds=range(len(scores)), score=score)
+    changed = [replace(row, test_score=value) for row, value in zip(rows, scores, strict=True)]
+    return only(measures(measured(*changed)), "test_score")
+
+
+def test_an_error_is_a_geometric_mean_over_seeds_as_in_the_table() -> None:
+    found = scored("mse", [0.25, 1.0])
+    assert found.value == pytest.approx(0.5)
+    assert (found.low or 0) * (found.high or 0) == pytest.approx(0.25)
+
+
+def test_an_accuracy_is_a_mean_over_seeds() -> None:
+    found = scored("accuracy", [0.25, 0.5, 0.75])
     half = T_95_2 * 0.25 / math.sqrt(3)
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mixbench.errors import RequestError, UnknownNameError
 
 LARGEST_SIZE = 2**40
+_LARGEST_SHARE = 2.0
 _SYMBOLIC_SIZE = re.compile(r"(?:(?P<factor>[0-9]{1,6})\s*\*\s*)?(?P<base>width|tokens)(?:\s*/\s*(?P<divisor>[0-9]{1,6}))?")
 
 
@@ -87,6 +88,18 @@ def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
             f"Write {option} {first}..{sizes[-1]}, or {option} {first}..{sizes[-1]},{last} to include {last}.",
         )
     return sizes
+
+
+def parse_share(text: str, option: str) -> float:
+    """`30%`, `30 %` or `0.3`. Raises RequestError; also for a 30 without sign, which would be 3000 %."""
+    digits = text.strip()
+    try:
+        share = float(digits.removesuffix("%")) / (100 if digits.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if math.isnan(share) or (share >= _LARGEST_SHARE and not digits.endswith("%")):
+        raise RequestError(f"{option}: {text!r} is not a share", "Write 30% or 0.3.")
+    return share
 
 
 def parse_names(text: str | Iterable[str], known: Sequence[str], option: str) -> tuple[str, ...]:

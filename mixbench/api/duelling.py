@@ -15,6 +15,7 @@ from mixbench.studies.duel import PAIRS, DuelCell, Outcome, plan_duel, run_duel
 from mixbench.studies.duel_versions import duel_sides
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, SpeedRequest
+from mixbench.verdicts.duel import FLOOR, judge_pairs, looks
 
 if TYPE_CHECKING:
     from mixbench.verdicts.comparison import Comparison
@@ -40,11 +41,13 @@ def duel(
     layers: int = 6,
     seed: int = 0,
     timeout: float = 120.0,
+    threshold: float = FLOOR,
     progress: Progress | None = None,
 ) -> Comparison:
     """Measure two versions live and in turns, and judge every workload.
 
-    Options are those of `mixbench duel`; `base` and `head` are git revisions, source trees, interpreters or mixers.
+    Options are those of `mixbench duel`; `base` and `head` are git revisions, source trees, interpreters or mixers. Below
+    the relative change `threshold` nothing is flagged.
     Raises MixbenchError.
     """
     progress = progress or Silent()
@@ -72,10 +75,18 @@ def duel(
         cells = dict(enumerate(plan_duel(request, sides)))
         versions = sides[0].version, sides[1].version
         contests = {number: cell.contest for number, cell in cells.items()}
-        looks = two_looks(
-            versions, contests, progress, device=device, timeout=timeout, seed=seed, words=lambda number: cells[number].words
+        seen = two_looks(
+            versions,
+            contests,
+            progress,
+            threshold=threshold,
+            device=device,
+            timeout=timeout,
+            seed=seed,
+            words=lambda number: cells[number].words,
         )
-    return _judged(versions[0].name, versions[1].name, cells, *looks, same_mixer=sides[0].mixer is None)
+    names = versions[0].name, versions[1].name
+    return _judged(names, cells, *seen, threshold=threshold, device=device, same_mixer=sides[0].mixer is None)
 
 
 def two_looks(
@@ -83,6 +94,7 @@ def two_looks(
     contests: Mapping[int, Contest],
     progress: Progress,
     *,
+    threshold: float = FLOOR,
     device: str = "cpu",
     timeout: float = 120.0,
     seed: int = 0,
@@ -92,15 +104,15 @@ def two_looks(
 
     Raises RequestError where neither side can be measured at all, WorkerError.
     """
-    from mixbench.verdicts.duel import looks
-
     progress.begin(PAIRS * len(contests))
     options: dict[str, Any] = {"device": device, "timeout": timeout, "words": words, "pairs": PAIRS}
     first = run_duel(versions, contests, progress, seed=2 * seed, **options)
     faults = [_fault(seen) for seen in first.values()]
     if all(fault and all(fault.sides) for fault in faults):
         raise RequestError(faults[0].detail if faults[0] else "there is nothing to measure", "Neither side could be measured.")
-    flagged = {number: contests[number] for number, seen in first.items() if not _fault(seen) and looks(log_ratios(seen))}
+    flagged = {
+        number: contests[number] for number, seen in first.items() if not _fault(seen) and looks(log_ratios(seen), threshold)
+    }
     if flagged:
         progress.remark(f"{len(flagged)} of {len(contests)} flagged: measured again in {PAIRS} new pairs")
         progress.begin(PAIRS * len(flagged))
@@ -117,38 +129,40 @@ def log_ratios(seen: Sequence[Outcome]) -> list[float]:
 
 
 def _judged(
-    base: str,
-    head: str,
+    names: tuple[str, str],
     cells: Mapping[int, DuelCell],
     first: Looks,
     second: Looks,
     *,
+    threshold: float,
+    device: str,
     same_mixer: bool,
 ) -> Comparison:
     from mixbench.api.selfchecking import figures_in_words, known_figures
-    from mixbench.verdicts import in_words, mixer_labels
+    from mixbench.verdicts import mixer_labels
+    from mixbench.verdicts.cells import place_of
     from mixbench.verdicts.compare import importance
     from mixbench.verdicts.comparison import DUEL, ComparedCell, Comparison
 
     labels = mixer_labels((cell.mixer.name, cell.mixer.config) for cell in cells.values())
     compared = []
     for number, cell in cells.items():
-        label = labels[cell.mixer.name, cell.mixer.config] if same_mixer else f"{head} against {base}"
-        place = {name: text for name, value in cell.keys.items() if value is not False and (text := in_words(name, value))}
-        judged = _verdict(cell, first[number], second.get(number, ()), same_mixer=same_mixer)
-        compared.append(ComparedCell(DUEL, label, place, **judged))
+        label = labels[cell.mixer.name, cell.mixer.config] if same_mixer else f"{names[1]} against {names[0]}"
+        judged = _verdict(cell, first[number], second.get(number, ()), threshold=threshold, same_mixer=same_mixer)
+        compared.append(ComparedCell(DUEL, label, place_of(cell.keys), **judged))
     compared.sort(key=importance)
-    known = known_figures()
+    known = known_figures(device=device, threshold=threshold)
     remarks = (figures_in_words(known),) if known else ("What this gate can do here is not known yet: mixbench selfcheck",)
-    return Comparison(base, head, tuple(compared), remarks)
+    return Comparison(*names, tuple(compared), remarks, {DUEL: threshold})
 
 
-def _verdict(cell: DuelCell, first: Sequence[Outcome], second: Sequence[Outcome], *, same_mixer: bool) -> dict[str, Any]:
+def _verdict(
+    cell: DuelCell, first: Sequence[Outcome], second: Sequence[Outcome], *, threshold: float, same_mixer: bool
+) -> dict[str, Any]:
     """Judgements, detail and cause of one workload."""
     from math import expm1
 
     from mixbench.verdicts.comparison import STATUS, Judgement
-    from mixbench.verdicts.duel import judge_pairs
 
     if fault := _fault([*first, *second]):
         verdict = "broken" if fault.sides[1] else "new"
@@ -157,7 +171,7 @@ def _verdict(cell: DuelCell, first: Sequence[Outcome], second: Sequence[Outcome]
     seconds = geometric_mean(one.seconds[0] for one in timed), geometric_mean(one.seconds[1] for one in timed)
     wall = expm1(median(one.wall_log_ratio for one in timed))
     metric = "cpu_ms" if cell.keys["device"] == "cpu" else "device_ms"
-    judgement = judge_pairs(metric, seconds, log_ratios(first), log_ratios(second), wall=wall)
+    judgement = judge_pairs(metric, seconds, log_ratios(first), log_ratios(second), floor=threshold, wall=wall)
     built = timed[0].built
     more = built[1]["operators"] - built[0]["operators"]
     causes = [f"{abs(more)} {'more' if more > 0 else 'fewer'} operator{'s' if abs(more) > 1 else ''}"] if more else []

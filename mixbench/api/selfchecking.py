@@ -12,6 +12,7 @@ from mixbench.rows import PairRow
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.selfcheck import record_pairs
 from mixbench.tasks.dataset import cache_folder
+from mixbench.verdicts.duel import FLOOR
 
 if TYPE_CHECKING:
     from mixbench.verdicts.selfcheck import Figures
@@ -25,6 +26,7 @@ def selfcheck_folder() -> Path:
 def selfcheck(
     *,
     minutes: float = 10.0,
+    threshold: float = FLOOR,
     device: str = "cpu",
     results: str | Path | None = None,
     fresh: bool = False,
@@ -32,6 +34,7 @@ def selfcheck(
 ) -> Figures:
     """Record pairs of equal code for so many minutes, 0 for none, beside those that stand; what they say of the gate.
 
+    `threshold` is the slowdown that is never flagged (0.01: 1 %, as in a duel).
     Raises MixbenchError, RequestError where too few pairs stand.
     """
     if not 0 <= minutes < 1e6:
@@ -39,13 +42,13 @@ def selfcheck(
     folder = ResultsFolder(results or selfcheck_folder())
     if minutes:
         record_pairs(folder, progress or Silent(), seconds=60 * minutes, device=device, fresh=fresh)
-    found = known_figures(folder.path, device)
+    found = known_figures(folder.path, device, threshold)
     if found is None:
         raise RequestError("too few pairs for figures: 16 are needed", "Run it for longer: mixbench selfcheck --minutes 10.")
     return found
 
 
-def known_figures(results: str | Path | None = None, device: str = "cpu") -> Figures | None:
+def known_figures(results: str | Path | None = None, device: str = "cpu", threshold: float = FLOOR) -> Figures | None:
     """What the recorded pairs of this machine, whatever its software, say of the gate; None where there are too few."""
     from mixbench.verdicts.selfcheck import figures
 
@@ -53,14 +56,14 @@ def known_figures(results: str | Path | None = None, device: str = "cpu") -> Fig
     here = machine_part(environment())
     rows = [row for row in folder.read(PairRow) if row.device == device]
     own = {digest for digest in {row.environment for row in rows} if machine_part(folder.environment(digest)) == here}
-    return figures([row for row in rows if row.environment in own])
+    return figures([row for row in rows if row.environment in own], threshold)
 
 
 def figures_in_words(known: Figures) -> str:
     """Figures as one sentence, for those who gate."""
     found = known.detected[0.05]
     return (
-        f"This machine's gate, from {known.pairs} pairs of equal code: false alarms in {100 * known.false_alarms.point:.2g} %"
-        f" of cells (at most {100 * known.false_alarms.high:.2g} %), 5 % slower found in {100 * found.point:.3g} %"
-        f" ({100 * found.low:.3g}–{100 * found.high:.3g})."
+        f"This machine's gate beyond {100 * known.floor:g} %, from {known.pairs} pairs of equal code: false alarms in"
+        f" {100 * known.false_alarms.point:.2g} % of cells (at most {100 * known.false_alarms.high:.2g} %), 5 % slower found in"
+        f" {100 * found.point:.3g} % ({100 * found.low:.3g}–{100 * found.high:.3g})."
     )

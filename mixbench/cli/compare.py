@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +11,7 @@ import typer
 from mixbench.cli import options
 from mixbench.cli.terminal import reporting
 from mixbench.cli.verdict import FORMAT_HELP, TEXT, parse_formats, publish
-from mixbench.errors import RequestError
-
-_LARGEST_SHARE = 2.0
+from mixbench.spec import parse_share
 
 
 def compare(
@@ -47,23 +44,11 @@ def compare(
         from mixbench.api import compare_results
 
         formats = parse_formats(format, as_json=as_json)
-        limit = None if threshold is None else _share(threshold, "--threshold")
+        limit = None if threshold is None else parse_share(threshold, "--threshold")
         outcome = compare_results(base, head, threshold=limit, tolerance=_tolerances(tolerance or ()), tier=tier)
         publish(outcome.report, outcome.comparison, formats, output, strict=strict, any_change=any_change)
 
 
 def _tolerances(texts: Sequence[str]) -> dict[str, float]:
     pairs = [text.partition("=") for text in texts]
-    return {metric.strip(): _share(share, f"--tolerance {metric}") for metric, _, share in pairs}
-
-
-def _share(text: str, option: str) -> float:
-    """`30%`, `30 %` or `0.3`. Raises RequestError; also for a 30 without sign, which would be 3000 %."""
-    digits = text.strip()
-    try:
-        share = float(digits.removesuffix("%")) / (100 if digits.endswith("%") else 1)
-    except ValueError:
-        share = math.nan
-    if math.isnan(share) or (share >= _LARGEST_SHARE and not digits.endswith("%")):
-        raise RequestError(f"{option}: {text!r} is not a share", "Write 30% or 0.3.")
-    return share
+    return {metric.strip(): parse_share(share, f"--tolerance {metric}") for metric, _, share in pairs}

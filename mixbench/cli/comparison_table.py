@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from mixbench.cli.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
 from mixbench.verdicts.cells import split_places
 from mixbench.verdicts.comparison import DUEL, VERDICTS, WORDS, ComparedCell, Comparison
-from mixbench.verdicts.duel import FLOOR
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -93,13 +92,13 @@ def _note(cell: ComparedCell) -> str:
 def _notes(comparison: Comparison) -> Iterator[str]:
     """How to read the lines, and what they lack."""
     live = any(cell.study == DUEL for cell in comparison.cells)
-    yield from _reading_of_a_duel() if live else _reading_of_stored_runs(comparison)
+    yield from _reading_of_a_duel(comparison) if live else _reading_of_stored_runs(comparison)
     yield from comparison.remarks
 
 
-def _reading_of_a_duel() -> Iterator[str]:
+def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
     yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread; wall time beside CPU time."
-    yield f"slower and faster: two looks at eight pairs each say so, beyond {100 * FLOOR:g} %."
+    yield f"slower and faster: two looks at eight pairs each say so, beyond {100 * comparison.thresholds[DUEL]:g} %."
 
 
 def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:

@@ -9,6 +9,7 @@ import typer
 from mixbench.cli import options
 from mixbench.cli.terminal import progress_display, reporting
 from mixbench.cli.verdict import FORMAT_HELP, TEXT, parse_formats, publish
+from mixbench.spec import parse_share
 
 
 def duel(
@@ -25,6 +26,7 @@ def duel(
     layers: options.Layers = 6,
     seed: options.Seed = 0,
     timeout: Annotated[float, typer.Option(help="Seconds without an answer after which a side is given up.")] = 120.0,
+    threshold: options.Floor = "1%",
     strict: options.Strict = False,
     format: Annotated[str, typer.Option(help=FORMAT_HELP)] = TEXT,
     output: options.Output = None,
@@ -59,6 +61,7 @@ def duel(
                 layers=layers,
                 seed=seed,
                 timeout=timeout,
+                threshold=parse_share(threshold, "--threshold"),
                 progress=progress,
             )
         publish(duel_report(comparison), comparison, formats, output, strict=strict)

@@ -25,3 +25,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Layers = Annotated[int, typer.Option(help="Blocks of the model.", min=1)]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 3 where a cell is undecided.")]
 Output = Annotated[Path | None, typer.Option(help="Folder for the files of --format.")]
+Floor = Annotated[
+    str,
+    typer.Option(
+        "--threshold", help="Slowdown that is never flagged: what memory layout alone makes of equal code.", metavar="SHARE"
+    ),
+]

@@ -10,12 +10,14 @@ import typer
 
 from mixbench.cli import options
 from mixbench.cli.terminal import print_text, progress_display, remark, reporting
+from mixbench.spec import parse_share
 
 
 def selfcheck(
     minutes: Annotated[
         float, typer.Option(help="How long pairs are recorded, beside those that stand; 0: none.", min=0)
     ] = 10.0,
+    threshold: options.Floor = "1%",
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     results: Annotated[Path | None, typer.Option(help="Folder of the pairs. Default: in the cache, where duel looks.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the pairs that stand.")] = False,
@@ -32,7 +34,14 @@ def selfcheck(
         from mixbench.cli.selfcheck_table import selfcheck_table
 
         with progress_display() as progress:
-            figures = api.selfcheck(minutes=minutes, device=device, results=results, fresh=fresh, progress=progress)
+            figures = api.selfcheck(
+                minutes=minutes,
+                threshold=parse_share(threshold, "--threshold"),
+                device=device,
+                results=results,
+                fresh=fresh,
+                progress=progress,
+            )
         if as_json:
             import dataclasses
 

@@ -73,10 +73,7 @@ def cell_labels(cells: Sequence[CellKey], row_type: type[Row]) -> dict[CellKey, 
 def cell_places(cells: Sequence[CellKey], labels: Mapping[CellKey, str], row_type: type[Row]) -> dict[CellKey, dict[str, str]]:
     """Every key but the mixer in words; of the settings those that are needed to tell two cells apart."""
     keys = {cell: dict(zip(keys_of(row_type), cell, strict=True)) for cell in cells}
-    places = {
-        cell: {name: text for name, value in keys[cell].items() if value is not False and (text := in_words(name, value))}
-        for cell in cells
-    }
+    places = {cell: place_of(keys[cell]) for cell in cells}
     alike: dict[tuple[str, ...], list[CellKey]] = defaultdict(list)
     for cell in cells:
         alike[labels[cell], *places[cell].values()].append(cell)
@@ -84,6 +81,11 @@ def cell_places(cells: Sequence[CellKey], labels: Mapping[CellKey, str], row_typ
         for cell, words in zip(group, differing([flattened(keys[cell]["settings"]) for cell in group]), strict=True):
             places[cell] |= words
     return places
+
+
+def place_of(keys: Mapping[str, Any]) -> dict[str, str]:
+    """Key columns in words, without the mixer and what is not so."""
+    return {name: text for name, value in keys.items() if value is not False and (text := in_words(name, value))}
 
 
 def split_places(places: Sequence[Mapping[str, str]]) -> tuple[list[str], list[list[str]]]:

@@ -103,7 +103,7 @@ class Comparison:
     cells: tuple[ComparedCell, ...]
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    """Relative changes that gate, by what is gated: `time` of stored runs, a count by its metric."""
+    """Relative changes that gate, by what is gated: `time` of stored runs, a count by its metric, DUEL of a duel."""
 
     @property
     def comparable(self) -> bool:

@@ -13,7 +13,7 @@ FLOOR = 0.01
 """Relative change that is never worth a flag: what memory layout alone can make of equal code."""
 ONE_SIDED = 0.99
 SAME_WITHIN = 0.05
-"""Both versions are the same where the interval lies within this."""
+"""Both versions are the same where the interval lies within this, or within the floor where that is wider."""
 
 
 def looks(log_ratios: Sequence[float], floor: float = FLOOR) -> int:
@@ -32,19 +32,20 @@ def judge_pairs(
     log_ratios: Sequence[float],
     again: Sequence[float] = (),
     *,
+    floor: float = FLOOR,
     wall: float | None = None,
 ) -> Judgement:
     """The verdict from a first look and, where that flagged the cell, a second one at as many new pairs.
 
     Slower and faster need both looks to agree. The interval is over all pairs, two-sided at 98 %; seconds per call.
     """
-    first, second = looks(log_ratios), looks(again) if again else 0
+    first, second = looks(log_ratios, floor), looks(again, floor) if again else 0
     every = [*log_ratios, *again]
     interval = t_interval(every, 2 * ONE_SIDED - 1)
     assert interval.low is not None
     assert interval.high is not None
     change = Interval(*(math.expm1(bound) for bound in (interval.point, interval.low, interval.high)))
-    detectable = math.exp(math.log1p(FLOOR) + _half(every)) - 1
+    detectable = math.exp(math.log1p(floor) + _half(every)) - 1
     base, head = (1e3 * side for side in seconds)
     remark = f"wall {100 * wall:+.1f} %" if wall is not None else ""
     if first and first == second:
@@ -52,7 +53,7 @@ def judge_pairs(
     elif first:
         verdict = "undecided"
         remark = f"a first look said {'slower' if first > 0 else 'faster'}, a second one did not agree; {remark}".strip("; ")
-    elif max(abs(change.low or 0), abs(change.high or 0)) <= SAME_WITHIN:
+    elif max(abs(change.low or 0), abs(change.high or 0)) <= max(SAME_WITHIN, floor):
         verdict = "same"
     else:
         verdict = "undecided"

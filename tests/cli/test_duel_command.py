@@ -86,6 +86,15 @@ def test_a_slowdown_that_only_one_look_saw_is_undecided(pairs):
     assert mixbench("duel", ".", ".", "--mixer", "attention", "--strict").exit_code in (0, 3)
 
 
+def test_below_the_threshold_nothing_is_flagged(pairs):
+    noise = random.Random(0)
+    asked = pairs(lambda contest, pair: timed(0.06, noise))
+    done = mixbench("duel", ".", ".", "--threshold", "10%")
+    assert done.exit_code == 0
+    assert asked == [3] * 8
+    assert "beyond 10 %" in done.stdout
+
+
 def test_undecided_is_exit_code_3_only_where_strict(pairs):
     noise = random.Random(0)
     pairs(lambda contest, pair: timed(0.0, noise, share=0.2))
@@ -139,6 +148,7 @@ def test_every_format_of_the_gate_can_be_written(pairs, tmp_path):
         (("duel", ".", ".", "--mixer", "fnet", "--dtype", "bfloat16"), "fnet has no bfloat16 kernel"),
         (("duel", ".", ".", "--device", "tpu"), "'tpu' is not known"),
         (("duel", ".", ".", "--mixer", "hypermixer:heads=3"), "heads do not divide"),
+        (("duel", ".", ".", "--threshold", "5"), "'5' is not a share"),
         (("duel", ".", "nowhere"), "'nowhere' is nothing that can be measured"),
     ],
 )
@@ -184,6 +194,8 @@ def test_selfcheck_needs_pairs_and_tells_what_they_say(pairs, tmp_path):
     done = mixbench("selfcheck", "--minutes", "0", "--results", str(folder))
     assert done.exit_code == 0, done.output
     assert "From 20 pairs of equal code and 3 workloads" in done.stdout
+    blunt = mixbench("selfcheck", "--minutes", "0", "--results", str(folder), "--threshold", "20%")
+    assert "beyond 20 %" in blunt.stdout
     figures = json.loads(mixbench("selfcheck", "--minutes", "0", "--results", str(folder), "--json").stdout)
     assert figures["false_alarms"]["point"] == 0
     assert figures["planted_ratio"]["0.05"] == pytest.approx(0.05, abs=0.01)

@@ -45,6 +45,12 @@ def test_a_change_below_the_floor_is_never_flagged_however_sure():
     assert looks([-one - 0.002 for one in steady]) == -1
 
 
+def test_a_higher_floor_lets_what_lies_below_it_pass():
+    judged = judge_pairs("cpu_ms", (1.0, 1.0), shifted(0.05), shifted(0.05), floor=0.10)
+    assert judged.verdict == "same"
+    assert judge_pairs("cpu_ms", (1.0, 1.0), shifted(0.15), shifted(0.15), floor=0.10).verdict == "slower"
+
+
 def test_the_interval_is_over_all_pairs_and_the_smallest_change_is_told():
     judged = judge_pairs("cpu_ms", (0.002, 0.0021), shifted(0.05), shifted(0.05), wall=0.07)
     assert judged.change is not None

@@ -141,6 +141,15 @@ class TrainingRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrialRow(TrainingRow):
+    """tuning.csv: one mixer trained with one draw of hyperparameters. Columns of data_efficiency.csv, and what was drawn."""
+
+    seed: int = column("key", "seed of the search; trial k of a seed draws the same values for every mixer")
+    trial: int = column("replicate", "trial of the search, counted from 1")
+    sampled: str = column("observation", "the values that were drawn, as canonical JSON", default="{}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PairRow(Row):
     """pairs.csv: one workload in one pair of processes of equal code, in turns (`mixbench selfcheck`)."""
 
@@ -168,4 +177,10 @@ class PairRow(Row):
     schema: int = column("outcome", "version of the table", default=SCHEMA)
 
 
-TABLES: dict[str, type[Row]] = {"speed": SpeedRow, "launches": LaunchRow, "data_efficiency": TrainingRow, "pairs": PairRow}
+TABLES: dict[str, type[Row]] = {
+    "speed": SpeedRow,
+    "launches": LaunchRow,
+    "data_efficiency": TrainingRow,
+    "tuning": TrialRow,
+    "pairs": PairRow,
+}

@@ -9,9 +9,10 @@ from typing import Any
 
 from mixbench.mixers.choice import choose_mixers
 from mixbench.results import ResultsFolder
-from mixbench.studies.data_efficiency import Trainer, run_data_efficiency
+from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask
 from mixbench.studies.progress import Silent
+from mixbench.studies.training import Trainer
 from mixbench.tasks.dataset import Form
 
 FAKE = Trainer("fake_trainer")

@@ -16,7 +16,7 @@ import mixbench
 PACKAGE = Path(mixbench.__file__).parent
 
 LAYERS = {
-    "foundation": ("errors", "columns", "rows", "stats", "spec", "option"),
+    "foundation": ("errors", "columns", "rows", "stats", "spec", "option", "ranges"),
     "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results", "history"),
     "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks", "tasks.*"),
     "worker": (

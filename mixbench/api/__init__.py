@@ -8,6 +8,7 @@ from mixbench.api.products import plot, verify
 from mixbench.api.selfchecking import selfcheck, selfcheck_folder
 from mixbench.api.speed_study import measure_speed, speed
 from mixbench.api.tracking import track_add, track_show
+from mixbench.api.tuning_study import run_search, tune
 
 __all__ = [
     "TextFiles",
@@ -18,11 +19,13 @@ __all__ = [
     "export",
     "measure_speed",
     "plot",
+    "run_search",
     "selfcheck",
     "selfcheck_folder",
     "speed",
     "track_add",
     "track_show",
     "train_data_efficiency",
+    "tune",
     "verify",
 ]

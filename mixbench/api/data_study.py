@@ -15,9 +15,10 @@ from mixbench.mixers.choice import choose_mixers
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrainingRow
 from mixbench.spec import parse_learning_rates, parse_shares
-from mixbench.studies.data_efficiency import key_of, run_data_efficiency, slots_for
+from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask, plan_runs
 from mixbench.studies.progress import Progress, Silent
+from mixbench.studies.training import key_of, slots_for
 from mixbench.tasks import ChosenTask, choose_task
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def train_data_efficiency(
     find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
     rates = [str(learning_rate)] if isinstance(learning_rate, float) else several(learning_rate)
     learning_rates = parse_learning_rates(rates)
-    tasks = _choose_tasks(several(task), files or TextFiles())
+    tasks = choose_tasks(several(task), files or TextFiles())
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     shares = parse_shares(sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
     slots = slots_for(device, jobs or physical_cores(), per_gpu)
@@ -159,7 +160,8 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
     return PreparedTask(chosen.name, folder, dataset.form, len(dataset.train), settings | {"data": folder.name})
 
 
-def _choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:
+def choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:
+    """The tasks of these names, `shapes` where there are none. Raises RequestError."""
     tasks: list[Chosen] = []
     for name in names or ["shapes"]:
         if name == "text":

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mixbench import __version__
-from mixbench.cli import compare, data_efficiency, doctor, duel, export, listing, plot, selfcheck, speed, track, verify
+from mixbench.cli import compare, data_efficiency, doctor, duel, export, listing, plot, selfcheck, speed, track, tune, verify
 
 app = typer.Typer(
     name="mixbench",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("speed")(speed.speed)
 app.command("data-efficiency")(data_efficiency.data_efficiency)
+app.command("tune")(tune.tune)
 app.command("plot")(plot.plot)
 app.command("compare")(compare.compare)
 app.command("duel")(duel.duel)

@@ -11,14 +11,9 @@ import typer
 from mixbench.cli import options
 from mixbench.cli.terminal import conclude, print_text, progress_display, reporting
 
-File = Annotated[Path | None, typer.Option(help="TSV, CSV, JSONL or Parquet; for --task text.")]
-
 
 def data_efficiency(
-    task: Annotated[
-        list[str] | None,
-        typer.Option(help="shapes, mqar, listops:depth=4, text, hf:glue/sst2. Repeatable.", metavar="NAME[:KEY=VALUE,...]"),
-    ] = None,
+    task: options.Tasks = None,
     mixer: options.Mixers = None,
     sizes: Annotated[
         str | None,
@@ -29,28 +24,28 @@ def data_efficiency(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Training runs of each cell, the unit of every interval.", min=1)] = 5,
     seed: Annotated[int, typer.Option(help="The first seed.", min=0)] = 0,
-    layers: Annotated[int, typer.Option(help="Blocks of the model.", min=1)] = 1,
-    width: Annotated[int, typer.Option(help="Channels per token.", min=1)] = 32,
-    batch: Annotated[int, typer.Option(help="Examples per training step.", min=1)] = 8,
-    steps: Annotated[int, typer.Option(help="Training steps, the same at every size.", min=1)] = 700,
+    layers: options.Layers = 1,
+    width: options.ModelWidth = 32,
+    batch: options.TrainingBatch = 8,
+    steps: options.Steps = 700,
     dropout: Annotated[float, typer.Option(help="Share of activations dropped in training.")] = 0.0,
     learning_rate: Annotated[
         list[str] | None,
         typer.Option(help="For all mixers, 3e-3, or for one, attention=1e-3; auto chooses on dev. Repeatable. Default: 1e-2."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, or cuda: every visible GPU.")] = "cpu",
-    jobs: Annotated[int | None, typer.Option(help="Runs side by side on the CPU. Default: the physical cores.", min=1)] = None,
-    per_gpu: Annotated[int, typer.Option(help="Runs side by side on each GPU.", min=1)] = 1,
-    train: File = None,
-    dev: File = None,
-    test: File = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text, or of the first of two.")] = None,
-    text_pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the class.")] = None,
-    tokens: Annotated[int, typer.Option(help="Longest text in tokens; what is longer is cut.", min=1)] = 128,
-    tokenizer: Annotated[Path | None, typer.Option(help="A tokenizer.json. Default: WordPiece trained on the texts.")] = None,
-    vocabulary: Annotated[int, typer.Option(help="Entries of a tokenizer that is trained.", min=1)] = 8000,
-    timeout: Annotated[float, typer.Option(help="Seconds without progress after which a run is given up.")] = 300.0,
+    device: options.TrainingDevice = "cpu",
+    jobs: options.Jobs = None,
+    per_gpu: options.PerGpu = 1,
+    train: options.File = None,
+    dev: options.File = None,
+    test: options.File = None,
+    text: options.Text = None,
+    text_pair: options.TextPair = None,
+    label: options.Label = None,
+    tokens: options.LongestText = 128,
+    tokenizer: options.Tokenizer = None,
+    vocabulary: options.Vocabulary = 8000,
+    timeout: options.Timeout = 300.0,
     baseline: options.Baseline = None,
     results: options.Results = Path("results"),
     fresh: options.Fresh = False,

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from mixbench.cli.layout import (
-    GAP,
     TELLS_NOTHING,
     Column,
     Entry,
     Segment,
     as_text,
     interval_text,
-    label_width,
+    matrix,
     number,
-    packed,
     wrapped,
 )
 from mixbench.stats import Interval
@@ -43,7 +40,7 @@ def data_efficiency_table(summary: DataSummary, width: int, terminal: bool) -> T
         heading = " · ".join([task.context.task, *words.values()])
         lines += [[(line, "bold cyan")] for line in wrapped(heading, room)]
         for caption, labels, columns in _tables(task, summary.baseline):
-            lines += [[(line, "italic")] for line in wrapped(caption, room)] + _matrix(labels, columns, room) + [[]]
+            lines += [[(line, "italic")] for line in wrapped(caption, room)] + matrix(labels, columns, room) + [[]]
         lines += [[(line, "dim")] for note in _notes(task, summary.baseline) for line in wrapped(note, room)] + [[]]
     if summary.left_out:
         lines += [[(line, "dim")] for line in wrapped(f"{summary.left_out} rows from other environments are left out.", room)]
@@ -81,19 +78,6 @@ def _tables(task: TaskSummary, baseline: str | None) -> Iterator[Table]:
         columns = [Column(f"{sign} {target:g}", [needs.get((label, target)) for label in labels]) for target in targets]
         if any(entry for column in columns for entry in column.entries):
             yield caption, labels, columns
-
-
-def _matrix(labels: Sequence[str], columns: Sequence[Column], room: int | None) -> list[list[Segment]]:
-    label = label_width(labels, room, room and room - max(column.width for column in columns) - len(GAP))
-    lines: list[list[Segment]] = []
-    for part in packed(columns, room and room - label):
-        header = "".join([f"{'mixer':<{label}}", *(f"{GAP}{column.heading:>{column.width}}" for column in part)])
-        lines += [[(header, "bold")]] + ([[("─" * len(header), "dim")]] if room else [])
-        for row, name in enumerate(labels):
-            entries = [segment for column in part for segment in column.line(row)]
-            for text, segments in zip_longest(wrapped(name, room and label), [entries]):
-                lines.append([(f"{text or '':<{label}}", ""), *(segments or [])])
-    return lines
 
 
 _EntryOf = Callable[[DataCell], Entry | None]

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from mixbench.stats import Interval
@@ -82,6 +83,20 @@ def label_width(labels: Sequence[str], room: int | None, left: int | None) -> in
         return width
     longest_word = max(len(word) for label in labels for word in label.split())
     return max(len("mixer"), min(width, left, max(room // 4, longest_word)))
+
+
+def matrix(labels: Sequence[str], columns: Sequence[Column], room: int | None) -> list[list[Segment]]:
+    """A line per label and its entries, in as many tables below each other as the room needs."""
+    label = label_width(labels, room, room and room - max(column.width for column in columns) - len(GAP))
+    lines: list[list[Segment]] = []
+    for part in packed(columns, room and room - label):
+        header = "".join([f"{'mixer':<{label}}", *(f"{GAP}{column.heading:>{column.width}}" for column in part)])
+        lines += [[(header, "bold")]] + ([[("─" * len(header), "dim")]] if room else [])
+        for row, name in enumerate(labels):
+            entries = [segment for column in part for segment in column.line(row)]
+            for text, segments in zip_longest(wrapped(name, room and label), [entries]):
+                lines.append([(f"{text or '':<{label}}", ""), *(segments or [])])
+    return lines
 
 
 def wrapped(text: str, room: int | None) -> list[str]:

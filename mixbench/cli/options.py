@@ -31,3 +31,23 @@ Floor = Annotated[
         "--threshold", help="Slowdown that is never flagged: what memory layout alone makes of equal code.", metavar="SHARE"
     ),
 ]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task", help="shapes, mqar, listops:depth=4, text, hf:glue/sst2. Repeatable.", metavar="NAME[:KEY=VALUE,...]"
+    ),
+]
+ModelWidth = Annotated[int, typer.Option(help="Channels per token.", min=1)]
+TrainingBatch = Annotated[int, typer.Option(help="Examples per training step.", min=1)]
+Steps = Annotated[int, typer.Option(help="Training steps, the same at every size.", min=1)]
+TrainingDevice = Annotated[str, typer.Option(help="cpu, or cuda: every visible GPU.")]
+Jobs = Annotated[int | None, typer.Option(help="Runs side by side on the CPU. Default: the physical cores.", min=1)]
+PerGpu = Annotated[int, typer.Option(help="Runs side by side on each GPU.", min=1)]
+File = Annotated[Path | None, typer.Option(help="TSV, CSV, JSONL or Parquet; for --task text.")]
+Text = Annotated[str | None, typer.Option(help="Column of the text, or of the first of two.")]
+TextPair = Annotated[str | None, typer.Option(help="Column of the second text.")]
+Label = Annotated[str | None, typer.Option(help="Column of the class.")]
+LongestText = Annotated[int, typer.Option(help="Longest text in tokens; what is longer is cut.", min=1)]
+Tokenizer = Annotated[Path | None, typer.Option(help="A tokenizer.json. Default: WordPiece trained on the texts.")]
+Vocabulary = Annotated[int, typer.Option(help="Entries of a tokenizer that is trained.", min=1)]
+Timeout = Annotated[float, typer.Option(help="Seconds without progress after which a run is given up.")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ class ChosenMixer:
         if self.entry:
             return self.entry.arguments(self.options, tokens, width)
         return {"width": width, "tokens": tokens, **{name.replace("-", "_"): value for name, value in self.options.items()}}
+
+    def with_options(self, given: Mapping[str, str]) -> ChosenMixer:
+        """The mixer with other values of some options, as typed; its config stays. Raises RequestError."""
+        typed = self.entry.config(given) if self.entry else {name: _literal(text) for name, text in given.items()}
+        return replace(self, options={**self.options, **{name: typed[name] for name in given}})
 
 
 def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:

@@ -95,6 +95,24 @@ class PlannedRun:
         """What runs that cost the same for each step have in common: tasks of one name may differ in their data."""
         return (self.job["data"], *(self.keys[name] for name in ("mixer", "config", "layers", "width")))
 
+    @property
+    def words(self) -> str:
+        """The run in a few words."""
+        return f"{self.keys['task']}, {self.keys['mixer']} on {self.keys['train_size']} examples, seed {self.seed}"
+
+    def row(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> TrainingRow:
+        """The row of this run from what the training process returned."""
+        return TrainingRow(
+            **self.keys,
+            **result,
+            seed=self.seed,
+            detail=detail,
+            learning_rate=self.rate,
+            dropout=self.job["dropout"],
+            environment=environment,
+            measured_at=begun,
+        )
+
 
 def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
     """Numbers of training examples, largest first: shares up to 1 of the training set, counts above. Raises RequestError."""

@@ -11,7 +11,7 @@ from run_fake_training import FAKE, FORM, TASK, fake_request
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrainingRow
-from mixbench.studies.data_efficiency import TRAINING, run_data_efficiency, slots_for
+from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import (
     LEARNING_RATE,
     LEARNING_RATES,
@@ -21,6 +21,7 @@ from mixbench.studies.data_efficiency_plan import (
     train_sizes,
 )
 from mixbench.studies.progress import Silent
+from mixbench.studies.training import TRAINING, slots_for
 
 TESTS = Path(__file__).parents[1]
 
@@ -182,7 +183,7 @@ def test_bad_options_are_refused_before_anything_is_trained(changes: dict[str, A
 
 def test_slots_are_processes_on_the_cpu_or_on_every_visible_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slots_for("cpu", 3, 1) == [TRAINING] * 3
-    monkeypatch.setattr("mixbench.studies.data_efficiency.environment", lambda: {"gpus": ["H200", "H200"]})
+    monkeypatch.setattr("mixbench.studies.training.environment", lambda: {"gpus": ["H200", "H200"]})
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots_for("cuda", 8, 2)] == ["0", "0", "1", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5")

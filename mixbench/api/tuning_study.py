@@ -1,0 +1,130 @@
+"""The tuning study as a function: parse, prepare the data, plan, train the trials, summarise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.api.common import Names, frame, several
+from mixbench.api.data_study import TextFiles, choose_tasks, prepare_task
+from mixbench.columns import FAILURES
+from mixbench.environment import physical_cores
+from mixbench.errors import RequestError
+from mixbench.mixers.choice import choose_mixers
+from mixbench.ranges import TRAINING_OPTIONS, parse_ranges
+from mixbench.results import ResultsFolder
+from mixbench.rows import TrialRow
+from mixbench.spec import parse_learning_rates, parse_shares
+from mixbench.studies.data_efficiency_plan import DataRequest
+from mixbench.studies.progress import Progress, Silent
+from mixbench.studies.training import key_of, slots_for
+from mixbench.studies.tuning import run_tuning
+from mixbench.studies.tuning_plan import TuneRequest, plan_trials
+from mixbench.tasks import ChosenTask
+
+if TYPE_CHECKING:
+    import pandas
+
+    from mixbench.verdicts.tuning import Search
+
+MIXERS = ("attention", "hypermixer", "mlp-mixer")
+RANGES = ("learning_rate=3e-4..3e-2:log", "dropout=0..0.5")
+"""What is drawn unless ranges are given: as in the HyperMixer study, with rates that small models learn at."""
+SIZE, TEXT_SIZE = "800", "1.0"
+
+
+@dataclass(frozen=True)
+class TuneOutcome:
+    """Rows of the trials that were asked for, in the order of the plan, and what they say."""
+
+    rows: list[TrialRow]
+    searches: tuple[Search, ...]
+    folder: Path
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed: out of memory, timed out, killed or raised. One that diverged did not."""
+        return sum(row.status in FAILURES for row in self.rows)
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as plain values."""
+        import dataclasses
+
+        return {"results": str(self.folder), "searches": [dataclasses.asdict(search) for search in self.searches]}
+
+
+def run_search(
+    *,
+    task: str | Sequence[str] | None = None,
+    mixer: str | Sequence[str] | None = None,
+    range: str | Sequence[str] | None = None,
+    trials: int = 20,
+    seed: int = 0,
+    size: str | float | None = None,
+    layers: int = 1,
+    width: int = 32,
+    batch: int = 8,
+    steps: int = 700,
+    dropout: float = 0.0,
+    learning_rate: Names | float | None = None,
+    device: str = "cpu",
+    jobs: int | None = None,
+    per_gpu: int = 1,
+    files: TextFiles | None = None,
+    timeout: float = 300.0,
+    baseline: str | None = None,
+    results: str | Path = "results",
+    fresh: bool = False,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> TuneOutcome:
+    """Train the trials that the results folder does not hold yet, then summarise what was asked for.
+
+    Options are those of `mixbench tune`; times in seconds. Raises MixbenchError.
+    """
+    from mixbench.verdicts import find_baseline
+    from mixbench.verdicts.tuning import summarise
+
+    progress = progress or Silent()
+    if seed < 0:
+        raise RequestError(f"--seed is {seed}; it must be at least 0")
+    mixers = choose_mixers(several(mixer) or MIXERS)
+    find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
+    fixed = {"learning_rate": learning_rate is not None, "dropout": bool(dropout)}
+    ranges = parse_ranges(several(range), {chosen.name for chosen in mixers})
+    drawn = {one.name for one in ranges}
+    if twice := [name for name in TRAINING_OPTIONS if name in drawn and fixed[name]]:
+        raise RequestError(f"--{twice[0].replace('_', '-')} fixes what --range {twice[0]} draws", "Give one of them.")
+    ranges += tuple(one for one in parse_ranges(RANGES, ()) if one.name not in drawn and not fixed[one.name])
+    chosen_tasks = choose_tasks(several(task), files or TextFiles())
+    built_in = all(isinstance(chosen, ChosenTask) for chosen in chosen_tasks)
+    rates = [str(learning_rate)] if isinstance(learning_rate, float) else several(learning_rate)
+    slots = slots_for(device, jobs or physical_cores(), per_gpu)
+    base = DataRequest(
+        tasks=tuple({task.folder: task for task in (prepare_task(chosen, progress) for chosen in chosen_tasks)}.values()),
+        mixers=mixers,
+        sizes=parse_shares(size or (SIZE if built_in else TEXT_SIZE), "--size"),
+        seeds=(seed,),
+        layers=layers,
+        width=width,
+        batch=batch,
+        steps=steps,
+        dropout=dropout,
+        learning_rates=parse_learning_rates(rates),
+        device=device,
+        timeout=timeout,
+    )
+    request = TuneRequest(base, ranges, trials)
+    folder = ResultsFolder(results)
+    digest = run_tuning(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed)
+    wanted = {trial.identity(digest): order for order, trial in enumerate(plan_trials(request))}
+    rows = [row for row in folder.read(TrialRow) if key_of(row) in wanted]
+    rows.sort(key=lambda row: wanted[key_of(row)])
+    return TuneOutcome(rows, summarise(rows, baseline), folder.path)
+
+
+def tune(**options: Any) -> pandas.DataFrame:
+    """As `run_search`; returns the rows as a DataFrame with the columns of tuning.csv."""
+    return frame(run_search(**options).rows)

@@ -1,0 +1,165 @@
+"""tuning.csv in, summary out: the validation performance that a number of trials is expected to find, per mixer.
+
+Valid for independent random search only. The estimator is the unbiased one (Tang et al. 2020, arXiv 2004.01570; of n trials
+drawn without replacement), the bands are simultaneous (Lourie et al. 2024, arXiv 2311.09480), both as opda has them.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixbench.rows import TrialRow
+from mixbench.stats import Interval
+from mixbench.verdicts import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts.data_efficiency import ERRORS
+
+LEVEL = 0.95
+DISTANCES = (0.5, 0.2, 0.1)
+"""How close to the best: shares of the way from the worst first trial that is expected to the best score of all."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One mixer: what the best of so many trials is expected to be, at 1, 2, … trials; as far as half of them."""
+
+    label: str
+    scores: tuple[float, ...]
+    """Of every trial in its order, a diverged or failed one with the worst score."""
+    lost: int
+    """Trials without a score."""
+    expected: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    """Of the simultaneous 95 % band."""
+
+    def needed(self, score: float, is_error: bool) -> tuple[float | None, float | None, float | None]:
+        """Trials until `score` is expected, and of the band's ends the sooner and the later; None: not within the curve."""
+        sooner, later = (self.low, self.high) if is_error else (self.high, self.low)
+        point, first, last = (_first(curve, score, is_error) for curve in (self.expected, sooner, later))
+        return point, first, last
+
+
+@dataclass(frozen=True)
+class Target:
+    """A score, and the trials that each mixer needs to expect it, by label: point, sooner and later end."""
+
+    score: float
+    trials: Mapping[str, tuple[float | None, float | None, float | None]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """One task and search, its mixers compared."""
+
+    task: str
+    settings: str
+    seed: int
+    score: str
+    baseline: str | None
+    curves: tuple[Curve, ...]
+    targets: tuple[Target, ...]
+
+    @property
+    def is_error(self) -> bool:
+        """Whether less is better."""
+        return self.score in ERRORS
+
+    def relative(self, curve: Curve) -> tuple[float, ...]:
+        """What is expected of a mixer relative to the baseline's, at each number of trials: 0.1 is 10 % more."""
+        base = next((one for one in self.curves if one.label == self.baseline), None)
+        pairs = zip(curve.expected, base.expected, strict=False) if base else ()
+        return tuple(own / other - 1 if other else math.nan for own, other in pairs)
+
+
+def summarise(rows: Sequence[TrialRow], baseline: str | None = None) -> tuple[Search, ...]:
+    """Every search of the rows. Raises UnknownNameError for a baseline that they do not have."""
+    searches: dict[tuple[str, ...], list[TrialRow]] = defaultdict(list)
+    for row in rows:
+        shape = (row.layers, row.width, row.tokens, row.train_size, row.device, row.seed)
+        common = {name: value for name, value in unpacked(row.settings).items() if name != "searched"}
+        searches[row.task, *map(str, shape), str(sorted(common.items()))].append(row)
+    return tuple(_search(group, baseline) for group in searches.values())
+
+
+def _search(rows: Sequence[TrialRow], baseline: str | None) -> Search:
+    by_mixer: dict[MixerKey, list[TrialRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.trial):
+        by_mixer[row.mixer, row.config].append(row)
+    score = next((row.score for row in rows if row.score), "")
+    labels, base = mixer_labels(by_mixer), find_baseline(baseline, list(by_mixer))
+    scores = {labels[mixer]: [row.dev_score for row in by_mixer[mixer]] for mixer in mixer_order(by_mixer)}
+    first = rows[0]
+    return search_of(scores, score, labels[base] if base else None, task=first.task, settings=first.settings, seed=first.seed)
+
+
+def search_of(
+    scores: Mapping[str, Sequence[float | None]],
+    score: str,
+    baseline: str | None,
+    *,
+    task: str = "",
+    settings: str = "{}",
+    seed: int = 0,
+) -> Search:
+    """A search from the scores of its trials by label; None for a trial that diverged or failed."""
+    is_error = score in ERRORS
+    known = [value for values in scores.values() for value in values if value is not None]
+    worst = (max(known) if is_error else 0.0) if known else None
+    curves = tuple(_curve(label, values, worst, is_error) for label, values in scores.items() if worst is not None and values)
+    return Search(task, settings, seed, score, baseline, curves, _targets(curves, is_error))
+
+
+def _curve(label: str, values: Sequence[float | None], worst: float, is_error: bool) -> Curve:
+    from opda.nonparametric import EmpiricalDistribution
+
+    scores = [worst if value is None else value for value in values]
+    ns = np.arange(1, max(1, len(scores) // 2) + 1)
+    # an error has no upper bound: the band is that of the errors up to the worst one seen
+    ends = {"a": 0.0, "b": worst if is_error else 1.0}
+    with warnings.catch_warnings():
+        # equal scores, as those of trials that diverged, make the band hold more often, not less
+        warnings.filterwarnings("ignore", "Duplicates detected", RuntimeWarning)
+        below, point, above = EmpiricalDistribution.confidence_bands(
+            np.array(scores), LEVEL, **ends, method="ld_equal_tailed", n_jobs=1
+        )
+    expected, low, high = (
+        tuple(map(float, curve))
+        for curve in (
+            point.u_tuning_curve(ns, minimize=is_error),
+            above.average_tuning_curve(ns, minimize=is_error),
+            below.average_tuning_curve(ns, minimize=is_error),
+        )
+    )
+    return Curve(label, tuple(scores), sum(value is None for value in values), expected, low, high)
+
+
+def _targets(curves: Sequence[Curve], is_error: bool) -> tuple[Target, ...]:
+    if not curves:
+        return ()
+    best = (min if is_error else max)(value for curve in curves for value in curve.scores)
+    first = (max if is_error else min)(curve.expected[0] for curve in curves)
+    goals = [best + distance * (first - best) for distance in DISTANCES]
+    return tuple(Target(goal, {curve.label: curve.needed(goal, is_error) for curve in curves}) for goal in goals)
+
+
+def _first(curve: Sequence[float], score: float, is_error: bool) -> float | None:
+    """Trials at which a curve reaches a score, linear between whole numbers; None where it does not."""
+    reached = [value <= score if is_error else value >= score for value in curve]
+    if not any(reached):
+        return None
+    place = reached.index(True)
+    if place == 0:
+        return 1.0
+    before, after = curve[place - 1], curve[place]
+    return place + (score - before) / (after - before) if after != before else float(place + 1)
+
+
+def interval_of(curve: Curve, trials: int) -> Interval:
+    """What is expected after so many trials, with its band."""
+    return Interval(curve.expected[trials - 1], curve.low[trials - 1], curve.high[trials - 1])

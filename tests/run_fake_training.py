@@ -1,4 +1,4 @@
-"""Run a data-efficiency study on the fake trainer: `python run_fake_training.py FOLDER`; the kill test starts and kills it."""
+"""Run both studies of training on the fake trainer: `python run_fake_training.py FOLDER`; the kill test starts and kills it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from mixbench.mixers.choice import choose_mixers
+from mixbench.ranges import parse_ranges
 from mixbench.results import ResultsFolder
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask
 from mixbench.studies.progress import Silent
 from mixbench.studies.training import Trainer
+from mixbench.studies.tuning import run_tuning
+from mixbench.studies.tuning_plan import TuneRequest
 from mixbench.tasks.dataset import Form
 
 FAKE = Trainer("fake_trainer")
+RANGES = ("learning_rate=1e-4..1e-2:log", "dropout=0..0.5", "attention.heads=1,2,4")
 FORM = Form(tokens=8, vocabulary=5, channels=0, output="class", classes=2, score="accuracy")
 TASK = PreparedTask("toy", Path("nowhere"), FORM, examples=100, settings={"task": "toy"})
 
@@ -39,7 +43,14 @@ def fake_request(**changes: Any) -> DataRequest:
     return DataRequest(**{**values, **changes})
 
 
+def fake_search(*ranges: str, trials: int = 3, **changes: Any) -> TuneRequest:
+    """Two mixers on half of the data."""
+    base = fake_request(**{"sizes": (0.5,), "seeds": (0,), **changes})
+    return TuneRequest(base, parse_ranges(ranges or RANGES, {mixer.name for mixer in base.mixers}), trials)
+
+
 if __name__ == "__main__":
-    request = fake_request(learning_rates={"": "auto"})
-    run_data_efficiency(request, ResultsFolder(Path(sys.argv[1])), Silent(), slots=[{}, {}], trainer=FAKE)
+    request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
+    run_data_efficiency(request, folder, Silent(), slots=[{}, {}], trainer=FAKE)
+    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE)
     print("complete")

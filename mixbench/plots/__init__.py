@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
 """Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
@@ -24,5 +24,11 @@ def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: st
     return draw_data_efficiency(folder.read(TrainingRow), folder.figures, formats, baseline)
 
 
-FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency}
+def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+    from mixbench.plots.tuning import draw_tuning
+
+    return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline)
+
+
+FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency, "tune": _tuning}
 """Study to the function that draws its figures."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +37,7 @@ def draw_data_efficiency(
     summary = summarise(rows, baseline)
     figures: dict[str, Figure | None] = {}
     for task, drawn in task_figures(summary).items():
-        safe = re.sub(r"[^\w.+-]+", "-", task).strip("-.") or "task"
-        name = f"data-efficiency-{safe}"
+        name = f"data-efficiency-{style.file_name(task)}"
         while f"{name}-curves" in figures:  # another task whose name differs in what a file's cannot hold
             name += "-other"
         figures[f"{name}-curves"] = curves_figure(drawn, task)

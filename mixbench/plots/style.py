@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -197,6 +198,11 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
 def literal(text: str) -> str:
     """Text from the user that matplotlib must not read as mathematics."""
     return text.replace("$", r"\$")
+
+
+def file_name(task: str) -> str:
+    """The name of a task as part of a file's."""
+    return re.sub(r"[^\w.+-]+", "-", task).strip("-.") or "task"
 
 
 def proxy(look: LineStyle) -> Line2D:

@@ -28,6 +28,7 @@ DISTANCES = (0.5, 0.2, 0.1)
 class Curve:
     """One mixer: what the best of so many trials is expected to be, at 1, 2, … trials; as far as half of them."""
 
+    mixer: MixerKey
     label: str
     scores: tuple[float, ...]
     """Of every trial in its order, a diverged or failed one with the worst score."""
@@ -92,30 +93,37 @@ def _search(rows: Sequence[TrialRow], baseline: str | None) -> Search:
     for row in sorted(rows, key=lambda row: row.trial):
         by_mixer[row.mixer, row.config].append(row)
     score = next((row.score for row in rows if row.score), "")
-    labels, base = mixer_labels(by_mixer), find_baseline(baseline, list(by_mixer))
-    scores = {labels[mixer]: [row.dev_score for row in by_mixer[mixer]] for mixer in mixer_order(by_mixer)}
+    scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer.items()}
     first = rows[0]
-    return search_of(scores, score, labels[base] if base else None, task=first.task, settings=first.settings, seed=first.seed)
+    return search_of(scores, score, baseline, task=first.task, settings=first.settings, seed=first.seed)
 
 
 def search_of(
-    scores: Mapping[str, Sequence[float | None]],
+    scores: Mapping[MixerKey, Sequence[float | None]],
     score: str,
-    baseline: str | None,
+    baseline: str | None = None,
     *,
     task: str = "",
     settings: str = "{}",
     seed: int = 0,
 ) -> Search:
-    """A search from the scores of its trials by label; None for a trial that diverged or failed."""
+    """A search from the scores of its trials by mixer; None for a trial that diverged or failed.
+
+    Raises UnknownNameError for a baseline that is not among the mixers.
+    """
+    labels, base = mixer_labels(scores), find_baseline(baseline, list(scores))
     is_error = score in ERRORS
     known = [value for values in scores.values() for value in values if value is not None]
     worst = (max(known) if is_error else 0.0) if known else None
-    curves = tuple(_curve(label, values, worst, is_error) for label, values in scores.items() if worst is not None and values)
-    return Search(task, settings, seed, score, baseline, curves, _targets(curves, is_error))
+    curves = tuple(
+        _curve(mixer, labels[mixer], scores[mixer], worst, is_error)
+        for mixer in mixer_order(scores)
+        if worst is not None and scores[mixer]
+    )
+    return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error))
 
 
-def _curve(label: str, values: Sequence[float | None], worst: float, is_error: bool) -> Curve:
+def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], worst: float, is_error: bool) -> Curve:
     from opda.nonparametric import EmpiricalDistribution
 
     scores = [worst if value is None else value for value in values]
@@ -136,7 +144,7 @@ def _curve(label: str, values: Sequence[float | None], worst: float, is_error: b
             below.average_tuning_curve(ns, minimize=is_error),
         )
     )
-    return Curve(label, tuple(scores), sum(value is None for value in values), expected, low, high)
+    return Curve(mixer, label, tuple(scores), sum(value is None for value in values), expected, low, high)
 
 
 def _targets(curves: Sequence[Curve], is_error: bool) -> tuple[Target, ...]:

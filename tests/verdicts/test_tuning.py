@@ -13,7 +13,7 @@ from mixbench.verdicts.tuning import Curve, Search, search_of
 
 
 def curve_of(scores: list[float | None], score: str = "accuracy") -> Curve:
-    (curve,) = search_of({"own": scores}, score, None).curves
+    (curve,) = search_of({("own", "{}"): scores}, score).curves
     return curve
 
 
@@ -61,13 +61,13 @@ def test_a_trial_that_diverged_counts_with_the_worst_score():
 
 
 def test_where_every_trial_diverged_there_is_no_curve():
-    assert search_of({"own": [None, None]}, "accuracy", None).curves == ()
+    assert search_of({("own", "{}"): [None, None]}, "accuracy").curves == ()
 
 
 def compared(score: str = "accuracy") -> Search:
     drawn = random.Random(1)
     good, poor = [0.5 + 0.4 * drawn.random() for _ in range(20)], [0.2 + 0.4 * drawn.random() for _ in range(20)]
-    return search_of({"good": list(good), "poor": list(poor)}, score, "poor")
+    return search_of({("good", "{}"): list(good), ("poor", "{}"): list(poor)}, score, "poor")
 
 
 def test_relative_to_the_baseline_is_that_of_what_is_expected():

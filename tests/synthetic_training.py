@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from synthetic import _named
 
-from mixbench.columns import canonical_json
-from mixbench.rows import TrainingRow
+from mixbench.columns import canonical_json, columns
+from mixbench.rows import TrainingRow, TrialRow
 
 LAWS = {
     "attention": (0.02, 6.0, 0.7),
@@ -103,3 +103,19 @@ def _trained(cell: Mapping[str, object], wrong: float, score: str) -> TrainingRo
             **cell,
         }  # type: ignore[arg-type]
     )
+
+
+def trial_rows(
+    mixers: Sequence[str], *, trials: int, seed: int = 0, score: str = "mse", diverged: Sequence[int] = (), size: int = 800
+) -> list[TrialRow]:
+    """A random search: errors around the law's, twice as spread out as over seeds; `diverged` are trials without a score."""
+    rng = random.Random(seed)
+    rows = []
+    for trial in range(1, trials + 1):
+        for row in training_rows(mixers, (size,), seeds=(trial,), score=score, seed_noise=0.5, noise=0.3, rng=rng):
+            values = {name: value for name, value in vars(row).items() if name != "seed"}
+            if trial in diverged:
+                lost = dict.fromkeys((name for name, column in columns(TrialRow).items() if column.role == "metric"), None)
+                values |= lost | {"status": "diverged", "detail": "the loss was not finite"}
+            rows.append(TrialRow(**values, seed=seed, trial=trial, sampled='{"learning_rate":0.001}'))
+    return rows

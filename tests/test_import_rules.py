@@ -17,7 +17,7 @@ PACKAGE = Path(mixbench.__file__).parent
 
 LAYERS = {
     "foundation": ("errors", "columns", "rows", "stats", "spec", "option", "ranges"),
-    "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results", "history"),
+    "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results", "history", "foreign_trials"),
     "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks", "tasks.*"),
     "worker": (
         "mixers.*",

@@ -8,7 +8,7 @@ from mixbench.api.products import plot, verify
 from mixbench.api.selfchecking import selfcheck, selfcheck_folder
 from mixbench.api.speed_study import measure_speed, speed
 from mixbench.api.tracking import track_add, track_show
-from mixbench.api.tuning_study import run_search, tune
+from mixbench.api.tuning_study import read_search, run_search, tune
 
 __all__ = [
     "TextFiles",
@@ -19,6 +19,7 @@ __all__ = [
     "export",
     "measure_speed",
     "plot",
+    "read_search",
     "run_search",
     "selfcheck",
     "selfcheck_folder",

@@ -12,6 +12,7 @@ from mixbench.api.data_study import TextFiles, choose_tasks, prepare_task
 from mixbench.columns import FAILURES
 from mixbench.environment import physical_cores
 from mixbench.errors import RequestError
+from mixbench.foreign_trials import read_trials
 from mixbench.mixers.choice import choose_mixers
 from mixbench.ranges import TRAINING_OPTIONS, parse_ranges
 from mixbench.results import ResultsFolder
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 RANGES = ("learning_rate=3e-4..3e-2:log", "dropout=0..0.5")
 """What is drawn unless ranges are given: as in the HyperMixer study, with rates that small models learn at."""
-SIZE, TEXT_SIZE = "800", "1.0"
+SIZE = 800
+"""Training examples of built-in tasks that have so many; of others all."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class TuneOutcome:
     rows: list[TrialRow]
     searches: tuple[Search, ...]
     folder: Path
+    figures: tuple[Path, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -99,13 +102,16 @@ def run_search(
         raise RequestError(f"--{twice[0].replace('_', '-')} fixes what --range {twice[0]} draws", "Give one of them.")
     ranges += tuple(one for one in parse_ranges(RANGES, ()) if one.name not in drawn and not fixed[one.name])
     chosen_tasks = choose_tasks(several(task), files or TextFiles())
-    built_in = all(isinstance(chosen, ChosenTask) for chosen in chosen_tasks)
     rates = [str(learning_rate)] if isinstance(learning_rate, float) else several(learning_rate)
     slots = slots_for(device, jobs or physical_cores(), per_gpu)
+    prepared = {one.folder: one for one in (prepare_task(chosen, progress) for chosen in chosen_tasks)}
+    enough = all(isinstance(chosen, ChosenTask) for chosen in chosen_tasks) and all(
+        one.examples >= SIZE for one in prepared.values()
+    )
     base = DataRequest(
-        tasks=tuple({task.folder: task for task in (prepare_task(chosen, progress) for chosen in chosen_tasks)}.values()),
+        tasks=tuple(prepared.values()),
         mixers=mixers,
-        sizes=parse_shares(size or (SIZE if built_in else TEXT_SIZE), "--size"),
+        sizes=parse_shares(size or (str(SIZE) if enough else "1.0"), "--size"),
         seeds=(seed,),
         layers=layers,
         width=width,
@@ -123,6 +129,25 @@ def run_search(
     rows = [row for row in folder.read(TrialRow) if key_of(row) in wanted]
     rows.sort(key=lambda row: wanted[key_of(row)])
     return TuneOutcome(rows, summarise(rows, baseline), folder.path)
+
+
+def read_search(
+    file: str | Path, *, lower_is_better: bool = False, baseline: str | None = None, results: str | Path = "results"
+) -> TuneOutcome:
+    """Summarise trials made elsewhere, and draw them below the figures of a results folder.
+
+    Raises RequestError naming file and line, UnknownNameError, StorageError.
+    """
+    from mixbench.plots.style import file_name, save
+    from mixbench.plots.tuning import tuning_figure
+    from mixbench.verdicts.tuning import search_of
+
+    path = Path(file)
+    scores = {(mixer, "{}"): values for mixer, values in read_trials(path).items()}
+    search = search_of(scores, "error" if lower_is_better else "score", baseline, task=path.stem)
+    folder = ResultsFolder(results)
+    figures = save(tuning_figure(search), folder.figures, f"tune-{file_name(path.stem)}", ("png",))
+    return TuneOutcome([], (search,), folder.path, tuple(figures))
 
 
 def tune(**options: Any) -> pandas.DataFrame:

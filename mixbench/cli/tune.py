@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mixbench.cli import options
-from mixbench.cli.terminal import conclude, print_text, progress_display, reporting
+from mixbench.cli.terminal import conclude, print_text, progress_display, remark, reporting
+
+if TYPE_CHECKING:
+    from mixbench.api.tuning_study import TuneOutcome
 
 
 def tune(
@@ -23,6 +26,11 @@ def tune(
             metavar="OPTION=RANGE",
         ),
     ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from", help="Trials made elsewhere: a CSV with the columns score and mixer. Nothing is trained."),
+    ] = None,
+    lower_is_better: Annotated[bool, typer.Option("--lower-is-better", help="The scores of --from are errors.")] = False,
     trials: Annotated[int, typer.Option(help="Independent draws for each mixer.", min=1)] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the search.", min=0)] = 0,
     size: Annotated[
@@ -68,8 +76,12 @@ def tune(
     with reporting():
         from mixbench import api
         from mixbench.api import TextFiles
-        from mixbench.cli.tuning_table import tuning_table
 
+        if from_file:
+            read = api.read_search(from_file, lower_is_better=lower_is_better, baseline=baseline, results=results)
+            _show(read, as_json)
+            remark(f"Drawn: {', '.join(map(str, read.figures))}")
+            return
         with progress_display() as progress:
             outcome = api.run_search(
                 task=task,
@@ -95,8 +107,14 @@ def tune(
                 retry_failed=retry_failed,
                 progress=progress,
             )
-        if as_json:
-            typer.echo(json.dumps(outcome.as_json(), indent=2))
-        else:
-            print_text(lambda width, terminal: tuning_table(outcome.searches, width, terminal))
+        _show(outcome, as_json)
         conclude("trial", results / "tuning.csv", outcome.failed, "trial")
+
+
+def _show(outcome: TuneOutcome, as_json: bool) -> None:
+    from mixbench.cli.tuning_table import tuning_table
+
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json(), indent=2))
+    else:
+        print_text(lambda width, terminal: tuning_table(outcome.searches, width, terminal))

@@ -31,11 +31,13 @@ def tuning_table(searches: Sequence[Search], width: int, terminal: bool) -> Text
 def _heading(search: Search) -> str:
     settings = unpacked(search.settings)
     drawn = [f"{name} {settings[name]}" for name in ("learning_rate", "dropout") if ".." in str(settings.get(name))]
-    return " · ".join([search.task, *drawn, f"seed {search.seed}"])
+    return " · ".join([search.task, *drawn, *([] if search.seed is None else [f"seed {search.seed}"])])
 
 
 def _tables(search: Search) -> Iterator[tuple[str, list[str], list[Column]]]:
     curves = search.curves
+    if not curves:
+        return
     labels = [curve.label for curve in curves]
     longest = max((len(curve.expected) for curve in curves), default=0)
     shown = [trials for trials in _SHOWN if trials <= longest]
@@ -83,7 +85,8 @@ def _notes(search: Search) -> Iterator[str]:
         return
     span = str(trials[0]) if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
     yield f"From {span} independent random trials; unbiased estimator, as far as half of them. In brackets: 95 % bands."
-    yield "Trial k draws the same values for every mixer."
+    if search.seed is not None:
+        yield "Trial k draws the same values for every mixer."
     for curve in search.curves:
         if curve.lost:
             lost = f"{curve.lost} of {len(curve.scores)} trials"

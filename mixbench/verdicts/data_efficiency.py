@@ -23,7 +23,7 @@ from mixbench.verdicts.resampling import Curve
 from mixbench.verdicts.task_context import TaskContext, by_context
 
 CONTROL = "none"
-ERRORS = ("mse",)
+ERRORS = ("mse", "error")
 """Scores of which less is better."""
 
 

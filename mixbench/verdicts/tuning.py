@@ -60,7 +60,8 @@ class Search:
 
     task: str
     settings: str
-    seed: int
+    seed: int | None
+    """None where the trials were made elsewhere."""
     score: str
     baseline: str | None
     curves: tuple[Curve, ...]
@@ -105,7 +106,7 @@ def search_of(
     *,
     task: str = "",
     settings: str = "{}",
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Search:
     """A search from the scores of its trials by mixer; None for a trial that diverged or failed.
 
@@ -114,29 +115,35 @@ def search_of(
     labels, base = mixer_labels(scores), find_baseline(baseline, list(scores))
     is_error = score in ERRORS
     known = [value for values in scores.values() for value in values if value is not None]
-    worst = (max(known) if is_error else 0.0) if known else None
+    bounds = _bounds(known, score) if known else None
     curves = tuple(
-        _curve(mixer, labels[mixer], scores[mixer], worst, is_error)
+        _curve(mixer, labels[mixer], scores[mixer], bounds, is_error)
         for mixer in mixer_order(scores)
-        if worst is not None and scores[mixer]
+        if bounds and scores[mixer]
     )
     return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error))
 
 
-def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], worst: float, is_error: bool) -> Curve:
+def _bounds(scores: Sequence[float], score: str) -> tuple[float, float]:
+    """Between what scores lie: of what has no bound of its own, the band is that of scores as far as they were seen."""
+    if score == "accuracy" or (score not in ERRORS and min(scores) >= 0 and max(scores) <= 1):
+        return 0.0, 1.0
+    return (min(0.0, *scores), max(scores)) if score in ERRORS else (min(scores), max(scores))
+
+
+def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], bounds: tuple[float, float], is_error: bool) -> Curve:
     from opda.nonparametric import EmpiricalDistribution
 
-    scores = [worst if value is None else value for value in values]
+    low, high = bounds
+    scores = [(high if is_error else low) if value is None else value for value in values]
     ns = np.arange(1, max(1, len(scores) // 2) + 1)
-    # an error has no upper bound: the band is that of the errors up to the worst one seen
-    ends = {"a": 0.0, "b": worst if is_error else 1.0}
     with warnings.catch_warnings():
         # equal scores, as those of trials that diverged, make the band hold more often, not less
         warnings.filterwarnings("ignore", "Duplicates detected", RuntimeWarning)
         below, point, above = EmpiricalDistribution.confidence_bands(
-            np.array(scores), LEVEL, **ends, method="ld_equal_tailed", n_jobs=1
+            np.array(scores), LEVEL, a=low, b=high, method="ld_equal_tailed", n_jobs=1
         )
-    expected, low, high = (
+    expected, lower, upper = (
         tuple(map(float, curve))
         for curve in (
             point.u_tuning_curve(ns, minimize=is_error),
@@ -144,7 +151,7 @@ def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], worst: f
             below.average_tuning_curve(ns, minimize=is_error),
         )
     )
-    return Curve(mixer, label, tuple(scores), sum(value is None for value in values), expected, low, high)
+    return Curve(mixer, label, tuple(scores), sum(value is None for value in values), expected, lower, upper)
 
 
 def _targets(curves: Sequence[Curve], is_error: bool) -> tuple[Target, ...]:

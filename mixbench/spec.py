@@ -102,6 +102,18 @@ def parse_share(text: str, option: str) -> float:
     return share
 
 
+def parse_scores(text: str | Sequence[float], option: str) -> tuple[float, ...]:
+    """`"0.5,0.3"` or numbers as finite numbers; () for nothing. Raises RequestError."""
+    parts = [part for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+    try:
+        scores = tuple(map(float, parts))
+    except ValueError:
+        scores = (math.nan,)
+    if not all(map(math.isfinite, scores)):
+        raise RequestError(f"{option}: {text!r} are no scores", f"Numbers with commas between: {option} 0.5,0.3.")
+    return scores
+
+
 def parse_names(text: str | Iterable[str], known: Sequence[str], option: str) -> tuple[str, ...]:
     """`"inference,training"` or names as distinct members of `known`, in the order given. Raises UnknownNameError."""
     names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]

@@ -17,7 +17,7 @@ from mixbench.mixers.choice import choose_mixers
 from mixbench.ranges import TRAINING_OPTIONS, parse_ranges
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrialRow
-from mixbench.spec import parse_learning_rates, parse_shares
+from mixbench.spec import parse_learning_rates, parse_scores, parse_shares
 from mixbench.studies.data_efficiency_plan import DataRequest
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.training import key_of, slots_for
@@ -78,6 +78,7 @@ def run_search(
     files: TextFiles | None = None,
     timeout: float = 300.0,
     baseline: str | None = None,
+    target: str | Sequence[float] = (),
     results: str | Path = "results",
     fresh: bool = False,
     retry_failed: bool = False,
@@ -95,6 +96,7 @@ def run_search(
         raise RequestError(f"--seed is {seed}; it must be at least 0")
     mixers = choose_mixers(several(mixer) or MIXERS)
     find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
+    parse_scores(target, "--target")  # what is wrong is said before anything is trained
     fixed = {"learning_rate": learning_rate is not None, "dropout": bool(dropout)}
     ranges = parse_ranges(several(range), {chosen.name for chosen in mixers})
     drawn = {one.name for one in ranges}
@@ -128,11 +130,16 @@ def run_search(
     wanted = {trial.identity(digest): order for order, trial in enumerate(plan_trials(request))}
     rows = [row for row in folder.read(TrialRow) if key_of(row) in wanted]
     rows.sort(key=lambda row: wanted[key_of(row)])
-    return TuneOutcome(rows, summarise(rows, baseline), folder.path)
+    return TuneOutcome(rows, summarise(rows, baseline, parse_scores(target, "--target")), folder.path)
 
 
 def read_search(
-    file: str | Path, *, lower_is_better: bool = False, baseline: str | None = None, results: str | Path = "results"
+    file: str | Path,
+    *,
+    lower_is_better: bool = False,
+    baseline: str | None = None,
+    target: str | Sequence[float] = (),
+    results: str | Path = "results",
 ) -> TuneOutcome:
     """Summarise trials made elsewhere, and draw them below the figures of a results folder.
 
@@ -144,7 +151,9 @@ def read_search(
 
     path = Path(file)
     scores = {(mixer, "{}"): values for mixer, values in read_trials(path).items()}
-    search = search_of(scores, "error" if lower_is_better else "score", baseline, task=path.stem)
+    search = search_of(
+        scores, "error" if lower_is_better else "score", baseline, parse_scores(target, "--target"), task=path.stem
+    )
     folder = ResultsFolder(results)
     figures = save(tuning_figure(search), folder.figures, f"tune-{file_name(path.stem)}", ("png",))
     return TuneOutcome([], (search,), folder.path, tuple(figures))

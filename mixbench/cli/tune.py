@@ -59,6 +59,7 @@ def tune(
     vocabulary: options.Vocabulary = 8000,
     timeout: options.Timeout = 300.0,
     baseline: options.Baseline = None,
+    target: Annotated[str, typer.Option(help="Scores for which the trials needed are told, e.g. 0.5,0.3.")] = "",
     results: options.Results = Path("results"),
     fresh: options.Fresh = False,
     retry_failed: options.RetryFailed = False,
@@ -78,7 +79,9 @@ def tune(
         from mixbench.api import TextFiles
 
         if from_file:
-            read = api.read_search(from_file, lower_is_better=lower_is_better, baseline=baseline, results=results)
+            read = api.read_search(
+                from_file, lower_is_better=lower_is_better, baseline=baseline, target=target, results=results
+            )
             _show(read, as_json)
             remark(f"Drawn: {', '.join(map(str, read.figures))}")
             return
@@ -102,6 +105,7 @@ def tune(
                 files=TextFiles(train, dev, test, text, text_pair, label, tokens, tokenizer, vocabulary),
                 timeout=timeout,
                 baseline=baseline,
+                target=target,
                 results=results,
                 fresh=fresh,
                 retry_failed=retry_failed,

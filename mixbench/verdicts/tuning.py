@@ -79,30 +79,34 @@ class Search:
         return tuple(own / other - 1 if other else math.nan for own, other in pairs)
 
 
-def summarise(rows: Sequence[TrialRow], baseline: str | None = None) -> tuple[Search, ...]:
-    """Every search of the rows. Raises UnknownNameError for a baseline that they do not have."""
+def summarise(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> tuple[Search, ...]:
+    """Every search of the rows; `targets` are scores to come to, by default so far from the best as DISTANCES say.
+
+    Raises UnknownNameError for a baseline that they do not have.
+    """
     searches: dict[tuple[str, ...], list[TrialRow]] = defaultdict(list)
     for row in rows:
         shape = (row.layers, row.width, row.tokens, row.train_size, row.device, row.seed)
         common = {name: value for name, value in unpacked(row.settings).items() if name != "searched"}
         searches[row.task, *map(str, shape), str(sorted(common.items()))].append(row)
-    return tuple(_search(group, baseline) for group in searches.values())
+    return tuple(_search(group, baseline, targets) for group in searches.values())
 
 
-def _search(rows: Sequence[TrialRow], baseline: str | None) -> Search:
+def _search(rows: Sequence[TrialRow], baseline: str | None, targets: Sequence[float]) -> Search:
     by_mixer: dict[MixerKey, list[TrialRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.trial):
         by_mixer[row.mixer, row.config].append(row)
     score = next((row.score for row in rows if row.score), "")
     scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer.items()}
     first = rows[0]
-    return search_of(scores, score, baseline, task=first.task, settings=first.settings, seed=first.seed)
+    return search_of(scores, score, baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
 
 
 def search_of(
     scores: Mapping[MixerKey, Sequence[float | None]],
     score: str,
     baseline: str | None = None,
+    targets: Sequence[float] = (),
     *,
     task: str = "",
     settings: str = "{}",
@@ -121,7 +125,7 @@ def search_of(
         for mixer in mixer_order(scores)
         if bounds and scores[mixer]
     )
-    return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error))
+    return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error, targets))
 
 
 def _bounds(scores: Sequence[float], score: str) -> tuple[float, float]:
@@ -154,12 +158,12 @@ def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], bounds: 
     return Curve(mixer, label, tuple(scores), sum(value is None for value in values), expected, lower, upper)
 
 
-def _targets(curves: Sequence[Curve], is_error: bool) -> tuple[Target, ...]:
+def _targets(curves: Sequence[Curve], is_error: bool, wanted: Sequence[float]) -> tuple[Target, ...]:
     if not curves:
         return ()
     best = (min if is_error else max)(value for curve in curves for value in curve.scores)
     first = (max if is_error else min)(curve.expected[0] for curve in curves)
-    goals = [best + distance * (first - best) for distance in DISTANCES]
+    goals = wanted or [best + distance * (first - best) for distance in DISTANCES]
     return tuple(Target(goal, {curve.label: curve.needed(goal, is_error) for curve in curves}) for goal in goals)
 
 

@@ -54,6 +54,9 @@ def test_trials_made_elsewhere_are_summarised_and_drawn(tmp_path: Path) -> None:
     assert "relative change against slow" in done.stdout
     assert "Trial k" not in done.stdout
     assert (tmp_path / "results" / "figures" / "tune-sweep.png").exists()
+    wanted = mixbench("tune", "--from", str(file), "--results", str(tmp_path), "--target", "0.55,0.61")
+    assert "≥ 0.550" in wanted.stdout
+    assert "≥ 0.610" in wanted.stdout
     errors = mixbench("tune", "--from", str(file), "--results", str(tmp_path), "--lower-is-better")
     assert "less is better" in errors.stdout
 
@@ -70,6 +73,7 @@ MIXERS = (("slow", 0.1), ("quick", 0.2))
         (("--mixer", "attention", "--range", "attention.heads=3"), "3 heads do not divide the width"),
         (("--size", "0.5,1.0"), "one part of the data"),
         (("--baseline", "gmlp"), "unknown baseline 'gmlp'"),
+        (("--target", "0.5,good"), "'0.5,good' are no scores"),
         (("--from", "nowhere.csv"), "cannot read nowhere.csv"),
     ],
 )

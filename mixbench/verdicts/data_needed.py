@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixbench.verdicts.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
 
@@ -48,15 +49,10 @@ def data_needed(
     Isotonic regression of the mean score over seeds, linear in the logarithm of the size between sizes (an error: both
     logarithmic); the interval from 2 000 draws of whole seeds, the same for all mixers.
     """
-    scales = {label: {size: _goodness(scores, is_error) for size, scores in curve.items()} for label, curve in curves.items()}
-    seeds = sorted({seed for curve in scales.values() for scores in curve.values() for seed in scores})
+    seeds = {seed for curve in curves.values() for scores in curve.values() for seed in scores}
     if not seeds or not targets:
         return ()
-    draws, which = seed_draws(len(seeds))
-    # the first draw is the data themselves: every seed once
-    counts = np.vstack([np.ones_like(draws[:1]), draws])
-    goals = list(_goodness(dict(enumerate(targets)), is_error).values())
-    needs = {label: _needs(mean_curves(curve, seeds, counts), goals) for label, curve in scales.items()}
+    needs, which = _drawn_needs(curves, targets, is_error)
 
     def known(ends: Numbers) -> tuple[Bracket, Bracket | None]:
         drawn = ends[1:][which]
@@ -65,10 +61,28 @@ def data_needed(
 
     def need(label: str, place: int, target: float) -> Need:
         own, base = needs[label][:, place], needs.get(baseline or "")
-        ratio = known(_ratio(own, base[:, place])) if base is not None and label != baseline else (None, None)
+        ratio = known(ratio_of_ends(own, base[:, place])) if base is not None and label != baseline else (None, None)
         return Need(label, target, *known(own), *ratio)
 
     return tuple(need(label, place, target) for place, target in enumerate(targets) for label in needs)
+
+
+def needs_by_draw(curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool) -> dict[str, Numbers]:
+    """Both ends of the need by draw of seeds and target, (draws + 1, targets, 2); the first draw is the data themselves."""
+    needs, which = _drawn_needs(curves, targets, is_error)
+    return {label: np.concatenate([ends[:1], ends[1:][which]]) for label, ends in needs.items()}
+
+
+def _drawn_needs(
+    curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool
+) -> tuple[dict[str, Numbers], NDArray[np.intp]]:
+    """Needs by distinct draw, the data themselves before all, and which of the distinct draws each draw is."""
+    scales = {label: {size: _goodness(scores, is_error) for size, scores in curve.items()} for label, curve in curves.items()}
+    seeds = sorted({seed for curve in scales.values() for scores in curve.values() for seed in scores})
+    draws, which = seed_draws(len(seeds))
+    counts = np.vstack([np.ones_like(draws[:1]), draws])
+    goals = list(_goodness(dict(enumerate(targets)), is_error).values())
+    return {label: _needs(mean_curves(curve, seeds, counts), goals) for label, curve in scales.items()}, which
 
 
 def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: bool) -> tuple[float, ...]:
@@ -126,7 +140,7 @@ def _reached(sizes: Numbers, fitted: Numbers, goal: float) -> tuple[float, float
     return need, need
 
 
-def _ratio(own: Numbers, base: Numbers) -> Numbers:
+def ratio_of_ends(own: Numbers, base: Numbers) -> Numbers:
     """Ends of the ratio of two numbers of which the ends are known, (draws, 2)."""
     with np.errstate(divide="ignore"):
         return np.stack([own[:, 0] / base[:, 1], own[:, 1] / base[:, 0]], axis=1)

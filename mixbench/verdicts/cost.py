@@ -1,0 +1,165 @@
+"""The cost of coming to a score: time per example × training examples × tuning trials, relative to a baseline.
+
+The product of the HyperMixer paper (arXiv 2203.03691), Cost ∝ E · D · H. Each factor may be known only to lie beyond what was
+measured; such an end stays open through the product. Intervals come from resampling launches, seeds and trials at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.verdicts.data_needed import Bracket, needs_by_draw, ratio_of_ends
+from mixbench.verdicts.resampling import DRAWS, Curve, Numbers, resampling_interval
+
+FACTORS = ("example", "data", "trials")
+"""E, D and H."""
+PRODUCT = "product"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a number, and its 95 % interval; None below two replicates."""
+
+    value: Bracket
+    interval: Bracket | None
+
+
+@dataclass(frozen=True)
+class MixerCost:
+    """One mixer on its way to one score: each factor and the product, and both relative to the baseline's."""
+
+    label: str
+    target: float
+    factors: Mapping[str, Known]
+    ratios: Mapping[str, Known]
+    """Empty for the baseline."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one factor was measured by, by label of the mixer: launches to seconds, a learning curve, trials to scores."""
+
+    example: Mapping[str, Mapping[int, float]]
+    data: Mapping[str, Curve]
+    trials: Mapping[str, Sequence[float]]
+    """Of every trial in its order, a diverged one with the worst score."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Mixers of which every factor was measured."""
+        return [label for label in self.example if label in self.data and label in self.trials]
+
+
+def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is_error: bool) -> tuple[MixerCost, ...]:
+    """The cost of every mixer for every target, targets first; an error is a score where less is better."""
+    random = np.random.default_rng(0)
+    labels = evidence.labels
+    if not labels or not targets:
+        return ()
+    ends: dict[str, dict[str, Numbers]] = {
+        "example": _example_ends({label: evidence.example[label] for label in labels}, len(targets), random),
+        "data": needs_by_draw({label: evidence.data[label] for label in labels}, targets, is_error),
+        "trials": _trial_ends({label: evidence.trials[label] for label in labels}, targets, is_error, random),
+    }
+    ends[PRODUCT] = {label: np.prod([ends[factor][label] for factor in FACTORS], axis=0) for label in labels}
+    replicates = _replicates(evidence, labels)
+    found = []
+    for place, target in enumerate(targets):
+        for label in labels:
+            own = {factor: ends[factor][label][:, place] for factor in ends}
+            base = {factor: ends[factor][baseline][:, place] for factor in ends} if baseline in labels else {}
+            ratios = {} if label == baseline else {name: ratio_of_ends(own[name], base[name]) for name in base}
+            found.append(
+                MixerCost(
+                    label,
+                    target,
+                    {name: _known(drawn, replicates[name]) for name, drawn in own.items()},
+                    {name: _known(drawn, replicates[name]) for name, drawn in ratios.items()},
+                )
+            )
+    return tuple(found)
+
+
+def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:
+    """Of each factor the fewest that stand behind it, of the product the fewest of any."""
+    seeds = {label: {seed for scores in evidence.data[label].values() for seed in scores} for label in labels}
+    fewest = {
+        "example": min((len(evidence.example[label]) for label in labels), default=0),
+        "data": min((len(seeds[label]) for label in labels), default=0),
+        "trials": min((len(evidence.trials[label]) for label in labels), default=0),
+    }
+    return fewest | {PRODUCT: min(fewest.values())}
+
+
+def _known(drawn: Numbers, replicates: int) -> Known:
+    """The first draw is the data themselves."""
+    value = Bracket(*map(float, drawn[0]))
+    if replicates < 2:
+        return Known(value, None)
+    return Known(value, Bracket(*resampling_interval(drawn[1:, 0], drawn[1:, 1], replicates)))
+
+
+def _example_ends(launches: Mapping[str, Mapping[int, float]], goals: int, random: np.random.Generator) -> dict[str, Numbers]:
+    """Geometric mean over launches by draw, the same for every goal, (draws + 1, goals, 2); mixers share their launches."""
+    every = sorted({launch for own in launches.values() for launch in own})
+    counts = _counts(len(every), random)
+    ends = {}
+    for label, own in launches.items():
+        there = np.array([launch in own for launch in every])
+        logs = np.array([math.log(own[launch]) if launch in own else 0.0 for launch in every])
+        behind = counts @ there
+        whole = np.exp((counts @ logs) / np.where(behind, behind, 1))
+        means = np.where(behind, whole, whole[0])
+        ends[label] = np.repeat(np.stack([means, means], axis=1)[:, None, :], goals, axis=1)
+    return ends
+
+
+def _trial_ends(
+    trials: Mapping[str, Sequence[float]], targets: Sequence[float], is_error: bool, random: np.random.Generator
+) -> dict[str, Numbers]:
+    """Trials needed by draw and goal, (draws + 1, goals, 2), of which mixers share their trials; known up to half of them."""
+    longest = max(map(len, trials.values()))
+    counts = _counts(longest, random)
+    ends = {}
+    for label, own in trials.items():
+        scores = -np.array(own, float) if is_error else np.array(own, float)
+        chosen = counts[:, : len(own)]
+        order = np.argsort(scores, kind="stable")
+        curves = np.array([_expected(np.repeat(scores[order], line[order].astype(int))) for line in chosen], dtype=object)
+        goals = [-target if is_error else target for target in targets]
+        ends[label] = np.array([[_reached(curve, goal, len(own) // 2) for goal in goals] for curve in curves])
+    return ends
+
+
+def _expected(ascending: Numbers) -> Numbers:
+    """The unbiased estimate of the best of 1, 2, … of these scores, as far as half of them (Tang et al. 2020)."""
+    count = len(ascending)
+    farthest = max(1, count // 2)
+    if not count:
+        return np.full(1, -math.inf)
+    weights = np.array(
+        [[math.comb(place, n - 1) / math.comb(count, n) for place in range(count)] for n in range(1, farthest + 1)]
+    )
+    return weights @ ascending
+
+
+def _reached(curve: Numbers, goal: float, farthest: int) -> tuple[float, float]:
+    if curve[0] >= goal:
+        return 1.0, 1.0
+    beyond = np.flatnonzero(curve >= goal)
+    if not len(beyond):
+        return float(max(1, farthest)), math.inf
+    after = int(beyond[0])
+    share = (goal - curve[after - 1]) / (curve[after] - curve[after - 1])
+    return after + share, after + share
+
+
+def _counts(replicates: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """How often each replicate is drawn, (draws + 1, replicates), in the first draw once."""
+    drawn = random.multinomial(replicates, [1 / replicates] * replicates, size=DRAWS)
+    return np.vstack([np.ones((1, replicates), np.int64), drawn])

@@ -75,7 +75,7 @@ def _change(cell: ComparedCell) -> Entry:
         return Entry("")
     if change.low is None or change.high is None:
         return Entry(_signed(change.point), style=_STYLES.get(cell.verdict, ""))
-    decimals = int(max(-change.low, change.high) < _TENTHS_BELOW)
+    decimals = int(max(-change.low, change.high) < _TENTHS_BELOW or change.high - change.low < _TENTHS_BELOW)
     point, bounds = interval_text(change, lambda share: f"{round(100 * share, decimals) + 0.0:+.{decimals}f}")
     return Entry(point, bounds if change.high < TELLS_NOTHING else " (any)", _STYLES.get(cell.verdict, ""))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -74,6 +75,7 @@ def test_a_slowdown_is_looked_at_twice_and_fails_with_its_cause(pairs):
     assert asked == [6] * 8 + [2] * 8
     assert "2 slower, 4 same" in done.stdout
     assert "2 more operators" in done.stdout
+    assert re.search(r"\+[56]\.\d \(\+\d\.\d to \+\d\.\d\)", done.stdout)
     assert "2 of 6 flagged" in done.stderr
 
 

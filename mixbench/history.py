@@ -19,7 +19,7 @@ from typing import Any
 from mixbench.columns import canonical_json, columns
 from mixbench.errors import RequestError, StorageError
 from mixbench.machine import output
-from mixbench.rows import TABLES, SpeedRow, TrainingRow
+from mixbench.rows import TABLES, SpeedRow, TrainingRow, TrialRow
 from mixbench.storage import storage_errors, write_atomically
 
 SCHEMA = 1
@@ -171,7 +171,7 @@ def _from_bytes(file: Path, content: bytes) -> Entry:
 def _cell(plain: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]]) -> TrackedCell:
     """Raises what is wrong: a table or a column that is not there, a value that is no finite number."""
     row_type = TABLES[plain["table"]]
-    if row_type not in (SpeedRow, TrainingRow):
+    if row_type not in (SpeedRow, TrainingRow, TrialRow):
         raise ValueError(f"{plain['table']} holds no cells")
     defaults = {field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING}
     known = defaults | dict(shared.get(plain["table"], {})) | dict(plain["key"])

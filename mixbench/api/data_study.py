@@ -114,14 +114,13 @@ def train_data_efficiency(
         raise RequestError(f"--seeds is {seeds} and --seed {seed}: at least one seed, from 0 on")
     mixers = choose_mixers(several(mixer) or MIXERS)
     find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
-    rates = [str(learning_rate)] if isinstance(learning_rate, float) else several(learning_rate)
-    learning_rates = parse_learning_rates(rates)
+    learning_rates = parse_learning_rates(several(str(learning_rate) if isinstance(learning_rate, float) else learning_rate))
     tasks = choose_tasks(several(task), files or TextFiles())
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     shares = parse_shares(sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
     slots = slots_for(device, jobs or physical_cores(), per_gpu)
     request = DataRequest(
-        tasks=tuple({task.folder: task for task in (prepare_task(chosen, progress) for chosen in tasks)}.values()),
+        tasks=prepare_tasks(tasks, progress),
         mixers=mixers,
         sizes=shares,
         seeds=tuple(range(seed, seed + seeds)),
@@ -158,6 +157,11 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
         progress.remark(f"{chosen.name}: {remark}")
     settings = {name: value for name, value in chosen.recipe.items() if name not in ("task", "files")}
     return PreparedTask(chosen.name, folder, dataset.form, len(dataset.train), settings | {"data": folder.name})
+
+
+def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:
+    """Tasks whose data are made or found in the cache, each data set once. Raises RequestError."""
+    return tuple({task.folder: task for task in (prepare_task(one, progress) for one in chosen)}.values())
 
 
 def choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:

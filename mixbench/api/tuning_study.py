@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.common import Names, frame, several
-from mixbench.api.data_study import TextFiles, choose_tasks, prepare_task
+from mixbench.api.data_study import TextFiles, choose_tasks, prepare_tasks
 from mixbench.columns import FAILURES
 from mixbench.environment import physical_cores
 from mixbench.errors import RequestError
@@ -18,7 +18,7 @@ from mixbench.ranges import TRAINING_OPTIONS, parse_ranges
 from mixbench.results import ResultsFolder
 from mixbench.rows import TrialRow
 from mixbench.spec import parse_learning_rates, parse_scores, parse_shares
-from mixbench.studies.data_efficiency_plan import DataRequest
+from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.training import key_of, slots_for
 from mixbench.studies.tuning import run_tuning
@@ -70,7 +70,7 @@ def run_search(
     width: int = 32,
     batch: int = 8,
     steps: int = 700,
-    dropout: float = 0.0,
+    dropout: float | None = None,
     learning_rate: Names | float | None = None,
     device: str = "cpu",
     jobs: int | None = None,
@@ -97,21 +97,23 @@ def run_search(
     mixers = choose_mixers(several(mixer) or MIXERS)
     find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
     parse_scores(target, "--target")  # what is wrong is said before anything is trained
-    fixed = {"learning_rate": learning_rate is not None, "dropout": bool(dropout)}
+    fixed = {"learning_rate": learning_rate is not None, "dropout": dropout is not None}
     ranges = parse_ranges(several(range), {chosen.name for chosen in mixers})
     drawn = {one.name for one in ranges}
     if twice := [name for name in TRAINING_OPTIONS if name in drawn and fixed[name]]:
         raise RequestError(f"--{twice[0].replace('_', '-')} fixes what --range {twice[0]} draws", "Give one of them.")
     ranges += tuple(one for one in parse_ranges(RANGES, ()) if one.name not in drawn and not fixed[one.name])
     chosen_tasks = choose_tasks(several(task), files or TextFiles())
-    rates = [str(learning_rate)] if isinstance(learning_rate, float) else several(learning_rate)
+    rates = parse_learning_rates(several(str(learning_rate) if isinstance(learning_rate, float) else learning_rate))
+    if AUTO in rates.values():
+        raise RequestError("--learning-rate auto chooses among rates, which is what the search does", "Leave it out.")
+    if lacking := [chosen.name for chosen in mixers if rates and not rates.keys() & {"", chosen.name}]:
+        raise RequestError(f"--learning-rate fixes none for {', '.join(lacking)}", "Give one for all mixers, or a range.")
     slots = slots_for(device, jobs or physical_cores(), per_gpu)
-    prepared = {one.folder: one for one in (prepare_task(chosen, progress) for chosen in chosen_tasks)}
-    enough = all(isinstance(chosen, ChosenTask) for chosen in chosen_tasks) and all(
-        one.examples >= SIZE for one in prepared.values()
-    )
+    tasks = prepare_tasks(chosen_tasks, progress)
+    enough = all(isinstance(one, ChosenTask) for one in chosen_tasks) and min(one.examples for one in tasks) >= SIZE
     base = DataRequest(
-        tasks=tuple(prepared.values()),
+        tasks=tasks,
         mixers=mixers,
         sizes=parse_shares(size or (str(SIZE) if enough else "1.0"), "--size"),
         seeds=(seed,),
@@ -119,8 +121,8 @@ def run_search(
         width=width,
         batch=batch,
         steps=steps,
-        dropout=dropout,
-        learning_rates=parse_learning_rates(rates),
+        dropout=dropout or 0.0,
+        learning_rates=rates,
         device=device,
         timeout=timeout,
     )

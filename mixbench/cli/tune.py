@@ -41,9 +41,10 @@ def tune(
     width: options.ModelWidth = 32,
     batch: options.TrainingBatch = 8,
     steps: options.Steps = 700,
-    dropout: Annotated[float, typer.Option(help="A fixed dropout, instead of the range.")] = 0.0,
+    dropout: Annotated[float | None, typer.Option(help="A fixed dropout, instead of the range.")] = None,
     learning_rate: Annotated[
-        list[str] | None, typer.Option(help="A fixed learning rate, instead of the range: 3e-3, or attention=1e-3.")
+        list[str] | None,
+        typer.Option(help="A fixed learning rate, instead of the range: 3e-3, or attention=1e-3 and so on."),
     ] = None,
     device: options.TrainingDevice = "cpu",
     jobs: options.Jobs = None,

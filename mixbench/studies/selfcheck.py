@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mixbench.columns import canonical_json
 from mixbench.environment import environment, snapshot, timestamp
 from mixbench.execution.lockstep import WORKER, Contest, Fault, Version, run_pair
 from mixbench.mixers.choice import choose_mixer
@@ -88,6 +87,6 @@ def _contests(device: str) -> list[tuple[dict[str, Any], Contest]]:
     for mixer in map(choose_mixer, MIXERS):
         workload = common | {"target": mixer.target, "arguments": mixer.arguments(_SIZE, _SIZE)}
         for percent in PLANTED:
-            named = {"mixer": mixer.name, "config": canonical_json(mixer.options), **keys, "device": device}
+            named = {"mixer": mixer.name, "config": mixer.config, **keys, "device": device}
             every.append((named | {"planted_percent": percent}, Contest((workload, workload), (0.0, percent / 100))))
     return every

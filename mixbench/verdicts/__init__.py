@@ -8,13 +8,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mixbench.columns import canonical_json
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.rows import SpeedRow
+
+
+class Measurement(Protocol):
+    """A row of any table that is measured."""
+
+    @property
+    def environment(self) -> str: ...
+    @property
+    def measured_at(self) -> str: ...
+
 
 MixerKey = tuple[str, str]
 """Name and config of a mixer, as two columns of every table."""
@@ -101,6 +111,18 @@ def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
         | {key: f"{key}={one[key]}" for key in keys if key in one}
         for context, one in zip(contexts, settings, strict=True)
     ]
+
+
+def choose_environment(rows: Sequence[Measurement], wanted: str | None = None) -> str:
+    """That which is wanted, else that of the row that was measured last, "" without rows.
+
+    Raises UnknownNameError for one that no row has.
+    """
+    if wanted is None:
+        return max(rows, key=lambda row: row.measured_at).environment if rows else ""
+    if rows and wanted not in (known := {row.environment for row in rows}):
+        raise UnknownNameError("environment", wanted, known, "among the rows")
+    return wanted
 
 
 def in_words(key: str, value: Any) -> str:

@@ -11,11 +11,17 @@ from typing import Any
 
 from mixbench.columns import FAILURES, Row, canonical_json, columns
 from mixbench.environment import machine_part
-from mixbench.rows import TABLES, LaunchRow, SpeedRow
+from mixbench.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts import MixerKey, in_words, mixer_labels, unpacked, without_versions
 
 CellKey = tuple[Any, ...]
 """Values of the key columns, the config without the hash of a user's file."""
+_REPLICATES: dict[type[Row], tuple[str, str]] = {
+    SpeedRow: ("launch", "launches"),
+    TrainingRow: ("seed", "seeds"),
+    TrialRow: ("trial", "trials"),
+}
+"""Column of the replicate, and what several are called."""
 _HASH = re.compile("[0-9a-f]{13,}")
 
 STUDIES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
@@ -118,8 +124,8 @@ def good_rows(rows: Iterable[Any]) -> list[Any]:
 
 
 def replicate_of(row: Any) -> int:
-    """The launch, or the seed."""
-    return int(row.launch if isinstance(row, SpeedRow) else row.seed)
+    """The launch, the seed or the trial."""
+    return int(getattr(row, _REPLICATES[type(row)][0]))
 
 
 def share_failed(rows: Sequence[Any]) -> float:
@@ -132,7 +138,7 @@ def failure_of(rows: Sequence[Any]) -> str:
     faults = [row for row in rows if row.status != "ok"]
     told = next((row for row in faults if row.status in FAILURES), faults[0])
     failed, every = len(set(map(replicate_of, faults))), len(set(map(replicate_of, rows)))
-    some = f" ({failed} of {every} {'launches' if isinstance(told, SpeedRow) else 'seeds'})" if failed < every else ""
+    some = f" ({failed} of {every} {_REPLICATES[type(told)][1]})" if failed < every else ""
     named = told.detail.startswith(told.status)
     return (told.detail if named else ": ".join(filter(None, (told.status, told.detail)))) + some
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.columns import FAILURES, Row
-from mixbench.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.stats import launch_medians
 from mixbench.verdicts import unpacked
 from mixbench.verdicts.cells import (
@@ -37,6 +37,7 @@ DEFAULT_THRESHOLD = 0.30
 COUNTS: dict[type[Row], tuple[str, ...]] = {
     SpeedRow: ("flops", "params", "peak_memory_mib", "operators", "allocated_mib"),
     TrainingRow: ("params", "train_flops"),
+    TrialRow: ("params", "train_flops"),
 }
 """Metrics that are equal whenever the code is."""
 
@@ -153,7 +154,7 @@ class _Judge:
         return {"judgements": tuple(judged), "cause": cause}
 
     def _measured(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> list[Judgement]:
-        if row_type is TrainingRow:
+        if row_type is not SpeedRow:
             scores = [by_replicate(rows, "test_score") for rows in (base, head)]
             higher = head[0].score not in ERRORS
             return [judge_score("test_score", *scores, higher_is_better=higher, level=self.level)]

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from mixbench.errors import UnknownNameError
 from mixbench.rows import TrainingRow
 from mixbench.stats import Interval, log_t_interval, t_interval
-from mixbench.verdicts import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts import MixerKey, choose_environment, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.data_needed import Bracket, Need, data_needed, default_targets
 from mixbench.verdicts.resampling import Curve
 from mixbench.verdicts.task_context import TaskContext, by_context
@@ -117,10 +116,7 @@ def summarise(
     scores for which the data needed are read off; default a few between the control and the best mixer of each task.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
-    if environment is None:
-        environment = max(rows, key=lambda row: row.measured_at).environment if rows else ""
-    elif rows and environment not in (known := {row.environment for row in rows}):
-        raise UnknownNameError("environment", environment, known, "among the rows")
+    environment = choose_environment(rows, environment)
     kept = [row for row in rows if row.environment == environment]
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base, labels = find_baseline(baseline, mixers), mixer_labels(mixers)

@@ -8,8 +8,9 @@ from statistics import median_low
 from typing import Any, Literal, NamedTuple
 
 from mixbench.columns import FAILURES, Column, Row, columns
-from mixbench.rows import SpeedRow, TrainingRow
+from mixbench.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.stats import Interval, log_t_interval, t_interval
+from mixbench.verdicts import choose_environment
 from mixbench.verdicts.cells import STUDIES, Measured, by_cell, by_replicate, cell_labels, cell_places, failure_of, good_rows
 from mixbench.verdicts.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.data_efficiency import ERRORS
@@ -187,7 +188,7 @@ def _cells(measured: Measured, others: Sequence[Measured]) -> Iterator[tuple[str
 def _newest(measured: Measured, row_type: type[Row]) -> list[Any]:
     """Rows of the newest environment: of several machines only one can be followed over time."""
     rows = measured.rows.get(row_type, ())
-    newest = max(rows, key=lambda row: row.measured_at).environment if rows else ""
+    newest = choose_environment(rows)
     return [row for row in rows if row.environment == newest]
 
 
@@ -214,6 +215,12 @@ def _count(values: Sequence[float]) -> Interval:
     return Interval(int(middle) if middle == int(middle) else middle)
 
 
+_TRAINING: dict[str, Callable[[Sequence[float]], Interval]] = {
+    "test_score": t_interval,
+    "train_seconds": _time,
+    "train_flops": _count,
+    "params": _count,
+}
 METRICS: dict[type[Row], dict[str, Callable[[Sequence[float]], Interval]]] = {
     SpeedRow: {
         "latency_ms": _time,
@@ -227,6 +234,7 @@ METRICS: dict[type[Row], dict[str, Callable[[Sequence[float]], Interval]]] = {
         "allocated_mib": _count,
         "energy_j": _time,
     },
-    TrainingRow: {"test_score": t_interval, "train_seconds": _time, "train_flops": _count, "params": _count},
+    TrainingRow: _TRAINING,
+    TrialRow: _TRAINING,
 }
 """What is reported of each table, and how the values of launches or seeds become one."""

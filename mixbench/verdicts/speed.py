@@ -13,10 +13,18 @@ from operator import attrgetter
 from statistics import geometric_mean, median
 from typing import Any
 
-from mixbench.errors import UnknownNameError
 from mixbench.rows import LOWER_BOUND, LaunchRow, SpeedRow
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
-from mixbench.verdicts import Context, MixerKey, context_of, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts import (
+    Context,
+    MixerKey,
+    choose_environment,
+    context_of,
+    find_baseline,
+    mixer_labels,
+    mixer_order,
+    unpacked,
+)
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -98,7 +106,7 @@ def summarise(
     `baseline` is a name or a label; default attention where present, else the first mixer of the rows.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
-    environment = _environment(rows, environment)
+    environment = choose_environment(rows, environment)
     kept = [row for row in rows if row.environment == environment]
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base = find_baseline(baseline, mixers)
@@ -159,15 +167,6 @@ _TYPICAL = ("tokens_per_s", "cpu_ms", "peak_memory_mib", "flops", "gflops_per_s"
 _launch_key = attrgetter(
     "scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "launch", "measured_at"
 )
-
-
-def _environment(rows: Sequence[SpeedRow], wanted: str | None) -> str:
-    if wanted is None:
-        return max(rows, key=lambda row: row.measured_at).environment if rows else ""
-    known = {row.environment for row in rows}
-    if rows and wanted not in known:
-        raise UnknownNameError("environment", wanted, known, "among the rows")
-    return wanted
 
 
 def _cell(

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixbench.columns import canonical_json
 from mixbench.rows import TrialRow
 from mixbench.stats import Interval
-from mixbench.verdicts import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts import MixerKey, choose_environment, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.data_efficiency import ERRORS
 
 LEVEL = 0.95
@@ -80,12 +81,13 @@ class Search:
 
 
 def summarise(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> tuple[Search, ...]:
-    """Every search of the rows; `targets` are scores to come to, by default so far from the best as DISTANCES say.
+    """Every search of the newest environment; `targets` are scores to come to, by default DISTANCES from the best.
 
     Raises UnknownNameError for a baseline that they do not have.
     """
     searches: dict[tuple[str, ...], list[TrialRow]] = defaultdict(list)
-    for row in rows:
+    newest = choose_environment(rows)
+    for row in (row for row in rows if row.environment == newest):
         shape = (row.layers, row.width, row.tokens, row.train_size, row.device, row.seed)
         common = {name: value for name, value in unpacked(row.settings).items() if name != "searched"}
         searches[row.task, *map(str, shape), str(sorted(common.items()))].append(row)
@@ -95,11 +97,17 @@ def summarise(rows: Sequence[TrialRow], baseline: str | None = None, targets: Se
 def _search(rows: Sequence[TrialRow], baseline: str | None, targets: Sequence[float]) -> Search:
     by_mixer: dict[MixerKey, list[TrialRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.trial):
-        by_mixer[row.mixer, row.config].append(row)
+        by_mixer[row.mixer, _searched(row)].append(row)
     score = next((row.score for row in rows if row.score), "")
     scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer.items()}
     first = rows[0]
     return search_of(scores, score, baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
+
+
+def _searched(row: TrialRow) -> str:
+    """The mixer's config with the ranges of its own options in place of their values: another range is another line."""
+    ranges = unpacked(row.settings).get("searched", {})
+    return canonical_json(unpacked(row.config) | {name.rpartition(".")[2]: text for name, text in ranges.items()})
 
 
 def search_of(

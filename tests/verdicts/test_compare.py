@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from synthetic import MACHINE, measured, speed_rows
-from synthetic_training import training_rows, training_settings
+from synthetic_training import training_rows, training_settings, trial_rows
 
 from mixbench.columns import columns
-from mixbench.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.stats import Interval
 from mixbench.verdicts.cells import Measured
 from mixbench.verdicts.compare import compare
@@ -491,3 +491,20 @@ def test_a_version_five_times_as_noisy_is_not_slower_in_100_comparisons_without_
         quiet = speed(2 * seed, launch_noise=0.02, **options)
         noisy = speed(2 * seed + 1, launch_noise=0.1, **options)
         assert not compare(quiet, noisy).failing
+
+
+def test_trials_of_a_search_are_compared_too() -> None:
+    trials = measured(trial_rows(("attention", "none"), trials=5))
+    same = compare(trials, replace(trials, name="head"))
+    assert [cell.verdict for cell in same.cells] == ["same", "same"]
+    assert same.cells[0].study == "tuning"
+    worse = edited(trials, lambda row: replace(row, test_score=2 * row.test_score), TrialRow)
+    assert {cell.verdict for cell in compare(trials, worse).cells} == {"slower"}
+    lost = edited(trials, lambda row: killed(row) if row.trial == 1 else row, TrialRow)
+    broken = compare(trials, lost).cells[0]
+    assert (broken.verdict, broken.detail) == ("broken", "killed: by SIGKILL (1 of 5 trials)")
+
+
+def killed(row: TrialRow) -> TrialRow:
+    metrics = {name: None for name, column in columns(TrialRow).items() if column.role == "metric"}
+    return replace(row, **metrics, status="killed", detail="by SIGKILL")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
 import pytest
+from synthetic_training import trial_rows
 
-from mixbench.verdicts.tuning import Curve, Search, search_of
+from mixbench.rows import TrialRow
+from mixbench.verdicts.tuning import Curve, Search, search_of, summarise
 
 
 def curve_of(scores: list[float | None], score: str = "accuracy") -> Curve:
@@ -100,3 +104,23 @@ def test_targets_come_closer_to_the_best():
     assert scores == sorted(scores)
     errors = [target.score for target in compared("mse").targets]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_rows_of_an_older_environment_are_not_taken_for_more_trials() -> None:
+    old = trial_rows(("attention",), trials=6)
+    new = [replace(row, environment="new", measured_at="2026-01-01T00:00:00Z") for row in old]
+    (search,) = summarise([*old, *new])
+    assert [len(curve.scores) for curve in search.curves] == [6]
+
+
+def test_another_range_of_a_mixer_is_another_line() -> None:
+    def searching(hidden: str) -> list[TrialRow]:
+        rows = trial_rows(("hypermixer", "attention"), trials=4)
+        own = json.dumps({"learning_rate": "1..2", "searched": {"hypermixer.hidden": hidden}})
+        other = json.dumps({"learning_rate": "1..2", "searched": {}})
+        return [replace(row, settings=own if row.mixer == "hypermixer" else other) for row in rows]
+
+    rows = [*searching("16,32"), *(row for row in searching("64") if row.mixer == "hypermixer")]
+    (search,) = summarise(rows)
+    assert sorted(curve.label for curve in search.curves) == ["attention", "hypermixer hidden=16,32", "hypermixer hidden=64"]
+    assert {len(curve.scores) for curve in search.curves} == {4}

@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 __all__ = [
     "TextFiles",
     "compare",
+    "cost",
     "data_efficiency",
     "duel",
     "export",
@@ -19,6 +20,7 @@ __all__ = [
     "speed",
     "track_add",
     "track_show",
+    "tune",
     "verify",
 ]
 

@@ -1,6 +1,7 @@
 """The studies as functions. The command line is a thin layer over them, and Python users call them."""
 
 from mixbench.api.comparison import compare, compare_results
+from mixbench.api.costing import cost, cost_of
 from mixbench.api.data_study import TextFiles, data_efficiency, train_data_efficiency
 from mixbench.api.duelling import duel
 from mixbench.api.exporting import export
@@ -14,6 +15,8 @@ __all__ = [
     "TextFiles",
     "compare",
     "compare_results",
+    "cost",
+    "cost_of",
     "data_efficiency",
     "duel",
     "export",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mixbench.cli.brackets import needed, ratio
 from mixbench.cli.layout import (
     TELLS_NOTHING,
     Column,
@@ -20,7 +21,7 @@ from mixbench.cli.layout import (
 )
 from mixbench.stats import Interval
 from mixbench.verdicts.data_efficiency import DataCell, DataSummary, TaskSummary
-from mixbench.verdicts.data_needed import UNKNOWN, Bracket, Need
+from mixbench.verdicts.data_needed import UNKNOWN, Need
 from mixbench.verdicts.resampling import DRAWS, ENOUGH_SEEDS, best_coverage
 from mixbench.verdicts.task_context import task_words
 
@@ -69,8 +70,12 @@ def _tables(task: TaskSummary, baseline: str | None) -> Iterator[Table]:
     sign = "≤" if task.is_error else "≥"
     sizes = {label: [cell.train_size for cell in cells if cell.scores] for label, cells in task.lines.items()}
     by_target: list[tuple[str, list[str], Callable[[Need], Entry | None]]] = [
-        (f"training examples needed for a test {task.score} of", every, lambda need: _examples(need, sizes[need.label])),
-        (f"training examples needed relative to {baseline}", others, _ratio),
+        (
+            f"training examples needed for a test {task.score} of",
+            every,
+            lambda need: needed(need.examples, need.interval, min(sizes[need.label]), max(sizes[need.label])),
+        ),
+        (f"training examples needed relative to {baseline}", others, lambda need: ratio(need.ratio, need.ratio_interval)),
     ]
     for caption, labels, shown in by_target:
         needs = {(need.label, need.target): shown(need) for need in task.needs}
@@ -116,43 +121,6 @@ def _percent(value: float) -> str:
     """Tenths below 100."""
     percent = round(100 * value, 1) + 0.0
     return f"{percent:+.1f}" if abs(percent) < 100 else _signed(percent)
-
-
-def _examples(need: Need, sizes: Sequence[int]) -> Entry | None:
-    """`1310 (1170–1560)`; beyond what was trained on `≤ 250`, `not reached` and, as an end, `> 2000`."""
-    if need.examples == UNKNOWN:
-        return None
-    least, most = f"≤ {number(min(sizes))}", f"> {number(max(sizes))}"
-
-    def end(value: float) -> str:
-        return least if value <= min(sizes) else most if value == math.inf else number(value)
-
-    point = "not reached" if need.examples.high == math.inf else end(need.examples.high)
-    ends = [end(need.interval.low), end(need.interval.high)] if need.interval else []
-    if not ends or ends == [least, least] or (need.interval and need.interval.low >= max(sizes) and ends[1] == most):
-        return Entry(point)
-    return Entry(point, f" ({' to '.join(ends)})" if {least, most} & set(ends) else f" ({'–'.join(ends)})")
-
-
-def _ratio(need: Need) -> Entry | None:
-    """`4.80 (4.42–5.31)`; where one need is known only from one side `≥ 2.94` or `≤ 0.91`."""
-    if need.ratio is None or need.ratio == UNKNOWN:
-        return None
-    low, high = need.ratio.low, need.ratio.high
-    point = number(low) if low == high else f"≥ {number(low)}" if high == math.inf else f"≤ {number(high)}"
-    if low != high and (low > 0 and high < math.inf):
-        point = f"{number(low)}–{number(high)}"
-    return Entry(point, *_ratio_bounds(need.ratio_interval))
-
-
-def _ratio_bounds(interval: Bracket | None) -> tuple[str, str]:
-    """Text and style."""
-    if interval is None:
-        return "", ""
-    if interval == UNKNOWN:
-        return " (any)", ""
-    high = "∞" if interval.high == math.inf else number(interval.high)
-    return f" ({number(interval.low)}–{high})", "green" if interval.high < 1 else "red" if interval.low > 1 else ""
 
 
 def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:

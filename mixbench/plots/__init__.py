@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mixbench.results import ResultsFolder
+from mixbench.results import ResultsFolder, complete
 from mixbench.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
@@ -30,5 +30,21 @@ def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None)
     return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline)
 
 
-FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency, "tune": _tuning}
+def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+    from mixbench.plots.cost import draw_costs
+    from mixbench.verdicts.cost_subject import Wish
+    from mixbench.verdicts.cost_tables import shared_environment, task_costs
+
+    speed, training, trials = complete(folder.read(SpeedRow)), folder.read(TrainingRow), folder.read(TrialRow)
+    shared = shared_environment(speed, training, trials)
+    found = task_costs(
+        [row for row in speed if row.environment == shared],
+        [row for row in training if row.environment == shared],
+        [row for row in trials if row.environment == shared],
+        Wish(baseline=baseline),
+    )
+    return draw_costs(found, folder.figures, formats)
+
+
+FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency, "tune": _tuning, "cost": _cost}
 """Study to the function that draws its figures."""

@@ -130,6 +130,12 @@ def in_words(key: str, value: Any) -> str:
     return _IN_WORDS[key](value) if key in _IN_WORDS else ""
 
 
+def mixer_string(mixer: MixerKey) -> str:
+    """The mixer as `--mixer` takes it: `hypermixer:heads=4,tied=true`."""
+    name, config = mixer
+    return ":".join(filter(None, (name, ",".join(_options(name, config)))))
+
+
 def without_versions(config: str) -> str:
     """A config without what changes whenever a user's file or package does."""
     return canonical_json({key: value for key, value in unpacked(config).items() if key not in _VERSIONS})

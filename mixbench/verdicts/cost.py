@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.verdicts.data_needed import Bracket, needs_by_draw, ratio_of_ends
+from mixbench.verdicts.data_needed import Bracket, mean_errors, needs_by_draw, ratio_of_ends, targets_between
 from mixbench.verdicts.resampling import DRAWS, Curve, Numbers, resampling_interval
 
 FACTORS = ("example", "data", "trials")
@@ -48,6 +49,8 @@ class Evidence:
     data: Mapping[str, Curve]
     trials: Mapping[str, Sequence[float]]
     """Of every trial in its order, a diverged one with the worst score."""
+    exact: bool = False
+    """Whether `example` is counted, not measured: one value that has no interval and leaves the product its own."""
 
     @property
     def labels(self) -> list[str]:
@@ -85,6 +88,31 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
     return tuple(found)
 
 
+def reach(evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """Of data and trials the least and the most that can be seen to be needed; of trials half of them, and one is exact."""
+    sizes = [size for label in evidence.labels for size in evidence.data[label]]
+    trials = [_farthest(len(evidence.trials[label])) for label in evidence.labels]
+    return {"data": (min(sizes), max(sizes)), "trials": (0, max(trials))} if sizes and trials else {}
+
+
+def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
+    """Scores between what every mixer has at its smallest size and what the best comes to by data and by trials alike.
+
+    Empty where there is nothing between, as where a mixer has an error of 0.
+    """
+    starts, ends = [], []
+    for label in evidence.labels:
+        errors = mean_errors(evidence.data[label], is_error)
+        trials = np.array(evidence.trials[label], float)
+        expected = -_expected(np.sort(-trials if is_error else trials))[-1]
+        if errors:
+            starts.append(errors[min(errors)])
+            ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
+    if not starts or min(*ends, *starts) <= 0:
+        return ()
+    return targets_between(min(starts), min(ends), is_error)
+
+
 def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:
     """Of each factor the fewest that stand behind it, of the product the fewest of any."""
     seeds = {label: {seed for scores in evidence.data[label].values() for seed in scores} for label in labels}
@@ -93,7 +121,8 @@ def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:
         "data": min((len(seeds[label]) for label in labels), default=0),
         "trials": min((len(evidence.trials[label]) for label in labels), default=0),
     }
-    return fewest | {PRODUCT: min(fewest.values())}
+    measured = [count for factor, count in fewest.items() if not (evidence.exact and factor == "example")]
+    return fewest | {PRODUCT: min(measured)}
 
 
 def _known(drawn: Numbers, replicates: int) -> Known:
@@ -132,20 +161,28 @@ def _trial_ends(
         order = np.argsort(scores, kind="stable")
         curves = np.array([_expected(np.repeat(scores[order], line[order].astype(int))) for line in chosen], dtype=object)
         goals = [-target if is_error else target for target in targets]
-        ends[label] = np.array([[_reached(curve, goal, len(own) // 2) for goal in goals] for curve in curves])
+        ends[label] = np.array([[_reached(curve, goal, _farthest(len(own))) for goal in goals] for curve in curves])
     return ends
 
 
 def _expected(ascending: Numbers) -> Numbers:
     """The unbiased estimate of the best of 1, 2, … of these scores, as far as half of them (Tang et al. 2020)."""
     count = len(ascending)
-    farthest = max(1, count // 2)
+    farthest = _farthest(count)
     if not count:
         return np.full(1, -math.inf)
-    weights = np.array(
-        [[math.comb(place, n - 1) / math.comb(count, n) for place in range(count)] for n in range(1, farthest + 1)]
-    )
-    return weights @ ascending
+    return _weights(count, farthest) @ ascending
+
+
+def _farthest(trials: int) -> int:
+    """How many trials an estimate from so many goes to."""
+    return max(1, trials // 2)
+
+
+@cache
+def _weights(count: int, farthest: int) -> Numbers:
+    """What each of `count` ascending scores adds to the expected best of 1 to `farthest`, (farthest, count)."""
+    return np.array([[math.comb(place, n - 1) / math.comb(count, n) for place in range(count)] for n in range(1, farthest + 1)])
 
 
 def _reached(curve: Numbers, goal: float, farthest: int) -> tuple[float, float]:
@@ -153,7 +190,7 @@ def _reached(curve: Numbers, goal: float, farthest: int) -> tuple[float, float]:
         return 1.0, 1.0
     beyond = np.flatnonzero(curve >= goal)
     if not len(beyond):
-        return float(max(1, farthest)), math.inf
+        return float(farthest), math.inf
     after = int(beyond[0])
     share = (goal - curve[after - 1]) / (curve[after] - curve[after - 1])
     return after + share, after + share

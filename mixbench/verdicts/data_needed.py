@@ -99,6 +99,11 @@ def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: 
     line = errors.get(control) if control else None
     if line and (reached := line[max(line)]) > 1.1 * best:
         worst = reached
+    return targets_between(worst, best, is_error)
+
+
+def targets_between(worst: float, best: float, is_error: bool) -> tuple[float, ...]:
+    """Scores at equal ratios of the error between two errors above 0, the easiest first; two digits of the error each."""
     steps = [float(f"{worst * (best / worst) ** (k / (TARGETS + 1)):.2g}") for k in range(1, TARGETS + 1)]
     return tuple(dict.fromkeys(step if is_error else round(1 - step, 9) for step in steps if best < step < worst))
 

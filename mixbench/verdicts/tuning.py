@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mixbench.columns import canonical_json
-from mixbench.rows import TrialRow
+from mixbench.rows import TrainingRow, TrialRow
 from mixbench.stats import Interval
 from mixbench.verdicts import MixerKey, choose_environment, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.data_efficiency import ERRORS
@@ -85,29 +85,51 @@ def summarise(rows: Sequence[TrialRow], baseline: str | None = None, targets: Se
 
     Raises UnknownNameError for a baseline that they do not have.
     """
-    searches: dict[tuple[str, ...], list[TrialRow]] = defaultdict(list)
     newest = choose_environment(rows)
-    for row in (row for row in rows if row.environment == newest):
+    return tuple(
+        search_of_rows(group, baseline, targets) for group in by_search(row for row in rows if row.environment == newest)
+    )
+
+
+def by_search(rows: Iterable[TrialRow]) -> list[list[TrialRow]]:
+    """Trials that are compared with each other: those that share everything but mixer, its own ranges and trial."""
+    searches: dict[tuple[str, ...], list[TrialRow]] = defaultdict(list)
+    for row in rows:
         shape = (row.layers, row.width, row.tokens, row.train_size, row.device, row.seed)
         common = {name: value for name, value in unpacked(row.settings).items() if name != "searched"}
         searches[row.task, *map(str, shape), str(sorted(common.items()))].append(row)
-    return tuple(_search(group, baseline, targets) for group in searches.values())
+    return list(searches.values())
 
 
-def _search(rows: Sequence[TrialRow], baseline: str | None, targets: Sequence[float]) -> Search:
-    by_mixer: dict[MixerKey, list[TrialRow]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.trial):
-        by_mixer[row.mixer, _searched(row)].append(row)
-    score = next((row.score for row in rows if row.score), "")
-    scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer.items()}
+def search_of_rows(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> Search:
+    """One search from its trials. Raises UnknownNameError for a baseline that is not among the mixers."""
+    scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer(rows).items()}
     first = rows[0]
-    return search_of(scores, score, baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
+    return search_of(scores, score_name(rows), baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
 
 
-def _searched(row: TrialRow) -> str:
-    """The mixer's config with the ranges of its own options in place of their values: another range is another line."""
-    ranges = unpacked(row.settings).get("searched", {})
-    return canonical_json(unpacked(row.config) | {name.rpartition(".")[2]: text for name, text in ranges.items()})
+def by_mixer(rows: Iterable[TrialRow]) -> dict[MixerKey, list[TrialRow]]:
+    """Trials in their order; the config has the ranges of the mixer's own options in place of their values."""
+    found: dict[MixerKey, list[TrialRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.trial):
+        drawn = {name.rpartition(".")[2]: text for name, text in unpacked(row.settings).get("searched", {}).items()}
+        found[row.mixer, canonical_json(unpacked(row.config) | drawn)].append(row)
+    return found
+
+
+def score_name(rows: Iterable[TrainingRow]) -> str:
+    """What was scored: accuracy, mse; empty where every run failed."""
+    return next((row.score for row in rows if row.score), "")
+
+
+def counted(scores: Mapping[MixerKey, Sequence[float | None]], score: str) -> dict[MixerKey, tuple[float, ...]]:
+    """Scores of all trials, one that diverged or failed with the worst; empty where every trial did."""
+    known = [value for values in scores.values() for value in values if value is not None]
+    if not known:
+        return {}
+    low, high = _bounds(known, score)
+    worst = high if score in ERRORS else low
+    return {mixer: tuple(worst if value is None else value for value in values) for mixer, values in scores.items()}
 
 
 def search_of(
@@ -127,11 +149,13 @@ def search_of(
     labels, base = mixer_labels(scores), find_baseline(baseline, list(scores))
     is_error = score in ERRORS
     known = [value for values in scores.values() for value in values if value is not None]
-    bounds = _bounds(known, score) if known else None
+    whole = counted(scores, score)
     curves = tuple(
-        _curve(mixer, labels[mixer], scores[mixer], bounds, is_error)
+        _curve(
+            mixer, labels[mixer], whole[mixer], sum(value is None for value in scores[mixer]), _bounds(known, score), is_error
+        )
         for mixer in mixer_order(scores)
-        if bounds and scores[mixer]
+        if whole and scores[mixer]
     )
     return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error, targets))
 
@@ -143,11 +167,12 @@ def _bounds(scores: Sequence[float], score: str) -> tuple[float, float]:
     return (min(0.0, *scores), max(scores)) if score in ERRORS else (min(scores), max(scores))
 
 
-def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], bounds: tuple[float, float], is_error: bool) -> Curve:
+def _curve(
+    mixer: MixerKey, label: str, scores: tuple[float, ...], lost: int, bounds: tuple[float, float], is_error: bool
+) -> Curve:
     from opda.nonparametric import EmpiricalDistribution
 
     low, high = bounds
-    scores = [(high if is_error else low) if value is None else value for value in values]
     ns = np.arange(1, max(1, len(scores) // 2) + 1)
     with warnings.catch_warnings():
         # equal scores, as those of trials that diverged, make the band hold more often, not less
@@ -163,7 +188,7 @@ def _curve(mixer: MixerKey, label: str, values: Sequence[float | None], bounds: 
             below.average_tuning_curve(ns, minimize=is_error),
         )
     )
-    return Curve(mixer, label, tuple(scores), sum(value is None for value in values), expected, lower, upper)
+    return Curve(mixer, label, scores, lost, expected, lower, upper)
 
 
 def _targets(curves: Sequence[Curve], is_error: bool, wanted: Sequence[float]) -> tuple[Target, ...]:

@@ -1,0 +1,123 @@
+"""Figure of the cost of a task: for every target score the factors as bars end to end on a log axis, the product marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mixbench.plots import style
+from mixbench.plots.task_panels import add_caption
+from mixbench.verdicts.cost import PRODUCT, Known, MixerCost
+from mixbench.verdicts.cost_tables import TaskCost
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FACTORS = {"example": ("#56b4e9", ""), "data": ("#e69f00", "//"), "trials": ("#009e73", "..")}
+"""Colour and hatching, told apart by either."""
+_NAMES = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
+_HEIGHT = 0.5
+_FAINT = 0.45
+"""Opacity of what is known from one side."""
+
+
+def draw_costs(costs: Sequence[TaskCost], folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+    """Write `cost-TASK` for every task in which something can be compared, numbered where a task occurs more than once.
+
+    Raises UnknownNameError for an unknown format, StorageError where a file cannot be written.
+    """
+    paths: list[Path] = []
+    taken: dict[str, int] = {}
+    for cost in costs:
+        if not any(one.ratios for one in cost.costs):
+            continue
+        name = f"cost-{style.file_name(cost.subject.task)}"
+        taken[name] = taken.get(name, 0) + 1
+        paths += style.save(cost_figure(cost), folder, name if taken[name] == 1 else f"{name}-{taken[name]}", formats)
+    return paths
+
+
+def cost_figure(cost: TaskCost) -> Figure:
+    """A panel per target; to the right of 1 what makes a mixer dearer than the baseline, to the left what makes it cheaper."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    labels = [label for label in cost.mixers if label != cost.baseline]
+    sign = "≤" if cost.is_error else "≥"
+    with rc_context(style.RC):
+        height = 1.9 + len(cost.targets) * (0.55 + 0.5 * len(labels))
+        figure = Figure(figsize=(6.8, height), layout="constrained")
+        figure.suptitle(f"Cost of a score on {style.literal(cost.subject.task)}", fontsize=11, fontweight="bold")
+        panels = list(figure.subplots(len(cost.targets), 1, sharex=True, squeeze=False)[:, 0])
+        for axes, target in zip(panels, cost.targets, strict=True):
+            axes.set(title=f"{cost.score} {sign} {target:g}", xscale="log", yticks=range(len(labels)))
+            axes.set_yticklabels([style.literal(label) for label in labels])
+            axes.set_ylim(len(labels) - 0.5, -0.75)
+            axes.grid(visible=False, axis="y")
+            axes.axvline(1, color="black", linewidth=0.8, zorder=2)
+            for one in cost.costs:
+                if one.target == target and one.label in labels:
+                    _draw(axes, labels.index(one.label), one)
+        _limit(panels, cost)
+        panels[-1].set_xlabel(f"relative to {style.literal(str(cost.baseline))} (log scale)")
+        style.value_ticks(panels[-1].xaxis, prefixed=False)
+        named = {"example": _NAMES[cost.unit], "data": "training examples", "trials": "tuning trials"}
+        bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
+        product = Line2D([], [], color="black", marker="D", markersize=4)
+        figure.legend([*bars, product], [*named.values(), "cost, 95 %"], loc="outside lower center", ncols=4)
+        one_side = "≥ ≤ and pale: known from one side, as the score lies beyond what was trained"
+        add_caption(figure, f"{style.literal(cost.subject.words)}\n{one_side}")
+    return figure
+
+
+def _draw(axes: Axes, place: int, cost: MixerCost) -> None:
+    """Factors below 1 end to end to the left of 1, those above to the right; then the product."""
+    ends = {True: 1.0, False: 1.0}
+    for factor, (color, hatch) in _FACTORS.items():
+        known = _shown(cost.ratios[factor])
+        if known is None or known == 1:
+            continue
+        start = ends[known > 1]
+        ends[known > 1] = start * known
+        left, right = sorted((start, start * known))
+        faint = _FAINT if cost.ratios[factor].value.low != cost.ratios[factor].value.high else 1
+        axes.barh(
+            place, right - left, left=left, height=_HEIGHT, color=color, alpha=faint, hatch=hatch, edgecolor="white", zorder=1
+        )
+    product = cost.ratios[PRODUCT]
+    point = _shown(product)
+    if point is None:
+        axes.annotate("not known", (ends[True], place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
+        return
+    axes.plot(point, place, "D", color="black", markersize=4, zorder=4)
+    if product.interval:
+        # an open end has no place on a log axis: the line ends at the edge of the panel
+        low, high = (min(max(end, 1e-12), 1e12) for end in (product.interval.low, product.interval.high))
+        axes.plot((low, high), (place, place), color="black", linewidth=1.2, zorder=3)
+    open_end = "≥" if product.value.high == math.inf else "≤" if product.value.low == 0 else ""
+    axes.text(point, place - _HEIGHT / 2, f"{open_end} {point:.2g}".strip(), ha="center", va="bottom", fontsize=7.5)
+
+
+def _shown(known: Known) -> float | None:
+    """The value, or the one end that is known; None where neither is."""
+    low, high = known.value.low, known.value.high
+    if low == high:
+        return low
+    return high if high < math.inf else low if low > 0 else None
+
+
+def _limit(panels: Sequence[Axes], cost: TaskCost) -> None:
+    """From the ends of all bars and of what is known of the product to a factor of 1.6 beyond them."""
+    known = [1.0]
+    for one in (one for one in cost.costs if one.ratios):
+        bars = [shown for factor in _FACTORS if (shown := _shown(one.ratios[factor]))]
+        known += [math.prod(bar for bar in bars if bar > 1), math.prod(bar for bar in bars if bar < 1)]
+        product = one.ratios[PRODUCT]
+        ends = (product.interval.low, product.interval.high) if product.interval else ()
+        known += [end for end in (_shown(product), *ends) if end and end < math.inf]
+    panels[0].set_xlim(min(known) / 1.6, max(known) * 1.6)

@@ -98,19 +98,17 @@ def reach(evidence: Evidence) -> dict[str, tuple[float, float]]:
 def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
     """Scores between what every mixer has at its smallest size and what the best comes to by data and by trials alike.
 
-    Empty where there is nothing between, as where a mixer has an error of 0.
+    An error of 0 counts as the least above it. Empty where there is nothing between.
     """
     starts, ends = [], []
     for label in evidence.labels:
-        errors = mean_errors(evidence.data[label], is_error)
+        errors = {size: error for size, error in mean_errors(evidence.data[label], is_error).items() if error > 0}
         trials = np.array(evidence.trials[label], float)
         expected = -_expected(np.sort(-trials if is_error else trials))[-1]
         if errors:
             starts.append(errors[min(errors)])
             ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
-    if not starts or min(*ends, *starts) <= 0:
-        return ()
-    return targets_between(min(starts), min(ends), is_error)
+    return targets_between(min(starts), min(ends), is_error) if starts else ()
 
 
 def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:

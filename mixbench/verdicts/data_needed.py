@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,8 +111,12 @@ def targets_between(worst: float, best: float, is_error: bool) -> tuple[float, .
 
 def mean_errors(curve: Curve, is_error: bool) -> dict[int, float]:
     """By size, the geometric mean of errors, or 1 − the mean of scores that are shares."""
-    means = {size: float(np.mean(list(_goodness(scores, is_error).values()))) for size, scores in curve.items() if scores}
-    return {size: math.exp(-mean) if is_error else 1 - mean for size, mean in means.items()}
+    known = {size: list(scores.values()) for size, scores in curve.items() if scores}
+    return {size: _geometric_mean(scores) if is_error else 1 - float(np.mean(scores)) for size, scores in known.items()}
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    return geometric_mean(values) if min(values) > 0 else 0.0
 
 
 def _goodness(scores: Mapping[int, float], is_error: bool) -> dict[int, float]:

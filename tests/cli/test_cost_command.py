@@ -46,7 +46,7 @@ def three_tables(path: Path) -> Path:
 
 def test_three_tables_give_a_table_a_sentence_per_mixer_and_a_figure(tmp_path: Path) -> None:
     results = three_tables(tmp_path / "my results")
-    done = mixbench("cost", "--results", str(results), "--target", "0.2,0.1")
+    done = mixbench("cost", "--results", str(results), "--target", "0.2,0.1,0.001")
     assert done.exit_code == 0, done.output
     assert "to a test and dev mse ≤ 0.1" in done.stdout
     for label in MIXERS:

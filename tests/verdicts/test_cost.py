@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from mixbench.verdicts.cost import FACTORS, PRODUCT, Evidence, MixerCost, costs
+from mixbench.verdicts.cost import FACTORS, PRODUCT, Evidence, MixerCost, costs, default_targets
 from mixbench.verdicts.data_needed import Bracket
 
 SIZES = (50, 200, 800, 3200)
@@ -105,3 +106,31 @@ def test_a_larger_factor_is_a_larger_cost(factor: str) -> None:
     }
     before, after = found(evidence())["own"], found(evidence(**{factor: dearer[factor]}))["own"]
     assert after.factors[PRODUCT].value.low > before.factors[PRODUCT].value.low
+
+
+def test_targets_begin_where_the_first_mixer_begins_and_end_where_data_and_trials_both_lead() -> None:
+    # at 50 examples 1.41 and 0.707, at 3200 0.177 and 0.0884; by five trials 0.5 is to be expected of both
+    found = default_targets(evidence(), is_error=True)
+    assert found[0] < 0.707
+    assert found[-1] > 0.5
+    ratios = [one / other for one, other in pairwise([5 * 50**-0.5, *found])]
+    assert ratios == pytest.approx([ratios[0]] * 3, rel=0.03)
+    accuracies = {"example": evidence().example, "trials": {"base": [0.9, 0.5] * 5, "own": [0.9, 0.5] * 5}}
+    data = {label: {10: {0: 0.5}, 100: {0: 0.8}} for label in ("base", "own")}
+    rising = default_targets(Evidence(**accuracies, data=data), is_error=False)
+    assert rising == tuple(sorted(rising))
+    assert 0.5 < rising[0] < rising[-1] < 0.8
+
+
+def test_without_anything_between_there_are_no_targets() -> None:
+    flat = {label: {50: {0: 1.0}, 200: {0: 1.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=flat, trials={"base": [1.0] * 4, "own": [1.0] * 4}), is_error=True) == ()
+    assert default_targets(evidence(trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) != ()
+    perfect = {label: {50: {0: 1.0}, 200: {0: 0.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=perfect, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == ()
+    solved = {label: {50: {0: 1.0}, 200: {0: 0.25}, 800: {0: 0.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=solved, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (
+        0.71,
+        0.5,
+        0.35,
+    )

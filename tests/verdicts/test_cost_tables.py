@@ -166,6 +166,9 @@ def test_a_search_over_options_of_a_mixer_belongs_to_the_mixer_that_is_equal_bes
     ]
     found = one_cost(trials=trials)
     assert list(found.mixers) == ["attention", "hypermixer", "none"]
+    fixed = speed_of(("attention", "hypermixer:hidden=100"))
+    drawn = one_cost(fixed, training=training_rows(("attention", "hypermixer:hidden=100")), trials=trials)
+    assert list(drawn.mixers) == ["attention", "hypermixer hidden=100"]
     others = one_cost(training=training_rows(("attention", "hypermixer:heads=4")), trials=trials)
     assert {lack.factor: lack.mixers for lack in others.lacks} == {
         "example": ("hypermixer heads=4",),

@@ -38,7 +38,8 @@ def judge_count(metric: str, base: Mapping[int, float], head: Mapping[int, float
     # files hold nine digits: what was 1 % more may be read as a little more than that
     within = abs(change) <= tolerance or math.isclose(abs(change), tolerance, rel_tol=1e-6)
     verdict = "same" if within else "slower" if change > 0 else "faster"
-    return Judgement(metric, verdict, below, above, Interval(change))
+    remark = f"from 0 to {above:g}" if above and not below else ""
+    return Judgement(metric, verdict, below, above, Interval(change), remark=remark)
 
 
 def _relative(base: float, head: float) -> float:

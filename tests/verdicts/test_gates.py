@@ -52,7 +52,8 @@ def test_a_tolerated_change_of_a_count_is_the_same_up_to_the_tolerance_itself(he
 
 
 def test_a_count_may_come_from_zero_and_go_to_it() -> None:
-    assert judge_count("flops", launches(0.0), launches(5.0)).verdict == "slower"
+    appeared = judge_count("flops", launches(0.0), launches(5.0))
+    assert (appeared.verdict, appeared.remark) == ("slower", "from 0 to 5")
     assert judge_count("flops", launches(5.0), launches(0.0)).verdict == "faster"
     assert judge_count("flops", launches(0.0), launches(0.0)).verdict == "same"
 

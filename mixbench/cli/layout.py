@@ -100,8 +100,11 @@ def matrix(labels: Sequence[str], columns: Sequence[Column], room: int | None) -
 
 
 def wrapped(text: str, room: int | None) -> list[str]:
-    """Lines of at most `room` characters; a single one where the room is unlimited."""
-    return (textwrap.wrap(text, max(room, 1)) if room else [text]) or [""]
+    """Lines of at most `room` characters, never between a number and its %; a single one where the room is unlimited."""
+    if not room:
+        return [text]
+    lines = textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), max(room, 1))
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] or [""]
 
 
 def number(value: float) -> str:

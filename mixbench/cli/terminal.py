@@ -96,6 +96,8 @@ class _Bar:
         self._task: Any = None
 
     def begin(self, total: int) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
         self._task = self._bar.add_task("starting", total=total)
         self._bar.refresh()
 

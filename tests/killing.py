@@ -24,8 +24,8 @@ def children(process: subprocess.Popen[Any]) -> list[int]:
 
 
 def wait_until_gone(pids: list[int]) -> list[int]:
-    """Those that are still there after five seconds."""
-    deadline = time.monotonic() + 5
+    """Those that are still there after thirty seconds, in which a child that was just importing torch notices."""
+    deadline = time.monotonic() + 30
     while (alive := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < deadline:
         time.sleep(0.01)
     return alive

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from mixbench.errors import WorkerError
+from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY
 from mixbench.machine import affinity
 
@@ -158,7 +158,7 @@ def run_pair(
     order: random.Random,
     announce: Callable[[int], None] = lambda number: None,
 ) -> dict[int, Timed | Fault]:
-    """Measure every contest once in one fresh pair of processes, in a random order. Raises WorkerError.
+    """Measure every contest once in one fresh pair of processes, in a random order. Raises WorkerError, RequestError.
 
     Both are pinned to the same core, the idlest at that moment, and time blocks in turns: A B B A in each round. A contest
     that ends a process is a fault; those after it are measured in another pair of processes.
@@ -186,15 +186,15 @@ def run_pair(
 
 
 def _prepare(worker: _Worker, **settings: Any) -> None:
-    """Raise WorkerError where a worker does not start or refuses its settings."""
+    """Raise WorkerError where a worker does not start, RequestError where it does not have the device."""
     try:
         worker.answer()
         fault = worker.ask("prepare", **settings).get("fault")
     except _DeadError as death:
-        fault = str(death)
-    if fault:
         hint = f"It needs torch: try `{worker.version.python} -c 'import torch'`."
-        raise WorkerError(f"{worker.version.name} cannot be measured: {fault}", hint)
+        raise WorkerError(f"{worker.version.name} cannot be measured: {death}", hint) from death
+    if fault:
+        raise RequestError(f"{worker.version.name} cannot be measured: {fault}", "Measure on the CPU: --device cpu.")
 
 
 def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: random.Random) -> Timed | Fault:

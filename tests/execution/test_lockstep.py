@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from killing import children, wait_until_gone
 
-from mixbench.errors import WorkerError
+from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
 
 HERE = Version("this installation", sys.executable)
@@ -124,6 +125,13 @@ def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
 def test_an_interpreter_that_cannot_measure_is_an_error(python, file):
     with pytest.raises(WorkerError, match="cannot"):
         run({0: contest(file, "Plain", "Plain")}, (HERE, Version("env", python)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_a_wrong_request(file):
+    with pytest.raises(RequestError, match="device cuda is not available") as caught:
+        run_pair((HERE, HERE), {0: contest(file, "Plain", "Plain")}, device="cuda", timeout=60, order=random.Random(0))
+    assert caught.value.hint == "Measure on the CPU: --device cpu."
 
 
 def test_both_processes_die_with_the_parent_however_it_dies(file):

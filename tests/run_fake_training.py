@@ -52,5 +52,5 @@ def fake_search(*ranges: str, trials: int = 3, **changes: Any) -> TuneRequest:
 if __name__ == "__main__":
     request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
     run_data_efficiency(request, folder, Silent(), slots=[{}, {}], trainer=FAKE)
-    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE)
+    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE, save=True)
     print("complete")

@@ -1,5 +1,6 @@
 """The studies as functions. The command line is a thin layer over them, and Python users call them."""
 
+from mixbench.api.attention_study import attention_map, map_attention
 from mixbench.api.comparison import compare, compare_results
 from mixbench.api.data_study import TextFiles, data_efficiency, train_data_efficiency
 from mixbench.api.duelling import duel
@@ -12,11 +13,13 @@ from mixbench.api.tuning_study import read_search, run_search, tune
 
 __all__ = [
     "TextFiles",
+    "attention_map",
     "compare",
     "compare_results",
     "data_efficiency",
     "duel",
     "export",
+    "map_attention",
     "measure_speed",
     "plot",
     "read_search",

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from mixbench import __version__
-from mixbench.cli import compare, data_efficiency, doctor, duel, export, listing, plot, selfcheck, speed, track, tune, verify
+from mixbench.cli import (
+    attention_map,
+    compare,
+    data_efficiency,
+    doctor,
+    duel,
+    export,
+    listing,
+    plot,
+    selfcheck,
+    speed,
+    track,
+    tune,
+    verify,
+)
 
 app = typer.Typer(
     name="mixbench",
@@ -20,6 +34,7 @@ app = typer.Typer(
 app.command("speed")(speed.speed)
 app.command("data-efficiency")(data_efficiency.data_efficiency)
 app.command("tune")(tune.tune)
+app.command("attention-map")(attention_map.attention_map)
 app.command("plot")(plot.plot)
 app.command("compare")(compare.compare)
 app.command("duel")(duel.duel)

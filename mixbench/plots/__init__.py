@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
 """Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
@@ -30,5 +30,16 @@ def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None)
     return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline)
 
 
-FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency, "tune": _tuning}
+def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+    from mixbench.plots.attention_map import draw_attention_maps
+
+    return draw_attention_maps(folder.read(AttentionMapRow), folder.path, formats)
+
+
+FIGURES: dict[str, Draw] = {
+    "speed": _speed,
+    "data-efficiency": _data_efficiency,
+    "tune": _tuning,
+    "attention-map": _attention_map,
+}
 """Study to the function that draws its figures."""

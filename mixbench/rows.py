@@ -185,7 +185,9 @@ class AttentionMapRow(Row):
     checkpoint: str = column(
         "observation", "file of the weights, relative to the results folder unless it was given", default=""
     )
-    map: str = column("observation", "file of the map, relative to the results folder, where the example is drawn", default="")
+    map_file: str = column(
+        "observation", "file of the map, relative to the results folder, where the example is drawn", default=""
+    )
     status: str = column("outcome", "as in speed.csv; a run that failed is one row", default="ok")
     detail: str = column("outcome", "as in speed.csv", default="")
     environment: str = column("outcome", "as in speed.csv")

@@ -31,7 +31,7 @@ def map_cell(job: Mapping[str, Any], announce: Callable[[int], None]) -> dict[st
             StoredMap(np.eye(4, dtype=np.float32), np.eye(4) > 0, np.zeros(4, np.float32), np.zeros(4)).write(
                 Path(drawn["file"])
             )
-            one["map"] = drawn["name"]
+            one["map_file"] = drawn["name"]
         maps.append(one)
     named = f"checkpoints/{kept.name}"
     return {

@@ -97,7 +97,7 @@ def _map(job: Job, trained: Trained, example: int) -> Result:
         inputs, targets = (np.asarray(array[example]) for array in (split.inputs, split.targets))
         try:
             StoredMap(norms, right, inputs.reshape(len(right)), targets).write(Path(drawn["file"]))
-            result["map"] = drawn["name"]
+            result["map_file"] = drawn["name"]
         except StorageError as error:
             result["detail"] = f"map: {error}"
     return result

@@ -77,7 +77,7 @@ class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
         """By these very weights, and the map kept where it is drawn."""
         identity = run.identity(self.environment)
         row = self.rows.get((*identity, example))
-        if row is None or (example in run.drawn and not self.has_file(row.map)):
+        if row is None or (example in run.drawn and not self.has_file(row.map_file)):
             return False
         weights = run.file or checkpoint_name(identity)
         return row.checkpoint == weights or (run.run is not None and not row.checkpoint)

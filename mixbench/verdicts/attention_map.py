@@ -101,7 +101,7 @@ def _line(mixer: MixerKey, label: str, rows: Sequence[AttentionMapRow]) -> Mixer
         seeds=len(shares),
         examples=max(map(len, shares), default=0),
         detail=next((_words(row) for row in rows if row.detail and (row.status != "ok" or row.right_share is None)), ""),
-        drawn={row.example: row.map for row in first if row.map},
+        drawn={row.example: row.map_file for row in first if row.map_file},
     )
 
 

@@ -56,10 +56,10 @@ def test_every_example_of_every_run_is_a_row_and_those_drawn_have_a_map(tmp_path
         assert (row.status, row.chance_share, row.reach, row.learning_rate) == ("ok", 0.2, 6, 1e-3)
         assert row.right_share == pytest.approx(0.5 + row.example / 100)
         assert (tmp_path / "results" / row.checkpoint).is_file()
-        assert bool(row.map) == (row.example == 1)
-        assert not row.map or (tmp_path / "results" / row.map).is_file()
+        assert bool(row.map_file) == (row.example == 1)
+        assert not row.map_file or (tmp_path / "results" / row.map_file).is_file()
     assert len({row.checkpoint for row in rows}) == 4
-    assert len({row.map for row in rows}) == 5
+    assert len({row.map_file for row in rows}) == 5
 
 
 def test_what_stands_is_neither_trained_nor_mapped_again(tmp_path: Path, log: Path) -> None:
@@ -78,9 +78,9 @@ def test_another_example_to_draw_and_a_map_that_is_gone_are_mapped_alone(tmp_pat
     said(log)
     again = study(tmp_path, request(drawn=(1, 2)))
     assert said(log) == ["loaded 1", "loaded 1"]
-    assert {row.example for row in again if row.map} == {1, 2}
+    assert {row.example for row in again if row.map_file} == {1, 2}
     assert sorted(map(key_of, again)) == sorted(map(key_of, rows))
-    (tmp_path / "results" / next(row.map for row in again if row.map)).unlink()
+    (tmp_path / "results" / next(row.map_file for row in again if row.map_file)).unlink()
     study(tmp_path, request(drawn=(1, 2)))
     assert said(log) == ["loaded 1"]
 

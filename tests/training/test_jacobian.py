@@ -106,7 +106,7 @@ def test_without_mixing_an_output_sees_its_reach_and_nothing_beyond() -> None:
 
 def test_the_reach_follows_the_pieces_of_the_model() -> None:
     model = model_of("none", SIGNALS)
-    model.head = OverTokens(WIDTH, 1, reach=1)
+    model.head = OverTokens(WIDTH, 1, reach=1).double()
     assert model.reach == 5
     norms = jacobian_norms(model, torch.randn(1, TOKENS, 2, dtype=torch.float64), [7])[0]
     assert norms.nonzero().flatten().tolist() == list(range(2, 13))

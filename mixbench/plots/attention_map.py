@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixbench.artefacts import StoredMap, read_map
 from mixbench.plots import style
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_EXAMPLES = 4
+_PANEL = 2.0
+"""Inches."""
+_LETTERS = 21
+"""Of a caption, in an inch."""
 _COLOURS = "magma_r"
-_BRIGHTEST = 99.0
-"""Percentile of distant values at which the colours end."""
+_SCALE = "‖∂output i / ∂input j‖ relative to an even map"
+_TOP = 10.0
+"""Where the colours end if it is not known what the needed inputs would have if nothing else distant were seen."""
 
 Maps = Mapping[str, Mapping[int, StoredMap]]
 """By label and example."""
@@ -64,57 +71,77 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
 
     lines = [line for line in task.lines if maps[line.label]]
     examples = sorted({example for own in maps.values() for example in own})
-    every = [one for own in maps.values() for one in own.values()]
-    signals = every[0].inputs.dtype.kind == "f"
-    top = _top(every, task.reach or 0)
+    signals = next(one for own in maps.values() for one in own.values()).inputs.dtype.kind == "f"
+    chance = next((line.chance for line in task.lines if line.chance), None)
+    top = 1 / chance if chance else _TOP
+    needed = int(signals)  # the column behind the signal
+    columns = needed + 1 + len(lines)
     with rc_context(style.RC | {"axes.grid": False}):
-        columns = len(lines) + 1 + signals
-        figure = Figure(figsize=(2.35 * columns + 0.9, 2.45 * len(examples) + 1.1), layout="constrained")
-        heading = f"What outputs depend on: {style.literal(task.task)}"
-        figure.suptitle(heading, fontsize=11, fontweight="bold")
+        figure = Figure(figsize=(_PANEL * columns + 0.9, _PANEL * len(examples) + 1.2), layout="constrained")
+        figure.suptitle(f"What outputs depend on: {style.literal(task.task)}", fontsize=11, fontweight="bold")
         grid = figure.subplots(len(examples), columns, squeeze=False)
-        image = None
-        for place, example in enumerate(examples):
+        for row, example in zip(grid, examples, strict=True):
             shown = next(own[example] for own in maps.values() if example in own)
-            axes = list(grid[place])
             if signals:
-                _draw_signal(axes.pop(0), shown, example, place == 0)
-            ideal, *others = axes
-            ideal.imshow(shown.right, cmap="Greys", vmin=0, vmax=1.6, interpolation="nearest", origin="lower")
-            ideal.set_ylabel("output token i" if signals else f"example {example}\noutput token i")
-            if place == 0:
-                ideal.set_title("needed")
-            for axis, line in zip(others, lines, strict=True):
-                stored = maps[line.label].get(example)
-                if place == 0:
-                    axis.set_title(_title(line), color="black")
-                if stored is None:
-                    axis.set_axis_off()
-                    continue
-                image = axis.imshow(stored.norms, cmap=_COLOURS, vmin=0, vmax=top, interpolation="nearest", origin="lower")
-            for axis in axes:
-                axis.tick_params(labelbottom=place == len(examples) - 1)
-                axis.set_xlabel("input token j" if place == len(examples) - 1 else "")
-        if image is not None:
-            figure.colorbar(image, ax=list(grid[:, columns - len(lines) :].flat), label=_scale(signals), extend="max", pad=0.01)
-        add_caption(figure, _reading(task))
+                _draw_signal(row[0], shown)
+            _draw_needed(row[needed], shown)
+            for axes, line in zip(row[needed + 1 :], lines, strict=True):
+                if stored := maps[line.label].get(example):
+                    _draw_map(axes, stored, task.reach or 0, top)
+                else:
+                    axes.set_axis_off()
+            row[0].set_ylabel(f"example {example}\n" + row[0].get_ylabel())
+            row[needed].set_ylabel(row[needed].get_ylabel() or "output i")
+        titles = [*(["input, target (dashed)"] if signals else []), "needed", *map(_title, lines)]
+        for axes, title in zip(grid[0], titles, strict=True):
+            axes.set_title(title, fontsize=8)
+        for axes in grid[:-1].flat:
+            axes.tick_params(labelbottom=False)
+        for axes in grid[-1, needed:]:
+            axes.set_xlabel("input j")
+        drawn = next(axes for axes in grid[:, needed + 1 :].flat if axes.images)
+        panels = list(grid[:, needed + 1 :].flat)
+        figure.colorbar(drawn.images[0], ax=panels, label=_SCALE, extend="max", pad=0.01, aspect=25)
+        add_caption(figure, _reading(task, figure.get_figwidth()))
     return figure
 
 
-def _top(maps: Sequence[StoredMap], reach: int) -> float:
-    """Where the colours end: the same for all, and by distant tokens, which nearby ones would else outshine."""
-    places = np.arange(len(maps[0].norms))
+def _draw_signal(axes: Axes, shown: StoredMap) -> None:
+    axes.plot(shown.inputs, color="#000000", linewidth=1.0)
+    axes.plot(shown.targets, color="#d55e00", linewidth=1.0, linestyle=(0, (3, 1.5)))
+    axes.set(xlim=(0, len(shown.inputs) - 1), ylabel="height", box_aspect=1)
+
+
+def _draw_needed(axes: Axes, shown: StoredMap) -> None:
+    axes.imshow(shown.right, cmap="Blues", vmin=0, vmax=1.2, interpolation="nearest", origin="lower")
+
+
+def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
+    """With the borders of what is needed."""
+    from matplotlib.collections import LineCollection
+
+    axes.imshow(_against_even(stored, reach), cmap=_COLOURS, vmin=0, vmax=top, interpolation="nearest", origin="lower")
+    axes.add_collection(LineCollection(_borders(stored.right), colors="#0072b2", linewidths=0.6))
+
+
+def _against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
+    """The map relative to its mean over the distant inputs of outputs that need any: 1 everywhere in an even map.
+
+    Mixers of which one answers to every input more than the other are then drawn alike.
+    """
+    places = np.arange(len(stored.norms))
     distant = np.abs(np.subtract.outer(places, places)) > reach
-    values = np.concatenate([one.norms[distant & one.right.any(1, keepdims=True)] for one in maps])
-    return float(np.percentile(values, _BRIGHTEST)) or 1.0 if len(values) else 1.0
+    values = stored.norms[distant & stored.right.any(1, keepdims=True)]
+    mean = float(values.mean()) if values.size else 0.0
+    return stored.norms / (mean or 1e-3 * float(stored.norms.max()) or 1.0)
 
 
-def _draw_signal(axes: Axes, shown: StoredMap, example: int, titled: bool) -> None:
-    axes.plot(shown.inputs, color="#000000", linewidth=1.1, label="input")
-    axes.plot(shown.targets, color="#d55e00", linewidth=1.1, linestyle=(0, (3, 1.5)), label="target")
-    axes.set(xlim=(0, len(shown.inputs) - 1), ylabel=f"example {example}\nheight", xlabel="token")
-    if titled:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2, handlelength=1.8, columnspacing=1.2)
+def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
+    """The sides, in the coordinates of an image, between what is needed and what is not."""
+    padded = np.pad(right, 1)
+    across = [[(j - 1.5, i - 0.5), (j - 0.5, i - 0.5)] for i, j in np.argwhere(padded[1:] != padded[:-1])]
+    along = [[(j - 0.5, i - 1.5), (j - 0.5, i - 0.5)] for i, j in np.argwhere(padded[:, 1:] != padded[:, :-1])]
+    return across + along
 
 
 def _title(line: MixerMaps) -> str:
@@ -122,16 +149,15 @@ def _title(line: MixerMaps) -> str:
     return f"{style.literal(line.label)}\n{share}"
 
 
-def _scale(signals: bool) -> str:
-    return (
-        "change of output i per change of input j"
-        if signals
-        else "change of the class scores of i\nper change of embedded token j"
-    )
-
-
-def _reading(task: TaskMaps) -> str:
+def _reading(task: TaskMaps, width: float) -> str:
+    """In lines that fit a figure so many inches wide."""
     chance = next((line.chance for line in task.lines if line.chance is not None), None)
-    parts = [*task.words, f"{task.lines[0].examples} test examples" if task.lines[0].examples else ""]
-    even = f" (even map: {100 * chance:.0f} %)" if chance is not None else ""
-    return f"{' · '.join(filter(None, parts))} · right: share of needed inputs among those over {task.reach} tokens away{even}"
+    even = f", of an even map {100 * chance:.0f} %" if chance is not None else ""
+    nearer = f"more than {task.reach} tokens away (stem and head see the nearer ones)" if task.reach else "other than i"
+    examples = max(line.examples for line in task.lines)
+    parts = [
+        " · ".join([*task.words, *([f"right: over {examples} test examples"] if examples else [])]),
+        f"right: share of the map of outputs that need any, on the needed inputs among those {nearer}{even}",
+        "colours: 1 is an even map, the darkest what needed inputs have where no others are seen; blue: what is needed",
+    ]
+    return "\n".join(line for part in parts for line in wrap(part, int(_LETTERS * width)))

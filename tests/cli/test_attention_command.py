@@ -1,4 +1,4 @@
-"""`mixbench attention-map` as a user runs it: small mixers trained, mapped, drawn, resumed; weights that were kept; bad input."""
+"""`mixbench attention-map` as a user runs it: small mixers trained, mapped, drawn, resumed; kept weights; bad input."""
 
 from __future__ import annotations
 

@@ -14,32 +14,23 @@ from mixbench.artefacts import StoredMap
 
 
 def map_cell(job: Mapping[str, Any], announce: Callable[[int], None]) -> dict[str, Any]:
-    """Trains where there are no weights; the share of a seed and example is known."""
+    """Trains where there are no weights; the share of an example is known."""
     kept, done = Path(job["checkpoint"]), "loaded"
-    result = {"test_score": 0.5, "score": "mse", "status": "ok"}
     if not kept.exists():
-        done = "trained"
-        result = fake_trainer.train_cell(job["run"], announce)
+        done, result = "trained", fake_trainer.train_cell(job["run"], announce)
         if result["status"] != "ok":
             return result
-    with open(os.environ["FAKE_MAPS"], "a") as log:
-        log.write(f"{done} {len(job['examples'])}\n")
-    maps = []
-    for example in job["examples"]:
-        one = {"example": example, "right_share": 0.5 + example / 100, "chance_share": 0.2, "distant_share": 0.1, "detail": ""}
-        if drawn := job["drawn"].get(str(example)):
-            StoredMap(np.eye(4, dtype=np.float32), np.eye(4) > 0, np.zeros(4, np.float32), np.zeros(4)).write(
-                Path(drawn["file"])
-            )
-            one["map_file"] = drawn["name"]
-        maps.append(one)
-    named = f"checkpoints/{kept.name}"
-    return {
-        "status": "ok",
-        "detail": "",
-        "reach": 6,
-        "checkpoint": named,
-        "maps": maps,
-        "score": "mse",
-        "test_score": result["test_score"],
-    }
+    if log := os.environ.get("FAKE_MAPS"):
+        with open(log, "a") as file:
+            file.write(f"{done} {len(job['examples'])}\n")
+    maps = [_map(example, job["drawn"].get(str(example))) for example in job["examples"]]
+    result = {"status": "ok", "detail": "", "reach": 6, "score": "mse", "test_score": 0.5}
+    return {**result, "checkpoint": f"checkpoints/{kept.name}", "maps": maps}
+
+
+def _map(example: int, drawn: Mapping[str, str] | None) -> dict[str, Any]:
+    one = {"example": example, "right_share": 0.5 + example / 100, "chance_share": 0.2, "distant_share": 0.1, "detail": ""}
+    if drawn is None:
+        return one
+    StoredMap(np.eye(4, dtype=np.float32), np.eye(4) > 0, np.zeros(4, np.float32), np.zeros(4)).write(Path(drawn["file"]))
+    return {**one, "map_file": drawn["name"]}

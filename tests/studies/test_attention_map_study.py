@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_fake_training import FORM, fake_request
+from run_fake_training import FAKE_MAPPER, FORM, SHAPES, fake_maps
 
 from mixbench.errors import RequestError
 from mixbench.results import ResultsFolder
@@ -16,11 +16,9 @@ from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, plan_maps
 from mixbench.studies.data_efficiency_plan import PreparedTask
 from mixbench.studies.progress import Silent
-from mixbench.studies.training import Trainer, key_of
+from mixbench.studies.training import key_of
 
 TESTS = Path(__file__).parents[1]
-FAKE = Trainer("fake_mapper", "map_cell")
-TASK = PreparedTask("shapes", Path("nowhere"), FORM, examples=100, settings={"data": "0f", "options": {"test": 20}})
 
 
 @pytest.fixture(autouse=True)
@@ -30,13 +28,9 @@ def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def request(examples: int = 3, drawn: tuple[int, ...] = (1,), loaded: tuple[LoadedRun, ...] = (), **changes: Any) -> MapRequest:
-    return MapRequest(fake_request(**{"tasks": (TASK,), "sizes": (1.0,), "seeds": (0,), **changes}), loaded, examples, drawn)
-
-
 def study(folder: Path, wanted: MapRequest, **options: Any) -> list[AttentionMapRow]:
     results = ResultsFolder(folder / "results")
-    run_attention_map(wanted, results, Silent(), slots=[{}, {}], trainer=FAKE, **options)
+    run_attention_map(wanted, results, Silent(), slots=[{}, {}], trainer=FAKE_MAPPER, **options)
     return results.read(AttentionMapRow)
 
 
@@ -48,7 +42,7 @@ def said(log: Path) -> list[str]:
 
 
 def test_every_example_of_every_run_is_a_row_and_those_drawn_have_a_map(tmp_path: Path) -> None:
-    rows = study(tmp_path, request(seeds=(0, 1)))
+    rows = study(tmp_path, fake_maps(seeds=(0, 1)))
     found = {(row.mixer, row.seed, row.example) for row in rows}
     assert found == {(mixer, seed, example) for mixer in ("attention", "none") for seed in (0, 1) for example in range(3)}
     assert len(rows) == 12
@@ -63,32 +57,32 @@ def test_every_example_of_every_run_is_a_row_and_those_drawn_have_a_map(tmp_path
 
 
 def test_what_stands_is_neither_trained_nor_mapped_again(tmp_path: Path, log: Path) -> None:
-    rows = study(tmp_path, request())
+    rows = study(tmp_path, fake_maps())
     assert said(log) == ["trained 3", "trained 3"]
-    assert study(tmp_path, request()) == rows
+    assert study(tmp_path, fake_maps()) == rows
     assert said(log) == []
-    more = study(tmp_path, request(examples=5))
+    more = study(tmp_path, fake_maps(examples=5))
     assert said(log) == ["loaded 2", "loaded 2"]
     assert sorted(map(key_of, more[:6])) == sorted(map(key_of, rows))
     assert len(more) == 10
 
 
 def test_another_example_to_draw_and_a_map_that_is_gone_are_mapped_alone(tmp_path: Path, log: Path) -> None:
-    rows = study(tmp_path, request())
+    rows = study(tmp_path, fake_maps())
     said(log)
-    again = study(tmp_path, request(drawn=(1, 2)))
+    again = study(tmp_path, fake_maps(drawn=(1, 2)))
     assert said(log) == ["loaded 1", "loaded 1"]
     assert {row.example for row in again if row.map_file} == {1, 2}
     assert sorted(map(key_of, again)) == sorted(map(key_of, rows))
     (tmp_path / "results" / next(row.map_file for row in again if row.map_file)).unlink()
-    study(tmp_path, request(drawn=(1, 2)))
+    study(tmp_path, fake_maps(drawn=(1, 2)))
     assert said(log) == ["loaded 1"]
 
 
 def test_fresh_trains_again_and_replaces(tmp_path: Path, log: Path) -> None:
-    rows = study(tmp_path, request())
+    rows = study(tmp_path, fake_maps())
     said(log)
-    again = study(tmp_path, request(), fresh=True)
+    again = study(tmp_path, fake_maps(), fresh=True)
     assert said(log) == ["trained 3", "trained 3"]
     assert sorted(map(key_of, again)) == sorted(map(key_of, rows))
 
@@ -97,29 +91,29 @@ def test_a_run_that_fails_is_one_row_and_is_tried_again_when_asked(
     tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "die", "NoMixing": "diverge"}))
-    rows = study(tmp_path, request())
+    rows = study(tmp_path, fake_maps())
     assert {(row.mixer, row.example, row.status) for row in rows} == {("attention", 0, "killed"), ("none", 0, "diverged")}
     assert len(rows) == 2
     monkeypatch.delenv("FAKE_RUNS")
-    assert study(tmp_path, request()) == rows, "failed runs count as finished"
-    retried = study(tmp_path, request(), retry_failed=True)
+    assert study(tmp_path, fake_maps()) == rows, "failed runs count as finished"
+    retried = study(tmp_path, fake_maps(), retry_failed=True)
     assert len(retried) == 6
     assert {row.status for row in retried} == {"ok"}
 
 
 def test_a_loaded_run_is_not_taken_for_one_that_was_trained_here(tmp_path: Path, log: Path) -> None:
-    study(tmp_path, request())
+    study(tmp_path, fake_maps())
     said(log)
-    own = plan_maps(request())[0]
+    own = plan_maps(fake_maps())[0]
     other = tmp_path / "other.pt"
     other.write_text("weights")
-    loaded = LoadedRun(str(other), TASK, own.keys, own.seed, 1e-3)
-    rows = study(tmp_path, request(loaded=(loaded,)), fresh=True)
+    loaded = LoadedRun(str(other), SHAPES, own.keys, own.seed, 1e-3)
+    rows = study(tmp_path, fake_maps(loaded=(loaded,)), fresh=True)
     assert said(log) == ["loaded 3"]
     assert {row.checkpoint for row in rows if row.mixer == own.keys["mixer"]} == {str(other)}
-    assert study(tmp_path, request(loaded=(loaded,))) == rows
+    assert study(tmp_path, fake_maps(loaded=(loaded,))) == rows
     assert said(log) == []
-    back = study(tmp_path, request())
+    back = study(tmp_path, fake_maps())
     assert said(log) == ["loaded 3"], "its own weights are still there"
     assert {row.checkpoint for row in back if row.mixer == own.keys["mixer"]} != {str(other)}
     assert len(back) == 6
@@ -141,5 +135,5 @@ def test_a_loaded_run_is_not_taken_for_one_that_was_trained_here(tmp_path: Path,
 )
 def test_a_wrong_request_is_refused_before_anything_is_trained(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=message):
-        study(tmp_path, request(**changes))
+        study(tmp_path, fake_maps(**changes))
     assert not (tmp_path / "results" / "attention_map.csv").exists()

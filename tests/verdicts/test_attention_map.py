@@ -69,7 +69,7 @@ def test_models_of_one_mixer_are_told_apart_by_what_differs() -> None:
 
 
 def test_only_maps_of_the_first_seed_are_drawn() -> None:
-    (line,) = summarise(map_rows({"attention": 0.6}, seeds=(4, 3), drawn=(0, 2)))[0].lines
+    (line,) = summarise(map_rows({"attention": 0.6}, seeds=(4, 3, 5), drawn=(0, 2)))[0].lines
     assert line.drawn == {0: "attention_maps/attention-3-0.npz", 2: "attention_maps/attention-3-2.npz"}
 
 

@@ -158,13 +158,21 @@ def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Prog
     for said in described:
         if "fault" in said:
             raise RequestError(said["fault"], said["hint"])
-    return tuple(_loaded(path, said, folder, progress) for path, said in zip(paths, described, strict=True))
+    runs: dict[tuple[Any, ...], LoadedRun] = {}
+    for path, said in zip(paths, described, strict=True):
+        run = _loaded(path, said, folder, progress)
+        other = runs.setdefault((*run.keys.values(), run.seed), run)
+        if other is not run:
+            raise RequestError(f"{other.file} and {run.file} hold the same run", "Give one of them.")
+    return tuple(runs.values())
 
 
 def _loaded(path: Path, described: Mapping[str, Any], folder: ResultsFolder, progress: Progress) -> LoadedRun:
     row = described["row"]
-    made = json.loads(row["settings"])["task"]
+    if lacking := [name for name in (*map_keys(), "seed") if name not in row]:
+        raise RequestError(f"{path} does not say {', '.join(lacking)} of its run", "Train it again with --save.")
     check_task(row["task"])
+    made = json.loads(row["settings"])["task"]
     task = prepare_task(ChosenTask(TASKS[row["task"]], made["options"]), progress)
     if task.settings["data"] != made["data"]:
         raise RequestError(f"{path} was trained on other data than {row['task']} makes here", "Train it again with --save.")

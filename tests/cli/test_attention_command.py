@@ -144,6 +144,21 @@ def test_a_user_whose_mixer_has_changed_is_told(folder: Path, trained: subproces
     assert "Traceback" not in done.stderr
 
 
+def test_one_run_in_two_files_and_weights_without_a_row_are_refused(
+    folder: Path, trained: subprocess.CompletedProcess[str]
+) -> None:
+    first = next((folder / "own" / "checkpoints").iterdir())
+    (folder / "copy.pt").write_bytes(first.read_bytes())
+    done = mixbench(folder, "attention-map", "--checkpoint", str(first), "--checkpoint", "copy.pt", "--results", "twice")
+    assert done.returncode == 2
+    assert "hold the same run\n  Give one of them." in done.stderr
+    spoil = "import torch, sys; c = torch.load(sys.argv[1]); del c['row']['seed']; torch.save(c, sys.argv[1])"
+    subprocess.run([sys.executable, "-c", spoil, "copy.pt"], cwd=folder, check=True)
+    done = mixbench(folder, "attention-map", "--checkpoint", "copy.pt", "--results", "twice")
+    assert done.returncode == 2
+    assert "copy.pt does not say seed of its run" in done.stderr
+
+
 def test_an_interrupted_study_goes_on_with_the_weights_it_has(folder: Path) -> None:
     words = ["attention-map", "--task", SHAPES, "--mixer", "none", "--mixer", "attention", *SMALL, "--jobs", "1"]
     command = [sys.executable, "-m", "mixbench", *words, "--results", "cut"]

@@ -59,12 +59,22 @@ class Model(nn.Module):
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         if inputs.shape[1] > len(self.positions):
             raise ValueError(f"{inputs.shape[1]} tokens, but the model was built for at most {len(self.positions)}")
-        x = self.stem(inputs) + self.positions[: inputs.shape[1]]
+        return self.after_stem(self.stem(inputs), mask)
+
+    def after_stem(self, embedded: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The scores from what the stem gave."""
+        x = embedded + self.positions[: embedded.shape[1]]
         for block in self.blocks:
             x = block(x, mask)
         x = self.norm(x)
         scores: Tensor = self.head(_masked_mean(x, mask) if self.pooled else x)
         return scores
+
+    @property
+    def reach(self) -> int:
+        """Tokens to either side that an output sees by stem and head alone."""
+        pieces = (*self.stem.modules(), *self.head.modules())
+        return sum(piece.reach for piece in pieces if isinstance(piece, OverTokens))
 
 
 class OverTokens(nn.Module):
@@ -72,6 +82,7 @@ class OverTokens(nn.Module):
 
     def __init__(self, channels: int, out: int, *, reach: int = 2) -> None:
         super().__init__()
+        self.reach = reach
         self.convolution = nn.Conv1d(channels, out, 2 * reach + 1, padding=reach)
 
     def forward(self, x: Tensor) -> Tensor:

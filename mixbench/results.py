@@ -2,6 +2,7 @@
 
     speed.csv, launches.csv     the tables of `rows`
     environments/HASH.json      what is stable about the machine and the software, once per environment
+    checkpoints/, attention_maps/   what training processes keep beside the tables: `artefacts`
     figures/                    drawn from the tables
     .lock, .writer              taken by whoever writes, and who that is
 

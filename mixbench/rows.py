@@ -133,6 +133,9 @@ class TrainingRow(Row):
     dropout: float | None = column("observation", "share of activations dropped in training", default=None)
     fraction: float | None = column("observation", "train_size relative to the whole training set", default=None)
     test_examples: int | None = column("observation", "examples of the test set", "examples", default=None)
+    checkpoint: str = column(
+        "observation", "file of the best weights, relative to the results folder; empty where none was kept", default=""
+    )
     status: str = column("outcome", "as in speed.csv", default="ok")
     detail: str = column("outcome", "as in speed.csv", default="")
     environment: str = column("outcome", "as in speed.csv")
@@ -147,6 +150,49 @@ class TrialRow(TrainingRow):
     seed: int = column("key", "seed of the search; trial k of a seed draws the same values for every mixer")
     trial: int = column("replicate", "trial of the search, counted from 1")
     sampled: str = column("observation", "the values that were drawn, as canonical JSON", default="{}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionMapRow(Row):
+    """attention_map.csv: which tokens one trained mixer mixes in one example of the test set (`mixbench attention-map`)."""
+
+    task: str = column("key", "as in data_efficiency.csv")
+    mixer: str = column("key", "as in speed.csv")
+    config: str = column("key", "as in speed.csv")
+    layers: int = size("as in data_efficiency.csv", "blocks")
+    width: int = size("as in data_efficiency.csv", "channels")
+    tokens: int = size("as in data_efficiency.csv", "tokens")
+    train_size: int = size("as in data_efficiency.csv", "examples")
+    device: str = column("key", "as in data_efficiency.csv")
+    settings: str = column("key", "as in data_efficiency.csv")
+    seed: int = column("replicate", "as in data_efficiency.csv")
+    example: int = column("replicate", "example of the test set, counted from 0")
+    right_share: float | None = metric(
+        "of the sensitivity of outputs that need other tokens to distant inputs, the share of the inputs that they need",
+        "share",
+        "higher",
+    )
+    chance_share: float | None = metric("the same share if every distant input counted alike", "share", "")
+    distant_share: float | None = metric(
+        "of the sensitivity of these outputs to all inputs, the share of distant ones: those beyond `reach`", "share", ""
+    )
+    test_score: float | None = metric("as in data_efficiency.csv", "score", "")
+    reach: int | None = column(
+        "observation", "tokens to either side that an output sees without any mixing, by stem and head", "tokens", default=None
+    )
+    score: str = column("observation", "as in data_efficiency.csv", default="")
+    learning_rate: float | None = column("observation", "as in data_efficiency.csv", default=None)
+    checkpoint: str = column(
+        "observation", "file of the weights, relative to the results folder unless it was given", default=""
+    )
+    map_file: str = column(
+        "observation", "file of the map, relative to the results folder, where the example is drawn", default=""
+    )
+    status: str = column("outcome", "as in speed.csv; a run that failed is one row", default="ok")
+    detail: str = column("outcome", "as in speed.csv", default="")
+    environment: str = column("outcome", "as in speed.csv")
+    measured_at: str = column("outcome", "as in speed.csv")
+    schema: int = column("outcome", "version of the table", default=SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,5 +228,6 @@ TABLES: dict[str, type[Row]] = {
     "launches": LaunchRow,
     "data_efficiency": TrainingRow,
     "tuning": TrialRow,
+    "attention_map": AttentionMapRow,
     "pairs": PairRow,
 }

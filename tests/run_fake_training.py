@@ -1,4 +1,4 @@
-"""Run both studies of training on the fake trainer: `python run_fake_training.py FOLDER`; the kill test starts and kills it."""
+"""Run every study of training on the fake trainer: `python run_fake_training.py FOLDER`; the kill test starts and kills it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from mixbench.mixers.choice import choose_mixers
 from mixbench.ranges import parse_ranges
 from mixbench.results import ResultsFolder
+from mixbench.studies.attention_map import run_attention_map
+from mixbench.studies.attention_map_plan import LoadedRun, MapRequest
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask
 from mixbench.studies.progress import Silent
@@ -19,9 +21,12 @@ from mixbench.studies.tuning_plan import TuneRequest
 from mixbench.tasks.dataset import Form
 
 FAKE = Trainer("fake_trainer")
+FAKE_MAPPER = Trainer("fake_mapper", "map_cell")
 RANGES = ("learning_rate=1e-4..1e-2:log", "dropout=0..0.5", "attention.heads=1,2,4")
 FORM = Form(tokens=8, vocabulary=5, channels=0, output="class", classes=2, score="accuracy")
 TASK = PreparedTask("toy", Path("nowhere"), FORM, examples=100, settings={"task": "toy"})
+
+SHAPES = PreparedTask("shapes", Path("nowhere"), FORM, examples=100, settings={"data": "0f", "options": {"test": 20}})
 
 
 def fake_request(**changes: Any) -> DataRequest:
@@ -49,8 +54,17 @@ def fake_search(*ranges: str, trials: int = 3, **changes: Any) -> TuneRequest:
     return TuneRequest(base, parse_ranges(ranges or RANGES, {mixer.name for mixer in base.mixers}), trials)
 
 
+def fake_maps(
+    examples: int = 3, drawn: tuple[int, ...] = (1,), loaded: tuple[LoadedRun, ...] = (), **changes: Any
+) -> MapRequest:
+    """Two mixers on all of the data, one of three examples drawn."""
+    base = fake_request(**{"tasks": (SHAPES,), "sizes": (1.0,), "seeds": (0,), **changes})
+    return MapRequest(base, loaded, examples, drawn)
+
+
 if __name__ == "__main__":
     request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
     run_data_efficiency(request, folder, Silent(), slots=[{}, {}], trainer=FAKE)
-    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE)
+    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE, save=True)
+    run_attention_map(fake_maps(), folder, Silent(), slots=[{}, {}], trainer=FAKE_MAPPER)
     print("complete")

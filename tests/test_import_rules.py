@@ -17,7 +17,17 @@ PACKAGE = Path(mixbench.__file__).parent
 
 LAYERS = {
     "foundation": ("errors", "columns", "rows", "stats", "spec", "option", "ranges"),
-    "machine": ("machine", "nvidia", "environment", "disturbances", "storage", "results", "history", "foreign_trials"),
+    "machine": (
+        "machine",
+        "nvidia",
+        "environment",
+        "disturbances",
+        "storage",
+        "results",
+        "history",
+        "foreign_trials",
+        "artefacts",
+    ),
     "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks", "tasks.*"),
     "worker": (
         "mixers.*",
@@ -28,6 +38,7 @@ LAYERS = {
         "training.*",
         "execution.worker",
         "execution.trainer",
+        "execution.mapper",
         "execution.duel_worker",
     ),
     "running": ("studies", "studies.*", "execution", "execution.*"),

@@ -27,6 +27,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
 TRAINED = {"task": "shapes", "layers": 1, "train_size": 10, "seed": 0}
 PAIRED = {"planted_percent": 5, "pair": 1}
 TRIED = {"trial": 1}
+MAPPED = {"example": 3}
 NOT_FINITE = (math.nan, math.inf, -math.inf)
 METRICS = [name for name, column in columns(SpeedRow).items() if column.role == "metric"]
 
@@ -105,7 +106,11 @@ def test_a_size_or_a_time_of_zero_is_refused(name: str) -> None:
 @pytest.mark.parametrize("row_type", TABLES.values())
 def test_a_number_that_is_not_finite_is_refused_in_every_column(row_type: type[Row], value: float) -> None:
     hints = typing.get_type_hints(row_type)
-    sound = {name: str(value) for name, value in {**SOUND, **TRAINED, **PAIRED, **TRIED}.items() if name in columns(row_type)}
+    sound = {
+        name: str(value)
+        for name, value in {**SOUND, **TRAINED, **PAIRED, **TRIED, **MAPPED}.items()
+        if name in columns(row_type)
+    }
     numbers = [name for name in columns(row_type) if hints[name] == float | None]
     assert len(numbers) >= 5
     for name in numbers:

@@ -1,5 +1,6 @@
 """The studies as functions. The command line is a thin layer over them, and Python users call them."""
 
+from mixbench.api.attention_study import attention_map, map_attention
 from mixbench.api.comparison import compare, compare_results
 from mixbench.api.costing import cost, cost_of
 from mixbench.api.data_study import TextFiles, data_efficiency, train_data_efficiency
@@ -13,6 +14,7 @@ from mixbench.api.tuning_study import read_search, run_search, tune
 
 __all__ = [
     "TextFiles",
+    "attention_map",
     "compare",
     "compare_results",
     "cost",
@@ -20,6 +22,7 @@ __all__ = [
     "data_efficiency",
     "duel",
     "export",
+    "map_attention",
     "measure_speed",
     "plot",
     "read_search",

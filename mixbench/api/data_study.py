@@ -100,6 +100,7 @@ def train_data_efficiency(
     results: str | Path = "results",
     fresh: bool = False,
     retry_failed: bool = False,
+    save: bool = False,
     progress: Progress | None = None,
 ) -> DataOutcome:
     """Train what the results folder does not hold yet, then summarise what was asked for.
@@ -134,7 +135,7 @@ def train_data_efficiency(
         timeout=timeout,
     )
     folder = ResultsFolder(results)
-    digest = run_data_efficiency(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed)
+    digest = run_data_efficiency(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed, save=save)
     wanted = {run.identity(digest): order for order, run in enumerate(plan_runs(request))}
     rows = [row for row in folder.read(TrainingRow) if key_of(row) in wanted]
     rows.sort(key=lambda row: wanted[key_of(row)])

@@ -82,6 +82,7 @@ def run_search(
     results: str | Path = "results",
     fresh: bool = False,
     retry_failed: bool = False,
+    save: bool = False,
     progress: Progress | None = None,
 ) -> TuneOutcome:
     """Train the trials that the results folder does not hold yet, then summarise what was asked for.
@@ -128,7 +129,7 @@ def run_search(
     )
     request = TuneRequest(base, ranges, trials)
     folder = ResultsFolder(results)
-    digest = run_tuning(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed)
+    digest = run_tuning(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed, save=save)
     wanted = {trial.identity(digest): order for order, trial in enumerate(plan_trials(request))}
     rows = [row for row in folder.read(TrialRow) if key_of(row) in wanted]
     rows.sort(key=lambda row: wanted[key_of(row)])

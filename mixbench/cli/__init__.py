@@ -8,6 +8,7 @@ import typer
 
 from mixbench import __version__
 from mixbench.cli import (
+    attention_map,
     compare,
     cost,
     data_efficiency,
@@ -35,6 +36,7 @@ app.command("speed")(speed.speed)
 app.command("data-efficiency")(data_efficiency.data_efficiency)
 app.command("tune")(tune.tune)
 app.command("cost")(cost.cost)
+app.command("attention-map")(attention_map.attention_map)
 app.command("plot")(plot.plot)
 app.command("compare")(compare.compare)
 app.command("duel")(duel.duel)

@@ -11,7 +11,7 @@ from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import PLUGIN_GROUP
 from mixbench.mixers.description import Mixer
 from mixbench.option import Option, Value
-from mixbench.rows import SpeedRow, TrainingRow
+from mixbench.rows import AttentionMapRow, SpeedRow, TrainingRow
 from mixbench.tasks import TASKS, Task
 
 STATUS_MEANINGS = {
@@ -53,6 +53,7 @@ def catalogue() -> dict[str, Any]:
         "tasks": [_describe_task(task) for task in TASKS.values()],
         "metrics": _metrics(SpeedRow),
         "training_metrics": _metrics(TrainingRow),
+        "map_metrics": _metrics(AttentionMapRow),
         "statuses": [
             {"name": name, "failure": name in FAILURES, "meaning": meaning} for name, meaning in STATUS_MEANINGS.items()
         ],
@@ -102,6 +103,7 @@ def sections(table: dict[str, Any]) -> list[Section]:
         Section(
             "Metrics of data_efficiency.csv", [(metric["name"], _metric_text(metric)) for metric in table["training_metrics"]]
         ),
+        Section("Metrics of attention_map.csv", [(metric["name"], _metric_text(metric)) for metric in table["map_metrics"]]),
         Section(
             "Statuses of a cell (* makes the exit code 1)",
             [(status["name"] + "*" * status["failure"], status["meaning"]) for status in table["statuses"]],

@@ -50,6 +50,7 @@ def data_efficiency(
     results: options.Results = Path("results"),
     fresh: options.Fresh = False,
     retry_failed: options.RetryFailed = False,
+    save: options.Save = False,
     as_json: options.Json = False,
 ) -> None:
     """Train mixers on growing parts of a data set: how much data does each need?
@@ -88,6 +89,7 @@ def data_efficiency(
                 results=results,
                 fresh=fresh,
                 retry_failed=retry_failed,
+                save=save,
                 progress=progress,
             )
         if as_json:

@@ -21,6 +21,7 @@ Baseline = Annotated[str | None, typer.Option(help="Mixer that ratios refer to. 
 Results = Annotated[Path, typer.Option(help="Folder of tables and figures.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again and replace what the folder holds.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Measure cells again that failed.")]
+Save = Annotated[bool, typer.Option("--save", help="Keep the best weights of every run in checkpoints/ of the results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Layers = Annotated[int, typer.Option(help="Blocks of the model.", min=1)]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit code 3 where a cell is undecided.")]

@@ -64,6 +64,7 @@ def tune(
     results: options.Results = Path("results"),
     fresh: options.Fresh = False,
     retry_failed: options.RetryFailed = False,
+    save: options.Save = False,
     as_json: options.Json = False,
 ) -> None:
     """Random search for every mixer: how many tuning trials does each need?
@@ -110,6 +111,7 @@ def tune(
                 results=results,
                 fresh=fresh,
                 retry_failed=retry_failed,
+                save=save,
                 progress=progress,
             )
         _show(outcome, as_json)

@@ -17,6 +17,7 @@ from mixbench.execution.worker import describe_failure, failure, pin
 from mixbench.measure.flops import count_flops
 from mixbench.tasks.dataset import STEP, Form, load
 from mixbench.training.batches import padded_length
+from mixbench.training.checkpoint import keep
 from mixbench.training.run import DivergedError, Run, build_model, train
 
 Announce = Callable[[int], None]
@@ -27,7 +28,7 @@ Result = dict[str, Any]
 def count_steps(job: Job, announce: Announce) -> Result:
     """Operations of one example, forward and backward, at every length that a batch can be padded to; {} with a reason."""
     announce(0)
-    run = _run(job)
+    run = run_of(job)
     pin(1, training=True)
     try:
         form = load(Path(run.data)).form
@@ -39,19 +40,21 @@ def count_steps(job: Job, announce: Announce) -> Result:
 
 
 def train_cell(job: Job, announce: Announce) -> Result:
-    """One training run: its metrics, or a status and a reason."""
+    """One training run: its metrics, or a status and a reason; its weights are kept where the job names a file."""
     announce(0)
-    run = _run(job)
+    run = run_of(job)
     pin(1, training=True, device=run.device)
     try:
-        return {"status": "ok", "detail": "", **train(run, announce)}
+        trained = train(run, announce)
+        return {"status": "ok", "detail": "", **trained.result, **keep(run, trained)}
     except DivergedError as error:
         return {"status": "diverged", "detail": str(error)}
     except Exception as error:
         return failure(error)
 
 
-def _run(job: Job) -> Run:
+def run_of(job: Job) -> Run:
+    """The run that a job describes."""
     return Run(**{**job, "flops": {int(tokens): flops for tokens, flops in job["flops"].items()}})
 
 

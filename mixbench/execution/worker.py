@@ -60,7 +60,7 @@ def check(job: Job, announce: Announce) -> Result:
             load_class(target)
         except ContractError as error:
             faults.append(str(error))
-    return {"faults": [_one_line(fault) for fault in faults]}
+    return {"faults": [one_line(fault) for fault in faults]}
 
 
 def _device_fault(name: str) -> str | None:
@@ -138,7 +138,7 @@ def _variant(subject: Subject, cell: Cell, prediction: memory.Prediction | None)
     said = [variant(cell.tokens) for variant in telling if callable(variant)][:1]
     kernels = [name for name in (prediction.operators if prediction else ()) if "_scaled_dot_product_" in name]
     said += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
-    return _one_line(", ".join(map(str, said)))
+    return one_line(", ".join(map(str, said)))
 
 
 def _live_memory(subject: Subject, device: torch.device) -> Result:
@@ -157,7 +157,7 @@ def _count_flops(cell: Cell) -> Result:
     counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch, device=cell.device)
     result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
     if counted.flops is None:
-        return result | {"flops_note": f"flops: {_one_line(counted.reason)}"}
+        return result | {"flops_note": f"flops: {one_line(counted.reason)}"}
     if counted.hiding:
         result["flops_note"] = f"{LOWER_BOUND}: no formula for {', '.join(counted.hiding)}"
     return result | {"flops": counted.flops}
@@ -166,7 +166,7 @@ def _count_flops(cell: Cell) -> Result:
 def _energy(subject: Subject, device: torch.device) -> Result:
     meter = energy.find_meter(device)
     if isinstance(meter, str):
-        return {"energy_note": f"energy_j: {_one_line(meter)}"}
+        return {"energy_note": f"energy_j: {one_line(meter)}"}
     joules = energy.energy_per_call(subject.call, meter)
     return {"energy_j": joules} if joules else {"energy_note": f"energy_j: the counter of {meter.name} did not move"}
 
@@ -222,7 +222,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
             "calibration_cpu_ms": statistics.median(b.cpu / b.repeats for b in calibration) * 1e3 if calibration else None,
             "allocator": memory.allocator_behaviour(),
             "denormals": "flushed" if flushed else "kept",
-            "parallel": _one_line(torch.__config__.parallel_info()),
+            "parallel": one_line(torch.__config__.parallel_info()),
         },
     }
 
@@ -263,8 +263,9 @@ def failure(error: Exception) -> Result:
 def describe_failure(error: Exception) -> str:
     """An exception as one line: its type, but for what is said to users as it is, and its message."""
     kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
-    return _one_line(f"{kind}{error}")
+    return one_line(f"{kind}{error}")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text without line breaks, at most 500 characters."""
     return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]

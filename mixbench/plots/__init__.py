@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mixbench.results import ResultsFolder, complete
-from mixbench.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
 """Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
@@ -46,5 +46,17 @@ def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -
     return draw_costs(found, folder.figures, formats)
 
 
-FIGURES: dict[str, Draw] = {"speed": _speed, "data-efficiency": _data_efficiency, "tune": _tuning, "cost": _cost}
+def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+    from mixbench.plots.attention_map import draw_attention_maps
+
+    return draw_attention_maps(folder.read(AttentionMapRow), folder.path, formats)
+
+
+FIGURES: dict[str, Draw] = {
+    "speed": _speed,
+    "data-efficiency": _data_efficiency,
+    "tune": _tuning,
+    "cost": _cost,
+    "attention-map": _attention_map,
+}
 """Study to the function that draws its figures."""

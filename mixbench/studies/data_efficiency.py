@@ -22,18 +22,19 @@ def run_data_efficiency(
     slots: Sequence[Mapping[str, str]],
     fresh: bool = False,
     retry_failed: bool = False,
+    save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
     """Train what is missing of a request and return the environment's hash.
 
-    `slots` are the environment variables of processes that train at the same time. Every run that has ended is on disk, so an
-    interrupted study continues where it was. Raises RequestError, StorageError, WorkerError.
+    `slots` are the environment variables of processes that train at the same time; `save` keeps the best weights. Every run
+    that has ended is on disk, so an interrupted study continues where it was. Raises RequestError, StorageError, WorkerError.
     """
     runs = plan_runs(request)
     trials = plan_trials(request)
     with folder.writing():
         digest = folder.save_environment(environment())
-        study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, slots)
+        study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, slots, save)
         every = [*runs, *(trial for some in trials.values() for trial in some)]
         study.read(every, fresh=fresh, retry_failed=retry_failed)
         study.run(runs, trials)
@@ -41,7 +42,7 @@ def run_data_efficiency(
 
 
 @dataclass
-class _Study(TrainingStudy[PlannedRun]):
+class _Study(TrainingStudy[PlannedRun, TrainingRow]):
     """Besides the runs, those by which `auto` chooses a learning rate."""
 
     def run(self, runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixbench.columns import canonical_json, columns
+from mixbench.columns import Row, canonical_json, columns
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.rows import TrainingRow
@@ -86,9 +86,18 @@ class PlannedRun:
     job: dict[str, Any]
     rate: float | None
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """Keys and seed."""
+        return {**self.keys, "seed": self.seed}
+
     def identity(self, environment: str) -> tuple[Any, ...]:
         """Identity of this run's row and its seed."""
         return (*self.keys.values(), environment, self.seed)
+
+    def row_keys(self, environment: str) -> list[tuple[Any, ...]]:
+        """A run is one row."""
+        return [self.identity(environment)]
 
     @property
     def subject(self) -> tuple[Any, ...]:
@@ -100,11 +109,11 @@ class PlannedRun:
         """The run in a few words."""
         return f"{self.keys['task']}, {self.keys['mixer']} on {self.keys['train_size']} examples, seed {self.seed}"
 
-    def row(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> TrainingRow:
+    def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[TrainingRow]:
         """The row of this run from what the training process returned."""
-        return TrainingRow(
+        row = TrainingRow(
             **self.keys,
-            **result,
+            **known_columns(result, TrainingRow),
             seed=self.seed,
             detail=detail,
             learning_rate=self.rate,
@@ -112,6 +121,12 @@ class PlannedRun:
             environment=environment,
             measured_at=begun,
         )
+        return [row]
+
+
+def known_columns(result: Mapping[str, Any], row_type: type[Row]) -> dict[str, Any]:
+    """What a training process returned, without what is no column."""
+    return {name: value for name, value in result.items() if name in columns(row_type)}
 
 
 def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:

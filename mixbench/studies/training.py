@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from mixbench.columns import columns, identity
+from mixbench.artefacts import checkpoint_name
+from mixbench.columns import Row, columns, identity
 from mixbench.environment import environment, timestamp
 from mixbench.errors import RequestError
 from mixbench.execution import Died
 from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.slots import Slots
 from mixbench.results import ResultsFolder
-from mixbench.rows import TrainingRow
+from mixbench.rows import AttentionMapRow, TrainingRow
 from mixbench.studies.progress import Progress
 
 TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
@@ -43,12 +44,14 @@ def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Trainer:
-    """The module whose functions run in children: count_steps and train_cell. Tests bring their own."""
+    """The module whose functions run in children: `cell` for each run, count_steps before. Tests bring their own."""
 
     module: str = "mixbench.execution.trainer"
+    cell: str = "train_cell"
 
 
 Result = Mapping[str, Any]
+Key = tuple[Any, ...]
 
 
 class Planned(Protocol):
@@ -70,17 +73,25 @@ class Planned(Protocol):
     def words(self) -> str:
         """The run in a few words."""
 
-    def identity(self, environment: str) -> tuple[Any, ...]:
-        """As `key_of` the row of this run."""
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What is kept with its weights: keys and seed of the training run."""
 
-    def row(self, result: Result, detail: str, environment: str, begun: str) -> TrainingRow:
-        """The row of this run from what the training process returned."""
+    def identity(self, environment: str) -> Key:
+        """What makes this run unique."""
+
+    def row_keys(self, environment: str) -> Sequence[Key]:
+        """As `key_of` the rows of this run."""
+
+    def rows(self, result: Result, detail: str, environment: str, begun: str) -> Sequence[Any]:
+        """The rows of this run from what the training process returned; what is no column is left out."""
 
 
 Run = TypeVar("Run", bound=Planned)
+Trained = TypeVar("Trained", bound=TrainingRow | AttentionMapRow)
 
 
-def key_of(row: TrainingRow) -> tuple[Any, ...]:
+def key_of(row: Row) -> Key:
     """What makes a row unique: its identity and its replicate."""
     return (*identity(row), *(getattr(row, name) for name, column in columns(type(row)).items() if column.role == "replicate"))
 
@@ -91,31 +102,40 @@ def first_of_each(runs: Sequence[Run]) -> list[Run]:
 
 
 @dataclass
-class TrainingStudy(Generic[Run]):
-    """What any study of training runs does with them; `row_type` is its table."""
+class TrainingStudy(Generic[Run, Trained]):
+    """What any study of training runs does with them; `row_type` is its table. `save` keeps the best weights of every run."""
 
     folder: ResultsFolder
     progress: Progress
-    row_type: type[TrainingRow]
+    row_type: type[Trained]
     trainer: Trainer
     timeout: float
     environment: str
     slots: Sequence[Mapping[str, str]]
-    rows: dict[tuple[Any, ...], TrainingRow] = field(default_factory=dict)
-    flops: dict[tuple[Any, ...], Mapping[str, int]] = field(default_factory=dict)
-    remarks: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    save: bool = False
+    rows: dict[Key, Trained] = field(default_factory=dict)
+    flops: dict[Key, Mapping[str, int]] = field(default_factory=dict)
+    remarks: dict[Key, str] = field(default_factory=dict)
     failed: int = 0
 
     def read(self, runs: Sequence[Run], *, fresh: bool = False, retry_failed: bool = False) -> None:
         """Take the rows that stand; before, drop those of `runs` that are to be trained again."""
-        wanted = {run.identity(self.environment) for run in runs}
+        wanted = {key for run in runs for key in run.row_keys(self.environment)}
         if fresh or retry_failed:
             self.folder.replace(self.row_type, lambda row: key_of(row) not in wanted or not (fresh or row.status != "ok"))
         self.rows = {key_of(row): row for row in self.folder.read(self.row_type)}
 
     def missing(self, runs: Sequence[Run]) -> list[Run]:
-        """Those of the runs that have no row."""
-        return [run for run in runs if run.identity(self.environment) not in self.rows]
+        """Those of the runs that lack a row, or the weights that are to be kept."""
+        return [run for run in runs if not all(map(self._stands, run.row_keys(self.environment)))]
+
+    def _stands(self, key: Key) -> bool:
+        row = self.rows.get(key)
+        return row is not None and (not self.save or row.status != "ok" or self.has_file(row.checkpoint))
+
+    def has_file(self, name: str) -> bool:
+        """Whether the results folder has the file that a row names."""
+        return bool(name) and (self.folder.path / name).is_file()
 
     @contextmanager
     def open_slots(self) -> Iterator[Slots]:
@@ -136,24 +156,38 @@ class TrainingStudy(Generic[Run]):
 
     def train(self, slots: Slots, runs: Sequence[Run]) -> None:
         """Train them, begun in their order."""
-        jobs = [{**run.job, "learning_rate": run.rate, "flops": self.flops.get(run.subject, {})} for run in runs]
+        jobs = [self.job(run) for run in runs]
         begun: dict[int, str] = {}
 
         def begin(index: int) -> None:
             begun[index] = timestamp()
 
-        for done, (index, outcome) in enumerate(slots.run(f"{self.trainer.module}:train_cell", jobs, self.timeout, begin), 1):
+        function = f"{self.trainer.module}:{self.trainer.cell}"
+        for done, (index, outcome) in enumerate(slots.run(function, jobs, self.timeout, begin), 1):
             run = runs[index]
             result: dict[str, Any]
             result = {"status": outcome.cause, "detail": outcome.detail} if isinstance(outcome, Died) else dict(outcome.result)
             detail = "; ".join(filter(None, (result.pop("detail", ""), self.remarks.get(run.subject, ""))))
-            known = {name: value for name, value in result.items() if name in columns(self.row_type)}
-            row = run.row(known, detail, self.environment, begun[index])
-            self.folder.append([row])
-            self.rows[run.identity(self.environment)] = row
-            if row.status != "ok":
+            self.put(run.rows(result, detail, self.environment, begun[index]))
+            if result["status"] != "ok":
                 self.failed += 1
-                self.progress.remark(f"{run.words}: {row.status}: {row.detail}")
+                self.progress.remark(f"{run.words}: {result['status']}: {detail}")
             running = min(len(self.slots), len(runs) - done)
             failed = f", {self.failed} failed" if self.failed else ""
             self.progress.step(1, f"{running} running{failed}; {run.words} done")
+
+    def job(self, run: Run) -> dict[str, Any]:
+        """What the training process of a run is given."""
+        job = {**run.job, "learning_rate": run.rate, "flops": self.flops.get(run.subject, {})}
+        if self.save:
+            file = self.folder.path.resolve() / checkpoint_name(run.identity(self.environment))
+            job |= {"checkpoint": str(file), "about": dict(run.about)}
+        return job
+
+    def put(self, rows: Sequence[Trained]) -> None:
+        """Add rows, in the place of those that stand for the same."""
+        new = {key_of(row): row for row in rows}
+        if new.keys() & self.rows.keys():
+            self.folder.replace(self.row_type, lambda row: key_of(row) not in new)
+        self.folder.append(rows)
+        self.rows |= new

@@ -20,6 +20,7 @@ def run_tuning(
     slots: Sequence[Mapping[str, str]],
     fresh: bool = False,
     retry_failed: bool = False,
+    save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
     """Train the trials that are missing and return the environment's hash; `slots` as of `run_data_efficiency`.
@@ -29,8 +30,8 @@ def run_tuning(
     trials = plan_trials(request)
     with folder.writing():
         digest = folder.save_environment(environment())
-        study: TrainingStudy[PlannedTrial]
-        study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, slots)
+        study: TrainingStudy[PlannedTrial, TrialRow]
+        study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, slots, save)
         study.read(trials, fresh=fresh, retry_failed=retry_failed)
         if missing := study.missing(trials):
             progress.begin(len(missing))

@@ -13,7 +13,15 @@ from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.ranges import Range, drawn_share
 from mixbench.rows import TrialRow
-from mixbench.studies.data_efficiency_plan import LEARNING_RATE, DataRequest, PlannedRun, PreparedTask, plan_run, train_sizes
+from mixbench.studies.data_efficiency_plan import (
+    LEARNING_RATE,
+    DataRequest,
+    PlannedRun,
+    PreparedTask,
+    known_columns,
+    plan_run,
+    train_sizes,
+)
 
 RATE = "learning_rate"
 DROPOUT = "dropout"
@@ -43,12 +51,13 @@ class TuneRequest:
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial: a run with the values it drew."""
+    """One trial: a run with the values it drew; `config` is the mixer's with those of its own options."""
 
     run: PlannedRun
     keys: dict[str, Any]
     trial: int
     sampled: Mapping[str, float | str]
+    config: str
 
     @property
     def job(self) -> Mapping[str, Any]:
@@ -67,15 +76,24 @@ class PlannedTrial:
     def words(self) -> str:
         return f"{self.keys['task']}, {self.keys['mixer']}, trial {self.trial}"
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """Of the run with the values that were drawn, also those of the mixer's own options."""
+        return {**self.run.about, "config": self.config}
+
     def identity(self, environment: str) -> tuple[Any, ...]:
         """Identity of this trial's row and its number."""
         return (*self.keys.values(), environment, self.trial)
 
-    def row(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> TrialRow:
+    def row_keys(self, environment: str) -> list[tuple[Any, ...]]:
+        """A trial is one row."""
+        return [self.identity(environment)]
+
+    def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[TrialRow]:
         """The row of this trial from what the training process returned."""
-        return TrialRow(
+        row = TrialRow(
             **self.keys,
-            **result,
+            **known_columns(result, TrialRow),
             trial=self.trial,
             sampled=canonical_json(self.sampled),
             detail=detail,
@@ -84,6 +102,7 @@ class PlannedTrial:
             environment=environment,
             measured_at=begun,
         )
+        return [row]
 
 
 def plan_trials(request: TuneRequest) -> list[PlannedTrial]:
@@ -107,7 +126,8 @@ def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, tr
     # weights, order and subset of a trial are its own: trials are independent
     own_seed = random.Random(f"{seed}/{trial}").getrandbits(31)
     try:
-        run = plan_run(replace(request.base, dropout=dropout), task, mixer.with_options(options), size, own_seed, rate)
+        own_mixer = mixer.with_options(options)
+        run = plan_run(replace(request.base, dropout=dropout), task, own_mixer, size, own_seed, rate)
     except RequestError as error:
         draw = ", ".join(f"{name}={value}" for name, value in drawn.items())
         raise RequestError(f"trial {trial} draws {draw}: {error}", error.hint) from error
@@ -116,7 +136,8 @@ def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, tr
     settings |= {RATE: searched.pop(RATE, rate), DROPOUT: searched.pop(DROPOUT, dropout), "searched": searched}
     values = {**run.keys, "settings": canonical_json(settings), "seed": seed}
     keys = {name: values[name] for name, column in columns(TrialRow).items() if column.role == "key"}
-    return PlannedTrial(run, keys, trial, drawn)
+    config = canonical_json(json.loads(mixer.config) | dict(own_mixer.options))
+    return PlannedTrial(run, keys, trial, drawn, config)
 
 
 def _fixed_rate(request: DataRequest, mixer: ChosenMixer) -> float:

@@ -22,7 +22,7 @@ LEAST_DIFFERENCE = 4.0
 
 _LOWEST = (5.5, 1.0, 5.0)  # centre, height, width
 _HIGHEST = (94.5, 25.0, 11.0)
-_PAIRS = ((0, 1), (2, 3))  # triangles, rectangles
+PAIRS = ((0, 1), (2, 3))  # triangles, rectangles
 _TWO_OF_FOUR = np.triu_indices(4, k=1)
 _CANDIDATES = 9  # drawn for each example that is still missing; one of nine is good
 
@@ -60,7 +60,7 @@ def draw_shapes(count: int, random: np.random.Generator) -> NDArray[np.float64]:
         candidates = random.uniform(_LOWEST, _HIGHEST, (max(100, _CANDIDATES * (count - len(found))), 4, 3))
         heights = candidates[:, :, 1]
         good = ~_touching(candidates)
-        for one, other in _PAIRS:
+        for one, other in PAIRS:
             good &= np.abs(heights[:, one] - heights[:, other]) > LEAST_DIFFERENCE
         found = np.concatenate((found, candidates[good]))
     return found[:count]
@@ -79,18 +79,23 @@ def _touching(shapes: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def signals(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     """The signals (examples, 100) of shapes (examples, 4, 3), without noise."""
+    highest: NDArray[np.float64] = each_alone(shapes).max(1)
+    return highest
+
+
+def each_alone(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The signal of each shape alone, (examples, 4, 100); above 0 at the steps that belong to it."""
     centres, heights, widths = np.moveaxis(shapes[:, :, :, None], 2, 0)
     distance = np.abs(np.arange(TOKENS) - centres)  # (examples, 4, 100)
     slope = 2 * heights[:, :2] / widths[:, :2]
     triangles = np.maximum(heights[:, :2] - np.maximum(distance[:, :2] - 0.5, 0) * slope, 0)
     rectangles = heights[:, 2:] * (distance[:, 2:] < widths[:, 2:] / 2)
-    highest: NDArray[np.float64] = np.maximum(triangles.max(1), rectangles.max(1))
-    return highest
+    return np.concatenate((triangles, rectangles), axis=1)
 
 
 def levelled(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     """The shapes (examples, 4, 3) with the mean height of their pair."""
     result = shapes.copy()
-    for pair in _PAIRS:
+    for pair in PAIRS:
         result[:, pair, 1] = shapes[:, pair, 1].mean(1, keepdims=True)
     return result

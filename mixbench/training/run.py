@@ -10,7 +10,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Run:
 
     `honours_mask` None means that the mixer does if its forward takes a `mask`; `full_length` pads every batch to the length of
     the data set. `flops` maps padded lengths to the operations of one example, forward and backward; {} where not known.
+    `checkpoint` is the file that the best weights are kept in, "" for none; `about` what is kept with them of the run's row.
     """
 
     data: str
@@ -61,6 +62,17 @@ class Run:
     seed: int
     device: str
     flops: Mapping[int, int]
+    checkpoint: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its best weights, the scales it was trained with, and what is known of the run as columns of a row."""
+
+    model: Model
+    objective: Objective
+    result: Result
 
 
 class DivergedError(Exception):
@@ -86,8 +98,8 @@ def build_model(run: Run, form: Form) -> Model:
     return Model(stem, blocks, head, width=width, tokens=form.tokens, pooled=form.output == "class")
 
 
-def train(run: Run, announce: Announce) -> Result:
-    """One run as the columns of a row. Raises DivergedError and whatever the mixer raises."""
+def train(run: Run, announce: Announce) -> Trained:
+    """One run. Raises DivergedError and whatever the mixer raises."""
     dataset = load(Path(run.data))
     before = memory.reset_resident_peak()
     torch.manual_seed(run.seed)
@@ -97,7 +109,7 @@ def train(run: Run, announce: Announce) -> Result:
     best, fitted = _fit(run, model, objective, dataset.train, dataset.dev, examples, announce)
     model.load_state_dict(best)
     tested = _score(run, model, objective, dataset.test)
-    return {
+    result = {
         **fitted,
         "test_score": float(tested.mean()),
         "test_standard_error": float(tested.std() / math.sqrt(len(tested))) if len(tested) > 1 else None,
@@ -109,6 +121,7 @@ def train(run: Run, announce: Announce) -> Result:
         "score": dataset.form.score,
         "fraction": run.train_size / len(dataset.train),
     }
+    return Trained(model, objective, result)
 
 
 def _fit(

@@ -31,17 +31,20 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_small_search_is_trained_printed_and_kept(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mixbench", "tune", "--task", TASK, "--mixer", "none", "--mixer", "fnet", "--trials", "4"]
-    command += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", str(tmp_path)]
+    command += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", str(tmp_path), "--save"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "best dev accuracy to be expected after so many trials" in done.stdout
     assert "Trial k draws the same values for every mixer." in done.stdout
     rows = pandas.read_csv(tmp_path / "tuning.csv")
     assert sorted(zip(rows.mixer, rows.trial, strict=True)) == [(m, k) for m in ("fnet", "none") for k in (1, 2, 3, 4)]
+    kept = {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint}
+    assert len(kept) == 8
     again = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stderr
     assert len(json.loads(again.stdout)["searches"][0]["curves"]) == 2
     assert len(pandas.read_csv(tmp_path / "tuning.csv")) == 8
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint} == kept
     assert mixbench("plot", "--study", "tune", "--results", str(tmp_path)).exit_code == 0
     assert (tmp_path / "figures" / "tune-majority.png").exists()
 

@@ -21,7 +21,7 @@ from mixbench.studies.data_efficiency_plan import (
     train_sizes,
 )
 from mixbench.studies.progress import Silent
-from mixbench.studies.training import TRAINING, slots_for
+from mixbench.studies.training import TRAINING, key_of, slots_for
 
 TESTS = Path(__file__).parents[1]
 
@@ -217,3 +217,29 @@ def test_trials_are_planned_only_where_they_are_asked_for() -> None:
     assert plan_trials(fake_request()) == {}
     trials = plan_trials(fake_request(learning_rates={"": 0.1, "attention": "auto"}))
     assert [len(some) for some in trials.values()] == [len(LEARNING_RATES)]
+
+
+def test_weights_are_kept_where_asked_for_and_runs_without_them_are_trained_again(tmp_path: Path) -> None:
+    first, progress = run(tmp_path)
+    assert {row.checkpoint for row in first} == {""}
+    rows, progress = run(tmp_path, save=True)
+    assert progress.total == len(rows) == 12
+    assert len({row.checkpoint for row in rows}) == 12
+    for row in rows:
+        kept = json.loads((tmp_path / row.checkpoint).read_text())
+        assert {name: getattr(row, name) for name in kept} == kept
+        assert kept["seed"] == row.seed
+    assert run(tmp_path, save=True)[1].total == 0
+    assert run(tmp_path)[0] == rows
+    (tmp_path / rows[3].checkpoint).unlink()
+    again, progress = run(tmp_path, save=True)
+    assert progress.total == 1
+    assert sorted(map(key_of, again)) == sorted(map(key_of, rows))
+    assert (tmp_path / rows[3].checkpoint).exists()
+
+
+def test_a_run_that_diverged_has_no_weights_to_wait_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "diverge"}))
+    rows, _ = run(tmp_path, save=True)
+    assert {row.checkpoint for row in rows if row.mixer == "attention"} == {""}
+    assert run(tmp_path, save=True)[1].total == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from killing import children, kill_at_random, wait_until_gone
 
 from mixbench.results import ResultsFolder
-from mixbench.rows import TrainingRow, TrialRow
+from mixbench.rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.studies.data_efficiency_plan import LEARNING_RATES
 from mixbench.studies.training import key_of
 
@@ -24,7 +24,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 
 def runs(folder: Path) -> Counter[tuple[object, ...]]:
-    rows = [row for table in (TrainingRow, TrialRow) for row in ResultsFolder(folder).read(table)]
+    rows = [row for table in (TrainingRow, TrialRow, AttentionMapRow) for row in ResultsFolder(folder).read(table)]
     return Counter((type(row).__name__, *key_of(row), row.learning_rate, row.test_score) for row in rows)
 
 
@@ -33,7 +33,7 @@ def test_studies_killed_at_twenty_random_moments_end_with_the_rows_of_one_never_
     out, err = start(whole).communicate(timeout=60)
     assert out == "complete\n", err
     expected = runs(whole)
-    assert len(expected) == 12 + 2 * len(LEARNING_RATES) + 2 * 3
+    assert len(expected) == 12 + 2 * len(LEARNING_RATES) + 2 * 3 + 2 * 3
     assert set(expected.values()) == {1}
     for folder in kill_at_random(tmp_path, start, runs, kills=20, longest=1.0):
         assert runs(folder) == expected

@@ -117,3 +117,13 @@ def test_a_trial_that_fails_is_a_row_and_is_trained_again_when_asked(tmp_path: P
 def test_a_wrong_request_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(RequestError):
         fake_search(**changes)
+
+
+def test_weights_of_a_trial_are_kept_with_what_it_drew(tmp_path: Path) -> None:
+    rows = search(tmp_path, save=True)
+    assert len({row.checkpoint for row in rows}) == len(rows) == 6
+    for row in rows:
+        kept, drawn = json.loads((tmp_path / row.checkpoint).read_text()), json.loads(row.sampled)
+        assert json.loads(kept["settings"])["learning_rate"] == drawn["learning_rate"]
+        assert row.mixer == "none" or str(json.loads(kept["config"])["heads"]) == str(drawn["attention.heads"])
+    assert search(tmp_path, save=True) == rows

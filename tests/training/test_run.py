@@ -79,7 +79,7 @@ def silently(step: int) -> None:
 
 @pytest.mark.parametrize(("form", "reached"), [(RAGGED, 0.8), (RECALL, 0.9), (SIGNALS, 0.5)])
 def test_a_model_learns_every_form_of_task(form: Form, reached: float, tmp_path: Path) -> None:
-    result = train(run_on(tmp_path, form), silently)
+    result = train(run_on(tmp_path, form), silently).result
     assert result["score"] == form.score
     if form.score == "accuracy":
         assert result["test_score"] > reached
@@ -99,15 +99,15 @@ def test_every_mixer_trains_on_ragged_data(mixer: str, tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_gives_others(tmp_path: Path) -> None:
-    first, again, other = (train(run_on(tmp_path, SIGNALS, steps=20, seed=seed), silently) for seed in (1, 1, 2))
+    first, again, other = (train(run_on(tmp_path, SIGNALS, steps=20, seed=seed), silently).result for seed in (1, 1, 2))
     assert first["test_score"] == again["test_score"]
     assert first["dev_score"] == again["dev_score"]
     assert first["test_score"] != other["test_score"]
 
 
 def test_padding_does_not_change_what_is_learned(tmp_path: Path) -> None:
-    short = train(run_on(tmp_path, RAGGED, steps=10), silently)
-    padded = train(run_on(tmp_path, RAGGED, steps=10, full_length=True), silently)
+    short = train(run_on(tmp_path, RAGGED, steps=10), silently).result
+    padded = train(run_on(tmp_path, RAGGED, steps=10, full_length=True), silently).result
     assert short["dev_score"] == padded["dev_score"]
     assert short["test_score"] == padded["test_score"]
 
@@ -121,7 +121,7 @@ def test_the_weights_that_were_best_on_the_development_set_are_tested(tmp_path: 
         return torch.tensor([next(scores, 0.6), 0.0])
 
     monkeypatch.setattr("mixbench.training.run._score", score)
-    result = train(run_on(tmp_path, RAGGED), silently)
+    result = train(run_on(tmp_path, RAGGED), silently).result
     assert result["best_step"] == 60
     assert result["dev_score"] == pytest.approx(0.45)
     assert seen[4] == seen[1]
@@ -145,7 +145,7 @@ def test_operations_are_those_of_the_batches_that_ran(tmp_path: Path) -> None:
     for tokens, flops in counted["flops"].items():
         attention = 8 * tokens * width**2 + 4 * tokens**2 * width
         assert flops == pytest.approx(3 * (attention + 4 * tokens * width * hidden + 2 * width * 2), rel=0.05)
-    result = train(dataclasses.replace(run, flops=counted["flops"], full_length=True), silently)
+    result = train(dataclasses.replace(run, flops=counted["flops"], full_length=True), silently).result
     assert result["train_flops"] == 6 * 32 * counted["flops"][12]
 
 

@@ -1,0 +1,163 @@
+"""Figures of attention_map.csv: what each mixer's outputs depend on, beside what they need, an example per line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.artefacts import StoredMap, read_map
+from mixbench.plots import style
+from mixbench.plots.task_panels import add_caption
+from mixbench.rows import AttentionMapRow
+from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_EXAMPLES = 4
+_PANEL = 2.0
+"""Inches."""
+_LETTERS = 21
+"""Of a caption, in an inch."""
+_COLOURS = "magma_r"
+_SCALE = "‖∂output i / ∂input j‖ relative to an even map"
+_TOP = 10.0
+"""Where the colours end if it is not known what the needed inputs would have if nothing else distant were seen."""
+
+Maps = Mapping[str, Mapping[int, StoredMap]]
+"""By label and example."""
+
+
+def draw_attention_maps(
+    rows: Sequence[AttentionMapRow],
+    results: Path,
+    formats: Sequence[str] = ("png",),
+    *,
+    examples: Sequence[int] | None = None,
+) -> list[Path]:
+    """Write a figure per task to the figures of a results folder; none where no map is kept there any more.
+
+    `examples` are those to be drawn, by default those that have a map, as many as fit. Raises UnknownNameError for an unknown
+    format, StorageError where a file cannot be read or written.
+    """
+    paths: list[Path] = []
+    taken: set[str] = set()
+    for task in summarise(rows):
+        maps = {line.label: _stored(line, results, examples) for line in task.lines}
+        if any(maps.values()):
+            name = f"attention-map-{style.file_name(task.task)}"
+            name = next(one for number in count(1) if (one := name if number == 1 else f"{name}-{number}") not in taken)
+            taken.add(name)
+            paths += style.save(map_figure(task, maps), results / "figures", name, formats)
+    return paths
+
+
+def _stored(line: MixerMaps, results: Path, examples: Sequence[int] | None) -> dict[int, StoredMap]:
+    wanted = sorted(line.drawn)[:MOST_EXAMPLES] if examples is None else [one for one in examples if one in line.drawn]
+    return {one: read_map(file) for one in wanted if (file := results / line.drawn[one]).is_file()}
+
+
+def map_figure(task: TaskMaps, maps: Maps) -> Figure:
+    """An example per line: what is needed, then what each mixer's outputs depend on, on one scale of colours."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    lines = [line for line in task.lines if maps[line.label]]
+    examples = sorted({example for own in maps.values() for example in own})
+    signals = next(one for own in maps.values() for one in own.values()).inputs.dtype.kind == "f"
+    chance = next((line.chance for line in task.lines if line.chance), None)
+    top = 1 / chance if chance else _TOP
+    needed = int(signals)  # the column behind the signal
+    columns = needed + 1 + len(lines)
+    with rc_context(style.RC | {"axes.grid": False}):
+        figure = Figure(figsize=(_PANEL * columns + 0.9, _PANEL * len(examples) + 1.2), layout="constrained")
+        figure.suptitle(f"What outputs depend on: {style.literal(task.task)}", fontsize=11, fontweight="bold")
+        grid = figure.subplots(len(examples), columns, squeeze=False)
+        for row, example in zip(grid, examples, strict=True):
+            shown = next(own[example] for own in maps.values() if example in own)
+            if signals:
+                _draw_signal(row[0], shown)
+            _draw_needed(row[needed], shown)
+            for axes, line in zip(row[needed + 1 :], lines, strict=True):
+                if stored := maps[line.label].get(example):
+                    _draw_map(axes, stored, task.reach or 0, top)
+                else:
+                    axes.set_axis_off()
+            row[0].set_ylabel(f"example {example}\n" + row[0].get_ylabel())
+            row[needed].set_ylabel(row[needed].get_ylabel() or "output i")
+        titles = [*(["input, target (dashed)"] if signals else []), "needed", *map(_title, lines)]
+        for axes, title in zip(grid[0], titles, strict=True):
+            axes.set_title(title, fontsize=8)
+        for axes in grid[:-1].flat:
+            axes.tick_params(labelbottom=False)
+        for axes in grid[-1, needed:]:
+            axes.set_xlabel("input j")
+        drawn = next(axes for axes in grid[:, needed + 1 :].flat if axes.images)
+        panels = list(grid[:, needed + 1 :].flat)
+        figure.colorbar(drawn.images[0], ax=panels, label=_SCALE, extend="max", pad=0.01, aspect=25)
+        add_caption(figure, _reading(task, figure.get_figwidth()))
+    return figure
+
+
+def _draw_signal(axes: Axes, shown: StoredMap) -> None:
+    axes.plot(shown.inputs, color="#000000", linewidth=1.0)
+    axes.plot(shown.targets, color="#d55e00", linewidth=1.0, linestyle=(0, (3, 1.5)))
+    axes.set(xlim=(0, len(shown.inputs) - 1), ylabel="height", box_aspect=1)
+
+
+def _draw_needed(axes: Axes, shown: StoredMap) -> None:
+    axes.imshow(shown.right, cmap="Blues", vmin=0, vmax=1.2, interpolation="nearest", origin="lower")
+
+
+def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
+    """With the borders of what is needed."""
+    from matplotlib.collections import LineCollection
+
+    axes.imshow(_against_even(stored, reach), cmap=_COLOURS, vmin=0, vmax=top, interpolation="nearest", origin="lower")
+    axes.add_collection(LineCollection(_borders(stored.right), colors="#0072b2", linewidths=0.6))
+
+
+def _against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
+    """The map relative to its mean over the distant inputs of outputs that need any: 1 everywhere in an even map.
+
+    Mixers of which one answers to every input more than the other are then drawn alike.
+    """
+    places = np.arange(len(stored.norms))
+    distant = np.abs(np.subtract.outer(places, places)) > reach
+    values = stored.norms[distant & stored.right.any(1, keepdims=True)]
+    mean = float(values.mean()) if values.size else 0.0
+    return stored.norms / (mean or 1e-3 * float(stored.norms.max()) or 1.0)
+
+
+def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
+    """The sides, in the coordinates of an image, between what is needed and what is not."""
+    padded = np.pad(right, 1)
+    across = [[(j - 1.5, i - 0.5), (j - 0.5, i - 0.5)] for i, j in np.argwhere(padded[1:] != padded[:-1])]
+    along = [[(j - 0.5, i - 1.5), (j - 0.5, i - 0.5)] for i, j in np.argwhere(padded[:, 1:] != padded[:, :-1])]
+    return across + along
+
+
+def _title(line: MixerMaps) -> str:
+    share = f"{100 * line.right.point:.0f} % right" if line.right else "nothing distant"
+    return f"{style.literal(line.label)}\n{share}"
+
+
+def _reading(task: TaskMaps, width: float) -> str:
+    """In lines that fit a figure so many inches wide."""
+    chance = next((line.chance for line in task.lines if line.chance is not None), None)
+    even = f", of an even map {100 * chance:.0f} %" if chance is not None else ""
+    nearer = f"more than {task.reach} tokens away (stem and head see the nearer ones)" if task.reach else "other than i"
+    examples = max(line.examples for line in task.lines)
+    parts = [
+        " · ".join([*task.words, *([f"right: over {examples} test examples"] if examples else [])]),
+        f"right: share of the map of outputs that need any, on the needed inputs among those {nearer}{even}",
+        "colours: 1 is an even map, the darkest what needed inputs have where no others are seen; blue: what is needed",
+    ]
+    return "\n".join(line for part in parts for line in wrap(part, int(_LETTERS * width)))

@@ -1,0 +1,83 @@
+"""The attention-map study: train mixers or load them, and map which tokens they mix in examples of the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixbench.artefacts import checkpoint_name
+from mixbench.environment import environment
+from mixbench.results import ResultsFolder
+from mixbench.rows import AttentionMapRow
+from mixbench.storage import storage_errors
+from mixbench.studies.attention_map_plan import MapRequest, PlannedMap, plan_maps
+from mixbench.studies.progress import Progress
+from mixbench.studies.training import Trainer, TrainingStudy
+
+MAPPER = Trainer("mixbench.execution.mapper", "map_cell")
+
+
+def run_attention_map(
+    request: MapRequest,
+    folder: ResultsFolder,
+    progress: Progress,
+    *,
+    slots: Sequence[Mapping[str, str]],
+    fresh: bool = False,
+    retry_failed: bool = False,
+    trainer: Trainer | None = None,
+) -> str:
+    """Train and map what is missing and return the environment's hash; `slots` as of `run_data_efficiency`.
+
+    The weights of every run are kept, so an interrupted study trains none twice. Raises RequestError, StorageError,
+    WorkerError.
+    """
+    maps = plan_maps(request)
+    with folder.writing():
+        digest = folder.save_environment(environment())
+        study = _Study(folder, progress, AttentionMapRow, trainer or MAPPER, request.base.timeout, digest, slots)
+        study.read(maps, fresh=fresh, retry_failed=retry_failed)
+        if fresh:
+            study.forget(maps)
+        if missing := study.missing(maps):
+            progress.begin(len(missing))
+            with study.open_slots() as open_slots:
+                study.train(open_slots, missing)
+    return digest
+
+
+@dataclass
+class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
+    """A run is many rows, one for each example."""
+
+    def missing(self, runs: Sequence[PlannedMap]) -> list[PlannedMap]:
+        """Runs that did not fail, with the examples that lack a row, or a map that is to be drawn."""
+        lost = {key[:-1] for key, row in self.rows.items() if row.status != "ok"}
+        open_runs = [run for run in runs if run.identity(self.environment) not in lost]
+        left = [run.only([e for e in run.examples if not self._is_mapped(run, e)]) for run in open_runs]
+        return [run for run in left if run.examples]
+
+    def job(self, run: PlannedMap) -> dict[str, Any]:
+        """With the files that it reads and writes."""
+        job = {**run.job, **run.files(self.environment, self.folder.path.resolve())}
+        if job["run"] is not None:
+            job["run"] |= {"checkpoint": job["checkpoint"], "about": dict(run.about)}
+        return job
+
+    def forget(self, runs: Sequence[PlannedMap]) -> None:
+        """Delete the weights that were kept of those that are trained, so that they are trained again. Raises StorageError."""
+        for run in runs:
+            file = self.folder.path / checkpoint_name(run.identity(self.environment))
+            with storage_errors(f"cannot delete {file}"):
+                if run.run:
+                    file.unlink(missing_ok=True)
+
+    def _is_mapped(self, run: PlannedMap, example: int) -> bool:
+        """By these very weights, and the map kept where it is drawn."""
+        identity = run.identity(self.environment)
+        row = self.rows.get((*identity, example))
+        if row is None or (example in run.drawn and not self.has_file(row.map_file)):
+            return False
+        weights = run.file or checkpoint_name(identity)
+        return row.checkpoint == weights or (run.run is not None and not row.checkpoint)

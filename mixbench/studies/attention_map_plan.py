@@ -1,0 +1,159 @@
+"""From a request to maps: every mixer trained with every seed, or loaded, and the examples that it is mapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mixbench.artefacts import checkpoint_name, map_name
+from mixbench.columns import columns
+from mixbench.errors import RequestError
+from mixbench.rows import AttentionMapRow
+from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, PreparedTask, known_columns, plan_runs
+from mixbench.tasks.right_tokens import RIGHT
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """What to map. `base` says what is trained, with one size; `loaded` are runs whose weights are given.
+
+    Raises RequestError.
+    """
+
+    base: DataRequest
+    loaded: tuple[LoadedRun, ...]
+    examples: int
+    drawn: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.base.sizes) != 1:
+            raise RequestError("attention maps are of mixers trained on one part of the data", "Give one size: --size 0.5.")
+        if self.examples < 1:
+            raise RequestError(f"--examples is {self.examples}, it must be at least 1")
+        if beyond := [example for example in self.drawn if example >= self.examples]:
+            hint = f"Examples are counted from 0; --examples {max(beyond) + 1} maps enough."
+            raise RequestError(f"--draw {beyond[0]}: only {self.examples} examples are mapped", hint)
+        for task in (*self.base.tasks, *(run.task for run in self.loaded)):
+            check_task(task.name)
+            if self.examples > (test := int(task.settings["options"]["test"])):
+                raise RequestError(f"--examples {self.examples}: the test set of {task.name} has {test} examples")
+
+
+def check_task(name: str) -> None:
+    """Raises RequestError for a task of which it is not known what its outputs need."""
+    if name not in RIGHT:
+        raise RequestError(f"no ideal map is known of task {name}", f"There is one of {' and '.join(RIGHT)}.")
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run whose weights lie in a file, relative to the results folder or absolute, with the keys and the seed of its row."""
+
+    file: str
+    task: PreparedTask
+    keys: Mapping[str, Any]
+    seed: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class PlannedMap:
+    """One trained model and its examples. `job` is what trains it, None where `file` holds its weights."""
+
+    keys: Mapping[str, Any]
+    seed: int
+    rate: float | None
+    task: PreparedTask
+    device: str
+    examples: tuple[int, ...]
+    drawn: tuple[int, ...]
+    run: PlannedRun | None = None
+    file: str = ""
+
+    @property
+    def job(self) -> Mapping[str, Any]:
+        """What maps it, but for what depends on the results folder."""
+        return {
+            "task": self.task.name,
+            "options": dict(self.task.settings["options"]),
+            "data": str(self.task.folder),
+            "device": self.device,
+            "examples": list(self.examples),
+            "run": None if self.run is None else {**self.run.job, "learning_rate": self.rate},
+        }
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Keys and seed of the training run."""
+        return {**self.keys, "seed": self.seed}
+
+    @property
+    def subject(self) -> Key:
+        """Steps are not counted here."""
+        return ()
+
+    @property
+    def words(self) -> str:
+        """The run in a few words."""
+        return f"{self.keys['task']}, {self.keys['mixer']}, seed {self.seed}"
+
+    def identity(self, environment: str) -> Key:
+        """That of the training run: `data-efficiency --save` keeps its weights under the same name."""
+        return (*self.keys.values(), environment, self.seed)
+
+    def row_keys(self, environment: str) -> list[Key]:
+        """A row for each example."""
+        return [(*self.identity(environment), example) for example in self.examples]
+
+    def files(self, environment: str, folder: Path) -> dict[str, Any]:
+        """What of a job depends on the results folder: where weights and maps are kept."""
+        identity, names = self.identity(environment), {}
+        for example in set(self.drawn) & set(self.examples):
+            name = map_name(identity, example)
+            names[str(example)] = {"name": name, "file": str(folder / name)}
+        return {"drawn": names, "checkpoint": str(folder / (self.file or checkpoint_name(identity)))}
+
+    def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[AttentionMapRow]:
+        """A row for each example; one alone where the run failed."""
+        maps = result.get("maps") or [{"example": self.examples[0]}]
+        result = {**result, **({"checkpoint": self.file} if self.file else {})}
+        return [
+            AttentionMapRow(
+                **self.keys,
+                **known_columns({**result, **one}, AttentionMapRow) | {"detail": "; ".join(filter(None, (detail, own)))},
+                seed=self.seed,
+                learning_rate=self.rate,
+                environment=environment,
+                measured_at=begun,
+            )
+            for one in maps
+            for own in [one.get("detail", "")]
+        ]
+
+    def only(self, examples: Sequence[int]) -> PlannedMap:
+        """Of these examples."""
+        return replace(self, examples=tuple(examples))
+
+
+def plan_maps(request: MapRequest) -> list[PlannedMap]:
+    """All that is to be mapped, seed after seed. Raises RequestError for an impossible shape."""
+    examples, device = tuple(range(request.examples)), request.base.device
+    if request.loaded:
+        return [
+            PlannedMap(run.keys, run.seed, run.rate, run.task, device, examples, request.drawn, file=run.file)
+            for run in request.loaded
+        ]
+    tasks = {str(task.folder): task for task in request.base.tasks}
+    return [
+        PlannedMap(run.keys, run.seed, run.rate, tasks[run.job["data"]], device, examples, request.drawn, run=run)
+        for run in plan_runs(request.base)
+    ]
+
+
+def map_keys() -> list[str]:
+    """The columns that identify a run, as in data_efficiency.csv."""
+    return [name for name, column in columns(AttentionMapRow).items() if column.role == "key"]

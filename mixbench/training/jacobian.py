@@ -1,0 +1,45 @@
+"""Which inputs each output of a model depends on: exact norms of Jacobian blocks, for any mixer.
+
+The example stands once along the batch for every output that is asked about, so that one backward pass gives a channel of
+all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mixbench.model import Model
+
+_ROOM = 2**24
+"""Elements of the largest tensor of one pass, about: tokens × tokens or tokens × width for every output."""
+
+
+def jacobian_norms(model: Model, inputs: Tensor, outputs: Sequence[int], *, room: int = _ROOM) -> Tensor:
+    """‖∂y_i/∂x_j‖, the Frobenius norm over channels, for each output i that is asked about: (outputs, tokens).
+
+    `inputs` is one example, (1, tokens, channels) or token numbers (1, tokens): then x is what the stem makes of them, before
+    positions. The model must be in evaluation mode and take each example of a batch for itself.
+    """
+    signal = inputs.is_floating_point()
+    with torch.no_grad():
+        x = inputs if signal else model.stem(inputs)
+    tokens = x.shape[1]
+    together = max(1, room // (tokens * max(tokens, x.shape[2], model.positions.shape[1])))
+    parts = [_norms(model, x, outputs[start : start + together], signal=signal) for start in range(0, len(outputs), together)]
+    return torch.cat(parts) if parts else x.new_zeros(0, tokens)
+
+
+def _norms(model: Model, x: Tensor, outputs: Sequence[int], *, signal: bool) -> Tensor:
+    copies = x.repeat(len(outputs), 1, 1).requires_grad_()
+    with torch.enable_grad():
+        y = model(copies) if signal else model.after_stem(copies)
+        own = y[torch.arange(len(outputs)), torch.tensor(list(outputs))]  # (outputs, channels): of copy k output k
+    squares = torch.zeros(copies.shape[:2], dtype=x.dtype, device=x.device)
+    channels = own.sum(0)
+    for channel in range(len(channels)):
+        (gradient,) = torch.autograd.grad(channels[channel], copies, retain_graph=channel + 1 < len(channels))
+        squares += gradient.square().sum(-1)
+    return squares.sqrt()

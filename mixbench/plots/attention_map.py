@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_EXAMPLES = 4
-_PANEL = 2.0
-"""Inches."""
+_PANEL = (1.75, 1.55)
+"""Inches, labels included."""
 _LETTERS = 21
 """Of a caption, in an inch."""
 _COLOURS = "magma_r"
@@ -77,7 +77,7 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
     needed = int(signals)  # the column behind the signal
     columns = needed + 1 + len(lines)
     with rc_context(style.RC | {"axes.grid": False}):
-        figure = Figure(figsize=(_PANEL * columns + 0.9, _PANEL * len(examples) + 1.2), layout="constrained")
+        figure = Figure(figsize=(_PANEL[0] * columns + 0.9, _PANEL[1] * len(examples) + 1.35), layout="constrained")
         figure.suptitle(f"What outputs depend on: {style.literal(task.task)}", fontsize=11, fontweight="bold")
         grid = figure.subplots(len(examples), columns, squeeze=False)
         for row, example in zip(grid, examples, strict=True):
@@ -90,8 +90,8 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
                     _draw_map(axes, stored, task.reach or 0, top)
                 else:
                     axes.set_axis_off()
+            row[needed].set_ylabel("output i")
             row[0].set_ylabel(f"example {example}\n" + row[0].get_ylabel())
-            row[needed].set_ylabel(row[needed].get_ylabel() or "output i")
         titles = [*(["input, target (dashed)"] if signals else []), "needed", *map(_title, lines)]
         for axes, title in zip(grid[0], titles, strict=True):
             axes.set_title(title, fontsize=8)
@@ -157,7 +157,7 @@ def _reading(task: TaskMaps, width: float) -> str:
     examples = max(line.examples for line in task.lines)
     parts = [
         " · ".join([*task.words, *([f"right: over {examples} test examples"] if examples else [])]),
-        f"right: share of the map of outputs that need any, on the needed inputs among those {nearer}{even}",
+        f"right: of what these outputs see of inputs {nearer}, the share on needed ones{even}",
         "colours: 1 is an even map, the darkest what needed inputs have where no others are seen; blue: what is needed",
     ]
     return "\n".join(line for part in parts for line in wrap(part, int(_LETTERS * width)))

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mixbench.cli.brackets import ratio
+from mixbench.cli.cost_table import sentence
 from mixbench.cli.layout import interval_text
 from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.verdicts.attention_map import summarise as map_summary
+from mixbench.verdicts.cost_subject import Wish
+from mixbench.verdicts.cost_tables import task_costs
 from mixbench.verdicts.data_efficiency import summarise as data_summary
 from mixbench.verdicts.speed import CellSummary, SpeedSummary, summarise
 
@@ -87,3 +92,36 @@ def test_regrouping_pays_at_long_lengths_and_costs_nothing_at_short_ones(
         assert ratio
         assert ratio.high is not None
         assert ratio.high <= 1.05
+
+
+def test_the_cost_that_is_told_is_that_of_its_rows() -> None:
+    folder = ResultsFolder(RESULTS / "cost")
+    (cost,) = task_costs(folder.read(SpeedRow), folder.read(TrainingRow), folder.read(TrialRow), Wish())
+    text = (RESULTS / "cost" / "README.md").read_text()
+    for label in cost.mixers:
+        assert f"- {sentence(cost, label)}\n" in text
+    for one in (one for one in cost.costs if one.ratios):
+        entries = [ratio(known.value, known.interval) for known in one.ratios.values()]
+        assert " | ".join([one.label, *(entry.number + entry.tail for entry in entries if entry)]) in text
+
+
+def test_hypermixer_is_cheaper_than_attention_as_the_documents_say() -> None:
+    folder = ResultsFolder(RESULTS / "cost")
+    (cost,) = task_costs(folder.read(SpeedRow), folder.read(TrainingRow), folder.read(TrialRow), Wish(targets=(0.2,)))
+    product = next(one for one in cost.costs if one.label == "hypermixer").ratios["product"]
+    assert product.interval
+    assert product.interval.high < 1
+    shown = f"{product.value.low:.2f} ({product.interval.low:.2f}–{product.interval.high:.2f})"
+    assert shown in (RESULTS.parent / "README.md").read_text()
+
+
+def test_the_shares_of_the_attention_maps_are_those_of_their_rows() -> None:
+    folder = ResultsFolder(RESULTS / "attention-map")
+    (task,) = map_summary(folder.read(AttentionMapRow))
+    for document in (RESULTS / "attention-map" / "README.md", RESULTS.parent / "README.md"):
+        text = document.read_text()
+        for line in task.lines:
+            assert line.right
+            assert f"{100 * line.right.point:.0f} %" in text
+    shares = {line.label: line.right.point for line in task.lines if line.right}
+    assert shares["attention"] > shares["hypermixer"] > shares["mlp-mixer"]

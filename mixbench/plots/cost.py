@@ -100,7 +100,9 @@ def _draw(axes: Axes, place: int, cost: MixerCost) -> None:
         low, high = (min(max(end, 1e-12), 1e12) for end in (product.interval.low, product.interval.high))
         axes.plot((low, high), (place, place), color="black", linewidth=1.2, zorder=3)
     open_end = "≥" if product.value.high == math.inf else "≤" if product.value.low == 0 else ""
-    axes.text(point, place - _HEIGHT / 2, f"{open_end} {point:.2g}".strip(), ha="center", va="bottom", fontsize=7.5)
+    axes.text(
+        point, place - _HEIGHT / 2, f"{open_end} {float(f'{point:.2g}'):g}".strip(), ha="center", va="bottom", fontsize=7.5
+    )
 
 
 def _shown(known: Known) -> float | None:

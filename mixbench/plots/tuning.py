@@ -42,7 +42,7 @@ def _names(searches: Sequence[Search]) -> Iterator[str]:
 
 
 def tuning_figure(search: Search) -> Figure:
-    """Left what is expected with its band, right relative to the baseline; as far as half of the trials."""
+    """Left what is expected with its band, right relative to the baseline: a ratio of errors, else a change in percent."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -52,16 +52,18 @@ def tuning_figure(search: Search) -> Figure:
         figure = Figure(figsize=(8.6, 4.4), layout="constrained")
         figure.suptitle(f"Random search on {style.literal(search.task)}", fontsize=11, fontweight="bold")
         expected, relative = figure.subplots(1, 2)
+        logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
         for curve in search.curves:
             _draw_curve(expected, curve, looks[curve.label])
-            changes = search.relative(curve)
-            look = looks[curve.label]
-            relative.plot(_places(changes), [100 * change for change in changes], color=look.color, linestyle=look.line)
-        if search.is_error and all(min(curve.low) > 0 for curve in search.curves):
-            expected.set_yscale("log")
-            style.value_ticks(expected.yaxis, prefixed=False)
+            changes, look = search.relative(curve), looks[curve.label]
+            shown = [1 + change if logarithmic else 100 * change for change in changes]
+            relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
+        for axes in (expected, relative) if logarithmic else ():
+            axes.set_yscale("log")
+            style.value_ticks(axes.yaxis, prefixed=False)
         expected.set(xlabel=TRIALS, ylabel=f"expected best dev {search.score} ({direction} is better)")
-        relative.set(xlabel=TRIALS, ylabel=f"against {style.literal(str(search.baseline))}, %")
+        base = style.literal(str(search.baseline))
+        relative.set(xlabel=TRIALS, ylabel=f"relative to {base}" if logarithmic else f"change against {base}, %")
         longest = max(len(curve.expected) for curve in search.curves)
         for axes in (expected, relative):
             axes.set_xlim(1, max(2, longest))

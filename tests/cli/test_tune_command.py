@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from mixbench.cli import app
 from mixbench.cli.tuning_table import tuning_table
-from mixbench.plots.tuning import draw_tuning
+from mixbench.plots.tuning import draw_tuning, tuning_figure
 from mixbench.verdicts.tuning import summarise
 
 TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"
@@ -47,6 +47,16 @@ def test_a_small_search_is_trained_printed_and_kept(tmp_path: Path) -> None:
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint} == kept
     assert mixbench("plot", "--study", "tune", "--results", str(tmp_path)).exit_code == 0
     assert (tmp_path / "figures" / "tune-majority.png").exists()
+
+
+def test_errors_are_compared_as_ratios_and_shares_as_changes() -> None:
+    (errors,) = summarise(trial_rows(("attention", "hypermixer"), trials=8))
+    (shares,) = summarise(trial_rows(("attention", "hypermixer"), trials=8, score="accuracy"))
+    for search, label, scale in ((errors, "relative to attention", "log"), (shares, "change against attention, %", "linear")):
+        axes = tuning_figure(search).axes[1]
+        assert (axes.get_ylabel(), axes.get_yscale()) == (label, scale)
+    line = tuning_figure(errors).axes[1].lines[1]
+    assert list(line.get_ydata()) == pytest.approx([1 + change for change in errors.relative(errors.curves[1])])
 
 
 def test_trials_made_elsewhere_are_summarised_and_drawn(tmp_path: Path) -> None:

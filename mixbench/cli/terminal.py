@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ def reporting() -> Iterator[None]:
     try:
         yield
     except MixbenchError as error:
-        typer.echo(f"mixbench: {error}", err=True)
+        typer.echo(_filled(f"mixbench: {error}"), err=True)
         if error.hint:
             typer.echo(f"  {error.hint}", err=True)
         raise typer.Exit(error.exit_code) from None
@@ -36,6 +38,14 @@ def reporting() -> Iterator[None]:
     except BrokenPipeError:  # `mixbench … | head`
         sys.stderr.close()
         raise typer.Exit(0) from None
+
+
+def _filled(text: str) -> str:
+    """Broken between words where it goes to a terminal; hints are not, so that their commands can be copied."""
+    if not sys.stderr.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _interrupt(signum: int, frame: Any) -> None:

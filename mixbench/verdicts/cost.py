@@ -1,7 +1,9 @@
 """The cost of coming to a score: time per example × training examples × tuning trials, relative to a baseline.
 
 The product of the HyperMixer paper (arXiv 2203.03691), Cost ∝ E · D · H. Each factor may be known only to lie beyond what was
-measured; such an end stays open through the product. Intervals come from resampling launches, seeds and trials at once.
+measured; such an end stays open through the product. Intervals come from resampling launches, seeds and trials at once. That of
+the product is widened as for the fewest replicates of any factor: with five launches and seeds and 20 or 40 trials it holds in
+99 % of simulated studies, rather too wide; those of the factors' ratios hold in 91 to 95 %.
 """
 
 from __future__ import annotations

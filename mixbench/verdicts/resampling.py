@@ -37,7 +37,7 @@ def mean_curves(curve: Curve, seeds: Sequence[int], counts: NDArray[np.int64]) -
         return sizes, (counts @ np.where(there, scores, 0.0)) / behind, behind
 
 
-def resampling_interval(low: Numbers, high: Numbers, seeds: int, level: float = 0.95) -> tuple[float, float]:
+def resampling_interval(low: Numbers, high: Numbers, seeds: float, level: float = 0.95) -> tuple[float, float]:
     """From the low ends of all draws to the high ends, for a statistic that is known between two ends; (draws) each.
 
     Percentiles are taken further out than the level says, by as much as Student's t differs from the normal distribution

@@ -134,3 +134,42 @@ def test_without_anything_between_there_are_no_targets() -> None:
         0.5,
         0.35,
     )
+
+
+def test_the_product_is_as_certain_as_the_factor_that_scatters_most() -> None:
+    def width(example: dict[int, float], trials: int) -> float:
+        given = evidence(
+            example={"base": dict.fromkeys(example, 2.0), "own": example},
+            data={"base": law(10), "own": law(5)},
+            trials={"base": [0.9, 0.5] * (trials // 2), "own": [0.9, 0.8, 0.5, 0.8] * (trials // 4)},
+        )
+        interval = found(given)["own"].ratios[PRODUCT].interval
+        assert interval
+        return math.log(interval.high / interval.low)
+
+    two, many = ({launch: 1.0 + 1e-6 * launch for launch in range(launches)} for launches in (2, 40))
+    assert width(two, 40) == pytest.approx(width(many, 40), rel=0.1)  # two launches that agree take nothing away
+    apart = {0: 1.0, 1: 4.0}
+    assert width(apart, 40) > 1.3 * width(two, 40)
+
+
+def test_intervals_of_a_product_hold_about_as_often_as_they_say() -> None:
+    generator = np.random.default_rng(7)
+
+    def study() -> Evidence:
+        shared = {seed: generator.normal(0, 0.1) for seed in range(5)}
+        noisy = {
+            label: {
+                size: {seed: scale * size**-0.5 * math.exp(shared[seed] + generator.normal(0, 0.1)) for seed in shared}
+                for size in SIZES
+            }
+            for label, scale in (("base", 10.0), ("own", 5.0))
+        }
+        example = {label: {launch: math.exp(generator.normal(0, 0.05)) for launch in range(5)} for label in noisy}
+        return Evidence(example, noisy, dict.fromkeys(noisy, [0.5] * 10))
+
+    held = 0
+    for _ in range(60):
+        interval = found(study())["own"].ratios[PRODUCT].interval
+        held += bool(interval and interval.low <= 0.25 <= interval.high)
+    assert held >= 51

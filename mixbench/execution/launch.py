@@ -97,10 +97,13 @@ class Launch:
         """Call `function` ("module:name") as `name(job, announce)` in a new child and wait for it, asleep."""
         assert self._process.stdin is not None
         request = json.dumps({"function": function, "job": job, "timeout": timeout})
-        with contextlib.suppress(BrokenPipeError):  # the answer says what became of the server
-            self._process.stdin.write(request.encode() + b"\n")
-            self._process.stdin.flush()
-        answer = self._answer()
+        try:
+            with contextlib.suppress(BrokenPipeError):  # the answer says what became of the server
+                self._process.stdin.write(request.encode() + b"\n")
+                self._process.stdin.flush()
+            answer = self._answer()
+        except ValueError as error:  # another thread closed the files, or what came is no JSON
+            raise WorkerError("the measuring process was ended, or broke the protocol") from error
         if answer["event"] == "finished":
             return Finished(answer["result"])
         return Died(answer["step"], answer["cause"], answer["detail"])

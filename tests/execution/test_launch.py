@@ -65,3 +65,10 @@ def test_the_server_does_not_inherit_foreign_thread_and_allocator_settings(monke
 def test_a_server_that_cannot_start_is_a_clear_error() -> None:
     with pytest.raises(WorkerError, match="No module named 'no_such_module'"), Launch(["no_such_module"]):
         pass
+
+
+def test_a_launch_that_another_thread_ended_is_an_error_of_the_worker() -> None:
+    with Launch(["launch_jobs"]) as launch:
+        launch.close()
+        with pytest.raises(WorkerError, match="was ended"):
+            launch.run("launch_jobs:echo", {"text": "too late"}, 10)

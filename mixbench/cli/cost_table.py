@@ -10,6 +10,7 @@ from mixbench.cli.brackets import needed, one_side, ratio
 from mixbench.cli.layout import Column, Entry, Segment, as_text, interval_text, matrix, number, wrapped
 from mixbench.stats import Interval
 from mixbench.verdicts.cost import PRODUCT, Known, MixerCost
+from mixbench.verdicts.cost_examples import PER_EXAMPLE
 from mixbench.verdicts.cost_tables import TaskCost
 from mixbench.verdicts.resampling import DRAWS
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mixbench.api.costing import CostOutcome
 
 _UNITS = {"s": ("ms", 1e3), "J": ("mJ", 1e3), "FLOP": ("MFLOP", 1e-6)}
-_PER_EXAMPLE = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
 
 
 def cost_table(outcome: CostOutcome, width: int, terminal: bool) -> Text:
@@ -78,7 +78,7 @@ def sentence(cost: TaskCost, label: str) -> str:
         )
     if fails:
         return f"{label} does not come to {goal} {fails}: its cost is {_times(product)} times that of {cost.baseline}."
-    parts = {_PER_EXAMPLE[cost.unit].partition(" ")[0]: "example", "data": "data", "trials": "trials"}
+    parts = {PER_EXAMPLE[cost.unit].partition(" ")[0]: "example", "data": "data", "trials": "trials"}
     told = [f"{name} {_told(ratio(own.ratios[factor].value, None))}" for name, factor in parts.items()]
     open_question = "" if _clear(product) else "; whether it is cheaper or dearer is open"
     return (
@@ -105,7 +105,7 @@ def _absolute(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
 
 
 def _relative(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
-    headings = {"example": _PER_EXAMPLE[cost.unit], "data": "data", "trials": "trials", PRODUCT: "cost"}
+    headings = {"example": PER_EXAMPLE[cost.unit], "data": "data", "trials": "trials", PRODUCT: "cost"}
     return [
         Column(heading, [ratio(one.ratios[name].value, one.ratios[name].interval) for one in rows])
         for name, heading in headings.items()
@@ -156,7 +156,7 @@ def _clear(known: Known) -> bool:
 def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
     """How to read the numbers, and the rows that they came from."""
     yield (
-        f"cost: {_PER_EXAMPLE[cost.unit]} × training examples × tuning trials. In brackets: 95 % intervals, {DRAWS} draws of"
+        f"cost: {PER_EXAMPLE[cost.unit]} × training examples × tuning trials. In brackets: 95 % intervals, {DRAWS} draws of"
         " launches, seeds and trials at once. not reached: not with what was trained; ≥ and ≤: known from one side."
     )
     for source in cost.sources:

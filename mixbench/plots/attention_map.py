@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -52,9 +51,7 @@ def draw_attention_maps(
     for task in summarise(rows):
         maps = {line.label: _stored(line, results, examples) for line in task.lines}
         if any(maps.values()):
-            name = f"attention-map-{style.file_name(task.task)}"
-            name = next(one for number in count(1) if (one := name if number == 1 else f"{name}-{number}") not in taken)
-            taken.add(name)
+            name = style.distinct_name(f"attention-map-{style.file_name(task.task)}", taken)
             paths += style.save(map_figure(task, maps), results / "figures", name, formats)
     return paths
 

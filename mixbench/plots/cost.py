@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mixbench.plots import style
 from mixbench.plots.task_panels import add_caption
 from mixbench.verdicts.cost import PRODUCT, Known, MixerCost
+from mixbench.verdicts.cost_examples import PER_EXAMPLE
 from mixbench.verdicts.cost_tables import TaskCost
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _FACTORS = {"example": ("#56b4e9", ""), "data": ("#e69f00", "//"), "trials": ("#009e73", "..")}
 """Colour and hatching, told apart by either."""
-_NAMES = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
 _HEIGHT = 0.5
 _FAINT = 0.45
 """Opacity of what is known from one side."""
@@ -30,13 +30,11 @@ def draw_costs(costs: Sequence[TaskCost], folder: Path, formats: Sequence[str] =
     Raises UnknownNameError for an unknown format, StorageError where a file cannot be written.
     """
     paths: list[Path] = []
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for cost in costs:
-        if not any(one.ratios for one in cost.costs):
-            continue
-        name = f"cost-{style.file_name(cost.subject.task)}"
-        taken[name] = taken.get(name, 0) + 1
-        paths += style.save(cost_figure(cost), folder, name if taken[name] == 1 else f"{name}-{taken[name]}", formats)
+        if any(one.ratios for one in cost.costs):
+            name = style.distinct_name(f"cost-{style.file_name(cost.subject.task)}", taken)
+            paths += style.save(cost_figure(cost), folder, name, formats)
     return paths
 
 
@@ -66,7 +64,7 @@ def cost_figure(cost: TaskCost) -> Figure:
         _limit(panels, cost)
         panels[-1].set_xlabel(f"relative to {style.literal(str(cost.baseline))} (log scale)")
         style.value_ticks(panels[-1].xaxis, prefixed=False)
-        named = {"example": _NAMES[cost.unit], "data": "training examples", "trials": "tuning trials"}
+        named = {"example": PER_EXAMPLE[cost.unit], "data": "training examples", "trials": "tuning trials"}
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
         figure.legend([*bars, product], [*named.values(), "cost, 95 %"], loc="outside lower center", ncols=4)

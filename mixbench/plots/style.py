@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,6 +203,13 @@ def literal(text: str) -> str:
 def file_name(task: str) -> str:
     """The name of a task as part of a file's."""
     return re.sub(r"[^\w.+-]+", "-", task).strip("-.") or "task"
+
+
+def distinct_name(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where it is `taken` already; it is from now on."""
+    found = next(one for number in count(1) if (one := name if number == 1 else f"{name}-{number}") not in taken)
+    taken.add(found)
+    return found
 
 
 def proxy(look: LineStyle) -> Line2D:

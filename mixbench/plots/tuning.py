@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,19 +25,14 @@ def draw_tuning(
 
     Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
     """
-    searches = [search for search in summarise(rows, baseline) if search.curves]
-    names = _names(searches)
-    return [path for search in searches for path in style.save(tuning_figure(search), folder, next(names), formats)]
-
-
-def _names(searches: Sequence[Search]) -> Iterator[str]:
-    """`tune-shapes`, and numbers behind it where a task was searched more than once."""
     taken: set[str] = set()
-    for search in searches:
-        name = f"tune-{style.file_name(search.task)}"
-        name = next(one for number in count(1) if (one := name if number == 1 else f"{name}-{number}") not in taken)
-        taken.add(name)
-        yield name
+    return [
+        path
+        for search in summarise(rows, baseline)
+        if search.curves
+        for name in [style.distinct_name(f"tune-{style.file_name(search.task)}", taken)]
+        for path in style.save(tuning_figure(search), folder, name, formats)
+    ]
 
 
 def tuning_figure(search: Search) -> Figure:

@@ -18,6 +18,8 @@ MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
     "flops": (attrgetter("flops"), "FLOP"),
 }
 """What an example may cost: its value per call and its unit."""
+PER_EXAMPLE = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
+"""What it is called, by unit."""
 COUNTED = "flops"
 _PREFERRED: dict[str, tuple[Any, ...]] = {
     "mode": ("training", "inference"),

@@ -202,7 +202,9 @@ def _without(config: str, names: Iterable[str]) -> dict[str, Any]:
 def _study_words(rows: Sequence[TrainingRow]) -> str:
     sizes, seeds = sorted({row.train_size for row in rows}), len({row.seed for row in rows})
     span = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    return f"{_trained(rows[0])}, {span} examples, {seeds} seed{'s' if seeds > 1 else ''}"
+    rates = sorted({row.learning_rate for row in rows if row.learning_rate is not None})
+    told = f"learning rate {' and '.join(f'{rate:g}' for rate in rates)}" if rates else ""
+    return ", ".join(filter(None, (_trained(rows[0]), told, f"{span} examples, {seeds} seed{'s' if seeds > 1 else ''}")))
 
 
 def _search_words(rows: Sequence[TrialRow]) -> str:

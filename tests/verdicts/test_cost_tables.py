@@ -62,6 +62,7 @@ def test_every_mixer_of_which_all_is_measured_has_a_cost_relative_to_the_baselin
         ("data_efficiency.csv", 3 * 4 * 5),
         ("tuning.csv", 3 * 12),
     ]
+    assert found.sources[1].words == "batch 32, steps 400, learning rate 0.001, 250 to 2000 examples, 5 seeds"
     assert found.lacks == ()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_readme import commands, parse
+from documents import commands, parse
 
 ROOT = Path(__file__).parents[1]
 ACTION = ROOT / ".github" / "actions" / "mixbench" / "action.yml"

@@ -1,12 +1,11 @@
-"""Two rules of the package: imports point one way, and torch stays out of the parent process."""
+"""Three rules of the package: imports point one way, none in a circle, and torch stays out of the parent process."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,59 +14,37 @@ import mixbench
 
 PACKAGE = Path(mixbench.__file__).parent
 
-LAYERS = {
-    "foundation": ("errors", "columns", "rows", "stats", "spec", "option", "ranges"),
-    "machine": (
-        "machine",
-        "nvidia",
-        "environment",
-        "disturbances",
-        "storage",
-        "results",
-        "history",
-        "foreign_trials",
-        "artefacts",
-    ),
-    "tables": ("mixers", "mixers.description", "mixers.choice", "mixers.*_cost", "tasks", "tasks.*"),
-    "worker": (
-        "mixers.*",
-        "model",
-        "measure",
-        "measure.*",
-        "training",
-        "training.*",
-        "execution.worker",
-        "execution.trainer",
-        "execution.mapper",
-        "execution.duel_worker",
-    ),
-    "running": ("studies", "studies.*", "execution", "execution.*"),
-    "judging": ("verdicts", "verdicts.*", "plots", "plots.*"),
-    "api": ("api", "api.*"),
-    "cli": ("cli", "cli.*", "__main__", "__init__"),
-}
-"""Modules by layer; the first pattern that matches decides."""
+_LISTS = {"errors", "stats", "parsing", "machine", "tables", "mixers", "tasks"}
+"""What every study and every judgement may know: what can be named, asked for and stored."""
 
-_PLANS = {"foundation", "machine", "tables"}
-MAY_IMPORT = {
-    "foundation": set(),
-    "machine": {"foundation"},
-    "tables": {"foundation", "machine"},
-    "worker": _PLANS,
-    "running": _PLANS,
-    "judging": _PLANS,
-    "api": _PLANS | {"running", "judging"},
-    "cli": _PLANS | {"running", "judging", "api"},
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "stats": {"errors"},
+    "parsing": {"errors", "stats"},
+    "machine": {"errors", "stats"},
+    "tables": {"errors", "stats", "parsing", "machine"},
+    "execution": {"errors", "stats", "parsing", "machine"},
+    "mixers": {"errors", "stats", "parsing", "machine", "tables"},
+    "tasks": {"errors", "stats", "parsing", "machine", "tables"},
+    "model": {"mixers"},
+    "worker": _LISTS | {"model"},
+    "studies": _LISTS | {"execution"},
+    "verdicts": _LISTS,
+    "plots": _LISTS | {"verdicts"},
+    "api": _LISTS | {"execution", "studies", "verdicts", "plots"},
+    "cli": _LISTS | {"execution", "studies", "verdicts", "plots", "api"},
+    "__main__": {"cli"},
+    "__init__": {"api"},
 }
-"""What a layer may import besides itself and the package's version."""
+"""What the modules of a folder (or a module at the top) may import besides each other and the package's version."""
 
-MAY_IMPORT_TORCH = {"worker"}
+MAY_IMPORT_TORCH = {"mixers", "model", "worker"}
 SLOW = {"torch", "pandas", "matplotlib", "scipy"}
 
 
-def layer_of(module: str) -> str | None:
-    """The layer of a module, named from the package on: `mixers.fnet`."""
-    return next((layer for layer, patterns in LAYERS.items() if any(fnmatchcase(module, p) for p in patterns)), None)
+def folder_of(module: str) -> str:
+    """The folder of a module, or the module itself at the top of the package: `mixers` of `mixers.fnet`."""
+    return module.partition(".")[0]
 
 
 def modules_of(package: Path) -> dict[str, Path]:
@@ -92,27 +69,62 @@ def imports_of(path: Path, package: Path) -> Iterator[tuple[int, str]]:
 
 
 def faults(package: Path) -> list[str]:
-    """Every breach of the two rules in a source tree, as `file:line: what`."""
+    """Every breach of the rules in a source tree, as `file:line: what`, then circles as `a → b → a`."""
     modules = modules_of(package)
+    imports = {module: list(_imports_within(module, path, package, modules)) for module, path in modules.items()}
+    with_torch = {module for module, named in imports.items() if any(name.partition(".")[0] == "torch" for _, name in named)}
     found = []
     for module, path in modules.items():
-        layer = layer_of(module)
+        folder = folder_of(module)
         where = path.relative_to(package).as_posix()
-        if layer is None:
-            found.append(f"{where}: belongs to no layer")
+        if folder not in MAY_IMPORT:
+            found.append(f"{where}: {folder} is no folder of the package")
             continue
-        for line, name in imports_of(path, package):
-            top, _, inside = name.partition(".")
-            if top == "torch" and layer not in MAY_IMPORT_TORCH:
-                found.append(f"{where}:{line}: {layer} imports torch")
-            if top != package.name:
-                continue
-            # `rows.SpeedRow` is in `rows`; what is in no module is in the package itself, which all may import
-            imported = max((known for known in modules if f"{inside}.".startswith(f"{known}.")), key=len, default=None)
-            target = layer_of(imported) if imported else layer
-            if target not in {layer, *MAY_IMPORT[layer]}:
-                found.append(f"{where}:{line}: {layer} imports {imported} of {target}")
-    return found
+        for line, name in imports[module]:
+            if name.partition(".")[0] == "torch":
+                if folder not in MAY_IMPORT_TORCH:
+                    found.append(f"{where}:{line}: {folder} imports torch")
+            elif name in modules:
+                if folder_of(name) not in {folder, *MAY_IMPORT[folder]}:
+                    found.append(f"{where}:{line}: {folder} imports {name}")
+                elif name in with_torch and folder not in MAY_IMPORT_TORCH:
+                    found.append(f"{where}:{line}: {folder} imports {name}, which imports torch")
+    return found + circles({module: {name for _, name in named if name in modules} for module, named in imports.items()})
+
+
+def _imports_within(module: str, path: Path, package: Path, modules: Mapping[str, Path]) -> Iterator[tuple[int, str]]:
+    """Line and name of what a module imports; what is in a module of the package is named by that module."""
+    for line, name in imports_of(path, package):
+        top, _, inside = name.partition(".")
+        if top != package.name:
+            yield line, name
+        # `rows.SpeedRow` is in `rows`; what is in no module is in the package itself, which all may import
+        elif known := [other for other in modules if f"{inside}.".startswith(f"{other}.") and other != module]:
+            yield line, max(known, key=len)
+
+
+def circles(imports: Mapping[str, set[str]]) -> list[str]:
+    """A line for each module from which imports lead back to it, by the shortest way."""
+    found: dict[frozenset[str], str] = {}
+    for start in imports:
+        ways = [[start]]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop(0)
+            for target in sorted(imports.get(way[-1], set())):
+                if target == start:
+                    found.setdefault(frozenset(way), " → ".join([*way, start]))
+                    ways = []
+                    break
+                if target not in seen:
+                    seen.add(target)
+                    ways.append([*way, target])
+    return list(found.values())
+
+
+def imports_torch(module: str) -> bool:
+    """Whether a module of the package imports torch itself."""
+    return any(name.partition(".")[0] == "torch" for _, name in imports_of(modules_of(PACKAGE)[module], PACKAGE))
 
 
 def loaded_by(code: str, folder: Path = PACKAGE.parent) -> set[str]:
@@ -128,7 +140,8 @@ def test_imports_point_one_way_and_torch_stays_with_the_worker():
 
 
 def test_every_module_was_looked_at():
-    assert {"rows", "environment", "mixers", "mixers.attention", "cli.doctor", "__init__"} <= set(modules_of(PACKAGE))
+    assert {"tables.rows", "machine.environment", "mixers", "mixers.attention", "cli", "__init__"} <= set(modules_of(PACKAGE))
+    assert {folder_of(module) for module in modules_of(PACKAGE)} == set(MAY_IMPORT)
 
 
 @pytest.fixture
@@ -140,7 +153,7 @@ def tree(tmp_path):
         "errors",
         "mixers/__init__",
         "mixers/fnet",
-        "measure/peak",
+        "worker/measure/peak",
         "verdicts/speed",
         "studies/speed",
         "api",
@@ -157,27 +170,20 @@ def tree(tmp_path):
 @pytest.mark.parametrize(
     ("file", "code", "fault"),
     [
-        ("errors.py", "from mixbench.api import speed", "errors.py:1: foundation imports api of api"),
-        ("errors.py", "from mixbench import api", "errors.py:1: foundation imports api of api"),
-        ("errors.py", "import mixbench.mixers", "errors.py:1: foundation imports mixers of tables"),
-        ("studies/speed.py", "import mixbench.verdicts.speed", "studies/speed.py:1: running imports verdicts.speed of judging"),
-        ("studies/speed.py", "from ..verdicts import speed", "studies/speed.py:1: running imports verdicts.speed of judging"),
-        (
-            "verdicts/speed.py",
-            "from mixbench.studies import speed",
-            "verdicts/speed.py:1: judging imports studies.speed of running",
-        ),
-        (
-            "mixers/__init__.py",
-            "from mixbench.mixers.fnet import FNet",
-            "mixers/__init__.py:1: tables imports mixers.fnet of worker",
-        ),
-        ("api.py", "def f():\n    from mixbench.measure import peak", "api.py:2: api imports measure.peak of worker"),
+        ("errors.py", "from mixbench.api import speed", "errors.py:1: errors imports api"),
+        ("errors.py", "from mixbench import api", "errors.py:1: errors imports api"),
+        ("errors.py", "import mixbench.mixers", "errors.py:1: errors imports mixers"),
+        ("studies/speed.py", "import mixbench.verdicts.speed", "studies/speed.py:1: studies imports verdicts.speed"),
+        ("studies/speed.py", "from ..verdicts import speed", "studies/speed.py:1: studies imports verdicts.speed"),
+        ("verdicts/speed.py", "from mixbench.studies import speed", "verdicts/speed.py:1: verdicts imports studies.speed"),
+        ("worker/measure/peak.py", "import mixbench.api", "worker/measure/peak.py:1: worker imports api"),
+        ("api.py", "def f():\n    from mixbench.worker.measure import peak", "api.py:2: api imports worker.measure.peak"),
+        ("api.py", "from mixbench.mixers.fnet import FNet", "api.py:1: api imports mixers.fnet, which imports torch"),
         ("api.py", "import torch.nn as nn", "api.py:1: api imports torch"),
         ("api.py", "def f():\n    from torch import nn", "api.py:2: api imports torch"),
-        ("mixers/__init__.py", "import torch", "mixers/__init__.py:1: tables imports torch"),
-        ("execution/server.py", "import torch", "execution/server.py:1: running imports torch"),
-        ("novel.py", "", "novel.py: belongs to no layer"),
+        ("execution/server.py", "import torch", "execution/server.py:1: execution imports torch"),
+        ("novel.py", "", "novel.py: novel is no folder of the package"),
+        ("mixers/__init__.py", "import mixbench.mixers.fnet", "mixers → mixers.fnet → mixers"),
     ],
 )
 def test_a_breach_is_reported_with_its_place(file, code, fault, tree):
@@ -187,7 +193,11 @@ def test_a_breach_is_reported_with_its_place(file, code, fault, tree):
 
 
 def test_importing_everything_that_the_parent_may_import_leaves_torch_out():
-    names = [module for module in modules_of(PACKAGE) if layer_of(module) not in {"worker", None} and "__" not in module]
+    names = [
+        module
+        for module in modules_of(PACKAGE)
+        if folder_of(module) not in {"worker", "model"} and "__" not in module and not imports_torch(module)
+    ]
     assert "torch" not in loaded_by("\n".join(f"import mixbench.{name}" for name in names))
 
 

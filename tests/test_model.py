@@ -8,10 +8,10 @@ import torch
 from references import normalise, sinusoids
 from torch import Tensor, nn
 
-from mixbench.measure.flops import count_flops
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.hypermixer import HyperMixer
 from mixbench.model import Block, Model, block_flops, block_params, classifier, model_flops, model_params
+from mixbench.worker.measure.flops import count_flops
 
 TOKENS, WIDTH, FEATURE_HIDDEN, LAYERS, VOCABULARY, CLASSES, BATCH = 6, 8, 20, 3, 11, 5, 2
 

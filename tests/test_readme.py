@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
-import typer
+from documents import commands, parse
 
 from mixbench.cli import app
-from mixbench.columns import dictionary
-from mixbench.errors import UnknownNameError
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import choose_mixer
-from mixbench.rows import TABLES
-from mixbench.spec import parse_sizes
+from mixbench.tables.columns import dictionary
+from mixbench.tables.rows import TABLES
 
 ROOT = Path(__file__).parents[1]
-FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-
-
-def commands(text: str) -> list[list[str]]:
-    """Every mixbench command in the shell blocks of a Markdown text, as words."""
-    lines = [line for block in FENCE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
-    parts = [part.strip() for line in lines for part in re.split(r"&&|\|", line.partition(" #")[0])]
-    return [shlex.split(part) for part in parts if re.match(r"(\S*/)?mixbench\s", part)]
-
-
-def parse(words: list[str]) -> None:
-    """Let the command line parse a command without running it."""
-    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    name, *rest = words[1:]
-    if name not in known:
-        raise UnknownNameError("command", name, known)
-    context = known[name].make_context(name, rest)
-    for mixer in context.params.get("mixer") or ():
-        if ".py:" not in mixer:
-            choose_mixer(mixer)
-    if name == "speed":
-        for option in ("tokens", "width", "batch"):
-            parse_sizes(context.params[option], option)
-
-
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("results/**/README.md")])
 
 

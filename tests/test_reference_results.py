@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from mixbench.cli.brackets import ratio
-from mixbench.cli.cost_table import sentence
-from mixbench.cli.layout import interval_text
-from mixbench.results import ResultsFolder
-from mixbench.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.cli.text.brackets import ratio
+from mixbench.cli.text.cost import sentence
+from mixbench.cli.text.layout import interval_text
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.attention_map import summarise as map_summary
-from mixbench.verdicts.cost_subject import Wish
-from mixbench.verdicts.cost_tables import task_costs
-from mixbench.verdicts.data_efficiency import summarise as data_summary
+from mixbench.verdicts.cost.evidence import task_costs
+from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.learning.scores import summarise as data_summary
 from mixbench.verdicts.speed import CellSummary, SpeedSummary, summarise
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -1,16 +1,16 @@
 """The studies as functions. The command line is a thin layer over them, and Python users call them."""
 
-from mixbench.api.attention_study import attention_map, map_attention
-from mixbench.api.comparison import compare, compare_results
-from mixbench.api.costing import cost, cost_of
-from mixbench.api.data_study import TextFiles, data_efficiency, train_data_efficiency
-from mixbench.api.duelling import duel
-from mixbench.api.exporting import export
-from mixbench.api.products import plot, verify
-from mixbench.api.selfchecking import selfcheck, selfcheck_folder
-from mixbench.api.speed_study import measure_speed, speed
-from mixbench.api.tracking import track_add, track_show
-from mixbench.api.tuning_study import read_search, run_search, tune
+from mixbench.api.attention_map import attention_map, map_attention
+from mixbench.api.compare import compare, compare_results
+from mixbench.api.cost import cost, cost_of
+from mixbench.api.data_efficiency import TextFiles, data_efficiency, train_data_efficiency
+from mixbench.api.duel import duel
+from mixbench.api.export import export
+from mixbench.api.plot import plot, verify
+from mixbench.api.selfcheck import selfcheck, selfcheck_folder
+from mixbench.api.speed import measure_speed, speed
+from mixbench.api.track import track_add, track_show
+from mixbench.api.tune import read_search, run_search, tune
 
 __all__ = [
     "TextFiles",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.columns import Row
+from mixbench.tables.columns import Row
 
 if TYPE_CHECKING:
     import pandas

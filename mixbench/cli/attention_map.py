@@ -55,7 +55,7 @@ def attention_map(
     """
     with reporting():
         from mixbench import api
-        from mixbench.cli.attention_table import attention_table
+        from mixbench.cli.text.attention_map import attention_table
 
         with progress_display() as progress:
             outcome = api.map_attention(

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from mixbench.cli import options
+from mixbench.cli.publish import FORMAT_HELP, TEXT, parse_formats, publish
 from mixbench.cli.terminal import reporting
-from mixbench.cli.verdict import FORMAT_HELP, TEXT, parse_formats, publish
-from mixbench.spec import parse_share
+from mixbench.parsing.spec import parse_share
 
 
 def compare(

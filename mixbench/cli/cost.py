@@ -50,7 +50,7 @@ def cost(
     """
     with reporting():
         from mixbench import api
-        from mixbench.cli.cost_table import cost_table
+        from mixbench.cli.text.cost import cost_table
 
         outcome = api.cost_of(
             results=results,

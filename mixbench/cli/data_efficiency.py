@@ -65,7 +65,7 @@ def data_efficiency(
     with reporting():
         from mixbench import api
         from mixbench.api import TextFiles
-        from mixbench.cli.data_tables import data_efficiency_table
+        from mixbench.cli.text.data_efficiency import data_efficiency_table
 
         with progress_display() as progress:
             outcome = api.train_data_efficiency(

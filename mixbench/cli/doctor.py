@@ -18,8 +18,8 @@ def doctor(
 ) -> None:
     """Show what was found here, measure what it can do at best, and say what will disturb a measurement."""
     with reporting():
-        from mixbench.cli.diagnosis import examine, sections
-        from mixbench.cli.page import show
+        from mixbench.cli.text.doctor import examine, sections
+        from mixbench.cli.text.page import show
 
         report = examine(device, threads)
         if as_json:

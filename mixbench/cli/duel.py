@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from mixbench.cli import options
+from mixbench.cli.publish import FORMAT_HELP, TEXT, parse_formats, publish
 from mixbench.cli.terminal import progress_display, reporting
-from mixbench.cli.verdict import FORMAT_HELP, TEXT, parse_formats, publish
-from mixbench.spec import parse_share
+from mixbench.parsing.spec import parse_share
 
 
 def duel(
@@ -43,7 +43,7 @@ def duel(
     """
     with reporting():
         from mixbench import api
-        from mixbench.verdicts.measures import duel_report
+        from mixbench.verdicts.gate.report import duel_report
 
         formats = parse_formats(format, as_json=as_json)
         with progress_display() as progress:

@@ -17,7 +17,7 @@ def export(
 ) -> None:
     """Write a results folder as files that CI services read; prints the files."""
     with reporting():
-        from mixbench.api.exporting import export as write
+        from mixbench.api.export import export as write
 
         for path in write(results, format=format, output=output):
             typer.echo(str(path))

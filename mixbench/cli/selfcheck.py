@@ -10,7 +10,7 @@ import typer
 
 from mixbench.cli import options
 from mixbench.cli.terminal import print_text, progress_display, remark, reporting
-from mixbench.spec import parse_share
+from mixbench.parsing.spec import parse_share
 
 
 def selfcheck(
@@ -31,7 +31,7 @@ def selfcheck(
     """
     with reporting():
         from mixbench import api
-        from mixbench.cli.selfcheck_table import selfcheck_table
+        from mixbench.cli.text.selfcheck import selfcheck_table
 
         with progress_display() as progress:
             figures = api.selfcheck(

@@ -45,7 +45,7 @@ def speed(
     """
     with reporting():
         from mixbench import api
-        from mixbench.cli.tables import speed_table
+        from mixbench.cli.text.speed import speed_table
 
         with progress_display() as progress:
             outcome = api.measure_speed(

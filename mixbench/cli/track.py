@@ -14,9 +14,9 @@ from mixbench.cli import options
 from mixbench.cli.terminal import remark, reporting
 
 if TYPE_CHECKING:
-    from mixbench.api.tracking import Trends
-    from mixbench.cli.page import Section
-    from mixbench.verdicts.change_points import Change
+    from mixbench.api.track import Trends
+    from mixbench.cli.text.page import Section
+    from mixbench.verdicts.track.change_points import Change
 
 History = Annotated[Path, typer.Option(help="Folder of the history: one file per commit and machine.")]
 
@@ -40,7 +40,7 @@ def add(
     in git: those of different commits and machines never conflict.
     """
     with reporting():
-        from mixbench.api.tracking import track_add
+        from mixbench.api.track import track_add
 
         added = track_add(results, history=history, commit=commit, replace=replace)
         for file in added.files:
@@ -66,8 +66,8 @@ def show(
     changed, at most one shows a change by chance.
     """
     with reporting():
-        from mixbench.api.tracking import track_show
-        from mixbench.cli.page import show as show_page
+        from mixbench.api.track import track_show
+        from mixbench.cli.text.page import show as show_page
 
         trends = track_show(history, metric=metric, cell=cell, format=format)
         if as_json:
@@ -80,8 +80,8 @@ def show(
 
 def sections(trends: Trends) -> Iterator[Section]:
     """What `mixbench track show` prints: the changes, most important first, then what they rest on and what they lack."""
-    from mixbench.cli.page import Section
-    from mixbench.verdicts.tracked import told_apart
+    from mixbench.cli.text.page import Section
+    from mixbench.verdicts.track.series import told_apart
 
     common, names = told_apart(trends.series)
     named = dict(zip(map(id, trends.series), names, strict=True))
@@ -104,8 +104,8 @@ def sections(trends: Trends) -> Iterator[Section]:
 
 def change_text(change: Change) -> str:
     """`CPU time 0.12 → 0.15, +25 % (+20 to +30); suspect 0a1b2c3 of 2026-01-05 "Subject"; last good 1a2b3c4`."""
-    from mixbench.cli.layout import interval_text, number, with_prefix
-    from mixbench.verdicts.tracked import NAMES, TRACKED
+    from mixbench.cli.text.layout import interval_text, number, with_prefix
+    from mixbench.verdicts.track.series import NAMES, TRACKED
 
     metric = change.series.metric
     unit = TRACKED[metric].unit
@@ -122,7 +122,7 @@ def change_text(change: Change) -> str:
 
 
 def _notes(trends: Trends) -> Iterator[str]:
-    from mixbench.verdicts.tracked import COUNTED, LEAST_COMMITS
+    from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS
 
     if any(change.change.low is not None for change in trends.changes):
         yield "In brackets: 95 % t-intervals over the commits before and after (log scale)."

@@ -12,7 +12,7 @@ from mixbench.cli import options
 from mixbench.cli.terminal import conclude, print_text, progress_display, remark, reporting
 
 if TYPE_CHECKING:
-    from mixbench.api.tuning_study import TuneOutcome
+    from mixbench.api.tune import TuneOutcome
 
 
 def tune(
@@ -119,7 +119,7 @@ def tune(
 
 
 def _show(outcome: TuneOutcome, as_json: bool) -> None:
-    from mixbench.cli.tuning_table import tuning_table
+    from mixbench.cli.text.tune import tuning_table
 
     if as_json:
         typer.echo(json.dumps(outcome.as_json(), indent=2))

@@ -141,8 +141,8 @@ class Launch:
 def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
     """Run one job in a fresh process of its own: `name(job)` of "module:name". Raises WorkerError where it fails."""
     work = {"function": function, "job": job, "threads": threads}
-    with Launch(["mixbench.execution.worker"], environment=MEASURING) as launch:
-        outcome = launch.run("mixbench.execution.worker:run_alone", work, timeout)
+    with Launch(["mixbench.worker.speed"], environment=MEASURING) as launch:
+        outcome = launch.run("mixbench.worker.speed:run_alone", work, timeout)
     if isinstance(outcome, Died):
         raise WorkerError(f"{function} failed: {outcome.detail}")
     return outcome.result

@@ -21,9 +21,9 @@ import psutil
 
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY
-from mixbench.machine import affinity
+from mixbench.machine.facts import affinity
 
-WORKER = Path(__file__).with_name("duel_worker.py")
+WORKER = Path(__file__).parents[1] / "worker" / "duel.py"
 BLOCK = 0.008
 """Seconds of a block: short against the drift of the machine, long against two clock reads and two messages."""
 ROUNDS = 24

@@ -10,7 +10,7 @@ import math
 from mixbench.errors import UnknownNameError
 from mixbench.mixers.description import Mixer, Resolved
 from mixbench.mixers.hypermixer_cost import hypermixer_flops, hypermixer_params
-from mixbench.option import Option
+from mixbench.parsing.option import Option
 
 HEADS = Option("heads", "count", 4, "parallel groups of channels")
 

@@ -10,11 +10,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from mixbench.columns import canonical_json
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
-from mixbench.spec import MixerSpec, parse_mixer
+from mixbench.parsing.spec import MixerSpec, parse_mixer
+from mixbench.tables.columns import canonical_json
 
 PLUGIN_GROUP = "mixbench.mixers"
 """Entry-point group under which installed packages offer mixers: `name = "module:ClassName"`."""
@@ -49,7 +49,7 @@ def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
 
 
 def choose_mixer(text: str) -> ChosenMixer:
-    """One mixer string as `mixbench.spec.parse_mixer` reads it. Raises RequestError."""
+    """One mixer string as `mixbench.parsing.spec.parse_mixer` reads it. Raises RequestError."""
     spec = parse_mixer(text)
     if spec.file is not None:
         return _from_file(spec, spec.file)

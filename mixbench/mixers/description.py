@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.option import Option, Value, typed_options
-from mixbench.spec import resolve_size
+from mixbench.parsing.option import Option, Value, typed_options
+from mixbench.parsing.spec import resolve_size
 
 Config = Mapping[str, Value]
 """Options of one mixer, all of them, by name as typed on the command line; sizes still symbolic."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from mixbench.mixers.description import Resolved
-from mixbench.spec import LARGEST_SIZE
+from mixbench.parsing.spec import LARGEST_SIZE
 
 WORTHWHILE = 1.15
 """`auto` regroups where that needs at least this many times fewer operations; below, measured times do not follow the count."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mixbench.results import ResultsFolder, complete
-from mixbench.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.results import ResultsFolder, complete
+from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
 """Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
@@ -25,15 +25,15 @@ def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: st
 
 
 def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
-    from mixbench.plots.tuning import draw_tuning
+    from mixbench.plots.tune import draw_tuning
 
     return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline)
 
 
 def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
     from mixbench.plots.cost import draw_costs
-    from mixbench.verdicts.cost_subject import Wish
-    from mixbench.verdicts.cost_tables import shared_environment, task_costs
+    from mixbench.verdicts.cost.evidence import shared_environment, task_costs
+    from mixbench.verdicts.cost.subject import Wish
 
     speed, training, trials = complete(folder.read(SpeedRow)), folder.read(TrainingRow), folder.read(TrialRow)
     shared = shared_environment(speed, training, trials)

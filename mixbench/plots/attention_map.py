@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.artefacts import StoredMap, read_map
 from mixbench.plots import style
 from mixbench.plots.task_panels import add_caption
-from mixbench.rows import AttentionMapRow
+from mixbench.tables.artefacts import StoredMap, read_map
+from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.plots.task_panels import add_caption
-from mixbench.verdicts.cost import PRODUCT, Known, MixerCost
-from mixbench.verdicts.cost_examples import PER_EXAMPLE
-from mixbench.verdicts.cost_tables import TaskCost
+from mixbench.verdicts.cost.evidence import TaskCost
+from mixbench.verdicts.cost.per_example import PER_EXAMPLE
+from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ import numpy as np
 from mixbench.plots import style
 from mixbench.plots.task_panels import TaskFigures, add_caption, task_figures
 from mixbench.plots.training_cost import cost_figure
-from mixbench.rows import TrainingRow
 from mixbench.stats import Interval
-from mixbench.verdicts.data_efficiency import DataCell, curves, summarise
-from mixbench.verdicts.power_law import ENOUGH_SIZES, PowerLaw, power_laws
-from mixbench.verdicts.resampling import Curve
+from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.learning.power_law import ENOUGH_SIZES, PowerLaw, power_laws
+from mixbench.verdicts.learning.resampling import Curve
+from mixbench.verdicts.learning.scores import DataCell, curves, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

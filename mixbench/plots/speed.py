@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mixbench.plots import style
-from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.stats import Interval
-from mixbench.verdicts import Context, context_words
+from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.verdicts.labels import Context, context_words
 from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, summarise
 
 if TYPE_CHECKING:

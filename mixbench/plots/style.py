@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import StorageError, UnknownNameError
 from mixbench.stats import log_t_interval
-from mixbench.verdicts import MixerKey, mixer_labels, mixer_order
+from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

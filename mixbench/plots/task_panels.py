@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.verdicts.data_efficiency import DataSummary, TaskSummary
-from mixbench.verdicts.task_context import task_words
+from mixbench.verdicts.learning.context import task_words
+from mixbench.verdicts.learning.scores import DataSummary, TaskSummary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

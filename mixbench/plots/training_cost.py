@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.plots.task_panels import TaskFigures, add_caption
-from mixbench.verdicts.data_efficiency import DataCell, TaskSummary
+from mixbench.verdicts.learning.scores import DataCell, TaskSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

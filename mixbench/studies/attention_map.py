@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mixbench.artefacts import checkpoint_name
-from mixbench.environment import environment
-from mixbench.results import ResultsFolder
-from mixbench.rows import AttentionMapRow
-from mixbench.storage import storage_errors
+from mixbench.machine.environment import environment
 from mixbench.studies.attention_map_plan import MapRequest, PlannedMap, plan_maps
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy
+from mixbench.tables.artefacts import checkpoint_name
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.storage import storage_errors
 
-MAPPER = Trainer("mixbench.execution.mapper", "map_cell")
+MAPPER = Trainer("mixbench.worker.attention_map", "map_cell")
 
 
 def run_attention_map(

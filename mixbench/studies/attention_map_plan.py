@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mixbench.artefacts import checkpoint_name, map_name
-from mixbench.columns import columns
 from mixbench.errors import RequestError
-from mixbench.rows import AttentionMapRow
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, PreparedTask, known_columns, plan_runs
-from mixbench.tasks.right_tokens import RIGHT
+from mixbench.tables.artefacts import checkpoint_name, map_name
+from mixbench.tables.columns import columns
+from mixbench.tables.rows import AttentionMapRow
+from mixbench.tasks.needed_tokens import RIGHT
 
 Key = tuple[Any, ...]
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mixbench.environment import environment
-from mixbench.results import ResultsFolder
-from mixbench.rows import TrainingRow
+from mixbench.machine.environment import environment
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy, first_of_each
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import TrainingRow
 
 
 def run_data_efficiency(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixbench.columns import Row, canonical_json, columns
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
-from mixbench.rows import TrainingRow
 from mixbench.studies.speed_plan import FEATURE_FACTOR
+from mixbench.tables.columns import Row, canonical_json, columns
+from mixbench.tables.rows import TrainingRow
 from mixbench.tasks.dataset import Form
 
 LEARNING_RATE = 1e-2

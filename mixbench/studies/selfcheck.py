@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mixbench.environment import environment, snapshot, timestamp
 from mixbench.execution.lockstep import WORKER, Contest, Fault, Version, run_pair
+from mixbench.machine.environment import environment, snapshot, timestamp
 from mixbench.mixers.choice import choose_mixer
-from mixbench.results import ResultsFolder
-from mixbench.rows import PairRow
 from mixbench.studies.progress import Progress
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import PairRow
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 PLANTED = (0, 3, 5, 10)

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixbench.columns import STATUSES, columns, identity
-from mixbench.environment import environment, snapshot, timestamp
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
-from mixbench.results import ResultsFolder, failures, finished_launches
-from mixbench.rows import LaunchRow, SpeedRow
+from mixbench.machine.environment import environment, snapshot, timestamp
 from mixbench.studies.progress import Progress
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell, SpeedRequest, describe, groups, plan_speed
+from mixbench.tables.columns import STATUSES, columns, identity
+from mixbench.tables.results import ResultsFolder, failures, finished_launches
+from mixbench.tables.rows import LaunchRow, SpeedRow
 
 START_TIMEOUT = 300.0
 """Seconds a preparatory job may take before it announces something."""
@@ -28,7 +28,7 @@ class Worker:
     `for_counting` is imported besides in the launch that counts: what the first fake tensor would import in every child.
     """
 
-    module: str = "mixbench.execution.worker"
+    module: str = "mixbench.worker.speed"
     for_counting: tuple[str, ...] = ("torch._dynamo",)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mixbench.columns import canonical_json, columns
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
-from mixbench.rows import SpeedRow
+from mixbench.tables.columns import canonical_json, columns
+from mixbench.tables.rows import SpeedRow
 
 SCOPES = ("mixer", "block", "model")
 MODES = ("inference", "training")
@@ -75,7 +75,7 @@ class PlannedCell:
         return tuple(self.keys[name] for name in GROUP_KEYS)
 
     def identity(self, environment: str) -> tuple[Any, ...]:
-        """As `mixbench.rows.identity` of this cell's rows."""
+        """As `mixbench.tables.rows.identity` of this cell's rows."""
         return (*self.keys.values(), environment)
 
 

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from mixbench.artefacts import checkpoint_name
-from mixbench.columns import Row, columns, identity
-from mixbench.environment import environment, timestamp
 from mixbench.errors import RequestError
 from mixbench.execution import Died
 from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.slots import Slots
-from mixbench.results import ResultsFolder
-from mixbench.rows import AttentionMapRow, TrainingRow
+from mixbench.machine.environment import environment, timestamp
 from mixbench.studies.progress import Progress
+from mixbench.tables.artefacts import checkpoint_name
+from mixbench.tables.columns import Row, columns, identity
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
 TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
 """Environment of training processes: freed memory is kept, one thread."""
@@ -46,7 +46,7 @@ def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
 class Trainer:
     """The module whose functions run in children: `cell` for each run, count_steps before. Tests bring their own."""
 
-    module: str = "mixbench.execution.trainer"
+    module: str = "mixbench.worker.train"
     cell: str = "train_cell"
 
 

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.option import Option, Value, typed_options
-from mixbench.spec import parse_mixer
+from mixbench.parsing.option import Option, Value, typed_options
+from mixbench.parsing.spec import parse_mixer
 
 if TYPE_CHECKING:
     from mixbench.tasks.dataset import Dataset

@@ -19,8 +19,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.columns import canonical_json
-from mixbench.storage import storage_errors
+from mixbench.tables.columns import canonical_json
+from mixbench.tables.storage import storage_errors
 
 SPLITS = ("train", "dev", "test")
 PADDING = 0

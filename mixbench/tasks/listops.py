@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.option import Value
+from mixbench.parsing.option import Value
 from mixbench.tasks.dataset import PADDING, Dataset, Form
-from mixbench.tasks.drawing import Examples, distinct_splits
+from mixbench.tasks.sampling import Examples, distinct_splits
 
 DIGITS = tuple("0123456789")
 OPERATIONS = ("[MIN", "[MAX", "[MED", "[SM")

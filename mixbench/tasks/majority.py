@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mixbench.option import Value
+from mixbench.parsing.option import Value
 from mixbench.tasks.dataset import Dataset, Form
-from mixbench.tasks.drawing import Examples, distinct_splits
+from mixbench.tasks.sampling import Examples, distinct_splits
 
 
 def generate(options: Mapping[str, Value], seed: int) -> Dataset:

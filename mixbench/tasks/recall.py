@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.option import Value
+from mixbench.parsing.option import Value
 from mixbench.tasks.dataset import NOT_ASKED, PADDING, Dataset, Form
-from mixbench.tasks.drawing import Examples, distinct_splits
+from mixbench.tasks.sampling import Examples, distinct_splits
 
 GAP = PADDING + 1
 """Token between the queries; the keys follow, then the values."""

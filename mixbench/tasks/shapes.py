@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.option import Value
+from mixbench.parsing.option import Value
 from mixbench.tasks.dataset import SPLITS, Dataset, Form
-from mixbench.tasks.drawing import Examples, numbered_splits
+from mixbench.tasks.sampling import Examples, numbered_splits
 
 TOKENS = 100
 NOISE = 0.15

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mixbench.columns import canonical_json
-from mixbench.rows import AttentionMapRow
 from mixbench.stats import Interval, log_t_interval, t_interval
-from mixbench.verdicts import MixerKey, choose_environment, mixer_order, unpacked
-from mixbench.verdicts.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places
-from mixbench.verdicts.data_efficiency import ERRORS
+from mixbench.tables.columns import canonical_json
+from mixbench.tables.rows import AttentionMapRow
+from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places
+from mixbench.verdicts.labels import MixerKey, choose_environment, mixer_order, unpacked
+from mixbench.verdicts.learning.scores import ERRORS
 
 
 @dataclass(frozen=True)

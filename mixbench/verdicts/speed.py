@@ -13,9 +13,9 @@ from operator import attrgetter
 from statistics import geometric_mean, median
 from typing import Any
 
-from mixbench.rows import LOWER_BOUND, LaunchRow, SpeedRow
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
-from mixbench.verdicts import (
+from mixbench.tables.rows import LOWER_BOUND, LaunchRow, SpeedRow
+from mixbench.verdicts.labels import (
     Context,
     MixerKey,
     choose_environment,

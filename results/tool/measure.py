@@ -24,13 +24,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixbench.environment import physical_cores
 from mixbench.execution import Finished, Launch
 from mixbench.execution.launch import MEASURING
+from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixer
-from mixbench.results import ResultsFolder
-from mixbench.rows import SpeedRow
 from mixbench.stats import launch_medians, log_t_interval
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import SpeedRow
 
 LAYERS = (("attention", 256), ("hypermixer", 1024), ("fnet", 512), ("mlp-mixer", 128))
 PLAIN_PROCESSES = 5
@@ -65,8 +65,8 @@ def compare_blocks(job: Mapping[str, Any]) -> dict[str, Any]:
     """In the child: the same call timed in turns by mixbench's clock and by torch.utils.benchmark; median of the ratios."""
     from torch.utils.benchmark import Timer
 
-    from mixbench.measure.clock import CpuClock
-    from mixbench.measure.subject import Cell, build_subject
+    from mixbench.worker.measure.clock import CpuClock
+    from mixbench.worker.measure.subject import Cell, build_subject
 
     call = build_subject(Cell(**job["cell"])).call
     clock = CpuClock()
@@ -86,7 +86,7 @@ def time_plainly(job: Mapping[str, Any]) -> dict[str, Any]:
     """In the child: what a plain script does for one cell."""
     from torch.utils.benchmark import Timer
 
-    from mixbench.measure.subject import Cell, build_subject
+    from mixbench.worker.measure.subject import Cell, build_subject
 
     call = build_subject(Cell(**job["cell"])).call
     timer = Timer("call()", globals={"call": call}, num_threads=job["threads"])
@@ -96,9 +96,9 @@ def time_plainly(job: Mapping[str, Any]) -> dict[str, Any]:
 def in_fresh_process(function: str, work: Mapping[str, Any]) -> dict[str, Any]:
     """Run a function of this file in a process of its own, pinned as mixbench pins its own."""
     search = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
-    with Launch(["mixbench.execution.worker"], environment=MEASURING | search) as launch:
+    with Launch(["mixbench.worker.speed"], environment=MEASURING | search) as launch:
         wrapped = {"function": f"measure:{function}", "job": work, "threads": work["threads"]}
-        outcome = launch.run("mixbench.execution.worker:run_alone", wrapped, 300)
+        outcome = launch.run("mixbench.worker.speed:run_alone", wrapped, 300)
     if not isinstance(outcome, Finished):
         raise SystemExit(f"{function} failed: {outcome.detail}")
     return outcome.result

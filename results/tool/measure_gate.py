@@ -19,12 +19,12 @@ import sys
 import time
 from collections import Counter
 
-from mixbench.api.duelling import log_ratios, two_looks
+from mixbench.api.duel import log_ratios, two_looks
 from mixbench.execution.lockstep import Contest, Version
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.progress import Silent
-from mixbench.verdicts.duel import judge_pairs
-from mixbench.verdicts.selfcheck import clopper_pearson
+from mixbench.verdicts.gate.duel import judge_pairs
+from mixbench.verdicts.gate.selfcheck import clopper_pearson
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer", "gmlp", "linear-attention", "fnet", "none")
 SHAPES = ((64, 256), (256, 64), (256, 256), (1024, 128))

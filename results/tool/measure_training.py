@@ -46,9 +46,9 @@ def plainly(folder: Path, mixer: str, seed: int) -> float:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from torch import nn
 
-    from mixbench.measure.subject import load_class
     from mixbench.mixers.choice import choose_mixer
     from mixbench.model import classifier
+    from mixbench.worker.measure.subject import load_class
 
     torch.manual_seed(seed)
     tables = {part: pd.read_csv(folder / f"{part}.tsv", sep="\t") for part in ("train", "dev", "test")}
@@ -105,8 +105,8 @@ def plainly(folder: Path, mixer: str, seed: int) -> float:
 
 def by_mixbench(folder: Path, seeds: int) -> dict[str, list[float]]:
     """The same runs by the command; test accuracies by mixer."""
-    from mixbench.results import ResultsFolder
-    from mixbench.rows import TrainingRow
+    from mixbench.tables.results import ResultsFolder
+    from mixbench.tables.rows import TrainingRow
 
     files = [word for part in ("train", "dev", "test") for word in (f"--{part}", str(folder / f"{part}.tsv"))]
     options = {"steps": STEPS, "batch": BATCH, "width": WIDTH, "layers": LAYERS, "learning-rate": RATE, "seeds": seeds}

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import typer
 
-from mixbench.cli import diagnosis
 from mixbench.cli.doctor import doctor
-from mixbench.cli.page import layout
-from mixbench.environment import Snapshot
+from mixbench.cli.text import doctor as diagnosis
+from mixbench.cli.text.page import layout
 from mixbench.errors import WorkerError
-from mixbench.nvidia import GpuSnapshot
+from mixbench.machine.environment import Snapshot
+from mixbench.machine.gpu import GpuSnapshot
 
 PEAKS = {
     "name": None,
@@ -63,7 +63,7 @@ def test_a_quiet_machine_is_said_to_be_quiet(jobs, monkeypatch, capsys):
 
 def test_the_peaks_are_measured_elsewhere_with_the_threads_that_were_asked_for(jobs):
     diagnosis.examine(threads=3)
-    assert jobs == [("mixbench.measure.peak:measure_peaks", {"device": "cpu"}, 3)]
+    assert jobs == [("mixbench.worker.measure.peak:measure_peaks", {"device": "cpu"}, 3)]
 
 
 def test_threads_are_the_physical_cores_by_default(jobs, monkeypatch):

@@ -9,10 +9,10 @@ import torch
 from references import sinusoids as slow_sinusoids
 from torch import Tensor
 
-from mixbench.measure.flops import count_flops
 from mixbench.mixers import find_mixer
 from mixbench.mixers.hypermixer import HyperMixer, sinusoids
 from mixbench.mixers.hypermixer_cost import WORTHWHILE, choose_grouping, grouping_flops
+from mixbench.worker.measure.flops import count_flops
 
 OPTIONS = [{"heads": heads, "tied": tied, "bias": bias} for heads, tied, bias in product((1, 3), (False, True), (False, True))]
 each_option = pytest.mark.parametrize("options", OPTIONS, ids=str)

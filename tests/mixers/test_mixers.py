@@ -9,11 +9,11 @@ import torch
 from references import REFERENCES
 from torch import Tensor, nn
 
-from mixbench.measure.flops import count_flops
-from mixbench.measure.verify import verify
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.description import Resolved
 from mixbench.mixers.gmlp import GMLP
+from mixbench.worker.measure.flops import count_flops
+from mixbench.worker.measure.verify import verify
 
 CASES = [
     *[(name, {}, tokens, 8) for name in MIXERS for tokens in (4, 7)],

@@ -9,13 +9,13 @@ from run_fake_speed import FAKE, fake_request
 
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
-from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import LaunchRow, SpeedRow
 
-TESTS = Path(__file__).parents[1]
+HELPERS = Path(__file__).parents[1] / "helpers"
 
 
 class Recorder(Silent):
@@ -35,7 +35,7 @@ class Recorder(Silent):
 
 @pytest.fixture(autouse=True)
 def _children_find_the_fake_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
 
 
 def run(

@@ -10,19 +10,19 @@ from pathlib import Path
 from killing import children, kill_at_random, wait_until_gone
 from run_fake_speed import fake_request
 
-from mixbench.columns import identity
-from mixbench.results import ResultsFolder
-from mixbench.rows import LaunchRow, SpeedRow
 from mixbench.studies.speed_plan import plan_speed
+from mixbench.tables.columns import identity
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import LaunchRow, SpeedRow
 
-TESTS = Path(__file__).parents[1]
+HELPERS = Path(__file__).parents[1] / "helpers"
 LAUNCHES = 4
 KILLS = 20
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(TESTS), "FAKE_SECONDS": "0.03"}
-    command = [sys.executable, str(TESTS / "run_fake_speed.py"), str(folder), str(LAUNCHES)]
+    environment = os.environ | {"PYTHONPATH": str(HELPERS), "FAKE_SECONDS": "0.03"}
+    command = [sys.executable, str(HELPERS / "run_fake_speed.py"), str(folder), str(LAUNCHES)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

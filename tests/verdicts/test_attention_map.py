@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 from synthetic_maps import CHANCE, map_rows
 
-from mixbench.cli.attention_table import attention_table
+from mixbench.cli.text.attention_map import attention_table
 from mixbench.stats import t_interval
 from mixbench.verdicts.attention_map import summarise
 

@@ -1,0 +1,181 @@
+"""The attention-map study as a function: parse, prepare the data or read the checkpoints, train, map, summarise, draw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.api.common import Names, Sizes, frame, several
+from mixbench.api.data_efficiency import prepare_task, prepare_tasks
+from mixbench.errors import RequestError
+from mixbench.machine.environment import physical_cores
+from mixbench.mixers.choice import choose_mixers
+from mixbench.parsing.spec import parse_learning_rates, parse_shares
+from mixbench.studies.attention_map import run_attention_map
+from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, check_task, map_keys, plan_maps
+from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
+from mixbench.studies.progress import Progress, Silent
+from mixbench.studies.training import key_of, slots_for
+from mixbench.tables.columns import FAILURES
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import AttentionMapRow
+from mixbench.tasks import TASKS, ChosenTask, choose_task
+
+if TYPE_CHECKING:
+    import pandas
+
+    from mixbench.verdicts.attention_map import TaskMaps
+
+MIXERS = ("attention", "hypermixer", "mlp-mixer")
+LEARNING_RATE = 3e-3
+EXAMPLES = 50
+DRAWN = "0,1"
+
+
+@dataclass(frozen=True)
+class MapOutcome:
+    """Rows of the examples that were asked for, what they say, and the figures that were drawn."""
+
+    rows: list[AttentionMapRow]
+    tasks: tuple[TaskMaps, ...]
+    folder: Path
+    figures: tuple[Path, ...]
+
+    @property
+    def failed(self) -> int:
+        """Runs that failed: out of memory, timed out, killed or raised. One that diverged did not."""
+        return len({key_of(row)[:-1] for row in self.rows if row.status in FAILURES})
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as plain values."""
+        import dataclasses
+
+        tasks = [dataclasses.asdict(task) for task in self.tasks]
+        return {"results": str(self.folder), "figures": list(map(str, self.figures)), "tasks": tasks}
+
+
+def map_attention(
+    *,
+    task: str | Sequence[str] | None = None,
+    mixer: str | Sequence[str] | None = None,
+    checkpoint: str | Path | Sequence[str | Path] | None = None,
+    examples: int = EXAMPLES,
+    draw: Sizes = DRAWN,
+    size: str | float = "1.0",
+    seeds: int = 1,
+    seed: int = 0,
+    layers: int = 2,
+    width: int = 64,
+    batch: int = 16,
+    steps: int = 2000,
+    learning_rate: Names | float | None = None,
+    device: str = "cpu",
+    jobs: int | None = None,
+    per_gpu: int = 1,
+    timeout: float = 300.0,
+    results: str | Path = "results",
+    fresh: bool = False,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> MapOutcome:
+    """Train and map what the results folder does not hold yet, then summarise and draw what was asked for.
+
+    Options are those of `mixbench attention-map`; times in seconds. Raises MixbenchError.
+    """
+    from mixbench.plots.attention_map import draw_attention_maps
+    from mixbench.verdicts.attention_map import summarise
+
+    progress = progress or Silent()
+    if seeds < 1 or seed < 0:
+        raise RequestError(f"--seeds is {seeds} and --seed {seed}: at least one seed, from 0 on")
+    drawn = parse_examples(draw)
+    files = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint or ())
+    if files and (task or mixer):
+        raise RequestError("--checkpoint says which mixer and task it is", "Leave --mixer and --task out.")
+    names = several(task) or ["shapes"]
+    for kind in (name.partition(":")[0] for name in names):
+        if kind in (*TASKS, "text", "hf"):
+            check_task(kind)
+    chosen = [] if files else [choose_task(name) for name in names]
+    mixers = choose_mixers(several(mixer) or MIXERS)
+    rates = parse_learning_rates(several(str(learning_rate) if isinstance(learning_rate, float) else learning_rate))
+    if AUTO in rates.values():
+        raise RequestError("--learning-rate auto needs a study of its own", "Take the rate that data-efficiency chose.")
+    slots = slots_for(device, jobs or physical_cores(), per_gpu)
+    folder = ResultsFolder(results)
+    base = DataRequest(
+        tasks=prepare_tasks(chosen, progress),
+        mixers=mixers,
+        sizes=parse_shares(size, "--size"),
+        seeds=tuple(range(seed, seed + seeds)),
+        layers=layers,
+        width=width,
+        batch=batch,
+        steps=steps,
+        dropout=0.0,
+        learning_rates={"": LEARNING_RATE, **rates},
+        device=device,
+        timeout=timeout,
+    )
+    request = MapRequest(base, load_runs(files, folder, progress), examples, drawn)
+    digest = run_attention_map(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed)
+    planned = [key for run in plan_maps(request) for key in run.row_keys(digest)]
+    wanted = {key: place for place, key in enumerate(planned)}
+    rows = sorted((row for row in folder.read(AttentionMapRow) if key_of(row) in wanted), key=lambda row: wanted[key_of(row)])
+    figures = draw_attention_maps(rows, folder.path, examples=drawn)
+    return MapOutcome(rows, summarise(rows), folder.path, tuple(figures))
+
+
+def attention_map(**options: Any) -> pandas.DataFrame:
+    """As `map_attention`; returns the rows as a DataFrame with the columns of attention_map.csv."""
+    return frame(map_attention(**options).rows)
+
+
+def parse_examples(text: Sizes) -> tuple[int, ...]:
+    """`"0,3"` or numbers as distinct examples counted from 0; () for nothing. Raises RequestError."""
+    parts = [text] if isinstance(text, int) else text.split(",") if isinstance(text, str) else text
+    try:
+        examples = tuple(dict.fromkeys(int(part) for part in parts if str(part).strip()))
+    except ValueError:
+        examples = (-1,)
+    if examples and min(examples) < 0:
+        raise RequestError(f"--draw: {text!r} are no examples", "Numbers from 0 on with commas between: --draw 0,3.")
+    return examples
+
+
+def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Progress) -> tuple[LoadedRun, ...]:
+    """What checkpoints hold, with their data made or found. Raises RequestError for one that cannot be used."""
+    from mixbench.execution import run_alone
+
+    paths = list(dict.fromkeys(Path(file).resolve() for file in files))
+    if not paths:
+        return ()
+    job = {"files": list(map(str, paths))}
+    described = run_alone("mixbench.worker.attention_map:describe", job, threads=1, timeout=300.0)["checkpoints"]
+    for said in described:
+        if "fault" in said:
+            raise RequestError(said["fault"], said["hint"])
+    runs: dict[tuple[Any, ...], LoadedRun] = {}
+    for path, said in zip(paths, described, strict=True):
+        run = _loaded(path, said, folder, progress)
+        other = runs.setdefault((*run.keys.values(), run.seed), run)
+        if other is not run:
+            raise RequestError(f"{other.file} and {run.file} hold the same run", "Give one of them.")
+    return tuple(runs.values())
+
+
+def _loaded(path: Path, described: Mapping[str, Any], folder: ResultsFolder, progress: Progress) -> LoadedRun:
+    row = described["row"]
+    if lacking := [name for name in (*map_keys(), "seed") if name not in row]:
+        raise RequestError(f"{path} does not say {', '.join(lacking)} of its run", "Train it again with --save.")
+    check_task(row["task"])
+    made = json.loads(row["settings"])["task"]
+    task = prepare_task(ChosenTask(TASKS[row["task"]], made["options"]), progress)
+    if task.settings["data"] != made["data"]:
+        raise RequestError(f"{path} was trained on other data than {row['task']} makes here", "Train it again with --save.")
+    home = folder.path.resolve()
+    file = path.relative_to(home) if path.is_relative_to(home) else path
+    return LoadedRun(str(file), task, {name: row[name] for name in map_keys()}, row["seed"], described["learning_rate"])

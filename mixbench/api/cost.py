@@ -1,0 +1,153 @@
+"""The cost of coming to a score as a function: read the three tables, take the rows of one environment, judge, draw."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.errors import RequestError, UnknownNameError
+from mixbench.parsing.spec import parse_names, parse_scores
+from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES
+from mixbench.tables.results import ResultsFolder, complete
+from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.verdicts.cost.evidence import TaskCost, records, shared_environment, task_costs, to_json
+from mixbench.verdicts.cost.per_example import MEASURES
+from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.labels import choose_environment
+
+if TYPE_CHECKING:
+    import pandas
+
+MAKE = {
+    "data_efficiency.csv": "mixbench data-efficiency",
+    "tuning.csv": "mixbench tune",
+    "speed.csv": "mixbench speed --tokens 100 --width 32 --scope block --mode training",
+}
+"""What makes a table where nothing says more: the default studies, and the speed at their length and width."""
+_CHOICES = {"mode": MODES, "scope": SCOPES, "dtype": DTYPES}
+Tables = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class CostOutcome:
+    """What every task costs, the figures of it, and how many rows of other environments were left out."""
+
+    costs: tuple[TaskCost, ...]
+    left_out: int
+    mixed: bool
+    """Whether the tables come from different environments, as was allowed."""
+    folder: Path
+    figures: tuple[Path, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The costs as plain values, infinite ends as "not reached"."""
+        return {
+            "results": str(self.folder),
+            "tasks": [to_json(cost) for cost in self.costs],
+            "figures": [*map(str, self.figures)],
+        }
+
+
+def cost_of(
+    *,
+    results: str | Path = "results",
+    task: str | None = None,
+    measure: str = "time",
+    mode: str | None = None,
+    scope: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    batch: int | None = None,
+    threads: int | None = None,
+    target: str | Sequence[float] = (),
+    baseline: str | None = None,
+    mix_environments: bool = False,
+) -> CostOutcome:
+    """What coming to a score costs every mixer, by the three tables of a results folder; options as in `mixbench cost`.
+
+    Raises RequestError where a table or a part of it is missing, with the command that makes it, and where the tables come
+    from different environments; UnknownNameError, StorageError.
+    """
+    from mixbench.plots.cost import draw_costs
+
+    asked = {"mode": mode, "scope": scope, "device": device, "dtype": dtype, "batch": batch, "threads": threads}
+    columns = {name: value for name, value in asked.items() if value is not None}
+    for name in columns.keys() & _CHOICES:
+        parse_names(str(columns[name]), _CHOICES[name], f"--{name}")
+    if measure not in MEASURES:
+        raise UnknownNameError("measure", measure, MEASURES)
+    wish = Wish(task, measure, columns, parse_scores(target, "--target"), baseline)
+    folder = ResultsFolder(results)
+    every: Tables = {
+        "speed.csv": complete(folder.read(SpeedRow)),
+        "data_efficiency.csv": folder.read(TrainingRow),
+        "tuning.csv": folder.read(TrialRow),
+    }
+    tables = _newest(every) if mix_environments else _of_one_environment(every)
+    found = task_costs(tables["speed.csv"], tables["data_efficiency.csv"], tables["tuning.csv"], wish)
+    whole = tuple(cost for cost in found if cost.costs)
+    if not whole:
+        raise _incomplete(found, tables, every, folder)
+    environments = {row.environment for rows in tables.values() for row in rows}
+    left_out = sum(map(len, every.values())) - sum(map(len, tables.values()))
+    figures = draw_costs(whole, folder.figures)
+    return CostOutcome(whole, left_out, len(environments) > 1, folder.path, tuple(figures))
+
+
+def cost(**options: Any) -> pandas.DataFrame:
+    """As `cost_of`; a row per task, target, mixer and factor: value and 95 % interval, alone and relative to the baseline."""
+    import pandas
+
+    return pandas.DataFrame([record for cost in cost_of(**options).costs for record in records(cost)])
+
+
+def with_folder(command: str, folder: Path) -> str:
+    """A command that works on this results folder."""
+    return command if folder == Path("results") else f"{command} --results {shlex.quote(str(folder))}"
+
+
+def _newest(tables: Tables) -> Tables:
+    return {name: _of(rows, choose_environment(rows)) for name, rows in tables.items()}
+
+
+def _of_one_environment(tables: Tables) -> Tables:
+    """Rows of the newest environment that all tables share, else of that in which anything was measured last."""
+    shared = shared_environment(*tables.values()) or choose_environment([row for rows in tables.values() for row in rows])
+    return {name: _of(rows, shared) for name, rows in tables.items()}
+
+
+def _of(rows: Sequence[Any], environment: str) -> list[Any]:
+    return [row for row in rows if row.environment == environment]
+
+
+def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder: ResultsFolder) -> RequestError:
+    """What is missing, by the task that misses least, and the commands that make it."""
+    if found:
+        nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
+        lacks = [f"{lack.table} has nothing of {', '.join(lack.mixers)}" for lack in nearest.lacks]
+        told = f"{nearest.subject.words}: {'; '.join(lacks)} at this shape"
+        commands = [lack.command for lack in nearest.lacks]
+    else:
+        missing = [name for name in MAKE if not tables[name]]
+        told = f"{folder.path} has no {', no '.join(missing)}: the cost is that of an example × examples × trials"
+        commands = [MAKE[name] for name in missing]
+    elsewhere = [name for name in every if every[name] and not tables[name]]
+    if elsewhere:
+        told += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
+    runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
+    other = "\n  Or take rows of different environments together: --mix-environments" if elsewhere else ""
+    return RequestError(told, f"Run first:\n  {runs}{other}")
+
+
+def _differences(elsewhere: Sequence[str], tables: Tables, every: Tables, folder: ResultsFolder) -> str:
+    """In what the environments of tables differ from the newest: `tuning.csv: torch 2.11.0 instead of 2.13.0`."""
+    here = folder.environment(next(row.environment for rows in tables.values() for row in rows))
+    told = []
+    for name in elsewhere:
+        there = folder.environment(choose_environment(every[name]))
+        differing = [f"{key} {there.get(key)} instead of {here.get(key)}" for key in here if there.get(key) != here.get(key)]
+        told.append(f"{name}: {', '.join(differing)}")
+    return "; ".join(told)

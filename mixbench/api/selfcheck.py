@@ -1,0 +1,69 @@
+"""What this machine's gate is known to do: pairs of equal code recorded, and the figures that follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mixbench.errors import RequestError
+from mixbench.machine.environment import environment, machine_part
+from mixbench.studies.progress import Progress, Silent
+from mixbench.studies.selfcheck import record_pairs
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import PairRow
+from mixbench.tasks.dataset import cache_folder
+from mixbench.verdicts.gate.duel import FLOOR
+
+if TYPE_CHECKING:
+    from mixbench.verdicts.gate.selfcheck import Figures
+
+
+def selfcheck_folder() -> Path:
+    """Where the pairs of this machine are kept unless a folder is named."""
+    return cache_folder() / "selfcheck"
+
+
+def selfcheck(
+    *,
+    minutes: float = 10.0,
+    threshold: float = FLOOR,
+    device: str = "cpu",
+    results: str | Path | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Figures:
+    """Record pairs of equal code for so many minutes, 0 for none, beside those that stand; what they say of the gate.
+
+    `threshold` is the slowdown that is never flagged (0.01: 1 %, as in a duel).
+    Raises MixbenchError, RequestError where too few pairs stand.
+    """
+    if not 0 <= minutes < 1e6:
+        raise RequestError(f"--minutes is {minutes:g}; it must be 0 or more")
+    folder = ResultsFolder(results or selfcheck_folder())
+    if minutes:
+        record_pairs(folder, progress or Silent(), seconds=60 * minutes, device=device, fresh=fresh)
+    found = known_figures(folder.path, device, threshold)
+    if found is None:
+        raise RequestError("too few pairs for figures: 16 are needed", "Run it for longer: mixbench selfcheck --minutes 10.")
+    return found
+
+
+def known_figures(results: str | Path | None = None, device: str = "cpu", threshold: float = FLOOR) -> Figures | None:
+    """What the recorded pairs of this machine, whatever its software, say of the gate; None where there are too few."""
+    from mixbench.verdicts.gate.selfcheck import figures
+
+    folder = ResultsFolder(results or selfcheck_folder())
+    here = machine_part(environment())
+    rows = [row for row in folder.read(PairRow) if row.device == device]
+    own = {digest for digest in {row.environment for row in rows} if machine_part(folder.environment(digest)) == here}
+    return figures([row for row in rows if row.environment in own], threshold)
+
+
+def figures_in_words(known: Figures) -> str:
+    """Figures as one sentence, for those who gate."""
+    found = known.detected[0.05]
+    return (
+        f"This machine's gate beyond {100 * known.floor:g} %, from {known.pairs} pairs of equal code: false alarms in"
+        f" {100 * known.false_alarms.point:.2g} % of cells (at most {100 * known.false_alarms.high:.2g} %), 5 % slower found in"
+        f" {100 * found.point:.3g} % ({100 * found.low:.3g}–{100 * found.high:.3g})."
+    )

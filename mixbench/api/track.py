@@ -1,0 +1,223 @@
+"""A history of runs over commits: add the run of a results folder, show what changed and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.api.common import Names
+from mixbench.api.compare import load
+from mixbench.errors import RequestError
+from mixbench.machine import facts as machine
+from mixbench.machine.environment import MACHINE_KEYS, timestamp
+from mixbench.parsing.spec import parse_names
+from mixbench.stats import launch_medians
+from mixbench.tables.history import ONCE, Commit, Entry, TrackedCell, Values, find_commit, read_history, write_entry
+from mixbench.tables.rows import LaunchRow, SpeedRow
+
+if TYPE_CHECKING:
+    from mixbench.tables.columns import Row
+    from mixbench.verdicts.gate.cells import Measured
+    from mixbench.verdicts.track.change_points import Change
+    from mixbench.verdicts.track.series import Series
+
+DRAWN = ("cpu_per_calibration", "device_ms", "test_score")
+"""Metrics that are drawn unless others are asked for."""
+_DIGITS = 5
+"""Significant digits of what is measured: far below its noise."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was written: a file per machine."""
+
+    commit: Commit
+    files: tuple[Path, ...]
+    cells: int
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trends:
+    """What a history says. `commits` by their time; `machines` by the hash in the series; changes most important first."""
+
+    folder: Path
+    commits: tuple[Commit, ...]
+    machines: Mapping[str, Mapping[str, Any]]
+    series: tuple[Series, ...]
+    changes: tuple[Change, ...]
+    figures: tuple[Path, ...]
+
+    @property
+    def too_short(self) -> tuple[Series, ...]:
+        """Series in which no change could be seen."""
+        return tuple(one for one in self.series if one.too_short)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "history": str(self.folder),
+            "commits": [vars(commit) for commit in self.commits],
+            "machines": dict(self.machines),
+            "changes": [_plain(change) for change in self.changes],
+            "series": len(self.series),
+            "too_short": [
+                {"cell": one.name, "metric": one.metric, "machine": one.machine, "commits": len(one.points)}
+                for one in self.too_short
+            ],
+            "not_positive": [{"cell": one.name, "metric": one.metric} for one in self.series if not one.judgeable],
+            "figures": [str(path) for path in self.figures],
+        }
+
+
+def track_add(
+    results: str | Path = "results", *, history: str | Path = "history", commit: str | None = None, replace: bool = False
+) -> Added:
+    """Append the newest run of a results folder to a history, one file per machine that it was measured on.
+
+    Without `commit` it is the one checked out here; then the working tree must be clean, and the launches must have been
+    measured at it. Raises RequestError, StorageError.
+    """
+    from mixbench.verdicts.gate.cells import process_of, rows_by_machine
+    from mixbench.verdicts.gate.compare import COUNTS
+
+    measured = load(results)
+    remarks: list[str] = []
+    by_machine: dict[str, dict[type[Row], list[Any]]] = {}
+    for row_type in COUNTS:
+        for name, rows in rows_by_machine(measured, row_type, False, remarks).items():
+            by_machine.setdefault(name, {})[row_type] = rows
+    chosen = find_commit(commit or "HEAD")
+    if commit is None:
+        processes = {process_of(row) for tables in by_machine.values() for row in tables.get(SpeedRow, ())}
+        launches = [row for row in measured.rows.get(LaunchRow, ()) if process_of(row) in processes]
+        _refuse_other_code(measured.name, chosen, {row.commit for row in launches})
+    entries = [_entry(measured, chosen, tables) for tables in by_machine.values()]
+    if there := [entry for entry in entries if (Path(history) / entry.file_name).exists() and not replace]:
+        write_entry(Path(history), there[0])  # says so, before anything is written
+    files = tuple(write_entry(Path(history), entry, replace=replace) for entry in entries)
+    return Added(chosen, files, sum(len(entry.cells) for entry in entries), tuple(remarks))
+
+
+def _refuse_other_code(results: str, head: Commit, measured: set[str]) -> None:
+    """What was measured must be what the commit holds, as far as anyone can tell."""
+    if machine.commit().endswith("-dirty"):
+        raise RequestError(
+            "the working tree has changes: what was measured may be in no commit",
+            f"Commit them and measure again. If {head.short} is what was measured all the same: --commit {head.short}.",
+        )
+    if others := sorted(one for one in measured if one not in ("", head.sha)):
+        raise RequestError(
+            f"{results} was measured at {', '.join(others)}, but {head.sha} is checked out",
+            f"Name the commit that was measured: --commit {others[0][:7]}. Or measure again: mixbench speed --fresh.",
+        )
+
+
+def _entry(measured: Measured, commit: Commit, tables: Mapping[type[Row], Sequence[Any]]) -> Entry:
+    from mixbench.machine.environment import machine_part
+
+    newest = max((row for rows in tables.values() for row in rows), key=lambda row: row.measured_at)
+    environment = measured.environments[newest.environment]
+    software = {name: value for name, value in environment.items() if name not in MACHINE_KEYS}
+    cells = tuple(cell for row_type, rows in tables.items() for cell in _cells(row_type, rows, measured))
+    return Entry(commit, timestamp(), machine_part(environment), software, cells)
+
+
+def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iterable[TrackedCell]:
+    """A cell with its counts once, its times by launch, its scores by seed, and the share of replicates that failed."""
+    from mixbench.verdicts.gate.cells import (
+        STUDIES,
+        by_cell,
+        by_replicate,
+        calibration_times,
+        good_rows,
+        keys_of,
+        relative_time,
+        share_failed,
+    )
+    from mixbench.verdicts.gate.compare import COUNTS
+
+    calibration = calibration_times(measured.rows.get(LaunchRow, ()))
+    for key, of_cell in by_cell(rows).items():
+        good = good_rows(of_cell)
+        metrics: dict[str, Values] = {"failed": {ONCE: share_failed(of_cell)}}
+        for metric in COUNTS[row_type]:
+            counts = by_replicate(good, metric)
+            metrics[metric] = {ONCE: next(iter(counts.values()))} if len(set(counts.values())) == 1 else counts
+        if row_type is SpeedRow:
+            metrics["cpu_per_calibration"] = launch_medians((row.launch, relative_time(row, calibration)) for row in good)
+            metrics["latency_ms"] = launch_medians((row.launch, row.latency_ms) for row in good)
+            metrics["device_ms"] = launch_medians((row.launch, row.device_ms) for row in good)
+        else:
+            metrics["test_score"] = by_replicate(good, "test_score")
+        score = next((row.score for row in good), "") if row_type is not SpeedRow else ""
+        yield TrackedCell(
+            STUDIES[row_type],
+            dict(zip(keys_of(row_type), key, strict=True)),
+            {metric: _rounded(values) for metric, values in metrics.items() if values},
+            score,
+        )
+
+
+def _rounded(values: Values) -> Values:
+    return {one: value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}") for one, value in values.items()}
+
+
+def track_show(
+    history: str | Path = "history",
+    *,
+    metric: str | None = None,
+    cell: str | None = None,
+    format: Names = "png",
+) -> Trends:
+    """Find the change points of every series in a history and draw the trends below its `figures`.
+
+    `metric` is one name or several with commas (default: all are judged, DRAWN is drawn), `cell` a part of the names of
+    the cells. Raises RequestError where there is nothing to show, StorageError naming a damaged file.
+    """
+    from mixbench.plots.style import FORMATS
+    from mixbench.plots.track import draw_trends
+    from mixbench.verdicts.track.change_points import find_changes
+    from mixbench.verdicts.track.series import FOR_PEOPLE, series_of
+
+    folder = Path(history)
+    formats = parse_names(format, FORMATS, "--format")
+    entries = read_history(folder)
+    if not entries:
+        raise RequestError(f"{folder} holds no runs", "Measure and add one per commit: mixbench speed, mixbench track add.")
+    every = series_of(entries)
+    known = dict.fromkeys(one.metric for one in every)
+    chosen = parse_names(metric, list(known), "--metric") if metric else [one for one in known if one not in FOR_PEOPLE]
+    wanted = " ".join((cell or "").lower().split())
+    series = [one for one in every if one.metric in chosen and wanted in one.name.replace(" · ", " ").lower()]
+    if not series:
+        names = sorted({one.name for one in every})
+        raise RequestError(f"no cell of {folder} has {cell!r} in its name", f"There are {len(names)}, for example: {names[0]}")
+    changes = sorted((change for one in series for change in find_changes(one)), key=lambda change: change.importance)
+    drawn = [one for one in series if one.metric in (chosen if metric else DRAWN)]
+    return Trends(
+        folder,
+        tuple(dict.fromkeys(entry.commit for entry in entries)),
+        {entry.machine_hash: entry.machine for entry in entries},
+        tuple(series),
+        tuple(changes),
+        tuple(draw_trends(drawn, changes, folder / "figures", formats)),
+    )
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    series = change.series
+    return {
+        "verdict": change.verdict,
+        "cell": series.name,
+        "metric": series.metric,
+        "machine": series.machine,
+        "before": change.before,
+        "after": change.after,
+        "change": vars(change.change),
+        "suspect": vars(change.suspect.commit),
+        "last_good": vars(change.last_good.commit),
+        "software": {name: list(pair) for name, pair in change.software.items()},
+    }

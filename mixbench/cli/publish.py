@@ -1,0 +1,72 @@
+"""What the gate commands do with a comparison: print it, write it for CI, end with the exit code it leads to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mixbench.cli.terminal import print_text, remark
+from mixbench.errors import RequestError
+from mixbench.parsing.spec import parse_names
+from mixbench.tables.storage import storage_errors
+
+if TYPE_CHECKING:
+    from mixbench.verdicts.gate.comparison import Comparison
+    from mixbench.verdicts.gate.exports import Report
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Names the file that GitHub shows as a job's summary."""
+TEXT = "text"
+FORMAT_HELP = "text, markdown, json, junit, github-action-benchmark, bencher, or a list."
+
+
+def parse_formats(format: str, *, as_json: bool) -> tuple[str, ...]:
+    """What `--format` and `--json` ask for. Raises UnknownNameError."""
+    from mixbench.verdicts.gate.exports import FORMATS
+
+    return parse_names("json" if as_json else format, (TEXT, *FORMATS), "--format")
+
+
+def publish(
+    report: Report,
+    comparison: Comparison,
+    formats: tuple[str, ...],
+    output: Path | None,
+    *,
+    strict: bool = False,
+    any_change: bool = False,
+) -> None:
+    """Print the text or the one file of the formats, or write all files into `output`; Markdown besides where GitHub asks.
+
+    Raises RequestError where several files have no folder, StorageError, and typer.Exit with the comparison's exit code.
+    """
+    from mixbench.api.export import write_exports
+    from mixbench.cli.text.comparison import comparison_table
+    from mixbench.verdicts.gate.comparison import exit_code, why_not_comparable
+    from mixbench.verdicts.gate.exports import FORMATS
+
+    code = exit_code(comparison, strict=strict, any_change=any_change)
+    wanted = [name for name in formats if name != TEXT]
+    if output is not None:
+        if not wanted:
+            raise RequestError("--output is for the files of --format", "Say which: --format junit,markdown")
+        remark(f"Written: {', '.join(map(str, write_exports(report, wanted, output)))}")
+    files = {} if output else {name: text for one in wanted for name, text in FORMATS[one](report).items()}
+    if len(files) + (TEXT in formats and not output) > 1:
+        raise RequestError(f"{','.join(formats)} makes several files: {', '.join(files)}", "Give a folder: --output ci")
+    if summary := os.environ.get(SUMMARY):
+        with storage_errors(f"cannot add to {summary}", f"Unset {SUMMARY}."), Path(summary).open("ab") as stream:
+            stream.write("".join(FORMATS["markdown"](report).values()).encode())
+    if files:
+        typer.echo("".join(files.values()), nl=False)
+    else:
+        print_text(lambda width, terminal: comparison_table(comparison, code, width, terminal))
+    if not comparison.comparable:
+        remark(f"mixbench: nothing comparable: {why_not_comparable(comparison)}")
+        if not comparison.cells:
+            remark("  --tier counts compares FLOPs, parameters, operators and memory of any machines.")
+    if code:
+        raise typer.Exit(code)

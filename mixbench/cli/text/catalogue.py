@@ -1,0 +1,150 @@
+"""What `mixbench list` shows, as data and as text: mixers with their options, metrics, statuses."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from mixbench.cli.text.page import Section
+from mixbench.mixers import MIXERS
+from mixbench.mixers.choice import PLUGIN_GROUP
+from mixbench.mixers.description import Mixer
+from mixbench.parsing.option import Option, Value
+from mixbench.tables.columns import FAILURES, Row, columns
+from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
+from mixbench.tasks import TASKS, Task
+
+STATUS_MEANINGS = {
+    "ok": "measured",
+    "unsupported": "the mixer cannot run like this here: this dtype, device or shape",
+    "diverged": "the output or the loss was not finite",
+    "oom": "the memory ran out, or would have",
+    "timeout": "no progress within --timeout",
+    "killed": "a signal ended the measuring process",
+    "error": "the mixer raised an error",
+}
+
+_OWN_TASK = (
+    ("", ""),
+    (
+        "text",
+        "your files: --task text --train FILE --test FILE [--dev FILE] --text COLUMN [--text-pair COLUMN] --label COLUMN",
+    ),
+    ("hf:NAME", "a data set of the Hugging Face hub or a local folder: --task hf:glue/sst2; needs mixbench[hf]"),
+)
+
+_OWN_MIXER = (
+    (
+        "file.py:ClassName",
+        "--mixer path/to/file.py:ClassName[:key=value,…] takes a torch.nn.Module class that is built as "
+        "ClassName(width=…, tokens=…, **options). Its forward(x) or forward(x, mask) maps (batch, tokens, width) to the "
+        "same shape; mask (batch, tokens) is bool, True where the token is real.",
+    ),
+    ("", "Its FLOPs are counted; a method flops(batch, tokens) may give them where the counter has no formula."),
+    ("an installed package", f'offers a mixer by an entry point in the group {PLUGIN_GROUP}: name = "module:ClassName".'),
+)
+
+
+def catalogue() -> dict[str, Any]:
+    """Everything that can be named on the command line or stands in a table, as JSON-able data."""
+    return {
+        "mixers": [_describe(mixer) for mixer in MIXERS.values()],
+        "plugins": [{"name": point.name, "target": point.value} for point in entry_points(group=PLUGIN_GROUP)],
+        "tasks": [_describe_task(task) for task in TASKS.values()],
+        "metrics": _metrics(SpeedRow),
+        "training_metrics": _metrics(TrainingRow),
+        "map_metrics": _metrics(AttentionMapRow),
+        "statuses": [
+            {"name": name, "failure": name in FAILURES, "meaning": meaning} for name, meaning in STATUS_MEANINGS.items()
+        ],
+    }
+
+
+def _describe(mixer: Mixer) -> dict[str, Any]:
+    return {
+        "name": mixer.name,
+        "summary": mixer.summary,
+        "paper": mixer.paper,
+        "honours_mask": mixer.honours_mask,
+        "any_length": mixer.any_length,
+        "half_on_cpu": mixer.half_on_cpu,
+        "options": [_describe_option(option) for option in mixer.options],
+    }
+
+
+def _describe_task(task: Task) -> dict[str, Any]:
+    options = [_describe_option(option) for option in task.options]
+    return {"name": task.name, "summary": task.summary, "paper": task.paper, "options": options}
+
+
+def _describe_option(option: Option) -> dict[str, Any]:
+    return {"name": option.name, "default": option.default, "expected": option.expected, "meaning": option.meaning}
+
+
+def _metrics(row_type: type[Row]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "unit": column.unit, "better": column.better, "meaning": column.meaning}
+        for name, column in columns(row_type).items()
+        if column.role == "metric"
+    ]
+
+
+def sections(table: dict[str, Any]) -> list[Section]:
+    """The `catalogue` to read."""
+    own = [*_OWN_MIXER, *((plugin["name"], f"installed: {plugin['target']}") for plugin in table["plugins"])]
+    return [
+        Section("Mixers (--mixer NAME[:option=value,…])", [line for mixer in table["mixers"] for line in _mixer_lines(mixer)]),
+        Section("A mixer of your own (`mixbench verify` checks it)", own),
+        Section(
+            "Tasks (--task NAME[:option=value,…])",
+            [*(line for task in table["tasks"] for line in _task_lines(task)), *_OWN_TASK],
+        ),
+        Section("Metrics of speed.csv", [(metric["name"], _metric_text(metric)) for metric in table["metrics"]]),
+        Section(
+            "Metrics of data_efficiency.csv", [(metric["name"], _metric_text(metric)) for metric in table["training_metrics"]]
+        ),
+        Section("Metrics of attention_map.csv", [(metric["name"], _metric_text(metric)) for metric in table["map_metrics"]]),
+        Section(
+            "Statuses of a cell (* makes the exit code 1)",
+            [(status["name"] + "*" * status["failure"], status["meaning"]) for status in table["statuses"]],
+        ),
+    ]
+
+
+def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
+    limits = [
+        "padded tokens are masked" if mixer["honours_mask"] else "padded tokens take part",
+        "any number of tokens" if mixer["any_length"] else "a fixed number of tokens",
+        *([] if mixer["half_on_cpu"] else ["no half precision on a CPU"]),
+    ]
+    return [
+        *([("", "")] if mixer["name"] != next(iter(MIXERS)) else []),
+        (mixer["name"], mixer["summary"]),
+        ("", mixer["paper"]),
+        ("", "; ".join(limits)),
+        *_option_lines(mixer["options"]),
+    ]
+
+
+def _task_lines(task: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        *([("", "")] if task["name"] != next(iter(TASKS)) else []),
+        (task["name"], task["summary"]),
+        ("", task["paper"]),
+        *_option_lines(task["options"]),
+    ]
+
+
+def _option_lines(options: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
+        (f"  {option['name']}={_typed(option['default'])}", f"{option['meaning']} ({option['expected']})") for option in options
+    ]
+
+
+def _typed(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _metric_text(metric: dict[str, Any]) -> str:
+    direction = f", {metric['better']} is better" if metric["better"] else ""
+    return f"{metric['meaning']} ({metric['unit']}{direction})"

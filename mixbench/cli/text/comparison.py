@@ -1,0 +1,128 @@
+"""A comparison as text: every cell a line, most important first, then how to read them and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mixbench.cli.text.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
+from mixbench.verdicts.gate.cells import split_places
+from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, WORDS, ComparedCell, Comparison
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_STYLES = {"broken": "red", "missing": "red", "slower": "red", "undecided": "yellow", "faster": "green", "new": "green"}
+_OUTCOMES = {0: ("pass", "bold green"), 1: ("fail", "bold red"), 3: ("undecided", "bold yellow"), 4: ("not comparable", "bold")}
+_NARROWEST = 10
+_GLUE = "\N{NO-BREAK SPACE}"
+_TENTHS_BELOW = 0.05
+
+
+def comparison_table(comparison: Comparison, code: int, width: int, terminal: bool) -> Text:
+    """What `mixbench compare` prints; `code` is the exit code that the comparison leads to.
+
+    No line is wider than a terminal from 60 columns on: names wrap, and what is said of a cell moves below it where it does
+    not fit. Otherwise every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
+    """
+    room = width if terminal else None
+    shared, names = _names(comparison.cells)
+    headings = [f"{comparison.base} → {comparison.head}", *filter(None, [" · ".join(shared)])]
+    lines: list[list[Segment]] = [[(line, "bold cyan")] for text in headings for line in wrapped(text, room)]
+    lines += [*_cell_lines(comparison.cells, names, room), []] if comparison.cells else [[]]
+    lines += [[(line, "dim")] for note in _notes(comparison) for line in wrapped(note, room)]
+    text, style = _outcome(comparison, code)
+    return as_text([*lines, *([(line, style)] for line in wrapped(text, room))])
+
+
+def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
+    """What all cells share, and what tells each from the others; the mixer always stands in its name."""
+    shared, left = split_places([{"study": cell.study, **cell.place} for cell in cells])
+    names = [
+        " · ".join([cell.mixer, *(part.replace(" ", _GLUE) for part in own)]) for cell, own in zip(cells, left, strict=True)
+    ]
+    return shared, names
+
+
+def _cell_lines(cells: Sequence[ComparedCell], names: Sequence[str], room: int | None) -> list[list[Segment]]:
+    metrics = [WORDS.get(cell.leading.metric, cell.leading.metric) if cell.leading.change else "" for cell in cells]
+    changes = Column("change, %", [_change(cell) for cell in cells])
+    verdict, metric = max(map(len, ("verdict", *VERDICTS))), max(map(len, ("metric", *metrics)))
+    rest = verdict + metric + changes.width + 3 * len(GAP)
+    name = max(map(len, ("cell", *names)))
+    name = min(name, max(room - rest, _NARROWEST)) if room else name
+    header = f"{'verdict':<{verdict}}{GAP}{'cell':<{name}}{GAP}{'metric':<{metric}}{GAP}{changes.heading:>{changes.width}}"
+    lines: list[list[Segment]] = [[(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
+    for row, cell in enumerate(cells):
+        # where there is no change to show, what is said of the cell takes its place
+        used, left = (rest + name, name) if metrics[row] else (verdict + len(GAP) + name, room and room - verdict - len(GAP))
+        first, *others = (line.replace(_GLUE, " ") for line in wrapped(names[row], room and left))
+        line = [(f"{cell.verdict:<{verdict}}", _STYLES.get(cell.verdict, "dim")), (f"{GAP}{first:<{name}}", "")]
+        line += [(f"{GAP}{metrics[row]:<{metric}}", ""), *changes.line(row)] if metrics[row] else []
+        below = [(verdict * " " + GAP + other, "") for other in others]
+        note = _note(cell)
+        if room is None or (max(used, verdict + len(GAP) + len(first)) + len(GAP) + len(note) <= room and not others):
+            line.append((GAP + note, "dim"))
+        else:
+            below += [(verdict * " " + 2 * GAP + text, "dim") for text in wrapped(note, room - verdict - 2 * len(GAP))]
+        lines += [line, *([segment] for segment in below)]
+    return lines
+
+
+def _change(cell: ComparedCell) -> Entry:
+    change = cell.leading.change
+    if change is None:
+        return Entry("")
+    if change.low is None or change.high is None:
+        return Entry(_signed(change.point), style=_STYLES.get(cell.verdict, ""))
+    decimals = int(max(-change.low, change.high) < _TENTHS_BELOW or change.high - change.low < _TENTHS_BELOW)
+    point, bounds = interval_text(change, lambda share: f"{round(100 * share, decimals) + 0.0:+.{decimals}f}")
+    return Entry(point, bounds if change.high < TELLS_NOTHING else " (any)", _STYLES.get(cell.verdict, ""))
+
+
+def _signed(share: float) -> str:
+    return f"{'+' if share > 0 else ''}{number(100 * share)}"
+
+
+def _note(cell: ComparedCell) -> str:
+    """Why, and what to do."""
+    return "; ".join(filter(None, (cell.detail, cell.cause, cell.leading.remark)))
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    """How to read the lines, and what they lack."""
+    live = any(cell.study == DUEL for cell in comparison.cells)
+    yield from _reading_of_a_duel(comparison) if live else _reading_of_stored_runs(comparison)
+    yield from comparison.remarks
+
+
+def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
+    yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread; wall time beside CPU time."
+    yield f"slower and faster: two looks at eight pairs each say so, beyond {100 * comparison.thresholds[DUEL]:g} %."
+
+
+def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
+    decided = [cell.leading for cell in comparison.cells]
+    if any(one.change and one.change.low is not None for one in decided):
+        yield "In brackets: intervals that hold together with 95 %, over launches (scores: over seeds)."
+    limits = [
+        f"{'times' if name == 'time' else WORDS.get(name, name)} beyond {100 * share:g} %"
+        for name, share in comparison.thresholds.items()
+    ]
+    yield f"What counts: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."
+    if any(one.verdict in ("slower", "faster") and not _is_time(one.metric) for one in decided):
+        yield "slower and faster stand for every metric: costs more or less, scores worse or better."
+    if any(one.verdict == "undecided" and one.change for one in decided):
+        yield "Undecided: more launches or seeds narrow the interval (--launches 10)."
+
+
+def _is_time(metric: str) -> bool:
+    return WORDS.get(metric, metric).endswith("time")
+
+
+def _outcome(comparison: Comparison, code: int) -> tuple[str, str]:
+    """The last line: how many cells have each verdict, and what becomes of it."""
+    counts = [f"{count} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
+    word, style = _OUTCOMES[code]
+    why = " (cells are faster or new: renew the base)" if code == 1 and not comparison.failing else ""
+    return f"{', '.join(counts) or 'no cells'}: {word}{why}", style

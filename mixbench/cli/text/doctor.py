@@ -1,0 +1,103 @@
+"""What `mixbench doctor` finds, as data and as text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from importlib import metadata
+from typing import Any
+
+from mixbench.cli.terminal import remark
+from mixbench.cli.text.page import Section
+from mixbench.errors import RequestError, WorkerError
+from mixbench.execution import run_alone
+from mixbench.machine.disturbances import disturbances
+from mixbench.machine.environment import environment, physical_cores, snapshot
+from mixbench.machine.facts import attempt
+
+LIBRARIES = ("torch", "numpy", "scipy", "pandas", "matplotlib", "typer", "rich", "psutil", "nvidia-ml-py", "filelock")
+_PEAKS = "mixbench.worker.measure.peak:measure_peaks"
+_PEAKS_TIMEOUT = 120.0
+
+
+def examine(device: str | None = None, threads: int | None = None) -> dict[str, Any]:
+    """The findings as JSON-able data; the peaks are measured in a process of their own. Raises RequestError."""
+    if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", device):
+        raise RequestError(f"--device: {device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
+    found, now = environment(), snapshot()
+    devices = [device] if device else ["cpu", *(["cuda"] if now.gpus else [])]
+    threads = threads or physical_cores()
+    return {
+        "environment": found,
+        "libraries": {name: attempt(lambda name=name: metadata.version(name)) for name in LIBRARIES},  # type: ignore[misc]
+        "snapshot": dataclasses.asdict(now),
+        "threads": threads,
+        "peaks": [_peaks(name, threads) for name in devices],
+        "disturbances": [dataclasses.asdict(disturbance) for disturbance in disturbances(now)],
+    }
+
+
+def _peaks(device: str, threads: int) -> dict[str, Any]:
+    remark(f"Measuring the best rates of {device} …")
+    try:
+        return {"device": device, **run_alone(_PEAKS, {"device": device}, threads=threads, timeout=_PEAKS_TIMEOUT)}
+    except WorkerError as error:
+        return {"device": device, "unavailable": str(error)}
+
+
+def sections(report: dict[str, Any]) -> list[Section]:
+    """The findings of `examine` to read."""
+    return [
+        Section("Machine", _machine(report)),
+        Section("Software", _software(report)),
+        *(Section(f"Best rates of {peak['device']}", _rates(peak)) for peak in report["peaks"]),
+        Section("What will disturb a measurement", _disturbing(report["disturbances"])),
+    ]
+
+
+def _machine(report: dict[str, Any]) -> list[tuple[str, str]]:
+    found, now = report["environment"], report["snapshot"]
+    available = "" if now["available_mib"] is None else f", {now['available_mib'] / 1024:.1f} GiB available"
+    clock = "" if now["cpu_mhz"] is None else f", {now['cpu_mhz']:.0f} MHz now"
+    gpus = [(f"GPU {index}", name) for index, name in enumerate(found["gpus"])] or [("GPU", "none found")]
+    return [
+        ("CPU", f"{found['cpu'] or 'unknown'}{clock}"),
+        ("cores", f"{found['physical_cores'] or 'unknown'} physical, {found['logical_cores'] or 'unknown'} logical"),
+        ("threads", f"{report['threads']} per operator"),
+        ("memory", f"{found['memory_gib'] or 'unknown'} GiB{available}"),
+        *gpus,
+        ("system", f"{found['os']}, {found['architecture']}"),
+    ]
+
+
+def _software(report: dict[str, Any]) -> list[tuple[str, str]]:
+    found = report["environment"]
+    checkout = f", checkout with sources {found['sources']}" if found["sources"] else ""
+    driver = [("driver", f"{found['gpu_driver']}, CUDA up to {found['cuda']}")] if found["gpu_driver"] else []
+    libraries = [(name, version or "not installed") for name, version in report["libraries"].items()]
+    return [("mixbench", f"{found['mixbench']}{checkout}"), ("Python", found["python"]), *libraries, *driver]
+
+
+def _rates(peak: dict[str, Any]) -> list[tuple[str, str]]:
+    if "unavailable" in peak:
+        return [("not measured", peak["unavailable"])]
+    remarks = peak["remarks"]
+    return [
+        *([("name", peak["name"])] if peak["name"] else []),
+        ("threads", str(peak["threads"])),
+        *(
+            (f"{dtype} product", f"{rate:,.4g} GFLOP/s" if rate is not None else f"not measured: {remarks[dtype]}")
+            for dtype, rate in peak["gflops_per_s"].items()
+        ),
+        ("copy", f"{peak['bandwidth_gb_per_s']:,.4g} GB/s, read and written"),
+        ("energy meter", peak["meter"] or f"none: {remarks['energy']}"),
+    ]
+
+
+def _disturbing(found: list[dict[str, str]]) -> list[tuple[str, str]]:
+    if not found:
+        return [("nothing", "that could be seen")]
+    lines: list[tuple[str, str]] = []
+    for number, disturbance in enumerate(found, start=1):
+        lines += [(f"{number}.", f"{disturbance['what']}. {disturbance['why']}"), ("", f"→ {disturbance['mend']}")]
+    return lines

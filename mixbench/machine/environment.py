@@ -1,0 +1,136 @@
+"""What this machine and its software are (`environment`, stable) and how they stand right now (`snapshot`, varies).
+
+Read without torch. Whatever cannot be read is None; nothing here raises. `root` is where /proc and /sys are looked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import mixbench
+from mixbench.machine import facts as machine
+from mixbench.machine.facts import ROOT, attempt
+from mixbench.machine.gpu import GpuSnapshot, gpu_environment, gpu_snapshots
+
+PACKAGE = Path(__file__).parents[1]
+MACHINE_KEYS = ("cpu", "physical_cores", "logical_cores", "memory_gib", "architecture", "gpus")
+"""What of an environment is the machine and not its software."""
+_INSTALLED = ("site-packages", "dist-packages")
+_THREAD_VARIABLE = re.compile(r"(OMP|GOMP|KMP|MKL|OPENBLAS)_")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What varies from run to run. `load` is over one minute, `steal_share` since boot, 0 to 1, `cpu_quota` in CPUs.
+
+    Of `logical_cpus` this process may use `usable_cpus`. `commit` is "" outside a git repository.
+    """
+
+    load: float | None = None
+    available_mib: float | None = None
+    swap_used_mib: float | None = None
+    cpu_mhz: float | None = None
+    governor: str | None = None
+    turbo: bool | None = None
+    smt: bool | None = None
+    virtual: bool | None = None
+    steal_share: float | None = None
+    cpu_quota: float | None = None
+    usable_cpus: int | None = None
+    logical_cpus: int | None = None
+    thread_variables: tuple[tuple[str, str], ...] = ()
+    commit: str = ""
+    gpus: tuple[GpuSnapshot, ...] = ()
+
+
+def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
+    """What is stable: measurements of equal environments may be pooled.
+
+    `sources` is a hash of the package's code where it runs from a checkout, so that changed code is never taken for measured.
+    """
+    memory = attempt(lambda: psutil.virtual_memory().total)
+    return {
+        "cpu": machine.cpu_model(root),
+        "physical_cores": attempt(lambda: psutil.cpu_count(logical=False)),
+        "logical_cores": os.cpu_count(),
+        "memory_gib": None if memory is None else round(memory / 2**30),
+        "os": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "torch": _version("torch"),
+        "numpy": _version("numpy"),
+        "mixbench": mixbench.__version__,
+        "sources": None if package.parent.name in _INSTALLED else sources_hash(package),
+        **gpu_environment(),
+    }
+
+
+def machine_part(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What an environment says of the machine: times are compared only where it is equal."""
+    return {name: content.get(name) for name in MACHINE_KEYS}
+
+
+def snapshot(root: Path = ROOT) -> Snapshot:
+    """How the machine stands at this moment."""
+    swap, available = attempt(lambda: psutil.swap_memory().used), attempt(lambda: psutil.virtual_memory().available)
+    usable = machine.affinity()
+    return Snapshot(
+        load=attempt(lambda: os.getloadavg()[0]),
+        available_mib=None if available is None else available / 2**20,
+        swap_used_mib=None if swap is None else swap / 2**20,
+        cpu_mhz=machine.cpu_mhz(root),
+        governor=machine.governor(root),
+        turbo=machine.turbo(root),
+        smt=machine.smt(root),
+        virtual=machine.virtual(root),
+        steal_share=machine.steal_share(root),
+        cpu_quota=machine.cpu_quota(root),
+        usable_cpus=None if usable is None else len(usable),
+        logical_cpus=os.cpu_count(),
+        thread_variables=tuple(sorted(item for item in os.environ.items() if _THREAD_VARIABLE.match(item[0]))),
+        commit=machine.commit(),
+        gpus=gpu_snapshots(),
+    )
+
+
+def physical_cores(root: Path = ROOT) -> int:
+    """Physical cores that this process may use at once, by affinity and cgroup quota; at least 1."""
+    usable = machine.affinity()
+    if usable is None:
+        cores = attempt(lambda: psutil.cpu_count(logical=False)) or os.cpu_count() or 1
+    else:
+        cores = len({machine.core_of(cpu, root) for cpu in usable})
+    return max(1, min(cores, int(machine.cpu_quota(root) or cores)))
+
+
+def sources_hash(package: Path) -> str | None:
+    """A hash over the path and content of every Python file of a package; None where one cannot be read."""
+
+    def digest() -> str:
+        total = hashlib.sha256()
+        for path in sorted(package.rglob("*.py")):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{path.relative_to(package).as_posix()} {content}\n".encode())
+        return total.hexdigest()[:16]
+
+    return attempt(digest)
+
+
+def _version(package: str) -> str | None:
+    return attempt(lambda: metadata.version(package))
+
+
+def timestamp() -> str:
+    """Now, UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,56 @@
+"""Typed options behind a name on the command line: `hypermixer:heads=4`, `listops:depth=3`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mixbench.errors import RequestError, UnknownNameError
+from mixbench.parsing.spec import parse_size_expression
+
+Value = int | bool | str
+
+
+@dataclass(frozen=True)
+class Option:
+    """A typed option of a mixer or a task. `default` is a value as `parse` returns it."""
+
+    name: str
+    kind: Literal["count", "size", "flag", "choice"]
+    default: Value
+    meaning: str
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: str, owner: str) -> Value:
+        """The typed value of `text`. Raises RequestError."""
+        if self.kind == "count" and text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text):
+            return int(text)
+        if self.kind == "size" and (size := parse_size_expression(text)) is not None:
+            return size
+        if self.kind == "flag" and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if self.kind == "choice":
+            if text in self.choices:
+                return text
+            raise UnknownNameError("value", text, self.choices, f"for option {self.name!r} of {owner}")
+        raise RequestError(f"option {self.name!r} of {owner} cannot be {text!r}", f"It is {self.expected}.")
+
+    @property
+    def expected(self) -> str:
+        """What can be typed, in words."""
+        return {
+            "count": "a positive whole number",
+            "size": "a positive whole number, or depends on the shape: 2*width, tokens/2",
+            "flag": "true or false",
+            "choice": " | ".join(self.choices),
+        }[self.kind]
+
+
+def typed_options(options: Sequence[Option], given: Mapping[str, str], owner: str) -> dict[str, Value]:
+    """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
+    known = {option.name: option for option in options}
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("option", name, known, f"of {owner}")
+    return {name: option.parse(given[name], owner) if name in given else option.default for name, option in known.items()}

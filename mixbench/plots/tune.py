@@ -1,0 +1,77 @@
+"""Figures of tuning.csv: the validation performance to be expected of so many trials, and relative to the baseline's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mixbench.plots import style
+from mixbench.plots.task_panels import add_caption
+from mixbench.tables.rows import TrialRow
+from mixbench.verdicts.learning.tune import Curve, Search, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRIALS = "trials"
+
+
+def draw_tuning(
+    rows: Sequence[TrialRow], folder: Path, formats: Sequence[str] = ("png",), baseline: str | None = None
+) -> list[Path]:
+    """Write a figure per search to `folder`; none where no trial has a score.
+
+    Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
+    """
+    taken: set[str] = set()
+    return [
+        path
+        for search in summarise(rows, baseline)
+        if search.curves
+        for name in [style.distinct_name(f"tune-{style.file_name(search.task)}", taken)]
+        for path in style.save(tuning_figure(search), folder, name, formats)
+    ]
+
+
+def tuning_figure(search: Search) -> Figure:
+    """Left what is expected with its band, right relative to the baseline: a ratio of errors, else a change in percent."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    looks = style.line_styles(curve.mixer for curve in search.curves)
+    direction = "less" if search.is_error else "more"
+    with rc_context(style.RC):
+        figure = Figure(figsize=(8.6, 4.4), layout="constrained")
+        figure.suptitle(f"Random search on {style.literal(search.task)}", fontsize=11, fontweight="bold")
+        expected, relative = figure.subplots(1, 2)
+        logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
+        for curve in search.curves:
+            _draw_curve(expected, curve, looks[curve.label])
+            changes, look = search.relative(curve), looks[curve.label]
+            shown = [1 + change if logarithmic else 100 * change for change in changes]
+            relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
+        for axes in (expected, relative) if logarithmic else ():
+            axes.set_yscale("log")
+            style.value_ticks(axes.yaxis, prefixed=False)
+        expected.set(xlabel=TRIALS, ylabel=f"expected best dev {search.score} ({direction} is better)")
+        base = style.literal(str(search.baseline))
+        relative.set(xlabel=TRIALS, ylabel=f"relative to {base}" if logarithmic else f"change against {base}, %")
+        longest = max(len(curve.expected) for curve in search.curves)
+        for axes in (expected, relative):
+            axes.set_xlim(1, max(2, longest))
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        style.legend_below(figure, looks, {label: label for label in looks})
+        add_caption(figure, "unbiased estimate as far as half of the trials · bands: 95 %, simultaneous")
+    return figure
+
+
+def _draw_curve(axes: Axes, curve: Curve, look: style.LineStyle) -> None:
+    places = _places(curve.expected)
+    axes.plot(places, curve.expected, color=look.color, marker=look.marker, markersize=4, linestyle=look.line, zorder=3)
+    axes.fill_between(places, curve.low, curve.high, color=look.color, alpha=0.13, linewidth=0, zorder=1)
+
+
+def _places(values: Sequence[float]) -> list[int]:
+    return list(range(1, len(values) + 1))

@@ -1,0 +1,41 @@
+"""The tuning study: independent random search for every mixer, one trial a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mixbench.machine.environment import environment
+from mixbench.studies.progress import Progress
+from mixbench.studies.training import Trainer, TrainingStudy
+from mixbench.studies.tune_plan import PlannedTrial, TuneRequest, plan_trials
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import TrialRow
+
+
+def run_tuning(
+    request: TuneRequest,
+    folder: ResultsFolder,
+    progress: Progress,
+    *,
+    slots: Sequence[Mapping[str, str]],
+    fresh: bool = False,
+    retry_failed: bool = False,
+    save: bool = False,
+    trainer: Trainer | None = None,
+) -> str:
+    """Train the trials that are missing and return the environment's hash; `slots` as of `run_data_efficiency`.
+
+    Raises RequestError, StorageError, WorkerError.
+    """
+    trials = plan_trials(request)
+    with folder.writing():
+        digest = folder.save_environment(environment())
+        study: TrainingStudy[PlannedTrial, TrialRow]
+        study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, slots, save)
+        study.read(trials, fresh=fresh, retry_failed=retry_failed)
+        if missing := study.missing(trials):
+            progress.begin(len(missing))
+            with study.open_slots() as open_slots:
+                study.count(open_slots, missing)
+                study.train(open_slots, missing)
+    return digest

@@ -1,0 +1,145 @@
+"""From a search to trials: independent draws of hyperparameters, the same for every mixer."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mixbench.errors import RequestError
+from mixbench.mixers.choice import ChosenMixer
+from mixbench.parsing.ranges import Range, drawn_share
+from mixbench.studies.data_efficiency_plan import (
+    LEARNING_RATE,
+    DataRequest,
+    PlannedRun,
+    PreparedTask,
+    known_columns,
+    plan_run,
+    train_sizes,
+)
+from mixbench.tables.columns import canonical_json, columns
+from mixbench.tables.rows import TrialRow
+
+RATE = "learning_rate"
+DROPOUT = "dropout"
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What to search: `base` says what is trained, with one size and one seed; `ranges` what is drawn.
+
+    Raises RequestError.
+    """
+
+    base: DataRequest
+    ranges: tuple[Range, ...]
+    trials: int
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise RequestError(f"--trials is {self.trials}; it must be at least 1")
+        if len(self.base.sizes) != 1:
+            raise RequestError("a search trains on one part of the data", "Give one size: --size 0.5.")
+
+    def own_ranges(self, mixer: ChosenMixer) -> list[Range]:
+        """What a mixer draws."""
+        return [one for one in self.ranges if one.mixer in ("", mixer.name)]
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial: a run with the values it drew; `config` is the mixer's with those of its own options."""
+
+    run: PlannedRun
+    keys: dict[str, Any]
+    trial: int
+    sampled: Mapping[str, float | str]
+    config: str
+
+    @property
+    def job(self) -> Mapping[str, Any]:
+        return self.run.job
+
+    @property
+    def rate(self) -> float | None:
+        return self.run.rate
+
+    @property
+    def subject(self) -> tuple[Any, ...]:
+        """A mixer of another size costs another number of operations."""
+        return (*self.run.subject, canonical_json(self.job["arguments"]))
+
+    @property
+    def words(self) -> str:
+        return f"{self.keys['task']}, {self.keys['mixer']}, trial {self.trial}"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Of the run with the values that were drawn, also those of the mixer's own options."""
+        return {**self.run.about, "config": self.config}
+
+    def identity(self, environment: str) -> tuple[Any, ...]:
+        """Identity of this trial's row and its number."""
+        return (*self.keys.values(), environment, self.trial)
+
+    def row_keys(self, environment: str) -> list[tuple[Any, ...]]:
+        """A trial is one row."""
+        return [self.identity(environment)]
+
+    def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[TrialRow]:
+        """The row of this trial from what the training process returned."""
+        row = TrialRow(
+            **self.keys,
+            **known_columns(result, TrialRow),
+            trial=self.trial,
+            sampled=canonical_json(self.sampled),
+            detail=detail,
+            learning_rate=self.rate,
+            dropout=self.job["dropout"],
+            environment=environment,
+            measured_at=begun,
+        )
+        return [row]
+
+
+def plan_trials(request: TuneRequest) -> list[PlannedTrial]:
+    """Every trial of every mixer, trial after trial. Raises RequestError where a range holds what a mixer cannot be."""
+    return [
+        _plan_trial(request, task, mixer, trial)
+        for task in request.base.tasks
+        for trial in range(1, request.trials + 1)
+        for mixer in request.base.mixers
+    ]
+
+
+def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, trial: int) -> PlannedTrial:
+    (seed,) = request.base.seeds
+    ranges = request.own_ranges(mixer)
+    drawn = {one.name: one.value(drawn_share(seed, trial, one.option)) for one in ranges}
+    rate = float(drawn.get(RATE, _fixed_rate(request.base, mixer)))
+    dropout = float(drawn.get(DROPOUT, request.base.dropout))
+    options = {one.option: str(drawn[one.name]) for one in ranges if one.mixer}
+    size = train_sizes(request.base.sizes, task)[0]
+    # weights, order and subset of a trial are its own: trials are independent
+    own_seed = random.Random(f"{seed}/{trial}").getrandbits(31)
+    try:
+        own_mixer = mixer.with_options(options)
+        run = plan_run(replace(request.base, dropout=dropout), task, own_mixer, size, own_seed, rate)
+    except RequestError as error:
+        draw = ", ".join(f"{name}={value}" for name, value in drawn.items())
+        raise RequestError(f"trial {trial} draws {draw}: {error}", error.hint) from error
+    searched = {one.name: one.text for one in ranges}
+    settings = json.loads(run.keys["settings"])
+    settings |= {RATE: searched.pop(RATE, rate), DROPOUT: searched.pop(DROPOUT, dropout), "searched": searched}
+    values = {**run.keys, "settings": canonical_json(settings), "seed": seed}
+    keys = {name: values[name] for name, column in columns(TrialRow).items() if column.role == "key"}
+    config = canonical_json(json.loads(mixer.config) | dict(own_mixer.options))
+    return PlannedTrial(run, keys, trial, drawn, config)
+
+
+def _fixed_rate(request: DataRequest, mixer: ChosenMixer) -> float:
+    rate = request.rate(mixer)
+    return LEARNING_RATE if isinstance(rate, str) else rate

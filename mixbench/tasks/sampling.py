@@ -1,0 +1,83 @@
+"""From random examples to splits: no example twice, every class equally often. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.errors import RequestError
+from mixbench.parsing.option import Value
+from mixbench.tasks.dataset import SPLITS, Split
+
+_SMALLEST_ROUND = 500
+_LEAST_PROGRESS = 0.01  # a round of as many examples as are wanted brings at least this share of each class
+
+
+class Examples(NamedTuple):
+    """Inputs, lengths and targets as in a `Split`."""
+
+    inputs: NDArray[Any]
+    lengths: NDArray[np.int32]
+    targets: NDArray[Any]
+
+    def take(self, chosen: NDArray[np.int64]) -> Examples:
+        """The examples of these indices."""
+        return Examples(*(array[chosen] for array in self))
+
+
+Draw = Callable[[int, np.random.Generator], Examples]
+"""At most that many random examples; one that cannot be used may be left out."""
+
+
+def numbered_splits(parts: Iterable[Examples]) -> tuple[Split, Split, Split]:
+    """Training, development and test set from their examples; every example is a group of its own."""
+    splits: list[Split] = []
+    for part in parts:
+        first = sum(map(len, splits))
+        splits.append(Split(*part, groups=np.arange(first, first + len(part.lengths))))
+    train, dev, test = splits
+    return train, dev, test
+
+
+def distinct_splits(
+    draw: Draw, options: Mapping[str, Value], random: np.random.Generator, classes: int, task: str
+) -> tuple[Split, Split, Split]:
+    """Splits of the sizes that the options say, from examples that all differ in their inputs.
+
+    Each split holds the classes, one per example, equally often, to within one example; `classes` 1 leaves them as drawn.
+    Raises RequestError where the draws hardly bring different examples any more.
+    """
+    # (n + k) // classes, for k from 0 to classes - 1, differ by one at most and sum to n
+    quotas = np.array([(int(options[name]) + np.arange(classes)) // classes for name in SPLITS])
+    wanted = quotas.sum(0)
+    drawn: list[Examples] = []
+    found = np.zeros(classes, np.int64)
+    while (found < wanted).any():
+        drawn = [_distinct([*drawn, draw(max(_SMALLEST_ROUND, int(wanted.sum())), random)])]
+        before, found = found, np.bincount(_classes(drawn[0], classes), minlength=classes)
+        if ((found < wanted) & (found - before < _LEAST_PROGRESS * wanted)).any():
+            missing = int(np.maximum(wanted - found, 0).sum())
+            raise RequestError(
+                f"task {task}: {missing} of {wanted.sum()} examples are missing, there are too few that differ",
+                "Ask for fewer examples (train=, dev=, test=) or for longer sequences (tokens=).",
+            )
+    by_class = [np.flatnonzero(_classes(drawn[0], classes) == label) for label in range(classes)]
+    ends = quotas.cumsum(0)
+    return numbered_splits(
+        drawn[0].take(random.permutation(np.concatenate([own[a:b] for own, a, b in zip(by_class, start, end, strict=True)])))
+        for start, end in zip(ends - quotas, ends, strict=True)
+    )
+
+
+def _distinct(parts: list[Examples]) -> Examples:
+    """The first of all examples with equal inputs, in the order drawn."""
+    together = Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    _, first = np.unique(together.inputs, axis=0, return_index=True)
+    return together.take(np.sort(first))
+
+
+def _classes(examples: Examples, classes: int) -> NDArray[Any]:
+    return examples.targets if classes > 1 else np.zeros(len(examples.lengths), np.int64)

@@ -1,0 +1,228 @@
+"""What CI services read, made of a results folder or of a comparison: texts by file name, one function per format.
+
+The formats as their makers document them: job summaries at docs.github.com, JUnit as GitLab and Jenkins parse it,
+customSmallerIsBetter and customBiggerIsBetter of github-action-benchmark, the Bencher Metric Format of bencher.dev.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from mixbench.stats import Interval
+from mixbench.tables.rows import TABLES
+from mixbench.verdicts.gate.comparison import WORDS, Judgement
+from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
+
+__all__ = ["FORMATS", "Report", "report"]
+
+SUMMARY_BYTES = 1_000_000
+"""GitHub refuses a job summary above 1 MiB."""
+_VERDICTS = ("", "| verdict | cell | change | why |", "| --- | --- | --- | --- |")
+_BENCHER = {"latency_ms": ("latency", 1_000_000), "tokens_per_s": ("throughput", 1)}
+"""Metrics that Bencher has a name of its own for, and how many of its unit make one of ours."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Lines of which the rows may be cut."""
+
+    before: Sequence[str]
+    rows: Sequence[str]
+    after: Sequence[str] = ()
+
+
+def _markdown(report: Report) -> dict[str, str]:
+    entries = report.entries
+    same = [entry for entry in entries if entry.state == "same"]
+    told = [entry for entry in entries if entry.state not in ("same", "measured")]
+    folding = ("", "<details>", f"<summary>{len(same)} the same</summary>", *_VERDICTS)
+    parts = [
+        _Part(_VERDICTS, [_entry_row(entry) for entry in told]),
+        *(_value_table(study, report.measures) for study in TABLES if not report.comparison),
+        _Part(folding, [_entry_row(entry) for entry in same], ("", "</details>")),
+        _Part(("",), [f"- {_escaped(remark)}" for remark in report.remarks]),
+    ]
+    heading = _Part((f"## mixbench: {_escaped(report.title)}", "", _headline(report)), ())
+    return {"summary.md": _cut([heading, *(part for part in parts if part.rows)])}
+
+
+def _value_table(study: str, every: Sequence[Measure]) -> _Part:
+    """A row per cell of a study, a column per metric."""
+    cells: dict[str, dict[str, Measure]] = {}
+    for one in every:
+        if _study(one.cell) == study:
+            cells.setdefault(one.cell, {})[one.metric] = one
+    units = {one.metric: one.unit for values in cells.values() for one in values.values()}
+    head = _table_row("cell", *(f"{name} ({unit})" for name, unit in units.items()))
+    rows = [_table_row(cell, *(_value(values.get(name)) for name in units)) for cell, values in cells.items()]
+    return _Part(("", head, f"| --- |{' ---: |' * len(units)}"), rows)
+
+
+def _headline(report: Report) -> str:
+    counts = Counter(entry.state for entry in report.entries)
+    counted = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no cells"
+    if report.comparison and not report.comparison.comparable:
+        return f"**Nothing comparable**: {counted}."
+    return f"**{'Passes' if report.passes else 'Fails'}**: {counted}."
+
+
+def _cut(parts: Sequence[_Part]) -> str:
+    """All lines but those rows that no longer fit, and how many these are."""
+    note = "\nLeft out to stay below 1 MiB: {} lines. `--format json` has everything."
+    room = SUMMARY_BYTES - _size(note) - sum(_size(line) for part in parts for line in (*part.before, *part.after))
+    lines: list[str] = []
+    dropped = 0
+    for part in parts:
+        kept = []
+        for row in part.rows:
+            room -= _size(row)
+            kept += [row] if room >= 0 else []
+        dropped += len(part.rows) - len(kept)
+        lines += [*part.before, *kept, *part.after]
+    return "\n".join([*lines, *([note.format(dropped)] if dropped else []), ""])
+
+
+def _size(line: str) -> int:
+    return len(line.encode()) + 1
+
+
+def _entry_row(entry: Entry) -> str:
+    return _table_row(entry.state, entry.cell, _change(entry), entry.reason)
+
+
+def _table_row(*texts: str) -> str:
+    return f"| {' | '.join(map(_escaped, texts))} |"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line, within a table too."""
+    return re.sub(r"([\\|`*_~$\[\]<>])", r"\\\1", " ".join(_printable(text).split())).replace("&", "&amp;")
+
+
+def _printable(text: str) -> str:
+    """Text that XML can hold: control characters and halves of surrogate pairs as escapes."""
+    return re.sub("[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", lambda found: ascii(found[0]).strip("'"), text)
+
+
+def _number(value: float) -> str:
+    """Four significant digits, whole numbers in full."""
+    return f"{value:.0f}" if value == int(value) else f"{float(f'{value:.4g}'):.12g}"
+
+
+def _value(one: Measure | None) -> str:
+    if one is None:
+        return ""
+    bounds = "" if one.low is None or one.high is None else f" ({_number(one.low)} to {_number(one.high)})"
+    return _number(one.value) + bounds
+
+
+def _study(cell: str) -> str:
+    return cell.partition(" · ")[0]
+
+
+def _change(entry: Entry) -> str:
+    """Of the metric that decides."""
+    leading = entry.compared.leading if entry.compared else None
+    return f"{WORDS.get(leading.metric, leading.metric)} {_percent(leading.change)}" if leading and leading.change else ""
+
+
+def _percent(change: Interval) -> str:
+    """`+12 % (+10 to +14)`, three significant digits."""
+    point, *bounds = (
+        None if share is None else f"{float(f'{100 * share:.3g}'):+g}" for share in (change.point, change.low, change.high)
+    )
+    return f"{point} %" + ("" if None in bounds else f" ({bounds[0]} to {bounds[1]})")
+
+
+def _json(report: Report) -> dict[str, str]:
+    plain = dataclasses.asdict(report)
+    plain |= {name: [fault._asdict() for fault in getattr(report, name)] for name in ("failures", "unmeasured")}
+    if report.comparison:
+        for cell, whole in zip(plain["comparison"]["cells"], report.comparison.cells, strict=True):
+            cell |= {"name": whole.name, "verdict": whole.verdict}
+    return {"mixbench.json": _dump({**plain, "passes": report.passes})}
+
+
+def _dump(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _junit(report: Report) -> dict[str, str]:
+    entries = report.entries
+    counts = Counter(STATES[entry.state] for entry in entries)
+    whole = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(
+        whole,
+        "testsuite",
+        name=_printable(f"mixbench {report.title}"),
+        tests=str(len(entries)),
+        failures=str(counts["failure"]),
+        errors=str(counts["error"]),
+        skipped=str(counts["skipped"]),
+        time="0",
+    )
+    for entry in entries:
+        name = _printable(entry.cell)
+        case = ElementTree.SubElement(suite, "testcase", classname=f"mixbench.{_study(name)}", name=name, time="0")
+        if kind := STATES[entry.state]:
+            # some readers show the message, others the text
+            message = _printable(": ".join(filter(None, (entry.state, _change(entry), entry.reason))))
+            told = ElementTree.SubElement(case, kind, message=message, type=entry.state)
+            judgements = entry.compared.judgements if entry.compared else ()
+            told.text = "\n".join((message, *(_judgement_text(one) for one in judgements if one.base or one.head)))
+    ElementTree.indent(whole)
+    return {"junit.xml": ElementTree.tostring(whole, encoding="utf-8", xml_declaration=True).decode() + "\n"}
+
+
+def _judgement_text(judgement: Judgement) -> str:
+    sides = " → ".join("none" if side is None else _number(side) for side in (judgement.base, judgement.head))
+    change = f", {_percent(judgement.change)}" if judgement.change else ""
+    return _printable(f"{judgement.metric}: {judgement.verdict}, {sides}{change}")
+
+
+def _github_action_benchmark(report: Report) -> dict[str, str]:
+    entries = [entry for entry in report.entries if entry.compared]
+    states = {entry.cell: f"cell: {entry.state}" for entry in entries}
+    verdicts = {
+        (entry.cell, one.metric): one.verdict for entry in entries if entry.compared for one in entry.compared.judgements
+    }
+
+    def benchmark(one: Measure) -> dict[str, Any]:
+        entry = {"name": f"{one.cell} · {one.metric}", "unit": one.unit, "value": one.value}
+        if one.low is not None and one.high is not None:
+            # a single number is read here: the longer side of the interval; it needs two digits
+            entry["range"] = f"± {max(one.high - one.value, one.value - one.low):#.4g}"
+        if one.cell in states:
+            entry["extra"] = verdicts.get((one.cell, one.metric), states[one.cell])
+        return entry
+
+    return {
+        f"benchmark-{word}-is-better.json": _dump([benchmark(one) for one in report.measures if one.better == better])
+        for better, word in (("lower", "smaller"), ("higher", "bigger"))
+    }
+
+
+def _bencher(report: Report) -> dict[str, str]:
+    benchmarks: dict[str, dict[str, dict[str, float]]] = {}
+    for one in report.measures:
+        name, factor = _BENCHER.get(one.metric, (one.metric, 1))
+        values = {"value": one.value, "lower_value": one.low, "upper_value": one.high}
+        benchmarks.setdefault(one.cell, {})[name] = {key: factor * value for key, value in values.items() if value is not None}
+    return {"bencher.json": _dump(benchmarks)}
+
+
+FORMATS: dict[str, Callable[[Report], dict[str, str]]] = {
+    "markdown": _markdown,
+    "json": _json,
+    "junit": _junit,
+    "github-action-benchmark": _github_action_benchmark,
+    "bencher": _bencher,
+}
+"""By name: a report in, the texts of its files by file name out."""

@@ -1,0 +1,132 @@
+"""The rules of the gate: what two samples of one metric mean. Each returns a judgement; none knows of cells or files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import fmean, geometric_mean
+
+from mixbench.stats import Interval, t_interval, unpaired_ratio_interval
+from mixbench.verdicts.gate.comparison import WORDS, Judgement
+
+FAMILY_LEVEL = 0.95
+"""Chance that all intervals of a comparison hold together."""
+NEEDS_LAUNCHES = 2
+EQUAL_SCORE = 0.01
+"""Scores within this share of each other are the same."""
+
+
+def simultaneous_level(cells: int) -> float:
+    """The level of each interval at which all `cells` of them hold together with FAMILY_LEVEL (Bonferroni).
+
+    Welch's degrees of freedom are an approximation: where one version scatters five times as much as the other, all intervals
+    of 84 cells with 5 launches hold in 88 % of comparisons (simulated). Nothing is slower before the threshold is passed, too.
+    """
+    return 1 - (1 - FAMILY_LEVEL) / max(1, cells)
+
+
+def judge_count(metric: str, base: Mapping[int, float], head: Mapping[int, float], tolerance: float = 0.0) -> Judgement:
+    """A deterministic metric by replicate, lower is better: any change beyond the relative `tolerance` counts.
+
+    The largest change of a replicate that both versions have decides; without a common one, that of the means.
+    """
+    if lone := _lone(metric, base, head):
+        return lone
+    shared = [(base[one], head[one]) for one in base if one in head] or [(fmean(base.values()), fmean(head.values()))]
+    below, above = max(shared, key=lambda pair: abs(_relative(*pair)))
+    change = _relative(below, above)
+    # files hold nine digits: what was 1 % more may be read as a little more than that
+    within = abs(change) <= tolerance or math.isclose(abs(change), tolerance, rel_tol=1e-6)
+    verdict = "same" if within else "slower" if change > 0 else "faster"
+    remark = f"from 0 to {above:g}" if above and not below else ""
+    return Judgement(metric, verdict, below, above, Interval(change), remark=remark)
+
+
+def _relative(base: float, head: float) -> float:
+    """Change relative to the base; 1 and -1 stand for any change from zero."""
+    if base == head:
+        return 0.0
+    return head / base - 1 if base else math.copysign(1.0, head)
+
+
+def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> Judgement | None:
+    """A metric that only one version has."""
+    if base and head:
+        return None
+    if base:
+        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{WORDS.get(metric, metric)} is no longer there")
+    return Judgement(metric, "new", head=fmean(head.values()))
+
+
+def judge_time(
+    metric: str, base: Mapping[int, float], head: Mapping[int, float], *, threshold: float, level: float
+) -> Judgement:
+    """A time by launch, positive, lower is better; the samples may differ in size and spread, and are not paired.
+
+    Slower only where the whole interval of the ratio lies above 1 + threshold, faster likewise; same where it lies between.
+    """
+    if lone := _lone(metric, base, head):
+        return lone
+    below, above = geometric_mean(base.values()), geometric_mean(head.values())
+    if min(len(base), len(head)) < NEEDS_LAUNCHES:
+        remark = f"{min(len(base), len(head))} launch: no interval; measure with --launches 5"
+        return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=remark)
+    ratio = _ratio(head, base, level)
+    if not ratio.low or ratio.high is None:
+        remark = "the launches differ too much to tell anything; measure with --launches 5 or more"
+        return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=remark)
+    change = Interval(ratio.point - 1, ratio.low - 1, ratio.high - 1)
+    detectable = (1 + threshold) * ratio.point / ratio.low - 1
+    least = 1 + threshold
+    remark = ""
+    if ratio.low > least:
+        verdict = "slower"
+    elif ratio.high < 1 / least:
+        verdict = "faster"
+    elif ratio.low >= 1 / least and ratio.high <= least:
+        verdict = "same"
+    else:
+        verdict = "undecided"
+        remark = f"{100 * detectable:+.0f} % would be seen"
+    if verdict in ("same", "undecided") and ratio.low > 1:
+        remark = "seems slower, not surely beyond the threshold: run mixbench duel"
+    return Judgement(metric, verdict, below, above, change, detectable, remark)
+
+
+def _ratio(head: Mapping[int, float], base: Mapping[int, float], level: float) -> Interval:
+    """Without bounds where these are beyond any float: a few launches that differ wildly, among a thousand cells."""
+    try:
+        return unpaired_ratio_interval(list(head.values()), list(base.values()), level)
+    except OverflowError:
+        return Interval(0.0)
+
+
+def judge_score(
+    metric: str, base: Mapping[int, float], head: Mapping[int, float], *, higher_is_better: bool, level: float
+) -> Judgement:
+    """A test score by seed, paired over the seeds that both versions trained.
+
+    Same where the interval of the paired difference lies within EQUAL_SCORE of the base's score, worse (slower) where it
+    excludes 0 in the bad direction.
+    """
+    if lone := _lone(metric, base, head):
+        return lone
+    shared = sorted(base.keys() & head.keys())
+    if not shared:
+        return Judgement(metric, "undecided", fmean(base.values()), fmean(head.values()), remark="no seed in common")
+    below, above = (fmean(side[seed] for seed in shared) for side in (base, head))
+    unit = abs(below) or 1.0
+    differences = [(head[seed] - base[seed]) / unit for seed in shared]
+    if not any(differences):
+        return Judgement(metric, "same", below, above, Interval(0.0))
+    change = t_interval(differences, level)
+    if change.low is None or change.high is None:
+        return Judgement(metric, "undecided", below, above, change, remark="one seed: no interval; train with --seeds 5")
+    detectable = change.point - change.low
+    if max(-change.low, change.high) <= EQUAL_SCORE:
+        return Judgement(metric, "same", below, above, change, detectable)
+    if change.low > 0 or change.high < 0:
+        verdict = "faster" if (change.low > 0) == higher_is_better else "slower"
+        return Judgement(metric, verdict, below, above, change, detectable)
+    remark = f"a change of {100 * detectable:.1f} % would be seen"
+    return Judgement(metric, "undecided", below, above, change, detectable, remark)

@@ -1,0 +1,1 @@
+"""What training runs say: scores, data needed, trials needed."""

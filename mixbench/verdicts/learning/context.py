@@ -1,0 +1,81 @@
+"""Which training runs are compared with each other: those that share everything but mixer, size and seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mixbench.tables.columns import canonical_json
+from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.labels import MixerKey, in_words, unpacked
+
+_LONGEST_VALUE = 12
+Line = tuple[MixerKey, str]
+"""A mixer and the learning rate that was asked for."""
+
+
+@dataclass(frozen=True, order=True)
+class TaskContext:
+    """What runs that are compared share; fields as in data_efficiency.csv."""
+
+    task: str
+    layers: int
+    width: int
+    tokens: int
+    device: str
+    settings: str
+    """Without the learning rate that was asked for."""
+    learning_rate: str
+    """That rate, a number or `auto`; empty where mixers were asked for different ones."""
+
+
+def by_context(rows: Iterable[TrainingRow]) -> dict[TaskContext, tuple[list[TrainingRow], int]]:
+    """Rows that are compared with each other, and how many trials of a learning rate were left out beside them.
+
+    Where every mixer was asked to learn at one rate, mixers at different rates are compared; where one mixer was asked for
+    several, each of these is a context of its own, so that nothing is averaged over rates.
+    """
+    shared: dict[TaskContext, dict[Line, list[TrainingRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        settings = unpacked(row.settings)
+        rate = settings.pop("learning_rate", "")
+        context = TaskContext(row.task, row.layers, row.width, row.tokens, row.device, canonical_json(settings), "")
+        shared[context][(row.mixer, row.config), str(rate)].append(row)
+    contexts: dict[TaskContext, tuple[list[TrainingRow], int]] = {}
+    for context, lines in shared.items():
+        studied = {line: runs for line, runs in lines.items() if not _is_trial(line, lines)}
+        rates = {rate for _, rate in studied}
+        apart = len({mixer for mixer, _ in studied}) < len(studied)
+        left_out = sum(map(len, lines.values())) - sum(map(len, studied.values()))
+        for rate in sorted(rates) if apart or len(rates) == 1 else [""]:
+            runs = [row for (_, asked), some in studied.items() for row in some if rate in ("", asked)]
+            contexts[replace(context, learning_rate=rate)] = runs, left_out if rate == "auto" or not apart else 0
+    return contexts
+
+
+def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
+    """Each context in words, by field, without the task; of the settings those on which contexts of one task differ."""
+    flat = [unpacked(context.settings) for context in contexts]
+    for nested in ("task", "options"):
+        flat = [one | inner if isinstance(inner := one.pop(nested, None), dict) else one for one in flat]
+    words = []
+    for context, own in zip(contexts, flat, strict=True):
+        others = [other for peer, other in zip(contexts, flat, strict=True) if peer.task == context.task]
+        differing = {key: value for key, value in own.items() if any(other.get(key) != value for other in others)}
+        words.append(
+            {
+                **{name: in_words(name, getattr(context, name)) for name in ("layers", "width", "tokens", "device")},
+                "learning_rate": f"learning rate {context.learning_rate}" if context.learning_rate else "own learning rates",
+            }
+            | {key: f"{key}={str(value)[:_LONGEST_VALUE]}" for key, value in sorted(differing.items())}
+        )
+    return words
+
+
+def _is_trial(line: Line, lines: Mapping[Line, Sequence[TrainingRow]]) -> bool:
+    """Whether these are the runs, one per size and rate, by which the same mixer's `auto` chose its learning rate."""
+    mixer, rate = line
+    chosen = {(row.train_size, row.seed) for row in lines.get((mixer, "auto"), ())}
+    tried = {(row.train_size, row.seed) for row in lines[line]}
+    return rate != "auto" and tried <= chosen and len({seed for _, seed in tried}) == 1 and (len(tried) == 1 or tried < chosen)

@@ -1,0 +1,156 @@
+"""How many training examples a mixer needs for a score: read off its learning curve, never beyond what was trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import geometric_mean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
+
+TARGETS = 3
+"""Scores between the control's and the best, where none are given."""
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """What is known of a number: both ends equal, or only that it is below `high` (`low` 0) or above `low` (`high` inf)."""
+
+    low: float
+    high: float
+
+
+UNKNOWN = Bracket(0.0, math.inf)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Training examples that a mixer needs for a score. An end that is infinite: not reached with what was trained."""
+
+    label: str
+    target: float
+    examples: Bracket
+    interval: Bracket | None
+    """None below two seeds."""
+    ratio: Bracket | None
+    """Relative to the baseline's need; None for the baseline and where there is none."""
+    ratio_interval: Bracket | None
+
+
+def data_needed(
+    curves: Mapping[str, Curve], baseline: str | None, targets: Sequence[float], is_error: bool
+) -> tuple[Need, ...]:
+    """The need of each mixer (curves by label) for each target, targets first; an error is a score where less is better.
+
+    Isotonic regression of the mean score over seeds, linear in the logarithm of the size between sizes (an error: both
+    logarithmic); the interval from 2 000 draws of whole seeds, the same for all mixers.
+    """
+    seeds = {seed for curve in curves.values() for scores in curve.values() for seed in scores}
+    if not seeds or not targets:
+        return ()
+    needs, which = _drawn_needs(curves, targets, is_error)
+
+    def known(ends: Numbers) -> tuple[Bracket, Bracket | None]:
+        drawn = ends[1:][which]
+        interval = resampling_interval(drawn[:, 0], drawn[:, 1], len(seeds)) if len(seeds) > 1 else None
+        return Bracket(*map(float, ends[0])), interval and Bracket(*interval)
+
+    def need(label: str, place: int, target: float) -> Need:
+        own, base = needs[label][:, place], needs.get(baseline or "")
+        ratio = known(ratio_of_ends(own, base[:, place])) if base is not None and label != baseline else (None, None)
+        return Need(label, target, *known(own), *ratio)
+
+    return tuple(need(label, place, target) for place, target in enumerate(targets) for label in needs)
+
+
+def needs_by_draw(curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool) -> dict[str, Numbers]:
+    """Both ends of the need by draw of seeds and target, (draws + 1, targets, 2); the first draw is the data themselves."""
+    needs, which = _drawn_needs(curves, targets, is_error)
+    return {label: np.concatenate([ends[:1], ends[1:][which]]) for label, ends in needs.items()}
+
+
+def _drawn_needs(
+    curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool
+) -> tuple[dict[str, Numbers], NDArray[np.intp]]:
+    """Needs by distinct draw, the data themselves before all, and which of the distinct draws each draw is."""
+    scales = {label: {size: _goodness(scores, is_error) for size, scores in curve.items()} for label, curve in curves.items()}
+    seeds = sorted({seed for curve in scales.values() for scores in curve.values() for seed in scores})
+    draws, which = seed_draws(len(seeds))
+    counts = np.vstack([np.ones_like(draws[:1]), draws])
+    goals = list(_goodness(dict(enumerate(targets)), is_error).values())
+    return {label: _needs(mean_curves(curve, seeds, counts), goals) for label, curve in scales.items()}, which
+
+
+def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: bool) -> tuple[float, ...]:
+    """Scores that divide the way from the control to the best in equal ratios of the error, the easiest first.
+
+    The control's error is that at its largest size. Without a control, or where the best is no better, the way begins at the
+    largest error of any mixer. Empty where all errors are equal or 0, or no mixer has two sizes.
+    """
+    errors = {label: mean_errors(curve, is_error) for label, curve in curves.items()}
+    found = [error for line in errors.values() for error in line.values() if error > 0]
+    if not found or max(map(len, errors.values())) < 2:
+        return ()
+    best, worst = min(found), max(found)
+    line = errors.get(control) if control else None
+    if line and (reached := line[max(line)]) > 1.1 * best:
+        worst = reached
+    return targets_between(worst, best, is_error)
+
+
+def targets_between(worst: float, best: float, is_error: bool) -> tuple[float, ...]:
+    """Scores at equal ratios of the error between two errors above 0, the easiest first; two digits of the error each."""
+    steps = [float(f"{worst * (best / worst) ** (k / (TARGETS + 1)):.2g}") for k in range(1, TARGETS + 1)]
+    return tuple(dict.fromkeys(step if is_error else round(1 - step, 9) for step in steps if best < step < worst))
+
+
+def mean_errors(curve: Curve, is_error: bool) -> dict[int, float]:
+    """By size, the geometric mean of errors, or 1 − the mean of scores that are shares."""
+    known = {size: list(scores.values()) for size, scores in curve.items() if scores}
+    return {size: _geometric_mean(scores) if is_error else 1 - float(np.mean(scores)) for size, scores in known.items()}
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    return geometric_mean(values) if min(values) > 0 else 0.0
+
+
+def _goodness(scores: Mapping[int, float], is_error: bool) -> dict[int, float]:
+    """On the scale on which scores are averaged and interpolated, more being better."""
+    return {seed: -math.log(max(score, 1e-300)) if is_error else score for seed, score in scores.items()}
+
+
+def _needs(curve: tuple[list[int], Numbers, Numbers], goals: Sequence[float]) -> Numbers:
+    """Both ends by draw and goal, (draws, goals, 2)."""
+    from scipy.optimize import isotonic_regression
+
+    sizes, means, behind = np.array(curve[0], float), curve[1], curve[2]
+    ends = np.empty((len(means), len(goals), 2))
+    for draw, there in enumerate(behind > 0):
+        fitted = isotonic_regression(means[draw, there], weights=behind[draw, there]).x if there.any() else np.empty(0)
+        ends[draw] = [_reached(sizes[there], fitted, goal) for goal in goals]
+    return ends
+
+
+def _reached(sizes: Numbers, fitted: Numbers, goal: float) -> tuple[float, float]:
+    """Where a rising curve reaches the goal: beyond its ends only the side is known."""
+    if not len(fitted):
+        return 0.0, math.inf
+    at = int(np.searchsorted(fitted, goal - _ROUNDING * (1 + abs(goal))))
+    if at == 0:
+        return 0.0, float(sizes[0])
+    if at == len(fitted):
+        return float(sizes[-1]), math.inf
+    share = min(1.0, (goal - fitted[at - 1]) / (fitted[at] - fitted[at - 1]))
+    need = float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** share)
+    return need, need
+
+
+def ratio_of_ends(own: Numbers, base: Numbers) -> Numbers:
+    """Ends of the ratio of two numbers of which the ends are known, (draws, 2)."""
+    with np.errstate(divide="ignore"):
+        return np.stack([own[:, 0] / base[:, 1], own[:, 1] / base[:, 0]], axis=1)

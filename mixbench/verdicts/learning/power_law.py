@@ -1,0 +1,103 @@
+"""The law err(n) = floor + scale · n^−exponent of learning curves (Hestness et al. 2017)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixbench.stats import Interval
+from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
+
+FEWEST_SIZES = 3
+ENOUGH_SIZES = 6
+"""Below this the floor is weakly determined: its fit is shown beside that without a floor."""
+_DRAWS = 200
+_STEEPEST = 10.0
+"""Where the exponent of a curve that is flat but for its first size would grow without end."""
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """The error expected after training on n examples; all three are at least 0."""
+
+    scale: float
+    exponent: Interval
+    """Bounds by resampling seeds; none below two seeds."""
+    floor: float
+
+    def error(self, examples: Numbers) -> Numbers:
+        """Errors at these numbers of examples."""
+        return np.asarray(self.floor + self.scale * examples**-self.exponent.point)
+
+
+def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None:
+    """The law without a floor and the law with one, by least squares of the log error; None below three sizes.
+
+    The error is the geometric mean over seeds, or 1 − the mean of scores that are shares; sizes without any error are left out.
+    """
+    seeds = sorted({seed for scores in curve.values() for seed in scores})
+    if not seeds:
+        return None
+    draws, which = seed_draws(len(seeds), _DRAWS)
+    if is_error:
+        curve = {size: {s: math.log(max(e, 1e-300)) for s, e in scores.items()} for size, scores in curve.items()}
+    sizes, means, _ = mean_curves(curve, seeds, np.vstack([np.ones_like(draws[:1]), draws]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = means if is_error else np.log(1 - means)
+    there = np.isfinite(errors)
+    if there[0].sum() < FEWEST_SIZES:
+        return None
+    # sizes relative to their middle and errors to the smallest: the parameters are then of the order of 1
+    log_sizes = np.log(np.array(sizes, float))
+    middle, unit = float(log_sizes.mean()), float(errors[0, there[0]].min())
+    fits = np.full((2, len(errors), 3), np.nan)
+    for draw, known in enumerate(there):
+        if known.sum() < FEWEST_SIZES:
+            continue
+        x, y = log_sizes[known] - middle, errors[draw, known] - unit
+        fits[0, draw] = level, exponent, _ = _without_floor(x, y)
+        # from a low floor and a high one; draws begin where the data end
+        starts = [fits[1, 0]] if draw else [(level, exponent + 0.01, 1e-3), (level, exponent + 0.5, 0.8)]
+        fits[1, draw] = min((_with_floor(x, y, start) for start in starts), key=lambda end: end[0])[1]
+    pure, floored = (_law(fit, which, len(seeds), middle, unit) for fit in fits)
+    return pure, floored
+
+
+def _law(fits: Numbers, which: NDArray[np.intp], seeds: int, middle: float, unit: float) -> PowerLaw:
+    """From level, exponent and floor of the data, then of each distinct draw; nan where a draw has too few sizes."""
+    level, exponent, floor = map(float, fits[0])
+    drawn = fits[1:, 1][which]
+    drawn = drawn[~np.isnan(drawn)]
+    low, high = resampling_interval(drawn, drawn, seeds) if seeds > 1 and len(drawn) else (None, None)
+    return PowerLaw(math.exp(level + exponent * middle + unit), Interval(exponent, low, high), floor * math.exp(unit))
+
+
+def _without_floor(x: Numbers, y: Numbers) -> tuple[float, float, float]:
+    """Level, exponent and floor of the line through the logarithms of size and error; level where it would rise."""
+    centred = x - x.mean()
+    exponent = max(0.0, -float(centred @ y / (centred @ centred)))
+    return float(y.mean() + exponent * x.mean()), exponent, 0.0
+
+
+def _with_floor(x: Numbers, y: Numbers, start: Sequence[float] | Numbers) -> tuple[float, Numbers]:
+    """Remaining squares, and level, exponent and floor of y = log(exp(level − exponent · x) + floor)."""
+    from scipy.optimize import least_squares
+
+    def parts(values: Numbers) -> tuple[Numbers, Numbers]:
+        falling = np.exp(values[0] - values[1] * x)
+        return falling, falling + values[2]
+
+    def residuals(values: Numbers) -> Numbers:
+        return np.asarray(np.log(parts(values)[1]) - y)
+
+    def slopes(values: Numbers) -> Numbers:
+        falling, whole = parts(values)
+        return np.stack([falling, -x * falling, np.ones_like(whole)], axis=1) / whole[:, None]
+
+    bounds = ([-np.inf, 0.0, 0.0], [np.inf, _STEEPEST, np.inf])
+    end = least_squares(residuals, np.minimum(start, [np.inf, _STEEPEST / 2, np.inf]), jac=slopes, bounds=bounds)
+    return float(end.cost), end.x

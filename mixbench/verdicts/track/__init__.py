@@ -1,0 +1,1 @@
+"""A history over commits: series and their change points."""

@@ -1,0 +1,189 @@
+"""Time of a block of calls: wall, CPU, and on a GPU device and host time, with what disturbed the block."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from mixbench.worker.duel import Call, device_seconds
+
+_MANY = 8  # calls in a block: one more costs little
+_STEAL_FIELD = 8  # of the first line of /proc/stat
+_CONTENDED_STEAL = 0.02
+_CONTENDED_WAIT = 0.10
+_CONTENDED_FAULTS = 0.05
+_SWITCHES_ALLOWED = 1
+_SWITCHES_PER_SECOND = 25
+_SECONDS_PER_FAULT = 5e-7  # a minor fault on a 4 KiB page, zeroing included
+
+
+@dataclass(frozen=True)
+class Block:
+    """`repeats` calls in a row. Seconds are of the whole block; faults and switches too. None: not measured here."""
+
+    repeats: int
+    wall: float
+    cpu: float
+    device: float | None = None
+    host: float | None = None
+    page_faults: int | None = None
+    context_switches: int | None = None
+    steal: float | None = None
+    sm_clock_mhz: float | None = None
+    throttled: bool = False
+
+    @property
+    def latency(self) -> float:
+        """Wall seconds per call."""
+        return self.wall / self.repeats
+
+    @property
+    def quality(self) -> str:
+        """Whether the block was disturbed: throttled, contended or clean.
+
+        Contended: others took a core from it more than once and 25 times a second, the hypervisor took more than 2 % of the
+        block, the process waited for a core for more than 10 % of it, or page faults took more than 5 % of it.
+        """
+        if self.throttled:
+            return "throttled"
+        waited = self.device is None and self.wall - self.cpu > _CONTENDED_WAIT * self.wall
+        switched = (self.context_switches or 0) > _SWITCHES_ALLOWED + _SWITCHES_PER_SECOND * self.wall
+        stolen = (self.steal or 0.0) > _CONTENDED_STEAL * self.wall
+        faulted = (self.page_faults or 0) * _SECONDS_PER_FAULT > _CONTENDED_FAULTS * self.wall
+        return "contended" if waited or switched or stolen or faulted else "clean"
+
+
+class Clock(Protocol):
+    """What the measuring loop needs to know of time; tests bring their own."""
+
+    settling: float
+    """Seconds of load until the device runs at its lasting speed."""
+
+    def now(self) -> float:
+        """Seconds since some moment."""
+
+    def block(self, call: Call, repeats: int) -> Block:
+        """Time `repeats` calls in a row."""
+
+
+def _steal_seconds() -> float | None:
+    try:
+        with Path("/proc/stat").open() as stat:
+            return int(stat.readline().split()[_STEAL_FIELD]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+class CpuClock:
+    """Wall and process time of a block on the CPU.
+
+    One call goes before a block of many, untimed: it finds the caches full of what ran in between.
+    """
+
+    settling = 0.0
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def block(self, call: Call, repeats: int) -> Block:
+        if repeats >= _MANY:
+            call()
+        steal = _steal_seconds()
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = time.process_time()
+        wall = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        wall = time.perf_counter() - wall
+        cpu = time.process_time() - cpu
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        steal_after = _steal_seconds()
+        return Block(
+            repeats,
+            wall,
+            cpu,
+            page_faults=after.ru_minflt - before.ru_minflt,
+            context_switches=after.ru_nivcsw - before.ru_nivcsw,
+            steal=None if steal is None or steal_after is None else steal_after - steal,
+        )
+
+
+class CudaClock:
+    """Eager time, device time and host time of a block on a GPU.
+
+    Device time is taken in a pass of its own in which the calls queue up behind a kernel that only waits, so that the
+    GPU never waits for the host between the two events. `sensors` reports (SM clock in MHz or None, throttled).
+    """
+
+    settling = 0.5
+
+    def __init__(self, device: torch.device, sensors: Callable[[], tuple[float | None, bool]]) -> None:
+        self._device = device
+        self._sensors = sensors
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def block(self, call: Call, repeats: int) -> Block:
+        torch.cuda.synchronize(self._device)
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = time.process_time()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        launched = time.perf_counter()
+        torch.cuda.synchronize(self._device)
+        end = time.perf_counter()
+        cpu = time.process_time() - cpu
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        host = launched - start
+        device = device_seconds(self._device, call, repeats, host)
+        clock, throttled = self._sensors()
+        return Block(
+            repeats,
+            end - start,
+            cpu,
+            device=device,
+            host=host,
+            context_switches=after.ru_nivcsw - before.ru_nivcsw,
+            sm_clock_mhz=clock,
+            throttled=throttled,
+        )
+
+
+def clock_for(device: torch.device) -> Clock:
+    """The clock of a device; for CUDA with NVML's sensors where they can be read."""
+    if device.type == "cuda":
+        return CudaClock(device, nvml_sensors(device))
+    return CpuClock()
+
+
+def nvml_sensors(device: torch.device) -> Callable[[], tuple[float | None, bool]]:
+    """A reader of (SM clock in MHz, throttled) for a GPU; (None, False) where NVML is absent."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+    except Exception:  # NVML raises its own types, and none exists where the library is absent
+        return lambda: (None, False)
+    slowed: Any = (
+        pynvml.nvmlClocksThrottleReasonSwPowerCap
+        | pynvml.nvmlClocksThrottleReasonHwSlowdown
+        | pynvml.nvmlClocksThrottleReasonSwThermalSlowdown
+        | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
+        | pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
+    )
+
+    def read() -> tuple[float | None, bool]:
+        reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+        return float(pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM)), bool(reasons & slowed)
+
+    return read

@@ -1,0 +1,129 @@
+"""What the machine can do at best: matrix products (FLOP/s) and copies (bytes/s), measured with torch in this process.
+
+Threads and numeric flags are the caller's: the peak is that of the settings under which a mixer is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import psutil
+import torch
+
+from mixbench.machine.facts import attempt, last_level_cache_bytes
+from mixbench.worker.duel import seconds_between_events
+from mixbench.worker.measure.energy import Meter, find_meter
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+Call = Callable[[], object]
+Stopwatch = Callable[[Call, int], float]
+"""Seconds that so many calls in a row take."""
+
+_MATRIX_SIZES = (256, 512, 1024, 2048, 4096, 8192)
+_SMALLEST_COPY = 256 * 2**20
+_CACHES_PER_COPY = 4
+_BLOCK_SECONDS = 0.01
+
+
+def wall_stopwatch(clock: Callable[[], float] = time.perf_counter) -> Stopwatch:
+    """Time by a clock that counts seconds."""
+
+    def measure(call: Call, repeats: int) -> float:
+        start = clock()
+        for _ in range(repeats):
+            call()
+        return clock() - start
+
+    return measure
+
+
+def best_rate(call: Call, work: float, stopwatch: Stopwatch, *, seconds: float, blocks: int = 3) -> float:
+    """Highest `work` per second and call over blocks of calls that take `seconds` in all; a first call is not counted."""
+    stopwatch(call, 1)
+    repeats = 1
+    while (total := stopwatch(call, repeats)) < _BLOCK_SECONDS:
+        repeats *= 2
+    best, done = total, 1
+    while total < seconds or done < blocks:
+        block = stopwatch(call, repeats)
+        best, total, done = min(best, block), total + block, done + 1
+    return work * repeats / best
+
+
+def peak_gflops(device: torch.device | str, dtype: torch.dtype, *, stopwatch: Stopwatch | None = None) -> float:
+    """Best rate of a large square matrix product in GFLOP/s, multiply-add = 2. Raises RuntimeError where torch has none.
+
+    The product is a linear layer's, x Wᵀ: for some dtypes it is the only one with a fast kernel.
+    """
+    device = torch.device(device)
+    stopwatch = stopwatch or _stopwatch(device)
+    for size in _MATRIX_SIZES:
+        left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+        multiply = partial(torch.matmul, left, right.T, out=torch.empty_like(left))
+        stopwatch(multiply, 1)
+        if stopwatch(multiply, 1) >= _BLOCK_SECONDS:  # a larger one would come no closer to the peak
+            break
+    return best_rate(multiply, 2 * size**3, stopwatch, seconds=_seconds(device)) / 1e9
+
+
+def bandwidth_gb_per_s(device: torch.device | str, *, size: int | None = None, stopwatch: Stopwatch | None = None) -> float:
+    """Best rate of a copy from memory to memory in GB/s (1e9 bytes), bytes read and written; `size` in bytes."""
+    device = torch.device(device)
+    source = torch.ones((size or _copy_bytes(device)) // 4, dtype=torch.float32, device=device)
+    copy = partial(torch.empty_like(source).copy_, source)
+    work = 2 * source.numel() * source.element_size()
+    return best_rate(copy, work, stopwatch or _stopwatch(device), seconds=_seconds(device)) / 1e9
+
+
+def measure_peaks(job: dict[str, Any]) -> dict[str, Any]:
+    """Child's side of `mixbench doctor`: `{"device": cpu | cuda | cuda:INDEX}` to what was found and measured there.
+
+    Keys: `device`, `name`, `threads`, `gflops_per_s` by dtype, `bandwidth_gb_per_s`, `meter` (None where there is none),
+    `remarks` (why something is missing, by what is missing); or only `unavailable`, with the reason.
+    """
+    device = torch.device(job["device"])
+    if device.type == "cuda" and not torch.cuda.is_available():
+        built = "finds no usable GPU" if torch.version.cuda else "was built without CUDA"
+        return {"unavailable": f"torch {torch.__version__} {built}"}
+    rates: dict[str, float | None] = {}
+    remarks: dict[str, str] = {}
+    for dtype in DTYPES:
+        try:
+            rates[dtype] = peak_gflops(device, getattr(torch, dtype))
+        except RuntimeError as error:
+            rates[dtype] = None
+            remarks[dtype] = str(error).splitlines()[0]
+    meter = find_meter(device)
+    if not isinstance(meter, Meter):
+        remarks["energy"] = meter
+    return {
+        "device": str(device),
+        "name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "threads": torch.get_num_threads(),
+        "gflops_per_s": rates,
+        "bandwidth_gb_per_s": bandwidth_gb_per_s(device),
+        "meter": meter.name if isinstance(meter, Meter) else None,
+        "remarks": remarks,
+    }
+
+
+def _stopwatch(device: torch.device) -> Stopwatch:
+    return partial(seconds_between_events, device) if device.type == "cuda" else wall_stopwatch()
+
+
+def _seconds(device: torch.device) -> float:
+    return 1.0 if device.type == "cuda" else 0.3  # a GPU takes half a second to reach its clock
+
+
+def _copy_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        cache: int | None = torch.cuda.get_device_properties(device).L2_cache_size
+        free = torch.cuda.mem_get_info(device)[0]
+    else:
+        cache = last_level_cache_bytes()
+        free = attempt(lambda: psutil.virtual_memory().available) or _SMALLEST_COPY * 8
+    return min(max(_SMALLEST_COPY, _CACHES_PER_COPY * (cache or 0)), free // 8)

@@ -1,0 +1,140 @@
+"""What is measured: from a cell's description to a module, its input and the call that is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mixbench.model import Block, classifier
+from mixbench.worker.duel import Call, ContractError, build_mixer, check_output, load_class, training_call
+
+__all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as the measuring process receives it. `arguments` are those of the mixer's class, width and tokens included."""
+
+    target: str
+    arguments: Mapping[str, Any]
+    scope: str
+    mode: str
+    tokens: int
+    width: int
+    batch: int
+    dtype: str
+    device: str
+    compiled: bool
+    seed: int
+    honours_mask: bool
+    layers: int
+    feature_hidden: int
+    vocabulary: int
+    classes: int
+
+
+def build_module(cell: Cell) -> nn.Module:
+    """The mixer, block or model of a cell, on the default device in the default dtype. Raises ContractError."""
+    mixer_class = load_class(cell.target)
+
+    def mixer() -> nn.Module:
+        return build_mixer(mixer_class, cell.arguments)
+
+    if cell.scope == "mixer":
+        return mixer()
+    if cell.scope == "block":
+        return Block(mixer(), width=cell.width, feature_hidden=cell.feature_hidden, honours_mask=cell.honours_mask)
+    return classifier(
+        mixer,
+        width=cell.width,
+        tokens=cell.tokens,
+        layers=cell.layers,
+        feature_hidden=cell.feature_hidden,
+        vocabulary=cell.vocabulary,
+        classes=cell.classes,
+        honours_mask=cell.honours_mask,
+    )
+
+
+def make_input(cell: Cell) -> Tensor:
+    """Random normal (batch, tokens, width), or random token numbers (batch, tokens) for a model."""
+    if cell.scope == "model":
+        return torch.randint(cell.vocabulary, (cell.batch, cell.tokens))
+    return torch.randn(cell.batch, cell.tokens, cell.width)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A module with its input, ready to be called. `call` does one inference, or forward and backward.
+
+    Whether a graph is built is for the process to say once, not for each call: that would be timed with it.
+    """
+
+    module: nn.Module
+    call: Call
+    held: tuple[Tensor, ...]
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that live outside the call: parameters, buffers, input, and in training the output's gradient."""
+        tensors = (*self.module.parameters(), *self.module.buffers(), *self.held)
+        return sum({tensor.data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
+
+
+def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
+    """Build a cell's module with its seed, move it to its device and dtype, check one output.
+
+    A fake one is built in place, because parameters of fake tensors cannot be moved, and has no output to check.
+
+    In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to the input (where it is not
+    token numbers) and every parameter. Raises ContractError for a wrong shape, a number that is not finite, or a compiled
+    module whose output is not that of the eager one.
+    """
+    torch.manual_seed(cell.seed)
+    device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
+    if fake:
+        with device, _default_dtype(dtype):
+            module = build_module(cell)
+    else:
+        module = build_module(cell).to(device=device, dtype=dtype)
+    training = cell.mode == "training"
+    module.train(training)
+    x = make_input(cell).to(device)
+    x = x.to(dtype) if x.is_floating_point() else x
+    shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
+    gradient = torch.randn(shape).to(device=device, dtype=dtype)
+    if not fake:
+        with torch.no_grad():
+            check_output(module(x), shape, dtype)
+    if training and x.is_floating_point():
+        x.requires_grad_()
+    forward = _compiled(module, x) if cell.compiled else module
+    call = training_call(forward, x, module, gradient) if training else partial(forward, x)
+    if cell.compiled:
+        call()  # compiles the backward pass too: that is no part of a warm-up
+    return Subject(module, call, (x, gradient) if training else (x,))
+
+
+def _compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
+    forward: Callable[[Tensor], Tensor] = torch.compile(module)
+    result, expected = forward(x).detach(), module(x).detach()
+    difference = ((result - expected).norm() / expected.norm().clamp(min=1e-30)).item()
+    if not difference <= torch.finfo(expected.dtype).eps ** 0.5:
+        raise ContractError(f"compiled, forward returned another result: it differs by {difference:.2g} of its norm")
+    return forward
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

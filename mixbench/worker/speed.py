@@ -1,0 +1,271 @@
+"""What runs inside an isolated child: check a request, count a cell, measure the machine's peak, time a group of cells.
+
+Each function takes a JSON-able job and `announce(step)`, to be called before anything that may hang or kill the process,
+and returns a JSON-able result. A cell that cannot be measured becomes a status and a reason, never an exception.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from mixbench.errors import MixbenchError
+from mixbench.tables.rows import LOWER_BOUND
+from mixbench.worker.duel import Calibration
+from mixbench.worker.measure import energy, memory, peak
+from mixbench.worker.measure.clock import Block, clock_for
+from mixbench.worker.measure.flops import count_flops
+from mixbench.worker.measure.rounds import interleave
+from mixbench.worker.measure.subject import Cell, ContractError, Subject, build_module, build_subject, load_class, make_input
+
+Announce = Callable[[int], None]
+Job = Mapping[str, Any]
+Result = dict[str, Any]
+
+CALIBRATION = -1
+"""Step of the calibration workload; cells have their index."""
+
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
+
+
+def pin(threads: int, *, training: bool = False, device: str = "cpu") -> bool:
+    """Set what must be equal in every measurement, before the first operation; returns whether denormals are flushed.
+
+    For a GPU the process may use every core again: its first thread is bound to one, and those that drive the GPU would be.
+    """
+    if device != "cpu" and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(training)
+    flushed = torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    return flushed
+
+
+def check(job: Job, announce: Announce) -> Result:
+    """Faults of a request that only torch can see: devices that are not there, classes that do not load."""
+    announce(0)
+    faults = [fault for device in job["devices"] if (fault := _device_fault(device))]
+    for target in job["targets"]:
+        try:
+            load_class(target)
+        except ContractError as error:
+            faults.append(str(error))
+    return {"faults": [one_line(fault) for fault in faults]}
+
+
+def _device_fault(name: str) -> str | None:
+    device = torch.device(name)
+    if device.type == "cpu":
+        return None
+    if not torch.cuda.is_available():
+        return f"device {name} is not available: this torch ({torch.__version__}) sees no GPU"
+    if (device.index or 0) >= torch.cuda.device_count():
+        return f"device {name} is not available: there are {torch.cuda.device_count()} GPUs, counted from cuda:0"
+    return None
+
+
+def run_alone(job: Job, announce: Announce) -> Result:
+    """Call `name(job)` of "module:name" with threads and flags set."""
+    announce(0)
+    pin(job["threads"])
+    module, _, name = job["function"].partition(":")
+    result: Result = getattr(importlib.import_module(module), name)(job["job"])
+    return result
+
+
+def count(job: Job, announce: Announce) -> Result:
+    """FLOPs, memory, operators and energy of one cell, in passes that are never timed."""
+    announce(0)
+    cell = Cell(**job["cell"])
+    pin(job["threads"], training=cell.mode == "training", device=cell.device)
+    device = torch.device(cell.device)
+    try:
+        prediction = _predict(cell)
+        available = memory.available_bytes(device)
+        if prediction and prediction.peak > available:
+            needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
+            return {"status": "oom", "detail": f"needs {needed}, {free} are available: not run"}
+        resident, subject = _resident_growth(cell)
+        result: Result = {"status": "ok", "params": sum(p.numel() for p in subject.module.parameters()), **resident}
+        result |= {"variant": _variant(subject, cell, prediction)}
+        result |= _live_memory(subject, device)
+        if prediction and not cell.compiled:
+            result["operators"] = len(prediction.operators)
+        result |= _count_flops(cell)
+        result |= _energy(subject, device)
+    except Exception as error:
+        return failure(error)
+    notes = [value for name, value in result.items() if name.endswith("_note")]
+    return {name: value for name, value in result.items() if not name.endswith("_note")} | {"detail": "; ".join(notes)}
+
+
+def _predict(cell: Cell) -> memory.Prediction | None:
+    def make_call() -> tuple[Callable[[], object], object]:
+        subject = build_subject(eager, fake=True)
+        return subject.call, subject
+
+    eager = replace(cell, compiled=False)
+    try:
+        return memory.predict(make_call)
+    except (ContractError, MixbenchError):
+        raise
+    except Exception:  # code that looks at values cannot run on fake tensors: then there is no prediction
+        return None
+
+
+def _resident_growth(cell: Cell) -> tuple[Result, Subject]:
+    before = memory.reset_resident_peak()
+    subject = build_subject(cell)
+    subject.call()
+    after = memory.resident_bytes("VmHWM")
+    if before is None or after is None:
+        return {"peak_rss_note": "peak_rss_mib: this system does not tell a process's resident peak"}, subject
+    return {"peak_rss_mib": (after - before) / memory.MIB}, subject
+
+
+def _variant(subject: Subject, cell: Cell, prediction: memory.Prediction | None) -> str:
+    telling = (getattr(module, "variant", None) for module in subject.module.modules())
+    said = [variant(cell.tokens) for variant in telling if callable(variant)][:1]
+    kernels = [name for name in (prediction.operators if prediction else ()) if "_scaled_dot_product_" in name]
+    said += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
+    return one_line(", ".join(map(str, said)))
+
+
+def _live_memory(subject: Subject, device: torch.device) -> Result:
+    on_gpu = device.type == "cuda"
+    used = memory.live_memory_on_cuda(subject.call, device) if on_gpu else memory.live_memory_on_cpu(subject.call)
+    bytes_used = {
+        "peak_memory_mib": used.peak + subject.held_bytes,
+        "allocated_mib": used.allocated,
+        "peak_reserved_mib": used.reserved,
+    }
+    return {name: size / memory.MIB for name, size in bytes_used.items() if size is not None}
+
+
+def _count_flops(cell: Cell) -> Result:
+    build, inputs = lambda: build_module(cell), lambda: make_input(cell)
+    counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch, device=cell.device)
+    result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
+    if counted.flops is None:
+        return result | {"flops_note": f"flops: {one_line(counted.reason)}"}
+    if counted.hiding:
+        result["flops_note"] = f"{LOWER_BOUND}: no formula for {', '.join(counted.hiding)}"
+    return result | {"flops": counted.flops}
+
+
+def _energy(subject: Subject, device: torch.device) -> Result:
+    meter = energy.find_meter(device)
+    if isinstance(meter, str):
+        return {"energy_note": f"energy_j: {one_line(meter)}"}
+    joules = energy.energy_per_call(subject.call, meter)
+    return {"energy_j": joules} if joules else {"energy_note": f"energy_j: the counter of {meter.name} did not move"}
+
+
+def measure_peak(job: Job, announce: Announce) -> Result:
+    """Best matrix-product rate and bandwidth of this launch: what a share of peak is a share of."""
+    announce(0)
+    pin(job["threads"], device=job["device"])
+    try:
+        return {
+            "peak_gflops_per_s": peak.peak_gflops(job["device"], getattr(torch, job["dtype"])),
+            "bandwidth_gb_per_s": peak.bandwidth_gb_per_s(job["device"]),
+        }
+    except Exception as error:
+        return {"note": describe_failure(error)}
+
+
+def measure_group(job: Job, announce: Announce) -> Result:
+    """Time the cells of a group in turns, with the calibration workload among them.
+
+    They are built in a random order too: where its tensors lie in memory makes a layer up to 2 % faster or slower, which
+    over launches then widens the interval instead of favouring one mixer.
+    """
+    announce(CALIBRATION)
+    cells = [Cell(**cell) for cell in job["cells"]]
+    flushed = pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
+    device = torch.device(cells[0].device)
+    failed: dict[int, Result] = {}
+    calls: dict[int, Callable[[], object]] = {CALIBRATION: _calibration(device)}
+    order = random.Random(job["order_seed"])
+    for index in order.sample(range(len(cells)), len(cells)):
+        announce(index)
+        try:
+            calls[index] = build_subject(cells[index]).call
+        except Exception as error:
+            failed[index] = failure(error)
+    rounds = interleave(
+        calls,
+        clock_for(device),
+        precision=job["precision"],
+        budget=job["budget"],
+        order=order,
+        announce=announce,
+    )
+    failed |= {index: failure(error) for index, error in rounds.raised.items()}
+    calibration = rounds.blocks.pop(CALIBRATION, [])
+    return {
+        "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},
+        "failed": failed,
+        "stopped_by": rounds.stopped_by,
+        "launch": {
+            "calibration_ms": statistics.median(block.latency for block in calibration) * 1e3 if calibration else None,
+            "calibration_cpu_ms": statistics.median(b.cpu / b.repeats for b in calibration) * 1e3 if calibration else None,
+            "allocator": memory.allocator_behaviour(),
+            "denormals": "flushed" if flushed else "kept",
+            "parallel": one_line(torch.__config__.parallel_info()),
+        },
+    }
+
+
+def _calibration(device: torch.device) -> Callable[[], object]:
+    x = torch.randn(256, 256, generator=torch.Generator().manual_seed(0)).to(device)
+    calibration = Calibration()
+
+    def call() -> torch.Tensor:
+        with torch.no_grad():
+            return calibration.forward(x)
+
+    return call
+
+
+def _metrics(block: Block) -> Result:
+    per_call = 1e3 / block.repeats
+    return {
+        "latency_ms": block.wall * per_call,
+        "cpu_ms": block.cpu * per_call,
+        "device_ms": None if block.device is None else block.device * per_call,
+        "host_ms": None if block.host is None else block.host * per_call,
+        "page_faults": None if block.page_faults is None else block.page_faults / block.repeats,
+        "context_switches": block.context_switches,
+        "steal_ms": None if block.steal is None else block.steal * 1e3,
+        "sm_clock_mhz": block.sm_clock_mhz,
+        "quality": block.quality,
+    }
+
+
+def failure(error: Exception) -> Result:
+    """What an exception means for a cell: status oom or error, with the reason."""
+    message = str(error).lower()
+    oom = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in message for words in _OUT_OF_MEMORY)
+    return {"status": "oom" if oom else "error", "detail": describe_failure(error)}
+
+
+def describe_failure(error: Exception) -> str:
+    """An exception as one line: its type, but for what is said to users as it is, and its message."""
+    kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
+    return one_line(f"{kind}{error}")
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks, at most 500 characters."""
+    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]

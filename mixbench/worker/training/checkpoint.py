@@ -1,0 +1,138 @@
+"""Trained weights on disk: plain values and tensors, with everything that is needed to build the model again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mixbench import __version__
+from mixbench.errors import RequestError, StorageError
+from mixbench.model import Model
+from mixbench.tables.storage import storage_errors, write_atomically
+from mixbench.tasks.dataset import Form
+from mixbench.worker.training.objective import Objective, Scale
+from mixbench.worker.training.run import Result, Run, Trained, build_model
+
+FORMAT = 1
+"""Version of the files. History: 1, the first."""
+
+_PARTS = ("run", "form", "inputs", "targets", "row", "result", "weights")
+_GIVE = "Give a file that --save wrote to the checkpoints of a results folder."
+_AGAIN = "Train it again with --save."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as it was trained. `row` is what identifies the run's row: its keys and its seed."""
+
+    run: Run
+    row: Mapping[str, Any]
+    trained: Trained
+
+
+def keep(run: Run, trained: Trained) -> Result:
+    """Write the weights where the run says; the column that names the file, or why there is none."""
+    if not run.checkpoint:
+        return {}
+    file = Path(run.checkpoint)
+    try:
+        save_checkpoint(file, run, trained)
+    except StorageError as error:
+        return {"detail": f"checkpoint: {error}"}
+    return {"checkpoint": f"{file.parent.name}/{file.name}"}
+
+
+def save_checkpoint(file: Path, run: Run, trained: Trained) -> None:
+    """Write a checkpoint whole or not at all; weights lie on the CPU. Raises StorageError."""
+    content = {
+        "format": FORMAT,
+        "mixbench": __version__,
+        "run": dataclasses.asdict(dataclasses.replace(run, flops={}, checkpoint="", about={})),
+        "form": dataclasses.asdict(trained.objective.form),
+        "inputs": dataclasses.asdict(trained.objective.inputs),
+        "targets": dataclasses.asdict(trained.objective.targets),
+        "row": dict(run.about),
+        "result": dict(trained.result),
+        "weights": {name: tensor.detach().cpu() for name, tensor in trained.model.state_dict().items()},
+    }
+    packed = io.BytesIO()
+    torch.save(content, packed)
+    with storage_errors(f"cannot write the checkpoint {file}"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, packed.getvalue())
+
+
+def load_checkpoint(file: Path) -> Checkpoint:
+    """The model of a file that `save_checkpoint` wrote, on the CPU, ready to be evaluated.
+
+    Raises RequestError where the file cannot be read, is none or another version's, or where its mixer is not there as it was.
+    """
+    content = _read(file)
+    try:
+        run, form = Run(**content["run"]), Form(**content["form"])
+        objective = Objective(form, Scale(**content["inputs"]), Scale(**content["targets"]))
+        row, result, weights = (dict(content[name]) for name in ("row", "result", "weights"))
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{file} is not what a checkpoint of format {FORMAT} is: {error}", _AGAIN) from error
+    _check_source(file, run.target, str(row.get("config", "")))
+    return Checkpoint(run, row, Trained(_model(file, run, form, weights), objective, result))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        packed = file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"cannot read the checkpoint {file}: {error.strerror}", _GIVE) from error
+    try:
+        content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
+    except Exception as error:  # what torch raises depends on where the bytes stop making sense
+        raise RequestError(f"{file} is no checkpoint, or only a part of one", _GIVE) from error
+    if not isinstance(content, dict) or "format" not in content:
+        raise RequestError(f"{file} is no checkpoint of mixbench", _GIVE)
+    if content["format"] != FORMAT:
+        written = f"mixbench {content.get('mixbench', 'of another version')}"
+        raise RequestError(
+            f"{file} was written by {written} as format {content['format']}, known here is {FORMAT}",
+            f"Use that version. {_AGAIN}",
+        )
+    if missing := [name for name in _PARTS if not isinstance(content.get(name), dict)]:
+        raise RequestError(f"{file} lacks {', '.join(missing)}", _GIVE)
+    return content
+
+
+def _check_source(file: Path, target: str, config: str) -> None:
+    """A user's mixer must be the one that was trained: other code would give other numbers with the same weights."""
+    try:
+        trained = json.loads(config).get("file_sha256")
+    except (ValueError, AttributeError) as error:
+        raise RequestError(f"{file} does not say which mixer it holds", _AGAIN) from error
+    if trained is None:
+        return
+    source = Path(target.rpartition(":")[0])
+    try:
+        found = hashlib.sha256(source.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RequestError(f"{file}: cannot read its mixer {source}: {error.strerror}", f"Put it back. {_AGAIN}") from error
+    if found != trained:
+        raise RequestError(f"{file}: its mixer {source} has changed since it was trained", f"Restore that file. {_AGAIN}")
+
+
+def _model(file: Path, run: Run, form: Form, weights: Mapping[str, Any]) -> Model:
+    try:
+        model = build_model(run, form)
+    except Exception as error:  # a mixer may raise anything
+        raise RequestError(f"{file}: its model cannot be built: {type(error).__name__}: {error}", _AGAIN) from error
+    try:
+        model.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        fault = " ".join(str(error).split())
+        raise RequestError(f"{file}: its weights are not those of its model: {fault}", _AGAIN) from error
+    return model.eval()

@@ -1,0 +1,76 @@
+"""What is minimised and what is reported, by the kind of output. Values are learned standardised and scored as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mixbench.tasks.dataset import NOT_ASKED, Form, Split
+from mixbench.worker.training.batches import Batch
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and standard deviation that signals or values are standardised by."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    def apply(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.deviation
+
+    def undo(self, x: Tensor) -> Tensor:
+        return x * self.deviation + self.mean
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Loss and scores of one form, with the scales of its training set."""
+
+    form: Form
+    inputs: Scale = Scale()
+    targets: Scale = Scale()
+
+    @property
+    def larger_is_better(self) -> bool:
+        return self.form.score == "accuracy"
+
+    def standardised(self, inputs: Tensor) -> Tensor:
+        """Inputs as the model takes them: signals by their scale, token numbers as they are."""
+        return self.inputs.apply(inputs) if self.form.channels else inputs
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Mean cross-entropy over what is asked for, or mean squared error over real tokens, as a scalar."""
+        if self.form.output == "value per token":
+            squared = (outputs.squeeze(-1) - self.targets.apply(batch.targets)).square()
+            return squared.mean() if batch.mask is None else squared[batch.mask].mean()
+        return F.cross_entropy(outputs.flatten(0, -2), batch.targets.flatten(), ignore_index=NOT_ASKED)
+
+    @torch.no_grad()
+    def scores(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The score of each example, (batch): share of right classes, or mean squared error in the units of the data."""
+        if self.form.output == "class":
+            return (outputs.argmax(-1) == batch.targets).double()
+        if self.form.output == "class per token":
+            asked = batch.targets != NOT_ASKED
+            return ((outputs.argmax(-1) == batch.targets) & asked).sum(1).double() / asked.sum(1)
+        squared = (self.targets.undo(outputs.squeeze(-1)) - batch.targets).double().square()
+        mask = torch.ones_like(squared, dtype=torch.bool) if batch.mask is None else batch.mask
+        return (squared * mask).sum(1) / mask.sum(1)
+
+
+def objective_for(form: Form, train: Split) -> Objective:
+    """Signals and values are standardised by the mean and the deviation of the whole training set, whatever part is used."""
+    return Objective(
+        form,
+        inputs=_scale(train.inputs) if form.channels else Scale(),
+        targets=_scale(train.targets) if form.output == "value per token" else Scale(),
+    )
+
+
+def _scale(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Scale:
+    return Scale(float(np.mean(values, dtype=np.float64)), float(np.std(values, dtype=np.float64)) or 1.0)

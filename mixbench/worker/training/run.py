@@ -1,0 +1,205 @@
+"""Train one model on one part of a data set: the same steps at every size, the best weights on the development set tested once.
+
+Pre-norm encoder, AdamW without weight decay on biases and norms, linear warm-up and linear decay, gradients clipped by norm.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mixbench.model import Model, OverTokens, build_blocks
+from mixbench.tasks.dataset import Form, Split, load
+from mixbench.tasks.subsets import nested_order
+from mixbench.worker.measure import memory
+from mixbench.worker.measure.subject import load_class
+from mixbench.worker.training.batches import Batch, endless, in_order, make_batch
+from mixbench.worker.training.objective import Objective, objective_for
+
+Announce = Callable[[int], None]
+Result = dict[str, Any]
+
+_CLIP = 1.0
+_BETAS = (0.9, 0.98)
+_EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Run:
+    """What determines one training run. `warm_up` is a share of the steps; the development set is scored `evaluations` times.
+
+    `honours_mask` None means that the mixer does if its forward takes a `mask`; `full_length` pads every batch to the length of
+    the data set. `flops` maps padded lengths to the operations of one example, forward and backward; {} where not known.
+    `checkpoint` is the file that the best weights are kept in, "" for none; `about` what is kept with them of the run's row.
+    """
+
+    data: str
+    target: str
+    arguments: Mapping[str, Any]
+    honours_mask: bool | None
+    full_length: bool
+    layers: int
+    width: int
+    feature_hidden: int
+    dropout: float
+    batch: int
+    steps: int
+    warm_up: float
+    evaluations: int
+    learning_rate: float
+    weight_decay: float
+    train_size: int
+    seed: int
+    device: str
+    flops: Mapping[int, int]
+    checkpoint: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its best weights, the scales it was trained with, and what is known of the run as columns of a row."""
+
+    model: Model
+    objective: Objective
+    result: Result
+
+
+class DivergedError(Exception):
+    """The loss was not finite."""
+
+
+def build_model(run: Run, form: Form) -> Model:
+    """The model for a form of data. Raises ContractError.
+
+    Token numbers are embedded; signals go in by two convolutions over five tokens, and values per token come out by one.
+    """
+    width, mixer_class = run.width, load_class(run.target)
+    stem: nn.Module = nn.Embedding(form.vocabulary, width)
+    if form.channels:
+        stem = nn.Sequential(OverTokens(form.channels, width), nn.GELU(), OverTokens(width, width))
+    head = OverTokens(width, 1) if form.output == "value per token" else nn.Linear(width, form.classes)
+    honours_mask = run.honours_mask
+    if honours_mask is None:
+        honours_mask = "mask" in inspect.signature(getattr(mixer_class, "forward", mixer_class)).parameters
+    blocks = build_blocks(
+        lambda: mixer_class(**run.arguments), run.layers, width, run.feature_hidden, honours_mask, run.dropout
+    )
+    return Model(stem, blocks, head, width=width, tokens=form.tokens, pooled=form.output == "class")
+
+
+def train(run: Run, announce: Announce) -> Trained:
+    """One run. Raises DivergedError and whatever the mixer raises."""
+    dataset = load(Path(run.data))
+    before = memory.reset_resident_peak()
+    torch.manual_seed(run.seed)
+    model = build_model(run, dataset.form).to(run.device)
+    objective = objective_for(dataset.form, dataset.train)
+    examples = nested_order(dataset.train, run.seed)[: run.train_size]
+    best, fitted = _fit(run, model, objective, dataset.train, dataset.dev, examples, announce)
+    model.load_state_dict(best)
+    tested = _score(run, model, objective, dataset.test)
+    result = {
+        **fitted,
+        "test_score": float(tested.mean()),
+        "test_standard_error": float(tested.std() / math.sqrt(len(tested))) if len(tested) > 1 else None,
+        "test_examples": len(tested),
+        "steps": run.steps,
+        "examples_seen": run.steps * run.batch,
+        "params": sum(p.numel() for p in model.parameters()),
+        "peak_memory_mib": _peak_mib(before, run.device),
+        "score": dataset.form.score,
+        "fraction": run.train_size / len(dataset.train),
+    }
+    return Trained(model, objective, result)
+
+
+def _fit(
+    run: Run,
+    model: Model,
+    objective: Objective,
+    train_split: Split,
+    dev: Split,
+    examples: np.ndarray[Any, np.dtype[np.int64]],
+    announce: Announce,
+) -> tuple[dict[str, Tensor], Result]:
+    """Train, and return the best weights and what is known of the way there."""
+    optimiser = torch.optim.AdamW(_parameter_groups(model, run.weight_decay), lr=run.learning_rate, betas=_BETAS, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, run))
+    lengths = np.asarray(train_split.lengths)[examples]
+    batches = endless(lengths, run.batch, np.random.default_rng(run.seed))
+    due = {round(run.steps * (k + 1) / run.evaluations) for k in range(run.evaluations)}
+    best: dict[str, Tensor] = {}
+    best_score, best_step, seconds, flops = 0.0, 0, 0.0, 0
+    for step in range(1, run.steps + 1):
+        announce(step)
+        start = time.perf_counter()
+        batch = _to(make_batch(train_split, examples[next(batches)], full_length=run.full_length), run.device)
+        model.train()
+        loss = objective.loss(model(objective.standardised(batch.inputs), batch.mask), batch)
+        if not math.isfinite(loss.item()):
+            raise DivergedError(f"the loss was not finite at step {step} of {run.steps}")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
+        optimiser.step()
+        schedule.step()
+        seconds += time.perf_counter() - start
+        flops += run.batch * run.flops.get(batch.inputs.shape[1], 0)
+        if step in due:
+            score = float(_score(run, model, objective, dev).mean())
+            if not math.isfinite(score):
+                raise DivergedError(f"the score on the development set was not finite at step {step} of {run.steps}")
+            if not best or (score > best_score if objective.larger_is_better else score < best_score):
+                best, best_score, best_step = copy.deepcopy(model.state_dict()), score, step
+    result = {"dev_score": best_score, "best_step": best_step, "train_seconds": seconds}
+    return best, result | {"train_flops": flops if run.flops else None}
+
+
+@torch.no_grad()
+def _score(run: Run, model: Model, objective: Objective, split: Split) -> Tensor:
+    """The score of every example of a split, (examples) float64, in the order of `in_order`."""
+    model.eval()
+    scores = []
+    for examples in in_order(np.asarray(split.lengths), _EVALUATION_BATCH):
+        batch = _to(make_batch(split, examples, full_length=run.full_length), run.device)
+        scores.append(objective.scores(model(objective.standardised(batch.inputs), batch.mask), batch).cpu())
+    return torch.cat(scores)
+
+
+def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    parameters = list(model.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _rate(step: int, run: Run) -> float:
+    """Share of the learning rate after `step` steps: up over the warm-up, then down to 0 at the end."""
+    warm_up = max(1, round(run.warm_up * run.steps))
+    return min((step + 1) / warm_up, (run.steps - step) / max(1, run.steps - warm_up))
+
+
+def _to(batch: Batch, device: str) -> Batch:
+    if device == "cpu":
+        return batch
+    mask = None if batch.mask is None else batch.mask.to(device)
+    return Batch(batch.inputs.to(device), mask, batch.targets.to(device))
+
+
+def _peak_mib(before: int | None, device: str) -> float | None:
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated() / memory.MIB
+    after = memory.resident_bytes("VmHWM")
+    return None if before is None or after is None else (after - before) / memory.MIB

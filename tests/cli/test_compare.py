@@ -1,0 +1,372 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import typer
+from synthetic import MACHINE, speed_rows
+from synthetic_training import training_rows
+from typer.testing import CliRunner, Result
+
+from mixbench.cli.compare import compare
+from mixbench.cli.publish import SUMMARY
+from mixbench.cli.text.comparison import comparison_table
+from mixbench.errors import RequestError, StorageError
+from mixbench.stats import Interval
+from mixbench.tables.columns import columns
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, Judgement, exit_code
+
+Change = Callable[[SpeedRow], SpeedRow | None]
+OPTIONS: dict[str, Any] = {
+    "launch_noise": 0.01,
+    "round_noise": 0.01,
+    "rounds": 2,
+    "mixers": ("attention", "none"),
+    "tokens": (64, 128),
+}
+app = typer.Typer()
+app.command()(compare)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(SUMMARY, raising=False)
+
+
+def write(name: str, change: Change = lambda row: row, machine: dict[str, object] = MACHINE, **options: Any) -> None:
+    folder = ResultsFolder(name)
+    rows, launches = speed_rows(**(OPTIONS | options))
+    with folder.writing():
+        digest = folder.save_environment(machine)
+        folder.append([replace(new, environment=digest) for row in rows if (new := change(row))])
+        folder.append([replace(row, environment=digest) for row in launches])
+
+
+def slower(row: SpeedRow) -> SpeedRow:
+    """Attention at 128 tokens."""
+    return replace(row, cpu_ms=1.6 * (row.cpu_ms or 0)) if (row.mixer, row.tokens) == ("attention", 128) else row
+
+
+def crashing(row: SpeedRow) -> SpeedRow | None:
+    """Attention at 64 tokens, in launch 3."""
+    if (row.mixer, row.tokens, row.launch) != ("attention", 64, 3):
+        return row
+    metrics = [name for name, column in columns(SpeedRow).items() if column.role == "metric"]
+    lost: dict[str, Any] = dict.fromkeys(metrics)
+    return replace(row, **lost, round=0, rounds=1, status="killed", detail="exit code -11") if row.round == 1 else None
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def lines(result: Result) -> list[str]:
+    return result.stdout.rstrip("\n").split("\n")
+
+
+def test_equal_folders_pass_with_a_line_per_cell() -> None:
+    write("base")
+    write("head", seed=1)
+    done = run("base", "head", "--strict", "--any-change")
+    assert done.exit_code == 0, done.stderr
+    assert lines(done)[-1] == "4 same: pass"
+    assert [line.split()[0] for line in lines(done)[3:7]] == ["same"] * 4
+
+
+def test_a_regression_fails_and_stands_first_with_its_change() -> None:
+    write("base")
+    write("head", slower, seed=1)
+    done = run("base", "head")
+    assert done.exit_code == 1
+    heading, shared, _, first = lines(done)[:4]
+    assert heading == "base → head"
+    assert shared == "speed · mixer · inference · width 64 · batch 1 · float32 · cpu · 2 threads"
+    verdict, cell, change = first.split(maxsplit=1)[0], "attention · 128 tokens", first.partition("CPU time")[2]
+    assert verdict == "slower"
+    assert cell in first
+    assert "float32" not in first
+    point, low, to, high = change.split()
+    assert float(low.strip("(")) < float(point) < float(high.strip(")"))
+    assert (to, float(point)) == ("to", pytest.approx(60, abs=4))
+    assert lines(done)[-1] == "1 slower, 3 same: fail"
+
+
+@pytest.mark.parametrize(("threshold", "code"), [("100%", 0), ("100 %", 0), ("1.0", 0), ("5%", 1), ("0.05", 1)])
+def test_the_threshold_is_a_share_or_percent(threshold: str, code: int) -> None:
+    write("base")
+    write("head", slower)
+    assert run("base", "head", "--threshold", threshold).exit_code == code
+
+
+def test_a_tolerance_is_given_by_metric_and_told() -> None:
+    write("base")
+    write("head", lambda row: replace(row, peak_memory_mib=1.01 * (row.peak_memory_mib or 0)))
+    assert run("base", "head").exit_code == 1
+    tolerant = run("base", "head", "--tolerance", "peak_memory_mib=1%", "--tolerance", "flops=0")
+    assert tolerant.exit_code == 0, tolerant.stdout
+    assert "times beyond 30 %, peak memory beyond 1 %, FLOPs beyond 0 %, other counts at any change" in tolerant.stdout
+
+
+def test_a_crash_in_one_launch_fails_with_its_reason() -> None:
+    write("base")
+    write("head", crashing)
+    done = run("base", "head")
+    assert done.exit_code == 1
+    assert lines(done)[3].startswith("broken")
+    assert lines(done)[3].endswith("killed: exit code -11 (1 of 5 launches)")
+
+
+def test_what_is_faster_or_new_fails_only_where_the_reference_must_be_renewed() -> None:
+    write("base", slower)
+    write("head", mixers=("attention", "none", "gmlp"))
+    plain = run("base", "head")
+    assert (plain.exit_code, lines(plain)[-1]) == (0, "1 faster, 2 new, 3 same: pass")
+    renewed = run("base", "head", "--any-change")
+    assert renewed.exit_code == 1
+    assert lines(renewed)[-1] == "1 faster, 2 new, 3 same: fail (cells are faster or new: renew the base)"
+
+
+def test_undecided_cells_fail_only_strictly() -> None:
+    write("base")
+    write("head", launches=1)
+    plain = run("base", "head")
+    assert (plain.exit_code, lines(plain)[-1]) == (0, "4 undecided: pass")
+    strict = run("base", "head", "--strict")
+    assert (strict.exit_code, lines(strict)[-1]) == (3, "4 undecided: undecided")
+
+
+def test_another_machine_is_not_comparable_but_for_its_counts() -> None:
+    write("base")
+    write("head", slower, machine={**MACHINE, "cpu": "Example 7000"})
+    done = run("base", "head")
+    assert done.exit_code == 4
+    assert "nothing comparable: they come from different machines" in done.stderr
+    assert "--tier counts" in done.stderr
+    assert "Example 7000" in done.stdout
+    counts = run("base", "head", "--tier", "counts")
+    assert (counts.exit_code, lines(counts)[-1]) == (0, "4 same: pass")
+    assert "CPU time" not in counts.stdout
+
+
+def test_other_keys_are_not_comparable_and_named() -> None:
+    write("base")
+    write("head", dtypes=("bfloat16",))
+    done = run("base", "head")
+    assert done.exit_code == 4
+    assert "nothing comparable: float32 against bfloat16" in done.stderr
+    assert "--tier counts" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("base", "nowhere"), "there is no folder nowhere"),
+        (("base", "empty"), "empty holds no measurements"),
+        (("base", "base", "--threshold", "30"), "--threshold: '30' is not a share"),
+        (("base", "base", "--threshold", "much"), "--threshold: 'much' is not a share"),
+        (("base", "base", "--threshold", "0"), "the threshold is 0"),
+        (("base", "base", "--threshold", "nan"), "is not a share"),
+        (("base", "base", "--threshold", "inf%"), "the threshold is inf"),
+        (("base", "base", "--tolerance", "flops"), "is not a share"),
+        (("base", "base", "--tolerance", "flops=-1%"), "the tolerance of flops is -0.01"),
+        (("base", "base", "--tolerance", "latency=1%"), "unknown metric 'latency'"),
+        (("base", "base", "--tier", "gpu"), "unknown tier 'gpu'"),
+        (("base", "base", "--format", "xml"), "unknown value 'xml' for --format"),
+        (("base", "base", "--format", "github-action-benchmark"), "makes several files"),
+        (("base", "base", "--format", "text,junit"), "makes several files"),
+        (("base", "base", "--output", "ci"), "--output is for the files of --format"),
+    ],
+)
+def test_a_wrong_request_is_explained_with_exit_code_2(words: tuple[str, ...], told: str) -> None:
+    write("base")
+    Path("empty").mkdir()
+    done = run(*words)
+    assert done.exit_code == RequestError.exit_code, done.stdout
+    assert told in done.stderr
+    assert len(done.stderr.rstrip().split("\n")) == 2
+
+
+def test_a_damaged_table_is_an_error_that_names_file_and_line() -> None:
+    write("base")
+    write("head")
+    with Path("head/speed.csv").open("a") as file:
+        file.write("torn,line\n")
+    done = run("base", "head")
+    assert done.exit_code == StorageError.exit_code
+    assert "head/speed.csv, line 42" in done.stderr
+
+
+def test_a_launch_that_a_crash_cut_short_is_left_out() -> None:
+    write("base")
+    write("head", lambda row: None if (row.launch, row.round) == (5, 2) else row)
+    done = run("base", "head", "--json")
+    assert all(cell["verdict"] == "same" for cell in json.loads(done.stdout)["comparison"]["cells"])
+    write("alone", lambda row: None if row.round == 2 else row)
+    assert "holds no measurements" in run("base", "alone").stderr
+
+
+def test_json_goes_to_standard_output_alone_and_keeps_the_exit_code() -> None:
+    write("base")
+    write("head", slower)
+    done = run("base", "head", "--json")
+    assert done.exit_code == 1
+    cells = json.loads(done.stdout)["comparison"]["cells"]
+    assert [cell["verdict"] for cell in cells] == ["slower", "same", "same", "same"]
+    assert run("base", "head", "--format", "json").stdout == done.stdout
+
+
+def test_a_format_of_one_file_is_printed_and_with_output_every_file_is_written_beside_the_table() -> None:
+    write("base")
+    write("head", slower)
+    printed = run("base", "head", "--format", "junit")
+    assert ElementTree.fromstring(printed.stdout).find("testsuite").get("failures") == "1"  # type: ignore[union-attr]
+    assert printed.exit_code == 1
+    written = run("base", "head", "--format", "junit,github-action-benchmark", "--output", "ci/reports")
+    assert written.exit_code == 1
+    assert sorted(path.name for path in Path("ci/reports").iterdir()) == [
+        "benchmark-bigger-is-better.json",
+        "benchmark-smaller-is-better.json",
+        "junit.xml",
+    ]
+    assert Path("ci/reports/junit.xml").read_text() == printed.stdout
+    assert lines(written)[-1] == "1 slower, 3 same: fail"
+    assert "ci/reports/junit.xml" in written.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_an_error() -> None:
+    write("base")
+    Path("taken").write_text("a file")
+    done = run("base", "base", "--format", "junit", "--output", "taken")
+    assert done.exit_code == RequestError.exit_code
+    assert "cannot write to the folder taken" in done.stderr
+    assert "--output" in done.stderr
+
+
+def test_the_job_summary_is_appended_whatever_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("base")
+    write("head", slower)
+    Path("summary.md").write_text("before\n")
+    monkeypatch.setenv(SUMMARY, "summary.md")
+    assert "attention" in run("base", "head").stdout
+    run("base", "head", "--json")
+    text = Path("summary.md").read_text()
+    assert text.startswith("before\n")
+    assert text.count("1 slower") == 2
+    markdown = run("base", "head", "--format", "markdown")
+    assert Path("summary.md").read_text() == text + markdown.stdout
+
+
+def test_without_the_variable_no_summary_is_written() -> None:
+    write("base")
+    run("base", "base")
+    assert sorted(path.name for path in Path().iterdir()) == ["base"]
+
+
+def test_it_runs_without_torch_and_without_pandas() -> None:
+    write("base")
+    code = (
+        "import sys, typer; from mixbench.cli.compare import compare; app = typer.Typer(); app.command()(compare)\n"
+        "app(['base', 'base'], standalone_mode=False)\n"
+        "assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "4 same: pass" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_training_tables_are_compared_with_their_scores() -> None:
+    for name, step in (("base", 0.0), ("head", 0.2)):
+        folder = ResultsFolder(name)
+        with folder.writing():
+            digest = folder.save_environment(MACHINE)
+            rows = training_rows(("attention", "none"), (250,), noise=0.0)
+            folder.append([replace(row, environment=digest, test_score=(row.test_score or 0) + step) for row in rows])
+    done = run("base", "head")
+    assert done.exit_code == 1
+    assert lines(done)[3].split()[0] == "slower"
+    assert "test score" in lines(done)[3]
+    assert "scores worse or better" in done.stdout
+
+
+def cell(mixer: str, *judgements: Judgement, **rest: Any) -> ComparedCell:
+    place = {"mode": rest.pop("mode", "inference"), "tokens": rest.pop("tokens", "2048 tokens"), "dtype": "float32"}
+    return ComparedCell("speed", mixer, place, judgements, **rest)
+
+
+def timed(verdict: str, low: float, point: float, high: float, remark: str = "") -> Judgement:
+    return Judgement("cpu_per_calibration", verdict, 1.0, 1 + point, Interval(point, low, high), 0.5, remark)
+
+
+LONG = "hypermixer heads=4 hidden=tokens/2 positions=none tied=true"
+REASON = "needs 12.3 GiB, but 7.9 GiB are available; fewer tokens or a smaller batch would fit into the memory of this machine"
+EVERY_CASE = Comparison(
+    "results/reference",
+    "results/of a folder with quite a long name that fills the terminal from side to side and beyond",
+    (
+        cell(LONG, Judgement("status", "broken"), detail=f"oom: {REASON}"),
+        cell(
+            "attention", Judgement("cell", "missing"), mode="training", detail="not in the head; renamed to linear-attention?"
+        ),
+        cell("gmlp", timed("slower", 0.84, 0.9, 0.97), cause="+25 % FLOPs, 2 more operators, a=1 became b=2"),
+        cell("gmlp", Judgement("peak_memory_mib", "slower", 1.0, 1.0001, Interval(0.0001)), tokens="64 tokens"),
+        cell(LONG, timed("undecided", -0.5, 0.1, 5000.0, "+84 % would be seen"), mode="training"),
+        cell("fnet", timed("faster", -0.046, -0.031, -0.012)),
+        cell("fnet", Judgement("cell", "new"), tokens="64 tokens"),
+        cell("none", timed("same", -0.01, 0.0, 0.01)),
+    ),
+    ("head: 30 rows of speed.csv from older environments are left out, because only the newest one counts",),
+    {"time": 0.3},
+)
+
+
+def table(width: int, terminal: bool, comparison: Comparison = EVERY_CASE) -> str:
+    return comparison_table(comparison, exit_code(comparison) if comparison.cells else 4, width, terminal).plain
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_on_a_terminal_no_line_is_wider_than_it_and_nothing_is_cut(width: int) -> None:
+    text = table(width, terminal=True)
+    assert max(map(len, text.split("\n"))) <= width
+    assert "…" not in text
+    shown = text.replace("·", " ").split()
+    for word in table(width, terminal=False).replace("·", " ").split():
+        assert word in shown, word
+
+
+def test_in_a_pipe_every_cell_is_one_line_whatever_the_width() -> None:
+    text = table(40, terminal=False)
+    assert text == table(200, terminal=False)
+    assert [line.split()[0] for line in text.split("\n")[3:11]] == [one.verdict for one in EVERY_CASE.cells]
+    assert "─" not in text
+    assert "\N{NO-BREAK SPACE}" not in text
+
+
+def test_changes_have_as_many_digits_as_they_deserve() -> None:
+    text = table(120, terminal=False)
+    assert "+90 (+84 to +97)" in text
+    assert "-3.1 (-4.6 to -1.2)" in text
+    assert "+0.0100" in text
+    assert "+10 (any)" in text
+    assert "+0.0 (-1.0 to +1.0)" in text
+
+
+def test_what_all_cells_share_stands_in_the_heading_and_what_differs_in_the_lines() -> None:
+    text = table(120, terminal=False).split("\n")
+    assert text[1] == "speed · float32"
+    assert "gmlp · inference · 64 tokens" in text[6]
+
+
+def test_a_comparison_without_cells_says_so() -> None:
+    nothing = Comparison("a", "b", (), ("a has speed.csv from a machine that the other has not: not compared",))
+    assert table(80, False, nothing).split("\n")[-1] == "no cells: not comparable"

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mixbench.cli.listing import list_command
+from mixbench.cli.text import catalogue
+from mixbench.cli.text.page import layout
+from mixbench.mixers import MIXERS
+from mixbench.tables.columns import FAILURES, STATUSES, columns
+from mixbench.tables.rows import SpeedRow
+
+
+@pytest.fixture
+def printed(capsys):
+    list_command()
+    return capsys.readouterr().out
+
+
+def test_every_mixer_stands_with_its_summary_and_paper(printed):
+    for mixer in MIXERS.values():
+        assert mixer.summary in printed
+        assert mixer.paper in printed
+
+
+def test_every_option_stands_with_its_default_and_what_can_be_typed(printed):
+    for mixer in MIXERS.values():
+        for option in mixer.options:
+            default = str(option.default).lower() if option.kind == "flag" else option.default
+            assert f"    {option.name}={default} " in printed
+            assert f"{option.meaning} ({option.expected})" in printed
+
+
+def test_what_a_default_shows_can_be_typed():
+    for mixer in MIXERS.values():
+        typed = {option.name: catalogue._typed(option.default) for option in mixer.options}
+        assert mixer.config(typed) == mixer.config({})
+
+
+def test_what_a_mixer_cannot_do_is_said(printed):
+    fnet = printed[printed.index("  fnet") : printed.index("  mlp-mixer")]
+    assert "padded tokens take part; any number of tokens; no half precision on a CPU" in fnet
+    assert "padded tokens are masked; a fixed number of tokens" in printed[printed.index("  mlp-mixer") :]
+
+
+def test_every_metric_stands_with_unit_and_direction(printed):
+    assert "wall time per call" in printed
+    assert "(tokens/s, higher is better)" in printed
+    metrics = [name for name, column in columns(SpeedRow).items() if column.role == "metric"]
+    assert [metric["name"] for metric in catalogue.catalogue()["metrics"]] == metrics
+
+
+def test_every_status_has_a_meaning_and_failures_are_marked(printed):
+    assert tuple(catalogue.STATUS_MEANINGS) == STATUSES
+    for status in STATUSES:
+        assert f"  {status + '*' * (status in FAILURES)} " in printed
+
+
+def test_the_users_own_mixer_is_explained(printed):
+    assert "--mixer path/to/file.py:ClassName" in printed
+    assert "mixbench.mixers" in printed
+
+
+def test_installed_plugins_are_listed(monkeypatch, capsys):
+    point = type("Point", (), {"name": "mamba", "value": "package:Mamba"})
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
+    list_command()
+    assert "installed: package:Mamba" in capsys.readouterr().out
+
+
+def test_json_holds_the_same(capsys):
+    list_command(as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert [mixer["name"] for mixer in found["mixers"]] == list(MIXERS)
+    assert found["mixers"][0]["options"][0] == {
+        "name": "heads",
+        "default": 4,
+        "expected": "a positive whole number",
+        "meaning": "parallel groups of channels",
+    }
+    assert {status["name"] for status in found["statuses"] if status["failure"]} == set(FAILURES)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_fits_a_terminal(width):
+    for section in catalogue.sections(catalogue.catalogue()):
+        assert max(map(len, layout(section.lines, width))) <= width

@@ -1,0 +1,125 @@
+"""`mixbench tune` as a user runs it: a small search, trials made elsewhere, wrong requests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas
+import pytest
+from synthetic_training import trial_rows
+from typer.testing import CliRunner, Result
+
+from mixbench.cli import app
+from mixbench.cli.text.tune import tuning_table
+from mixbench.plots.tune import draw_tuning, tuning_figure
+from mixbench.verdicts.learning.tune import summarise
+
+TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"
+
+
+def mixbench(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_small_search_is_trained_printed_and_kept(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mixbench", "tune", "--task", TASK, "--mixer", "none", "--mixer", "fnet", "--trials", "4"]
+    command += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", str(tmp_path), "--save"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "best dev accuracy to be expected after so many trials" in done.stdout
+    assert "Trial k draws the same values for every mixer." in done.stdout
+    rows = pandas.read_csv(tmp_path / "tuning.csv")
+    assert sorted(zip(rows.mixer, rows.trial, strict=True)) == [(m, k) for m in ("fnet", "none") for k in (1, 2, 3, 4)]
+    kept = {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint}
+    assert len(kept) == 8
+    again = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert len(json.loads(again.stdout)["searches"][0]["curves"]) == 2
+    assert len(pandas.read_csv(tmp_path / "tuning.csv")) == 8
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint} == kept
+    assert mixbench("plot", "--study", "tune", "--results", str(tmp_path)).exit_code == 0
+    assert (tmp_path / "figures" / "tune-majority.png").exists()
+
+
+def test_errors_are_compared_as_ratios_and_shares_as_changes() -> None:
+    (errors,) = summarise(trial_rows(("attention", "hypermixer"), trials=8))
+    (shares,) = summarise(trial_rows(("attention", "hypermixer"), trials=8, score="accuracy"))
+    for search, label, scale in ((errors, "relative to attention", "log"), (shares, "change against attention, %", "linear")):
+        axes = tuning_figure(search).axes[1]
+        assert (axes.get_ylabel(), axes.get_yscale()) == (label, scale)
+    line = tuning_figure(errors).axes[1].lines[1]
+    assert list(line.get_ydata()) == pytest.approx([1 + change for change in errors.relative(errors.curves[1])])
+
+
+def test_trials_made_elsewhere_are_summarised_and_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.csv"
+    file.write_text("mixer,score\n" + "".join(f"{mixer},{0.1 * k + shift}\n" for k in range(6) for mixer, shift in MIXERS))
+    done = mixbench("tune", "--from", str(file), "--results", str(tmp_path / "results"), "--baseline", "slow")
+    assert done.exit_code == 0, done.output
+    assert "relative change against slow" in done.stdout
+    assert "Trial k" not in done.stdout
+    assert (tmp_path / "results" / "figures" / "tune-sweep.png").exists()
+    wanted = mixbench("tune", "--from", str(file), "--results", str(tmp_path), "--target", "0.55,0.61")
+    assert "≥ 0.550" in wanted.stdout
+    assert "≥ 0.610" in wanted.stdout
+    errors = mixbench("tune", "--from", str(file), "--results", str(tmp_path), "--lower-is-better")
+    assert "less is better" in errors.stdout
+
+
+MIXERS = (("slow", 0.1), ("quick", 0.2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--range", "steps=1..2"), "steps belongs to no mixer"),
+        (("--range", "dropout=0..0.5", "--dropout", "0.1"), "--dropout fixes what --range dropout draws"),
+        (("--range", "learning_rate=1e-3..1e-2", "--learning-rate", "1e-3"), "--learning-rate fixes what"),
+        (("--mixer", "attention", "--range", "attention.heads=3"), "3 heads do not divide the width"),
+        (("--range", "dropout=0..0.5", "--dropout", "0"), "--dropout fixes what --range dropout draws"),
+        (("--mixer", "none", "--mixer", "fnet", "--learning-rate", "fnet=1e-3"), "--learning-rate fixes none for none"),
+        (("--learning-rate", "auto"), "auto chooses among rates"),
+        (("--size", "0.5,1.0"), "one part of the data"),
+        (("--baseline", "gmlp"), "unknown baseline 'gmlp'"),
+        (("--target", "0.5,good"), "'0.5,good' are no scores"),
+        (("--from", "nowhere.csv"), "cannot read nowhere.csv"),
+    ],
+)
+def test_a_wrong_request_is_named_before_anything_is_trained(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = mixbench("tune", "--task", TASK, *arguments, "--results", str(tmp_path / "results"))
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not (tmp_path / "results" / "tuning.csv").exists()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    searches = summarise(trial_rows(("attention", "hypermixer", "mlp-mixer"), trials=20))
+    lines = tuning_table(searches, width, True).plain.split("\n")
+    assert max(map(len, lines)) <= width
+    assert any("attention" in line for line in lines)
+
+
+def test_a_search_of_which_every_trial_diverged_is_told_and_not_drawn(tmp_path: Path) -> None:
+    rows = trial_rows(("attention",), trials=3, diverged=(1, 2, 3))
+    assert "Every trial diverged" in tuning_table(summarise(rows), 80, False).plain
+    assert draw_tuning(rows, tmp_path) == []
+
+
+def test_each_search_has_a_figure_of_its_own(tmp_path: Path) -> None:
+    rows = trial_rows(("attention", "none"), trials=4) + trial_rows(("attention", "none"), trials=4, seed=1)
+    drawn = draw_tuning(rows, tmp_path, ("png", "svg"))
+    assert [path.name for path in drawn] == ["tune-shapes.png", "tune-shapes.svg", "tune-shapes-2.png", "tune-shapes-2.svg"]
+
+
+def test_diverged_trials_stand_below_the_table() -> None:
+    rows = trial_rows(("attention", "none"), trials=6, diverged=(2,))
+    assert "1 of 6 trials diverged or failed; they count with the worst score" in tuning_table(summarise(rows), 80, False).plain

@@ -1,0 +1,152 @@
+from collections import Counter
+
+import pytest
+from synthetic_training import training_rows, training_settings
+
+from mixbench.cli.text.data_efficiency import data_efficiency_table
+from mixbench.cli.text.layout import interval_text
+from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.learning.scores import summarise
+
+PAPER = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "hypermixer", "none")
+LONG = (
+    "attention",
+    "hypermixer:heads=4,hidden=tokens/2,positions=none,tied=true",
+    "my.py:GatedConvolutionWithALongName:size=3",
+)
+REASON = "needs 12.3 GiB, but 7.9 GiB are available; a smaller batch would fit into the memory of this machine"
+FAILURES = {("none", 500, 3): ("diverged", "not finite at step 12"), **{("fnet", 250, s): ("oom", REASON) for s in range(5)}}
+
+
+def every_case() -> dict[str, list[TrainingRow]]:
+    return {
+        "paper": training_rows(PAPER),
+        "shares": training_rows(PAPER, score="accuracy"),
+        "long labels": training_rows(LONG, score="accuracy"),
+        "failures": training_rows(PAPER, failures=FAILURES),
+        "two tasks": training_rows() + training_rows(task="listops", score="accuracy"),
+        "two contexts": training_rows() + training_rows(settings=training_settings(steps=10**12)),
+        "one seed": training_rows(seeds=[0]),
+        "one size": training_rows(sizes=(250,)),
+        "all failed": training_rows(("fnet",), (250,), failures=FAILURES),
+        "wide intervals": training_rows(PAPER, seeds=(0, 1), noise=3),
+        "perfect": training_rows(score="accuracy", error=lambda mixer, size: 0.0),
+        "hopeless": training_rows(score="accuracy", error=lambda mixer, size: 9.0),
+        "nothing": [],
+    }
+
+
+CASES = every_case()
+
+
+def plain(rows: list[TrainingRow], baseline: str | None = None) -> str:
+    return data_efficiency_table(summarise(rows, baseline), 80, terminal=False).plain
+
+
+def lines_of(text: str, caption: str) -> dict[str, str]:
+    """The lines of the table under a caption by their first word."""
+    after = text.split("\n")
+    start = next(place for place, line in enumerate(after) if line.startswith(caption))
+    return {line.split()[0]: line for line in after[start + 1 : after.index("", start)]}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("case", CASES)
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(case: str, width: int) -> None:
+    text = data_efficiency_table(summarise(CASES[case]), width, terminal=True).plain
+    assert max(map(len, text.split("\n"))) <= width
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_terminal_shows_every_word_of_the_plain_table(case: str) -> None:
+    narrow = Counter(data_efficiency_table(summarise(CASES[case]), 80, terminal=True).plain.split())
+    whole = Counter(plain(CASES[case]).split())
+    # a word with a hyphen may be wrapped there
+    assert not [word for word in whole - narrow if "-" not in word.strip("-+()")]
+
+
+def test_scores_differences_and_relative_changes_stand_beside_their_intervals() -> None:
+    rows = training_rows(("attention", "none"), score="accuracy")
+    text, (task,) = plain(rows), summarise(rows).tasks
+    scores = lines_of(text, "test accuracy by training examples, more is better")
+    assert scores["mixer"].split()[1:] == ["250", "500", "1000", "2000"]
+    for cell in task.cells:
+        assert cell.score is not None
+        assert "".join(interval_text(cell.score)) in scores[cell.label]
+    for caption in ("difference to attention", "relative change against attention, %"):
+        assert list(lines_of(text, caption)) == ["mixer", "none"]
+    exact = training_rows(("attention", "none"), (250,), noise=0, seed_noise=0, error=lambda m, n: 0.2 if m == "none" else 0.1)
+    assert lines_of(plain(exact), "relative change")["none"].split()[1:] == ["+100", "(+100", "to", "+100)"]
+    assert lines_of(plain(exact), "difference")["none"].split()[1] == "+0.100"
+
+
+def test_a_difference_and_its_ends_have_the_same_decimals() -> None:
+    rows = training_rows(("attention", "hypermixer"), (250,), score="accuracy")
+    numbers = lines_of(plain(rows), "difference")["hypermixer"].replace("(", " ").replace(")", " ").split()
+    assert {len(number.partition(".")[2]) for number in numbers if "." in number} == {4}
+
+
+def test_a_cell_says_how_many_seeds_are_behind_it_where_some_failed() -> None:
+    text = plain(CASES["failures"])
+    scores = lines_of(text, "test mse")
+    assert scores["none"].count("4 of 5") == 1
+    assert "oom" in scores["fnet"]
+    assert "none on 500 examples: 1 of 5 runs failed, not in the mean: diverged with seed 3: not finite at step 12" in text
+    assert f"fnet on 250 examples: 5 of 5 runs failed, not in the mean: oom with seeds 0, 1, 2, 3, 4: {REASON}" in text
+
+
+def test_needs_say_at_most_not_reached_and_beyond_the_sizes() -> None:
+    def straight(mixer: str, size: int) -> float:
+        return {"attention": 100, "hypermixer": 50, "none": 2000}[mixer] / size
+
+    rows = training_rows(error=straight, noise=0, seed_noise=0)
+    text = data_efficiency_table(summarise(rows, targets=[0.2]), 80, terminal=False).plain
+    needs = lines_of(text, "training examples needed for a test mse of")
+    assert needs["attention"].split()[1:] == ["500", "(500–500)"]
+    assert needs["hypermixer"].split()[1:] == ["≤", "250"]
+    assert needs["none"].split()[1:] == ["not", "reached"]
+    ratios = lines_of(text, "training examples needed relative to attention")
+    assert ratios["hypermixer"].split()[1:3] == ["≤", "0.500"]
+    assert ratios["none"].split()[1:3] == ["≥", "4.00"]
+
+
+def test_the_notes_say_what_stands_behind_the_intervals() -> None:
+    text = plain(training_rows(score="accuracy"))
+    assert "In brackets: 95 % t-intervals over 5 seeds." in text
+    assert "(standard error) from its 1000 test examples, on top of the intervals." in text
+    assert "Learning rate, chosen on the development set: 0.001." in text
+    assert "cases" not in text
+    assert "geometric means" in plain(training_rows())
+    assert "One seed: no intervals. More seeds give them: --seeds 5." in plain(CASES["one seed"])
+    assert "With 3 seeds these intervals hold in at most 75 % of cases, not 95 %." in plain(training_rows(seeds=range(3)))
+
+
+def test_the_notes_name_different_learning_rates_and_what_is_left_out() -> None:
+    rows = training_rows(("attention", "none"), (250,), rates={"attention": 0.001, "none": 0.003})
+    old = training_rows(("attention",), (250,), environment="old", measured_at="2020-01-01T00:00:00Z")
+    text = plain(rows + old)
+    assert "Learning rate: 0.001 (attention); 0.003 (none)." in text
+    assert "5 rows from other environments are left out." in text
+    trial = training_rows(("attention",), (2000,), seeds=[0], rates={"attention": 0.003})
+    assert "Runs that only chose a learning rate are not shown: 1." in plain(training_rows() + trial)
+
+
+def test_each_context_has_its_own_heading() -> None:
+    headings = [line for line in plain(CASES["two contexts"]).split("\n") if " · " in line]
+    shared = "shapes · 2 layers · width 64 · 100 tokens · cpu · learning rate auto · "
+    # a value that is long is cut
+    assert headings == [f"{shared}steps=100000000000", f"{shared}steps=400"]
+
+
+def test_better_is_green_and_worse_is_red_whatever_the_direction() -> None:
+    for score in ("accuracy", "mse"):
+        rows = training_rows(("attention", "hypermixer", "none"), (250, 500), score=score, noise=0.001)
+        text = data_efficiency_table(summarise(rows), 80, terminal=True)
+        styled = [(str(span.style), text.plain[span.start : span.end]) for span in text.spans]
+        red = [shown for style, shown in styled if style == "red"]
+        green = [shown for style, shown in styled if style == "green"]
+        assert len(red) >= 4
+        assert all(("-" in shown) == (score == "accuracy") for shown in red if "≥" not in shown)
+        assert all(("+" in shown) == (score == "accuracy") for shown in green if "≤" not in shown)
+        assert green

@@ -1,0 +1,44 @@
+"""Run a speed study on the fake worker: `python run_fake_speed.py FOLDER LAUNCHES`; the kill tests start and kill it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mixbench.mixers.choice import choose_mixers
+from mixbench.studies.progress import Silent
+from mixbench.studies.speed import Worker, run_speed
+from mixbench.studies.speed_plan import SpeedRequest
+from mixbench.tables.results import ResultsFolder
+
+FAKE = Worker("fake_worker", ())
+
+
+MIXERS = ("attention", "hypermixer")
+
+
+def fake_request(launches: int = 2, mixers: tuple[str, ...] = MIXERS, timeout: float = 20.0) -> SpeedRequest:
+    """Three lengths, two modes."""
+    return SpeedRequest(
+        mixers=choose_mixers(mixers),
+        tokens=(8, 16, 32),
+        width=(8,),
+        batch=(1,),
+        dtype=("float32",),
+        device=("cpu",),
+        threads=1,
+        mode=("inference", "training"),
+        scope=("mixer",),
+        compiled=False,
+        layers=1,
+        launches=launches,
+        precision=0.02,
+        budget=0.1,
+        timeout=timeout,
+        seed=0,
+    )
+
+
+if __name__ == "__main__":
+    run_speed(fake_request(int(sys.argv[2])), ResultsFolder(Path(sys.argv[1])), Silent(), worker=FAKE)
+    print("complete")

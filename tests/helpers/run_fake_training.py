@@ -1,0 +1,70 @@
+"""Run every study of training on the fake trainer: `python run_fake_training.py FOLDER`; the kill test starts and kills it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mixbench.mixers.choice import choose_mixers
+from mixbench.parsing.ranges import parse_ranges
+from mixbench.studies.attention_map import run_attention_map
+from mixbench.studies.attention_map_plan import LoadedRun, MapRequest
+from mixbench.studies.data_efficiency import run_data_efficiency
+from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask
+from mixbench.studies.progress import Silent
+from mixbench.studies.training import Trainer
+from mixbench.studies.tune import run_tuning
+from mixbench.studies.tune_plan import TuneRequest
+from mixbench.tables.results import ResultsFolder
+from mixbench.tasks.dataset import Form
+
+FAKE = Trainer("fake_trainer")
+FAKE_MAPPER = Trainer("fake_mapper", "map_cell")
+RANGES = ("learning_rate=1e-4..1e-2:log", "dropout=0..0.5", "attention.heads=1,2,4")
+FORM = Form(tokens=8, vocabulary=5, channels=0, output="class", classes=2, score="accuracy")
+TASK = PreparedTask("toy", Path("nowhere"), FORM, examples=100, settings={"task": "toy"})
+
+SHAPES = PreparedTask("shapes", Path("nowhere"), FORM, examples=100, settings={"data": "0f", "options": {"test": 20}})
+
+
+def fake_request(**changes: Any) -> DataRequest:
+    """Two mixers, two sizes, three seeds."""
+    values: Mapping[str, Any] = {
+        "tasks": (TASK,),
+        "mixers": choose_mixers(("attention", "none")),
+        "sizes": (0.1, 100),
+        "seeds": (0, 1, 2),
+        "layers": 1,
+        "width": 8,
+        "batch": 4,
+        "steps": 10,
+        "dropout": 0.0,
+        "learning_rates": {"": 1e-3},
+        "device": "cpu",
+        "timeout": 20.0,
+    }
+    return DataRequest(**{**values, **changes})
+
+
+def fake_search(*ranges: str, trials: int = 3, **changes: Any) -> TuneRequest:
+    """Two mixers on half of the data."""
+    base = fake_request(**{"sizes": (0.5,), "seeds": (0,), **changes})
+    return TuneRequest(base, parse_ranges(ranges or RANGES, {mixer.name for mixer in base.mixers}), trials)
+
+
+def fake_maps(
+    examples: int = 3, drawn: tuple[int, ...] = (1,), loaded: tuple[LoadedRun, ...] = (), **changes: Any
+) -> MapRequest:
+    """Two mixers on all of the data, one of three examples drawn."""
+    base = fake_request(**{"tasks": (SHAPES,), "sizes": (1.0,), "seeds": (0,), **changes})
+    return MapRequest(base, loaded, examples, drawn)
+
+
+if __name__ == "__main__":
+    request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
+    run_data_efficiency(request, folder, Silent(), slots=[{}, {}], trainer=FAKE)
+    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE, save=True)
+    run_attention_map(fake_maps(), folder, Silent(), slots=[{}, {}], trainer=FAKE_MAPPER)
+    print("complete")

@@ -1,0 +1,217 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from synthetic import speed_rows
+
+from mixbench.errors import StorageError, UnknownNameError
+from mixbench.plots import FIGURES
+from mixbench.plots.speed import QUANTITIES, Size, draw_speed, flops_figure, size_figure
+from mixbench.plots.style import BUILT_IN, FORMATS, line_styles, save
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.verdicts.speed import summarise
+
+LATENCY, THROUGHPUT, MEMORY, FLOPS = QUANTITIES
+Table = tuple[list[SpeedRow], list[LaunchRow]]
+
+
+def figure_of(table: Table, quantity: int = 0, size: Size = "tokens") -> Figure:
+    figure = size_figure(summarise(*table), QUANTITIES[quantity], size)
+    assert figure is not None
+    return figure
+
+
+def mixer_lines(axes: Axes) -> list[Line2D]:
+    return [line for line in axes.lines if line.get_marker() not in ("None", ".", "x")]
+
+
+def legend_texts(holder: Axes | Figure) -> list[str]:
+    legend = holder.get_legend() if isinstance(holder, Axes) else holder.legends[0]
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def power_law(mixer: str, tokens: int, width: int, batch: int, mode: str) -> float:
+    return 1e-4 * tokens ** (2 if mixer == "attention" else 1)
+
+
+def test_every_figure_of_a_sweep_over_tokens_and_width_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
+    table = speed_rows(("hypermixer",), (64, 128), widths=(32, 64), launches=2, rounds=1)
+    paths = draw_speed(*table, tmp_path / "figures", ("png", "svg"))
+    by_size = [
+        f"speed-{name}-by-{size}" for size in ("tokens", "width") for name in ("latency", "throughput", "memory", "flops")
+    ]
+    names = [f"{name}.{kind}" for name in (*by_size, "speed-time-by-flops") for kind in ("png", "svg")]
+    assert [path.name for path in paths] == names
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(names)
+
+
+def test_a_figure_is_written_in_each_format_with_the_same_bytes_every_time(tmp_path: Path) -> None:
+    table = speed_rows(("attention",), (64,), launches=1, rounds=1)
+    first, again = (save(figure_of(table), tmp_path / folder, "latency", FORMATS) for folder in ("one", "two"))
+    starts = {path.suffix: path.read_bytes()[:5] for path in first}
+    assert starts == {".png": b"\x89PNG\r", ".svg": b"<?xml", ".pdf": b"%PDF-"}
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+
+
+def test_each_mixer_is_one_line_through_the_points_of_the_summary() -> None:
+    table = speed_rows(("attention", "fnet", "none"), (64, 128, 256), launches=3)
+    (axes,) = figure_of(table).axes
+    cells = summarise(*table).cells
+    drawn = {line.get_marker(): list(map(float, line.get_ydata())) for line in mixer_lines(axes)}
+    for name in ("attention", "fnet", "none"):
+        points = [cell.latency_ms.point for cell in cells if cell.label == name and cell.latency_ms]
+        assert drawn.pop(BUILT_IN[name].marker) == pytest.approx(points)
+    assert not drawn
+
+
+def test_the_legend_gives_the_exponent_of_growth_beside_the_name() -> None:
+    table = speed_rows(("attention", "none"), (64, 128, 256), launch_noise=0, round_noise=0, latency_ms=power_law)
+    (axes,) = figure_of(table).axes
+    assert legend_texts(axes) == ["attention  $N^{2.00}$ (2.00 to 2.00)", "none  $N^{1.00}$ (1.00 to 1.00)"]
+
+
+def test_contexts_are_panels_with_one_legend_below() -> None:
+    table = speed_rows(("attention", "none"), (64, 128), modes=("inference", "training"), dtypes=("float32", "bfloat16"))
+    figure = figure_of(table)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["inference · bfloat16", "inference · float32", "training · bfloat16", "training · float32"]
+    assert [len(mixer_lines(axes)) for axes in figure.axes] == [2] * 4
+    assert legend_texts(figure) == ["attention", "none"]
+    assert all(text.startswith("$N^") for axes in figure.axes for text in legend_texts(axes))
+
+
+def test_never_more_than_four_panels_stand_beside_each_other() -> None:
+    figure = figure_of(speed_rows(("none",), (64,), widths=(8, 16, 32, 64, 128), launches=1, rounds=1))
+    columns = [axes.get_subplotspec().colspan.start for axes in figure.axes]  # type: ignore[union-attr]
+    assert columns == [0, 1, 2, 0, 1]
+
+
+def test_a_failed_cell_is_a_cross_with_its_status() -> None:
+    failures = {("attention", 256): ("oom", "too large"), ("attention", 512): ("oom", "too large")}
+    (axes,) = figure_of(speed_rows(("attention", "none"), (64, 256, 512), failures=failures)).axes
+    (crosses,) = [line for line in axes.lines if line.get_marker() == "x"]
+    assert list(map(float, crosses.get_xdata())) == [256, 512]
+    assert [text.get_text() for text in axes.texts] == ["attention: oom"]
+    (strip,) = axes.patches
+    highest = max(float(value) for line in mixer_lines(axes) for value in line.get_ydata())
+    assert highest < strip.get_window_extent().transformed(axes.transData.inverted()).y0
+    assert strip.get_window_extent().transformed(axes.transAxes.inverted()).y0 < min(map(float, crosses.get_ydata())) - 0.05
+
+
+def test_a_mixer_that_always_failed_is_named_in_the_legend() -> None:
+    (axes,) = figure_of(speed_rows(("attention", "fnet"), (64,), failures={("fnet", 64): ("unsupported", "")})).axes
+    assert legend_texts(axes) == ["attention", "fnet  (failed)"]
+
+
+@pytest.mark.parametrize("tokens", [(64, 128), (64,)], ids=["band", "bar"])
+@pytest.mark.parametrize(("launches", "intervals", "dots"), [(1, 0, 0), (4, 1, 4), (13, 1, 0)])
+def test_an_interval_and_dots_stand_for_launches(tokens: Sequence[int], launches: int, intervals: int, dots: int) -> None:
+    (axes,) = figure_of(speed_rows(("attention",), tokens, launches=launches, rounds=2)).axes
+    drawn = [len(list(line.get_xdata())) for line in axes.lines if line.get_marker() == "."]
+    assert len(axes.collections) == intervals
+    assert sum(drawn) == dots * len(tokens)
+
+
+@pytest.mark.parametrize("quantity", range(len(QUANTITIES)))
+def test_a_single_point_of_a_single_mixer_in_a_single_launch_is_drawn(quantity: int) -> None:
+    (axes,) = figure_of(speed_rows(("hypermixer",), (64,), launches=1, rounds=1), quantity).axes
+    assert len(mixer_lines(axes)) == 1
+
+
+def test_a_partial_grid_is_drawn_as_far_as_it_goes() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 128, 256), launches=3)
+    partial = [row for row in rows if (row.mixer, row.tokens) != ("none", 256)]
+    (axes,) = figure_of((partial, launches)).axes
+    assert sorted(len(list(line.get_xdata())) for line in mixer_lines(axes)) == [2, 3]
+
+
+def test_ticks_are_the_measured_sizes_as_plain_numbers() -> None:
+    figure = figure_of(speed_rows(("none",), (64, 128, 100, 1024), launches=1, rounds=1))
+    figure.draw_without_rendering()
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["1024", "128", "64"]
+
+
+def test_nothing_is_drawn_against_a_width_that_was_not_swept() -> None:
+    summary = summarise(*speed_rows())
+    assert size_figure(summary, LATENCY, "width") is None
+    assert size_figure(summarise([], []), LATENCY, "tokens") is None
+    assert flops_figure(summarise([], [])) is None
+
+
+def test_a_quantity_that_no_row_has_gives_no_figure() -> None:
+    rows, launches = speed_rows()
+    assert size_figure(summarise([replace(row, peak_memory_mib=None) for row in rows], launches), MEMORY, "tokens") is None
+
+
+def test_time_against_flops_shows_the_peak_and_says_what_has_no_flops() -> None:
+    figure = flops_figure(summarise(*speed_rows(("attention", "none"))))
+    assert figure is not None
+    assert "measured peak 80 GFLOP/s" in [text.get_text() for text in figure.axes[0].texts]
+    assert legend_texts(figure) == ["attention", "none (no FLOPs: not drawn)"]
+    without_peak = flops_figure(summarise(speed_rows(("attention",))[0], []))
+    assert without_peak is not None
+    assert not [text for text in without_peak.axes[0].texts if "peak" in text.get_text()]
+
+
+def test_built_in_mixers_differ_in_colour_marker_and_line() -> None:
+    looks = list(BUILT_IN.values())
+    assert len({look.color for look in looks}) == len({look.marker for look in looks}) == len(looks)
+    # hypermixer and attention, the two that every figure compares, are both solid: black and the brightest colour
+    assert len({look.line for look in looks}) == len(looks) - 1
+
+
+def test_other_mixers_get_their_own_style_in_a_stable_order() -> None:
+    mixers = [
+        ("b.py:Second", "{}"),
+        ("hypermixer", '{"heads":4}'),
+        ("attention", "{}"),
+        ("a.py:First", "{}"),
+        ("hypermixer", "{}"),
+    ]
+    looks = line_styles(mixers)
+    assert looks == line_styles(reversed(mixers))
+    assert looks["hypermixer"] == BUILT_IN["hypermixer"]
+    assert looks["hypermixer heads=4"] not in BUILT_IN.values()
+    assert len(set(looks.values())) == len(mixers)
+
+
+def test_the_only_config_of_a_built_in_mixer_keeps_its_style() -> None:
+    assert line_styles([("hypermixer", '{"heads":4}')]) == {"hypermixer heads=4": BUILT_IN["hypermixer"]}
+
+
+def test_dollars_in_an_option_are_not_read_as_mathematics() -> None:
+    figure = figure_of(speed_rows(("my.py:Conv:kind=$^$",), (64,), launches=1, rounds=1))
+    figure.draw_without_rendering()
+    assert legend_texts(figure.axes[0]) == [r"Conv kind=\$^\$"]
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown format 'jpg' for figures"):
+        draw_speed(*speed_rows(), tmp_path / "figures", ("png", "jpg"))
+    assert not (tmp_path / "figures").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "figures").write_text("a file")
+    with pytest.raises(StorageError, match="figures"):
+        draw_speed(*speed_rows(("none",), (64,), launches=1, rounds=1), tmp_path / "figures")
+
+
+def test_the_table_of_figures_draws_from_a_results_folder(tmp_path: Path) -> None:
+    folder = ResultsFolder(tmp_path / "results")
+    formats: Sequence[str] = ("png",)
+    assert FIGURES["speed"](folder, formats, None) == []
+    rows, launches = speed_rows(("none",), (64,), launches=1, rounds=1)
+    with folder.writing():
+        folder.append(rows)
+        folder.append(launches)
+    paths = FIGURES["speed"](folder, formats, None)
+    assert [path.parent for path in paths] == [folder.figures] * len(paths)
+    assert paths

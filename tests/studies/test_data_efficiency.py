@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_fake_training import FAKE, FORM, TASK, fake_request
+
+from mixbench.errors import MixbenchError, RequestError
+from mixbench.studies.data_efficiency import run_data_efficiency
+from mixbench.studies.data_efficiency_plan import (
+    LEARNING_RATE,
+    LEARNING_RATES,
+    DataRequest,
+    plan_runs,
+    plan_trials,
+    train_sizes,
+)
+from mixbench.studies.progress import Silent
+from mixbench.studies.training import TRAINING, key_of, slots_for
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import TrainingRow
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+
+
+class Recorded(Silent):
+    def __init__(self) -> None:
+        self.total = self.done = 0
+        self.remarks: list[str] = []
+        self.said: list[str] = []
+
+    def begin(self, total: int) -> None:
+        self.total = total
+
+    def step(self, done: int, doing: str) -> None:
+        self.done += done
+        self.said.append(doing)
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+@pytest.fixture(autouse=True)
+def _children_find_the_fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+
+
+def run(folder: Path, request: DataRequest | None = None, **options: Any) -> tuple[list[TrainingRow], Recorded]:
+    progress = Recorded()
+    results = ResultsFolder(folder)
+    run_data_efficiency(request or fake_request(), results, progress, slots=[{}, {}], trainer=FAKE, **options)
+    return results.read(TrainingRow), progress
+
+
+def test_every_mixer_is_trained_on_every_size_with_every_seed(tmp_path: Path) -> None:
+    rows, progress = run(tmp_path)
+    cells = {(row.mixer, row.train_size, row.seed) for row in rows}
+    assert cells == {(mixer, size, seed) for mixer in ("attention", "none") for size in (10, 100) for seed in (0, 1, 2)}
+    assert len(rows) == 12
+    assert (progress.total, progress.done) == (12, 12)
+    for row in rows:
+        assert row.test_score == pytest.approx(10 / row.train_size * (1 + 0.01 * row.seed))
+        assert (row.score, row.learning_rate, row.status, row.train_flops) == ("mse", 1e-3, "ok", 10 * 4 * 1000)
+
+
+def test_the_largest_sizes_are_planned_first() -> None:
+    sizes = [planned.keys["train_size"] for planned in plan_runs(fake_request())]
+    assert sizes == sorted(sizes, reverse=True)
+    assert plan_runs(fake_request())[0].keys.keys() < vars(run_row()).keys()
+
+
+def run_row() -> TrainingRow:
+    planned = plan_runs(fake_request())[0]
+    return TrainingRow(**planned.keys, seed=0, environment="e", measured_at="now")
+
+
+def test_a_second_run_trains_nothing_and_more_seeds_only_the_new_ones(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    again, progress = run(tmp_path)
+    assert again == first
+    assert progress.total == 0
+    more, progress = run(tmp_path, fake_request(seeds=(0, 1, 2, 3)))
+    assert more[:12] == first
+    assert progress.total == 4
+    assert {row.seed for row in more[12:]} == {3}
+
+
+def test_other_settings_are_other_runs(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    for changes in ({"steps": 20}, {"dropout": 0.5}, {"batch": 8}, {"learning_rates": {"": 0.1}}):
+        rows, progress = run(tmp_path, fake_request(**changes))
+        assert progress.total == 12, changes
+    assert len({row.settings for row in rows}) == 5
+    assert rows[:12] == first
+
+
+def test_fresh_replaces_the_rows_of_the_request_and_no_others(tmp_path: Path) -> None:
+    run(tmp_path)
+    before, _ = run(tmp_path, fake_request(steps=20))
+    after, progress = run(tmp_path, fresh=True)
+    assert progress.total == 12
+    assert len(after) == 24
+    assert after[:12] == before[12:]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "detail"),
+    [
+        ("die", "killed", "SIGKILL"),
+        ("raise", "error", "planted"),
+        ("diverge", "diverged", "loss"),
+        ("hang", "timeout", "0.3 s"),
+    ],
+)
+def test_a_run_that_fails_is_a_row_and_the_others_go_on(
+    behaviour: str, status: str, detail: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": behaviour}))
+    request = fake_request(timeout=0.3 if behaviour == "hang" else 20.0, sizes=(1.0,))
+    rows, progress = run(tmp_path, request)
+    assert {row.status for row in rows if row.mixer == "attention"} == {status}
+    assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
+    assert len(rows) == 6
+    assert all(detail in row.detail for row in rows if row.mixer == "attention")
+    assert len(progress.remarks) == 3
+    assert "3 failed" in progress.said[-1]
+
+    monkeypatch.delenv("FAKE_RUNS")
+    assert run(tmp_path, request)[0] == rows, "failed runs count as finished"
+    retried, progress = run(tmp_path, request, retry_failed=True)
+    assert progress.total == 3
+    assert {row.status for row in retried} == {"ok"}
+    assert len(retried) == 6
+
+
+def test_auto_takes_the_learning_rate_that_was_best_on_the_development_set_at_the_largest_size(tmp_path: Path) -> None:
+    request = fake_request(learning_rates={"": "auto", "none": 0.5})
+    rows, progress = run(tmp_path, request)
+    trials = [row for row in rows if json.loads(row.settings)["learning_rate"] in LEARNING_RATES]
+    assert [(row.mixer, row.train_size, row.seed) for row in trials] == [("attention", 100, 0)] * len(LEARNING_RATES)
+    chosen = [row for row in rows if json.loads(row.settings)["learning_rate"] == "auto"]
+    assert len(chosen) == 6
+    assert {row.learning_rate for row in chosen} == {1e-3}
+    assert {row.learning_rate for row in rows if row.mixer == "none"} == {0.5}
+    assert progress.total == progress.done == 12 + len(LEARNING_RATES)
+    assert run(tmp_path, request)[1].total == 0
+
+
+def test_auto_goes_on_where_every_trial_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "diverge"}))
+    rows, _ = run(tmp_path, fake_request(learning_rates={"": "auto"}, seeds=(0,), sizes=(1.0,)))
+    assert {row.learning_rate for row in rows if json.loads(row.settings)["learning_rate"] == "auto"} == {1e-3}
+    assert {row.status for row in rows if row.mixer == "attention"} == {"diverged"}
+
+
+def test_sizes_are_shares_up_to_one_and_counts_above() -> None:
+    assert train_sizes((0.1, 1.0, 25, 10), TASK) == [100, 25, 10]
+    for size in (101, 0.001):
+        with pytest.raises(RequestError, match="toy has 100 training examples"):
+            train_sizes((size,), TASK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "--steps is 0"),
+        ({"dropout": 1.0}, "--dropout is 1"),
+        ({"timeout": 0.0}, "--timeout is 0"),
+        ({"learning_rates": {"": -1.0}}, "--learning-rate -1"),
+        ({"learning_rates": {"atention": 0.1}}, "unknown mixer 'atention' in --learning-rate"),
+        ({"sizes": (1000,)}, "toy has 100 training examples"),
+        ({"width": 6}, "4 heads do not divide the width"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_trained(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(MixbenchError, match=message):
+        run(tmp_path, fake_request(**changes))
+    assert not (tmp_path / "data_efficiency.csv").exists()
+
+
+def test_slots_are_processes_on_the_cpu_or_on_every_visible_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slots_for("cpu", 3, 1) == [TRAINING] * 3
+    monkeypatch.setattr("mixbench.studies.training.environment", lambda: {"gpus": ["H200", "H200"]})
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots_for("cuda", 8, 2)] == ["0", "0", "1", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5")
+    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots_for("cuda", 8, 1)] == ["3", "GPU-5"]
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        with pytest.raises(RequestError, match="no GPU was found"):
+            slots_for("cuda", 1, 1)
+    for device, jobs in (("tpu", 1), ("cpu", 0)):
+        with pytest.raises(RequestError, match=r"--device 'tpu'|--jobs is 0"):
+            slots_for(device, jobs, 1)
+
+
+def test_two_tasks_of_one_name_are_counted_and_tried_apart(tmp_path: Path) -> None:
+    longer = dataclasses.replace(
+        TASK, folder=Path("elsewhere"), form=dataclasses.replace(FORM, tokens=16), settings={"task": "b"}
+    )
+    request = fake_request(tasks=(TASK, longer), learning_rates={"": "auto"}, seeds=(0,))
+    rows, progress = run(tmp_path, request)
+    assert progress.total == progress.done == 2 * (2 * 2 + 2 * len(LEARNING_RATES))
+    assert {row.tokens for row in rows} == {8, 16}
+    assert {row.train_flops for row in rows} == {10 * 4 * 1000}
+
+
+def test_a_mixer_without_a_learning_rate_of_its_own_has_the_default() -> None:
+    request = fake_request(learning_rates={"none": 0.5})
+    assert {planned.keys["mixer"]: planned.rate for planned in plan_runs(request)} == {"attention": LEARNING_RATE, "none": 0.5}
+
+
+def test_trials_are_planned_only_where_they_are_asked_for() -> None:
+    assert plan_trials(fake_request()) == {}
+    trials = plan_trials(fake_request(learning_rates={"": 0.1, "attention": "auto"}))
+    assert [len(some) for some in trials.values()] == [len(LEARNING_RATES)]
+
+
+def test_weights_are_kept_where_asked_for_and_runs_without_them_are_trained_again(tmp_path: Path) -> None:
+    first, progress = run(tmp_path)
+    assert {row.checkpoint for row in first} == {""}
+    rows, progress = run(tmp_path, save=True)
+    assert progress.total == len(rows) == 12
+    assert len({row.checkpoint for row in rows}) == 12
+    for row in rows:
+        kept = json.loads((tmp_path / row.checkpoint).read_text())
+        assert {name: getattr(row, name) for name in kept} == kept
+        assert kept["seed"] == row.seed
+    assert run(tmp_path, save=True)[1].total == 0
+    assert run(tmp_path)[0] == rows
+    (tmp_path / rows[3].checkpoint).unlink()
+    again, progress = run(tmp_path, save=True)
+    assert progress.total == 1
+    assert sorted(map(key_of, again)) == sorted(map(key_of, rows))
+    assert (tmp_path / rows[3].checkpoint).exists()
+
+
+def test_a_run_that_diverged_has_no_weights_to_wait_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "diverge"}))
+    rows, _ = run(tmp_path, save=True)
+    assert {row.checkpoint for row in rows if row.mixer == "attention"} == {""}
+    assert run(tmp_path, save=True)[1].total == 0

@@ -1,0 +1,248 @@
+"""Which rows a cost is made of: those of one task and shape, the best of several, and a command for those that are missing."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from dataclasses import replace
+
+import pytest
+from documents import parse
+from synthetic import speed_rows
+from synthetic_training import training_rows, training_settings, trial_rows
+
+from mixbench.errors import UnknownNameError
+from mixbench.tables.columns import canonical_json
+from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.verdicts.cost.evidence import TaskCost, records, shared_environment, task_costs, to_json
+from mixbench.verdicts.cost.product import PRODUCT
+from mixbench.verdicts.cost.subject import Wish
+
+MIXERS = ("attention", "hypermixer", "none")
+
+
+def speed_of(mixers: tuple[str, ...] = MIXERS, tokens: int = 100, **options: object) -> list[SpeedRow]:
+    return speed_rows(mixers, (tokens,), **{"modes": ("training",), **options})[0]  # type: ignore[arg-type]
+
+
+def one_cost(
+    speed: list[SpeedRow] | None = None,
+    training: list[TrainingRow] | None = None,
+    trials: list[TrialRow] | None = None,
+    **wish: object,
+) -> TaskCost:
+    (found,) = task_costs(
+        speed_of() if speed is None else speed,
+        training_rows(MIXERS) if training is None else training,
+        trial_rows(MIXERS, trials=12) if trials is None else trials,
+        Wish(**{"targets": (0.15,), **wish}),  # type: ignore[arg-type]
+    )
+    return found
+
+
+def seconds(cost: TaskCost, label: str = "attention") -> float:
+    return next(one for one in cost.costs if one.label == label).factors["example"].value.low
+
+
+def test_an_example_costs_what_a_call_costs_divided_by_its_sequences() -> None:
+    quiet = {"launch_noise": 0.0, "round_noise": 0.0, "latency_ms": lambda *shape: 5.0}
+    assert seconds(one_cost(speed_of(**quiet))) == pytest.approx(0.005)
+    assert seconds(one_cost(speed_of(batches=(4,), **quiet))) == pytest.approx(0.00125)
+
+
+def test_every_mixer_of_which_all_is_measured_has_a_cost_relative_to_the_baseline() -> None:
+    found = one_cost()
+    assert list(found.mixers) == ["attention", "hypermixer", "none"]
+    assert found.baseline == "attention"
+    assert [set(one.ratios) for one in found.costs] == [set(), *2 * [{"example", "data", "trials", PRODUCT}]]
+    assert one_cost(baseline="none").baseline == "none"
+    assert [(source.table, source.rows) for source in found.sources] == [
+        ("speed.csv", 3 * 5 * 7),
+        ("data_efficiency.csv", 3 * 4 * 5),
+        ("tuning.csv", 3 * 12),
+    ]
+    assert found.sources[1].words == "batch 32, steps 400, learning rate 0.001, 250 to 2000 examples, 5 seeds"
+    assert found.lacks == ()
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({}, {"modes": ("inference",)}),
+        ({}, {"batches": (2,)}),
+        ({}, {"dtypes": ("bfloat16",)}),
+        ({"modes": ("inference",)}, {"mixers": MIXERS[:2]}),
+    ],
+)
+def test_of_several_measurements_the_fullest_is_taken_then_training_single_sequences_and_float32(
+    better: dict[str, object], worse: dict[str, object]
+) -> None:
+    wanted = speed_of(**{"latency_ms": lambda *shape: 7.0, "launch_noise": 0.0, **better})
+    other = speed_of(**{"latency_ms": lambda *shape: 1.0, **worse})
+    assert seconds(one_cost(wanted + other)) == pytest.approx(0.007, rel=0.2)
+    assert seconds(one_cost(other + wanted)) == pytest.approx(0.007, rel=0.2)
+
+
+def test_blocks_are_taken_before_models_and_models_only_of_as_many_layers() -> None:
+    mixer = speed_of(latency_ms=lambda *shape: 1.0, launch_noise=0.0)
+    block = [replace(row, scope="block", latency_ms=2.0) for row in mixer]
+    model = [replace(row, scope="model", latency_ms=3.0, settings='{"layers":2}') for row in mixer]
+    deeper = [replace(row, settings='{"layers":6}') for row in model]
+    assert seconds(one_cost(mixer + block + model)) == pytest.approx(0.002)
+    assert seconds(one_cost(mixer + model)) == pytest.approx(0.003)
+    assert seconds(one_cost(mixer + deeper)) == pytest.approx(0.001, rel=0.2)
+    assert seconds(one_cost(mixer + block, columns={"scope": "mixer"})) == pytest.approx(0.001, rel=0.2)
+
+
+@pytest.mark.parametrize("shape", [{"tokens": 128}, {"widths": (32,)}, {"devices": ("cuda",)}])
+def test_rows_of_another_shape_or_device_are_not_taken(shape: dict[str, object]) -> None:
+    found = one_cost(speed_of(**shape))
+    assert found.costs == ()
+    (lack,) = found.lacks
+    assert lack.command == (
+        "mixbench speed --mixer attention --mixer hypermixer --mixer none --tokens 100 --width 64 --scope block --mode training"
+    )
+
+
+def test_what_a_gpu_trained_is_timed_on_a_gpu() -> None:
+    training = training_rows(MIXERS, device="cuda")
+    found = task_costs(speed_of(devices=("cuda:1",)), training, [], Wish())[0]
+    assert [lack.factor for lack in found.lacks] == ["trials"]
+    assert "--device cuda" in task_costs([], training, [], Wish())[0].lacks[0].command
+
+
+def test_what_is_missing_is_told_with_a_command_that_parses() -> None:
+    settings = training_settings(task={"data": "0f", "options": {"draw": 2, "train": 25_000}}, batch=16)
+    training = training_rows(("attention", "hypermixer:heads=4"), settings=settings)
+    (found,) = task_costs([], training, [], Wish())
+    assert [(lack.factor, lack.mixers) for lack in found.lacks] == [
+        ("example", ("attention", "hypermixer heads=4")),
+        ("trials", ("attention", "hypermixer heads=4")),
+    ]
+    assert found.lacks[1].command == (
+        "mixbench tune --mixer attention --mixer hypermixer:heads=4 --task shapes:draw=2"
+        " --layers 2 --width 64 --batch 16 --steps 400"
+    )
+    for lack in found.lacks:
+        parse(shlex.split(lack.command))
+    partly = one_cost(trials=trial_rows(MIXERS[:2], trials=12))
+    assert list(partly.mixers) == ["attention", "hypermixer"]
+    assert [(lack.table, lack.mixers) for lack in partly.lacks] == [("tuning.csv", ("none",))]
+    assert (
+        one_cost(training=training_rows(("attention",))).lacks[0].command.startswith("mixbench data-efficiency --mixer hyper")
+    )
+
+
+def test_of_a_text_task_the_files_are_left_to_the_user() -> None:
+    (found,) = task_costs([], training_rows(MIXERS, task="text:trec", score="accuracy"), [], Wish())
+    assert found.lacks[1].command.endswith(
+        "--task text --layers 2 --width 64 --batch 32 --steps 400 --train … --test … --text … --label …"
+    )
+    (hub,) = task_costs([], training_rows(MIXERS, task="hf:glue/sst2", score="accuracy"), [], Wish())
+    assert "--task hf:glue/sst2 " in hub.lacks[1].command
+
+
+def test_counted_operations_have_no_interval_and_leave_the_product_its_own() -> None:
+    found = one_cost(measure="flops")
+    assert found.unit == "FLOP"
+    own = found.costs[1]
+    assert own.factors["example"].interval is None
+    assert own.ratios["example"].value.low == own.ratios["example"].value.high
+    assert own.ratios[PRODUCT].interval is not None
+
+
+def test_energy_that_no_meter_gave_is_missing() -> None:
+    assert [lack.factor for lack in one_cost(measure="energy").lacks] == ["example"]
+    metered = [replace(row, energy_j=0.2) for row in speed_of()]
+    assert seconds(one_cost(metered, measure="energy")) == pytest.approx(0.2)
+
+
+def test_a_search_over_options_of_a_mixer_belongs_to_the_mixer_that_is_equal_besides() -> None:
+    trials = [
+        replace(row, config=canonical_json({**json.loads(row.config), "hidden": 64 + row.trial}), settings=SEARCHED)
+        if row.mixer == "hypermixer"
+        else row
+        for row in trial_rows(MIXERS, trials=12)
+    ]
+    found = one_cost(trials=trials)
+    assert list(found.mixers) == ["attention", "hypermixer", "none"]
+    fixed = speed_of(("attention", "hypermixer:hidden=100"))
+    drawn = one_cost(fixed, training=training_rows(("attention", "hypermixer:hidden=100")), trials=trials)
+    assert list(drawn.mixers) == ["attention", "hypermixer hidden=100"]
+    others = one_cost(training=training_rows(("attention", "hypermixer:heads=4")), trials=trials)
+    assert {lack.factor: lack.mixers for lack in others.lacks} == {
+        "example": ("hypermixer heads=4",),
+        "data": ("hypermixer", "none"),
+        "trials": ("hypermixer heads=4",),
+    }
+
+
+def test_a_mixer_without_operations_has_no_ratio_and_is_missing() -> None:
+    assert [lack.mixers for lack in one_cost(measure="flops").lacks] == [("none",)]
+
+
+SEARCHED = training_settings(searched={"hypermixer.hidden": "64,128"})
+
+
+def test_the_study_with_the_same_batch_and_steps_as_the_search_is_taken_and_the_newest_of_these() -> None:
+    def study(steps: int, size: int, date: str = "2025") -> list[TrainingRow]:
+        return training_rows(MIXERS, (10, size), settings=training_settings(steps=steps), measured_at=f"{date}-01-01T00:00:00Z")
+
+    assert one_cost(training=study(400, 500) + study(900, 600)).reach["data"] == (10, 500)
+    assert one_cost(training=study(900, 600) + study(400, 500)).reach["data"] == (10, 500)
+    fewer = [row for row in study(400, 500) if row.mixer == "attention"]
+    assert one_cost(training=fewer + study(900, 600)).reach["data"] == (10, 600)
+
+
+def test_each_data_set_is_a_task_of_its_own_and_may_be_chosen_by_name() -> None:
+    other = training_rows(MIXERS, settings=training_settings(task={"data": "another"}))
+    found = task_costs(speed_of(), training_rows(MIXERS) + other, trial_rows(MIXERS, trials=12), Wish())
+    assert sorted(len(cost.lacks) for cost in found) == [0, 1]
+    named = training_rows(MIXERS, task="mqar")
+    assert [cost.subject.task for cost in task_costs([], training_rows(MIXERS) + named, [], Wish("mqar"))] == ["mqar"]
+    with pytest.raises(UnknownNameError, match="unknown task 'mqra'"):
+        task_costs([], named, [], Wish("mqra"))
+    assert task_costs([], [], [], Wish("mqar")) == ()
+
+
+def test_targets_lie_between_what_all_have_at_first_and_what_the_best_comes_to() -> None:
+    found = one_cost(targets=())
+    errors = [row.test_score for row in training_rows(MIXERS) if row.train_size == 250 and row.test_score]
+    assert len(found.targets) == 3
+    assert max(found.targets) < max(errors)
+    assert [math.isinf(one.factors["data"].value.high) for one in found.costs if one.target == found.targets[0]].count(False)
+    assert list(found.targets) == sorted(found.targets, reverse=True)
+
+
+def test_trials_that_diverged_count_as_the_worst() -> None:
+    sound, lost = (one_cost(trials=trial_rows(MIXERS, trials=12, diverged=which)) for which in ((), (1, 2, 3, 4, 5, 6)))
+    few, many = (next(one for one in cost.costs if one.label == "hypermixer").factors["trials"].value for cost in (sound, lost))
+    assert many.low > few.low
+
+
+def test_the_newest_environment_that_all_tables_share_is_found() -> None:
+    def rows(*environments: str) -> list[TrainingRow]:
+        return [
+            row
+            for day, environment in enumerate(environments, 1)
+            for row in training_rows(
+                ("none",), (10,), seeds=(0,), environment=environment, measured_at=f"2025-01-0{day}T00:00:00Z"
+            )
+        ]
+
+    assert shared_environment(rows("a", "b", "c"), rows("b", "a")) == "b"
+    assert shared_environment(rows("a", "b"), rows("b", "c"), rows("b")) == "b"
+    assert shared_environment(rows("a"), rows("b")) is None
+    assert shared_environment(rows("a"), []) is None
+
+
+def test_records_and_json_keep_what_was_not_reached() -> None:
+    found = one_cost(targets=(0.001,))
+    first = records(found)[1]
+    assert first["factor"] == "data"
+    assert first["high"] == math.inf
+    assert first["relative_low"] is None
+    plain = to_json(found)
+    assert plain["costs"][1]["high"] == "not reached"
+    assert plain["subject"]["task"] == "shapes"

@@ -1,0 +1,175 @@
+"""E · D · H: against factors that are known, with ends that are open, with intervals that hold."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mixbench.verdicts.cost.product import FACTORS, PRODUCT, Evidence, MixerCost, costs, default_targets
+from mixbench.verdicts.learning.data_needed import Bracket
+
+SIZES = (50, 200, 800, 3200)
+
+
+def law(scale: float, noise: float = 0.0, seeds: int = 5, draw: int = 0) -> dict[int, dict[int, float]]:
+    """An error of scale / √n."""
+    generator = np.random.default_rng(draw)
+    return {size: {seed: scale * size**-0.5 * math.exp(noise * generator.normal()) for seed in range(seeds)} for size in SIZES}
+
+
+def evidence(**changes: object) -> Evidence:
+    """The second mixer takes half the time, a quarter of the data and its third trial where the first takes its second."""
+    values = {
+        "example": {"base": dict.fromkeys(range(5), 2.0), "own": dict.fromkeys(range(5), 1.0)},
+        "data": {"base": law(10), "own": law(5)},
+        "trials": {"base": [0.9, 0.5] * 5, "own": [0.9, 0.8, 0.5, 0.8] * 5},
+    }
+    return Evidence(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def found(given: Evidence, target: float = 0.6) -> dict[str, MixerCost]:
+    return {one.label: one for one in costs(given, (target,), "base", is_error=True)}
+
+
+def test_each_factor_is_that_of_its_table_and_the_product_theirs() -> None:
+    own = found(evidence())["own"]
+    assert own.factors["example"].value == Bracket(1.0, 1.0)
+    needed = (5 / 0.6) ** 2
+    assert own.factors["data"].value.low == pytest.approx(needed)
+    trials = own.factors["trials"].value.low
+    assert 1 < trials < 10
+    assert own.factors[PRODUCT].value.low == pytest.approx(needed * trials)
+    base = found(evidence())["base"]
+    assert own.ratios["example"].value == Bracket(0.5, 0.5)
+    assert own.ratios["data"].value.low == pytest.approx(0.25)
+    product = own.ratios[PRODUCT].value
+    assert product.low == product.high == pytest.approx(0.5 * 0.25 * trials / base.factors["trials"].value.low)
+    assert base.ratios == {}
+
+
+def test_a_score_that_is_not_reached_leaves_the_product_open() -> None:
+    own = found(evidence(data={"base": law(10), "own": law(100)}))["own"]
+    assert own.factors["data"].value == Bracket(3200.0, math.inf)
+    assert own.factors[PRODUCT].value.high == math.inf
+    assert own.factors[PRODUCT].value.low > 0
+    assert own.ratios[PRODUCT].value.high == math.inf
+    hopeless = found(evidence(trials={"base": [0.9, 0.5] * 5, "own": [0.9] * 10}))["own"]
+    assert hopeless.factors["trials"].value == Bracket(5.0, math.inf)
+
+
+def test_where_the_baseline_does_not_come_there_the_ratio_is_known_from_above() -> None:
+    own = found(evidence(data={"base": law(100), "own": law(5)}))["own"]
+    assert own.ratios["data"].value.low == 0
+    assert own.ratios["data"].value.high < 1
+
+
+def test_a_mixer_that_lacks_a_table_is_left_out() -> None:
+    lacking = evidence(trials={"base": [0.9, 0.5] * 5})
+    assert [one.label for one in costs(lacking, (0.6,), "base", is_error=True)] == ["base"]
+    assert costs(evidence(example={}), (0.6,), "base", is_error=True) == ()
+
+
+def test_without_replicates_there_is_no_interval() -> None:
+    single = evidence(example={"base": {0: 2.0}, "own": {0: 1.0}})
+    own = found(single)["own"]
+    assert own.factors["example"].interval is None
+    assert own.factors[PRODUCT].interval is None
+    assert own.factors["data"].interval is not None
+
+
+def test_the_interval_of_the_product_holds_what_is_true() -> None:
+    generator = np.random.default_rng(3)
+    true = 0.5 * 0.25
+    inside = 0
+    for draw in range(40):
+        trials = list(np.exp(0.5 * generator.normal(size=20)) * 0.6)
+        example = {
+            "base": {k: 2.0 * math.exp(0.05 * generator.normal()) for k in range(5)},
+            "own": {k: 1.0 * math.exp(0.05 * generator.normal()) for k in range(5)},
+        }
+        data = {"base": law(10, 0.1, draw=2 * draw), "own": law(5, 0.1, draw=2 * draw + 1)}
+        interval = found(Evidence(example, data, {"base": trials, "own": trials}))["own"].ratios[PRODUCT].interval
+        assert interval is not None
+        inside += interval.low <= true <= interval.high
+    assert inside >= 34
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_a_larger_factor_is_a_larger_cost(factor: str) -> None:
+    dearer = {
+        "example": {"base": dict.fromkeys(range(5), 2.0), "own": dict.fromkeys(range(5), 1.5)},
+        "data": {"base": law(10), "own": law(7)},
+        "trials": {"base": [0.9, 0.5] * 5, "own": [0.9, 0.8, 0.55, 0.85] * 5},
+    }
+    before, after = found(evidence())["own"], found(evidence(**{factor: dearer[factor]}))["own"]
+    assert after.factors[PRODUCT].value.low > before.factors[PRODUCT].value.low
+
+
+def test_targets_begin_where_the_first_mixer_begins_and_end_where_data_and_trials_both_lead() -> None:
+    # at 50 examples 1.41 and 0.707, at 3200 0.177 and 0.0884; by five trials 0.5 is to be expected of both
+    found = default_targets(evidence(), is_error=True)
+    assert found[0] < 0.707
+    assert found[-1] > 0.5
+    ratios = [one / other for one, other in pairwise([5 * 50**-0.5, *found])]
+    assert ratios == pytest.approx([ratios[0]] * 3, rel=0.03)
+    accuracies = {"example": evidence().example, "trials": {"base": [0.9, 0.5] * 5, "own": [0.9, 0.5] * 5}}
+    data = {label: {10: {0: 0.5}, 100: {0: 0.8}} for label in ("base", "own")}
+    rising = default_targets(Evidence(**accuracies, data=data), is_error=False)
+    assert rising == tuple(sorted(rising))
+    assert 0.5 < rising[0] < rising[-1] < 0.8
+
+
+def test_without_anything_between_there_are_no_targets() -> None:
+    flat = {label: {50: {0: 1.0}, 200: {0: 1.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=flat, trials={"base": [1.0] * 4, "own": [1.0] * 4}), is_error=True) == ()
+    assert default_targets(evidence(trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) != ()
+    perfect = {label: {50: {0: 1.0}, 200: {0: 0.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=perfect, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == ()
+    solved = {label: {50: {0: 1.0}, 200: {0: 0.25}, 800: {0: 0.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=solved, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (
+        0.71,
+        0.5,
+        0.35,
+    )
+
+
+def test_the_product_is_as_certain_as_the_factor_that_scatters_most() -> None:
+    def width(example: dict[int, float], trials: int) -> float:
+        given = evidence(
+            example={"base": dict.fromkeys(example, 2.0), "own": example},
+            data={"base": law(10), "own": law(5)},
+            trials={"base": [0.9, 0.5] * (trials // 2), "own": [0.9, 0.8, 0.5, 0.8] * (trials // 4)},
+        )
+        interval = found(given)["own"].ratios[PRODUCT].interval
+        assert interval
+        return math.log(interval.high / interval.low)
+
+    two, many = ({launch: 1.0 + 1e-6 * launch for launch in range(launches)} for launches in (2, 40))
+    assert width(two, 40) == pytest.approx(width(many, 40), rel=0.1)  # two launches that agree take nothing away
+    apart = {0: 1.0, 1: 4.0}
+    assert width(apart, 40) > 1.3 * width(two, 40)
+
+
+def test_intervals_of_a_product_hold_about_as_often_as_they_say() -> None:
+    generator = np.random.default_rng(7)
+
+    def study() -> Evidence:
+        shared = {seed: generator.normal(0, 0.1) for seed in range(5)}
+        noisy = {
+            label: {
+                size: {seed: scale * size**-0.5 * math.exp(shared[seed] + generator.normal(0, 0.1)) for seed in shared}
+                for size in SIZES
+            }
+            for label, scale in (("base", 10.0), ("own", 5.0))
+        }
+        example = {label: {launch: math.exp(generator.normal(0, 0.05)) for launch in range(5)} for label in noisy}
+        return Evidence(example, noisy, dict.fromkeys(noisy, [0.5] * 10))
+
+    held = 0
+    for _ in range(60):
+        interval = found(study())["own"].ratios[PRODUCT].interval
+        held += bool(interval and interval.low <= 0.25 <= interval.high)
+    assert held >= 51

@@ -1,0 +1,270 @@
+import json
+import math
+from dataclasses import replace
+from statistics import geometric_mean, median
+
+import pytest
+from sample_rows import speed_row
+from synthetic import PEAK_GFLOPS_PER_S, speed_rows
+
+from mixbench.errors import UnknownNameError
+from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
+from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, summarise, to_json
+
+T_95_2, T_95_1 = 4.302652729911275, 12.706204736432095
+"""Quantiles 0.975 of Student's t with two degrees of freedom and with one."""
+
+
+def block(mixer: str = "attention", **values: object) -> SpeedRow:
+    launch = values.get("launch", 1)
+    return speed_row(
+        **{"mixer": mixer, "threads": 2, "environment": "abc", "measured_at": f"2025-01-01T00:00:0{launch}Z", **values}
+    )
+
+
+def blocks(mixer: str, by_launch: dict[int, list[float]], **values: object) -> list[SpeedRow]:
+    return [
+        block(mixer, launch=launch, round=number, latency_ms=ms, **values)
+        for launch, latencies in by_launch.items()
+        for number, ms in enumerate(latencies, 1)
+    ]
+
+
+def cell(summary: SpeedSummary, label: str, tokens: int = 64) -> CellSummary:
+    (found,) = [cell for cell in summary.cells if (cell.label, cell.tokens) == (label, tokens)]
+    return found
+
+
+def test_the_interval_is_over_the_medians_of_launches_and_not_over_rounds() -> None:
+    by_launch = {1: [1.0, 1.0, 50.0], 2: [2.0, 2.0, 0.1], 3: [4.0, 4.0, 4.0]}
+    latency = cell(summarise(blocks("attention", by_launch), []), "attention").latency_ms
+    # medians 1, 2, 4: on the log scale mean log 2, standard deviation log 2, three replicates
+    half = T_95_2 * math.log(2) / math.sqrt(3)
+    assert latency is not None
+    assert latency.low is not None
+    assert latency.high is not None
+    assert latency.point == pytest.approx(2.0)
+    assert latency.low == pytest.approx(2 * math.exp(-half))
+    assert latency.high == pytest.approx(2 * math.exp(half))
+
+
+def test_more_rounds_do_not_narrow_an_interval() -> None:
+    few = summarise(blocks("attention", {1: [1.0], 2: [2.0]}), [])
+    many = summarise(blocks("attention", {1: [1.0] * 50, 2: [2.0] * 50}), [])
+    assert cell(few, "attention").latency_ms == cell(many, "attention").latency_ms
+
+
+def test_one_launch_gives_a_point_without_interval() -> None:
+    latency = cell(summarise(blocks("attention", {1: [3.0, 1.0, 2.0]}), []), "attention").latency_ms
+    assert latency is not None
+    assert (latency.point, latency.low, latency.high) == (2.0, None, None)
+
+
+def test_ratios_are_taken_round_by_round_within_a_process() -> None:
+    # a drift that hits both mixers alike: medians alone would give 2/2 and 20/10
+    rows = blocks("attention", {1: [1.0, 2.0, 4.0], 2: [10.0, 20.0, 5.0]})
+    rows += blocks("hypermixer", {1: [2.0, 2.0, 12.0], 2: [20.0, 20.0, 20.0]})
+    found = cell(summarise(rows, []), "hypermixer")
+    ratios = [median([2.0, 1.0, 3.0]), median([2.0, 1.0, 4.0])]
+    assert found.paired
+    assert found.ratio is not None
+    assert found.ratio.point == pytest.approx(math.sqrt(ratios[0] * ratios[1]))
+
+
+def test_the_interval_of_a_paired_ratio_has_one_replicate_per_launch() -> None:
+    rows = blocks("attention", {1: [1.0, 5.0], 2: [2.0, 9.0]}) + blocks("none", {1: [0.5, 2.5], 2: [0.25, 1.125]})
+    ratio = cell(summarise(rows, []), "none").ratio
+    assert ratio is not None
+    assert ratio.high is not None
+    assert ratio.point == pytest.approx(math.sqrt(0.5 * 0.125))
+    # logs of 1/2 and 1/8: standard deviation log 4 / √2, over two replicates
+    assert ratio.high == pytest.approx(ratio.point * math.exp(T_95_1 * math.log(4) / math.sqrt(2) / math.sqrt(2)))
+
+
+def test_launches_of_other_processes_are_compared_unpaired() -> None:
+    rows = blocks("attention", {1: [1.0], 2: [2.0], 3: [1.5]})
+    later = [replace(row, measured_at="2025-02-01T00:00:00Z") for row in blocks("none", {1: [0.5], 2: [0.25], 3: [1.0]})]
+    apart = cell(summarise(rows + later, []), "none")
+    together = cell(summarise(rows + blocks("none", {1: [0.5], 2: [0.25], 3: [1.0]}), []), "none")
+    assert not apart.paired
+    assert together.paired
+    assert apart.ratio is not None
+    assert apart.ratio.point == pytest.approx(0.5 / (3 ** (1 / 3)))
+    assert apart.ratio != together.ratio
+
+
+def test_a_launch_that_one_side_lacks_does_not_undo_pairing() -> None:
+    rows = blocks("attention", {1: [1.0], 2: [2.0], 3: [100.0]}) + blocks("none", {1: [0.5], 2: [1.0]})
+    found = cell(summarise(rows, []), "none")
+    assert found.paired
+    assert found.ratio is not None
+    assert found.ratio.point == pytest.approx(0.5)
+
+
+def test_a_ratio_compares_only_within_its_context() -> None:
+    rows = blocks("attention", {1: [1.0]}) + blocks("none", {1: [0.5]}, dtype="bfloat16")
+    assert cell(summarise(rows, []), "none").ratio is None
+
+
+def test_the_baseline_is_attention_then_the_first_or_what_the_user_names() -> None:
+    rows = blocks("none", {1: [1.0]}) + blocks("hypermixer", {1: [2.0]})
+    assert summarise(rows, []).baseline == "none"
+    assert summarise(rows + blocks("attention", {1: [4.0]}), []).baseline == "attention"
+    named = summarise(rows, [], baseline="hypermixer")
+    assert named.baseline == "hypermixer"
+    assert cell(named, "none").ratio.point == pytest.approx(0.5)  # type: ignore[union-attr]
+
+
+def test_an_unknown_baseline_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="unknown baseline 'hipermixer'") as caught:
+        summarise(blocks("hypermixer", {1: [1.0]}), [], baseline="hipermixer")
+    assert "Did you mean 'hypermixer'?" in caught.value.hint
+
+
+def test_a_baseline_can_be_a_label_a_mixer_string_or_the_name_of_a_class() -> None:
+    four, one = ("hypermixer", '{"heads":4}'), ("hypermixer", '{"heads":1}')
+    own = ("my.py:Conv", '{"file_sha256":"ab"}')
+    for text in ("hypermixer heads=4", "hypermixer:heads=4"):
+        assert find_baseline(text, [four, one, own]) == four
+    assert find_baseline("hypermixer", [four, one, own]) == one
+    assert find_baseline("hypermixer", [("hypermixer", '{"heads":2,"tied":true}'), four, own]) == four
+    assert find_baseline("Conv", [four, one, own]) == own
+    assert find_baseline("my.py:Conv", [four, one, own]) == own
+    assert find_baseline(None, []) is None
+
+
+def test_labels_show_the_options_that_differ_from_the_defaults() -> None:
+    plain = ("hypermixer", '{"bias":false,"heads":1,"hidden":"2*width"}')
+    other = ("hypermixer", '{"bias":true,"heads":4,"hidden":"2*width"}')
+    assert mixer_labels([plain, other]) == {plain: "hypermixer", other: "hypermixer bias=true heads=4"}
+
+
+def test_labels_of_own_mixers_show_file_and_hash_only_to_tell_two_apart() -> None:
+    conv = ("my.py:Conv", '{"file_sha256":"aaaaaaaaaaaa","size":3}')
+    moved = ("other.py:Conv", '{"file_sha256":"aaaaaaaaaaaa","size":3}')
+    edited = ("my.py:Conv", '{"file_sha256":"bbbbbbbbbbbb","size":3}')
+    assert mixer_labels([conv]) == {conv: "Conv size=3"}
+    assert mixer_labels([conv, moved]) == {conv: "my.py:Conv size=3", moved: "other.py:Conv size=3"}
+    assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=aaaaaaaa", edited: "Conv size=3 file=bbbbbbbb"}
+    assert len(set(mixer_labels([conv, moved, edited]).values())) == 3
+
+
+def test_a_failed_cell_keeps_its_status_and_has_no_numbers() -> None:
+    failures = {("attention", 512): ("oom", "needs 12 GiB, 8 GiB available")}
+    failed = cell(summarise(*speed_rows(failures=failures)), "attention", 512)
+    assert (failed.status, failed.detail, failed.launches) == ("oom", "needs 12 GiB, 8 GiB available", 0)
+    assert failed.latency_ms is None
+    assert failed.ratio is None
+    assert failed.flops is None
+
+
+def test_a_cell_that_failed_in_some_launches_keeps_the_others() -> None:
+    rows = [*blocks("attention", {1: [1.0], 3: [1.0]}), block("attention", launch=2, round=0, status="timeout", detail="slow")]
+    found = cell(summarise(rows, []), "attention")
+    assert (found.status, found.launches, found.failed_launches, found.detail) == ("ok", 2, 1, "slow")
+
+
+def test_cells_that_were_not_measured_are_not_invented() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 128))
+    partial = [row for row in rows if (row.mixer, row.tokens) != ("none", 128)]
+    cells = summarise(partial, launches).cells
+    assert [(c.label, c.tokens) for c in cells] == [("attention", 64), ("none", 64), ("attention", 128)]
+
+
+def test_no_rows_give_an_empty_summary() -> None:
+    summary = summarise([], [], environment="new")
+    assert summary.environment == "new"
+    assert (summary.cells, summary.growths, summary.baseline) == ((), (), None)
+
+
+def test_the_share_of_peak_uses_the_peak_of_the_same_launch() -> None:
+    rows, launches = speed_rows(("attention",), (64,), launches=3, rounds=1)
+    launches = [replace(row, peak_gflops_per_s=PEAK_GFLOPS_PER_S * row.launch) for row in launches]
+    shares = [row.gflops_per_s / (PEAK_GFLOPS_PER_S * row.launch) for row in rows if row.gflops_per_s]
+    assert cell(summarise(rows, launches), "attention").share_of_peak == pytest.approx(geometric_mean(shares))
+    assert cell(summarise(rows, []), "attention").share_of_peak is None
+
+
+def test_only_the_newest_environment_is_summarised_unless_another_is_named() -> None:
+    old = blocks("attention", {1: [1.0]}, environment="old", measured_at="2024-01-01T00:00:00Z")
+    new = blocks("attention", {1: [2.0], 2: [2.0]}, environment="new")
+    newest, named = summarise([*new, *old], []), summarise([*new, *old], [], environment="old")
+    assert (newest.environment, newest.left_out, cell(newest, "attention").launches) == ("new", 1, 2)
+    assert (named.environment, named.left_out, cell(named, "attention").launches) == ("old", 2, 1)
+    with pytest.raises(UnknownNameError, match="unknown environment 'nwe'"):
+        summarise([*new, *old], [], environment="nwe")
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_growth_recovers_the_exponent_of_a_power_law(power: float) -> None:
+    rows, _ = speed_rows(
+        ("attention",),
+        (64, 100, 512),
+        launch_noise=0,
+        round_noise=0,
+        latency_ms=lambda mixer, tokens, width, batch, mode: 1e-3 * tokens**power,
+    )
+    (found,) = summarise(rows, []).growths
+    assert found.exponent.point == pytest.approx(power)
+    assert found.lengths == (64, 100, 512)
+
+
+def test_growth_has_one_slope_per_launch_over_the_three_largest_lengths() -> None:
+    values = [{1: 9.0, 2: 9.0}, {1: 1.0, 2: 1.0}, {1: 2.0, 2: 4.0}, {1: 4.0, 2: 16.0}]
+    grown = growth([8, 16, 32, 64], values)
+    assert grown is not None
+    interval, sizes = grown
+    assert sizes == (16, 32, 64)
+    # slopes 1 and 2: mean 1.5, standard deviation √½, two replicates
+    assert interval.point == pytest.approx(1.5)
+    assert interval.high == pytest.approx(1.5 + T_95_1 * 0.5)
+
+
+def test_growth_needs_two_lengths_and_ignores_launches_that_lack_one() -> None:
+    assert growth([64], [{1: 1.0}]) is None
+    assert growth([64, 128], [{1: 1.0}, {2: 1.0}]) is None
+    grown = growth([64, 128], [{1: 1.0, 2: 7.0}, {1: 2.0}])
+    assert grown is not None
+    assert grown[0].point == pytest.approx(1.0)
+
+
+def test_blocks_that_others_disturbed_are_counted() -> None:
+    rows = [
+        replace(row, quality=name)
+        for row, name in zip(
+            blocks("attention", {1: [1.0, 1.0], 2: [1.0, 1.0]}), ("clean", "contended", "throttled", "clean"), strict=True
+        )
+    ]
+    summary = summarise(rows, [])
+    assert (summary.blocks, summary.contended_blocks, summary.throttled_blocks) == (4, 1, 1)
+    assert cell(summary, "attention").clean_share == 0.5
+
+
+def test_the_summary_survives_json() -> None:
+    summary = summarise(*speed_rows(failures={("none", 64): ("error", "boom")}))
+    plain = json.loads(json.dumps(to_json(summary), allow_nan=False))
+    first = plain["cells"][0]
+    assert first["config"] == {"heads": 4}
+    assert first["context"]["settings"] == {}
+    assert first["latency_ms"]["point"] == summary.cells[0].latency_ms.point  # type: ignore[union-attr]
+    assert len(plain["cells"]) == len(summary.cells)
+
+
+def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
+    context = Context("inference", "model", "cpu", "float32", 1, 64, 2, False, '{"allocator":"retained","layers":2}')
+    deeper = replace(context, settings='{"allocator":"retained","layers":4}')
+    words = context_words([context, deeper])
+    assert [list(fields.values())[-1] for fields in words] == ["layers=2", "layers=4"]
+    assert "allocator" not in words[0]
+    assert "1 thread" in words[0].values()
+    assert "compiled" not in words[0]
+
+
+def test_the_rates_of_a_cell_agree_with_its_latency() -> None:
+    rows, launches = speed_rows(("attention",), (64,), launches=4, rounds=3)
+    found = cell(summarise(rows, launches), "attention")
+    assert found.latency_ms is not None
+    assert found.flops is not None
+    assert found.tokens_per_s == pytest.approx(64 / found.latency_ms.point * 1e3, rel=1e-6)
+    assert found.gflops_per_s == pytest.approx(found.flops / found.latency_ms.point / 1e6, rel=1e-6)

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mixbench.execution import Finished, Launch
+from mixbench.mixers import MIXERS
+from mixbench.mixers.choice import choose_mixer
+from mixbench.studies.speed import Worker
+from mixbench.worker import speed as worker
+from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
+
+TOKENS, WIDTH, BATCH = 6, 8, 2
+
+SOURCE = """
+import torch
+
+class Doubling(torch.nn.Module):
+    def __init__(self, width, tokens, factor=2):
+        super().__init__()
+        self.linear = torch.nn.Linear(width, width)
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * self.linear(x)
+
+class Cutting(Doubling):
+    def forward(self, x):
+        return x[:, :-1]
+
+class Exploding(Doubling):
+    def forward(self, x):
+        return x / 0
+
+class Raising(Doubling):
+    def forward(self, x):
+        raise ValueError("planted\\nin two lines")
+
+class Looking(Doubling):
+    def forward(self, x):
+        return x * 2 if x.sum().item() > 0 else x * 3
+
+class Greedy(Doubling):
+    def forward(self, x):
+        return x + torch.zeros(1 << 50)[: x.shape[-1]]
+
+class Declaring(Looking):
+    def flops(self, batch, tokens):
+        return 1000 * batch * tokens
+
+class NotAModule:
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def _flags_are_put_back() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_grad_enabled(True)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def cell(mixer: str, **changes: Any) -> Cell:
+    chosen = choose_mixer(mixer)
+    plain = Cell(
+        target=chosen.target,
+        arguments=chosen.arguments(TOKENS, WIDTH),
+        scope="mixer",
+        mode="inference",
+        tokens=TOKENS,
+        width=WIDTH,
+        batch=BATCH,
+        dtype="float32",
+        device="cpu",
+        compiled=False,
+        seed=0,
+        honours_mask=bool(chosen.entry and chosen.entry.honours_mask),
+        layers=2,
+        feature_hidden=16,
+        vocabulary=50,
+        classes=3,
+    )
+    return replace(plain, **changes)
+
+
+def count(measured: Cell) -> dict[str, Any]:
+    return worker.count({"cell": vars(measured), "threads": 1}, lambda step: None)
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("scope", ["mixer", "block", "model"])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_every_mixer_can_be_called_and_counted_in_every_scope_and_mode(mixer: str, scope: str, mode: str) -> None:
+    counted = count(cell(mixer, scope=scope, mode=mode))
+    assert counted["status"] == "ok", counted["detail"]
+    assert counted["operators"] > 0 or (mixer, scope) == ("none", "mixer")
+    assert counted["flops"] > 0 or (mixer, scope) == ("none", "mixer")
+    assert counted["peak_memory_mib"] > 0
+    assert counted["params"] == sum(p.numel() for p in build_subject(cell(mixer, scope=scope, mode=mode)).module.parameters())
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_the_flops_of_a_mixer_are_its_closed_form_for_the_whole_batch(mixer: str, mode: str) -> None:
+    chosen = choose_mixer(mixer)
+    assert chosen.entry is not None
+    forward = BATCH * chosen.entry.flops(chosen.entry.resolve(chosen.options, TOKENS, WIDTH))
+    expected = forward * (chosen.entry.training_factor if mode == "training" else 1)
+    assert count(cell(mixer, mode=mode))["flops"] == expected
+
+
+def test_attention_on_the_cpu_counts_its_product_with_the_tokens() -> None:
+    assert count(cell("attention"))["flops"] == BATCH * (8 * TOKENS * WIDTH**2 + 4 * TOKENS**2 * WIDTH)
+    assert "flash" in count(cell("attention"))["variant"]
+
+
+def test_training_gives_the_gradients_of_input_and_parameters() -> None:
+    subject = build_subject(cell("attention", mode="training"))
+    gradients = subject.call()
+    assert isinstance(gradients, tuple)
+    assert len(gradients) == 1 + len(list(subject.module.parameters()))
+    assert all(bool(gradient.abs().sum() > 0) for gradient in gradients)
+
+
+def test_inference_builds_no_graph_and_the_seed_fixes_the_result() -> None:
+    worker.pin(1)
+    first, second = (build_subject(cell("gmlp")).call() for _ in range(2))
+    assert isinstance(first, torch.Tensor)
+    assert not first.requires_grad
+    assert torch.equal(first, second)  # type: ignore[arg-type]
+    assert not torch.equal(first, build_subject(cell("gmlp", seed=1)).call())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def compile(module: nn.Module) -> Callable[[Tensor], Tensor]:
+        def forward(x: Tensor) -> Tensor:
+            nonlocal calls
+            calls += 1
+            y: Tensor = module(x)
+            return y
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compile)
+    torch.set_grad_enabled(mode == "training")
+    subject = build_subject(cell("attention", compiled=True, mode=mode))
+    built = calls
+    subject.call()
+    assert (built, calls) == (2, 3)  # once to be checked, once with its backward pass
+
+
+def test_a_compiled_module_that_gives_another_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda module: lambda x: 1.001 * module(x))
+    with pytest.raises(ContractError, match=r"compiled, forward returned another result: it differs by 0\.001 of its norm"):
+        build_subject(cell("attention", compiled=True))
+
+
+def test_what_is_held_is_parameters_input_and_in_training_the_output_gradient() -> None:
+    inference = build_subject(cell("attention"))
+    parameters = sum(p.numel() for p in inference.module.parameters())
+    assert inference.held_bytes == 4 * (parameters + BATCH * TOKENS * WIDTH)
+    assert build_subject(cell("attention", mode="training")).held_bytes == 4 * (parameters + 2 * BATCH * TOKENS * WIDTH)
+
+
+def test_a_mixer_of_the_users_own_is_counted_like_the_others(source: Path) -> None:
+    counted = count(cell(f"{source}:Doubling:factor=3"))
+    assert counted["flops"] == 2 * BATCH * TOKENS * WIDTH**2
+    assert counted["params"] == WIDTH**2 + WIDTH
+    assert "mul" in counted["uncounted_operators"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "detail"),
+    [
+        ("Cutting", "error", f"forward returned the shape ({BATCH}, {TOKENS - 1}, {WIDTH}), not ({BATCH}, {TOKENS}, {WIDTH})"),
+        ("Exploding", "error", "forward returned numbers that are not finite"),
+        ("Raising", "error", "ValueError: planted in two lines"),
+        ("Doubling:wrong=1", "error", "cannot be built with width, tokens, wrong"),
+    ],
+)
+def test_a_mixer_that_breaks_the_contract_has_a_status_and_a_reason(source: Path, name: str, status: str, detail: str) -> None:
+    counted = count(cell(f"{source}:{name}"))
+    assert counted["status"] == status
+    assert detail in counted["detail"]
+
+
+def test_what_needs_more_memory_than_there_is_is_not_run(source: Path) -> None:
+    counted = count(cell(f"{source}:Greedy"))
+    assert counted["status"] == "oom"
+    assert "needs 4,294,967,296 MiB" in counted["detail"]
+    assert "not run" in counted["detail"]
+
+
+def test_code_that_looks_at_values_is_counted_on_the_device_or_by_what_it_declares(source: Path) -> None:
+    assert count(cell(f"{source}:Looking"))["status"] == "ok"
+    assert count(cell(f"{source}:Declaring"))["flops"] == 1000 * BATCH * TOKENS
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("Missing", "Missing is not there"), ("NotAModule", "NotAModule is not a torch.nn.Module class")]
+)
+def test_a_name_that_is_no_module_class_is_refused(source: Path, name: str, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        load_class(f"{source}:{name}")
+
+
+def test_a_file_that_does_not_import_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("import no_such_package\nclass Mine: pass\n")
+    with pytest.raises(ContractError, match="does not import: ModuleNotFoundError: No module named 'no_such_package'"):
+        load_class(f"{path}:Mine")
+
+
+def test_a_check_reports_every_fault_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("class Mine: pass\n")
+    device = "cuda:99"
+    faults = worker.check({"devices": ["cpu", device], "targets": [f"{path}:Mine"]}, lambda step: None)["faults"]
+    assert len(faults) == 2
+    assert device in faults[0]
+
+
+def test_a_group_is_timed_in_turns_and_a_cell_that_raises_is_left_out(source: Path) -> None:
+    cells = [cell("none"), cell(f"{source}:Raising"), cell("fnet")]
+    steps: list[int] = []
+    job = {"cells": [vars(c) for c in cells], "threads": 1, "precision": 0.5, "budget": 0.2, "order_seed": 1}
+    result = worker.measure_group(job, steps.append)
+    assert set(result["blocks"]) == {0, 2}
+    assert result["failed"] == {1: {"status": "error", "detail": "ValueError: planted in two lines"}}
+    assert len(result["blocks"][0]) == len(result["blocks"][2]) >= 3
+    assert all(block["latency_ms"] > 0 and block["cpu_ms"] > 0 for block in result["blocks"][0])
+    assert result["launch"]["calibration_ms"] > 0
+    assert set(steps) == {worker.CALIBRATION, 0, 1, 2}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_operators_and_kernel_are_known_in_a_child_that_counts_too(dtype: str) -> None:
+    with Launch([worker.__name__, *Worker().for_counting]) as launch:
+        outcome = launch.run(f"{worker.__name__}:count", {"cell": vars(cell("attention", dtype=dtype)), "threads": 1}, 60)
+    assert isinstance(outcome, Finished)
+    assert outcome.result["operators"] == 3
+    assert outcome.result["variant"] == "sdpa=flash_attention_for_cpu"
+
+
+def test_out_of_memory_is_told_from_other_errors() -> None:
+    class Greedy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.empty(1 << 60)
+
+    with pytest.raises(RuntimeError) as caught:
+        Greedy()(torch.zeros(1))
+    assert worker.failure(caught.value)["status"] == "oom"
+    assert worker.failure(ValueError("planted"))["status"] == "error"

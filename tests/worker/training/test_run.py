@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mixbench.mixers import MIXERS
+from mixbench.mixers.choice import choose_mixer
+from mixbench.tasks.dataset import Dataset, Form, Split, prepare
+from mixbench.worker import train as trainer
+from mixbench.worker.training.run import DivergedError, Run, train
+
+TOKENS, WIDTH = 12, 16
+RAGGED = Form(tokens=TOKENS, vocabulary=6, channels=0, output="class", classes=2, score="accuracy")
+SIGNALS = Form(tokens=TOKENS, vocabulary=0, channels=1, output="value per token", classes=0, score="mse")
+RECALL = Form(tokens=TOKENS, vocabulary=6, channels=0, output="class per token", classes=6, score="accuracy")
+
+
+@pytest.fixture(autouse=True)
+def _flags_are_put_back() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_grad_enabled(True)
+    torch.set_num_threads(threads)
+
+
+def split(form: Form, count: int, seed: int) -> Split:
+    """The class is whether token 5 occurs; the value is twice the signal; the class per token is the first token."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(3, TOKENS + 1, count).astype(np.int32)
+    if form.channels:
+        inputs = random.normal(3, 2, (count, TOKENS, 1)).astype(np.float32)
+        return Split(inputs, np.full(count, TOKENS, np.int32), 2 * inputs[:, :, 0], np.arange(count))
+    inputs = random.integers(1, 5, (count, TOKENS)).astype(np.int32)
+    inputs[np.arange(count), random.integers(0, lengths)] += random.integers(0, 2, count) * 1
+    inputs[np.arange(TOKENS) >= lengths[:, None]] = 0
+    if form.output == "class":
+        return Split(inputs, lengths, (inputs == 5).any(1).astype(np.int32), np.arange(count))
+    targets = np.where(inputs > 0, inputs[:, :1], -1).astype(np.int32)
+    return Split(inputs, lengths, targets, np.arange(count))
+
+
+def run_on(folder: Path, form: Form, mixer: str = "attention", **changes: Any) -> Run:
+    made = Dataset(form, split(form, 400, 1), split(form, 100, 2), split(form, 200, 3))
+    chosen = choose_mixer(mixer)
+    run = Run(
+        data=str(prepare({"form": form.output, "channels": form.channels}, lambda: made, cache=folder)),
+        target=chosen.target,
+        arguments=chosen.arguments(TOKENS, WIDTH),
+        honours_mask=chosen.entry.honours_mask if chosen.entry else None,
+        full_length=not (chosen.entry and chosen.entry.honours_mask),
+        layers=1,
+        width=WIDTH,
+        feature_hidden=2 * WIDTH,
+        dropout=0.0,
+        batch=32,
+        steps=120,
+        warm_up=0.1,
+        evaluations=4,
+        learning_rate=1e-2,
+        weight_decay=0.01,
+        train_size=400,
+        seed=0,
+        device="cpu",
+        flops={},
+    )
+    return dataclasses.replace(run, **changes)
+
+
+def silently(step: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize(("form", "reached"), [(RAGGED, 0.8), (RECALL, 0.9), (SIGNALS, 0.5)])
+def test_a_model_learns_every_form_of_task(form: Form, reached: float, tmp_path: Path) -> None:
+    result = train(run_on(tmp_path, form), silently).result
+    assert result["score"] == form.score
+    if form.score == "accuracy":
+        assert result["test_score"] > reached
+    else:
+        assert result["test_score"] < reached
+    assert result["test_examples"] == 200
+    assert 0 <= result["test_standard_error"] < 0.1
+    assert result["best_step"] in (30, 60, 90, 120)
+    assert (result["steps"], result["examples_seen"], result["fraction"]) == (120, 120 * 32, 1.0)
+    assert result["train_seconds"] > 0
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_every_mixer_trains_on_ragged_data(mixer: str, tmp_path: Path) -> None:
+    result = trainer.train_cell(dataclasses.asdict(run_on(tmp_path, RAGGED, mixer, steps=4)), silently)
+    assert result["status"] == "ok", result["detail"]
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_gives_others(tmp_path: Path) -> None:
+    first, again, other = (train(run_on(tmp_path, SIGNALS, steps=20, seed=seed), silently).result for seed in (1, 1, 2))
+    assert first["test_score"] == again["test_score"]
+    assert first["dev_score"] == again["dev_score"]
+    assert first["test_score"] != other["test_score"]
+
+
+def test_padding_does_not_change_what_is_learned(tmp_path: Path) -> None:
+    short = train(run_on(tmp_path, RAGGED, steps=10), silently).result
+    padded = train(run_on(tmp_path, RAGGED, steps=10, full_length=True), silently).result
+    assert short["dev_score"] == padded["dev_score"]
+    assert short["test_score"] == padded["test_score"]
+
+
+def test_the_weights_that_were_best_on_the_development_set_are_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.3, 0.9, 0.5, 0.7])
+    seen: list[float] = []
+
+    def score(run: Run, model: torch.nn.Module, objective: object, data: Split) -> torch.Tensor:
+        seen.append(sum(p.abs().sum().item() for p in model.parameters()))
+        return torch.tensor([next(scores, 0.6), 0.0])
+
+    monkeypatch.setattr("mixbench.worker.training.run._score", score)
+    result = train(run_on(tmp_path, RAGGED), silently).result
+    assert result["best_step"] == 60
+    assert result["dev_score"] == pytest.approx(0.45)
+    assert seen[4] == seen[1]
+    assert len(set(seen)) == 4
+
+
+def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
+    run = run_on(tmp_path, SIGNALS, learning_rate=1e30)
+    with pytest.raises(DivergedError, match="not finite at step"):
+        train(run, silently)
+    result = trainer.train_cell(dataclasses.asdict(run), silently)
+    assert result["status"] == "diverged"
+
+
+def test_operations_are_those_of_the_batches_that_ran(tmp_path: Path) -> None:
+    run = run_on(tmp_path, RAGGED, steps=6)
+    counted = trainer.count_steps(dataclasses.asdict(run), silently)
+    assert sorted(counted["flops"]) == [8, 12]
+    assert counted["detail"] == ""
+    width, hidden = WIDTH, 2 * WIDTH
+    for tokens, flops in counted["flops"].items():
+        attention = 8 * tokens * width**2 + 4 * tokens**2 * width
+        assert flops == pytest.approx(3 * (attention + 4 * tokens * width * hidden + 2 * width * 2), rel=0.05)
+    result = train(dataclasses.replace(run, flops=counted["flops"], full_length=True), silently).result
+    assert result["train_flops"] == 6 * 32 * counted["flops"][12]
+
+
+def test_a_signal_takes_no_gradient_in_the_count(tmp_path: Path) -> None:
+    counted = trainer.count_steps(dataclasses.asdict(run_on(tmp_path, SIGNALS, "none", layers=1)), silently)["flops"][TOKENS]
+    reach, hidden = 5, 2 * WIDTH
+    first = 2 * (2 * TOKENS * reach * WIDTH)  # forward and the weight's gradient
+    rest = 3 * (2 * TOKENS * reach * WIDTH**2 + 4 * TOKENS * WIDTH * hidden + 2 * TOKENS * reach * WIDTH)
+    assert counted == first + rest
+
+
+def test_what_a_mixer_raises_is_a_status_and_a_reason(tmp_path: Path) -> None:
+    result = trainer.train_cell(dataclasses.asdict(run_on(tmp_path, RAGGED, arguments={"width": 3, "tokens": 4})), silently)
+    assert result["status"] == "error"
+    assert result["detail"]

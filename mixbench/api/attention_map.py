@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.common import Names, Sizes, frame, several
-from mixbench.api.data_efficiency import prepare_task, prepare_tasks
+from mixbench.api.preparing import prepare_task, prepare_tasks
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mixbench.api.common import Names, frame, several
+from mixbench.api.preparing import TextFiles, choose_tasks, prepare_tasks
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask, plan_runs
+from mixbench.studies.data_efficiency_plan import DataRequest, plan_runs
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.training import key_of, slots_for
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
-from mixbench.tasks import ChosenTask, choose_task
+from mixbench.tasks import ChosenTask
 
 if TYPE_CHECKING:
     import pandas
@@ -29,33 +30,6 @@ if TYPE_CHECKING:
 SIZES = "50,200,800,3200"
 TEXT_SIZES = "0.1,0.3,1.0"
 MIXERS = ("attention", "hypermixer", "none")
-HUB = "hf:"
-
-
-class Chosen(Protocol):
-    """A task whose data can be made: built in, text from files, or from the hub."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def recipe(self) -> Any: ...
-    @property
-    def make(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class TextFiles:
-    """Options of text tasks: files, columns, tokenisation. `tokens` is the longest sequence."""
-
-    train: str | Path | None = None
-    dev: str | Path | None = None
-    test: str | Path | None = None
-    text: str | None = None
-    text_pair: str | None = None
-    label: str | None = None
-    tokens: int = 128
-    tokenizer: str | Path | None = None
-    vocabulary: int = 8000
 
 
 @dataclass(frozen=True)
@@ -145,58 +119,3 @@ def train_data_efficiency(
 def data_efficiency(**options: Any) -> pandas.DataFrame:
     """As `train_data_efficiency`; returns the rows as a DataFrame with the columns of data_efficiency.csv."""
     return frame(train_data_efficiency(**options).rows)
-
-
-def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
-    """A task whose data are made or found in the cache. Raises RequestError for data that cannot be used."""
-    from mixbench.tasks.dataset import load, prepare
-
-    progress.remark(f"Preparing the data of {chosen.name} …")
-    folder = prepare(chosen.recipe, chosen.make)
-    dataset = load(folder)
-    for remark in dataset.remarks:
-        progress.remark(f"{chosen.name}: {remark}")
-    settings = {name: value for name, value in chosen.recipe.items() if name not in ("task", "files")}
-    return PreparedTask(chosen.name, folder, dataset.form, len(dataset.train), settings | {"data": folder.name})
-
-
-def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:
-    """Tasks whose data are made or found in the cache, each data set once. Raises RequestError."""
-    return tuple({task.folder: task for task in (prepare_task(one, progress) for one in chosen)}.values())
-
-
-def choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:
-    """The tasks of these names, `shapes` where there are none. Raises RequestError."""
-    tasks: list[Chosen] = []
-    for name in names or ["shapes"]:
-        if name == "text":
-            tasks.append(_text(files))
-        elif name.startswith(HUB):
-            tasks.append(_from_hub(name.removeprefix(HUB), files))
-        else:
-            tasks.append(choose_task(name))
-    if (files.train or files.test or files.dev) and "text" not in names:
-        raise RequestError("--train, --dev and --test belong to a text task", "Add --task text.")
-    return tasks
-
-
-def _text(files: TextFiles) -> Chosen:
-    from mixbench.tasks.text import TextRequest, text_task
-
-    for option in ("train", "test", "text", "label"):
-        if getattr(files, option) is None:
-            form = "--task text --train FILE --test FILE --text COLUMN --label COLUMN [--dev FILE] [--text-pair COLUMN]"
-            raise RequestError(f"--task text needs --{option}", f"The form is {form}.")
-    train, test = Path(str(files.train)), Path(str(files.test))
-    dev = None if files.dev is None else Path(files.dev)
-    tokenizer = None if files.tokenizer is None else Path(files.tokenizer)
-    text, label = str(files.text), str(files.label)
-    return text_task(TextRequest(train, dev, test, text, files.text_pair, label, files.tokens, tokenizer, files.vocabulary))
-
-
-def _from_hub(name: str, files: TextFiles) -> Chosen:
-    from mixbench.tasks.hub import hub_task
-
-    tokenizer = None if files.tokenizer is None else Path(files.tokenizer)
-    columns = {"text": files.text, "text_pair": files.text_pair, "label": files.label}
-    return hub_task(name, files.tokens, tokenizer, files.vocabulary, **columns)

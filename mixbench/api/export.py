@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.api.common import Names
-from mixbench.api.compare import load
+from mixbench.api.loading import load
 from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_names
 from mixbench.tables.storage import storage_errors, write_atomically

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.common import Names
-from mixbench.api.compare import load
+from mixbench.api.loading import load
 from mixbench.errors import RequestError
 from mixbench.machine import facts as machine
 from mixbench.machine.environment import MACHINE_KEYS, timestamp

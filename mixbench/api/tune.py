@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.common import Names, frame, several
-from mixbench.api.data_efficiency import TextFiles, choose_tasks, prepare_tasks
+from mixbench.api.preparing import TextFiles, choose_tasks, prepare_tasks
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers

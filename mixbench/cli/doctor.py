@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mixbench.cli import options
-from mixbench.cli.terminal import reporting
+from mixbench.cli.terminal import progress_display, reporting
 
 
 def doctor(
@@ -18,10 +18,12 @@ def doctor(
 ) -> None:
     """Show what was found here, measure what it can do at best, and say what will disturb a measurement."""
     with reporting():
-        from mixbench.cli.text.doctor import examine, sections
+        from mixbench.api.doctor import examine
+        from mixbench.cli.text.doctor import sections
         from mixbench.cli.text.page import show
 
-        report = examine(device, threads)
+        with progress_display() as progress:
+            report = examine(device, threads, progress=progress)
         if as_json:
             typer.echo(json.dumps(report, indent=2))
         else:

@@ -13,7 +13,8 @@ from mixbench.cli.terminal import reporting
 def list_command(as_json: options.Json = False) -> None:
     """Show the mixers with their options, the metrics and the statuses."""
     with reporting():
-        from mixbench.cli.text.catalogue import catalogue, sections
+        from mixbench.api.catalogue import catalogue
+        from mixbench.cli.text.list import sections
         from mixbench.cli.text.page import show
 
         table = catalogue()

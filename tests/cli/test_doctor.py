@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import typer
 
+from mixbench.api import doctor as diagnosis
 from mixbench.cli.doctor import doctor
-from mixbench.cli.text import doctor as diagnosis
+from mixbench.cli.text import doctor as text
 from mixbench.cli.text.page import layout
 from mixbench.errors import WorkerError
 from mixbench.machine.environment import Snapshot
@@ -110,7 +111,7 @@ def test_json_holds_everything_and_nothing_else_is_on_stdout(jobs, capsys):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_findings_fit_a_terminal(width, jobs):
-    for section in diagnosis.sections(diagnosis.examine()):
+    for section in text.sections(diagnosis.examine()):
         assert max(map(len, layout(section.lines, width))) <= width
 
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from mixbench.api import catalogue
 from mixbench.cli.listing import list_command
-from mixbench.cli.text import catalogue
+from mixbench.cli.text import list as text
 from mixbench.cli.text.page import layout
 from mixbench.mixers import MIXERS
 from mixbench.tables.columns import FAILURES, STATUSES, columns
@@ -34,7 +35,7 @@ def test_every_option_stands_with_its_default_and_what_can_be_typed(printed):
 
 def test_what_a_default_shows_can_be_typed():
     for mixer in MIXERS.values():
-        typed = {option.name: catalogue._typed(option.default) for option in mixer.options}
+        typed = {option.name: text._typed(option.default) for option in mixer.options}
         assert mixer.config(typed) == mixer.config({})
 
 
@@ -84,5 +85,5 @@ def test_json_holds_the_same(capsys):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_fits_a_terminal(width):
-    for section in catalogue.sections(catalogue.catalogue()):
+    for section in text.sections(catalogue.catalogue()):
         assert max(map(len, layout(section.lines, width))) <= width

@@ -1,28 +1,14 @@
-"""What `mixbench list` shows, as data and as text: mixers with their options, metrics, statuses."""
+"""What `mixbench list` prints."""
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Any
 
 from mixbench.cli.text.page import Section
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import PLUGIN_GROUP
-from mixbench.mixers.description import Mixer
-from mixbench.parsing.option import Option, Value
-from mixbench.tables.columns import FAILURES, Row, columns
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
-from mixbench.tasks import TASKS, Task
-
-STATUS_MEANINGS = {
-    "ok": "measured",
-    "unsupported": "the mixer cannot run like this here: this dtype, device or shape",
-    "diverged": "the output or the loss was not finite",
-    "oom": "the memory ran out, or would have",
-    "timeout": "no progress within --timeout",
-    "killed": "a signal ended the measuring process",
-    "error": "the mixer raised an error",
-}
+from mixbench.parsing.option import Value
+from mixbench.tasks import TASKS
 
 _OWN_TASK = (
     ("", ""),
@@ -45,52 +31,8 @@ _OWN_MIXER = (
 )
 
 
-def catalogue() -> dict[str, Any]:
-    """Everything that can be named on the command line or stands in a table, as JSON-able data."""
-    return {
-        "mixers": [_describe(mixer) for mixer in MIXERS.values()],
-        "plugins": [{"name": point.name, "target": point.value} for point in entry_points(group=PLUGIN_GROUP)],
-        "tasks": [_describe_task(task) for task in TASKS.values()],
-        "metrics": _metrics(SpeedRow),
-        "training_metrics": _metrics(TrainingRow),
-        "map_metrics": _metrics(AttentionMapRow),
-        "statuses": [
-            {"name": name, "failure": name in FAILURES, "meaning": meaning} for name, meaning in STATUS_MEANINGS.items()
-        ],
-    }
-
-
-def _describe(mixer: Mixer) -> dict[str, Any]:
-    return {
-        "name": mixer.name,
-        "summary": mixer.summary,
-        "paper": mixer.paper,
-        "honours_mask": mixer.honours_mask,
-        "any_length": mixer.any_length,
-        "half_on_cpu": mixer.half_on_cpu,
-        "options": [_describe_option(option) for option in mixer.options],
-    }
-
-
-def _describe_task(task: Task) -> dict[str, Any]:
-    options = [_describe_option(option) for option in task.options]
-    return {"name": task.name, "summary": task.summary, "paper": task.paper, "options": options}
-
-
-def _describe_option(option: Option) -> dict[str, Any]:
-    return {"name": option.name, "default": option.default, "expected": option.expected, "meaning": option.meaning}
-
-
-def _metrics(row_type: type[Row]) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "unit": column.unit, "better": column.better, "meaning": column.meaning}
-        for name, column in columns(row_type).items()
-        if column.role == "metric"
-    ]
-
-
 def sections(table: dict[str, Any]) -> list[Section]:
-    """The `catalogue` to read."""
+    """The catalogue as sections of text."""
     own = [*_OWN_MIXER, *((plugin["name"], f"installed: {plugin['target']}") for plugin in table["plugins"])]
     return [
         Section("Mixers (--mixer NAME[:option=value,…])", [line for mixer in table["mixers"] for line in _mixer_lines(mixer)]),

@@ -1,0 +1,44 @@
+"""What was found on this machine, what it can do at best, and what will disturb a measurement."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from importlib import metadata
+from typing import Any
+
+from mixbench.errors import RequestError, WorkerError
+from mixbench.execution import run_alone
+from mixbench.machine.disturbances import disturbances
+from mixbench.machine.environment import environment, physical_cores, snapshot
+from mixbench.machine.facts import attempt
+from mixbench.studies.progress import Progress, Silent
+
+LIBRARIES = ("torch", "numpy", "scipy", "pandas", "matplotlib", "typer", "rich", "psutil", "nvidia-ml-py", "filelock")
+_PEAKS = "mixbench.worker.measure.peak:measure_peaks"
+_PEAKS_TIMEOUT = 120.0
+
+
+def examine(device: str | None = None, threads: int | None = None, *, progress: Progress | None = None) -> dict[str, Any]:
+    """The findings as JSON-able data; the peaks are measured in a process of their own. Raises RequestError."""
+    if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", device):
+        raise RequestError(f"--device: {device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
+    found, now = environment(), snapshot()
+    devices = [device] if device else ["cpu", *(["cuda"] if now.gpus else [])]
+    threads = threads or physical_cores()
+    return {
+        "environment": found,
+        "libraries": {name: attempt(lambda name=name: metadata.version(name)) for name in LIBRARIES},  # type: ignore[misc]
+        "snapshot": dataclasses.asdict(now),
+        "threads": threads,
+        "peaks": [_peaks(name, threads, progress or Silent()) for name in devices],
+        "disturbances": [dataclasses.asdict(disturbance) for disturbance in disturbances(now)],
+    }
+
+
+def _peaks(device: str, threads: int, progress: Progress) -> dict[str, Any]:
+    progress.remark(f"Measuring the best rates of {device} …")
+    try:
+        return {"device": device, **run_alone(_PEAKS, {"device": device}, threads=threads, timeout=_PEAKS_TIMEOUT)}
+    except WorkerError as error:
+        return {"device": device, "unavailable": str(error)}

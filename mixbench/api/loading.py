@@ -1,0 +1,33 @@
+"""Results folders as what is compared, exported and tracked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.errors import RequestError
+from mixbench.tables.columns import Row
+from mixbench.tables.results import ResultsFolder, complete
+from mixbench.tables.rows import TABLES, SpeedRow
+
+if TYPE_CHECKING:
+    from mixbench.verdicts.gate.cells import Measured
+
+
+def load(results: str | Path) -> Measured:
+    """All tables of a results folder without launches that a crash cut short, and the environments that rows name.
+
+    Raises RequestError where there is no folder or no cell in it, StorageError where a file is damaged.
+    """
+    from mixbench.verdicts.gate.cells import Measured
+    from mixbench.verdicts.gate.compare import COUNTS
+
+    folder = ResultsFolder(results)
+    if not folder.path.is_dir():
+        raise RequestError(f"there is no folder {folder.path}", "Give a folder that mixbench speed or data-efficiency wrote.")
+    rows: dict[type[Row], list[Any]] = {row_type: folder.read(row_type) for row_type in TABLES.values()}
+    rows[SpeedRow] = complete(rows[SpeedRow])
+    if not any(rows[row_type] for row_type in COUNTS):
+        raise RequestError(f"{folder.path} holds no measurements", f"Measure first: mixbench speed --results {folder.path}")
+    named = {row.environment for table in rows.values() for row in table}
+    return Measured(str(results), rows, {digest: folder.environment(digest) for digest in sorted(named)})

@@ -109,7 +109,7 @@ def test_a_sequence_of_padding_alone_gives_finite_scores() -> None:
 @pytest.mark.parametrize("name", MIXERS)
 def test_parameters_equal_the_closed_forms(name: str) -> None:
     entry, build = find_mixer(name), builder(name)
-    mixer = entry.params(entry.resolve(entry.config({}), TOKENS, WIDTH))
+    mixer = entry.closed_forms(entry.config({}), TOKENS, WIDTH)["params"]
     sizes = {"width": WIDTH, "feature_hidden": FEATURE_HIDDEN}
     assert sum(p.numel() for p in make_block(build()).parameters()) == block_params(mixer, **sizes)
     expected = model_params(mixer, **sizes, layers=LAYERS, vocabulary=VOCABULARY, classes=CLASSES)
@@ -119,7 +119,7 @@ def test_parameters_equal_the_closed_forms(name: str) -> None:
 @pytest.mark.parametrize("name", MIXERS)
 def test_counted_flops_equal_the_closed_forms(name: str) -> None:
     entry, build = find_mixer(name), builder(name)
-    mixer = entry.flops(entry.resolve(entry.config({}), TOKENS, WIDTH))
+    mixer = entry.closed_forms(entry.config({}), TOKENS, WIDTH)["inference"]
     sizes = {"tokens": TOKENS, "width": WIDTH, "feature_hidden": FEATURE_HIDDEN}
     in_model = {**sizes, "layers": LAYERS, "classes": CLASSES}
     for mode, factor, mixer_factor in (("inference", 1, 1), ("training", 3, entry.training_factor)):

@@ -1,6 +1,6 @@
-"""The table of mixers. To add one: a file in this folder with the module, and an entry here. No torch in this file.
+"""The table of mixers. To add one, write its module in this folder and its entry here; `mixbench verify` holds it to both.
 
-Closed forms count one sequence, forward, multiply-add = 2: N tokens, d width, as in the papers named in each entry.
+Closed forms count multiply-add as 2 FLOPs and leave elementwise operations out, as in the paper named in each entry.
 """
 
 from __future__ import annotations
@@ -8,36 +8,20 @@ from __future__ import annotations
 import math
 
 from mixbench.errors import UnknownNameError
-from mixbench.mixers.description import Mixer, Resolved
+from mixbench.mixers.description import Mixer
 from mixbench.mixers.hypermixer_cost import hypermixer_flops, hypermixer_params
-from mixbench.parsing.option import Option
+from mixbench.parsing.option import Option, Value
 
-HEADS = Option("heads", "count", 4, "parallel groups of channels")
+PAPER_MIXERS = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "hypermixer", "none")
+"""What is measured when no mixer is named: the six that the HyperMixer paper compares, and the control."""
 
-
-def heads_divide_width(shape: Resolved) -> str | None:
-    heads = shape.size("heads")
-    return f"{heads} heads do not divide the width" if shape.width % heads else None
+_HEADS = Option("heads", "count", 4, "parallel groups of channels")
 
 
-def _heads_divide_all(shape: Resolved) -> str | None:
-    hidden, heads = shape.size("hidden"), shape.size("heads")
-    return heads_divide_width(shape) or (f"{heads} heads do not divide hidden {hidden}" if hidden % heads else None)
-
-
-def _linear_attention_flops(shape: Resolved) -> int:
-    n, d, head_width = shape.tokens, shape.width, shape.width // shape.size("heads")
-    return 8 * n * d * d + 4 * n * d * head_width + 2 * n * d
-
-
-def _gmlp_flops(shape: Resolved) -> int:
-    n, d, f = shape.tokens, shape.width, shape.size("hidden")
-    return 3 * n * d * f + n * n * f
-
-
-def _gmlp_params(shape: Resolved) -> int:
-    n, d, f = shape.tokens, shape.width, shape.size("hidden")
-    return d * f + f + f * d // 2 + d + n * n + n + f
+def _heads_divide(*, width: int, heads: int, hidden: int | None = None, **_: Value) -> str | None:
+    if width % heads:
+        return f"{heads} heads do not divide the width"
+    return f"{heads} heads do not divide hidden {hidden}" if hidden and hidden % heads else None
 
 
 MIXERS: dict[str, Mixer] = {
@@ -48,28 +32,30 @@ MIXERS: dict[str, Mixer] = {
             summary="softmax(QKᵀ/√(d/h)) V with projections: the Transformer's mixer",
             paper="Attention Is All You Need, arXiv 1706.03762",
             target="mixbench.mixers.attention:Attention",
-            options=(HEADS,),
-            flops=lambda s: 8 * s.tokens * s.width**2 + 4 * s.tokens**2 * s.width,
-            params=lambda s: 4 * s.width**2 + 4 * s.width,
-            constraint=heads_divide_width,
+            options=(_HEADS,),
+            flops=lambda tokens, width, heads: 8 * tokens * width**2 + 4 * tokens**2 * width,
+            params=lambda width, **_: 4 * width**2 + 4 * width,
+            constraint=_heads_divide,
         ),
         Mixer(
             name="linear-attention",
             summary="φ(Q)(φ(K)ᵀV) / φ(Q)Σφ(K) with φ = elu + 1: attention without the N × N matrix",
             paper="Transformers are RNNs, arXiv 2006.16236",
             target="mixbench.mixers.linear_attention:LinearAttention",
-            options=(HEADS,),
-            flops=_linear_attention_flops,
-            params=lambda s: 4 * s.width**2 + 4 * s.width,
-            constraint=heads_divide_width,
+            options=(_HEADS,),
+            flops=lambda tokens, width, heads: (
+                8 * tokens * width**2 + 4 * tokens * width * (width // heads) + 2 * tokens * width
+            ),
+            params=lambda width, **_: 4 * width**2 + 4 * width,
+            constraint=_heads_divide,
         ),
         Mixer(
             name="fnet",
             summary="real part of the Fourier transform over tokens and channels; a padded token counts as a token",
             paper="FNet, arXiv 2105.03824",
             target="mixbench.mixers.fnet:FNet",
-            flops=lambda s: round(5 * s.tokens * s.width * math.log2(s.tokens * s.width)),
-            params=lambda s: 0,
+            flops=lambda tokens, width: round(5 * tokens * width * math.log2(tokens * width)),
+            params=lambda **_: 0,
             training_factor=2,
             honours_mask=False,
             half_on_cpu=False,
@@ -80,8 +66,8 @@ MIXERS: dict[str, Mixer] = {
             paper="MLP-Mixer, arXiv 2105.01601",
             target="mixbench.mixers.mlp_mixer:MLPMixer",
             options=(Option("hidden", "size", "tokens/2", "hidden size of the MLP over tokens"),),
-            flops=lambda s: 4 * s.tokens * s.size("hidden") * s.width,
-            params=lambda s: 2 * s.tokens * s.size("hidden") + s.size("hidden") + s.tokens,
+            flops=lambda tokens, width, hidden: 4 * tokens * hidden * width,
+            params=lambda tokens, hidden, **_: 2 * tokens * hidden + hidden + tokens,
             any_length=False,
         ),
         Mixer(
@@ -90,10 +76,12 @@ MIXERS: dict[str, Mixer] = {
             paper="Pay Attention to MLPs, arXiv 2105.08050",
             target="mixbench.mixers.gmlp:GMLP",
             options=(Option("hidden", "size", "4*width", "channels of the MLP, half of them the gate; even"),),
-            flops=_gmlp_flops,
-            params=_gmlp_params,
+            flops=lambda tokens, width, hidden: 3 * tokens * width * hidden + tokens**2 * hidden,
+            params=lambda tokens, width, hidden: (
+                width * hidden + hidden + hidden * width // 2 + width + tokens**2 + tokens + hidden
+            ),
             any_length=False,
-            constraint=lambda s: f"hidden {s.size('hidden')} is odd" if s.size("hidden") % 2 else None,
+            constraint=lambda hidden, **_: f"hidden {hidden} is odd" if hidden % 2 else None,
         ),
         Mixer(
             name="hypermixer",
@@ -124,25 +112,22 @@ MIXERS: dict[str, Mixer] = {
             ),
             flops=hypermixer_flops,
             params=hypermixer_params,
-            constraint=_heads_divide_all,
+            constraint=_heads_divide,
         ),
         Mixer(
             name="none",
             summary="the control: tokens pass unmixed",
             paper="control without token mixing",
             target="mixbench.mixers.none:NoMixing",
-            flops=lambda s: 0,
-            params=lambda s: 0,
+            flops=lambda **_: 0,
+            params=lambda **_: 0,
         ),
     )
 }
 
-PAPER_MIXERS = tuple(MIXERS)
-"""Measured when no mixer is named: the paper's six and the control."""
-
 
 def find_mixer(name: str) -> Mixer:
-    """The mixer of that name. Raises UnknownNameError, which suggests the nearest."""
+    """The mixer of that name. Raises UnknownNameError, which suggests the closest one."""
     if name not in MIXERS:
         raise UnknownNameError("mixer", name, MIXERS)
     return MIXERS[name]

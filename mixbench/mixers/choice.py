@@ -1,4 +1,4 @@
-"""From a mixer string to what builds and names it: built-in, plug-in or the user's own file. No torch here."""
+"""From a mixer string to the mixer that it names: built in, from a plug-in, or in the user's own file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mixbench.parsing.spec import MixerSpec, parse_mixer
 from mixbench.tables.columns import canonical_json
 
 PLUGIN_GROUP = "mixbench.mixers"
-"""Entry-point group under which installed packages offer mixers: `name = "module:ClassName"`."""
+"""Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""
 
 
 @dataclass(frozen=True)
 class ChosenMixer:
-    """A mixer with its options. `target` is `module:Class` or `path/to/file.py:Class`; `entry` is None unless built in."""
+    """A mixer with its options. `target` is `module:Class` or `path/to/file.py:Class`; only a built-in mixer has an `entry`."""
 
     name: str
     target: str
@@ -31,25 +31,29 @@ class ChosenMixer:
     entry: Mixer | None = None
 
     def arguments(self, tokens: int, width: int) -> dict[str, Any]:
-        """Keyword arguments of the class at a shape. Raises RequestError where the mixer cannot have that shape."""
+        """Keyword arguments of the class at a shape. Raises RequestError for a shape that the mixer cannot have."""
         if self.entry:
             return self.entry.arguments(self.options, tokens, width)
         return {"width": width, "tokens": tokens, **{name.replace("-", "_"): value for name, value in self.options.items()}}
 
+    def closed_forms(self, tokens: int, width: int) -> dict[str, int] | None:
+        """As `Mixer.closed_forms`; None for a mixer that is not built in. Raises RequestError."""
+        return self.entry.closed_forms(self.options, tokens, width) if self.entry else None
+
     def with_options(self, given: Mapping[str, str]) -> ChosenMixer:
-        """The mixer with other values of some options, as typed; its config stays. Raises RequestError."""
+        """The mixer with some options changed to values as typed; its config is kept. Raises RequestError."""
         typed = self.entry.config(given) if self.entry else {name: _literal(text) for name, text in given.items()}
         return replace(self, options={**self.options, **{name: typed[name] for name in given}})
 
 
 def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
-    """The mixers that the user named, each once; the paper's six and the control where none is named. Raises RequestError."""
+    """The mixers that the user named, each once; PAPER_MIXERS if none was named. Raises RequestError."""
     chosen = [choose_mixer(text) for text in texts or PAPER_MIXERS]
     return tuple({(mixer.name, mixer.config): mixer for mixer in chosen}.values())
 
 
 def choose_mixer(text: str) -> ChosenMixer:
-    """One mixer string as `mixbench.parsing.spec.parse_mixer` reads it. Raises RequestError."""
+    """The mixer that a string names, as `mixbench.parsing.spec.parse_mixer` reads it. Raises RequestError."""
     spec = parse_mixer(text)
     if spec.file is not None:
         return _from_file(spec, spec.file)
@@ -88,7 +92,7 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
 
 
 def _may_define(tree: ast.Module, name: str) -> bool:
-    """Whether a name that is no class statement may still appear at the top of a module: assigned or imported."""
+    """Whether a module may define a name other than by a class statement at its top: by assignment, by import, in a block."""
     nodes = list(ast.walk(tree))
     assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     imported = {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
@@ -97,7 +101,7 @@ def _may_define(tree: ast.Module, name: str) -> bool:
 
 
 def _untyped_options(spec: MixerSpec) -> dict[str, Any]:
-    """Options of a class that is not known here: numbers and true or false as such, anything else as text."""
+    """Options of a class without an entry: numbers, true and false are converted, anything else stays text."""
     return {name: _literal(text) for name, text in spec.options}
 
 

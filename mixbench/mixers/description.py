@@ -1,4 +1,4 @@
-"""What the table says of a mixer: typed options, capabilities, closed forms, and where its module is built. No torch here."""
+"""The entry of a mixer in the table: its options, its abilities, its closed forms, and the class that it is built from."""
 
 from __future__ import annotations
 
@@ -11,61 +11,52 @@ from mixbench.parsing.option import Option, Value, typed_options
 from mixbench.parsing.spec import resolve_size
 
 Config = Mapping[str, Value]
-"""Options of one mixer, all of them, by name as typed on the command line; sizes still symbolic."""
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """The numbers that closed forms need: N, d and the options with every size resolved at that shape."""
-
-    tokens: int
-    width: int
-    options: Mapping[str, Value]
-
-    def size(self, name: str) -> int:
-        """An option that is a number."""
-        return int(self.options[name])
+"""All options of one mixer, by name as typed on the command line; sizes may still depend on the shape."""
 
 
 @dataclass(frozen=True)
 class Mixer:
-    """One line of the table. `target` is `module:Class`, imported only when the module is built.
+    """An entry of the table of mixers. `target` is `module:Class`, imported only when the mixer is built.
 
-    `flops` is the closed form of one forward pass of one sequence, `training_factor` what forward and backward need
-    relative to it when the input requires a gradient; `params` is the parameter count. `constraint` returns what is
-    wrong with a shape or None.
+    `flops`, `params` and `constraint` take the arguments that the class is built with: `tokens`, `width` and its options.
+    `flops` is the count of one forward pass over one sequence; forward and backward together take `training_factor` times
+    as many when the input requires a gradient. `constraint` returns what is wrong with the arguments, or None.
     """
 
     name: str
     summary: str
     paper: str
     target: str
-    flops: Callable[[Resolved], int]
-    params: Callable[[Resolved], int]
+    flops: Callable[..., int]
+    params: Callable[..., int]
     options: tuple[Option, ...] = ()
     training_factor: int = 3
     honours_mask: bool = True
     any_length: bool = True
     half_on_cpu: bool = True
-    constraint: Callable[[Resolved], str | None] = lambda shape: None
+    constraint: Callable[..., str | None] = lambda **arguments: None
 
     def config(self, given: Mapping[str, str]) -> dict[str, Value]:
         """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
         return typed_options(self.options, given, self.name)
 
-    def resolve(self, config: Config, tokens: int, width: int) -> Resolved:
-        """The options at a shape, sizes as numbers."""
+    def arguments(self, config: Config, tokens: int, width: int) -> dict[str, Any]:
+        """Keyword arguments of the class at a shape, sizes as numbers. Raises RequestError for a shape that it cannot have."""
         sizes = {option.name for option in self.options if option.kind == "size"}
         options = {
-            name: resolve_size(value, tokens, width) if name in sizes and not isinstance(value, bool) else value
+            name.replace("-", "_"): resolve_size(value, tokens, width) if name in sizes else value
             for name, value in config.items()
         }
-        return Resolved(tokens, width, options)
-
-    def arguments(self, config: Config, tokens: int, width: int) -> dict[str, Any]:
-        """Keyword arguments of the module's class at a shape. Raises RequestError where the shape is not possible."""
-        resolved = self.resolve(config, tokens, width)
-        if fault := self.constraint(resolved):
+        arguments = {"width": width, "tokens": tokens, **options}
+        if fault := self.constraint(**arguments):
             raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
-        options = {name.replace("-", "_"): value for name, value in resolved.options.items()}
-        return {"width": width, "tokens": tokens, **options}
+        return arguments
+
+    def closed_forms(self, config: Config, tokens: int, width: int) -> dict[str, int]:
+        """What the closed forms give at a shape: `params`, and the FLOPs of one sequence as `inference` and `training`.
+
+        Raises RequestError for a shape that the mixer cannot have.
+        """
+        arguments = self.arguments(config, tokens, width)
+        flops = self.flops(**arguments)
+        return {"params": self.params(**arguments), "inference": flops, "training": self.training_factor * flops}

@@ -1,6 +1,7 @@
-"""Closed forms of HyperMixer (arXiv 2203.03691) in both groupings, and which grouping `auto` takes. No torch here.
+"""Closed forms of HyperMixer (arXiv 2203.03691) in both groupings, and which grouping `auto` takes.
 
-With N tokens, width d, hidden d', h heads (d/h channels and d'/h hidden units each), multiply-adds of one sequence, forward:
+Multiply-adds of one forward pass over one sequence, with N tokens, width d, hidden d', and h heads of d/h channels and d'/h
+hidden units each:
 
 - hypernetworks' first layer   N d²/h each (one when tied)
 - as written                   W1, W2: N d d'/h each (W2 = W1 when tied); W1ᵀX and W2 G: N d d'/h each
@@ -10,12 +11,12 @@ With N tokens, width d, hidden d', h heads (d/h channels and d'/h hidden units e
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Any
 
-from mixbench.mixers.description import Resolved
 from mixbench.parsing.spec import LARGEST_SIZE
 
 WORTHWHILE = 1.15
-"""`auto` regroups where that needs at least this many times fewer operations; below, measured times do not follow the count."""
+"""Ratio of operations, as written / regrouped, from which `auto` regroups; below it, times do not follow the counts."""
 
 
 def grouping_flops(grouping: str, *, tokens: int, width: int, hidden: int, heads: int, tied: bool, bias: bool) -> int:
@@ -47,23 +48,15 @@ def regroups_from(*, width: int, hidden: int, heads: int, tied: bool, bias: bool
     return bisect_left(range(LARGEST_SIZE), True, key=regroups)
 
 
-def hypermixer_flops(shape: Resolved) -> int:
+def hypermixer_flops(*, grouping: str, positions: str, scale: bool, layer_norm: bool, **sizes: Any) -> int:
     """FLOPs of one sequence, forward, in the grouping that runs at this shape."""
-    sizes = {
-        "tokens": shape.tokens,
-        "width": shape.width,
-        "hidden": shape.size("hidden"),
-        "heads": shape.size("heads"),
-        "tied": bool(shape.options["tied"]),
-        "bias": bool(shape.options["bias"]),
-    }
-    grouping = str(shape.options["grouping"])
-    return grouping_flops(choose_grouping(**sizes) if grouping == "auto" else grouping, **sizes)  # type: ignore[arg-type]
+    return grouping_flops(choose_grouping(**sizes) if grouping == "auto" else grouping, **sizes)
 
 
-def hypermixer_params(shape: Resolved) -> int:
-    """Parameters: hypernetworks, learned positions, layer norm."""
-    d, hidden, heads = shape.width, shape.size("hidden"), shape.size("heads")
-    network = (d * d + d * hidden) // heads + (d + hidden if shape.options["bias"] else 0)
-    positions = shape.tokens * d if shape.options["positions"] == "learned" else 0
-    return network * (1 if shape.options["tied"] else 2) + positions + (2 * d if shape.options["layer-norm"] else 0)
+def hypermixer_params(
+    *, tokens: int, width: int, hidden: int, heads: int, tied: bool, bias: bool, positions: str, layer_norm: bool, **_: Any
+) -> int:
+    """Parameters of hypernetworks, learned positions and layer norm."""
+    network = (width**2 + width * hidden) // heads + (width + hidden if bias else 0)
+    learned = tokens * width if positions == "learned" else 0
+    return network * (1 if tied else 2) + learned + (2 * width if layer_norm else 0)

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -137,12 +138,9 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-REFERENCES = {
-    "attention": attention,
-    "linear-attention": linear_attention,
-    "fnet": fnet,
-    "mlp-mixer": mlp_mixer,
-    "gmlp": gmlp,
-    "hypermixer": hypermixer,
-    "none": none,
-}
+def reference_of(name: str) -> Callable[..., Tensor]:
+    """The reference of a mixer: the function here that has its name, with _ for -."""
+    reference: Callable[..., Tensor] | None = globals().get(name.replace("-", "_"))
+    if reference is None:
+        pytest.fail(f"no slow reference for the mixer {name}: write {name.replace('-', '_')}(p, x, **options) in {__file__}")
+    return reference

@@ -28,7 +28,7 @@ _TRAINING, _MIB, _THREADS_BUSY = 3, 2**20, 1.8
 def true_latency_ms(mixer: str, tokens: int, width: int, batch: int = 1, mode: str = "inference") -> float:
     """Latency without noise: a fixed overhead and the closed form's FLOPs at a fixed rate, a lower one for the FFT."""
     known = MIXERS[mixer] if mixer in MIXERS else MIXERS["attention"]
-    flops = known.flops(known.resolve(known.config({}), tokens, width)) * (_TRAINING if mode == "training" else 1)
+    flops = known.closed_forms(known.config({}), tokens, width)["inference"] * (_TRAINING if mode == "training" else 1)
     rate = _GFLOPS_PER_S / 8 if mixer == "fnet" else _GFLOPS_PER_S
     return _OVERHEAD_MS + batch * flops / rate / 1e6
 
@@ -120,9 +120,9 @@ def _block(cell: Mapping[str, object], number: int, ms: float, rounds: int, qual
     length, width, batch = (int(str(cell[name])) for name in ("tokens", "width", "batch"))
     training = cell["mode"] == "training"
     known = MIXERS.get(str(cell["mixer"]), MIXERS["attention"])
-    resolved = known.resolve(known.config({}), length, width)
-    flops = batch * known.flops(resolved) * (_TRAINING if training else 1)
-    params = known.params(resolved)
+    closed_forms = known.closed_forms(known.config({}), length, width)
+    flops = batch * closed_forms["inference"] * (_TRAINING if training else 1)
+    params = closed_forms["params"]
     live = 4 * (params + batch * (4 if training else 2) * length * width + (length**2 if known.name == "mlp-mixer" else 0))
     return SpeedRow(
         **cell,  # type: ignore[arg-type]

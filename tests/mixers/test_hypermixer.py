@@ -90,8 +90,8 @@ def test_the_closed_form_agrees_with_the_paper_and_its_limit() -> None:
         regrouped = grouping_flops("regrouped", **sizes, tied=tied)
         assert 10**6 * as_written / regrouped == pytest.approx(gain, rel=1e-3)
     entry = find_mixer("hypermixer")
-    shape = entry.resolve(entry.config({"heads": "4", "grouping": "as-written"}), 100, 64)
-    assert entry.flops(shape) == (4 * 100 * 64**2 + 8 * 100 * 64 * 128) // 4
+    closed_forms = entry.closed_forms(entry.config({"heads": "4", "grouping": "as-written"}), 100, 64)
+    assert closed_forms["inference"] == (4 * 100 * 64**2 + 8 * 100 * 64 * 128) // 4
 
 
 @pytest.mark.parametrize(("tokens", "width"), [(1, 1), (5, 4), (6, 7), (40, 10)])

@@ -244,8 +244,9 @@ def test_any_text_for_an_option_is_either_its_value_or_a_clear_error(mixer: Mixe
     assert all(value == mixer.config({})[name] for name, value in config.items() if name not in given_texts)
     again = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()}
     assert canonical_json(mixer.config(again)) == canonical_json(config)
-    resolved = mixer.resolve(config, 64, 32)
-    assert all(resolved.size(option.name) >= 1 for option in mixer.options if option.kind in ("size", "count"))
+    with contextlib.suppress(RequestError):  # heads that do not divide the width
+        arguments = mixer.arguments(config, 64, 32)
+        assert all(arguments[option.name] >= 1 for option in mixer.options if option.kind in ("size", "count"))
 
 
 @pytest.mark.parametrize(

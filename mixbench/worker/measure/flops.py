@@ -1,16 +1,17 @@
 """Floating-point operations of a call, multiply-add = 2: matrix products, convolutions, Fourier transforms.
 
-Counted operator by operator on the meta device, where nothing is computed and attention runs as its two products (a causal
-mask in full). A complex product counts as 4 real ones, a Fourier transform of n points as 5 n log2 n, half of it where one
-side is real. Elementwise operators, reductions and norms are not counted, as usual in the field; every operator that computes
-without a formula is named, and one that may hide products makes the number a lower bound. Training is forward and backward,
-with gradients of a floating-point input and of every parameter: 3 times the forward of a linear map.
+They are counted operator by operator on the meta device, where nothing is computed and attention runs as its two products
+(in full even under a causal mask). A complex product counts as 4 real ones; a Fourier transform of n points as 5 n log2 n, or
+half as much if its input or output is real. As is usual in the field, elementwise operators, reductions and norms are not
+counted. Every operator that computes without a formula is named, and one that may contain products makes the number a lower
+bound. Training is forward and backward, with gradients of a floating-point input and of every parameter: for a linear map, 3
+times the forward pass.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,10 @@ Formula = Callable[..., int]
 
 @dataclass(frozen=True)
 class FlopCount:
-    """`flops` per call, None with a reason where it could not be counted.
+    """FLOPs per call; `flops` is None, with a `reason`, if they could not be counted.
 
-    `uncounted` names the operators that computed without a formula; those in `hiding` may contain products, so with any of
-    them the count is a lower bound.
+    `uncounted` names the operators that ran without a formula. Those in `hiding` may contain products: with any of them the
+    count is a lower bound.
     """
 
     flops: int | None
@@ -48,29 +49,40 @@ def count_flops(
     tokens: int,
     batch: int,
     device: str = "cpu",
+    trust_declared: bool = True,
 ) -> FlopCount:
     """Count one call of a module: mode "inference" (forward) or "training" (forward and backward).
 
-    `build` and `make_input` make the module and its input on the default device. Where code cannot run on the meta device
-    (it looks at values) it runs on `device`. A submodule that has `flops(batch, tokens)` says its own forward count, for each
-    time it is called; training multiplies it by its `training_factor` (default 3).
+    `build` and `make_input` make the module and its input on the default device. Code that cannot run on the meta device,
+    because it looks at values, runs on `device`. A submodule with a method `flops(batch, tokens)` declares its forward count,
+    added for each call; training multiplies it by its `training_factor` (default 3). With `trust_declared` false, such modules
+    are counted operator by operator as well.
     """
     reasons = []
-    for place in ("meta", device):
+    for place in dict.fromkeys(("meta", device)):
         try:
             # the device context also keeps nn.MultiheadAttention and nn.TransformerEncoderLayer from fused inference
             with torch.device(place), sdpa_kernel(SDPBackend.MATH), torch.set_grad_enabled(mode == "training"):
-                return _count(build(), make_input(), mode == "training", tokens, batch)
-        except Exception as error:  # whatever the module raises is the reason
+                module = build()
+                declaring = declaring_modules(module) if trust_declared else []
+                return _count(module, make_input(), mode == "training", tokens, batch, declaring)
+        except Exception as error:  # a module may raise anything
             reasons.append(f"on {place}: {type(error).__name__}: {error}")
     return FlopCount(None, reason="; ".join(reasons))
 
 
-def _count(module: nn.Module, x: Tensor, training: bool, tokens: int, batch: int) -> FlopCount:
+def declaring_modules(module: nn.Module) -> list[nn.Module]:
+    """The outermost modules that declare their own count: a method `flops(batch, tokens)`."""
+    if callable(getattr(module, "flops", None)):
+        return [module]
+    return [found for child in module.children() for found in declaring_modules(child)]
+
+
+def _count(module: nn.Module, x: Tensor, training: bool, tokens: int, batch: int, declaring: Sequence[nn.Module]) -> FlopCount:
     counter = _Counter()
-    for declaring in _declaring(module):
-        factor = getattr(declaring, "training_factor", 3) if training else 1
-        declaring.forward = _pass_through(counter, factor * int(declaring.flops(batch, tokens)))  # type: ignore[operator]
+    for declared in declaring:
+        factor = getattr(declared, "training_factor", 3) if training else 1
+        declared.forward = _pass_through(counter, round(factor * int(declared.flops(batch, tokens))))  # type: ignore[operator]
     module.train(training)
     if training and x.is_floating_point():
         x.requires_grad_()
@@ -82,13 +94,6 @@ def _count(module: nn.Module, x: Tensor, training: bool, tokens: int, batch: int
     return FlopCount(counter.flops, tuple(sorted(counter.uncounted)), tuple(sorted(counter.hiding)))
 
 
-def _declaring(module: nn.Module) -> list[nn.Module]:
-    """The outermost modules that say their own count."""
-    if callable(getattr(module, "flops", None)):
-        return [module]
-    return [found for child in module.children() for found in _declaring(child)]
-
-
 def _pass_through(counter: _Counter, flops: int) -> Callable[..., Tensor]:
     def forward(x: Tensor, *arguments: object, **options: object) -> Tensor:
         counter.flops += flops
@@ -98,7 +103,7 @@ def _pass_through(counter: _Counter, flops: int) -> Callable[..., Tensor]:
 
 
 class _Counter(TorchDispatchMode):
-    """Sums formulas over the operators that run, and names those that have none."""
+    """Adds up the formulas of the operators that run, and names the operators without one."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -132,13 +137,13 @@ def _is_complex(result: Any) -> bool:
 
 
 def _plain_name(operator: str) -> str:
-    """Of `_softmax_backward_data`: softmax."""
+    """The name without private and backward parts: `_softmax_backward_data` gives softmax."""
     return operator.strip("_").removesuffix("_data").removesuffix("_backward")
 
 
 def _fourier(x: Tensor, dimensions: list[int], *_: Any, out_val: Tensor) -> int:
     real = not (x.is_complex() and out_val.is_complex())
-    whole = x if out_val.is_complex() else out_val  # the spectrum of a real signal is stored by half
+    whole = x if out_val.is_complex() else out_val  # only half of a real signal's spectrum is stored
     points = math.prod(whole.shape[dimension] for dimension in dimensions)
     flops: int = round(5 * whole.numel() * math.log2(points) / (2 if real else 1))
     return flops
@@ -153,8 +158,8 @@ def _plus_matrix_vector(_: Tensor, matrix: Tensor, *__: Any, **___: Any) -> int:
 
 
 def _convolution_backward(gradient: Tensor, x: Tensor, weight: Tensor, *settings: Any, out_val: Any) -> int:
-    """The forward's products once for the input's gradient and once for the weight's; groups stand in the weight's shape."""
-    *_, transposed, _, _, wanted = settings  # ends in transposed, output padding, groups, which gradients
+    """The forward pass's products, once for the input's gradient and once for the weight's, whose shape accounts for groups."""
+    *_, transposed, _, _, wanted = settings  # the last four: transposed, output padding, groups, gradients wanted
     forward: int = 2 * (x if transposed else gradient).numel() * math.prod(weight.shape[1:])
     return forward * sum(map(int, wanted[:2]))
 
@@ -169,7 +174,7 @@ _PRODUCTS: dict[Any, Formula] = {
     aten._addmm_activation: flop_registry[aten.addmm],
     aten.convolution_backward: _convolution_backward,
 }
-"""What torch's own table lacks or has wrong."""
+"""Formulas that torch's own table lacks or has wrong."""
 
 _FREE_NAMES = """
 _local_scalar_dense _reshape_alias _reshape_copy _to_copy _unsafe_view alias arange bernoulli_ cat clone complex constant_pad_nd
@@ -179,7 +184,7 @@ randn randn_like repeat resize_ roll scalar_tensor select_backward set_ slice_ba
 transpose_ tril triu uniform_ unsafe_chunk unsafe_split unsqueeze_ where zero_ zeros zeros_like
 """
 _FREE = {getattr(aten, name) for name in _FREE_NAMES.split() if hasattr(aten, name)}
-"""Operators that allocate or move data."""
+"""Operators that only allocate or move data."""
 
 _LIGHT_NAMES = """
 adaptive_avg_pool1d adaptive_avg_pool2d all amax amin any argmax argmin avg_pool1d avg_pool2d cumprod cumsum elu embedding_dense
@@ -188,4 +193,4 @@ max_pool2d_with_indices mean min native_batch_norm native_dropout native_group_n
 safe_softmax scatter scatter_add softmax sort std sum topk unique upsample_nearest1d var var_mean
 """
 _LIGHT = set(_LIGHT_NAMES.split())
-"""Reductions, norms and the like that do a few operations per element; those that torch tags as pointwise besides."""
+"""Reductions, norms and other operators with a few operations per element, besides those that torch tags as pointwise."""

@@ -8,9 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mixbench.worker.measure.verify import CHECKS, Check, verify, verify_job
+from mixbench.worker.measure.contract import CHECKS
+from mixbench.worker.measure.verify import Check, verify, verify_job
 
 TOKENS, WIDTH = 9, 8
+CLOSED_FORMS = {"params": WIDTH**2 + WIDTH, "inference": 2 * WIDTH**2, "training": 6 * WIDTH**2}
+"""Of `Mean`."""
+PARAMETERS, FLOPS, DECLARED = (
+    "has the parameters of its closed form",
+    "has the FLOPs of its closed form",
+    "declares the FLOPs that it runs",
+)
 
 
 class Mean(nn.Module):
@@ -71,6 +79,33 @@ class Hiding(Mean):
         raise OverflowError("planted")
 
 
+class Twice(Mean):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(super().forward(x, mask), mask)
+
+
+class Declaring(Mean):
+    def flops(self, batch: int, tokens: int) -> int:
+        return batch * CLOSED_FORMS["inference"]
+
+
+class Boasting(Declaring):
+    def flops(self, batch: int, tokens: int) -> int:
+        return super().flops(batch, tokens) - 1
+
+
+class MeanAndInverse(Declaring):
+    """Declares what the counter has no formula for."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(x, mask) + torch.linalg.inv_ex(torch.eye(WIDTH))[0].sum()
+
+
+class LookingAtValues(Declaring):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(x, mask) if float(x.detach().sum()) < 1e9 else x
+
+
 class FixedLength(Mean):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(x, mask) + torch.zeros(TOKENS, 1)
@@ -106,6 +141,9 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "honours a mask": (IgnoringMask, "the content of padded tokens reaches real ones: results differ by"),
     "passes gradients to input and parameters": (Idle, "no gradient reaches spare"),
     "has countable FLOPs": (Hiding, "inference: on meta: OverflowError: planted"),
+    PARAMETERS: (Idle, "73 parameters, but 72 by the closed form"),
+    FLOPS: (Twice, "inference: 512 FLOPs counted, but 256 by the closed form, for 2 sequences"),
+    DECLARED: (Boasting, "inference: 256 FLOPs counted, but 255 by flops(batch, tokens), for 2 sequences"),
 }
 
 
@@ -115,14 +153,67 @@ def outcomes(checks: list[Check]) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", [Mean, Dropping])
 def test_a_mixer_that_keeps_the_contract_passes_every_check(kind: type[Mean]) -> None:
-    checks = verify(kind, width=WIDTH, tokens=TOKENS)
-    assert checks == [Check(name, "pass") for name in ("runs", *CHECKS)]
+    checks = verify(kind, width=WIDTH, tokens=TOKENS, closed_forms=CLOSED_FORMS)
+    assert outcomes(checks) == dict.fromkeys(("runs", *CHECKS), "pass") | {DECLARED: "skip"}
+
+
+def test_the_numbers_that_are_equal_are_told() -> None:
+    details = {check.name: check.detail for check in verify(Mean, width=WIDTH, tokens=TOKENS, closed_forms=CLOSED_FORMS)}
+    assert details[PARAMETERS] == "72"
+    assert details[FLOPS] == "inference 256, training 768, for 2 sequences"
+
+
+@pytest.mark.parametrize("count", CLOSED_FORMS)
+def test_a_wrong_closed_form_fails(count: str) -> None:
+    planted = CLOSED_FORMS | {count: CLOSED_FORMS[count] + 1}
+    failed = {c.name: c.detail for c in verify(Mean, width=WIDTH, tokens=TOKENS, closed_forms=planted) if c.outcome == "fail"}
+    assert (
+        failed
+        == {
+            "params": {PARAMETERS: "72 parameters, but 73 by the closed form"},
+            "inference": {FLOPS: "inference: 256 FLOPs counted, but 258 by the closed form, for 2 sequences"},
+            "training": {FLOPS: "training: 768 FLOPs counted, but 770 by the closed form, for 2 sequences"},
+        }[count]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "closed_forms", "outcome", "detail"),
+    [
+        (Declaring, None, "pass", "inference 256, training 768, for 2 sequences"),
+        (Declaring, CLOSED_FORMS, "skip", "held to its closed form instead"),
+        (Mean, None, "skip", "has no method flops(batch, tokens)"),
+        (MeanAndInverse, None, "skip", "inference: the counter has no formula for linalg_inv_ex"),
+        (LookingAtValues, None, "skip", "inference: on meta: RuntimeError"),
+        (Hiding, None, "skip", "inference: on meta: OverflowError: planted"),
+    ],
+)
+def test_a_declared_count_is_held_to_the_counter_where_that_has_every_formula(
+    kind: type[Mean], closed_forms: dict[str, int] | None, outcome: str, detail: str
+) -> None:
+    checks = verify(kind, width=WIDTH, tokens=TOKENS, closed_forms=closed_forms)
+    (found,) = (check for check in checks if check.name == DECLARED)
+    assert found.outcome == outcome
+    assert found.detail.startswith(detail)
+
+
+def test_a_declared_count_of_training_takes_the_factor_that_the_mixer_gives() -> None:
+    class Constant(Declaring):
+        """Its map takes no input, so backward needs one product, not two."""
+
+        training_factor = 2.0
+
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            return x + self.linear(torch.ones(len(x), 1, WIDTH, dtype=x.dtype, device=x.device))
+
+    (found,) = (check for check in verify(Constant, width=WIDTH, tokens=TOKENS) if check.name == DECLARED)
+    assert found == Check(DECLARED, "pass", "inference 256, training 512, for 2 sequences")
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_check_finds_the_fault_that_was_planted_for_it(name: str) -> None:
     build, fault = PLANTED[name]
-    checks = verify(build, width=WIDTH, tokens=TOKENS)
+    checks = verify(build, width=WIDTH, tokens=TOKENS, closed_forms=None if name == DECLARED else CLOSED_FORMS)
     (found,) = (check for check in checks if check.name == name)
     assert found.outcome == "fail"
     assert found.detail.startswith(fault)
@@ -206,7 +297,9 @@ def test_a_count_that_is_a_lower_bound_passes_with_a_remark() -> None:
 
 def test_verifying_does_not_depend_on_whether_gradients_are_on() -> None:
     with torch.no_grad():
-        assert {check.outcome for check in verify(Mean, width=WIDTH, tokens=TOKENS)} == {"pass"}
+        without = verify(Declaring, width=WIDTH, tokens=TOKENS)
+    assert without == verify(Declaring, width=WIDTH, tokens=TOKENS)
+    assert "fail" not in outcomes(without).values()
 
 
 def test_verifying_keeps_the_random_state() -> None:
@@ -225,7 +318,13 @@ def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart(tmp_path: Pa
     )
     shape = {"width": WIDTH, "tokens": TOKENS}
     mixers = [
-        {"name": "none", "target": "mixbench.mixers.none:NoMixing", "arguments": shape, "honours_mask": True},
+        {
+            "name": "none",
+            "target": "mixbench.mixers.none:NoMixing",
+            "arguments": shape,
+            "honours_mask": True,
+            "closed_forms": {"params": 0, "inference": 0, "training": 7},
+        },
         {"name": "Scale", "target": f"{source}:Scale", "arguments": {**shape, "gain": 1}, "honours_mask": None},
         {"name": "Scale", "target": f"{source}:Scale", "arguments": {**shape, "gain": 2}, "honours_mask": None},
         {"name": "Lost", "target": f"{source}:Lost", "arguments": shape, "honours_mask": None},
@@ -233,4 +332,5 @@ def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart(tmp_path: Pa
     verdicts = verify_job({"mixers": mixers})
     assert list(verdicts) == ["none", "Scale:width=8,tokens=9,gain=1", "Scale:width=8,tokens=9,gain=2", "Lost"]
     assert verdicts["none"][0] == {"name": "runs", "outcome": "pass", "detail": ""}
+    assert [check["name"] for check in verdicts["none"] if check["outcome"] == "fail"] == [FLOPS]
     assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{source}: Lost is not there"}

@@ -1,0 +1,73 @@
+"""Adding a mixer takes its module, an entry in the table and a slow reference; here one is planted that has no reference."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from references import reference_of
+
+from mixbench.api.catalogue import catalogue
+from mixbench.mixers import MIXERS, PAPER_MIXERS
+from mixbench.mixers.choice import choose_mixers
+from mixbench.worker.measure.verify import verify_job
+
+PLANTED = "none-again"
+
+
+@pytest.fixture
+def _planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MIXERS, PLANTED, replace(MIXERS["none"], name=PLANTED))
+
+
+def verify(*mixers: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, str]]]:
+    """`mixbench verify` without a process of its own."""
+
+    def run_alone(function: str, job: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        return verify_job(job)
+
+    module = importlib.import_module("mixbench.api.verify")
+    monkeypatch.setattr(module, "run_alone", run_alone)
+    verdicts: dict[str, list[dict[str, str]]] = module.verify(mixers or None, tokens=5, width=8)
+    return verdicts
+
+
+def test_the_default_run_is_named_and_in_the_table() -> None:
+    assert set(PAPER_MIXERS) <= set(MIXERS)
+
+
+@pytest.mark.usefixtures("_planted")
+def test_a_new_mixer_is_listed_and_verified_but_not_in_the_default_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PLANTED in [mixer["name"] for mixer in catalogue()["mixers"]]
+    assert list(verify(monkeypatch=monkeypatch)) == [*PAPER_MIXERS, PLANTED]
+    assert [mixer.name for mixer in choose_mixers(None)] == list(PAPER_MIXERS)
+    assert [mixer.name for mixer in choose_mixers([PLANTED])] == [PLANTED]
+
+
+def test_every_mixer_has_a_slow_reference() -> None:
+    assert all(map(reference_of, MIXERS))
+
+
+def test_a_mixer_without_a_slow_reference_fails_with_what_to_write() -> None:
+    with pytest.raises(pytest.fail.Exception, match=r"no slow reference for the mixer none-again: write none_again\(p, x, "):
+        reference_of(PLANTED)
+
+
+@pytest.mark.parametrize(
+    ("mixer", "changes", "check"),
+    [
+        ("gmlp", {"params": lambda **_: 1}, "has the parameters of its closed form"),
+        ("attention", {"flops": lambda **_: 1}, "has the FLOPs of its closed form"),
+        ("hypermixer", {"training_factor": 2}, "has the FLOPs of its closed form"),
+        ("fnet", {"training_factor": 3}, "has the FLOPs of its closed form"),
+    ],
+)
+def test_a_wrong_closed_form_in_the_table_fails_to_verify(
+    mixer: str, changes: dict[str, Any], check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MIXERS, mixer, replace(MIXERS[mixer], **changes))
+    failed = [found["name"] for found in verify(mixer, monkeypatch=monkeypatch)[mixer] if found["outcome"] == "fail"]
+    assert failed == [check]

@@ -5,31 +5,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mixbench.api.attention_map import attention_map as attention_map
+    from mixbench.api.catalogue import list as list
+    from mixbench.api.compare import compare as compare
+    from mixbench.api.cost import cost as cost
+    from mixbench.api.data_efficiency import data_efficiency as data_efficiency
+    from mixbench.api.doctor import doctor as doctor
+    from mixbench.api.duel import duel as duel
+    from mixbench.api.export import export as export
+    from mixbench.api.plot import plot as plot
+    from mixbench.api.selfcheck import selfcheck as selfcheck
+    from mixbench.api.speed import speed as speed
+    from mixbench.api.summary import summary as summary
+    from mixbench.api.track import track_add as track_add
+    from mixbench.api.track import track_show as track_show
+    from mixbench.api.tune import tune as tune
+    from mixbench.api.verify import verify as verify
 
 __version__ = "0.1.0"
-__all__ = [
-    "TextFiles",
-    "attention_map",
-    "compare",
-    "cost",
-    "data_efficiency",
-    "duel",
-    "export",
-    "plot",
-    "selfcheck",
-    "speed",
-    "track_add",
-    "track_show",
-    "tune",
-    "verify",
-]
+
+_FUNCTIONS = {
+    "attention_map": "attention_map",
+    "compare": "compare",
+    "cost": "cost",
+    "data_efficiency": "data_efficiency",
+    "doctor": "doctor",
+    "duel": "duel",
+    "export": "export",
+    "list": "catalogue",
+    "plot": "plot",
+    "selfcheck": "selfcheck",
+    "speed": "speed",
+    "summary": "summary",
+    "track_add": "track",
+    "track_show": "track",
+    "tune": "tune",
+    "verify": "verify",
+}
+"""Every public function and the module of `mixbench.api` that has it."""
+
+__all__ = sorted(_FUNCTIONS)
 
 
 def __getattr__(name: str) -> Any:
     # imported at first use, so that `mixbench --help` stays instant
-    if name in __all__:
-        from mixbench import api
-
-        return getattr(api, name)
+    if name in _FUNCTIONS:
+        return getattr(import_module(f"mixbench.api.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module 'mixbench' has no attribute {name!r}")
+
+
+def __dir__() -> Any:
+    return [*__all__, "__version__"]

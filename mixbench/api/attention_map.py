@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import Names, Sizes, frame, several
-from mixbench.api.preparing import prepare_task, prepare_tasks
+from mixbench.api.attention_map_options import AttentionMapOptions
+from mixbench.api.common import frame, several
+from mixbench.api.given_mixers import names_of
+from mixbench.api.options import takes
+from mixbench.api.preparing import model_of, prepare_task, prepare_tasks, seeds_of
+from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
@@ -31,8 +35,6 @@ if TYPE_CHECKING:
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 LEARNING_RATE = 3e-3
-EXAMPLES = 50
-DRAWN = "0,1"
 
 
 @dataclass(frozen=True)
@@ -57,71 +59,42 @@ class MapOutcome:
         return {"results": str(self.folder), "figures": list(map(str, self.figures)), "tasks": tasks}
 
 
-def map_attention(
-    *,
-    task: str | Sequence[str] | None = None,
-    mixer: str | Sequence[str] | None = None,
-    checkpoint: str | Path | Sequence[str | Path] | None = None,
-    examples: int = EXAMPLES,
-    draw: Sizes = DRAWN,
-    size: str | float = "1.0",
-    seeds: int = 1,
-    seed: int = 0,
-    layers: int = 2,
-    width: int = 64,
-    batch: int = 16,
-    steps: int = 2000,
-    learning_rate: Names | float | None = None,
-    device: str = "cpu",
-    jobs: int | None = None,
-    per_gpu: int = 1,
-    timeout: float = 300.0,
-    results: str | Path = "results",
-    fresh: bool = False,
-    retry_failed: bool = False,
-    progress: Progress | None = None,
-) -> MapOutcome:
+def map_attention(options: AttentionMapOptions) -> MapOutcome:
     """Train and map what the results folder does not hold yet, then summarise and draw what was asked for.
 
-    Options are those of `mixbench attention-map`; times in seconds. Raises MixbenchError.
+    Raises MixbenchError.
     """
     from mixbench.plots.attention_map import draw_attention_maps
     from mixbench.verdicts.attention_map import summarise
 
-    progress = progress or Silent()
-    if seeds < 1 or seed < 0:
-        raise RequestError(f"--seeds is {seeds} and --seed {seed}: at least one seed, from 0 on")
-    drawn = parse_examples(draw)
-    files = [checkpoint] if isinstance(checkpoint, str | Path) else list(checkpoint or ())
-    if files and (task or mixer):
+    progress = options.progress or Silent()
+    seeds = seeds_of(options.seed, options.seeds)
+    drawn = parse_examples(options.draw)
+    files = [options.checkpoint] if isinstance(options.checkpoint, str | Path) else list(options.checkpoint or ())
+    if files and (options.task or options.mixer):
         raise RequestError("--checkpoint says which mixer and task it is", "Leave --mixer and --task out.")
-    names = several(task) or ["shapes"]
+    names = several(options.task) or ["shapes"]
     for kind in (name.partition(":")[0] for name in names):
         if kind in (*TASKS, "text", "hf"):
             check_task(kind)
     chosen = [] if files else [choose_task(name) for name in names]
-    mixers = choose_mixers(several(mixer) or MIXERS)
-    rates = parse_learning_rates(several(str(learning_rate) if isinstance(learning_rate, float) else learning_rate))
+    mixers = choose_mixers(names_of(options.mixer) or MIXERS)
+    rates = parse_learning_rates(options.learning_rate)
     if AUTO in rates.values():
         raise RequestError("--learning-rate auto needs a study of its own", "Take the rate that data-efficiency chose.")
-    slots = slots_for(device, jobs or physical_cores(), per_gpu)
-    folder = ResultsFolder(results)
+    slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
+    folder = ResultsFolder(options.results)
     base = DataRequest(
         tasks=prepare_tasks(chosen, progress),
         mixers=mixers,
-        sizes=parse_shares(size, "--size"),
-        seeds=tuple(range(seed, seed + seeds)),
-        layers=layers,
-        width=width,
-        batch=batch,
-        steps=steps,
+        sizes=parse_shares(options.size, "--size"),
+        seeds=seeds,
         dropout=0.0,
         learning_rates={"": LEARNING_RATE, **rates},
-        device=device,
-        timeout=timeout,
+        **model_of(options),
     )
-    request = MapRequest(base, load_runs(files, folder, progress), examples, drawn)
-    digest = run_attention_map(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed)
+    request = MapRequest(base, load_runs(files, folder, progress), options.examples, drawn)
+    digest = run_attention_map(request, folder, progress, slots=slots, fresh=options.fresh, retry_failed=options.retry_failed)
     planned = [key for run in plan_maps(request) for key in run.row_keys(digest)]
     wanted = {key: place for place, key in enumerate(planned)}
     rows = sorted((row for row in folder.read(AttentionMapRow) if key_of(row) in wanted), key=lambda row: wanted[key_of(row)])
@@ -129,20 +102,24 @@ def map_attention(
     return MapOutcome(rows, summarise(rows), folder.path, tuple(figures))
 
 
-def attention_map(**options: Any) -> pandas.DataFrame:
-    """As `map_attention`; returns the rows as a DataFrame with the columns of attention_map.csv."""
-    return frame(map_attention(**options).rows)
+@takes(AttentionMapOptions)
+def attention_map(options: AttentionMapOptions) -> pandas.DataFrame:
+    """Train and map what the results folder does not hold yet; returns the rows asked for, as in attention_map.csv.
+
+    Times in seconds. Raises MixbenchError.
+    """
+    return frame(map_attention(options).rows)
 
 
 def parse_examples(text: Sizes) -> tuple[int, ...]:
     """`"0,3"` or numbers as distinct examples counted from 0; () for nothing. Raises RequestError."""
-    parts = [text] if isinstance(text, int) else text.split(",") if isinstance(text, str) else text
+    parts = [text] if isinstance(text, int) else text.split(",") if isinstance(text, str) else list(text)
     try:
         examples = tuple(dict.fromkeys(int(part) for part in parts if str(part).strip()))
     except ValueError:
         examples = (-1,)
     if examples and min(examples) < 0:
-        raise RequestError(f"--draw: {text!r} are no examples", "Numbers from 0 on with commas between: --draw 0,3.")
+        raise RequestError(f"--draw: {text!r} is not a list of examples", "Numbers from 0 on with commas between: --draw 0,3.")
     return examples
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from mixbench.api.catalogue_options import CatalogueOptions
+from mixbench.api.options import takes
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import PLUGIN_GROUP
 from mixbench.mixers.description import Mixer
@@ -24,7 +27,7 @@ STATUS_MEANINGS = {
 }
 
 
-def catalogue() -> dict[str, Any]:
+def describe(options: CatalogueOptions) -> dict[str, Any]:
     """Everything that can be named on the command line or stands in a table, as JSON-able data."""
     return {
         "mixers": [_describe(mixer) for mixer in MIXERS.values()],
@@ -37,6 +40,12 @@ def catalogue() -> dict[str, Any]:
             {"name": name, "failure": name in FAILURES, "meaning": meaning} for name, meaning in STATUS_MEANINGS.items()
         ],
     }
+
+
+@takes(CatalogueOptions)
+def list(options: CatalogueOptions) -> dict[str, Any]:
+    """Mixers, plug-ins, tasks, metrics and statuses: everything that can be named or stands in a table, as plain values."""
+    return describe(options)
 
 
 def _describe(mixer: Mixer) -> dict[str, Any]:
@@ -60,7 +69,7 @@ def _describe_option(option: Option) -> dict[str, Any]:
     return {"name": option.name, "default": option.default, "expected": option.expected, "meaning": option.meaning}
 
 
-def _metrics(row_type: type[Row]) -> list[dict[str, Any]]:
+def _metrics(row_type: type[Row]) -> Sequence[dict[str, Any]]:
     return [
         {"name": name, "unit": column.unit, "better": column.better, "meaning": column.meaning}
         for name, column in columns(row_type).items()

@@ -1,17 +1,15 @@
-"""What the functions share: types of options, rows as a DataFrame."""
+"""What the functions share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mixbench.api.shared_options import Names
 from mixbench.tables.columns import Row
 
 if TYPE_CHECKING:
     import pandas
-
-Sizes = str | int | Iterable[int]
-Names = str | Sequence[str]
 
 
 def frame(rows: Sequence[Row]) -> pandas.DataFrame:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mixbench.api.compare_options import CompareOptions
 from mixbench.api.loading import load
+from mixbench.api.options import takes
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.machine.environment import environment, machine_part
+from mixbench.parsing.spec import parse_share
 
 if TYPE_CHECKING:
     from mixbench.verdicts.gate.cells import Measured
     from mixbench.verdicts.gate.comparison import Comparison
     from mixbench.verdicts.gate.exports import Report
-
-TIERS = ("all", "counts")
 
 
 @dataclass(frozen=True)
@@ -36,41 +36,37 @@ class CompareOutcome:
         return report(self.head, self.comparison, self.base)
 
 
-def compare_results(
-    base: str | Path,
-    head: str | Path,
-    *,
-    threshold: float | None = None,
-    tolerance: Mapping[str, float] | None = None,
-    tier: str = "all",
-) -> CompareOutcome:
-    """Judge every cell of two results folders, `head` against `base`.
+def compare_results(options: CompareOptions) -> CompareOutcome:
+    """Judge every cell of two results folders, `head` against `base`. Raises RequestError, StorageError."""
+    from mixbench.verdicts.gate.compare import DEFAULT_THRESHOLD, compare
 
-    `threshold` is the relative change of a stored time that counts (0.3: 30 %; None: what `mixbench selfcheck` found for
-    this machine where the folders come from it, else 30 %), `tolerance` those of counts by metric (default 0), `tier` all
-    or counts: counts alone are compared whatever machine they come from.
-    Raises RequestError, StorageError.
-    """
-    from mixbench.verdicts.gate.compare import COUNTS, DEFAULT_THRESHOLD, compare
-
-    if tier not in TIERS:
-        raise UnknownNameError("tier", tier, TIERS)
+    threshold = None if options.threshold is None else parse_share(options.threshold, "--threshold")
     if threshold is not None and not (math.isfinite(threshold) and threshold > 0):
         raise RequestError(f"the threshold is {threshold:g}, not a share above 0", "0.3 is 30 %.")
+    tolerances = _tolerances(options.tolerance or {})
+    versions = load(options.base), load(options.head)
+    comparison = compare(
+        *versions,
+        threshold=threshold or _own_threshold(*versions) or DEFAULT_THRESHOLD,
+        tolerances=tolerances,
+        counts_only=options.tier == "counts",
+    )
+    return CompareOutcome(*versions, comparison)
+
+
+def _tolerances(given: Mapping[str, str | float] | Sequence[str]) -> dict[str, float]:
+    """Shares by metric, from a mapping or from texts `peak_memory_mib=1%`. Raises RequestError."""
+    from mixbench.verdicts.gate.compare import COUNTS
+
+    pairs = given.items() if isinstance(given, Mapping) else [text.partition("=")[::2] for text in given]
+    tolerances = {metric.strip(): parse_share(share, f"--tolerance {metric}") for metric, share in pairs}
     known = {metric for metrics in COUNTS.values() for metric in metrics}
-    for metric, share in (tolerance or {}).items():
+    for metric, share in tolerances.items():
         if metric not in known:
             raise UnknownNameError("metric", metric, known, "among the counts")
         if not (math.isfinite(share) and share >= 0):
             raise RequestError(f"the tolerance of {metric} is {share:g}, not a share from 0 on", "0.01 is 1 %.")
-    versions = load(base), load(head)
-    comparison = compare(
-        *versions,
-        threshold=threshold or _own_threshold(*versions) or DEFAULT_THRESHOLD,
-        tolerances=tolerance,
-        counts_only=tier == "counts",
-    )
-    return CompareOutcome(*versions, comparison)
+    return tolerances
 
 
 def _own_threshold(*versions: Measured) -> float | None:
@@ -84,6 +80,10 @@ def _own_threshold(*versions: Measured) -> float | None:
     return known.stored_threshold if known else None
 
 
-def compare(base: str | Path, head: str | Path, **options: Any) -> Comparison:
-    """As `compare_results`; returns what the comparison says."""
-    return compare_results(base, head, **options).comparison
+@takes(CompareOptions)
+def compare(options: CompareOptions) -> Comparison:
+    """Judge every cell of two results folders, `head` against `base`: what `mixbench compare` prints, as an object.
+
+    Raises RequestError, StorageError.
+    """
+    return compare_results(options).comparison

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.errors import RequestError, UnknownNameError
-from mixbench.parsing.spec import parse_names, parse_scores
-from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES
+from mixbench.api.cost_options import CostOptions
+from mixbench.api.options import takes
+from mixbench.errors import RequestError
+from mixbench.parsing.spec import parse_scores
 from mixbench.tables.results import ResultsFolder, complete
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, records, shared_environment, task_costs, to_json
-from mixbench.verdicts.cost.per_example import MEASURES
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.labels import choose_environment
 
@@ -27,20 +28,30 @@ MAKE = {
     "speed.csv": "mixbench speed --tokens 100 --width 32 --scope block --mode training",
 }
 """What makes a table where nothing says more: the default studies, and the speed at their length and width."""
-_CHOICES = {"mode": MODES, "scope": SCOPES, "dtype": DTYPES}
 Tables = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class CostOutcome:
-    """What every task costs, the figures of it, and how many rows of other environments were left out."""
+    """What every task costs, and how many rows of other environments were left out."""
 
     costs: tuple[TaskCost, ...]
     left_out: int
     mixed: bool
     """Whether the tables come from different environments, as was allowed."""
-    folder: Path
-    figures: tuple[Path, ...] = ()
+    results: ResultsFolder
+
+    @property
+    def folder(self) -> Path:
+        """Where the tables are."""
+        return self.results.path
+
+    @cached_property
+    def figures(self) -> tuple[Path, ...]:
+        """The figures, drawn below the results folder when they are first asked for."""
+        from mixbench.plots.cost import draw_costs
+
+        return tuple(draw_costs(self.costs, self.results.figures))
 
     def as_json(self) -> dict[str, Any]:
         """The costs as plain values, infinite ends as "not reached"."""
@@ -51,57 +62,42 @@ class CostOutcome:
         }
 
 
-def cost_of(
-    *,
-    results: str | Path = "results",
-    task: str | None = None,
-    measure: str = "time",
-    mode: str | None = None,
-    scope: str | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    batch: int | None = None,
-    threads: int | None = None,
-    target: str | Sequence[float] = (),
-    baseline: str | None = None,
-    mix_environments: bool = False,
-) -> CostOutcome:
-    """What coming to a score costs every mixer, by the three tables of a results folder; options as in `mixbench cost`.
+def cost_of(options: CostOptions) -> CostOutcome:
+    """What reaching a score costs every mixer, by the three tables of a results folder.
 
     Raises RequestError where a table or a part of it is missing, with the command that makes it, and where the tables come
     from different environments; UnknownNameError, StorageError.
     """
-    from mixbench.plots.cost import draw_costs
-
-    asked = {"mode": mode, "scope": scope, "device": device, "dtype": dtype, "batch": batch, "threads": threads}
+    asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "batch", "threads")}
     columns = {name: value for name, value in asked.items() if value is not None}
-    for name in columns.keys() & _CHOICES:
-        parse_names(str(columns[name]), _CHOICES[name], f"--{name}")
-    if measure not in MEASURES:
-        raise UnknownNameError("measure", measure, MEASURES)
-    wish = Wish(task, measure, columns, parse_scores(target, "--target"), baseline)
-    folder = ResultsFolder(results)
+    targets = parse_scores(options.target, "--target")
+    wish = Wish(options.task, options.measure, columns, targets, options.baseline)
+    folder = ResultsFolder(options.results)
     every: Tables = {
         "speed.csv": complete(folder.read(SpeedRow)),
         "data_efficiency.csv": folder.read(TrainingRow),
         "tuning.csv": folder.read(TrialRow),
     }
-    tables = _newest(every) if mix_environments else _of_one_environment(every)
+    tables = _newest(every) if options.mix_environments else _of_one_environment(every)
     found = task_costs(tables["speed.csv"], tables["data_efficiency.csv"], tables["tuning.csv"], wish)
     whole = tuple(cost for cost in found if cost.costs)
     if not whole:
         raise _incomplete(found, tables, every, folder)
     environments = {row.environment for rows in tables.values() for row in rows}
     left_out = sum(map(len, every.values())) - sum(map(len, tables.values()))
-    figures = draw_costs(whole, folder.figures)
-    return CostOutcome(whole, left_out, len(environments) > 1, folder.path, tuple(figures))
+    return CostOutcome(whole, left_out, len(environments) > 1, folder)
 
 
-def cost(**options: Any) -> pandas.DataFrame:
-    """As `cost_of`; a row per task, target, mixer and factor: value and 95 % interval, alone and relative to the baseline."""
+@takes(CostOptions)
+def cost(options: CostOptions) -> pandas.DataFrame:
+    """What reaching a score costs: a row per task, target, mixer and factor, alone and relative to the baseline.
+
+    Values come with 95 % intervals. Nothing is drawn or written.
+    Raises RequestError where a table or a part of it is missing, with the command that makes it.
+    """
     import pandas
 
-    return pandas.DataFrame([record for cost in cost_of(**options).costs for record in records(cost)])
+    return pandas.DataFrame([record for cost in cost_of(options).costs for record in records(cost)])
 
 
 def with_folder(command: str, folder: Path) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import Names, frame, several
-from mixbench.api.preparing import TextFiles, choose_tasks, prepare_tasks
-from mixbench.errors import RequestError
+from mixbench.api.common import frame, several
+from mixbench.api.data_efficiency_options import DataEfficiencyOptions
+from mixbench.api.given_mixers import names_of
+from mixbench.api.options import takes
+from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, seeds_of
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, plan_runs
-from mixbench.studies.progress import Progress, Silent
+from mixbench.studies.progress import Silent
 from mixbench.studies.training import key_of, slots_for
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder
@@ -52,70 +53,49 @@ class DataOutcome:
         return {"results": str(self.folder), **to_json(self.summary)}
 
 
-def train_data_efficiency(
-    *,
-    task: str | Sequence[str] | None = None,
-    mixer: str | Sequence[str] | None = None,
-    sizes: str | float | Iterable[float] | None = None,
-    seeds: int = 5,
-    seed: int = 0,
-    layers: int = 1,
-    width: int = 32,
-    batch: int = 8,
-    steps: int = 700,
-    dropout: float = 0.0,
-    learning_rate: Names | float | None = None,
-    device: str = "cpu",
-    jobs: int | None = None,
-    per_gpu: int = 1,
-    files: TextFiles | None = None,
-    timeout: float = 300.0,
-    baseline: str | None = None,
-    results: str | Path = "results",
-    fresh: bool = False,
-    retry_failed: bool = False,
-    save: bool = False,
-    progress: Progress | None = None,
-) -> DataOutcome:
-    """Train what the results folder does not hold yet, then summarise what was asked for.
-
-    Options are those of `mixbench data-efficiency`; times in seconds. Raises MixbenchError.
-    """
+def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
+    """Train what the results folder does not hold yet, then summarise what was asked for. Raises MixbenchError."""
     from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.learning.scores import summarise
 
-    progress = progress or Silent()
-    if seeds < 1 or seed < 0:
-        raise RequestError(f"--seeds is {seeds} and --seed {seed}: at least one seed, from 0 on")
-    mixers = choose_mixers(several(mixer) or MIXERS)
-    find_baseline(baseline, [(chosen.name, chosen.config) for chosen in mixers])
-    learning_rates = parse_learning_rates(several(str(learning_rate) if isinstance(learning_rate, float) else learning_rate))
-    tasks = choose_tasks(several(task), files or TextFiles())
+    progress = options.progress or Silent()
+    seeds = seeds_of(options.seed, options.seeds)
+    mixers = choose_mixers(names_of(options.mixer) or MIXERS)
+    find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
+    learning_rates = parse_learning_rates(options.learning_rate)
+    tasks = choose_tasks(several(options.task), options)
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
-    shares = parse_shares(sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
-    slots = slots_for(device, jobs or physical_cores(), per_gpu)
+    sizes = parse_shares(options.sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
+    slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
     request = DataRequest(
         tasks=prepare_tasks(tasks, progress),
         mixers=mixers,
-        sizes=shares,
-        seeds=tuple(range(seed, seed + seeds)),
-        layers=layers,
-        width=width,
-        batch=batch,
-        steps=steps,
-        dropout=dropout,
+        sizes=sizes,
+        seeds=seeds,
+        dropout=options.dropout,
         learning_rates=learning_rates,
-        device=device,
-        timeout=timeout,
+        **model_of(options),
     )
-    folder = ResultsFolder(results)
-    digest = run_data_efficiency(request, folder, progress, slots=slots, fresh=fresh, retry_failed=retry_failed, save=save)
+    folder = ResultsFolder(options.results)
+    digest = run_data_efficiency(
+        request,
+        folder,
+        progress,
+        slots=slots,
+        fresh=options.fresh,
+        retry_failed=options.retry_failed,
+        save=options.save,
+    )
     wanted = {run.identity(digest): order for order, run in enumerate(plan_runs(request))}
     rows = [row for row in folder.read(TrainingRow) if key_of(row) in wanted]
     rows.sort(key=lambda row: wanted[key_of(row)])
-    return DataOutcome(rows, summarise(rows, baseline, environment=digest), folder.path)
+    return DataOutcome(rows, summarise(rows, options.baseline, environment=digest), folder.path)
 
 
-def data_efficiency(**options: Any) -> pandas.DataFrame:
-    """As `train_data_efficiency`; returns the rows as a DataFrame with the columns of data_efficiency.csv."""
-    return frame(train_data_efficiency(**options).rows)
+@takes(DataEfficiencyOptions)
+def data_efficiency(options: DataEfficiencyOptions) -> pandas.DataFrame:
+    """Train what the results folder does not hold yet; returns the rows asked for, with the columns of data_efficiency.csv.
+
+    Times in seconds. Raises MixbenchError.
+    """
+    return frame(train_data_efficiency(options).rows)

@@ -7,6 +7,8 @@ import re
 from importlib import metadata
 from typing import Any
 
+from mixbench.api.doctor_options import DoctorOptions
+from mixbench.api.options import takes
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution import run_alone
 from mixbench.machine.disturbances import disturbances
@@ -19,19 +21,20 @@ _PEAKS = "mixbench.worker.measure.peak:measure_peaks"
 _PEAKS_TIMEOUT = 120.0
 
 
-def examine(device: str | None = None, threads: int | None = None, *, progress: Progress | None = None) -> dict[str, Any]:
+def examine(options: DoctorOptions) -> dict[str, Any]:
     """The findings as JSON-able data; the peaks are measured in a process of their own. Raises RequestError."""
+    device = options.device
     if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", device):
         raise RequestError(f"--device: {device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
     found, now = environment(), snapshot()
     devices = [device] if device else ["cpu", *(["cuda"] if now.gpus else [])]
-    threads = threads or physical_cores()
+    threads = options.threads or physical_cores()
     return {
         "environment": found,
         "libraries": {name: attempt(lambda name=name: metadata.version(name)) for name in LIBRARIES},  # type: ignore[misc]
         "snapshot": dataclasses.asdict(now),
         "threads": threads,
-        "peaks": [_peaks(name, threads, progress or Silent()) for name in devices],
+        "peaks": [_peaks(name, threads, options.progress or Silent()) for name in devices],
         "disturbances": [dataclasses.asdict(disturbance) for disturbance in disturbances(now)],
     }
 
@@ -42,3 +45,12 @@ def _peaks(device: str, threads: int, progress: Progress) -> dict[str, Any]:
         return {"device": device, **run_alone(_PEAKS, {"device": device}, threads=threads, timeout=_PEAKS_TIMEOUT)}
     except WorkerError as error:
         return {"device": device, "unavailable": str(error)}
+
+
+@takes(DoctorOptions)
+def doctor(options: DoctorOptions) -> dict[str, Any]:
+    """What was found on this machine, its best rates, and what will disturb a measurement, as plain values.
+
+    Raises RequestError.
+    """
+    return examine(options)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mixbench.api.common import Names
+from mixbench.api.export_options import ExportOptions
 from mixbench.api.loading import load
+from mixbench.api.options import takes
+from mixbench.api.shared_options import Names
 from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_names
 from mixbench.tables.storage import storage_errors, write_atomically
@@ -17,15 +19,22 @@ if TYPE_CHECKING:
 _ELSEWHERE = "Give another folder with --output."
 
 
-def export(results: str | Path = "results", *, format: Names = "json", output: str | Path | None = None) -> list[Path]:
+def export_results(options: ExportOptions) -> list[Path]:
+    """As `export`."""
+    from mixbench.verdicts.gate.exports import FORMATS, report
+
+    formats = parse_names(options.format, tuple(FORMATS), "--format")
+    output = Path(options.results) / "exports" if options.output is None else options.output
+    return write_exports(report(load(options.results)), formats, output)
+
+
+@takes(ExportOptions)
+def export(options: ExportOptions) -> list[Path]:
     """Write a results folder as files of these formats into the folder `output` (default: its `exports`); returns the files.
 
     Raises RequestError where there is nothing to export or a format is unknown, StorageError.
     """
-    from mixbench.verdicts.gate.exports import FORMATS, report
-
-    formats = parse_names(format, tuple(FORMATS), "--format")
-    return write_exports(report(load(results)), formats, Path(results) / "exports" if output is None else output)
+    return export_results(options)
 
 
 def write_exports(report: Report, formats: Names, output: str | Path) -> list[Path]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mixbench.api.shared_options import Texts, Training
 from mixbench.errors import RequestError
 from mixbench.studies.data_efficiency_plan import PreparedTask
 from mixbench.studies.progress import Progress
@@ -26,19 +26,17 @@ class Chosen(Protocol):
     def make(self) -> Any: ...
 
 
-@dataclass(frozen=True)
-class TextFiles:
-    """Options of text tasks: files, columns, tokenisation. `tokens` is the longest sequence."""
+def seeds_of(first: int, count: int) -> tuple[int, ...]:
+    """So many seeds from the first on. Raises RequestError."""
+    if count < 1 or first < 0:
+        raise RequestError(f"--seeds is {count} and --seed {first}: at least one seed, from 0 on")
+    return tuple(range(first, first + count))
 
-    train: str | Path | None = None
-    dev: str | Path | None = None
-    test: str | Path | None = None
-    text: str | None = None
-    text_pair: str | None = None
-    label: str | None = None
-    tokens: int = 128
-    tokenizer: str | Path | None = None
-    vocabulary: int = 8000
+
+def model_of(options: Training) -> dict[str, Any]:
+    """What a `DataRequest` says of the model and where it is trained."""
+    names = ("layers", "width", "batch", "steps", "device", "timeout")
+    return {name: getattr(options, name) for name in names}
 
 
 def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
@@ -59,7 +57,7 @@ def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[Prepare
     return tuple({task.folder: task for task in (prepare_task(one, progress) for one in chosen)}.values())
 
 
-def choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:
+def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
     """The tasks of these names, `shapes` where there are none. Raises RequestError."""
     tasks: list[Chosen] = []
     for name in names or ["shapes"]:
@@ -74,7 +72,7 @@ def choose_tasks(names: Sequence[str], files: TextFiles) -> list[Chosen]:
     return tasks
 
 
-def _text(files: TextFiles) -> Chosen:
+def _text(files: Texts) -> Chosen:
     from mixbench.tasks.text import TextRequest, text_task
 
     for option in ("train", "test", "text", "label"):
@@ -88,7 +86,7 @@ def _text(files: TextFiles) -> Chosen:
     return text_task(TextRequest(train, dev, test, text, files.text_pair, label, files.tokens, tokenizer, files.vocabulary))
 
 
-def _from_hub(name: str, files: TextFiles) -> Chosen:
+def _from_hub(name: str, files: Texts) -> Chosen:
     from mixbench.tasks.hub import hub_task
 
     tokenizer = None if files.tokenizer is None else Path(files.tokenizer)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mixbench.api.options import takes
+from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.errors import RequestError
 from mixbench.machine.environment import environment, machine_part
-from mixbench.studies.progress import Progress, Silent
+from mixbench.parsing.spec import parse_share
+from mixbench.studies.progress import Silent
 from mixbench.studies.selfcheck import record_pairs
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import PairRow
@@ -23,26 +26,26 @@ def selfcheck_folder() -> Path:
     return cache_folder() / "selfcheck"
 
 
-def selfcheck(
-    *,
-    minutes: float = 10.0,
-    threshold: float = FLOOR,
-    device: str = "cpu",
-    results: str | Path | None = None,
-    fresh: bool = False,
-    progress: Progress | None = None,
-) -> Figures:
-    """Record pairs of equal code for so many minutes, 0 for none, beside those that stand; what they say of the gate.
+@takes(SelfcheckOptions)
+def selfcheck(options: SelfcheckOptions) -> Figures:
+    """Record pairs of equal code, in addition to stored ones, and return what they say of this machine's gate.
 
     `threshold` is the slowdown that is never flagged (0.01: 1 %, as in a duel).
-    Raises MixbenchError, RequestError where too few pairs stand.
+    Raises MixbenchError, RequestError where there are too few pairs.
     """
-    if not 0 <= minutes < 1e6:
-        raise RequestError(f"--minutes is {minutes:g}; it must be 0 or more")
-    folder = ResultsFolder(results or selfcheck_folder())
-    if minutes:
-        record_pairs(folder, progress or Silent(), seconds=60 * minutes, device=device, fresh=fresh)
-    found = known_figures(folder.path, device, threshold)
+    return record_and_judge(options)
+
+
+def record_and_judge(options: SelfcheckOptions) -> Figures:
+    """As `selfcheck`. Raises MixbenchError."""
+    if not 0 <= options.minutes < 1e6:
+        raise RequestError(f"--minutes is {options.minutes:g}; it must be 0 or more")
+    threshold = parse_share(options.threshold, "--threshold")
+    folder = ResultsFolder(options.results or selfcheck_folder())
+    if options.minutes:
+        seconds = 60 * options.minutes
+        record_pairs(folder, options.progress or Silent(), seconds=seconds, device=options.device, fresh=options.fresh)
+    found = known_figures(folder.path, options.device, threshold)
     if found is None:
         raise RequestError("too few pairs for figures: 16 are needed", "Run it for longer: mixbench selfcheck --minutes 10.")
     return found

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import Names, Sizes, frame
+from mixbench.api.common import frame
+from mixbench.api.given_mixers import names_of
+from mixbench.api.options import takes
+from mixbench.api.speed_options import SpeedOptions
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
-from mixbench.parsing.spec import parse_names, parse_sizes
-from mixbench.studies.progress import Progress, Silent
+from mixbench.parsing.spec import parse_names, parse_sizes, split_names
+from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, SpeedRequest, plan_speed
 from mixbench.tables.columns import FAILURES, identity
@@ -45,65 +47,44 @@ class SpeedOutcome:
         return {"results": str(self.folder), **to_json(self.summary)}
 
 
-def measure_speed(
-    *,
-    mixer: str | Sequence[str] | None = None,
-    tokens: Sizes = "64..2048",
-    width: Sizes = 256,
-    batch: Sizes = 1,
-    mode: Names = "inference",
-    scope: Names = "mixer",
-    dtype: Names = "float32",
-    device: Names = "cpu",
-    threads: int | None = None,
-    compile: bool = False,
-    layers: int = 6,
-    launches: int = 5,
-    precision: float = 0.02,
-    budget: float = 1.6,
-    timeout: float = 300.0,
-    seed: int = 0,
-    baseline: str | None = None,
-    results: str | Path = "results",
-    fresh: bool = False,
-    retry_failed: bool = False,
-    progress: Progress | None = None,
-) -> SpeedOutcome:
-    """Measure what the results folder does not hold yet, then summarise what was asked for.
-
-    Options are those of `mixbench speed`; times in seconds. Raises MixbenchError.
-    """
+def measure_speed(options: SpeedOptions) -> SpeedOutcome:
+    """Measure what the results folder does not hold yet, then summarise what was asked for. Raises MixbenchError."""
     from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.speed import summarise
 
     request = SpeedRequest(
-        mixers=choose_mixers([mixer] if isinstance(mixer, str) else mixer),
-        tokens=parse_sizes(tokens, "--tokens"),
-        width=parse_sizes(width, "--width"),
-        batch=parse_sizes(batch, "--batch"),
-        dtype=parse_names(dtype, DTYPES, "--dtype"),
-        device=tuple(dict.fromkeys(name.strip() for name in (device.split(",") if isinstance(device, str) else device))),
-        threads=threads or physical_cores(),
-        mode=parse_names(mode, MODES, "--mode"),
-        scope=parse_names(scope, SCOPES, "--scope"),
-        compiled=compile,
-        layers=layers,
-        launches=launches,
-        precision=precision,
-        budget=budget,
-        timeout=timeout,
-        seed=seed,
+        mixers=choose_mixers(names_of(options.mixer)),
+        tokens=parse_sizes(options.tokens, "--tokens"),
+        width=parse_sizes(options.width, "--width"),
+        batch=parse_sizes(options.batch, "--batch"),
+        dtype=parse_names(options.dtype, DTYPES, "--dtype"),
+        device=split_names(options.device),
+        threads=options.threads or physical_cores(),
+        mode=parse_names(options.mode, MODES, "--mode"),
+        scope=parse_names(options.scope, SCOPES, "--scope"),
+        compiled=options.compile,
+        layers=options.layers,
+        launches=options.launches,
+        precision=options.precision,
+        budget=options.budget,
+        timeout=options.timeout,
+        seed=options.seed,
     )
-    find_baseline(baseline, [(chosen.name, chosen.config) for chosen in request.mixers])
-    folder = ResultsFolder(results)
-    digest = run_speed(request, folder, progress or Silent(), fresh=fresh, retry_failed=retry_failed)
+    find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in request.mixers])
+    folder = ResultsFolder(options.results)
+    progress = options.progress or Silent()
+    digest = run_speed(request, folder, progress, fresh=options.fresh, retry_failed=options.retry_failed)
     wanted = {cell.identity(digest): order for order, cell in enumerate(plan_speed(request))}
-    rows = [row for row in folder.read(SpeedRow) if identity(row) in wanted and row.launch <= launches]
+    rows = [row for row in folder.read(SpeedRow) if identity(row) in wanted and row.launch <= options.launches]
     rows.sort(key=lambda row: (wanted[identity(row)], row.launch, row.round))
     launch_rows = folder.read(LaunchRow)
-    return SpeedOutcome(rows, launch_rows, summarise(rows, launch_rows, baseline, environment=digest), folder.path)
+    return SpeedOutcome(rows, launch_rows, summarise(rows, launch_rows, options.baseline, environment=digest), folder.path)
 
 
-def speed(**options: Any) -> pandas.DataFrame:
-    """As `measure_speed`; returns the rows as a DataFrame with the columns of speed.csv."""
-    return frame(measure_speed(**options).rows)
+@takes(SpeedOptions)
+def speed(options: SpeedOptions) -> pandas.DataFrame:
+    """Measure what the results folder does not hold yet; returns the rows that were asked for, with the columns of speed.csv.
+
+    Times in seconds. Raises MixbenchError.
+    """
+    return frame(measure_speed(options).rows)

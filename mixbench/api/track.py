@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import Names
 from mixbench.api.loading import load
+from mixbench.api.options import takes
+from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.errors import RequestError
 from mixbench.machine import facts as machine
 from mixbench.machine.environment import MACHINE_KEYS, timestamp
@@ -72,32 +73,27 @@ class Trends:
         }
 
 
-def track_add(
-    results: str | Path = "results", *, history: str | Path = "history", commit: str | None = None, replace: bool = False
-) -> Added:
-    """Append the newest run of a results folder to a history, one file per machine that it was measured on.
-
-    Without `commit` it is the one checked out here; then the working tree must be clean, and the launches must have been
-    measured at it. Raises RequestError, StorageError.
-    """
+def add_run(options: TrackAddOptions) -> Added:
+    """As `track_add`."""
     from mixbench.verdicts.gate.cells import process_of, rows_by_machine
     from mixbench.verdicts.gate.compare import COUNTS
 
-    measured = load(results)
+    measured = load(options.results)
     remarks: list[str] = []
     by_machine: dict[str, dict[type[Row], list[Any]]] = {}
     for row_type in COUNTS:
         for name, rows in rows_by_machine(measured, row_type, False, remarks).items():
             by_machine.setdefault(name, {})[row_type] = rows
-    chosen = find_commit(commit or "HEAD")
-    if commit is None:
+    chosen = find_commit(options.commit or "HEAD")
+    if options.commit is None:
         processes = {process_of(row) for tables in by_machine.values() for row in tables.get(SpeedRow, ())}
         launches = [row for row in measured.rows.get(LaunchRow, ()) if process_of(row) in processes]
         _refuse_other_code(measured.name, chosen, {row.commit for row in launches})
     entries = [_entry(measured, chosen, tables) for tables in by_machine.values()]
-    if there := [entry for entry in entries if (Path(history) / entry.file_name).exists() and not replace]:
-        write_entry(Path(history), there[0])  # says so, before anything is written
-    files = tuple(write_entry(Path(history), entry, replace=replace) for entry in entries)
+    history = Path(options.history)
+    if there := [entry for entry in entries if (history / entry.file_name).exists() and not options.replace]:
+        write_entry(history, there[0])  # says so, before anything is written
+    files = tuple(write_entry(history, entry, replace=options.replace) for entry in entries)
     return Added(chosen, files, sum(len(entry.cells) for entry in entries), tuple(remarks))
 
 
@@ -165,38 +161,41 @@ def _rounded(values: Values) -> Values:
     return {one: value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}") for one, value in values.items()}
 
 
-def track_show(
-    history: str | Path = "history",
-    *,
-    metric: str | None = None,
-    cell: str | None = None,
-    format: Names = "png",
-) -> Trends:
-    """Find the change points of every series in a history and draw the trends below its `figures`.
+@takes(TrackAddOptions)
+def track_add(options: TrackAddOptions) -> Added:
+    """Append the newest run of a results folder to a history, one file per machine that it was measured on.
 
-    `metric` is one name or several with commas (default: all are judged, DRAWN is drawn), `cell` a part of the names of
-    the cells. Raises RequestError where there is nothing to show, StorageError naming a damaged file.
+    Without `commit` it is the one checked out here; then the working tree must be clean, and the launches must have been
+    measured at it. Raises RequestError, StorageError.
     """
+    return add_run(options)
+
+
+def find_trends(options: TrackShowOptions) -> Trends:
+    """As `track_show`."""
     from mixbench.plots.style import FORMATS
     from mixbench.plots.track import draw_trends
     from mixbench.verdicts.track.change_points import find_changes
     from mixbench.verdicts.track.series import FOR_PEOPLE, series_of
 
-    folder = Path(history)
-    formats = parse_names(format, FORMATS, "--format")
+    folder = Path(options.history)
+    formats = parse_names(options.format, FORMATS, "--format")
     entries = read_history(folder)
     if not entries:
         raise RequestError(f"{folder} holds no runs", "Measure and add one per commit: mixbench speed, mixbench track add.")
     every = series_of(entries)
     known = dict.fromkeys(one.metric for one in every)
-    chosen = parse_names(metric, list(known), "--metric") if metric else [one for one in known if one not in FOR_PEOPLE]
-    wanted = " ".join((cell or "").lower().split())
+    asked = options.metric
+    chosen = parse_names(asked, list(known), "--metric") if asked else [name for name in known if name not in FOR_PEOPLE]
+    wanted = " ".join((options.cell or "").lower().split())
     series = [one for one in every if one.metric in chosen and wanted in one.name.replace(" · ", " ").lower()]
     if not series:
         names = sorted({one.name for one in every})
-        raise RequestError(f"no cell of {folder} has {cell!r} in its name", f"There are {len(names)}, for example: {names[0]}")
+        raise RequestError(
+            f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names)}, for example: {names[0]}"
+        )
     changes = sorted((change for one in series for change in find_changes(one)), key=lambda change: change.importance)
-    drawn = [one for one in series if one.metric in (chosen if metric else DRAWN)]
+    drawn = [one for one in series if one.metric in (chosen if asked else DRAWN)]
     return Trends(
         folder,
         tuple(dict.fromkeys(entry.commit for entry in entries)),
@@ -205,6 +204,16 @@ def track_show(
         tuple(changes),
         tuple(draw_trends(drawn, changes, folder / "figures", formats)),
     )
+
+
+@takes(TrackShowOptions)
+def track_show(options: TrackShowOptions) -> Trends:
+    """Find the change points of every series in a history and draw the trends below its `figures`.
+
+    `metric` is one name or several with commas (default: all are judged, DRAWN is drawn), `cell` a part of the names of
+    the cells. Raises RequestError where there is nothing to show, StorageError naming a damaged file.
+    """
+    return find_trends(options)
 
 
 def _plain(change: Change) -> dict[str, Any]:

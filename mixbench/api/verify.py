@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from mixbench.api.given_mixers import names_of
+from mixbench.api.options import takes
+from mixbench.api.verify_options import VerifyOptions
 from mixbench.execution import run_alone
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixers
@@ -11,12 +12,11 @@ from mixbench.mixers.choice import choose_mixers
 VERIFY = "mixbench.worker.measure.verify:verify_job"
 
 
-def verify(mixers: Sequence[str] | None = None, *, tokens: int = 17, width: int = 32) -> dict[str, list[dict[str, str]]]:
-    """Hold mixers to their contract; by mixer, checks with name, outcome (pass, fail, skip) and detail.
-
-    Raises RequestError.
-    """
-    chosen = choose_mixers(list(mixers or MIXERS))
+def check_mixers(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
+    """As `verify`."""
+    tokens, width = options.tokens, options.width
+    given = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())]
+    chosen = choose_mixers(given or list(MIXERS))
     job = {
         "mixers": [
             {
@@ -24,6 +24,7 @@ def verify(mixers: Sequence[str] | None = None, *, tokens: int = 17, width: int 
                 "target": mixer.target,
                 "arguments": mixer.arguments(tokens, width),
                 "honours_mask": mixer.entry.honours_mask if mixer.entry else None,
+                "closed_forms": mixer.closed_forms(tokens, width),
             }
             for mixer in chosen
         ]
@@ -32,3 +33,12 @@ def verify(mixers: Sequence[str] | None = None, *, tokens: int = 17, width: int 
         "mixbench.worker.measure.verify:verify_job", job, threads=1, timeout=300.0
     )
     return verdicts
+
+
+@takes(VerifyOptions)
+def verify(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
+    """Hold mixers to their contract; by mixer, checks with name, outcome (pass, fail, skip) and detail.
+
+    Raises RequestError.
+    """
+    return check_mixers(options)

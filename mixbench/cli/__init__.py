@@ -1,4 +1,4 @@
-"""The command line: each module parses one command's options, calls one function of `mixbench.api`, prints and exits."""
+"""The command line: a table of contents. `commands` has what each command does, `adapter` how its options become Typer's."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from typing import Annotated
 import typer
 
 from mixbench import __version__
-from mixbench.cli import (
-    attention_map,
-    compare,
-    cost,
-    data_efficiency,
-    doctor,
-    duel,
-    export,
-    listing,
-    plot,
-    selfcheck,
-    speed,
-    track,
-    tune,
-    verify,
-)
+from mixbench.cli import commands
 
 app = typer.Typer(
     name="mixbench",
@@ -32,20 +17,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("speed")(speed.speed)
-app.command("data-efficiency")(data_efficiency.data_efficiency)
-app.command("tune")(tune.tune)
-app.command("cost")(cost.cost)
-app.command("attention-map")(attention_map.attention_map)
-app.command("plot")(plot.plot)
-app.command("compare")(compare.compare)
-app.command("duel")(duel.duel)
-app.command("selfcheck")(selfcheck.selfcheck)
-app.add_typer(track.app, name="track")
-app.command("export")(export.export)
-app.command("list")(listing.list_command)
-app.command("doctor")(doctor.doctor)
-app.command("verify")(verify.verify)
+COMMANDS = {
+    "speed": commands.speed,
+    "data-efficiency": commands.data_efficiency,
+    "tune": commands.tune,
+    "cost": commands.cost,
+    "attention-map": commands.attention_map,
+    "plot": commands.plot,
+    "compare": commands.compare,
+    "duel": commands.duel,
+    "selfcheck": commands.selfcheck,
+    "export": commands.export,
+    "list": commands.catalogue,
+    "doctor": commands.doctor,
+    "verify": commands.verify,
+}
+for name, command in COMMANDS.items():
+    command.add_to(app, name)
+
+track = typer.Typer(no_args_is_help=True, help="Follow what each commit costs: add runs to a history, show what changed.")
+commands.track_add.add_to(track, "add")
+commands.track_show.add_to(track, "show")
+app.add_typer(track, name="track")
 
 
 def _version(wanted: bool) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mixbench.api.options import RESULTS, VERDICT
+from mixbench.cli.adapter import Printed
 from mixbench.cli.terminal import print_text, remark
 from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_names
@@ -20,26 +23,33 @@ if TYPE_CHECKING:
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """Names the file that GitHub shows as a job's summary."""
 TEXT = "text"
-FORMAT_HELP = "text, markdown, json, junit, github-action-benchmark, bencher, or a list."
 
 
-def parse_formats(format: str, *, as_json: bool) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Published(Printed):
+    """How a verdict is published, and whether an undecided one fails."""
+
+    format: Annotated[
+        str,
+        typer.Option(help="text, markdown, json, junit, github-action-benchmark, bencher, or a list.", rich_help_panel=RESULTS),
+    ] = TEXT
+    output: Annotated[Path | None, typer.Option(help="Folder for the files of --format.", rich_help_panel=RESULTS)] = None
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 3 where a cell is undecided.", rich_help_panel=VERDICT)
+    ] = False
+
+
+def parse_formats(published: Published) -> tuple[str, ...]:
     """What `--format` and `--json` ask for. Raises UnknownNameError."""
     from mixbench.verdicts.gate.exports import FORMATS
 
-    return parse_names("json" if as_json else format, (TEXT, *FORMATS), "--format")
+    return parse_names("json" if published.as_json else published.format, (TEXT, *FORMATS), "--format")
 
 
 def publish(
-    report: Report,
-    comparison: Comparison,
-    formats: tuple[str, ...],
-    output: Path | None,
-    *,
-    strict: bool = False,
-    any_change: bool = False,
+    report: Report, comparison: Comparison, formats: tuple[str, ...], published: Published, *, any_change: bool = False
 ) -> None:
-    """Print the text or the one file of the formats, or write all files into `output`; Markdown besides where GitHub asks.
+    """Print the text or the one file of the formats, or write all files into a folder; Markdown also where GitHub asks.
 
     Raises RequestError where several files have no folder, StorageError, and typer.Exit with the comparison's exit code.
     """
@@ -48,7 +58,8 @@ def publish(
     from mixbench.verdicts.gate.comparison import exit_code, why_not_comparable
     from mixbench.verdicts.gate.exports import FORMATS
 
-    code = exit_code(comparison, strict=strict, any_change=any_change)
+    output = published.output
+    code = exit_code(comparison, strict=published.strict, any_change=any_change)
     wanted = [name for name in formats if name != TEXT]
     if output is not None:
         if not wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import signal
@@ -58,6 +59,11 @@ def print_text(make: Callable[[int, bool], Any]) -> None:
 
     console = Console()
     console.print(make(console.width, console.is_terminal), soft_wrap=True, highlight=False)
+
+
+def print_json(content: Any) -> None:
+    """Print plain values to standard output as JSON."""
+    typer.echo(json.dumps(content, indent=2))
 
 
 def remark(text: str) -> None:

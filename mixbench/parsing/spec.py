@@ -49,8 +49,9 @@ def parse_shares(text: str | float | Iterable[float], option: str) -> tuple[floa
     return tuple(dict.fromkeys(parts))
 
 
-def parse_learning_rates(texts: Iterable[str]) -> dict[str, float | str]:
-    """`"1e-3"`, `"auto"` for all mixers (under ""), `"hypermixer=3e-4"` for one. Raises RequestError."""
+def parse_learning_rates(given: str | float | Iterable[str] | None) -> dict[str, float | str]:
+    """`1e-3`, `"auto"` for all mixers (under ""), `"hypermixer=3e-4"` for one; {} for None. Raises RequestError."""
+    texts = [] if given is None else [str(given)] if isinstance(given, str | float | int) else map(str, given)
     rates: dict[str, float | str] = {}
     for text in (part.strip() for whole in texts for part in whole.split(",")):
         name, _, rate = text.rpartition("=")
@@ -90,9 +91,9 @@ def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
     return sizes
 
 
-def parse_share(text: str, option: str) -> float:
+def parse_share(text: str | float, option: str) -> float:
     """`30%`, `30 %` or `0.3`. Raises RequestError; also for a 30 without sign, which would be 3000 %."""
-    digits = text.strip()
+    digits = str(text).strip()
     try:
         share = float(digits.removesuffix("%")) / (100 if digits.endswith("%") else 1)
     except ValueError:
@@ -102,8 +103,9 @@ def parse_share(text: str, option: str) -> float:
     return share
 
 
-def parse_scores(text: str | Sequence[float], option: str) -> tuple[float, ...]:
-    """`"0.5,0.3"` or numbers as finite numbers; () for nothing. Raises RequestError."""
+def parse_scores(text: str | float | Sequence[float], option: str) -> tuple[float, ...]:
+    """`"0.5,0.3"`, a number or numbers as finite numbers; () for nothing. Raises RequestError."""
+    text = str(text) if isinstance(text, float | int) else text
     parts = [part for part in text.split(",") if part.strip()] if isinstance(text, str) else text
     try:
         scores = tuple(map(float, parts))
@@ -114,13 +116,18 @@ def parse_scores(text: str | Sequence[float], option: str) -> tuple[float, ...]:
     return scores
 
 
+def split_names(text: str | Iterable[str]) -> tuple[str, ...]:
+    """`"cpu,cuda"` or names as distinct names, in the order given."""
+    return tuple(dict.fromkeys(name.strip() for name in (text.split(",") if isinstance(text, str) else text)))
+
+
 def parse_names(text: str | Iterable[str], known: Sequence[str], option: str) -> tuple[str, ...]:
     """`"inference,training"` or names as distinct members of `known`, in the order given. Raises UnknownNameError."""
-    names = [name.strip() for name in (text.split(",") if isinstance(text, str) else text)]
+    names = split_names(text)
     for name in names:
         if name not in known:
             raise UnknownNameError("value", name, known, f"for {option}")
-    return tuple(dict.fromkeys(names))
+    return names
 
 
 def parse_size_expression(text: str) -> int | str | None:

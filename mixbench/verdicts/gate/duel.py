@@ -1,19 +1,105 @@
-"""Pairs of processes in, a verdict out: the rule of the live gate."""
+"""Pairs of processes in, verdicts out: the rule of the live gate, and what it says of every workload."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import fmean, stdev
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, geometric_mean, median, stdev
+from typing import Any, Protocol
 
 from mixbench.stats import Interval, t_interval, t_quantile
-from mixbench.verdicts.gate.comparison import Judgement
+from mixbench.verdicts.gate.cells import place_of
+from mixbench.verdicts.gate.compare import importance
+from mixbench.verdicts.gate.comparison import DUEL, STATUS, ComparedCell, Judgement
+from mixbench.verdicts.labels import MixerKey, mixer_labels
 
 FLOOR = 0.01
 """Relative change that is never worth a flag: what memory layout alone can make of equal code."""
 ONE_SIDED = 0.99
 SAME_WITHIN = 0.05
 """Both versions are the same where the interval lies within this, or within the floor where that is wider."""
+SAMPLES_DIFFER = 1e-3
+"""Outputs further apart than this, relative to their norm, are not those of one function."""
+
+
+class TimedPair(Protocol):
+    """One workload in one pair of processes; ratios are head to base."""
+
+    @property
+    def log_ratio(self) -> float:
+        """Logarithm of the ratio of CPU times, on a GPU of device times."""
+
+    @property
+    def wall_log_ratio(self) -> float:
+        """Logarithm of the ratio of wall times."""
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Seconds per call of base and head."""
+
+    @property
+    def built(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """What base and head built: `operators`, `params`, a `sample` of the output."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What pairs of processes saw of one workload at a first look and, where that flagged it, at a second."""
+
+    mixer: MixerKey
+    keys: Mapping[str, Any]
+    first: Sequence[TimedPair]
+    second: Sequence[TimedPair] = ()
+    fault: str | None = None
+    """Why it could not be timed."""
+    head_failed: bool = False
+
+
+def judge_duel(
+    names: tuple[str, str], workloads: Sequence[Workload], *, threshold: float, same_mixer: bool
+) -> tuple[ComparedCell, ...]:
+    """Every workload of the versions with these names, judged, the most important first.
+
+    `same_mixer`: both versions are of one mixer, so their outputs should agree; else two mixers were named as versions.
+    """
+    labels = mixer_labels(workload.mixer for workload in workloads)
+    compared = [
+        ComparedCell(
+            DUEL,
+            labels[workload.mixer] if same_mixer else f"{names[1]} against {names[0]}",
+            place_of(workload.keys),
+            **_verdict(workload, threshold=threshold, same_mixer=same_mixer),
+        )
+        for workload in workloads
+    ]
+    return tuple(sorted(compared, key=importance))
+
+
+def _verdict(workload: Workload, *, threshold: float, same_mixer: bool) -> dict[str, Any]:
+    """Judgements, detail and cause of one workload."""
+    if workload.fault is not None:
+        verdict = "broken" if workload.head_failed else "new"
+        return {"judgements": (Judgement(STATUS, verdict),), "detail": workload.fault}
+    timed = [*workload.first, *workload.second]
+    first, second = ([pair.log_ratio for pair in look] for look in (workload.first, workload.second))
+    seconds = geometric_mean(pair.seconds[0] for pair in timed), geometric_mean(pair.seconds[1] for pair in timed)
+    wall = math.expm1(median(pair.wall_log_ratio for pair in timed))
+    metric = "cpu_ms" if workload.keys["device"] == "cpu" else "device_ms"
+    judgement = judge_pairs(metric, seconds, first, second, floor=threshold, wall=wall)
+    base, head = timed[0].built
+    more = head["operators"] - base["operators"]
+    causes = [f"{abs(more)} {'more' if more > 0 else 'fewer'} operator{'s' if abs(more) > 1 else ''}"] if more else []
+    if base["params"] != head["params"]:
+        causes.append(f"{head['params'] - base['params']:+d} parameters")
+    differs = same_mixer and _differ(base["sample"], head["sample"])
+    detail = "the outputs differ: not the same function" if differs else ""
+    return {"judgements": (judgement,), "detail": detail, "cause": ", ".join(causes)}
+
+
+def _differ(base: Sequence[float], head: Sequence[float]) -> bool:
+    norm = sum(value**2 for value in base) ** 0.5
+    return len(base) != len(head) or sum((a - b) ** 2 for a, b in zip(base, head, strict=True)) ** 0.5 > SAMPLES_DIFFER * norm
 
 
 def looks(log_ratios: Sequence[float], floor: float = FLOOR) -> int:

@@ -1,88 +1,22 @@
-"""`mixbench track`."""
+"""What `mixbench track show` prints."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from mixbench.cli import options
-from mixbench.cli.terminal import remark, reporting
+from mixbench.cli.text.layout import interval_text, number, with_prefix
+from mixbench.cli.text.page import Section
+from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS, NAMES, TRACKED, told_apart
 
 if TYPE_CHECKING:
     from mixbench.api.track import Trends
-    from mixbench.cli.text.page import Section
     from mixbench.verdicts.track.change_points import Change
-
-History = Annotated[Path, typer.Option(help="Folder of the history: one file per commit and machine.")]
-
-app = typer.Typer(no_args_is_help=True, help="Follow what each commit costs: add runs to a history, show what changed.")
-
-
-@app.command()
-def add(
-    results: Annotated[Path, typer.Argument(help="Folder of tables.")] = Path("results"),
-    history: History = Path("history"),
-    commit: Annotated[
-        str | None,
-        typer.Option(help="Commit that was measured. Default: the one checked out here, with no changes to tracked files."),
-    ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put this run in the place of an earlier one.")] = False,
-) -> None:
-    """Add the newest run of a results folder to a history, as one file per machine.
-
-    Times are kept as CPU time relative to the calibration workload, one value
-    per launch, so that runs of different days can be compared. Keep the files
-    in git: those of different commits and machines never conflict.
-    """
-    with reporting():
-        from mixbench.api.track import track_add
-
-        added = track_add(results, history=history, commit=commit, replace=replace)
-        for file in added.files:
-            typer.echo(str(file))
-        for text in added.remarks:
-            remark(text)
-        remark(f"{added.cells} cells of commit {added.commit.short} ({added.commit.subject}).")
-        remark(f"Next: mixbench track show --history {history}" if str(history) != "history" else "Next: mixbench track show")
-
-
-@app.command()
-def show(
-    history: History = Path("history"),
-    metric: Annotated[str | None, typer.Option(help="Only this metric, e.g. latency_ms, or a list.")] = None,
-    cell: Annotated[str | None, typer.Option(help='Only cells with this in their name, e.g. "attention 256 tokens".')] = None,
-    format: Annotated[str, typer.Option(help="png, svg, pdf, or a list.")] = "png",
-    as_json: options.Json = False,
-) -> None:
-    """Find since which commit a cell costs more or less, and draw the trends.
-
-    Every change of a count is shown. A change of time or score is a change of
-    its level that stays for three commits at least. Of 100 cells where nothing
-    changed, at most one shows a change by chance.
-    """
-    with reporting():
-        from mixbench.api.track import track_show
-        from mixbench.cli.text.page import show as show_page
-
-        trends = track_show(history, metric=metric, cell=cell, format=format)
-        if as_json:
-            typer.echo(json.dumps(trends.as_json(), indent=2))
-        else:
-            show_page(list(sections(trends)))
-        for path in trends.figures:
-            remark(str(path))
 
 
 def sections(trends: Trends) -> Iterator[Section]:
     """What `mixbench track show` prints: the changes, most important first, then what they rest on and what they lack."""
-    from mixbench.cli.text.page import Section
-    from mixbench.verdicts.track.series import told_apart
-
     common, names = told_apart(trends.series)
     named = dict(zip(map(id, trends.series), names, strict=True))
     several = len(trends.machines) > 1
@@ -104,9 +38,6 @@ def sections(trends: Trends) -> Iterator[Section]:
 
 def change_text(change: Change) -> str:
     """`CPU time 0.12 → 0.15, +25 % (+20 to +30); suspect 0a1b2c3 of 2026-01-05 "Subject"; last good 1a2b3c4`."""
-    from mixbench.cli.text.layout import interval_text, number, with_prefix
-    from mixbench.verdicts.track.series import NAMES, TRACKED
-
     metric = change.series.metric
     unit = TRACKED[metric].unit
     shown = with_prefix if unit == "FLOP" else number
@@ -122,8 +53,6 @@ def change_text(change: Change) -> str:
 
 
 def _notes(trends: Trends) -> Iterator[str]:
-    from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS
-
     if any(change.change.low is not None for change in trends.changes):
         yield "In brackets: 95 % t-intervals over the commits before and after (log scale)."
     if any(one.metric == "cpu_per_calibration" for one in trends.series):

@@ -1,0 +1,56 @@
+"""Options of `mixbench compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from typer import Argument, Option
+
+from mixbench.api import shared_options as shared
+from mixbench.api.options import VERDICT, Options, Typed
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(Options):
+    """Judge what became slower, broke or vanished between two results folders.
+
+    Cells are matched by their keys. FLOPs, parameters, operators and memory
+    count at any change; times only on the same machine and beyond the threshold,
+    because stored times differ by as much without any change.
+
+    Exit code 1 when a cell is slower, broken or missing, 2 when the request is
+    wrong, 3 when cells are undecided (--strict), 4 when nothing is comparable.
+    """
+
+    example_commands: ClassVar = (
+        "mixbench compare results/base results/head",
+        "mixbench compare results/counts results/head --tier counts --any-change",
+    )
+
+    base: Annotated[shared.File, Typed(Path), Argument(help="Results folder to compare with.")] = field(kw_only=False)
+    head: Annotated[shared.File, Typed(Path), Argument(help="Results folder to judge.")] = field(kw_only=False)
+    threshold: Annotated[
+        str | float | None,
+        Typed(str | None),
+        Option(
+            help="Change of a time that counts: 30% or 0.3. Default: what selfcheck found on this machine, else 30%.",
+            metavar="SHARE",
+            rich_help_panel=VERDICT,
+        ),
+    ] = None
+    tolerance: Annotated[
+        Mapping[str, str | float] | None,
+        Typed(list[str] | None),
+        Option(
+            help="Tolerated change of a count: peak_memory_mib=1%. Repeatable.",
+            metavar="METRIC=SHARE",
+            rich_help_panel=VERDICT,
+        ),
+    ] = None
+    tier: Annotated[
+        Literal["all", "counts"],
+        Option(help="all, or counts: what any machine can compare.", rich_help_panel=VERDICT),
+    ] = "all"

@@ -1,0 +1,61 @@
+"""Options of `mixbench cost`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from typer import Option
+
+from mixbench.api import shared_options as shared
+from mixbench.api.options import RESULTS, ROWS, WHAT, Options, Typed
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostOptions(Options):
+    """What reaching a score costs: time per example × training data × tuning trials.
+
+    The cost of the HyperMixer paper, from the three tables that speed,
+    data-efficiency and tune wrote: each factor and the product, relative to the
+    baseline, with intervals. Where rows are missing, the command that makes them
+    is printed.
+
+    Exit code 2 when the request is wrong or a table is missing.
+    """
+
+    example_commands: ClassVar = ("mixbench cost", "mixbench cost --target 2.0,1.0 --measure flops")
+
+    task: Annotated[str | None, Option(help="Name of a task. Default: every task of the tables.", rich_help_panel=WHAT)] = None
+    measure: Annotated[Literal["time", "energy", "flops"], Option(help="What an example costs.", rich_help_panel=WHAT)] = "time"
+    target: Annotated[
+        str | float | Sequence[float],
+        Typed(str),
+        Option(help="Scores to reach, e.g. 0.5,0.3. Default: three between the worst and the best.", rich_help_panel=WHAT),
+    ] = ""
+    baseline: shared.Baseline = None
+    mode: Annotated[
+        Literal["training", "inference"] | None,
+        Option(help="Which rows to take. Default: training where measured.", rich_help_panel=ROWS),
+    ] = None
+    scope: Annotated[
+        Literal["block", "model", "mixer"] | None,
+        Option(help="Which rows to take. Default: the first of these that was measured.", rich_help_panel=ROWS),
+    ] = None
+    device: Annotated[
+        str | None, Option(help="cpu or cuda. Default: the device that was trained on.", rich_help_panel=ROWS)
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        Option(help="Which rows to take. Default: the first of these that was measured.", rich_help_panel=ROWS),
+    ] = None
+    batch: Annotated[int | None, Option(help="Sequences per call. Default: the fewest.", min=1, rich_help_panel=ROWS)] = None
+    threads: Annotated[
+        int | None, Option(help="CPU threads. Default: that of the newest rows.", min=1, rich_help_panel=ROWS)
+    ] = None
+    mix_environments: Annotated[
+        bool,
+        Option("--mix-environments", help="Combine tables from different machines or versions.", rich_help_panel=RESULTS),
+    ] = False
+    results: shared.Results = Path("results")

@@ -1,0 +1,170 @@
+"""Options written once: a frozen dataclass per command from which the command line and the Python function follow.
+
+A field holds name, type, default and, as `Annotated[…, typer.Option(help=…)]`, its help. What Python takes and the command
+line does not (a number for a list of them, a class for the name of a mixer) is told apart by `Typed`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, get_args, get_origin
+
+from typer.models import ArgumentInfo, OptionInfo
+
+from mixbench.errors import RequestError, UnknownNameError
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+Given = TypeVar("Given")
+
+PANELS = (
+    "What to compare",
+    "Model and training",
+    "Your texts",
+    "How to measure",
+    "Where to run",
+    "Rows of speed.csv",
+    "Verdict",
+    "Results",
+)
+"""Groups of options in a help text and in a Python signature, in this order; options without one come first."""
+WHAT, MODEL, TEXTS, HOW, WHERE, ROWS, VERDICT, RESULTS = PANELS
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The type of an option on the command line, where Python takes more."""
+
+    kind: Any
+
+
+@dataclass(frozen=True)
+class Described:
+    """An option as its field describes it; `kind` is its type on the command line, `python` its type in Python."""
+
+    name: str
+    python: Any
+    kind: Any
+    info: OptionInfo | ArgumentInfo
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def help(self) -> str:
+        """What it means."""
+        return self.info.help or ""
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is an argument, not an option, of the command."""
+        return isinstance(self.info, ArgumentInfo)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the options of every command; its docstring is the command's help, `example_commands` end it."""
+
+    example_commands: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Hold a Python caller to what the command line holds its users to. Raises RequestError."""
+        for option in options_of(type(self)):
+            _check(option, getattr(self, option.name))
+
+
+def options_of(kind: type[Options]) -> tuple[Described, ...]:
+    """The options of a command: arguments, then options by panel."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    found = []
+    for field in dataclasses.fields(kind):
+        python, *extras = get_args(hints[field.name]) if hasattr(hints[field.name], "__metadata__") else (hints[field.name],)
+        infos = [extra for extra in extras if isinstance(extra, OptionInfo | ArgumentInfo)]
+        if not infos:  # for Python alone, such as who is told of the progress
+            continue
+        typed = [extra.kind for extra in extras if isinstance(extra, Typed)]
+        default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+        found.append(Described(field.name, python, (typed or [python])[0], infos[0], default))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(option: Described) -> tuple[bool, int]:
+    panel = option.info.rich_help_panel
+    return not option.positional, PANELS.index(panel) + 1 if isinstance(panel, str) else 0
+
+
+def takes(
+    options: Callable[P, Given],
+) -> Callable[[Callable[[Given], Result]], Callable[P, Result]]:
+    """Make a function of an options object one that takes the options themselves, as `mixbench.speed(tokens=64)` does.
+
+    Type checkers see the options by the constructor of their class, `inspect.signature` and `help` by its fields.
+    """
+
+    def decorate(function: Callable[[Given], Result]) -> Callable[P, Result]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Result:
+            _refuse_in_a_worker(function.__name__)
+            return function(options(*args, **kwargs))
+
+        kind = typing.cast("type[Options]", options)
+        call.__signature__ = _signature(kind, function)  # type: ignore[attr-defined]
+        lines = [f"    {option.name}: {option.help}" for option in options_of(kind)]
+        call.__doc__ = "\n".join([inspect.getdoc(function) or "", "", "Options:", *lines])
+        del call.__wrapped__
+        return call
+
+    return decorate
+
+
+def _signature(kind: type[Options], function: Callable[..., Any]) -> inspect.Signature:
+    """The constructor's parameters in the order of the help text, then what only Python takes."""
+    types = typing.get_type_hints(kind)
+    order = {option.name: place for place, option in enumerate(options_of(kind))}
+    parameters = sorted(
+        inspect.signature(kind).parameters.values(), key=lambda parameter: order.get(parameter.name, len(order))
+    )
+    typed = [parameter.replace(annotation=types[parameter.name]) for parameter in parameters]
+    return inspect.Signature(typed, return_annotation=inspect.signature(function).return_annotation)
+
+
+_PLAIN = {int: "a whole number", float: "a number", bool: "True or False"}
+
+
+def _check(option: Described, value: Any) -> None:
+    name = f"--{option.name.replace('_', '-')}"
+    members = get_args(option.python)
+    kinds = [option.python, *members]
+    choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    if value is None and NoneType in members:
+        return
+    if choices:
+        if value not in choices:
+            raise UnknownNameError("value", str(value), choices, f"for {name}")
+        return
+    plain = next((kind for kind in kinds if kind in _PLAIN), None)
+    if plain is None or len([kind for kind in kinds if kind is not NoneType and kind is not option.python]) > 1:
+        return
+    good = type(value) is plain or (plain is float and isinstance(value, int) and not isinstance(value, bool))
+    if not good:
+        raise RequestError(f"{name} is {value!r}, not {_PLAIN[plain]}")
+
+
+_WORKERS = ("mixbench.execution.server", "mixbench.worker.duel")
+
+
+def _refuse_in_a_worker(name: str) -> None:
+    """A script that defines a mixer and measures it is loaded again by the process that measures."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    started = spec.name if spec else getattr(main, "__file__", None) or ""
+    if started in _WORKERS or started.endswith("mixbench/worker/duel.py"):
+        raise RequestError(
+            f"mixbench.{name}() was called while the file of a mixer was being loaded",
+            'Put the call behind `if __name__ == "__main__":`.',
+        )

@@ -1,0 +1,26 @@
+"""Options of `mixbench plot`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from typer import Option
+
+from mixbench.api import shared_options as shared
+from mixbench.api.options import Options
+
+Study = Literal["speed", "data-efficiency", "tune", "cost", "attention-map"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotOptions(Options):
+    """Draw every figure that the tables in a results folder allow; prints the files."""
+
+    example_commands: ClassVar = ("mixbench plot", "mixbench plot --study speed --format svg,pdf")
+
+    results: shared.Results = Path("results")
+    study: Annotated[Study | None, Option(help="Draw only the figures of this study.")] = None
+    format: shared.FigureFormats = "png"
+    baseline: shared.Baseline = None

@@ -1,0 +1,162 @@
+"""Options that several commands share: one name, one help text, one type each, and bases where defaults are shared too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from mixbench.api.options import HOW, MODEL, RESULTS, TEXTS, VERDICT, WHAT, WHERE, Options, Typed
+from mixbench.studies.progress import Progress
+
+File = str | Path
+Names = str | Sequence[str]
+Numbers = str | float | Iterable[float]
+Sizes = str | int | Iterable[int]
+MixerLike = str | Callable[..., Any]
+"""A mixer as the command line names it, or a class (or a function that makes a module) that can be imported."""
+
+NAMED = "NAME[:KEY=VALUE,...]"
+
+Mixers = Annotated[
+    MixerLike | Sequence[MixerLike] | None,
+    Typed(list[str] | None),
+    Option(
+        "--mixer",
+        help="Mixer with options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName. Repeatable.",
+        metavar=NAMED,
+        rich_help_panel=WHAT,
+    ),
+]
+Tokens = Annotated[
+    Sizes,
+    Typed(str),
+    Option(help="Sequence lengths: 256, a list 128,256 or a doubling range 64..4096.", rich_help_panel=WHAT),
+]
+Width = Annotated[Sizes, Typed(str), Option(help="Channels per token; lists and ranges as for --tokens.", rich_help_panel=WHAT)]
+Batch = Annotated[Sizes, Typed(str), Option(help="Sequences per call; lists and ranges as for --tokens.", rich_help_panel=WHAT)]
+Mode = Annotated[Names, Typed(str), Option(help="inference, training (forward and backward), or a list.", rich_help_panel=WHAT)]
+Scope = Annotated[Names, Typed(str), Option(help="What is timed: mixer, block, model, or a list.", rich_help_panel=WHAT)]
+Dtype = Annotated[Names, Typed(str), Option(help="float32, bfloat16, float16, or a list.", rich_help_panel=WHAT)]
+Device = Annotated[Names, Typed(str), Option(help="cpu, cuda, cuda:1, or a list.", rich_help_panel=WHAT)]
+OneDevice = Annotated[str, Option(help="cpu, cuda or cuda:1.", rich_help_panel=WHAT)]
+Blocks = Annotated[int, Option("--layers", help="Blocks of the model, for --scope model.", min=1, rich_help_panel=WHAT)]
+Threads = Annotated[
+    int | None,
+    Option(help="CPU threads that one operator may use. Default: the number of physical cores.", min=1, rich_help_panel=WHAT),
+]
+SpeedSeed = Annotated[
+    int,
+    Option("--seed", help="Seed of the weights, the inputs and the order of measurement.", min=0, rich_help_panel=HOW),
+]
+
+Tasks = Annotated[
+    Names | None,
+    Typed(list[str] | None),
+    Option(
+        "--task", help="shapes, mqar, listops:depth=4, text, hf:glue/sst2. Repeatable.", metavar=NAMED, rich_help_panel=WHAT
+    ),
+]
+FirstSeed = Annotated[int, Option("--seed", help="The first seed.", min=0, rich_help_panel=WHAT)]
+Layers = Annotated[int, Option(help="Blocks of the model.", min=1, rich_help_panel=MODEL)]
+ModelWidth = Annotated[int, Option("--width", help="Channels per token.", min=1, rich_help_panel=MODEL)]
+TrainingBatch = Annotated[int, Option("--batch", help="Examples per training step.", min=1, rich_help_panel=MODEL)]
+Steps = Annotated[int, Option(help="Training steps, the same at every size.", min=1, rich_help_panel=MODEL)]
+
+Threshold = Annotated[
+    str | float,
+    Typed(str),
+    Option(
+        "--threshold",
+        help="Never flag smaller slowdowns; memory layout alone causes them.",
+        metavar="SHARE",
+        rich_help_panel=VERDICT,
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    Option(
+        help="Mixer that ratios are relative to. Default: attention where present, else the first.", rich_help_panel=RESULTS
+    ),
+]
+Results = Annotated[File, Typed(Path), Option(help="Folder of tables and figures.", rich_help_panel=RESULTS)]
+FolderOfTables = Annotated[File, Typed(Path), Argument(help="Folder of tables.")]
+FigureFormats = Annotated[Names, Typed(str), Option("--format", help="png, svg, pdf, or a list.")]
+Fresh = Annotated[bool, Option("--fresh", help="Measure again and replace what the folder holds.", rich_help_panel=RESULTS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed(Options):
+    """A command that takes a while."""
+
+    progress: Progress | None = None
+    """Who is told how far it is; for Python alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Followed):
+    """A study that writes a table: where to, and what happens to rows that are there already."""
+
+    results: Results = Path("results")
+    fresh: Fresh = False
+    retry_failed: Annotated[bool, Option("--retry-failed", help="Measure failed cells again.", rich_help_panel=RESULTS)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Study):
+    """A study that trains: the model, where its runs run and when one is given up."""
+
+    layers: Layers = 1
+    width: ModelWidth = 32
+    batch: TrainingBatch = 8
+    steps: Steps = 700
+    device: Annotated[str, Option(help="cpu, or cuda: every visible GPU.", rich_help_panel=WHERE)] = "cpu"
+    jobs: Annotated[
+        int | None,
+        Option(help="Runs side by side on the CPU. Default: the number of physical cores.", min=1, rich_help_panel=WHERE),
+    ] = None
+    per_gpu: Annotated[int, Option(help="Runs side by side on each GPU.", min=1, rich_help_panel=WHERE)] = 1
+    timeout: Annotated[float, Option(help="Give up a run after this many seconds without progress.", rich_help_panel=WHERE)] = (
+        300.0
+    )
+
+
+_File = Annotated[
+    File | None, Typed(Path | None), Option(help="TSV, CSV, JSONL or Parquet; for --task text.", rich_help_panel=TEXTS)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts(Options):
+    """Text tasks: files, columns, tokenisation."""
+
+    train: _File = None
+    dev: _File = None
+    test: _File = None
+    text: Annotated[str | None, Option(help="Column of the text, or of the first of two.", rich_help_panel=TEXTS)] = None
+    text_pair: Annotated[str | None, Option(help="Column of the second text.", rich_help_panel=TEXTS)] = None
+    label: Annotated[str | None, Option(help="Column of the class.", rich_help_panel=TEXTS)] = None
+    tokens: Annotated[int, Option(help="Longest text in tokens; longer ones are cut.", min=1, rich_help_panel=TEXTS)] = 128
+    tokenizer: Annotated[
+        File | None,
+        Typed(Path | None),
+        Option(help="A tokenizer.json. Default: WordPiece trained on the texts.", rich_help_panel=TEXTS),
+    ] = None
+    vocabulary: Annotated[
+        int, Option(help="Number of entries of a tokenizer that is trained.", min=1, rich_help_panel=TEXTS)
+    ] = 8000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyTask(Training, Texts):
+    """A study that trains on built-in tasks and on texts."""
+
+    task: Tasks = None
+    mixer: Mixers = None
+    baseline: Baseline = None
+    save: Annotated[
+        bool, Option("--save", help="Keep the best weights of every run below RESULTS/checkpoints.", rich_help_panel=RESULTS)
+    ] = False

@@ -1,0 +1,52 @@
+"""Options of `mixbench speed`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from typer import Option
+
+from mixbench.api import shared_options as shared
+from mixbench.api.options import HOW, WHAT
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedOptions(shared.Study):
+    """Measure time, memory, FLOPs and energy of mixers over tokens, width and batch.
+
+    Without options: the six mixers of the HyperMixer paper and the control
+    without mixing, 64 to 2048 tokens at width 256, on the CPU. What the results
+    folder already holds is not measured again.
+
+    Exit code 1 when a cell failed, 2 when the request is wrong, 130 when interrupted.
+    """
+
+    example_commands: ClassVar = (
+        "mixbench speed --mixer attention --mixer hypermixer --tokens 128..4096",
+        "mixbench speed --device cuda --dtype bfloat16 --mode inference,training",
+    )
+
+    mixer: shared.Mixers = None
+    tokens: shared.Tokens = "64..2048"
+    width: shared.Width = 256
+    batch: shared.Batch = 1
+    mode: shared.Mode = "inference"
+    scope: shared.Scope = "mixer"
+    dtype: shared.Dtype = "float32"
+    device: shared.Device = "cpu"
+    threads: shared.Threads = None
+    compile: Annotated[bool, Option("--compile", help="Apply torch.compile.", rich_help_panel=WHAT)] = False
+    layers: shared.Blocks = 6
+    launches: Annotated[int, Option(help="Fresh processes, the unit of every interval.", min=1, rich_help_panel=HOW)] = 5
+    precision: Annotated[float, Option(help="Stop a launch when its medians are within this share.", rich_help_panel=HOW)] = (
+        0.02
+    )
+    budget: Annotated[
+        float, Option(help="Stop a launch after this many seconds per shape, even if less precise.", rich_help_panel=HOW)
+    ] = 1.6
+    timeout: Annotated[float, Option(help="Give up a cell after this many seconds without progress.", rich_help_panel=HOW)] = (
+        300.0
+    )
+    seed: shared.SpeedSeed = 0
+    baseline: shared.Baseline = None

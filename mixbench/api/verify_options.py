@@ -1,0 +1,28 @@
+"""Options of `mixbench verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from typer import Argument, Option
+
+from mixbench.api import shared_options as shared
+from mixbench.api.options import Options, Typed
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(Options):
+    """Hold mixers to their contract: shape, padding, gradients, countable FLOPs and more. Exit code 1 when one fails."""
+
+    example_commands: ClassVar = ("mixbench verify", "mixbench verify hypermixer:heads=4 --tokens 33 --width 64")
+
+    mixers: Annotated[
+        shared.MixerLike | Sequence[shared.MixerLike] | None,
+        Typed(list[str] | None),
+        Argument(help="Mixers to try. Default: all built-in ones."),
+    ] = field(default=None, kw_only=False)
+    mixer: shared.Mixers = None
+    tokens: Annotated[int, Option(help="Sequence length to try.", min=1)] = 17
+    width: Annotated[int, Option(help="Width to try.", min=1)] = 32

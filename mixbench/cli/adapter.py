@@ -1,0 +1,88 @@
+"""From the options of a command to the function that Typer makes a command of."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from mixbench.api.options import RESULTS, Described, Options, options_of
+from mixbench.api.shared_options import Followed
+from mixbench.cli.terminal import progress_display, reporting
+
+Run = TypeVar("Run", bound=Callable[..., None])
+Outcome = TypeVar("Outcome")
+Given = TypeVar("Given", bound=Followed)
+
+FEW = 12
+"""A help text with more options shows them in panels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed(Options):
+    """What only the command line has: how the result is printed."""
+
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=RESULTS)] = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """What Typer makes a command of, and the end of its help text."""
+
+    function: Callable[..., None]
+    epilog: str
+
+    def add_to(self, app: typer.Typer, name: str) -> None:
+        """Make it a command of this name."""
+        app.command(name, epilog=self.epilog)(self.function)
+
+
+def command(*kinds: type[Options]) -> Callable[[Run], Command]:
+    """Make a function of options objects, one of each kind, a command.
+
+    Names, types, defaults and helps of its options are those of the fields; the docstring and the examples of the first
+    kind are its help. Errors are reported with their exit code.
+    """
+
+    def decorate(run: Run) -> Command:
+        described = {kind: options_of(kind) for kind in kinds}
+        several = sum(not option.positional for options in described.values() for option in options) > FEW
+
+        def invoke(**values: Any) -> None:
+            with reporting():
+                run(*(kind(**_given(kind, described[kind], values)) for kind in kinds))
+
+        parameters = [_parameter(option, several) for options in described.values() for option in options]
+        parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
+        invoke.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        invoke.__name__ = run.__name__
+        invoke.__doc__ = inspect.getdoc(kinds[0])
+        examples = kinds[0].example_commands
+        title = "Examples:" if len(examples) > 1 else "Example:"
+        return Command(invoke, "\n".join(["\b", title, *(f"  {line}" for line in examples)]))  # \b keeps the lines apart
+
+    return decorate
+
+
+def _parameter(option: Described, panels: bool) -> inspect.Parameter:
+    info = copy.copy(option.info)
+    if not panels:
+        info.rich_help_panel = None
+    default = str(option.default) if option.kind is str and isinstance(option.default, int | float) else option.default
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(option.name, kind, default=default, annotation=Annotated[option.kind, info])
+
+
+def _given(kind: type[Options], options: tuple[Described, ...], values: dict[str, Any]) -> dict[str, Any]:
+    return {option.name: values[option.name] for option in options}
+
+
+def followed(study: Callable[[Given], Outcome], options: Given) -> Outcome:
+    """Run what takes a while, and draw how far it is until it ends."""
+    with progress_display() as progress:
+        return study(dataclasses.replace(options, progress=progress))

@@ -1,0 +1,231 @@
+"""What each command does with its options: ask the Python function, print, say what comes next, leave with its exit code.
+
+A command is a function here, its options in `api/<command>_options.py`, its function in `api/<command>.py` and its text in
+`cli/text/<command>.py`. Everything is imported when it is needed: `--help` loads nothing slow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mixbench.api.attention_map_options import AttentionMapOptions
+from mixbench.api.catalogue_options import CatalogueOptions
+from mixbench.api.compare_options import CompareOptions
+from mixbench.api.cost_options import CostOptions
+from mixbench.api.data_efficiency_options import DataEfficiencyOptions
+from mixbench.api.doctor_options import DoctorOptions
+from mixbench.api.duel_options import DuelOptions
+from mixbench.api.export_options import ExportOptions
+from mixbench.api.options import VERDICT
+from mixbench.api.plot_options import PlotOptions
+from mixbench.api.selfcheck_options import SelfcheckOptions
+from mixbench.api.speed_options import SpeedOptions
+from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
+from mixbench.api.tune_options import TuneOptions
+from mixbench.api.verify_options import VerifyOptions
+from mixbench.cli.adapter import Printed, command, followed
+from mixbench.cli.publish import Published, parse_formats, publish
+from mixbench.cli.terminal import conclude, print_json, print_text, remark
+
+
+@command(SpeedOptions, Printed)
+def speed(options: SpeedOptions, printed: Printed) -> None:
+    from mixbench.api.speed import measure_speed
+    from mixbench.cli.text.speed import speed_table
+
+    outcome = followed(measure_speed, options)
+    if printed.as_json:
+        print_json(outcome.as_json())
+    else:
+        print_text(lambda width, terminal: speed_table(outcome.summary, width, terminal))
+    conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell")
+
+
+@command(DataEfficiencyOptions, Printed)
+def data_efficiency(options: DataEfficiencyOptions, printed: Printed) -> None:
+    from mixbench.api.data_efficiency import train_data_efficiency
+    from mixbench.cli.text.data_efficiency import data_efficiency_table
+
+    outcome = followed(train_data_efficiency, options)
+    if printed.as_json:
+        print_json(outcome.as_json())
+    else:
+        print_text(lambda width, terminal: data_efficiency_table(outcome.summary, width, terminal))
+    conclude("run", outcome.folder / "data_efficiency.csv", outcome.failed, "run")
+
+
+@command(TuneOptions, Printed)
+def tune(options: TuneOptions, printed: Printed) -> None:
+    from mixbench.api.tune import run_search
+    from mixbench.cli.text.tune import tuning_table
+
+    outcome = followed(run_search, options)
+    if printed.as_json:
+        print_json(outcome.as_json())
+    else:
+        print_text(lambda width, terminal: tuning_table(outcome.searches, width, terminal))
+    if outcome.figures:
+        remark(f"Drawn: {', '.join(map(str, outcome.figures))}")
+    else:
+        conclude("trial", outcome.folder / "tuning.csv", outcome.failed, "trial")
+
+
+@command(CostOptions, Printed)
+def cost(options: CostOptions, printed: Printed) -> None:
+    from mixbench.api.cost import cost_of
+    from mixbench.cli.text.cost import cost_table
+
+    outcome = cost_of(options)
+    if printed.as_json:
+        print_json(outcome.as_json())
+    else:
+        print_text(lambda width, terminal: cost_table(outcome, width, terminal))
+    if outcome.figures:
+        remark(f"Figure: {', '.join(map(str, outcome.figures))}")
+
+
+@command(AttentionMapOptions, Printed)
+def attention_map(options: AttentionMapOptions, printed: Printed) -> None:
+    from mixbench.api.attention_map import map_attention
+    from mixbench.cli.text.attention_map import attention_table
+
+    outcome = followed(map_attention, options)
+    if printed.as_json:
+        print_json(outcome.as_json())
+    else:
+        print_text(lambda width, terminal: attention_table(outcome.tasks, width, terminal))
+    if outcome.figures:
+        remark(f"Drawn: {', '.join(map(str, outcome.figures))}")
+    conclude("example", outcome.folder / "attention_map.csv", outcome.failed, "run")
+
+
+@command(PlotOptions)
+def plot(options: PlotOptions) -> None:
+    from mixbench.api.plot import draw
+
+    for path in draw(options):
+        typer.echo(str(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparePublished(Published):
+    """How a comparison is published, and at what else it fails."""
+
+    any_change: Annotated[
+        bool, typer.Option("--any-change", help="Also fail on faster or new cells.", rich_help_panel=VERDICT)
+    ] = False
+
+
+@command(CompareOptions, ComparePublished)
+def compare(options: CompareOptions, published: ComparePublished) -> None:
+    from mixbench.api.compare import compare_results
+
+    formats = parse_formats(published)
+    outcome = compare_results(options)
+    publish(outcome.report, outcome.comparison, formats, published, any_change=published.any_change)
+
+
+@command(DuelOptions, Published)
+def duel(options: DuelOptions, published: Published) -> None:
+    from mixbench.api.duel import measure_duel
+    from mixbench.verdicts.gate.report import duel_report
+
+    formats = parse_formats(published)
+    comparison = followed(measure_duel, options)
+    publish(duel_report(comparison), comparison, formats, published)
+
+
+@command(SelfcheckOptions, Printed)
+def selfcheck(options: SelfcheckOptions, printed: Printed) -> None:
+    from mixbench.api.selfcheck import record_and_judge, selfcheck_folder
+    from mixbench.cli.text.selfcheck import selfcheck_table
+
+    figures = followed(record_and_judge, options)
+    if printed.as_json:
+        print_json(dataclasses.asdict(figures))
+    else:
+        print_text(lambda width, terminal: selfcheck_table(figures, width if terminal else None))
+    remark(f"Every pair is a row of {Path(options.results or selfcheck_folder()) / 'pairs.csv'}.")
+    remark("Next: mixbench duel main .")
+
+
+@command(ExportOptions)
+def export(options: ExportOptions) -> None:
+    from mixbench.api.export import export_results
+
+    for path in export_results(options):
+        typer.echo(str(path))
+
+
+@command(TrackAddOptions)
+def track_add(options: TrackAddOptions) -> None:
+    from mixbench.api.track import add_run
+
+    added = add_run(options)
+    for file in added.files:
+        typer.echo(str(file))
+    for text in added.remarks:
+        remark(text)
+    remark(f"{added.cells} cells of commit {added.commit.short} ({added.commit.subject}).")
+    elsewhere = str(options.history) != "history"
+    remark(f"Next: mixbench track show --history {options.history}" if elsewhere else "Next: mixbench track show")
+
+
+@command(TrackShowOptions, Printed)
+def track_show(options: TrackShowOptions, printed: Printed) -> None:
+    from mixbench.api.track import find_trends
+    from mixbench.cli.text.page import show
+    from mixbench.cli.text.track import sections
+
+    trends = find_trends(options)
+    if printed.as_json:
+        print_json(trends.as_json())
+    else:
+        show(list(sections(trends)))
+    for path in trends.figures:
+        remark(str(path))
+
+
+@command(CatalogueOptions, Printed)
+def catalogue(options: CatalogueOptions, printed: Printed) -> None:
+    from mixbench.api.catalogue import describe
+    from mixbench.cli.text.list import sections
+    from mixbench.cli.text.page import show
+
+    table = describe(options)
+    if printed.as_json:
+        print_json(table)
+    else:
+        show(sections(table))
+
+
+@command(DoctorOptions, Printed)
+def doctor(options: DoctorOptions, printed: Printed) -> None:
+    from mixbench.api.doctor import examine
+    from mixbench.cli.text.doctor import sections
+    from mixbench.cli.text.page import show
+
+    report = followed(examine, options)
+    if printed.as_json:
+        print_json(report)
+    else:
+        show(sections(report))
+
+
+@command(VerifyOptions, Printed)
+def verify(options: VerifyOptions, printed: Printed) -> None:
+    from mixbench.api.verify import check_mixers
+    from mixbench.cli.text.verify import verify_text
+
+    verdicts = check_mixers(options)
+    if printed.as_json:
+        print_json(verdicts)
+    else:
+        typer.echo(verify_text(verdicts), nl=False)
+    if any(check["outcome"] == "fail" for checks in verdicts.values() for check in checks):
+        raise typer.Exit(1)

@@ -1,0 +1,95 @@
+"""The tables in docs/ that follow from the program. Bring them up to date: `python tests/helpers/doc_tables.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from mixbench.api.catalogue import STATUS_MEANINGS
+from mixbench.mixers import MIXERS
+from mixbench.parsing.option import Option
+from mixbench.tables.columns import FAILURES
+from mixbench.tasks import TASKS
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCRIPT = "tests/helpers/doc_tables.py"
+ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
+OF_EVERY_TASK = ("train", "dev", "test", "draw")
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; a bar within a cell is escaped."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def linked(paper: str) -> str:
+    """A paper with links in the place of its arXiv numbers."""
+    return ARXIV.sub(r"[\1](https://arxiv.org/abs/\1)", paper)
+
+
+def options(every: Iterable[Option]) -> str:
+    """Options as they are typed, with their defaults: `heads=4`, `tied=false`."""
+    shown = {one.name: str(one.default).lower() if isinstance(one.default, bool) else one.default for one in every}
+    return ", ".join(f"`{name}={default}`" for name, default in shown.items())
+
+
+def mixers() -> str:
+    """The built-in mixers."""
+    headings = ("mixer", "what it does", "paper", "options with defaults", "length", "padding")
+    return markdown_table(
+        headings,
+        (
+            (
+                f"`{mixer.name}`",
+                mixer.summary,
+                linked(mixer.paper),
+                options(mixer.options),
+                "any" if mixer.any_length else "fixed",
+                "masked" if mixer.honours_mask else "counts as tokens",
+            )
+            for mixer in MIXERS.values()
+        ),
+    )
+
+
+def tasks() -> str:
+    """The built-in tasks; options that all have are told in the text."""
+    own = {task.name: [option for option in task.options if option.name not in OF_EVERY_TASK] for task in TASKS.values()}
+    return markdown_table(
+        ("task", "what is asked", "from", "options with defaults"),
+        ((f"`{task.name}`", task.summary, linked(task.paper), options(own[task.name])) for task in TASKS.values()),
+    )
+
+
+def statuses() -> str:
+    """The statuses of a row, and which make the exit code 1."""
+    rows = ((f"`{name}`", meaning, "yes" if name in FAILURES else "") for name, meaning in STATUS_MEANINGS.items())
+    return markdown_table(("status", "meaning", "exit code 1"), rows)
+
+
+TABLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "mixers": ("mixers.md", mixers),
+    "tasks": ("data-efficiency.md", tasks),
+    "statuses": ("results.md", statuses),
+}
+"""By the name in the comments around a table: its page, and what writes it."""
+
+
+def up_to_date(name: str) -> tuple[Path, str]:
+    """The page of a table, and what it should say as a whole. Raises ValueError where the comments are missing."""
+    page, write = TABLES[name]
+    file = DOCS / page
+    start, end = f"<!-- {name}: written by {SCRIPT} -->\n", f"<!-- end of {name} -->\n"
+    before, found, rest = file.read_text().partition(start)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{file} lacks {start.strip()} and {end.strip()}")
+    return file, f"{before}{start}\n{write()}\n{end}{after}"
+
+
+if __name__ == "__main__":
+    for each in TABLES:
+        place, text = up_to_date(each)
+        place.write_text(text)

@@ -165,6 +165,6 @@ def _refuse_in_a_worker(name: str) -> None:
     started = spec.name if spec else getattr(main, "__file__", None) or ""
     if started in _WORKERS or started.endswith("mixbench/worker/duel.py"):
         raise RequestError(
-            f"mixbench.{name}() was called while the file of a mixer was being loaded",
-            'Put the call behind `if __name__ == "__main__":`.',
+            f"mixbench.{name}() was called while the file of a mixer was being loaded: "
+            'put the call behind `if __name__ == "__main__":`'
         )

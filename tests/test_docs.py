@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_every_file_that_an_example_names_is_there_or_made_on_the_page(page: Pat
 def test_every_folder_that_a_command_reads_is_there_or_made_on_the_page(page: Path) -> None:
     made = {"results"}
     for _, name, *rest in commands(page.read_text()):
-        given = [after for word, after in zip(rest, rest[1:], strict=False) if word == "--results"]
+        given = [after for word, after in pairwise(rest) if word == "--results"]
         read = {"compare": rest[:2], "export": rest[:1], "track": rest[1:2], "plot": given, "cost": given}.get(name, [])
         missing = [folder for folder in read if not folder.startswith("-") and not (ROOT / folder).exists()]
         assert set(missing) <= made, (name, rest)

@@ -141,6 +141,11 @@ def test_the_python_of_a_page_calls_what_there_is_with_options_that_it_takes(pag
                 assert {keyword.arg for keyword in node.keywords} <= taken.keys()
 
 
+def test_the_page_on_python_names_every_function() -> None:
+    told = re.findall(r"^\| (`.*?`) \|", (ROOT / "docs" / "python.md").read_text(), re.MULTILINE)
+    assert sorted(name.strip("`") for cell in told for name in cell.split(", ")) == sorted(mixbench.__all__)
+
+
 def run(folder: Path, *words: str, **variables: str) -> str:
     """What a command prints; it must succeed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")} | variables
@@ -155,6 +160,7 @@ def shell_block(page: Path, start: str) -> str:
     return re.sub(r"^mixbench ", f"{sys.executable} -m mixbench ", block, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [README, ROOT / "docs" / "gate.md"], ids=lambda page: page.name)
 def test_the_mixer_that_a_page_writes_keeps_the_contract(page: Path, tmp_path: Path) -> None:
     (block,) = re.findall(r"^cat > mine\.py <<'END'\n.*?^END\n", page.read_text(), re.DOTALL | re.MULTILINE)
@@ -162,6 +168,7 @@ def test_the_mixer_that_a_page_writes_keeps_the_contract(page: Path, tmp_path: P
     run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "mine.py:Mean")
 
 
+@pytest.mark.slow
 def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> None:
     (block,) = python_blocks(ROOT / "docs" / "mixers.md")
     (tmp_path / "mine.py").write_text(block)
@@ -169,11 +176,13 @@ def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> N
     assert "ok    honours a mask" in told
 
 
+@pytest.mark.slow
 def test_the_text_data_of_the_readme_can_be_trained_on(tmp_path: Path) -> None:
     script = shell_block(README, "printf").replace("--steps 100", "--steps 2 --jobs 2")
     assert "test accuracy" in run(tmp_path, "bash", "-ec", script, MIXBENCH_CACHE=str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_the_example_of_adding_a_mixer_works(tmp_path: Path) -> None:
     module, entry, reference = python_blocks(CONTRIBUTING)
     for name in ("mixbench", "tests"):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas
 import pytest
+from running import Run
 from synthetic_training import trial_rows
-from typer.testing import CliRunner, Result
 
-from mixbench.cli import app
 from mixbench.cli.text.tune import tuning_table
 from mixbench.plots.tune import draw_tuning, tuning_figure
 from mixbench.verdicts.learning.tune import summarise
@@ -20,32 +17,27 @@ from mixbench.verdicts.learning.tune import summarise
 TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"
 
 
-def mixbench(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
+MIXERS = (("slow", 0.1), ("quick", 0.2))
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
-
-
-def test_a_small_search_is_trained_printed_and_kept(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mixbench", "tune", "--task", TASK, "--mixer", "none", "--mixer", "fnet", "--trials", "4"]
-    command += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", str(tmp_path), "--save"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.slow
+def test_a_small_search_is_trained_printed_and_kept(run: Run, tmp_path: Path) -> None:
+    words = ["tune", "--task", TASK, "--mixer", "none", "--mixer", "fnet", "--trials", "4"]
+    words += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", tmp_path, "--save"]
+    done = run(*words)
+    assert done.exit_code == 0, done.stderr
     assert "best dev accuracy to be expected after so many trials" in done.stdout
     assert "Trial k draws the same values for every mixer." in done.stdout
     rows = pandas.read_csv(tmp_path / "tuning.csv")
     assert sorted(zip(rows.mixer, rows.trial, strict=True)) == [(m, k) for m in ("fnet", "none") for k in (1, 2, 3, 4)]
     kept = {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint}
     assert len(kept) == 8
-    again = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120)
-    assert again.returncode == 0, again.stderr
+    again = run(*words, "--json")
+    assert again.exit_code == 0, again.stderr
     assert len(json.loads(again.stdout)["searches"][0]["curves"]) == 2
     assert len(pandas.read_csv(tmp_path / "tuning.csv")) == 8
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in rows.checkpoint} == kept
-    assert mixbench("plot", "--study", "tune", "--results", str(tmp_path)).exit_code == 0
+    assert run("plot", "--study", "tune", "--results", tmp_path).exit_code == 0
     assert (tmp_path / "figures" / "tune-majority.png").exists()
 
 
@@ -59,22 +51,19 @@ def test_errors_are_compared_as_ratios_and_shares_as_changes() -> None:
     assert list(line.get_ydata()) == pytest.approx([1 + change for change in errors.relative(errors.curves[1])])
 
 
-def test_trials_made_elsewhere_are_summarised_and_drawn(tmp_path: Path) -> None:
+def test_trials_made_elsewhere_are_summarised_and_drawn(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "sweep.csv"
     file.write_text("mixer,score\n" + "".join(f"{mixer},{0.1 * k + shift}\n" for k in range(6) for mixer, shift in MIXERS))
-    done = mixbench("tune", "--from", str(file), "--results", str(tmp_path / "results"), "--baseline", "slow")
-    assert done.exit_code == 0, done.output
+    done = run("tune", "--from", file, "--results", tmp_path / "results", "--baseline", "slow")
+    assert done.exit_code == 0, done.stderr
     assert "relative change against slow" in done.stdout
     assert "Trial k" not in done.stdout
     assert (tmp_path / "results" / "figures" / "tune-sweep.png").exists()
-    wanted = mixbench("tune", "--from", str(file), "--results", str(tmp_path), "--target", "0.55,0.61")
+    wanted = run("tune", "--from", file, "--results", tmp_path, "--target", "0.55,0.61")
     assert "≥ 0.550" in wanted.stdout
     assert "≥ 0.610" in wanted.stdout
-    errors = mixbench("tune", "--from", str(file), "--results", str(tmp_path), "--lower-is-better")
+    errors = run("tune", "--from", file, "--results", tmp_path, "--lower-is-better")
     assert "less is better" in errors.stdout
-
-
-MIXERS = (("slow", 0.1), ("quick", 0.2))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +82,10 @@ MIXERS = (("slow", 0.1), ("quick", 0.2))
         (("--from", "nowhere.csv"), "cannot read nowhere.csv"),
     ],
 )
-def test_a_wrong_request_is_named_before_anything_is_trained(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    done = mixbench("tune", "--task", TASK, *arguments, "--results", str(tmp_path / "results"))
+def test_a_wrong_request_is_named_before_anything_is_trained(
+    arguments: tuple[str, ...], message: str, run: Run, tmp_path: Path
+) -> None:
+    done = run("tune", "--task", TASK, *arguments, "--results", tmp_path / "results")
     assert done.exit_code == 2
     assert message in done.stderr
     assert not (tmp_path / "results" / "tuning.csv").exists()

@@ -1,0 +1,39 @@
+"""What every test can ask for: a command of mixbench that runs in this process, or in one of its own."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from places import HELPERS
+from running import Completed, Run, run_python
+from typer.testing import CliRunner
+
+from mixbench.cli import app
+from mixbench.cli.publish import SUMMARY
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in this process: `run("cost", "--results", folder)`. Its cache is the test's own."""
+    monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(SUMMARY, raising=False)
+
+    def call(*words: object) -> Completed:
+        result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        return Completed(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def run_process() -> Run:
+    """Runs a command in a process of its own: `run_process("speed", folder=folder)`. Its cache is in that folder."""
+    return partial(run_python, "-m", "mixbench")
+
+
+@pytest.fixture
+def children_find_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets processes that a test starts import the fakes of `tests/helpers`."""
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))

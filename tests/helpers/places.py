@@ -1,0 +1,10 @@
+"""Where things are in the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HELPERS = Path(__file__).parent
+REPOSITORY = HELPERS.parents[1]
+SAMPLES = HELPERS / "sample_mixers.py"
+"""Mixers of a user's own; importing their module imports torch."""

@@ -1,4 +1,4 @@
-"""Rows in, judgement out: pure functions, no printing, no files. One module per table; here, what things are called."""
+"""What mixers, contexts and columns are called in tables and figures."""
 
 from __future__ import annotations
 
@@ -8,34 +8,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import SpeedRow
-
-
-class Measurement(Protocol):
-    """A row of any table that is measured."""
-
-    @property
-    def environment(self) -> str: ...
-    @property
-    def measured_at(self) -> str: ...
-
+from mixbench.verdicts.environments import choose_environment as choose_environment
+from mixbench.verdicts.words import counted
 
 MixerKey = tuple[str, str]
 """Name and config of a mixer, as two columns of every table."""
 
 _VERSIONS = {"file_sha256": "file", "plugin_version": "version"}
-"""Keys of a config that are no options, and how a label names them where it must."""
+"""Keys of a config that are not options, and their names in a label that needs them."""
 
 
 @dataclass(frozen=True, order=True)
 class Context:
-    """What cells that are compared share, besides the number of tokens; fields as in speed.csv."""
+    """What compared cells share besides the number of tokens; fields as in speed.csv."""
 
     mode: str
     scope: str
@@ -49,21 +41,22 @@ class Context:
 
 
 def mixer_labels(mixers: Iterable[MixerKey]) -> dict[MixerKey, str]:
-    """A distinct short name for each: the name and the options that differ from the defaults (`hypermixer heads=4`).
+    """A distinct short label for each mixer: its name and the options that differ from their defaults (`hypermixer heads=4`).
 
-    Of a user's `file.py:Class` the class and all its options; file name, hash and version only where needed to tell two apart.
+    For a user's `file.py:Class`, the class and all its options. File name, hash and version appear only where two labels would
+    be equal without them.
     """
     mixers = list(dict.fromkeys(mixers))
     spellings = [_spellings(*mixer) for mixer in mixers]
     counts = [Counter(level) for level in zip(*spellings, strict=True)]
     return {
-        mixer: next((text for text, count in zip(texts, counts, strict=True) if count[text] == 1), " ".join(mixer))
-        for mixer, texts in zip(mixers, spellings, strict=True)
+        mixer: next((text for text, count in zip(own, counts, strict=True) if count[text] == 1), " ".join(mixer))
+        for mixer, own in zip(mixers, spellings, strict=True)
     }
 
 
 def mixer_order(mixers: Iterable[MixerKey]) -> list[MixerKey]:
-    """Distinct mixers, built-in ones as in the table of mixers, then the others; the plainest label first."""
+    """Distinct mixers: built-in ones in the order of MIXERS, then the others; of equal names the shortest label first."""
     labels = mixer_labels(mixers)
     position = {name: place for place, name in enumerate(MIXERS)}
     return sorted(
@@ -72,16 +65,16 @@ def mixer_order(mixers: Iterable[MixerKey]) -> list[MixerKey]:
 
 
 def find_baseline(baseline: str | None, mixers: Sequence[MixerKey]) -> MixerKey | None:
-    """The mixer that is meant by a name, a label or a mixer string (`hypermixer:heads=4`).
+    """The mixer that a name, a label or a mixer string (`hypermixer:heads=4`) means.
 
-    None means attention where present, else the first given; a name with several configs means the one with
-    the plainest label. Returns None only where there are no mixers and no name is given. Raises UnknownNameError.
+    A name with several configs means the one with the shortest label; no name means attention, or the first mixer where there
+    is no attention. Returns None only if there are no mixers and no name is given. Raises UnknownNameError.
     """
     labels = mixer_labels(mixers)
     ordered = mixer_order(mixers)
     if baseline is None:
         return next((mixer for mixer in ordered if mixer[0] == "attention"), mixers[0] if mixers else None)
-    with suppress(RequestError):  # what is no mixer string may still be a label
+    with suppress(RequestError):  # a label is not always a mixer string
         named = choose_mixer(baseline)
         if (named.name, named.config) in labels:
             return named.name, named.config
@@ -101,43 +94,32 @@ def context_of(row: SpeedRow) -> Context:
 
 
 def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
-    """Each context in words, by field; of the settings those on which contexts differ, `compiled` only where some is."""
+    """Each context in words, by field: the settings that differ between contexts, `compiled` if any context is."""
     settings = [unpacked(context.settings) for context in contexts]
-    keys = sorted({key for one in settings for key in one if any(other.get(key, one[key]) != one[key] for other in settings)})
+    values = [(name, value) for own in settings for name, value in own.items()]
+    differing = sorted({name for name, value in values if any(other.get(name, value) != value for other in settings)})
     names = [field.name for field in dataclasses.fields(Context) if field.name in _IN_WORDS]
     names = [name for name in names if name != "compiled" or any(context.compiled for context in contexts)]
     return [
         {name: in_words(name, getattr(context, name)) for name in names}
-        | {key: f"{key}={one[key]}" for key in keys if key in one}
-        for context, one in zip(contexts, settings, strict=True)
+        | {name: f"{name}={own[name]}" for name in differing if name in own}
+        for context, own in zip(contexts, settings, strict=True)
     ]
 
 
-def choose_environment(rows: Sequence[Measurement], wanted: str | None = None) -> str:
-    """That which is wanted, else that of the row that was measured last, "" without rows.
-
-    Raises UnknownNameError for one that no row has.
-    """
-    if wanted is None:
-        return max(rows, key=lambda row: row.measured_at).environment if rows else ""
-    if rows and wanted not in (known := {row.environment for row in rows}):
-        raise UnknownNameError("environment", wanted, known, "among the rows")
-    return wanted
-
-
 def in_words(key: str, value: Any) -> str:
-    """The value of a key column as words that stand alone: `width 256`; "" for the mixer and what only JSON says."""
+    """The value of a key column in words that need no heading: `width 256`; "" for the mixer and for columns of JSON."""
     return _IN_WORDS[key](value) if key in _IN_WORDS else ""
 
 
 def mixer_string(mixer: MixerKey) -> str:
-    """The mixer as `--mixer` takes it: `hypermixer:heads=4,tied=true`."""
+    """The mixer as `--mixer` accepts it: `hypermixer:heads=4,tied=true`."""
     name, config = mixer
     return ":".join(filter(None, (name, ",".join(_options(name, config)))))
 
 
 def without_versions(config: str) -> str:
-    """A config without what changes whenever a user's file or package does."""
+    """A config without the hash of a user's file and the version of a package, which change with the code."""
     return canonical_json({key: value for key, value in unpacked(config).items() if key not in _VERSIONS})
 
 
@@ -145,14 +127,14 @@ _IN_WORDS: dict[str, Callable[[Any], str]] = {
     "task": str,
     "mode": str,
     "scope": str,
-    "layers": lambda layers: f"{layers} layer{'s' if layers > 1 else ''}",
+    "layers": lambda layers: counted(layers, "layer"),
     "tokens": lambda tokens: f"{tokens} tokens",
     "train_size": lambda examples: f"{examples} examples",
     "width": lambda width: f"width {width}",
     "batch": lambda batch: f"batch {batch}",
     "dtype": str,
     "device": str,
-    "threads": lambda threads: f"{threads} thread{'s' if threads > 1 else ''}",
+    "threads": lambda threads: counted(threads, "thread"),
     "compiled": lambda compiled: "compiled" if compiled else "eager",
 }
 
@@ -178,7 +160,7 @@ def _options(name: str, config: str) -> list[str]:
 
 
 def unpacked(text: str) -> dict[str, Any]:
-    """The object behind a JSON column (config, settings); what is not one stands under `text`."""
+    """The object in a JSON column (config, settings); any other text comes back as `{"text": text}`."""
     try:
         values = json.loads(text)
     except ValueError:

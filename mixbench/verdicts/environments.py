@@ -1,0 +1,56 @@
+"""Which environment a summary is of: the one that was asked for, else the newest, else the newest that several tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from mixbench.errors import UnknownNameError
+
+
+class Measurement(Protocol):
+    """A row of any table: every table says where and when a row was measured."""
+
+    @property
+    def environment(self) -> str: ...
+    @property
+    def measured_at(self) -> str: ...
+
+
+Measured = TypeVar("Measured", bound=Measurement)
+
+
+def choose_environment(rows: Sequence[Measurement], wanted: str | None = None) -> str:
+    """Hash of the wanted environment, by default that of the row measured last; "" without rows.
+
+    Raises UnknownNameError for an environment that no row has.
+    """
+    if wanted is None:
+        return max(rows, key=lambda row: row.measured_at).environment if rows else ""
+    if rows and wanted not in (known := {row.environment for row in rows}):
+        raise UnknownNameError("environment", wanted, known, "among the rows")
+    return wanted
+
+
+def rows_of(rows: Sequence[Measured], environment: str) -> list[Measured]:
+    """The rows measured in one environment, in their order."""
+    return [row for row in rows if row.environment == environment]
+
+
+def of_newest(rows: Sequence[Measured]) -> list[Measured]:
+    """The rows of the newest environment."""
+    return rows_of(rows, choose_environment(rows))
+
+
+def shared_environment(*tables: Sequence[Measurement]) -> str | None:
+    """The environment that every table has rows of, the newest where there are several; None where there is none."""
+    shared = set.intersection(*({row.environment for row in rows} for rows in tables))
+    return choose_environment([row for rows in tables for row in rows if row.environment in shared]) if shared else None
+
+
+def of_shared(tables: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """By name, the rows of the newest environment that all tables share; where they share none, of the newest of any table."""
+    environment = shared_environment(*tables.values())
+    if environment is None:
+        environment = choose_environment([row for rows in tables.values() for row in rows])
+    return {name: rows_of(rows, environment) for name, rows in tables.items()}

@@ -1,0 +1,27 @@
+"""Numbers in words, alike in tables, figures and messages: shares in per cent, counts with their noun, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+
+def percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
+    """A share with its unit: `12.3 %`; `form` is a format such as `.1f`, `signed` writes a plus, too: `+12.3 %`."""
+    return f"{in_percent(share, form, signed=signed)} %"
+
+
+def in_percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
+    """As `percent` without the unit, for where a heading has it; what rounds to zero has no minus."""
+    return f"{100 * share:{'+' if signed else ''}z{form}}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 seed`, `5 seeds`, `2 launches`."""
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def span(numbers: Collection[Any]) -> str:
+    """The range of some numbers: `3 to 5`, or `5` where all are equal."""
+    return str(min(numbers)) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}"

@@ -1,4 +1,4 @@
-"""The command that measures or trains what the cost of a task lacks."""
+"""Commands that measure or train what the cost of a task lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRAINED_WITH = ("batch", "steps")
 
 
 def speed_command(mixers: Sequence[MixerKey], tokens: int, width: int, device: str, chosen: Mapping[str, Any]) -> str:
-    """What measures the time per example; `chosen` are options that were asked for."""
+    """The command that measures the cost per example; `chosen` are options that the user gave."""
     options = {"tokens": tokens, "width": width, "scope": "block", "mode": "training", "device": device}
     return _line("speed", mixers, {**options, **chosen} | ({} if device != "cpu" or "device" in chosen else {"device": None}))
 
@@ -23,18 +23,15 @@ def speed_command(mixers: Sequence[MixerKey], tokens: int, width: int, device: s
 def training_command(
     study: str, mixers: Sequence[MixerKey], task: str, sizes: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> str:
-    """What trains the runs of a study, `data-efficiency` or `tune`, with the batch and steps of `settings`."""
+    """The command that trains the runs of a study, `data-efficiency` or `tune`, with the batch and steps of `settings`."""
     trained = {name: settings[name] for name in TRAINED_WITH if name in settings}
     return _line(study, mixers, {"task": _task(task, settings.get("task", {})), **sizes, **trained}, _files(task))
 
 
 def _line(study: str, mixers: Sequence[MixerKey], options: Mapping[str, Any], after: Words = ()) -> str:
-    words = ["mixbench", study]
-    for mixer in mixers:
-        words += ["--mixer", mixer_string(mixer)]
-    for name, value in options.items():
-        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-    return " ".join([shlex.join(words), *after])
+    every = [("mixer", mixer_string(mixer)) for mixer in mixers] + list(options.items())
+    words = [word for name, value in every if value is not None for word in (f"--{name.replace('_', '-')}", str(value))]
+    return " ".join([shlex.join(["mixbench", study, *words]), *after])
 
 
 def _task(name: str, settings: Mapping[str, Any]) -> str:
@@ -46,5 +43,5 @@ def _task(name: str, settings: Mapping[str, Any]) -> str:
 
 
 def _files(task: str) -> Words:
-    """Of a text task only the content of its files is known, not where they lie."""
+    """Rows name the content of the files of a text task, not their paths."""
     return ["--train … --test … --text … --label …"] if task.startswith("text:") else []

@@ -1,4 +1,4 @@
-"""Which rows of speed.csv, data_efficiency.csv and tuning.csv the cost of a task is made of, and which of them are lacking."""
+"""Which rows of speed.csv, data_efficiency.csv and tuning.csv make up the cost of a task, and which are missing."""
 
 from __future__ import annotations
 
@@ -14,38 +14,23 @@ from mixbench.mixers import MIXERS
 from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.commands import TRAINED_WITH, speed_command, training_command
-from mixbench.verdicts.cost.per_example import COUNTED, MEASURES, per_launch, rows_of_examples, speed_words
-from mixbench.verdicts.cost.product import Evidence, Known, MixerCost, costs, default_targets, reach
+from mixbench.verdicts.cost.per_example import COUNTED, MEASURES, per_launch, rows_of_examples
+from mixbench.verdicts.cost.product import PRODUCT, Evidence, MixerCost, costs, default_targets, reach
+from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.labels import (
-    Measurement,
-    MixerKey,
-    choose_environment,
-    find_baseline,
-    mixer_labels,
-    mixer_order,
-    unpacked,
-)
+from mixbench.verdicts.environments import shared_environment as shared_environment
+from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context
-from mixbench.verdicts.learning.scores import ERRORS
-from mixbench.verdicts.learning.tune import by_mixer, by_search, counted, score_name
+from mixbench.verdicts.learning.means import ERRORS
+from mixbench.verdicts.learning.tune import by_mixer, by_search, score_name, with_worst
+from mixbench.verdicts.records import bracket_columns
 
 Trained = TypeVar("Trained", bound=TrainingRow)
 
 
 @dataclass(frozen=True)
-class Source:
-    """The rows that a factor was taken from."""
-
-    factor: str
-    table: str
-    rows: int
-    words: str
-
-
-@dataclass(frozen=True)
 class Lack:
-    """Mixers of which a factor was not measured, and the command that measures it."""
+    """Mixers for which a factor was not measured, and the command that measures it."""
 
     factor: str
     table: str
@@ -55,17 +40,17 @@ class Lack:
 
 @dataclass(frozen=True)
 class TaskCost:
-    """The cost of one task: every mixer of which all factors were measured, for every target score."""
+    """The cost of one task, by mixer and target score, for mixers with every factor measured."""
 
     subject: Subject
     score: str
     unit: str
-    """Of what an example costs."""
+    """Unit of what an example costs."""
     baseline: str | None
     mixers: Mapping[str, MixerKey]
-    """By label, those that have costs."""
+    """Mixers that have costs, by label."""
     reach: Mapping[str, tuple[float, float]]
-    """By factor, data and trials, the least and the most that a mixer can be seen to need."""
+    """By factor, data and trials, the smallest and the largest need that can be seen."""
     targets: tuple[float, ...]
     costs: tuple[MixerCost, ...]
     sources: tuple[Source, ...]
@@ -80,25 +65,19 @@ class TaskCost:
 def task_costs(
     speed: Sequence[SpeedRow], training: Sequence[TrainingRow], trials: Sequence[TrialRow], wish: Wish
 ) -> tuple[TaskCost, ...]:
-    """Every task that something was trained on, with what is known of its cost; rows of the environments that are wanted.
+    """The cost of every task that was trained on, from rows of the wanted environments.
 
     Raises UnknownNameError for a task or a baseline that the rows do not have.
     """
     studied, searched = _by_subject(training), _by_subject(trials)
     subjects = sorted({*studied, *searched})
     if wish.task is not None and subjects and wish.task not in (names := {subject.task for subject in subjects}):
-        raise UnknownNameError("task", wish.task, names, "among those that were trained on")
+        raise UnknownNameError("task", wish.task, names, "among the trained tasks")
     return tuple(
         _task_cost(subject, speed, studied.get(subject, []), searched.get(subject, []), wish)
         for subject in subjects
         if wish.task in (None, subject.task)
     )
-
-
-def shared_environment(*tables: Sequence[Measurement]) -> str | None:
-    """The environment that all tables have rows of, that which was measured last where there are several."""
-    shared = set.intersection(*({row.environment for row in rows} for rows in tables))
-    return choose_environment([row for rows in tables for row in rows if row.environment in shared]) if shared else None
 
 
 def _by_subject(rows: Iterable[Trained]) -> dict[Subject, list[Trained]]:
@@ -116,7 +95,7 @@ def _task_cost(
     curves = _curves(study)
     lines = _trial_lines(search, list(curves))
     score = score_name([*study, *search])
-    scores = counted({mixer: [row.dev_score for row in rows] for mixer, rows in lines.items()}, score)
+    scores = with_worst({mixer: [row.dev_score for row in rows] for mixer, rows in lines.items()}, score)
     mixers = mixer_order([*curves, *lines])
     timed = rows_of_examples(speed, subject, mixers, wish)
     examples = per_launch(timed, wish.measure)
@@ -133,8 +112,8 @@ def _task_cost(
     baseline = labels[base] if base else None
     factors: list[tuple[str, str, Mapping[MixerKey, Any], list[Any], Callable[..., str]]] = [
         ("example", "speed.csv", examples, [row for mixer in whole for row in timed[mixer]], speed_words),
-        ("data", "data_efficiency.csv", curves, [row for row in study if (row.mixer, row.config) in whole], _study_words),
-        ("trials", "tuning.csv", scores, [row for mixer in whole for row in lines[mixer]], _search_words),
+        ("data", "data_efficiency.csv", curves, [row for row in study if (row.mixer, row.config) in whole], study_words),
+        ("trials", "tuning.csv", scores, [row for mixer in whole for row in lines[mixer]], search_words),
     ]
     return TaskCost(
         subject=subject,
@@ -159,19 +138,19 @@ def _task_cost(
 def _alike(
     studies: Sequence[Sequence[TrainingRow]], searches: Sequence[Sequence[TrialRow]]
 ) -> tuple[Sequence[TrainingRow], Sequence[TrialRow]]:
-    """The study and the search with most mixers in common, of these with equal batch and steps, of these the newest."""
+    """The study and the search with most mixers in common; of several those with equal batch and steps, then the newest."""
 
     def rank(pair: tuple[Sequence[TrainingRow], Sequence[TrialRow]]) -> tuple[Any, ...]:
         study, search = pair
         common = {row.mixer for row in study} & {row.mixer for row in search}
-        one, other = ([unpacked(rows[0].settings).get(name) for name in TRAINED_WITH] if rows else None for rows in pair)
-        return len(common), one == other, *(max((row.measured_at for row in rows), default="") for rows in pair)
+        studied, searched = ([unpacked(rows[0].settings).get(name) for name in TRAINED_WITH] if rows else None for rows in pair)
+        return len(common), studied == searched, *(max((row.measured_at for row in rows), default="") for rows in pair)
 
     return max(product(studies or [[]], searches or [[]]), key=rank)
 
 
 def _curves(study: Iterable[TrainingRow]) -> dict[MixerKey, dict[int, dict[int, float]]]:
-    """Training examples to seed to test score, of mixers that have any."""
+    """Learning curves of the mixers that have a test score."""
     found: dict[MixerKey, dict[int, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in study:
         if row.test_score is not None:
@@ -180,9 +159,9 @@ def _curves(study: Iterable[TrainingRow]) -> dict[MixerKey, dict[int, dict[int, 
 
 
 def _trial_lines(search: Sequence[TrialRow], known: Sequence[MixerKey]) -> dict[MixerKey, list[TrialRow]]:
-    """Trials by the mixer that they searched for: where its own options were drawn, by the known one that equals it besides.
+    """Trials by mixer. If options of the mixer were drawn, its trials count for a known mixer with equal other options.
 
-    Where there is none, by the mixer with these options as they are by default.
+    Without such a mixer they count for the one with default values of the drawn options.
     """
     found: dict[MixerKey, list[TrialRow]] = {}
     for rows in by_mixer(search).values():
@@ -197,25 +176,6 @@ def _trial_lines(search: Sequence[TrialRow], known: Sequence[MixerKey]) -> dict[
 
 def _without(config: str, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name, value in unpacked(config).items() if name not in names}
-
-
-def _study_words(rows: Sequence[TrainingRow]) -> str:
-    sizes, seeds = sorted({row.train_size for row in rows}), len({row.seed for row in rows})
-    span = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    rates = sorted({row.learning_rate for row in rows if row.learning_rate is not None})
-    told = f"learning rate {' and '.join(f'{rate:g}' for rate in rates)}" if rates else ""
-    return ", ".join(filter(None, (_trained(rows[0]), told, f"{span} examples, {seeds} seed{'s' if seeds > 1 else ''}")))
-
-
-def _search_words(rows: Sequence[TrialRow]) -> str:
-    drawn = [f"{name} {text}" for name, text in unpacked(rows[0].settings).items() if ".." in str(text)]
-    trials = max(row.trial for row in rows)
-    return ", ".join([_trained(rows[0]), f"{rows[0].train_size} examples", *drawn, f"{trials} trials"])
-
-
-def _trained(row: TrainingRow) -> str:
-    settings = unpacked(row.settings)
-    return ", ".join(f"{name} {settings[name]}" for name in TRAINED_WITH if name in settings)
 
 
 def _command(
@@ -234,28 +194,31 @@ def _command(
 
 
 def records(cost: TaskCost) -> list[dict[str, Any]]:
-    """A row per target, mixer and factor: what is known (`low` and `high` differ where an end is open) and its 95 % interval,
-    alone and relative to the baseline. An open end is infinite or 0."""
+    """What the command prints, a record per target, mixer and factor: alone and relative to the baseline.
+
+    For columns of open ends see `mixbench.verdicts.records`.
+    """
+    units = {"example": f"{cost.unit} per example", "data": "examples", "trials": "trials", PRODUCT: cost.unit}
     return [
-        {"task": cost.subject.task, "score": cost.score, "target": one.target, "mixer": one.label, "factor": factor}
-        | _ends("", known)
-        | _ends("relative_", one.ratios.get(factor))
-        for one in cost.costs
-        for factor, known in one.factors.items()
+        {
+            "task": cost.subject.task,
+            "score": cost.score,
+            "target": own.target,
+            "baseline": cost.baseline,
+            "mixer": own.label,
+            "factor": factor,
+            "unit": units[factor],
+            **bracket_columns("", known.value, known.interval, beyond="not reached"),
+            **bracket_columns("relative_", ratio.value if ratio else None, ratio.interval if ratio else None),
+        }
+        for own in cost.costs
+        for factor, known in own.factors.items()
+        for ratio in [own.ratios.get(factor)]
     ]
 
 
-def _ends(prefix: str, known: Known | None) -> dict[str, float | None]:
-    parts = {"": known.value if known else None, "interval_": known.interval if known else None}
-    return {
-        f"{prefix}{name}{end}": None if part is None else getattr(part, end)
-        for name, part in parts.items()
-        for end in ("low", "high")
-    }
-
-
 def to_json(cost: TaskCost) -> dict[str, Any]:
-    """Plain dicts, lists and numbers; an open end is "not reached"."""
+    """The cost as plain dicts, lists and numbers; infinite ends as "not reached"."""
     plain = {name: getattr(cost, name) for name in ("score", "unit", "baseline", "targets")}
     parts = {name: [asdict(part) for part in getattr(cost, name)] for name in ("sources", "lacks")}
     costs = [

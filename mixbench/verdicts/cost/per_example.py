@@ -1,4 +1,4 @@
-"""What an example costs, from speed.csv: the rows at a task's length and width that serve a comparison best."""
+"""What an example costs, by the rows of speed.csv at a task's length and width that suit the comparison best."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from mixbench.stats import launch_medians
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, unpacked
+from mixbench.verdicts.labels import Context, MixerKey, context_of, unpacked
 
 MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
     "time": (lambda row: row.latency_ms and row.latency_ms / 1000, "s"),
     "energy": (attrgetter("energy_j"), "J"),
     "flops": (attrgetter("flops"), "FLOP"),
 }
-"""What an example may cost: its value per call and its unit."""
+"""What an example can cost: the value per call and its unit."""
 PER_EXAMPLE = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
-"""What it is called, by unit."""
+"""Its name in tables and figures, by unit."""
 COUNTED = "flops"
 _PREFERRED: dict[str, tuple[Any, ...]] = {
     "mode": ("training", "inference"),
@@ -27,23 +27,23 @@ _PREFERRED: dict[str, tuple[Any, ...]] = {
     "compiled": (False, True),
     "dtype": ("float32", "bfloat16", "float16"),
 }
-"""Which rows of speed.csv are taken where several would do, by falling weight."""
+"""Preferred values of columns of speed.csv, best first; the first column weighs most."""
 
 
 def rows_of_examples(
     rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish
 ) -> dict[MixerKey, list[SpeedRow]]:
-    """By mixer, rows at the subject's length and width that have the measure, of the context that has most of the mixers."""
+    """By mixer, rows at the subject's length and width that have the measure, from the context with most of the mixers."""
     value = MEASURES[wish.measure][0]
     contexts: dict[Context, dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         mixer = row.mixer, row.config
-        # what costs nothing, as the operations of no mixer at all, has no ratio
+        # no ratio to a cost of zero, such as the operations of no mixing
         if mixer in mixers and (value(row) or 0) > 0 and _fits(row, subject, wish.columns):
             contexts[context_of(row)][mixer].append(row)
 
     def rank(context: Context) -> tuple[Any, ...]:
-        preferred = (-choices.index(getattr(context, name)) for name, choices in _PREFERRED.items())
+        preferred = (-values.index(getattr(context, name)) for name, values in _PREFERRED.items())
         newest = max(row.measured_at for own in contexts[context].values() for row in own)
         return len(contexts[context]), *preferred, -context.batch, newest
 
@@ -61,7 +61,7 @@ def _fits(row: SpeedRow, subject: Subject, wanted: Mapping[str, Any]) -> bool:
 
 
 def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> dict[MixerKey, dict[int, float]]:
-    """What an example costs by launch, the median of its rounds; once where it was counted."""
+    """What an example costs by launch, the median over rounds; a count, equal in every launch, only once."""
     value = MEASURES[measure][0]
     found = {}
     for mixer, rows in timed.items():
@@ -69,10 +69,3 @@ def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> di
         per_example = {launch: median / rows[0].batch for launch, median in medians.items()}
         found[mixer] = dict(list(per_example.items())[:1]) if measure == COUNTED else per_example
     return found
-
-
-def speed_words(rows: Sequence[SpeedRow]) -> str:
-    """What was measured, in a few words."""
-    (words,) = context_words([context_of(rows[0])])
-    launches = len({row.launch for row in rows})
-    return f"{', '.join(words.values())}, {launches} launch{'es' if launches > 1 else ''}"

@@ -1,4 +1,4 @@
-"""What a cost is that of: a task and the shape of the model trained on it; and what was asked for."""
+"""What a cost is of, a task and the shape of the models trained on it, and what the user asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixbench.verdicts.labels import in_words
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for. `columns`: values of columns of speed.csv (mode, scope, batch …) that its rows must have."""
+    """What the user asked for; `columns` are values that rows of speed.csv must have (mode, scope, batch …)."""
 
     task: str | None = None
     measure: str = "time"
@@ -22,7 +22,7 @@ class Wish:
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """What runs of both training tables must share, and rows of speed.csv as far as they know it."""
+    """What runs of both training tables must share, and rows of speed.csv as far as they have it."""
 
     task: str
     layers: int
@@ -34,5 +34,5 @@ class Subject:
 
     @property
     def words(self) -> str:
-        """In a few words."""
+        """The subject in words, for a heading."""
         return " · ".join(in_words(name, getattr(self, name)) for name in ("task", "layers", "width", "tokens", "device"))

@@ -1,1 +1,1 @@
-"""What training runs say: scores, data needed, trials needed."""
+"""Summaries of training runs: scores, training data needed, tuning trials needed."""

@@ -1,4 +1,4 @@
-"""Which training runs are compared with each other: those that share everything but mixer, size and seed."""
+"""Which training runs are compared: those that share everything but mixer, size and seed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mixbench.verdicts.labels import MixerKey, in_words, unpacked
 
 _LONGEST_VALUE = 12
 Line = tuple[MixerKey, str]
-"""A mixer and the learning rate that was asked for."""
+"""A mixer and its requested learning rate."""
 
 
 @dataclass(frozen=True, order=True)
 class TaskContext:
-    """What runs that are compared share; fields as in data_efficiency.csv."""
+    """What compared runs share; fields as in data_efficiency.csv."""
 
     task: str
     layers: int
@@ -25,16 +25,16 @@ class TaskContext:
     tokens: int
     device: str
     settings: str
-    """Without the learning rate that was asked for."""
+    """Without the requested learning rate."""
     learning_rate: str
-    """That rate, a number or `auto`; empty where mixers were asked for different ones."""
+    """That rate, a number or `auto`; empty where each mixer has its own."""
 
 
 def by_context(rows: Iterable[TrainingRow]) -> dict[TaskContext, tuple[list[TrainingRow], int]]:
-    """Rows that are compared with each other, and how many trials of a learning rate were left out beside them.
+    """The rows of each context, and how many runs that only chose a learning rate were left out.
 
-    Where every mixer was asked to learn at one rate, mixers at different rates are compared; where one mixer was asked for
-    several, each of these is a context of its own, so that nothing is averaged over rates.
+    Where every mixer has one requested learning rate, mixers are compared even if these differ. Where a mixer has several, each
+    rate is a context of its own, so that nothing is averaged over rates.
     """
     shared: dict[TaskContext, dict[Line, list[TrainingRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -46,19 +46,19 @@ def by_context(rows: Iterable[TrainingRow]) -> dict[TaskContext, tuple[list[Trai
     for context, lines in shared.items():
         studied = {line: runs for line, runs in lines.items() if not _is_trial(line, lines)}
         rates = {rate for _, rate in studied}
-        apart = len({mixer for mixer, _ in studied}) < len(studied)
+        several = len({mixer for mixer, _ in studied}) < len(studied)
         left_out = sum(map(len, lines.values())) - sum(map(len, studied.values()))
-        for rate in sorted(rates) if apart or len(rates) == 1 else [""]:
-            runs = [row for (_, asked), some in studied.items() for row in some if rate in ("", asked)]
-            contexts[replace(context, learning_rate=rate)] = runs, left_out if rate == "auto" or not apart else 0
+        for rate in sorted(rates) if several or len(rates) == 1 else [""]:
+            runs = [row for (_, requested), own in studied.items() for row in own if rate in ("", requested)]
+            contexts[replace(context, learning_rate=rate)] = runs, left_out if rate == "auto" or not several else 0
     return contexts
 
 
 def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
-    """Each context in words, by field, without the task; of the settings those on which contexts of one task differ."""
+    """Each context in words, by field, without the task; only settings that differ between contexts of one task."""
     flat = [unpacked(context.settings) for context in contexts]
     for nested in ("task", "options"):
-        flat = [one | inner if isinstance(inner := one.pop(nested, None), dict) else one for one in flat]
+        flat = [settings | inner if isinstance(inner := settings.pop(nested, None), dict) else settings for settings in flat]
     words = []
     for context, own in zip(contexts, flat, strict=True):
         others = [other for peer, other in zip(contexts, flat, strict=True) if peer.task == context.task]
@@ -66,7 +66,7 @@ def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
         words.append(
             {
                 **{name: in_words(name, getattr(context, name)) for name in ("layers", "width", "tokens", "device")},
-                "learning_rate": f"learning rate {context.learning_rate}" if context.learning_rate else "own learning rates",
+                "learning_rate": f"learning rate {context.learning_rate or 'by mixer'}",
             }
             | {key: f"{key}={str(value)[:_LONGEST_VALUE]}" for key, value in sorted(differing.items())}
         )
@@ -74,7 +74,7 @@ def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
 
 
 def _is_trial(line: Line, lines: Mapping[Line, Sequence[TrainingRow]]) -> bool:
-    """Whether these are the runs, one per size and rate, by which the same mixer's `auto` chose its learning rate."""
+    """Whether these runs, one per size and rate, only served to choose the learning rate of the same mixer's `auto`."""
     mixer, rate = line
     chosen = {(row.train_size, row.seed) for row in lines.get((mixer, "auto"), ())}
     tried = {(row.train_size, row.seed) for row in lines[line]}

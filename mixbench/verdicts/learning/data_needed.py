@@ -1,4 +1,4 @@
-"""How many training examples a mixer needs for a score: read off its learning curve, never beyond what was trained."""
+"""How many training examples a mixer needs to reach a score: read off its learning curve, never beyond the trained sizes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ from numpy.typing import NDArray
 from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
 
 TARGETS = 3
-"""Scores between the control's and the best, where none are given."""
+"""How many scores are chosen where none are given."""
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """What is known of a number: both ends equal, or only that it is below `high` (`low` 0) or above `low` (`high` inf)."""
+    """What is known of a positive number: its value (equal ends), an upper bound (`low` 0) or a lower bound (`high` inf)."""
 
     low: float
     high: float
+
+    @property
+    def mark(self) -> str:
+        """`≤` or `≥` for a single bound, `–` for both, `unknown` for neither; empty for a value."""
+        if self.low == self.high:
+            return ""
+        if self.high == math.inf:
+            return "≥" if self.low > 0 else "unknown"
+        return "≤" if self.low <= 0 else "–"
 
 
 UNKNOWN = Bracket(0.0, math.inf)
@@ -30,25 +39,25 @@ UNKNOWN = Bracket(0.0, math.inf)
 
 @dataclass(frozen=True)
 class Need:
-    """Training examples that a mixer needs for a score. An end that is infinite: not reached with what was trained."""
+    """Training examples that a mixer needs to reach a score; an infinite end: not reached with the largest size."""
 
     label: str
     target: float
     examples: Bracket
     interval: Bracket | None
-    """None below two seeds."""
+    """None with fewer than two seeds."""
     ratio: Bracket | None
-    """Relative to the baseline's need; None for the baseline and where there is none."""
+    """Relative to the baseline's need; None for the baseline itself and without one."""
     ratio_interval: Bracket | None
 
 
 def data_needed(
     curves: Mapping[str, Curve], baseline: str | None, targets: Sequence[float], is_error: bool
 ) -> tuple[Need, ...]:
-    """The need of each mixer (curves by label) for each target, targets first; an error is a score where less is better.
+    """The need of every mixer (curves by label) for each target, ordered by target. Of an error less is better.
 
-    Isotonic regression of the mean score over seeds, linear in the logarithm of the size between sizes (an error: both
-    logarithmic); the interval from 2 000 draws of whole seeds, the same for all mixers.
+    Isotonic regression of the mean score over seeds, interpolated in the logarithm of the size (for an error, also in that of
+    the error). The interval comes from 2,000 draws of whole seeds, the same for all mixers.
     """
     seeds = {seed for curve in curves.values() for scores in curve.values() for seed in scores}
     if not seeds or not targets:
@@ -69,7 +78,7 @@ def data_needed(
 
 
 def needs_by_draw(curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool) -> dict[str, Numbers]:
-    """Both ends of the need by draw of seeds and target, (draws + 1, targets, 2); the first draw is the data themselves."""
+    """By label, both ends of the need by draw of seeds and target, (draws + 1, targets, 2); the first draw is the data."""
     needs, which = _drawn_needs(curves, targets, is_error)
     return {label: np.concatenate([ends[:1], ends[1:][which]]) for label, ends in needs.items()}
 
@@ -77,7 +86,7 @@ def needs_by_draw(curves: Mapping[str, Curve], targets: Sequence[float], is_erro
 def _drawn_needs(
     curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool
 ) -> tuple[dict[str, Numbers], NDArray[np.intp]]:
-    """Needs by distinct draw, the data themselves before all, and which of the distinct draws each draw is."""
+    """Needs by distinct draw, those of the data before them, and which of the distinct draws each draw is."""
     scales = {label: {size: _goodness(scores, is_error) for size, scores in curve.items()} for label, curve in curves.items()}
     seeds = sorted({seed for curve in scales.values() for scores in curve.values() for seed in scores})
     draws, which = seed_draws(len(seeds))
@@ -87,10 +96,10 @@ def _drawn_needs(
 
 
 def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: bool) -> tuple[float, ...]:
-    """Scores that divide the way from the control to the best in equal ratios of the error, the easiest first.
+    """Scores at equal ratios of the error between the control and the best, the easiest first.
 
-    The control's error is that at its largest size. Without a control, or where the best is no better, the way begins at the
-    largest error of any mixer. Empty where all errors are equal or 0, or no mixer has two sizes.
+    The control's error is that at its largest size; without a control, or if the best is no better, the largest error of any
+    mixer takes its place. Empty if all errors are equal or 0, or no mixer has two sizes.
     """
     errors = {label: mean_errors(curve, is_error) for label, curve in curves.items()}
     found = [error for line in errors.values() for error in line.values() if error > 0]
@@ -110,7 +119,7 @@ def targets_between(worst: float, best: float, is_error: bool) -> tuple[float, .
 
 
 def mean_errors(curve: Curve, is_error: bool) -> dict[int, float]:
-    """By size, the geometric mean of errors, or 1 − the mean of scores that are shares."""
+    """By size, the geometric mean of the errors or, for scores that are shares, 1 − their mean."""
     known = {size: list(scores.values()) for size, scores in curve.items() if scores}
     return {size: _geometric_mean(scores) if is_error else 1 - float(np.mean(scores)) for size, scores in known.items()}
 
@@ -120,24 +129,24 @@ def _geometric_mean(values: Sequence[float]) -> float:
 
 
 def _goodness(scores: Mapping[int, float], is_error: bool) -> dict[int, float]:
-    """On the scale on which scores are averaged and interpolated, more being better."""
+    """Scores on the scale on which they are averaged and interpolated, where more is better."""
     return {seed: -math.log(max(score, 1e-300)) if is_error else score for seed, score in scores.items()}
 
 
 def _needs(curve: tuple[list[int], Numbers, Numbers], goals: Sequence[float]) -> Numbers:
-    """Both ends by draw and goal, (draws, goals, 2)."""
+    """Both ends of the need by draw and goal, (draws, goals, 2)."""
     from scipy.optimize import isotonic_regression
 
-    sizes, means, behind = np.array(curve[0], float), curve[1], curve[2]
+    sizes, means, numbers = np.array(curve[0], float), curve[1], curve[2]
     ends = np.empty((len(means), len(goals), 2))
-    for draw, there in enumerate(behind > 0):
-        fitted = isotonic_regression(means[draw, there], weights=behind[draw, there]).x if there.any() else np.empty(0)
-        ends[draw] = [_reached(sizes[there], fitted, goal) for goal in goals]
+    for draw, known in enumerate(numbers > 0):
+        fitted = isotonic_regression(means[draw, known], weights=numbers[draw, known]).x if known.any() else np.empty(0)
+        ends[draw] = [_reached(sizes[known], fitted, goal) for goal in goals]
     return ends
 
 
 def _reached(sizes: Numbers, fitted: Numbers, goal: float) -> tuple[float, float]:
-    """Where a rising curve reaches the goal: beyond its ends only the side is known."""
+    """Both ends of the size at which a rising curve reaches the goal; beyond its sizes one end stays open."""
     if not len(fitted):
         return 0.0, math.inf
     at = int(np.searchsorted(fitted, goal - _ROUNDING * (1 + abs(goal))))
@@ -151,6 +160,6 @@ def _reached(sizes: Numbers, fitted: Numbers, goal: float) -> tuple[float, float
 
 
 def ratio_of_ends(own: Numbers, base: Numbers) -> Numbers:
-    """Ends of the ratio of two numbers of which the ends are known, (draws, 2)."""
+    """Ends of the ratio of two numbers from their ends, (draws, 2)."""
     with np.errstate(divide="ignore"):
         return np.stack([own[:, 0] / base[:, 1], own[:, 1] / base[:, 0]], axis=1)

@@ -14,19 +14,19 @@ from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, r
 
 FEWEST_SIZES = 3
 ENOUGH_SIZES = 6
-"""Below this the floor is weakly determined: its fit is shown beside that without a floor."""
+"""With fewer sizes the floor is weakly determined, so both fits are shown, with and without a floor."""
 _DRAWS = 200
 _STEEPEST = 10.0
-"""Where the exponent of a curve that is flat but for its first size would grow without end."""
+"""The largest exponent: that of a curve that is flat except for its first size would grow without end."""
 
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """The error expected after training on n examples; all three are at least 0."""
+    """The expected error after training on n examples; scale, exponent and floor are at least 0."""
 
     scale: float
     exponent: Interval
-    """Bounds by resampling seeds; none below two seeds."""
+    """With bounds from resampling seeds; none with fewer than two seeds."""
     floor: float
 
     def error(self, examples: Numbers) -> Numbers:
@@ -35,9 +35,10 @@ class PowerLaw:
 
 
 def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None:
-    """The law without a floor and the law with one, by least squares of the log error; None below three sizes.
+    """The laws without and with a floor, by least squares of the log error; None with fewer than three sizes.
 
-    The error is the geometric mean over seeds, or 1 − the mean of scores that are shares; sizes without any error are left out.
+    The error is the geometric mean over seeds or, for scores that are shares, 1 − their mean; sizes without an error are left
+    out.
     """
     seeds = sorted({seed for scores in curve.values() for seed in scores})
     if not seeds:
@@ -48,19 +49,19 @@ def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None
     sizes, means, _ = mean_curves(curve, seeds, np.vstack([np.ones_like(draws[:1]), draws]))
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = means if is_error else np.log(1 - means)
-    there = np.isfinite(errors)
-    if there[0].sum() < FEWEST_SIZES:
+    finite = np.isfinite(errors)
+    if finite[0].sum() < FEWEST_SIZES:
         return None
-    # sizes relative to their middle and errors to the smallest: the parameters are then of the order of 1
+    # relative to the middle size and the smallest error, all parameters are of the order of 1
     log_sizes = np.log(np.array(sizes, float))
-    middle, unit = float(log_sizes.mean()), float(errors[0, there[0]].min())
+    middle, unit = float(log_sizes.mean()), float(errors[0, finite[0]].min())
     fits = np.full((2, len(errors), 3), np.nan)
-    for draw, known in enumerate(there):
+    for draw, known in enumerate(finite):
         if known.sum() < FEWEST_SIZES:
             continue
         x, y = log_sizes[known] - middle, errors[draw, known] - unit
         fits[0, draw] = level, exponent, _ = _without_floor(x, y)
-        # from a low floor and a high one; draws begin where the data end
+        # the data start from a low and a high floor, the draws from the fit of the data
         starts = [fits[1, 0]] if draw else [(level, exponent + 0.01, 1e-3), (level, exponent + 0.5, 0.8)]
         fits[1, draw] = min((_with_floor(x, y, start) for start in starts), key=lambda end: end[0])[1]
     pure, floored = (_law(fit, which, len(seeds), middle, unit) for fit in fits)
@@ -68,7 +69,10 @@ def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None
 
 
 def _law(fits: Numbers, which: NDArray[np.intp], seeds: int, middle: float, unit: float) -> PowerLaw:
-    """From level, exponent and floor of the data, then of each distinct draw; nan where a draw has too few sizes."""
+    """The first of these fits of level, exponent and floor as a law; the others, one per distinct draw, give its interval.
+
+    A draw with too few sizes has nan.
+    """
     level, exponent, floor = map(float, fits[0])
     drawn = fits[1:, 1][which]
     drawn = drawn[~np.isnan(drawn)]
@@ -77,14 +81,14 @@ def _law(fits: Numbers, which: NDArray[np.intp], seeds: int, middle: float, unit
 
 
 def _without_floor(x: Numbers, y: Numbers) -> tuple[float, float, float]:
-    """Level, exponent and floor of the line through the logarithms of size and error; level where it would rise."""
+    """Level, exponent and floor of the line through the logarithms of size and error, flat where it would rise."""
     centred = x - x.mean()
     exponent = max(0.0, -float(centred @ y / (centred @ centred)))
     return float(y.mean() + exponent * x.mean()), exponent, 0.0
 
 
 def _with_floor(x: Numbers, y: Numbers, start: Sequence[float] | Numbers) -> tuple[float, Numbers]:
-    """Remaining squares, and level, exponent and floor of y = log(exp(level − exponent · x) + floor)."""
+    """Half the residual sum of squares, and level, exponent and floor of y = log(exp(level − exponent · x) + floor)."""
     from scipy.optimize import least_squares
 
     def parts(values: Numbers) -> tuple[Numbers, Numbers]:

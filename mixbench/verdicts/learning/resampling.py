@@ -1,4 +1,4 @@
-"""Intervals of what is no mean, by resampling seeds: a whole seed is drawn or not, with all its sizes and all its mixers."""
+"""Intervals of statistics other than means, by resampling whole seeds: each with all its sizes, shared by all mixers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Curve = Mapping[int, Mapping[int, float]]
-"""Training examples to seed to test score."""
+"""Test score by seed, by number of training examples."""
 Numbers = NDArray[np.float64]
 
 DRAWS = 2000
 ENOUGH_SEEDS = 5
-"""Below this, resampling cannot give an interval of 95 %: see `best_coverage`."""
+"""With fewer seeds, resampling cannot give a 95 % interval: see `best_coverage`."""
 
 
 def seed_draws(seeds: int, draws: int = DRAWS) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """How often each seed is drawn, (distinct draws, seeds), and which of them each of `draws` draws is, (draws).
+    """How often each distinct draw takes each seed, (distinct draws, seeds), and which of these each draw is, (draws).
 
-    The generator's seed is fixed: the same data give the same interval.
+    The seed of the generator is fixed, so the same data give the same interval.
     """
     counts = np.random.default_rng(0).multinomial(seeds, [1 / seeds] * seeds, size=draws)
     distinct, which = np.unique(counts, axis=0, return_inverse=True)
@@ -28,21 +28,20 @@ def seed_draws(seeds: int, draws: int = DRAWS) -> tuple[NDArray[np.int64], NDArr
 
 
 def mean_curves(curve: Curve, seeds: Sequence[int], counts: NDArray[np.int64]) -> tuple[list[int], Numbers, Numbers]:
-    """Sizes, then mean score and number of scores by draw and size, (draws, sizes); nan where a draw has no score."""
+    """Sizes, then mean score and number of scores by draw and size, (draws, sizes); the mean is nan where there is no score."""
     sizes = sorted(size for size, scores in curve.items() if scores)
     scores = np.array([[curve[size].get(seed, math.nan) for size in sizes] for seed in seeds]).reshape(len(seeds), -1)
-    there = ~np.isnan(scores)
-    behind = (counts @ there).astype(float)
+    known = ~np.isnan(scores)
+    numbers = (counts @ known).astype(float)
     with np.errstate(invalid="ignore"):
-        return sizes, (counts @ np.where(there, scores, 0.0)) / behind, behind
+        return sizes, (counts @ np.where(known, scores, 0.0)) / numbers, numbers
 
 
 def resampling_interval(low: Numbers, high: Numbers, seeds: float, level: float = 0.95) -> tuple[float, float]:
-    """From the low ends of all draws to the high ends, for a statistic that is known between two ends; (draws) each.
+    """The interval of a statistic of which each draw gives a lower and an upper end, (draws) each; equal where it is exact.
 
-    Percentiles are taken further out than the level says, by as much as Student's t differs from the normal distribution
-    (Hesterberg, What teachers should know about the bootstrap, 2015, section 3.4): plain ones are too narrow for a few seeds.
-    Needs two seeds.
+    Plain percentiles are too narrow for a few seeds, so they are taken further out, by as much as Student's t differs from the
+    normal distribution (Hesterberg, What teachers should know about the bootstrap, 2015, section 3.4). Needs two seeds.
     """
     from scipy.special import ndtr, stdtrit
 
@@ -52,5 +51,5 @@ def resampling_interval(low: Numbers, high: Numbers, seeds: float, level: float 
 
 
 def best_coverage(seeds: int) -> float:
-    """The share of cases in which the range of `seeds` values encloses their distribution's middle: no draw goes beyond it."""
+    """How often the range of `seeds` values, which resampling cannot leave, encloses the median of their distribution."""
     return 1 - 2.0 ** (1 - seeds)

@@ -1,34 +1,35 @@
-"""data_efficiency.csv in, summary out: test score per mixer and number of examples, and what it is against the baseline's.
+"""data_efficiency.csv in, summary out: the test score by mixer and number of examples, alone and against the baseline.
 
-The replicate is the seed: it draws the examples, the weights and their order, alike for all mixers, so differences are paired.
-An error (mse) is a matter of ratios: its mean is geometric and its interval lies on the log scale. Other scores are averaged
-as they are.
+The replicate is the seed. It draws the examples, their order and the weights, alike for all mixers, so differences are paired.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Any
 
-from mixbench.stats import Interval, log_t_interval, t_interval
+from mixbench.stats import Interval, t_interval
 from mixbench.tables.rows import TrainingRow
-from mixbench.verdicts.labels import MixerKey, choose_environment, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts.environments import choose_environment, rows_of
+from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import TaskContext, by_context
-from mixbench.verdicts.learning.data_needed import Bracket, Need, data_needed, default_targets
+from mixbench.verdicts.learning.data_needed import Need, data_needed, default_targets
+from mixbench.verdicts.learning.means import ERRORS as ERRORS
+from mixbench.verdicts.learning.means import known_mean, mean_score, relative_change
 from mixbench.verdicts.learning.resampling import Curve
+from mixbench.verdicts.records import bracket_columns, interval_columns
 
 CONTROL = "none"
-ERRORS = ("mse", "error")
-"""Scores of which less is better."""
+"""The mixer that does not mix: a score that beats it takes mixing."""
 
 
 @dataclass(frozen=True)
 class DataCell:
-    """One mixer trained on one number of examples; means over the seeds that went well, None where there are none."""
+    """One mixer trained on one number of examples; means are over the seeds that succeeded, None without any."""
 
     mixer: str
     config: str
@@ -37,33 +38,41 @@ class DataCell:
     scores: Mapping[int, float]
     """Test score by seed."""
     failed: Mapping[int, str]
-    """Status of the other runs by seed, diverged ones included."""
+    """Status by seed of the runs without a score, including diverged ones."""
     detail: str
-    """Why the first of them failed."""
+    """Why the first of these failed."""
     score: Interval | None
     difference: Interval | None
-    """Score minus the baseline's, over the seeds that both have; arithmetic for errors too."""
+    """Score minus the baseline's, over the seeds that both have; arithmetic, for errors as well."""
     relative: Interval | None
-    """Score over the baseline's, minus 1, over the same seeds, on the log scale; None where a score is 0."""
+    """Score relative to the baseline's, minus 1, over the same seeds, on the log scale; None where a score is 0."""
     pairs: int
     """Seeds that both have."""
     test_standard_error: float | None
-    """Sampling error of one test score over the test examples."""
+    """Of one test score, from sampling the test examples."""
     test_examples: int | None
     train_seconds: float | None
     train_flops: float | None
     learning_rates: tuple[float, ...]
-    """Distinct rates of the runs."""
+    """Distinct learning rates of the runs."""
+
+    @property
+    def status(self) -> str:
+        """ok if any run has a score, else what happened to all runs: their status, or `failed` where these differ."""
+        if self.scores:
+            return "ok"
+        statuses = set(self.failed.values())
+        return statuses.pop() if len(statuses) == 1 else "failed"
 
     @property
     def runs(self) -> int:
-        """How many runs ended, well or not."""
+        """How many runs finished, with a score or without."""
         return len(self.scores) + len(self.failed)
 
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """Everything trained in one context; cells ordered by size and mixer."""
+    """All runs of one context; cells are ordered by size and mixer."""
 
     context: TaskContext
     score: str
@@ -72,7 +81,7 @@ class TaskSummary:
     needs: tuple[Need, ...]
     """By target and mixer."""
     trials: int
-    """Runs that only chose a learning rate, and are left out."""
+    """How many runs only chose a learning rate and are left out."""
 
     @property
     def is_error(self) -> bool:
@@ -81,12 +90,12 @@ class TaskSummary:
 
     @property
     def sizes(self) -> list[int]:
-        """Numbers of training examples, in order."""
+        """Numbers of training examples, ascending."""
         return sorted({cell.train_size for cell in self.cells})
 
     @property
     def lines(self) -> dict[str, list[DataCell]]:
-        """The cells of each mixer by its label, by rising size."""
+        """The cells of each mixer by its label, by ascending size."""
         names = mixer_order((cell.mixer, cell.config) for cell in self.cells)
         by_mixer = {name: [cell for cell in self.cells if (cell.mixer, cell.config) == name] for name in names}
         return {cells[0].label: cells for cells in by_mixer.values()}
@@ -94,11 +103,11 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """All tasks of one environment."""
+    """All tasks that were trained in one environment."""
 
     environment: str
     baseline: str | None
-    """Label of the mixer that the others are compared to; None where there are no rows."""
+    """Label of the mixer that the others are compared to; None without rows."""
     tasks: tuple[TaskSummary, ...]
     left_out: int
     """Rows of other environments."""
@@ -110,14 +119,14 @@ def summarise(
     environment: str | None = None,
     targets: Sequence[float] = (),
 ) -> DataSummary:
-    """The rows of one environment (default: the newest), summarised.
+    """Summarise the rows of one environment, by default the newest.
 
-    `baseline` is a name or a label; default attention where present, else the first mixer of the rows. `targets` are the
-    scores for which the data needed are read off; default a few between the control and the best mixer of each task.
+    `baseline` is a name or a label, by default attention or else the first mixer of the rows. `targets` are the scores for
+    which the examples needed are read off, by default a few between the control and the best mixer of each task.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
-    kept = [row for row in rows if row.environment == environment]
+    kept = rows_of(rows, environment)
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base, labels = find_baseline(baseline, mixers), mixer_labels(mixers)
     return DataSummary(
@@ -131,30 +140,58 @@ def summarise(
 
 
 def curves(task: TaskSummary) -> dict[str, Curve]:
-    """Test scores by seed, by size, by label of the mixer."""
+    """The learning curve of each mixer by its label."""
     return {label: {cell.train_size: cell.scores for cell in cells} for label, cells in task.lines.items()}
 
 
 def to_json(summary: DataSummary) -> dict[str, Any]:
-    """The summary as plain dicts, lists and numbers; config and settings as objects, infinite ends as "not reached"."""
+    """The summary as plain dicts, lists and numbers: config and settings as objects, infinite ends as "not reached"."""
     plain = dataclasses.asdict(summary)
     for task in plain["tasks"]:
         task["context"]["settings"] = unpacked(task["context"]["settings"])
         for cell in task["cells"]:
             cell["config"] = unpacked(cell["config"])
-            cell["learning_rates"] = list(cell["learning_rates"])
-    for task, whole in zip(plain["tasks"], summary.tasks, strict=True):
-        task["needs"] = [_plain_need(need) for need in whole.needs]
+        for bracket in (value for need in task["needs"] for value in need.values() if isinstance(value, dict)):
+            bracket["high"] = "not reached" if bracket["high"] == math.inf else bracket["high"]
     return plain
 
 
-def _plain_need(need: Need) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, Bracket):
-            return {"low": value.low, "high": "not reached" if value.high == float("inf") else value.high}
-        return value
+def records(summary: DataSummary) -> list[dict[str, Any]]:
+    """What the command prints as records of two tables: "scores" by mixer and size, "examples needed" by mixer and target.
 
-    return {field.name: plain(getattr(need, field.name)) for field in dataclasses.fields(need)}
+    For columns of intervals and open ends see `mixbench.verdicts.records`. Whatever is relative is so to the baseline.
+    """
+    return [
+        {"table": table, **vars(task.context), "score": task.score, "baseline": summary.baseline, **record}
+        for task in summary.tasks
+        for table, own in (("scores", map(_score_record, task.cells)), ("examples needed", map(_need_record, task.needs)))
+        for record in own
+    ]
+
+
+def _score_record(cell: DataCell) -> dict[str, Any]:
+    return {
+        "mixer": cell.label,
+        "train_size": cell.train_size,
+        "status": cell.status,
+        **interval_columns("test_score", cell.score),
+        **interval_columns("difference", cell.difference),
+        **interval_columns("relative_change_percent", cell.relative, 100),
+        "seeds": len(cell.scores),
+        "failed_runs": len(cell.failed),
+        "detail": cell.detail,
+        **{name: getattr(cell, name) for name in ("test_standard_error", "test_examples", "train_seconds", "train_flops")},
+        "learning_rates": ", ".join(f"{rate:g}" for rate in cell.learning_rates),
+    }
+
+
+def _need_record(need: Need) -> dict[str, Any]:
+    return {
+        "mixer": need.label,
+        "target_score": need.target,
+        **bracket_columns("examples_needed_", need.examples, need.interval, beyond="not reached"),
+        **bracket_columns("relative_examples_needed_", need.ratio, need.ratio_interval),
+    }
 
 
 def _task(
@@ -189,11 +226,6 @@ def _cell(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRo
     bad = [row for row in rows if row.status != "ok"]
     scores, others = _scores(rows), _scores(baseline)
     pairs = [(scores[seed], others[seed]) for seed in scores if seed in others]
-
-    def mean(values: Iterable[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return fmean(known) if known else None
-
     return DataCell(
         mixer=rows[0].mixer,
         config=rows[0].config,
@@ -202,28 +234,17 @@ def _cell(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRo
         scores=scores,
         failed={row.seed: row.status for row in sorted(bad, key=lambda row: row.seed)},
         detail=bad[0].detail if bad else "",
-        score=_mean(list(scores.values()), is_error) if scores else None,
+        score=mean_score(list(scores.values()), is_error),
         difference=t_interval([own - other for own, other in pairs]) if pairs else None,
-        relative=_relative(pairs),
+        relative=relative_change(pairs),
         pairs=len(pairs),
-        test_standard_error=mean(row.test_standard_error for row in good),
+        test_standard_error=known_mean(row.test_standard_error for row in good),
         test_examples=next((row.test_examples for row in good if row.test_examples is not None), None),
-        train_seconds=mean(row.train_seconds for row in good),
-        train_flops=mean(row.train_flops for row in good),
+        train_seconds=known_mean(row.train_seconds for row in good),
+        train_flops=known_mean(row.train_flops for row in good),
         learning_rates=tuple(sorted({row.learning_rate for row in rows if row.learning_rate is not None})),
     )
 
 
 def _scores(rows: Iterable[TrainingRow]) -> dict[int, float]:
     return dict(sorted((row.seed, row.test_score) for row in rows if row.test_score is not None))
-
-
-def _mean(scores: Sequence[float], is_error: bool) -> Interval:
-    return log_t_interval(scores) if is_error and min(scores) > 0 else t_interval(scores)
-
-
-def _relative(pairs: Sequence[tuple[float, float]]) -> Interval | None:
-    if not pairs or min(map(min, pairs)) <= 0:
-        return None
-    ratio = log_t_interval([own / other for own, other in pairs])
-    return Interval(ratio.point - 1, *(None if end is None else end - 1 for end in (ratio.low, ratio.high)))

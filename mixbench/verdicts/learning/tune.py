@@ -1,7 +1,7 @@
-"""tuning.csv in, summary out: the validation performance that a number of trials is expected to find, per mixer.
+"""tuning.csv in, summary out: the best validation score to expect from a number of tuning trials, by mixer.
 
-Valid for independent random search only. The estimator is the unbiased one (Tang et al. 2020, arXiv 2004.01570; of n trials
-drawn without replacement), the bands are simultaneous (Lourie et al. 2024, arXiv 2311.09480), both as opda has them.
+Valid for independent random search only. The estimate is that of `expected_best`; the bands are simultaneous, from opda (Lourie
+et al. 2024, arXiv 2311.09480).
 """
 
 from __future__ import annotations
@@ -9,47 +9,55 @@ from __future__ import annotations
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
 from mixbench.stats import Interval
 from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import TrainingRow, TrialRow
-from mixbench.verdicts.labels import MixerKey, choose_environment, find_baseline, mixer_labels, mixer_order, unpacked
-from mixbench.verdicts.learning.scores import ERRORS
+from mixbench.verdicts.environments import of_newest
+from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts.learning.data_needed import Bracket
+from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
+from mixbench.verdicts.learning.means import ERRORS
+from mixbench.verdicts.records import bracket_columns, interval_columns
 
 LEVEL = 0.95
 DISTANCES = (0.5, 0.2, 0.1)
-"""How close to the best: shares of the way from the worst first trial that is expected to the best score of all."""
+"""Default targets: the remaining share of the way from the worst expected first trial to the best score of all."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One mixer: what the best of so many trials is expected to be, at 1, 2, … trials; as far as half of them."""
+    """One mixer: the expected best score of 1, 2, … trials, up to half of those that were run."""
 
     mixer: MixerKey
     label: str
     scores: tuple[float, ...]
-    """Of every trial in its order, a diverged or failed one with the worst score."""
+    """Score of every trial in order; a diverged or failed one counts as the worst score."""
     lost: int
     """Trials without a score."""
     expected: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-    """Of the simultaneous 95 % band."""
+    """Upper end of the simultaneous 95 % band, as `low` is the lower end."""
 
     def needed(self, score: float, is_error: bool) -> tuple[float | None, float | None, float | None]:
-        """Trials until `score` is expected, and of the band's ends the sooner and the later; None: not within the curve."""
-        sooner, later = (self.low, self.high) if is_error else (self.high, self.low)
-        point, first, last = (_first(curve, score, is_error) for curve in (self.expected, sooner, later))
+        """Trials until `score` is expected, and by the band at the earliest and at the latest; None: beyond the curve."""
+        earliest, latest = (self.low, self.high) if is_error else (self.high, self.low)
+        sign = -1 if is_error else 1
+        point, first, last = (trials_until(sign * np.array(curve), sign * score) for curve in (self.expected, earliest, latest))
         return point, first, last
 
 
 @dataclass(frozen=True)
 class Target:
-    """A score, and the trials that each mixer needs to expect it, by label: point, sooner and later end."""
+    """A score and, by label, the trials that each mixer needs to expect it: estimate, earliest and latest."""
 
     score: float
     trials: Mapping[str, tuple[float | None, float | None, float | None]]
@@ -57,12 +65,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Search:
-    """One task and search, its mixers compared."""
+    """One search on one task, with the mixers it compares."""
 
     task: str
     settings: str
     seed: int | None
-    """None where the trials were made elsewhere."""
+    """None for trials that were run elsewhere."""
     score: str
     baseline: str | None
     curves: tuple[Curve, ...]
@@ -74,25 +82,22 @@ class Search:
         return self.score in ERRORS
 
     def relative(self, curve: Curve) -> tuple[float, ...]:
-        """What is expected of a mixer relative to the baseline's, at each number of trials: 0.1 is 10 % more."""
-        base = next((one for one in self.curves if one.label == self.baseline), None)
+        """Expected score relative to the baseline's at each number of trials, minus 1: 0.1 is 10 % more."""
+        base = next((other for other in self.curves if other.label == self.baseline), None)
         pairs = zip(curve.expected, base.expected, strict=False) if base else ()
         return tuple(own / other - 1 if other else math.nan for own, other in pairs)
 
 
 def summarise(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> tuple[Search, ...]:
-    """Every search of the newest environment; `targets` are scores to come to, by default DISTANCES from the best.
+    """Every search of the newest environment; `targets` are scores to reach, by default at DISTANCES from the best.
 
-    Raises UnknownNameError for a baseline that they do not have.
+    Raises UnknownNameError for a baseline that a search does not have.
     """
-    newest = choose_environment(rows)
-    return tuple(
-        search_of_rows(group, baseline, targets) for group in by_search(row for row in rows if row.environment == newest)
-    )
+    return tuple(search_of_rows(search, baseline, targets) for search in by_search(of_newest(rows)))
 
 
 def by_search(rows: Iterable[TrialRow]) -> list[list[TrialRow]]:
-    """Trials that are compared with each other: those that share everything but mixer, its own ranges and trial."""
+    """Trials by search: compared trials share everything but the mixer, the ranges of its own options and the trial."""
     searches: dict[tuple[str, ...], list[TrialRow]] = defaultdict(list)
     for row in rows:
         shape = (row.layers, row.width, row.tokens, row.train_size, row.device, row.seed)
@@ -102,14 +107,14 @@ def by_search(rows: Iterable[TrialRow]) -> list[list[TrialRow]]:
 
 
 def search_of_rows(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> Search:
-    """One search from its trials. Raises UnknownNameError for a baseline that is not among the mixers."""
+    """Summarise the trials of one search. Raises UnknownNameError for a baseline that is not among the mixers."""
     scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer(rows).items()}
     first = rows[0]
     return search_of(scores, score_name(rows), baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
 
 
 def by_mixer(rows: Iterable[TrialRow]) -> dict[MixerKey, list[TrialRow]]:
-    """Trials in their order; the config has the ranges of the mixer's own options in place of their values."""
+    """Trials of each mixer in order; its config has ranges where options were drawn."""
     found: dict[MixerKey, list[TrialRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.trial):
         drawn = {name.rpartition(".")[2]: text for name, text in unpacked(row.settings).get("searched", {}).items()}
@@ -118,12 +123,12 @@ def by_mixer(rows: Iterable[TrialRow]) -> dict[MixerKey, list[TrialRow]]:
 
 
 def score_name(rows: Iterable[TrainingRow]) -> str:
-    """What was scored: accuracy, mse; empty where every run failed."""
+    """Name of the score, such as accuracy or mse; empty where every run failed."""
     return next((row.score for row in rows if row.score), "")
 
 
-def counted(scores: Mapping[MixerKey, Sequence[float | None]], score: str) -> dict[MixerKey, tuple[float, ...]]:
-    """Scores of all trials, one that diverged or failed with the worst; empty where every trial did."""
+def with_worst(scores: Mapping[MixerKey, Sequence[float | None]], score: str) -> dict[MixerKey, tuple[float, ...]]:
+    """Scores of all trials, with the worst score for one that diverged or failed; empty where all trials did."""
     known = [value for values in scores.values() for value in values if value is not None]
     if not known:
         return {}
@@ -142,26 +147,24 @@ def search_of(
     settings: str = "{}",
     seed: int | None = None,
 ) -> Search:
-    """A search from the scores of its trials by mixer; None for a trial that diverged or failed.
+    """Summarise a search from the scores of its trials by mixer; None is a trial that diverged or failed.
 
     Raises UnknownNameError for a baseline that is not among the mixers.
     """
     labels, base = mixer_labels(scores), find_baseline(baseline, list(scores))
     is_error = score in ERRORS
     known = [value for values in scores.values() for value in values if value is not None]
-    whole = counted(scores, score)
+    filled = with_worst(scores, score)
     curves = tuple(
-        _curve(
-            mixer, labels[mixer], whole[mixer], sum(value is None for value in scores[mixer]), _bounds(known, score), is_error
-        )
+        _curve(mixer, labels[mixer], filled[mixer], list(scores[mixer]).count(None), _bounds(known, score), is_error)
         for mixer in mixer_order(scores)
-        if whole and scores[mixer]
+        if filled and scores[mixer]
     )
     return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error, targets))
 
 
 def _bounds(scores: Sequence[float], score: str) -> tuple[float, float]:
-    """Between what scores lie: of what has no bound of its own, the band is that of scores as far as they were seen."""
+    """The range of a score, where it has none of its own the range that was seen."""
     if score == "accuracy" or (score not in ERRORS and min(scores) >= 0 and max(scores) <= 1):
         return 0.0, 1.0
     return (min(0.0, *scores), max(scores)) if score in ERRORS else (min(scores), max(scores))
@@ -172,23 +175,23 @@ def _curve(
 ) -> Curve:
     from opda.nonparametric import EmpiricalDistribution
 
-    low, high = bounds
-    ns = np.arange(1, max(1, len(scores) // 2) + 1)
+    ns = np.arange(1, most_trials(len(scores)) + 1)
     with warnings.catch_warnings():
         # equal scores, as those of trials that diverged, make the band hold more often, not less
         warnings.filterwarnings("ignore", "Duplicates detected", RuntimeWarning)
-        below, point, above = EmpiricalDistribution.confidence_bands(
-            np.array(scores), LEVEL, a=low, b=high, method="ld_equal_tailed", n_jobs=1
+        below, _, above = EmpiricalDistribution.confidence_bands(
+            np.array(scores), LEVEL, *bounds, generator=_generator(len(scores)), method="ld_equal_tailed", n_jobs=1
         )
-    expected, lower, upper = (
-        tuple(map(float, curve))
-        for curve in (
-            point.u_tuning_curve(ns, minimize=is_error),
-            above.average_tuning_curve(ns, minimize=is_error),
-            below.average_tuning_curve(ns, minimize=is_error),
-        )
-    )
-    return Curve(mixer, label, scores, lost, expected, lower, upper)
+    low, high = (distribution.average_tuning_curve(ns, minimize=is_error) for distribution in (above, below))
+    sign = -1 if is_error else 1
+    expected = sign * expected_best(np.sort(sign * np.array(scores, float)))
+    return Curve(mixer, label, scores, lost, *(tuple(map(float, curve)) for curve in (expected, low, high)))
+
+
+@cache
+def _generator(trials: int) -> np.random.Generator:
+    """What opda simulates a band with: seeded, so that the same scores give the same band; opda keeps bands by generator."""
+    return np.random.default_rng(0)
 
 
 def _targets(curves: Sequence[Curve], is_error: bool, wanted: Sequence[float]) -> tuple[Target, ...]:
@@ -200,18 +203,44 @@ def _targets(curves: Sequence[Curve], is_error: bool, wanted: Sequence[float]) -
     return tuple(Target(goal, {curve.label: curve.needed(goal, is_error) for curve in curves}) for goal in goals)
 
 
-def _first(curve: Sequence[float], score: float, is_error: bool) -> float | None:
-    """Trials at which a curve reaches a score, linear between whole numbers; None where it does not."""
-    reached = [value <= score if is_error else value >= score for value in curve]
-    if not any(reached):
-        return None
-    place = reached.index(True)
-    if place == 0:
-        return 1.0
-    before, after = curve[place - 1], curve[place]
-    return place + (score - before) / (after - before) if after != before else float(place + 1)
-
-
 def interval_of(curve: Curve, trials: int) -> Interval:
-    """What is expected after so many trials, with its band."""
+    """The expected best score of so many trials, with its band."""
     return Interval(curve.expected[trials - 1], curve.low[trials - 1], curve.high[trials - 1])
+
+
+def records(searches: Sequence[Search]) -> list[dict[str, Any]]:
+    """What the command prints as records of two tables: "expected scores" by mixer and trials, "trials needed" by target.
+
+    For columns of intervals and open ends see `mixbench.verdicts.records`.
+    """
+    return [
+        {"table": table, **shared, "mixer": curve.label, **record}
+        for search in searches
+        for shared in [{name: getattr(search, name) for name in ("task", "settings", "seed", "score", "baseline")}]
+        for curve in search.curves
+        for table, own in (
+            ("expected scores", _expected_records(search, curve)),
+            ("trials needed", (_needed_record(target, curve) for target in search.targets)),
+        )
+        for record in own
+    ]
+
+
+def _expected_records(search: Search, curve: Curve) -> Iterator[dict[str, Any]]:
+    changes = search.relative(curve) if curve.label != search.baseline else ()
+    for trials, change in zip_longest(range(1, len(curve.expected) + 1), changes[: len(curve.expected)]):
+        yield {
+            "trials": trials,
+            **interval_columns("expected_score", interval_of(curve, trials)),
+            "relative_change_percent": None if change is None else 100 * change,
+            "all_trials": len(curve.scores),
+            "lost_trials": curve.lost,
+        }
+
+
+def _needed_record(target: Target, curve: Curve) -> dict[str, Any]:
+    point, earliest, latest = target.trials[curve.label]
+    most = float(len(curve.expected))
+    needed = Bracket(most, math.inf) if point is None else Bracket(point, point)
+    interval = Bracket(most if earliest is None else earliest, math.inf if latest is None else latest)
+    return {"target_score": target.score, **bracket_columns("trials_needed_", needed, interval, beyond="not reached")}

@@ -15,7 +15,7 @@ from synthetic_training import training_rows, training_settings, trial_rows
 from mixbench.errors import UnknownNameError
 from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.cost.evidence import TaskCost, records, shared_environment, task_costs, to_json
+from mixbench.verdicts.cost.evidence import TaskCost, records, task_costs, to_json
 from mixbench.verdicts.cost.product import PRODUCT
 from mixbench.verdicts.cost.subject import Wish
 
@@ -219,22 +219,6 @@ def test_trials_that_diverged_count_as_the_worst() -> None:
     sound, lost = (one_cost(trials=trial_rows(MIXERS, trials=12, diverged=which)) for which in ((), (1, 2, 3, 4, 5, 6)))
     few, many = (next(one for one in cost.costs if one.label == "hypermixer").factors["trials"].value for cost in (sound, lost))
     assert many.low > few.low
-
-
-def test_the_newest_environment_that_all_tables_share_is_found() -> None:
-    def rows(*environments: str) -> list[TrainingRow]:
-        return [
-            row
-            for day, environment in enumerate(environments, 1)
-            for row in training_rows(
-                ("none",), (10,), seeds=(0,), environment=environment, measured_at=f"2025-01-0{day}T00:00:00Z"
-            )
-        ]
-
-    assert shared_environment(rows("a", "b", "c"), rows("b", "a")) == "b"
-    assert shared_environment(rows("a", "b"), rows("b", "c"), rows("b")) == "b"
-    assert shared_environment(rows("a"), rows("b")) is None
-    assert shared_environment(rows("a"), []) is None
 
 
 def test_records_and_json_keep_what_was_not_reached() -> None:

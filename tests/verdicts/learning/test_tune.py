@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from statistics import fmean
 
@@ -53,6 +55,15 @@ def test_the_band_holds_the_whole_true_curve_in_nineteen_of_twenty_searches():
         curve = curve_of(list(generator.random(20)))
         inside += all(low <= value <= high for low, value, high in zip(curve.low, true, curve.high, strict=True))
     assert inside >= 180
+
+
+def test_the_same_scores_give_the_same_band_in_every_process():
+    code = (
+        "from mixbench.verdicts.learning.tune import search_of; "
+        "print(search_of({('own', '{}'): [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}, 'accuracy').curves[0])"
+    )
+    first, second = (subprocess.run([sys.executable, "-c", code], capture_output=True, check=True) for _ in range(2))
+    assert first.stdout == second.stdout
 
 
 def test_a_trial_that_diverged_counts_with_the_worst_score():

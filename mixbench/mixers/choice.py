@@ -13,8 +13,8 @@ from typing import Any
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
+from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.spec import MixerSpec, parse_mixer
-from mixbench.tables.columns import canonical_json
 
 PLUGIN_GROUP = "mixbench.mixers"
 """Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""

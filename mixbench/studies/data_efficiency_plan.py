@@ -9,8 +9,9 @@ from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
+from mixbench.parsing.canonical import canonical_json
 from mixbench.studies.speed_plan import FEATURE_FACTOR
-from mixbench.tables.columns import Row, canonical_json, columns
+from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import TrainingRow
 from mixbench.tasks.dataset import Form
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
-from mixbench.tables.columns import canonical_json, columns
+from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import SpeedRow
 
 SCOPES = ("mixer", "block", "model")

@@ -10,6 +10,7 @@ from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
+from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.ranges import Range, drawn_share
 from mixbench.studies.data_efficiency_plan import (
     LEARNING_RATE,
@@ -20,7 +21,7 @@ from mixbench.studies.data_efficiency_plan import (
     plan_run,
     train_sizes,
 )
-from mixbench.tables.columns import canonical_json, columns
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import TrialRow
 
 RATE = "learning_rate"

@@ -6,7 +6,6 @@ attention_maps/HASH-EXAMPLE.npz       what they mix in one example of the test s
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.errors import StorageError
+from mixbench.parsing.canonical import digest
 from mixbench.tables.storage import storage_errors, write_atomically
 
 
@@ -33,7 +33,7 @@ def map_name(identity: Sequence[Any], example: int) -> str:
 
 
 def _hash(identity: Sequence[Any]) -> str:
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    return digest(json.dumps(identity), 16)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ figures/                drawn from the files
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,8 @@ from typing import Any
 
 from mixbench.errors import RequestError, StorageError
 from mixbench.machine.facts import output
-from mixbench.tables.columns import canonical_json, columns
+from mixbench.parsing.canonical import canonical_json, digest
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import TABLES, SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.storage import storage_errors, write_atomically
 
@@ -75,7 +75,7 @@ class Entry:
     @property
     def machine_hash(self) -> str:
         """Names the machine: 12 hexadecimal digits."""
-        return hashlib.sha256(canonical_json(self.machine).encode()).hexdigest()[:12]
+        return digest(canonical_json(self.machine), 12)
 
     @property
     def file_name(self) -> str:

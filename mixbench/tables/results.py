@@ -13,7 +13,6 @@ a writer, earlier rows are intact, and the next writer drops what is torn or inc
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -25,7 +24,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from mixbench.errors import FolderBusyError, RequestError, StorageError
-from mixbench.tables.columns import Row, RowType, canonical_json, columns, from_record, identity, to_record
+from mixbench.parsing.canonical import canonical_json, digest
+from mixbench.tables.columns import Row, RowType, columns, from_record, identity, to_record
 from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow
 from mixbench.tables.storage import ELSEWHERE, append_whole, beside, storage_errors, write_atomically
 
@@ -96,17 +96,17 @@ class ResultsFolder:
     def save_environment(self, content: Mapping[str, Any]) -> str:
         """Write an environment unless it is there; returns its hash, 12 hexadecimal digits. Raises StorageError."""
         self._require_writing()
-        digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()[:12]
-        file = self._environment_file(digest)
+        name = digest(canonical_json(content), 12)
+        file = self._environment_file(name)
         if not file.exists():
             with storage_errors(f"cannot write {file}"):
                 file.parent.mkdir(exist_ok=True)
                 write_atomically(file, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
-        return digest
+        return name
 
-    def environment(self, digest: str) -> dict[str, Any]:
+    def environment(self, name: str) -> dict[str, Any]:
         """The environment behind the hash in a row. Raises StorageError where it is missing or damaged."""
-        file = self._environment_file(digest)
+        file = self._environment_file(name)
         with storage_errors(f"cannot read {file}"):
             content = file.read_bytes()
         try:
@@ -117,8 +117,8 @@ class ResultsFolder:
     def _file(self, row_type: type[Row]) -> Path:
         return self.path / f"{_NAMES[row_type]}.csv"
 
-    def _environment_file(self, digest: str) -> Path:
-        return self.path / "environments" / f"{digest}.json"
+    def _environment_file(self, name: str) -> Path:
+        return self.path / "environments" / f"{name}.json"
 
     def _require_writing(self) -> None:
         if not self._writable:

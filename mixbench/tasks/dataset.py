@@ -7,7 +7,6 @@ CACHE/HASH/train-inputs.npy …     the arrays of each split
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.tables.columns import canonical_json
+from mixbench.parsing.canonical import canonical_json, digest
 from mixbench.tables.storage import storage_errors
 
 SPLITS = ("train", "dev", "test")
@@ -91,7 +90,7 @@ def padded(longest: int) -> int:
 
 def digest_of(recipe: Mapping[str, Any]) -> str:
     """16 hexadecimal digits that stand for everything that determines a data set."""
-    return hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:16]
+    return digest(canonical_json(recipe), 16)
 
 
 def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path | None = None) -> Path:

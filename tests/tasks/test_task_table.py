@@ -46,11 +46,11 @@ def test_another_draw_another_task_and_nothing_else_is_another_seed() -> None:
     ("text", "message", "hint"),
     [
         ("listop", "unknown task 'listop'", "Did you mean 'listops'?"),
-        ("mine.py:Mine", "unknown task 'mine.py'", "Known: listops, majority, mqar, shapes."),
+        ("mine.py:Mine", "unknown task 'mine.py'", f"Known: {', '.join(sorted(TASKS))}."),
         ("shapes:tokens=50", "unknown option 'tokens' of shapes", "Known: dev, draw, test, train."),
         ("mqar:pair=4", "unknown option 'pair' of mqar", "Did you mean 'pairs'?"),
         ("listops:depth=0", "option 'depth' of listops cannot be '0'", "a positive whole number"),
-        ("", "--task '' is not a task", "Known: shapes, mqar, listops, majority."),
+        ("", "--task '' is not a task", f"Known: {', '.join(TASKS)}."),
         ("listops:depth", "--task 'listops:depth' is not a task", "name:option=value"),
         ("listops:depth=1,depth=2", "--task 'listops:depth=1,depth=2' is not a task", "each option once"),
         ("mqar:pairs=22", "22 pairs and as many queries need 66 tokens, not 64", "mixbench list"),
@@ -76,7 +76,7 @@ def test_the_last_possible_option_is_possible(text: str) -> None:
     assert choose_task(text).task.fault(choose_task(text).options) is None
 
 
-@given(st.text(max_size=30) | st.from_regex(r"(shapes|mqar|listops|majority):[a-z]{1,6}=[0-9]{1,4}", fullmatch=True))
+@given(st.text(max_size=30) | st.from_regex(rf"({'|'.join(TASKS)}):[a-z]{{1,6}}=[0-9]{{1,4}}", fullmatch=True))
 def test_any_text_is_a_task_or_a_clear_error(text: str) -> None:
     with contextlib.suppress(MixbenchError):
         assert choose_task(text).name in TASKS

@@ -1,3 +1,5 @@
+"""`mixbench list`: everything that can be named, as text and as JSON."""
+
 from __future__ import annotations
 
 import json
@@ -5,7 +7,7 @@ import json
 import pytest
 
 from mixbench.api import catalogue
-from mixbench.cli.listing import list_command
+from mixbench.api.catalogue_options import CatalogueOptions
 from mixbench.cli.text import list as text
 from mixbench.cli.text.page import layout
 from mixbench.mixers import MIXERS
@@ -14,9 +16,8 @@ from mixbench.tables.rows import SpeedRow
 
 
 @pytest.fixture
-def printed(capsys):
-    list_command()
-    return capsys.readouterr().out
+def printed(run):
+    return run("list").stdout
 
 
 def test_every_mixer_stands_with_its_summary_and_paper(printed):
@@ -49,7 +50,7 @@ def test_every_metric_stands_with_unit_and_direction(printed):
     assert "wall time per call" in printed
     assert "(tokens/s, higher is better)" in printed
     metrics = [name for name, column in columns(SpeedRow).items() if column.role == "metric"]
-    assert [metric["name"] for metric in catalogue.catalogue()["metrics"]] == metrics
+    assert [metric["name"] for metric in catalogue.describe(CatalogueOptions())["metrics"]] == metrics
 
 
 def test_every_status_has_a_meaning_and_failures_are_marked(printed):
@@ -63,16 +64,14 @@ def test_the_users_own_mixer_is_explained(printed):
     assert "mixbench.mixers" in printed
 
 
-def test_installed_plugins_are_listed(monkeypatch, capsys):
+def test_installed_plugins_are_listed(run, monkeypatch):
     point = type("Point", (), {"name": "mamba", "value": "package:Mamba"})
     monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
-    list_command()
-    assert "installed: package:Mamba" in capsys.readouterr().out
+    assert "installed: package:Mamba" in run("list").stdout
 
 
-def test_json_holds_the_same(capsys):
-    list_command(as_json=True)
-    found = json.loads(capsys.readouterr().out)
+def test_json_holds_the_same(run):
+    found = json.loads(run("list", "--json").stdout)
     assert [mixer["name"] for mixer in found["mixers"]] == list(MIXERS)
     assert found["mixers"][0]["options"][0] == {
         "name": "heads",
@@ -85,5 +84,5 @@ def test_json_holds_the_same(capsys):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_fits_a_terminal(width):
-    for section in text.sections(catalogue.catalogue()):
+    for section in text.sections(catalogue.describe(CatalogueOptions())):
         assert max(map(len, layout(section.lines, width))) <= width

@@ -1,11 +1,11 @@
-"""Errors that a user can act on. Anything else that is raised is a bug and keeps its traceback.
+"""Errors that a user can act on. Any other exception is a bug and keeps its traceback.
 
 MixbenchError
-├── RequestError            the request is wrong: nothing was measured            exit code 2
-│   ├── UnknownNameError    a name that is not known, with the nearest that is
+├── RequestError            the request cannot be carried out                     exit code 2
+│   ├── UnknownNameError    an unknown name, with the closest known one
 │   └── FolderBusyError     another mixbench is writing to the results folder
 ├── StorageError            a file could not be read or written                   exit code 1
-└── WorkerError             the measuring process could not be started            exit code 1
+└── WorkerError             the measuring process did not start or broke down     exit code 1
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from difflib import get_close_matches
 
 
 class MixbenchError(Exception):
-    """What went wrong and where, in one sentence; `hint` says what to do next."""
+    """The message says what went wrong and where, in one sentence; `hint` says what to do next."""
 
     exit_code = 1
 
@@ -25,13 +25,13 @@ class MixbenchError(Exception):
 
 
 class RequestError(MixbenchError):
-    """The request cannot be carried out as it stands; nothing was measured."""
+    """The request cannot be carried out as given; nothing was measured."""
 
     exit_code = 2
 
 
 class UnknownNameError(RequestError):
-    """A name that is not known; suggests the nearest of `known`."""
+    """An unknown name; the hint suggests the closest of `known`."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
         names = sorted(known)
@@ -42,12 +42,12 @@ class UnknownNameError(RequestError):
 
 
 class FolderBusyError(RequestError):
-    """Only one process writes to a results folder at a time."""
+    """Another process is writing to the results folder: only one can at a time."""
 
 
 class StorageError(MixbenchError):
-    """A results file could not be read or written; what was written before is intact."""
+    """A file could not be read or written; whatever was written before is intact."""
 
 
 class WorkerError(MixbenchError):
-    """The measuring process could not be started or broke the protocol."""
+    """The measuring process did not start, stopped, or broke the protocol."""

@@ -1,4 +1,4 @@
-"""Where mixers are used: a pre-norm block, and a model of embedding, blocks and head. Closed forms stand beside them."""
+"""What mixers are used in: a pre-norm block, a model of stem, blocks and head, and the closed forms of both."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.mixers.hypermixer import sinusoids
+from mixbench.mixers.parts import zero_padding
 
 
 class Block(nn.Module):
     """x + mixer(norm(x)), then x + feature MLP(norm(x)); (batch, tokens, width) to the same shape.
 
-    The Transformer's encoder layer, normalised before each part, with the mixer in attention's place (HyperMixer, figure 1).
-    A mask goes to the mixer only where it honours one. Dropout is applied to what each part adds.
+    A Transformer encoder layer, normalised before each part, with the mixer in place of attention (HyperMixer, figure 1).
+    The mixer gets a mask only if it honours one. Dropout is applied to what each part adds.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class Block(nn.Module):
 class Model(nn.Module):
     """Stem, sinusoidal positions, blocks, norm and head.
 
-    The stem gives (batch, tokens, width) from whatever it takes, at most `tokens` long; the head gives scores for each token,
-    or for the mean over the real tokens where `pooled`. Raises ValueError for more tokens than the model was built for.
+    The stem turns inputs of at most `tokens` tokens into (batch, tokens, width). The head gives scores for each token or, if
+    `pooled`, for the mean over the real tokens. Raises ValueError for more tokens than the model was built for.
     """
 
     positions: Tensor
@@ -62,7 +63,7 @@ class Model(nn.Module):
         return self.after_stem(self.stem(inputs), mask)
 
     def after_stem(self, embedded: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The scores from what the stem gave."""
+        """The scores, from the output of the stem."""
         x = embedded + self.positions[: embedded.shape[1]]
         for block in self.blocks:
             x = block(x, mask)
@@ -72,13 +73,13 @@ class Model(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Tokens to either side that an output sees by stem and head alone."""
-        pieces = (*self.stem.modules(), *self.head.modules())
-        return sum(piece.reach for piece in pieces if isinstance(piece, OverTokens))
+        """Tokens on either side that an output sees through stem and head alone."""
+        modules = (*self.stem.modules(), *self.head.modules())
+        return sum(module.reach for module in modules if isinstance(module, OverTokens))
 
 
 class OverTokens(nn.Module):
-    """A convolution over the tokens, (batch, tokens, in) to (batch, tokens, out): what a signal goes in and comes out by."""
+    """A convolution over the tokens, (batch, tokens, in) to (batch, tokens, out): the stem and the head for signals."""
 
     def __init__(self, channels: int, out: int, *, reach: int = 2) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ def classifier(
     honours_mask: bool = True,
     dropout: float = 0.0,
 ) -> Model:
-    """Token numbers (batch, tokens) to class scores (batch, classes). `build_mixer` makes the mixer of one block."""
+    """Token numbers (batch, tokens) to class scores (batch, classes). `build_mixer` builds the mixer of one block."""
     blocks = build_blocks(build_mixer, layers, width, feature_hidden, honours_mask, dropout)
     stem, head = nn.Embedding(vocabulary, width), nn.Linear(width, classes)
     return Model(stem, blocks, head, width=width, tokens=tokens, pooled=True)
@@ -111,7 +112,7 @@ def classifier(
 def build_blocks(
     build_mixer: Callable[[], nn.Module], layers: int, width: int, feature_hidden: int, honours_mask: bool, dropout: float
 ) -> list[nn.Module]:
-    """The blocks of a model, each with a mixer of its own."""
+    """The blocks of a model, each with its own mixer."""
     return [
         Block(build_mixer(), width=width, feature_hidden=feature_hidden, honours_mask=honours_mask, dropout=dropout)
         for _ in range(layers)
@@ -121,25 +122,25 @@ def build_blocks(
 def _masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return x.mean(1)
-    return x.masked_fill(~mask.unsqueeze(-1), 0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    return zero_padding(x, mask).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
 
 
 def block_flops(mixer_flops: int, *, tokens: int, width: int, feature_hidden: int) -> int:
-    """FLOPs of a block, forward, one sequence, given its mixer's."""
+    """FLOPs of a block for one sequence, forward, from those of its mixer."""
     return mixer_flops + 4 * tokens * width * feature_hidden
 
 
 def block_params(mixer_params: int, *, width: int, feature_hidden: int) -> int:
-    """Parameters of a block, given its mixer's."""
+    """Parameters of a block, from those of its mixer."""
     return mixer_params + 2 * width * feature_hidden + feature_hidden + width + 4 * width
 
 
 def model_flops(mixer_flops: int, *, tokens: int, width: int, layers: int, feature_hidden: int, classes: int) -> int:
-    """FLOPs of a model, forward, one sequence, given one mixer's; looking an embedding up costs none."""
+    """FLOPs of a classifier for one sequence, forward, from those of one mixer; an embedding takes none."""
     return layers * block_flops(mixer_flops, tokens=tokens, width=width, feature_hidden=feature_hidden) + 2 * width * classes
 
 
 def model_params(mixer_params: int, *, width: int, layers: int, feature_hidden: int, vocabulary: int, classes: int) -> int:
-    """Parameters of a model, given one mixer's."""
+    """Parameters of a classifier, from those of one mixer."""
     blocks = layers * block_params(mixer_params, width=width, feature_hidden=feature_hidden)
     return vocabulary * width + blocks + 2 * width + width * classes + classes

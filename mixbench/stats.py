@@ -1,6 +1,6 @@
-"""Intervals over replicates. The replicate is the process (or the seed), never a block of calls within it.
+"""Intervals over replicates. A replicate is a process (or a seed), never a block of calls within one.
 
-Plain Python but for the quantile of the t distribution: the measuring loop uses this module too.
+The measuring loop uses this module too, so scipy is imported only where a t quantile is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import median as median
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its confidence interval; without bounds where fewer than two values stand behind it."""
+    """An estimate and its confidence interval, which has no bounds if there were fewer than two values."""
 
     point: float
     low: float | None = None
@@ -31,7 +31,7 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 
 
 def log_t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Geometric mean and its interval: a t-interval of the logarithms. Raises ValueError for a value that is not positive."""
+    """Geometric mean and its t-interval on the log scale. Raises ValueError for a value that is not positive."""
     return _exponential(t_interval(_logs(values), level))
 
 
@@ -52,7 +52,7 @@ def unpaired_ratio_interval(numerators: Sequence[float], denominators: Sequence[
 
 
 def growth_exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """The k of values ~ sizes^k: the slope of the least-squares line through the logarithms.
+    """The k in values ~ sizes^k: the slope of the least-squares line through the logarithms.
 
     Raises ValueError with fewer than two different sizes or a value that is not positive.
     """
@@ -60,7 +60,7 @@ def growth_exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
 
 
 def launch_medians(measured: Iterable[tuple[int, float | None]]) -> dict[int, float]:
-    """Median of each launch, in order, from pairs of launch and value; None is left out."""
+    """The median of each launch, in order, from pairs of launch and value; values of None are left out."""
     by_launch: dict[int, list[float]] = defaultdict(list)
     for launch, value in measured:
         if value is not None:
@@ -69,9 +69,9 @@ def launch_medians(measured: Iterable[tuple[int, float | None]]) -> dict[int, fl
 
 
 def median_precision(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the median, relative to the median; infinite with fewer than 6 values.
+    """Half-width of the median's 95 % interval, relative to the median; infinite with fewer than 6 values.
 
-    The interval lies between two order statistics, whatever the distribution (David and Nagaraja, Order Statistics, 7.1).
+    The interval runs between two order statistics and holds for any distribution (David and Nagaraja, Order Statistics, 7.1).
     """
     rank = median_rank(len(values))
     middle = median(values) if values else 0.0
@@ -82,9 +82,9 @@ def median_precision(values: Sequence[float]) -> float:
 
 
 def median_rank(count: int) -> int:
-    """Largest r such that the r-th smallest and the r-th largest of `count` values enclose the median with 95 %; 0: none do.
+    """Largest r for which the r-th smallest and r-th largest of `count` values enclose the median with 95 %; 0 if none do.
 
-    The normal approximation of the binomial, which is at most one below the exact rank, never above.
+    By the normal approximation of the binomial, which is at most one below the exact rank and never above it.
     """
     return math.floor((count + 1 - 1.96 * math.sqrt(count)) / 2)
 
@@ -105,7 +105,7 @@ def _exponential(interval: Interval) -> Interval:
 
 
 def t_quantile(freedom: float, probability: float) -> float:
-    """Of Student's t distribution."""
+    """The quantile of Student's t distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, probability))

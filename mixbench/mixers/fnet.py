@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 
 SMALL = 2**16
-"""Elements up to which mirroring half of the spectrum takes longer than computing the other half."""
+"""Elements up to which computing the whole spectrum is faster than computing half and mirroring it."""
 
 
 def _real_fourier(x: Tensor) -> Tensor:
-    """Real part of the Fourier transform of real x over its last two axes."""
+    """Real part of the Fourier transform of a real x over its last two axes."""
     if x.numel() <= SMALL:
         whole: Tensor = torch.fft.fft2(x).real
         return whole
     width = x.shape[-1]
     kept = width // 2 + 1
     half = torch.fft.rfft2(x).real  # (..., tokens, kept)
-    # at (-n, -k) the transform of a real signal is the conjugate of that at (n, k)
+    # the transform of a real signal at (-n, -k) is the conjugate of the transform at (n, k)
     mirrored = half[..., 1 : width - kept + 1].flip(-2, -1)
     out = torch.empty_like(x)
     out[..., :kept] = half
@@ -51,7 +51,7 @@ class _RealFourier(torch.autograd.Function):
 class FNet(nn.Module):
     """Real part of the Fourier transform over tokens and channels, (batch, tokens, width) to the same shape; no parameters.
 
-    A mask is ignored: a padded token is a token. Half precision is not possible on a CPU.
+    A mask is ignored: a padded token counts as a token. A CPU has no transform in half precision.
     """
 
     training_factor = 2
@@ -65,6 +65,6 @@ class FNet(nn.Module):
         return out
 
     def flops(self, batch: int, tokens: int) -> int:
-        """5·N·d·log2(N·d) per sequence: a complex transform of that size, whatever the kernel saves."""
+        """5·N·d·log2(N·d) per sequence: a complex transform of that size, whatever a kernel for real input saves."""
         size = tokens * self.width
         return batch * round(5 * size * math.log2(size))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.mlp_mixer import check_length, mix_tokens
+from mixbench.mixers.parts import check_length, mix_tokens, zero_padding
 
 
 class GMLP(nn.Module):
     """(u ⊙ (W LN(v) + b)) Wo with [u, v] = GELU(X Wi); (batch, tokens, width) to the same shape.
 
     W (tokens × tokens) starts near zero and b at one, so the gate starts open. A shorter sequence uses the top left part of
-    W, which equals padding with zeros. `mask` (batch, tokens) is True where the token is real.
+    W, which is the same as padding it with zeros. `mask` (batch, tokens) is True where the token is real.
     """
 
     def __init__(self, *, width: int, tokens: int, hidden: int | None = None) -> None:
@@ -30,17 +30,13 @@ class GMLP(nn.Module):
         """Raises ValueError for more tokens than the mixer was built for."""
         tokens = x.shape[1]
         check_length(tokens, self.tokens, "gmlp")
-        padded = None if mask is None else ~mask.unsqueeze(-1)
-        if padded is not None:
-            x = x.masked_fill(padded, 0)
+        x = zero_padding(x, mask)
         content, gate = F.gelu(self.expand(x)).chunk(2, dim=-1)  # (batch, tokens, hidden/2) each
-        gate = self.norm(gate)
-        if padded is not None:
-            gate = gate.masked_fill(padded, 0)  # biases have filled the padded rows again
+        gate = zero_padding(self.norm(gate), mask)  # biases filled the padded rows again
         mixed = mix_tokens(self.gate.weight[:tokens, :tokens], self.gate.bias[:tokens], gate)
         out: Tensor = self.out(content * mixed)
         return out
 
     def variant(self, tokens: int) -> str:
-        """What runs, for the tables."""
+        """What runs, as shown in the tables."""
         return f"hidden={self.hidden}"

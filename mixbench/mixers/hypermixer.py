@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mixbench.mixers.hypermixer_cost import regroups_from
+from mixbench.mixers.parts import zero_padding
 
 Tensors = Sequence[Tensor]
 Biases = Sequence[Tensor | None]
 
 
 def sinusoids(tokens: int, width: int) -> Tensor:
-    """Positions as in Attention Is All You Need, section 3.5: float64 (tokens, width), the first position is 0."""
+    """Positions as in Attention Is All You Need, section 3.5: float64 (tokens, width), counted from 0."""
     positions = torch.arange(tokens, dtype=torch.float64)
     frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
     angles = torch.outer(positions, frequencies)  # (tokens, ceil(width / 2))
@@ -24,27 +25,27 @@ def sinusoids(tokens: int, width: int) -> Tensor:
 
 
 def _xavier(*shape: int, fan: int) -> nn.Parameter:
-    """Uniform with the gain √2 that suits GELU; `fan` is fan-in + fan-out of the matrix of one head."""
+    """Uniform, with the gain √2 that suits GELU; `fan` is fan-in + fan-out of one head's matrix."""
     bound = math.sqrt(2) * math.sqrt(6 / fan)
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x W + b for every matrix of a batch."""
+    """x W + b for every matrix in a batch."""
     return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias, x, weight)
 
 
 class HyperMixer(nn.Module):
     """LayerNorm(W2 GELU(W1ᵀX)) with W1 = MLP1(τ(X)) and W2 = MLP2(τ(X)); (batch, tokens, width) to the same shape.
 
-    τ(X) = √d X + positions, which only the hypernetworks see; each of them is d → d → hidden with GELU between. Every one
-    of the `heads` groups of channels has its own. `tied` makes W2 = W1.
+    τ(X) = √d X + positions, which only the hypernetworks see; each is d → d → hidden with GELU in between. Each of the
+    `heads` groups of channels has its own hypernetworks. `tied` makes W2 = W1.
 
-    The hypernetworks end in a linear map, W = H B, so W1ᵀX = B1ᵀ(H1ᵀX) and W2 G = H2 (B2 G). `as-written` computes the left
-    sides, `regrouped` the right ones, which never form W1 and W2, and `auto` takes what is cheaper at this length.
+    A hypernetwork ends in a linear map, W = H B, so W1ᵀX = B1ᵀ(H1ᵀX) and W2 G = H2 (B2 G). `as-written` computes the left
+    sides; `regrouped` computes the right sides, which never form W1 and W2; `auto` takes the cheaper one at each length.
 
-    `mask` (batch, tokens) is True where the token is real. Zeroing the padded rows of X is enough: X alone carries them into
-    the sums over tokens, and a row of W2 reaches no token but its own.
+    `mask` (batch, tokens) is True where the token is real. Zeroing the padded rows of X is enough: they reach sums over
+    tokens only through X, and a row of W2 affects only its own token.
     """
 
     table: Tensor
@@ -82,12 +83,11 @@ class HyperMixer(nn.Module):
             self.register_buffer("table", sinusoids(tokens, width).to(torch.get_default_dtype()), persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Raises ValueError for more tokens than a learned table has positions."""
-        if mask is not None:
-            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        """Raises ValueError for more tokens than there are learned positions."""
+        x = zero_padding(x, mask)
         batch, tokens, width = x.shape
         groups = (self.heads * batch, tokens, width // self.heads)
-        # heads lead everywhere, so that the batch lies in the rows of one product per head
+        # heads come first everywhere: then one product per head has the whole batch in its rows
         seen = self._with_positions(x).reshape(batch * tokens, self.heads, -1).transpose(0, 1)
         values = x.reshape(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
         # (heads, batch·tokens, networks·width/heads)
@@ -117,7 +117,7 @@ class HyperMixer(nn.Module):
     def _regrouped(self, features: Tensors, maps: Tensors, biases: Biases, values: Tensor) -> Tensor:
         groups, _, channels = values.shape
         first, last = features[0].view(values.shape), features[-1].view(values.shape)
-        # XᵀH1, the faster way round for BLAS, forward and backward: (heads, batch·width/heads, width/heads)
+        # XᵀH1, which BLAS computes faster than H1ᵀX, forward and backward: (heads, batch·width/heads, width/heads)
         summary = torch.bmm(first.transpose(1, 2), values).transpose(1, 2).reshape(self.heads, -1, channels)
         offset = None if biases[0] is None else torch.bmm(values.sum(1).view(self.heads, -1, 1), biases[0])  # Xᵀ1 b1ᵀ
         hidden = F.gelu(_affine(summary, maps[0], offset))  # Gᵀ: (heads, batch·width/heads, hidden/heads)
@@ -126,5 +126,5 @@ class HyperMixer(nn.Module):
         return _affine(last, summary.transpose(1, 2), offset)
 
     def variant(self, tokens: int) -> str:
-        """What runs at this length, for the tables."""
+        """What runs at this length, as shown in the tables."""
         return f"grouping={'regrouped' if tokens >= self.regroups_from else 'as-written'}"

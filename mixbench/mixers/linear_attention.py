@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from mixbench.mixers.attention import Attention
+from mixbench.mixers.parts import zero_padding
 
 
-class LinearAttention(nn.Module):
+class LinearAttention(Attention):
     """φ(Q)(φ(K)ᵀV) / φ(Q)Σφ(K) per head with φ = elu + 1; (batch, tokens, width) to the same shape.
 
-    The product over tokens comes first, so no tokens × tokens matrix exists. `mask` (batch, tokens) is True where the token
-    is real: φ(K) is zero at padded tokens.
+    Its parameters are those of `Attention`. The product over tokens is taken first, so no tokens × tokens matrix exists.
+    `mask` (batch, tokens) is True where the token is real: φ(K) is zero at padded tokens.
     """
-
-    def __init__(self, *, width: int, tokens: int, heads: int = 4) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         batch, tokens, width = x.shape
-        if mask is not None:
-            x = x.masked_fill(~mask.unsqueeze(-1), 0)
+        x = zero_padding(x, mask)
         qk, v = self.qkv(x).split((2 * width, width), dim=-1)
         # (batch, heads, tokens, width/heads) each
         q, k = (F.elu(qk) + 1).view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)

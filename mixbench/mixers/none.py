@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class NoMixing(nn.Module):
-    """Returns its input, (batch, tokens, width). What any study must beat to have shown that mixing matters."""
+    """Returns its input, (batch, tokens, width). Mixing matters only where a mixer beats this."""
 
     def __init__(self, *, width: int, tokens: int) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from references import reference_of
 
-from mixbench.api.catalogue import catalogue
+import mixbench
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixers
 from mixbench.worker.measure.verify import verify_job
@@ -41,7 +41,7 @@ def test_the_default_run_is_named_and_in_the_table() -> None:
 
 @pytest.mark.usefixtures("_planted")
 def test_a_new_mixer_is_listed_and_verified_but_not_in_the_default_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert PLANTED in [mixer["name"] for mixer in catalogue()["mixers"]]
+    assert PLANTED in [mixer["name"] for mixer in mixbench.list()["mixers"]]
     assert list(verify(monkeypatch=monkeypatch)) == list(MIXERS)
     assert PLANTED in MIXERS
     assert [mixer.name for mixer in choose_mixers(None)] == list(PAPER_MIXERS)

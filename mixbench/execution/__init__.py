@@ -1,4 +1,4 @@
-"""Where cells run: a launch server that preloads torch, and one isolated child per job."""
+"""Running jobs: a launch server that has torch imported, and an isolated child process for each job."""
 
 from mixbench.execution.launch import Died, Finished, Launch, Outcome, run_alone
 

@@ -1,4 +1,4 @@
-"""The parent's side of a launch server: start a fresh interpreter, hand it jobs one at a time, read what became of them."""
+"""The parent's side of a launch server: start a fresh interpreter, hand it jobs one at a time, read their outcomes."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from mixbench.errors import WorkerError
 
 RETAINED_MEMORY = {
-    # freed buffers stay with the process, as a caching GPU allocator keeps them; by default glibc returns them, and whether
-    # the next call faults them in again depends on what ran before
+    # The process keeps freed buffers, as a caching GPU allocator does. By default glibc returns them, and whether the next
+    # call faults them in again depends on what ran before.
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
 }
 MEASURING = RETAINED_MEMORY | {
-    # one thread per core: the kernel may else put two on one core, where each operator waits for its time slices
+    # One thread per core: otherwise the kernel may put two on one core, where they wait for each other in every operator.
     "OMP_PROC_BIND": "close",
     "OMP_PLACES": "cores",
 }
-"""Environment of measuring processes: how memory and threads are kept in place."""
+"""Environment variables of measuring processes: they keep memory and threads in place."""
 
 FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
+"""Environment variables that measuring processes do not inherit from the user's shell."""
 
 _SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The job's function returned `result`."""
+    """The job's function returned, with `result`."""
 
     result: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Died:
-    """The child ended without a result, after it had announced `step`."""
+    """The child ended without a result; `step` is the last one it announced."""
 
     step: int
     cause: Literal["killed", "oom", "timeout", "error"]
@@ -53,9 +54,9 @@ Outcome = Finished | Died
 
 
 class Launch:
-    """A launch server as a context manager; leaving it ends the server and whatever it runs.
+    """A launch server as a context manager; leaving it ends the server and whatever the server runs.
 
-    `modules` are imported before the first job. Raises WorkerError where the server does not start or stops answering.
+    `modules` are imported before the first job. Raises WorkerError if the server does not start or stops answering.
     """
 
     def __init__(self, modules: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
@@ -68,22 +69,22 @@ class Launch:
         return self
 
     def start(self) -> None:
-        """Start the server without waiting for its imports; the thread that starts it must outlive it."""
+        """Start the server without waiting for its imports. The thread that starts it must outlive it."""
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
-        # compiled in the child itself: no pool of compiler processes beside the measurement
+        # compile in the child itself: no pool of compiler processes during a measurement
         inherited.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  close() ends it
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mixbench.execution.server", *self._modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,
             env=inherited | self._environment,
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the server
+            start_new_session=True,  # Ctrl-C reaches only the parent, which ends the server
         )
 
     def wait_until_ready(self) -> None:
-        """Wait for the imports of a server that was started."""
+        """Wait until the server has imported its modules."""
         try:
             self._answer()
         except BaseException:
@@ -94,15 +95,15 @@ class Launch:
         self.close()
 
     def run(self, function: str, job: Mapping[str, Any], timeout: float) -> Outcome:
-        """Call `function` ("module:name") as `name(job, announce)` in a new child and wait for it, asleep."""
+        """Call `function` ("module:name") as `name(job, announce)` in a new child, and sleep until it ends."""
         assert self._process.stdin is not None
         request = json.dumps({"function": function, "job": job, "timeout": timeout})
         try:
-            with contextlib.suppress(BrokenPipeError):  # the answer says what became of the server
+            with contextlib.suppress(BrokenPipeError):  # the missing answer says what happened
                 self._process.stdin.write(request.encode() + b"\n")
                 self._process.stdin.flush()
             answer = self._answer()
-        except ValueError as error:  # another thread closed the files, or what came is no JSON
+        except ValueError as error:  # another thread closed the files, or the answer is not JSON
             raise WorkerError("the measuring process was ended, or broke the protocol") from error
         if answer["event"] == "finished":
             return Finished(answer["result"])
@@ -113,18 +114,15 @@ class Launch:
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()
-            self._messages.seek(0)
-            said = self._messages.read().decode(errors="replace").strip().splitlines()
-            last = said[-1] if said else "it said nothing"
             raise WorkerError(
-                f"the measuring process stopped (exit code {self._process.returncode}): {last}",
+                f"the measuring process stopped (exit code {self._process.returncode}): {last_line(self._messages)}",
                 f"Try `{sys.executable} -c 'import torch'`; `mixbench doctor` shows what was found.",
             )
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def close(self) -> None:
-        """End the server and its child; safe to call twice."""
+        """End the server and its child; calling it again does nothing."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
@@ -138,8 +136,15 @@ class Launch:
         self._messages.close()
 
 
+def last_line(output: IO[bytes]) -> str:
+    """The last line that a process has written to a file, or words for none."""
+    output.seek(0)
+    lines = output.read().decode(errors="replace").strip().splitlines()
+    return " ".join(lines[-1].split())[:300] if lines else "it printed nothing"
+
+
 def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
-    """Run one job in a fresh process of its own: `name(job)` of "module:name". Raises WorkerError where it fails."""
+    """Run one job in a process of its own: `name(job)` for the function "module:name". Raises WorkerError if it fails."""
     work = {"function": function, "job": job, "threads": threads}
     with Launch(["mixbench.worker.speed"], environment=MEASURING) as launch:
         outcome = launch.run("mixbench.worker.speed:run_alone", work, timeout)

@@ -1,4 +1,4 @@
-"""The parent's side of a duel: two fresh worker processes that take turns, so that drift and neighbours hit both alike."""
+"""The parent's side of a duel: two fresh worker processes that take turns, so that any disturbance affects both alike."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from typing import Any
 import psutil
 
 from mixbench.errors import RequestError, WorkerError
-from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY
+from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY, last_line
 from mixbench.machine.facts import affinity
 
 WORKER = Path(__file__).parents[1] / "worker" / "duel.py"
 BLOCK = 0.008
-"""Seconds of a block: short against the drift of the machine, long against two clock reads and two messages."""
+"""Seconds per block: short compared with the machine's drift, long compared with two clock reads and two messages."""
 ROUNDS = 24
 FEWEST_ROUNDS = 12
 _SECONDS_PER_CELL = 0.8
@@ -34,7 +34,10 @@ _SECONDS_TO_END = 5.0
 
 @dataclass(frozen=True)
 class Version:
-    """One side: the interpreter that runs it, what goes before its modules, and where they must come from ("": anywhere)."""
+    """One side of a duel: its interpreter, folders put first on its import path, and where its mixers must come from.
+
+    An empty `root` accepts mixers from anywhere.
+    """
 
     name: str
     python: str
@@ -44,7 +47,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Contest:
-    """A workload of both sides: what each builds, and the share of extra work that is planted into each."""
+    """One comparison: the workload of each side, and the share of extra work planted in each."""
 
     workloads: tuple[Mapping[str, Any], Mapping[str, Any]]
     extra: tuple[float, float] = (0.0, 0.0)
@@ -52,10 +55,10 @@ class Contest:
 
 @dataclass(frozen=True)
 class Timed:
-    """One contest in one pair of processes. Seconds per call of each side; logarithms of ratios, head to base."""
+    """The times of one contest in one pair of processes: seconds per call of each side, and log ratios of head to base."""
 
     log_ratio: float
-    """Of CPU time, on a GPU of device time: the median over rounds."""
+    """The median over rounds of the ratio of CPU times, or of device times on a GPU."""
     wall_log_ratio: float
     seconds: tuple[float, float]
     rounds: int
@@ -64,14 +67,14 @@ class Timed:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a contest could not be timed; `sides` says which of them failed."""
+    """Why a contest could not be timed; `sides` says for base and head whether it failed."""
 
     sides: tuple[bool, bool]
     detail: str
 
 
 class _DeadError(Exception):
-    """A worker ended, or hung and was ended."""
+    """A worker ended, or hung and was killed."""
 
     def __init__(self, worker: _Worker, message: str) -> None:
         super().__init__(message)
@@ -86,33 +89,33 @@ class _Worker:
 
     def __post_init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in (*FOREIGN_SETTINGS, "PYTHONPATH")}
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  close() ends it
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         try:
             self.process = subprocess.Popen(
                 [self.version.python, str(WORKER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._said,
+                stderr=self._messages,
                 bufsize=0,
                 env=inherited | RETAINED_MEMORY,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the worker
+                start_new_session=True,  # Ctrl-C reaches only the parent, which ends the worker
             )
         except OSError as error:
-            self._said.close()
+            self._messages.close()
             raise WorkerError(f"cannot start {self.version.python}: {error.strerror}") from error
         self._received = b""
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        self.tell(do, **request)
+        self._send(do, **request)
         return self.answer()
 
-    def tell(self, do: str, **request: Any) -> None:
+    def _send(self, do: str, **request: Any) -> None:
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the missing answer says what became of the worker
+        with contextlib.suppress(BrokenPipeError):  # the missing answer says what happened
             self.process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
 
     def answer(self) -> dict[str, Any]:
-        """The next answer, waited for asleep. Raises _DeadError."""
+        """The next answer; sleeps until it comes. Raises _DeadError."""
         assert self.process.stdout is not None
         deadline = time.monotonic() + self.timeout
         while b"\n" not in self._received:
@@ -124,16 +127,11 @@ class _Worker:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(timeout=_SECONDS_TO_END)
                 self.end()
-                raise _DeadError(self, f"the process ended (exit code {self.process.returncode}): {self._last_words()}")
+                raise _DeadError(self, f"the process ended (exit code {self.process.returncode}): {last_line(self._messages)}")
             self._received += chunk
         line, _, self._received = self._received.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
-
-    def _last_words(self) -> str:
-        self._said.seek(0)
-        said = self._said.read().decode(errors="replace").strip().splitlines()
-        return " ".join(said[-1].split())[:300] if said else "it said nothing"
 
     def end(self) -> None:
         self.process.kill()
@@ -146,7 +144,7 @@ class _Worker:
             self.process.stdin.close()
         self.end()
         self.process.stdout.close()
-        self._said.close()
+        self._messages.close()
 
 
 def run_pair(
@@ -158,14 +156,14 @@ def run_pair(
     order: random.Random,
     announce: Callable[[int], None] = lambda number: None,
 ) -> dict[int, Timed | Fault]:
-    """Measure every contest once in one fresh pair of processes, in a random order. Raises WorkerError, RequestError.
+    """Measure every contest once in a fresh pair of processes, in a random order. Raises WorkerError, RequestError.
 
-    Both are pinned to the same core, the idlest at that moment, and time blocks in turns: A B B A in each round. A contest
-    that ends a process is a fault; those after it are measured in another pair of processes.
+    Both processes are pinned to the core that is idlest at that moment, and take turns timing blocks: A B B A in each round.
+    A contest that ends a process becomes a Fault, and the contests after it are measured in a new pair.
     """
-    left = order.sample(list(contests), len(contests))
+    waiting = order.sample(list(contests), len(contests))
     outcome: dict[int, Timed | Fault] = {}
-    while left:
+    while waiting:
         workers: list[_Worker] = []
         try:
             for version in versions:
@@ -173,8 +171,8 @@ def run_pair(
             core = _idlest_core() if device == "cpu" else None
             for worker in workers:
                 _prepare(worker, path=list(worker.version.path), core=core, device=device)
-            while left:
-                number = left.pop()
+            while waiting:
+                number = waiting.pop()
                 announce(number)
                 outcome[number] = _contest(workers, number, contests[number], order)
                 if isinstance(outcome[number], Fault) and any(worker.process.poll() is not None for worker in workers):
@@ -186,7 +184,7 @@ def run_pair(
 
 
 def _prepare(worker: _Worker, **settings: Any) -> None:
-    """Raise WorkerError where a worker does not start, RequestError where it does not have the device."""
+    """Raise WorkerError if a worker does not start, RequestError if it lacks the device."""
     try:
         worker.answer()
         fault = worker.ask("prepare", **settings).get("fault")
@@ -200,7 +198,7 @@ def _prepare(worker: _Worker, **settings: Any) -> None:
 def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: random.Random) -> Timed | Fault:
     built: list[dict[str, Any]] = [{}, {}]
     faults = ["", ""]
-    first = order.randrange(2)  # where its tensors lie depends on what was built before
+    first = order.randrange(2)  # the side built first gets other memory addresses
     for side in (first, 1 - first):
         request = {"number": number, "workload": dict(contest.workloads[side]), "extra": contest.extra[side]}
         try:
@@ -222,7 +220,7 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
 
 
 def _foreign(version: Version, built: Mapping[str, Any]) -> str:
-    """What is wrong where a module does not come from the version that is to be measured."""
+    """What is wrong if a mixer does not come from the version to be measured, else ""."""
     if not version.root or Path(built["file"]).is_relative_to(version.root):
         return ""
     return f"the mixer comes from {built['file']}, not from {version.name}"
@@ -241,14 +239,12 @@ def _rounds(workers: Sequence[_Worker], number: int, built: list[dict[str, Any]]
     def log_ratio(clock: str) -> float:
         return median(math.log((b1[clock] + b2[clock]) / (a1[clock] + a2[clock])) for a1, b1, b2, a2 in blocks)
 
-    base, head = (
-        median(of_round[place][clock] for of_round in blocks for place in places) / repeats for places in ((0, 3), (1, 2))
-    )
+    base, head = (median(timed[place][clock] for timed in blocks for place in places) / repeats for places in ((0, 3), (1, 2)))
     return Timed(log_ratio(clock), log_ratio("wall"), (base, head), rounds, (built[0], built[1]))
 
 
 def _idlest_core() -> int | None:
-    """The core of this process's with the least to do, watched for a fifth of a second; None where none can be chosen."""
+    """Of the cores this process may use, the one least busy over a fifth of a second; None if it cannot be told."""
     usable = affinity()
     if not usable:
         return None

@@ -1,16 +1,16 @@
-"""The launch server: a fresh interpreter that imports modules once and forks an isolated child for each job.
+"""The launch server: a fresh interpreter that imports modules once and forks an isolated child process for each job.
 
     python -m mixbench.execution.server MODULE [MODULE …]
 
-Requests and answers are JSON lines on standard input and output. A request is `{"function": "module:name", "job": {…},
-"timeout": seconds}`; the child calls `name(job, announce)` and its answer is one of
+Requests and answers are JSON lines on standard input and output. For the request `{"function": "module:name", "job": {…},
+"timeout": seconds}`, the child calls `name(job, announce)`, and the answer is one of
 
 - `{"event": "finished", "result": {…}}`
 - `{"event": "died", "step": announced step, "cause": killed | oom | timeout | error, "detail": one line}`
 
-The server only imports: it never runs an operation, because a child forked after a parallel operation hangs at its first
-one. What children print goes to a file that is read only when one dies. A child that does not announce a step for
-`timeout` seconds is killed. Server and child die with their parents.
+The server only imports and never runs an operation: a child forked after a parallel operation hangs at its first one. What
+children print goes to a file that is read only when one dies. A child that announces no step for `timeout` seconds is killed.
+Server and child die with their parents.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def main() -> None:
     for module in sys.argv[1:]:
         importlib.import_module(module)
     print(json.dumps({"event": "ready"}), file=answers, flush=True)
-    requests = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  unbuffered: select must see what is not read
+    requests = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  unbuffered: select must see all that is unread
     while line := requests.readline():
         print(json.dumps(_serve(json.loads(line))), file=answers, flush=True)
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel (Linux) to kill this process when `parent` dies; elsewhere a closed pipe ends it."""
+    """Ask the kernel (Linux) to kill this process when `parent` dies; on other systems a closed pipe ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -109,13 +109,13 @@ def _announce(shared: mmap.mmap, step: int) -> None:
 
 
 def _die_first() -> None:
-    """Where memory runs out, the kernel should kill this process, not the sweep."""
+    """If memory runs out, let the kernel kill this process, not the one that runs the study."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _await(child: int, pipe: int, shared: mmap.mmap, timeout: float) -> tuple[dict[str, Any] | None, bool]:
-    """Read the child's answer to its end; the server sleeps meanwhile and wakes only at a deadline."""
+    """Read the child's answer, and whether it timed out; the server sleeps in between and wakes only at a deadline."""
     received = bytearray()
     with os.fdopen(pipe, "rb", buffering=0) as stream:
         while True:
@@ -125,7 +125,7 @@ def _await(child: int, pipe: int, shared: mmap.mmap, timeout: float) -> tuple[di
                 _kill(child)
                 return None, True
             ready, _, _ = select.select([stream, sys.stdin], [], [], left)
-            if sys.stdin in ready:  # nothing is sent while a job runs: the parent is gone
+            if sys.stdin in ready:  # nothing is sent during a job, so the parent has died
                 _kill(child)
                 os._exit(1)
             if stream in ready:
@@ -165,8 +165,8 @@ def _last_line(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - 4096))
     lines = output.read().decode(errors="replace").replace("\0", "").split("\n")
-    said = [line.strip() for line in lines if line.strip() and not line.startswith("USDT:")]
-    return said[-1][:300] if said else ""
+    messages = [line.strip() for line in lines if line.strip() and not line.startswith("USDT:")]
+    return messages[-1][:300] if messages else ""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Jobs side by side: a launch server per slot, each with a thread in the parent that sleeps while the slot's child works."""
+"""Jobs in parallel: a launch server per slot, each with a thread in the parent that sleeps while the slot's child works."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mixbench.execution.launch import Died, Launch, Outcome
 
 
 class Slots:
-    """Launch servers as a context manager, one per entry of `environments`; leaving it ends them and whatever they run.
+    """Launch servers as a context manager, one for each of `environments`; leaving it ends them and whatever they run.
 
-    `modules` are imported before the first job. Raises WorkerError where a server does not start.
+    `modules` are imported before the first job. Raises WorkerError if a server does not start.
     """
 
     def __init__(self, modules: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
@@ -50,49 +50,49 @@ class Slots:
         timeout: float,
         started: Callable[[int], None] = lambda index: None,
     ) -> Iterator[tuple[int, Outcome]]:
-        """Call `function` once per job, begun in their order, and yield index and outcome as they end.
+        """Call `function` for each job, starting them in order, and yield the index and outcome of each as it ends.
 
-        A server that dies takes only its job with it: another is started for the rest. `started` is called from the slots'
-        threads. Raises WorkerError where no server can be kept running.
+        A server that dies loses only its current job: another is started for the rest. `started` is called from the slots'
+        threads. Raises WorkerError if no server can be kept running.
         """
         waiting = deque(range(len(jobs)))
-        ended: SimpleQueue[tuple[int, Outcome] | WorkerError | None] = SimpleQueue()
+        reports: SimpleQueue[tuple[int, Outcome] | WorkerError | None] = SimpleQueue()
 
         def work(launch: Launch, environment: Mapping[str, str]) -> None:
             with ExitStack() as own:
                 while waiting and not self._closing:
                     try:
                         index = waiting.popleft()
-                    except IndexError:  # another slot was faster
+                    except IndexError:  # another slot took the last job
                         return
                     started(index)
                     try:
-                        ended.put((index, launch.run(function, jobs[index], timeout)))
+                        reports.put((index, launch.run(function, jobs[index], timeout)))
                     except WorkerError as error:
                         if self._closing:
                             return
-                        ended.put((index, Died(0, "killed", str(error))))
+                        reports.put((index, Died(0, "killed", str(error))))
                         launch = own.enter_context(Launch(self._modules, environment=environment))
 
-        def last_words(launch: Launch, environment: Mapping[str, str]) -> None:
+        def work_and_report(launch: Launch, environment: Mapping[str, str]) -> None:
             fault = None
             try:
                 work(launch, environment)
             except WorkerError as error:
                 fault = error
             finally:
-                ended.put(fault)
+                reports.put(fault)
 
         slots = list(zip(self._launches, self._environments, strict=True))
         for slot in slots:
-            threading.Thread(target=last_words, args=slot, daemon=True).start()
-        open_slots, left, fault = len(slots), len(jobs), None
+            threading.Thread(target=work_and_report, args=slot, daemon=True).start()
+        open_slots, unfinished, fault = len(slots), len(jobs), None
         while open_slots:
-            said = ended.get()
-            if isinstance(said, tuple):
-                left -= 1
-                yield said
+            report = reports.get()
+            if isinstance(report, tuple):
+                unfinished -= 1
+                yield report
             else:
-                open_slots, fault = open_slots - 1, said or fault
-        if left:
-            raise fault or WorkerError(f"{left} jobs were never run")
+                open_slots, fault = open_slots - 1, report or fault
+        if unfinished:
+            raise fault or WorkerError(f"{unfinished} jobs were never run")

@@ -1,1 +1,1 @@
-"""What this machine is, and what disturbs it."""
+"""What this machine is, and what disturbs measurements on it."""

@@ -1,4 +1,4 @@
-"""What will disturb a measurement on this machine, why, and how to mend it: rules over a snapshot."""
+"""What will disturb a measurement on this machine, why, and what to do about it: rules applied to a snapshot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixbench.machine.environment import Snapshot
 from mixbench.machine.gpu import GpuSnapshot
 
 BUSY_LOAD = 0.5
-"""Processes that run or wait, over one minute, from which others count as busy."""
+"""Load average over one minute from which the machine counts as busy."""
 LITTLE_MEMORY_MIB = 2048
 NOTICEABLE_STEAL = 0.005
 HOT_C = 80
@@ -20,7 +20,7 @@ Seen = TypeVar("Seen", Snapshot, GpuSnapshot)
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What was seen, why it disturbs, and what to do about it."""
+    """What was found, why it disturbs measurements, and what to do about it."""
 
     what: str
     why: str
@@ -29,7 +29,7 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class _Rule(Generic[Seen]):
-    """`seen` says what is there in words, or "" where nothing is wrong or known."""
+    """`seen` says in words what was found, or "" if nothing is wrong or nothing is known."""
 
     seen: Callable[[Seen], str]
     why: str
@@ -37,7 +37,7 @@ class _Rule(Generic[Seen]):
 
 
 def disturbances(snapshot: Snapshot) -> list[Disturbance]:
-    """Everything in the snapshot that will disturb a measurement; empty where nothing is known to."""
+    """Everything in the snapshot that is known to disturb measurements."""
     machine = [Disturbance(seen, rule.why, rule.mend) for rule in _RULES if (seen := rule.seen(snapshot))]
     gpus = [
         Disturbance(f"GPU {gpu.index} {seen}", rule.why, rule.mend.format(index=gpu.index, limit=gpu.default_power_limit_w))
@@ -83,12 +83,12 @@ _RULES: tuple[_Rule[Snapshot], ...] = (
     ),
     _Rule(
         lambda s: "this is a virtual machine" if s.virtual else "",
-        "Caches, memory bandwidth and clocks are shared with guests that cannot be seen.",
-        "Trust ratios more than times; use a bare machine for times to publish.",
+        "Caches, memory bandwidth and clocks are shared with other guests, which cannot be seen from here.",
+        "Trust ratios more than times; measure times for publication on a physical machine.",
     ),
     _Rule(
         lambda s: f"the clock governor is {s.governor}" if s.governor not in (None, "performance") else "",
-        "The clock rises and falls with the load, so short measurements start slow.",
+        "The clock follows the load, so short measurements start slowly.",
         "sudo cpupower frequency-set --governor performance",
     ),
     _Rule(
@@ -103,8 +103,8 @@ _RULES: tuple[_Rule[Snapshot], ...] = (
         "Keep --threads at the number of physical cores; echo off | sudo tee /sys/devices/system/cpu/smt/control",
     ),
     _Rule(
-        lambda s: f"a control group grants {s.cpu_quota:g} CPUs" if s.cpu_quota is not None else "",
-        "Threads beyond the quota are stopped until the next period of the scheduler.",
+        lambda s: f"a control group limits this process to {s.cpu_quota:g} CPUs" if s.cpu_quota is not None else "",
+        "When threads use up the quota, they are stopped until the scheduler's next period.",
         "Keep --threads at or below the quota, or raise it (docker run --cpus, Kubernetes limits.cpu).",
     ),
     _Rule(
@@ -114,17 +114,17 @@ _RULES: tuple[_Rule[Snapshot], ...] = (
     ),
     _Rule(
         lambda s: f"thread settings are in the environment: {_variables(s)}" if s.thread_variables else "",
-        "They change how operators use threads, and another shell may not have them.",
-        "unset them and give --threads",
+        "They change how operators use threads, and may be missing in another shell.",
+        "Unset them and give --threads.",
     ),
     _Rule(
         lambda s: f"{s.swap_used_mib:.0f} MiB of swap are in use" if s.swap_used_mib else "",
-        "Memory that was swapped out is read back from the disk in the middle of a measurement.",
+        "Swapped memory is read back from the disk in the middle of a measurement.",
         "Close what fills the memory, then sudo swapoff -a && sudo swapon -a",
     ),
     _Rule(
         _little_memory,
-        "Large shapes run out of memory or are swapped.",
+        "Large shapes run out of memory or are swapped out.",
         "Close what fills the memory, or measure smaller shapes.",
     ),
 )
@@ -132,7 +132,7 @@ _RULES: tuple[_Rule[Snapshot], ...] = (
 _GPU_RULES: tuple[_Rule[GpuSnapshot], ...] = (
     _Rule(
         lambda gpu: f"runs {gpu.processes} other process{'es' if gpu.processes > 1 else ''}" if gpu.processes else "",
-        "They take time, memory and power of the GPU.",
+        "They use the GPU's time, memory and power.",
         "Stop them (`nvidia-smi` shows them), or choose another GPU with CUDA_VISIBLE_DEVICES.",
     ),
     _Rule(
@@ -142,12 +142,12 @@ _GPU_RULES: tuple[_Rule[GpuSnapshot], ...] = (
     ),
     _Rule(
         _power_limit,
-        "Under load the clock falls to stay below the limit.",
+        "Under load the clock drops to stay below the limit.",
         "sudo nvidia-smi --id {index} --power-limit {limit:.0f}",
     ),
     _Rule(
         lambda gpu: f"is at {gpu.temperature_c} °C" if (gpu.temperature_c or 0) >= HOT_C else "",
         "A hot GPU lowers its clock.",
-        "Let it cool; check its fans and the air of the room.",
+        "Let it cool down; check its fans and the room's ventilation.",
     ),
 )

@@ -1,6 +1,6 @@
-"""What this machine and its software are (`environment`, stable) and how they stand right now (`snapshot`, varies).
+"""What this machine and its software are (`environment`, stable), and their present state (`snapshot`, varying).
 
-Read without torch. Whatever cannot be read is None; nothing here raises. `root` is where /proc and /sys are looked for.
+Whatever cannot be read is None; nothing here raises. `root` is the folder that holds /proc and /sys.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from mixbench.machine.gpu import GpuSnapshot, gpu_environment, gpu_snapshots
 
 PACKAGE = Path(__file__).parents[1]
 MACHINE_KEYS = ("cpu", "physical_cores", "logical_cores", "memory_gib", "architecture", "gpus")
-"""What of an environment is the machine and not its software."""
+"""The keys of an environment that describe the machine; all others describe the software."""
 _INSTALLED = ("site-packages", "dist-packages")
 _THREAD_VARIABLE = re.compile(r"(OMP|GOMP|KMP|MKL|OPENBLAS)_")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What varies from run to run. `load` is over one minute, `steal_share` since boot, 0 to 1, `cpu_quota` in CPUs.
+    """What varies from run to run. `load` is over one minute, `steal_share` (0 to 1) since boot, `cpu_quota` in CPUs.
 
-    Of `logical_cpus` this process may use `usable_cpus`. `commit` is "" outside a git repository.
+    This process may use `usable_cpus` of the `logical_cpus`. `commit` is "" outside a git repository.
     """
 
     load: float | None = None
@@ -55,9 +55,9 @@ class Snapshot:
 
 
 def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
-    """What is stable: measurements of equal environments may be pooled.
+    """What is stable: measurements in equal environments may be pooled.
 
-    `sources` is a hash of the package's code where it runs from a checkout, so that changed code is never taken for measured.
+    `sources` is a hash of the package's code if it runs from a checkout, so that changed code is always measured again.
     """
     memory = attempt(lambda: psutil.virtual_memory().total)
     return {
@@ -77,12 +77,12 @@ def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
 
 
 def machine_part(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What an environment says of the machine: times are compared only where it is equal."""
+    """The part of an environment that describes the machine: times are compared only if it is equal."""
     return {name: content.get(name) for name in MACHINE_KEYS}
 
 
 def snapshot(root: Path = ROOT) -> Snapshot:
-    """How the machine stands at this moment."""
+    """The present state of the machine."""
     swap, available = attempt(lambda: psutil.swap_memory().used), attempt(lambda: psutil.virtual_memory().available)
     usable = machine.affinity()
     return Snapshot(
@@ -105,7 +105,7 @@ def snapshot(root: Path = ROOT) -> Snapshot:
 
 
 def physical_cores(root: Path = ROOT) -> int:
-    """Physical cores that this process may use at once, by affinity and cgroup quota; at least 1."""
+    """Physical cores that this process may use at once, given its affinity and its cgroup's quota; at least 1."""
     usable = machine.affinity()
     if usable is None:
         cores = attempt(lambda: psutil.cpu_count(logical=False)) or os.cpu_count() or 1
@@ -115,7 +115,7 @@ def physical_cores(root: Path = ROOT) -> int:
 
 
 def sources_hash(package: Path) -> str | None:
-    """A hash over the path and content of every Python file of a package; None where one cannot be read."""
+    """A hash of the path and content of every Python file of a package; None if one cannot be read."""
 
     def digest() -> str:
         total = hashlib.sha256()
@@ -132,5 +132,5 @@ def _version(package: str) -> str | None:
 
 
 def timestamp() -> str:
-    """Now, UTC, ISO 8601 to the millisecond."""
+    """The time now: UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

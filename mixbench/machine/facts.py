@@ -1,6 +1,6 @@
-"""Single facts of this machine from /proc, /sys and the kernel; None where one cannot be read. No torch here.
+"""Single facts about this machine from /proc, /sys and the kernel; None if a fact cannot be read.
 
-`root` is where /proc and /sys are looked for.
+`root` is the folder that holds /proc and /sys.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 def attempt(read: Callable[[], T]) -> T | None:
-    """What `read` returns, None where it raises: drivers and virtual file systems raise errors of every kind."""
+    """The result of `read`, or None if it raises: drivers and virtual file systems raise errors of every kind."""
     with suppress(Exception):
         return read()
     return None
 
 
 def output(*command: str) -> str:
-    """What a command prints, stripped; "" where it fails or does not exist."""
+    """What a command prints, stripped; "" if it fails or does not exist."""
     run = attempt(
         lambda: subprocess.run(
             command, capture_output=True, text=True, timeout=10, check=True, env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
@@ -37,18 +37,18 @@ def output(*command: str) -> str:
 
 
 def affinity() -> set[int] | None:
-    """CPUs that this process may run on."""
+    """The CPUs that this process may run on."""
     return attempt(lambda: os.sched_getaffinity(0))
 
 
 def commit() -> str:
-    """Git commit of the working directory, "-dirty" with changes to tracked files; "" outside git."""
-    # tags are excluded, so that a hash comes out; untracked files are results as often as code, so they do not count
+    """The git commit of the working directory, with "-dirty" if tracked files have changed; "" outside git."""
+    # Excluding all tags gives a hash. Untracked files are as likely to be results as code, so they do not count.
     return output("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
 def cpu_model(root: Path = ROOT) -> str | None:
-    """Name of the processor; on ARM, which has none, the numbers of its maker and part."""
+    """The name of the processor; on ARM, which gives none, the numbers of implementer and part."""
     facts = {key: value for key, value in reversed(_cpuinfo(root)) if value}
     if "model name" in facts:
         return facts["model name"]
@@ -59,7 +59,7 @@ def cpu_model(root: Path = ROOT) -> str | None:
 
 
 def cpu_mhz(root: Path = ROOT) -> float | None:
-    """Mean clock of the CPUs."""
+    """The mean clock of the CPUs."""
     megahertz = [_number(value) for key, value in _cpuinfo(root) if key == "cpu MHz"]
     if not megahertz:
         kilohertz = [_number(_read(file)) for file in (root / _CPUS).glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
@@ -69,7 +69,7 @@ def cpu_mhz(root: Path = ROOT) -> float | None:
 
 
 def governor(root: Path = ROOT) -> str | None:
-    """The kernel's policy for the clock of the first CPU."""
+    """The frequency governor of the first CPU."""
     return _read(root / _CPUS / "cpu0/cpufreq/scaling_governor")
 
 
@@ -80,17 +80,17 @@ def turbo(root: Path = ROOT) -> bool | None:
 
 
 def smt(root: Path = ROOT) -> bool | None:
-    """Whether physical cores run two or more hardware threads each."""
+    """Whether each physical core runs two or more hardware threads."""
     return _flag(_read(root / _CPUS / "smt/active"))
 
 
 def core_of(cpu: int, root: Path = ROOT) -> str:
-    """A name for the physical core of a CPU, equal for its hardware threads; its own where the kernel does not say."""
+    """A name for the physical core of a CPU, shared by its hardware threads; the CPU's own if the kernel does not say."""
     return _read(root / _CPUS / f"cpu{cpu}/topology/thread_siblings_list") or str(cpu)
 
 
 def last_level_cache_bytes(root: Path = ROOT) -> int | None:
-    """Size of the last-level caches together: what a copy has to exceed to be one from memory to memory."""
+    """The total size of the last-level caches: only a larger copy goes from memory to memory."""
     caches: dict[tuple[int, str], int] = {}
     for folder in (root / _CPUS).glob("cpu[0-9]*/cache/index[0-9]*"):
         level, size, shared = (_read(folder / name) for name in ("level", "size", "shared_cpu_list"))
@@ -109,10 +109,10 @@ def virtual(root: Path = ROOT) -> bool | None:
 
 
 def steal_share(root: Path = ROOT) -> float | None:
-    """Share of the time since boot, 0 to 1, in which the hypervisor ran others while a CPU here had work."""
+    """Share of the time since boot, 0 to 1, in which the hypervisor ran other guests while a CPU here had work."""
 
     def share() -> float:
-        # cpu  user nice system idle iowait irq softirq steal guest guest_nice: guests already count in user and nice
+        # cpu  user nice system idle iowait irq softirq steal guest guest_nice; the guest times are part of user and nice
         ticks = [int(field) for field in (_read(root / "proc/stat") or "").splitlines()[0].split()[1:9]]
         return ticks[7] / sum(ticks)
 
@@ -120,7 +120,7 @@ def steal_share(root: Path = ROOT) -> float | None:
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
-    """CPUs that the tightest control group above this process grants (version 1 or 2); None without a limit."""
+    """The CPUs that the tightest control group around this process allows (version 1 or 2); None without a limit."""
     quotas = []
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
@@ -128,7 +128,7 @@ def cpu_quota(root: Path = ROOT) -> float | None:
             continue
         mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
         own = mount / path.lstrip("/")
-        # inside a container the path may be the host's: its parents up to the mount are what is there
+        # inside a container this may be the host's path, of which only parents up to the mount exist here
         for folder in (folder for folder in (own, *own.parents) if folder.is_relative_to(mount)):
             quotas.append(_quota_v1(folder) if controllers else _quota_v2(folder))
     return min((quota for quota in quotas if quota is not None), default=None)

@@ -1,4 +1,4 @@
-"""What NVIDIA's management library (package nvidia-ml-py, module pynvml) says of the GPUs. No torch here."""
+"""What NVIDIA's management library (package nvidia-ml-py, module pynvml) reports about the GPUs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mixbench.machine.facts import attempt
 
 @dataclass(frozen=True)
 class GpuSnapshot:
-    """How one GPU stands; None where the driver does not say.
+    """The present state of one GPU; None for what the driver does not report.
 
-    `processes` counts those that hold a compute context, this process aside. `index` is NVML's, in the order of the bus.
+    `processes` counts the other processes that hold a compute context. `index` is NVML's, in the order of the bus.
     """
 
     index: int
@@ -31,9 +31,9 @@ class GpuSnapshot:
 
 @contextmanager
 def nvml() -> Iterator[Any]:
-    """The library, initialised; None where there is no driver."""
+    """The library, initialised; None without a driver."""
     library: Any = None
-    with suppress(Exception):  # without a driver NVML raises types of its own
+    with suppress(Exception):  # without a driver, NVML raises its own types
         import pynvml
 
         pynvml.nvmlInit()
@@ -46,7 +46,7 @@ def nvml() -> Iterator[Any]:
 
 
 def gpu_environment() -> dict[str, Any]:
-    """Models of the GPUs, version of the driver and newest CUDA that it supports."""
+    """The models of the GPUs, the driver's version, and the newest CUDA version that it supports."""
     with nvml() as library:
         gpus = [_name(library, handle) for handle in _handles(library)]
         cuda = attempt(lambda: int(library.nvmlSystemGetCudaDriverVersion_v2()))
@@ -58,7 +58,7 @@ def gpu_environment() -> dict[str, Any]:
 
 
 def gpu_snapshots() -> tuple[GpuSnapshot, ...]:
-    """How every GPU stands at this moment."""
+    """The present state of every GPU."""
     with nvml() as library:
         return tuple(_snapshot(library, index, handle) for index, handle in enumerate(_handles(library)))
 

@@ -16,8 +16,9 @@ from mixbench.cli.publish import SUMMARY
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command in this process: `run("cost", "--results", folder)`. Its cache is the test's own."""
+    """Runs a command in this process: `run("cost", "--results", folder)`. Its cache is the test's own, no line is wrapped."""
     monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.delenv(SUMMARY, raising=False)
 
     def call(*words: object) -> Completed:

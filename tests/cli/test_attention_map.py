@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import shutil
 from pathlib import Path
 
 import pandas
 import pytest
-from killing import children, wait_until_gone
-from typer.testing import CliRunner, Result
-
-from mixbench.cli import app
+from killing import kill_when
+from places import SAMPLES
+from running import Completed, Run, run_python
 
 SHAPES = "shapes:train=60,dev=20,test=10"
 RECALL = "mqar:train=60,dev=20,test=10,tokens=16,pairs=3,vocabulary=8"
 SMALL = ["--steps", "6", "--width", "8", "--layers", "1", "--batch", "4", "--examples", "3"]
-SOURCE = """
-import torch
-
-class Mean(torch.nn.Module):
-    def __init__(self, width, tokens):
-        super().__init__()
-        self.linear = torch.nn.Linear(width, width)
-
-    def forward(self, x):
-        return self.linear(x.mean(1, keepdim=True)).expand_as(x)
-"""
+STUDY = ["attention-map", "--task", SHAPES, "--mixer", "attention", "--mixer", "mine.py:Mean", "--mixer", "none", *SMALL]
+STUDY += ["--results", "own", "--draw", "0,2"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("maps")
-    (path / "mine.py").write_text(SOURCE)
+    shutil.copy(SAMPLES, path / "mine.py")
     return path
 
 
-def mixbench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mixbench", *words]
-    environment = os.environ | {"MIXBENCH_CACHE": str(folder / "cache")}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, check=False, env=environment)
-
-
 @pytest.fixture(scope="module")
-def trained(folder: Path) -> subprocess.CompletedProcess[str]:
-    mixers = ["--mixer", "attention", "--mixer", "mine.py:Mean", "--mixer", "none"]
-    return mixbench(folder, "attention-map", "--task", SHAPES, *mixers, *SMALL, "--results", "own", "--draw", "0,2")
+def trained(run_process: Run, folder: Path) -> Completed:
+    return run_process(*STUDY, folder=folder)
 
 
-def test_mixers_are_trained_mapped_printed_and_drawn(folder: Path, trained: subprocess.CompletedProcess[str]) -> None:
-    assert trained.returncode == 0, trained.stderr
+@pytest.mark.slow
+def test_mixers_are_trained_mapped_printed_and_drawn(folder: Path, trained: Completed) -> None:
+    assert trained.exit_code == 0, trained.stderr
     assert "right, %" in trained.stdout
     assert "none: nothing beyond 6 tokens is seen, so nothing is mixed" in trained.stdout
     assert "95 % t-intervals over 3 test examples" in trained.stdout
@@ -76,31 +56,30 @@ def test_mixers_are_trained_mapped_printed_and_drawn(folder: Path, trained: subp
     assert len(list((folder / "own" / "checkpoints").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_plot_draws_the_same_without_torch(
-    folder: Path, trained: subprocess.CompletedProcess[str]
+    run_process: Run, folder: Path, trained: Completed
 ) -> None:
     figure = folder / "own" / "figures" / "attention-map-shapes.png"
     first, table = figure.read_bytes(), (folder / "own" / "attention_map.csv").read_bytes()
     figure.unlink()
-    code = (
-        "import sys; from mixbench import api; api.plot(results='own', study='attention-map'); sys.exit('torch' in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    code = "import sys, mixbench; mixbench.plot(results='own', study='attention-map'); sys.exit('torch' in sys.modules)"
+    assert run_python("-c", code, folder=folder).exit_code == 0
     assert figure.read_bytes() == first
-    mixers = ["--mixer", "attention", "--mixer", "mine.py:Mean", "--mixer", "none"]
-    again = mixbench(folder, "attention-map", "--task", SHAPES, *mixers, *SMALL, "--results", "own", "--draw", "0,2", "--json")
-    assert again.returncode == 0, again.stderr
+    again = run_process(*STUDY, "--json", folder=folder)
+    assert again.exit_code == 0, again.stderr
     (task,) = json.loads(again.stdout)["tasks"]
     assert [line["label"] for line in task["lines"]] == ["attention", "none", "Mean"]
     assert (folder / "own" / "attention_map.csv").read_bytes() == table
 
 
-def test_weights_that_were_kept_are_mapped_as_they_are(folder: Path, trained: subprocess.CompletedProcess[str]) -> None:
+@pytest.mark.slow
+def test_weights_that_were_kept_are_mapped_as_they_are(run_process: Run, folder: Path, trained: Completed) -> None:
     rows = pandas.read_csv(folder / "own" / "attention_map.csv")
     files = [f"own/{name}" for name in rows.checkpoint.unique()]
     chosen = [word for file in files for word in ("--checkpoint", file)]
-    done = mixbench(folder, "attention-map", *chosen, "--examples", "3", "--results", "loaded")
-    assert done.returncode == 0, done.stderr
+    done = run_process("attention-map", *chosen, "--examples", "3", "--results", "loaded", folder=folder)
+    assert done.exit_code == 0, done.stderr
     loaded = pandas.read_csv(folder / "loaded" / "attention_map.csv")
     assert not (folder / "loaded" / "checkpoints").exists()
     keys = ["mixer", "config", "settings", "seed", "example"]
@@ -111,15 +90,16 @@ def test_weights_that_were_kept_are_mapped_as_they_are(folder: Path, trained: su
     assert set(loaded.checkpoint) == {str(folder / file) for file in files}
 
 
-def test_weights_that_another_study_kept_are_not_trained_again(folder: Path) -> None:
+@pytest.mark.slow
+def test_weights_that_another_study_kept_are_not_trained_again(run_process: Run, folder: Path) -> None:
     study = ["--task", RECALL, "--mixer", "fnet", "--steps", "6", "--width", "8", "--layers", "1", "--batch", "4"]
     study += ["--learning-rate", "3e-3", "--results", "shared"]
-    done = mixbench(folder, "data-efficiency", *study, "--sizes", "1.0", "--seeds", "2", "--save")
-    assert done.returncode == 0, done.stderr
+    done = run_process("data-efficiency", *study, "--sizes", "1.0", "--seeds", "2", "--save", folder=folder)
+    assert done.exit_code == 0, done.stderr
     kept = {file: file.stat().st_mtime_ns for file in (folder / "shared" / "checkpoints").iterdir()}
     assert len(kept) == 2
-    done = mixbench(folder, "attention-map", *study, "--seeds", "2", "--examples", "2")
-    assert done.returncode == 0, done.stderr
+    done = run_process("attention-map", *study, "--seeds", "2", "--examples", "2", folder=folder)
+    assert done.exit_code == 0, done.stderr
     assert "95 % t-intervals over 2 seeds" in done.stdout
     assert {file: file.stat().st_mtime_ns for file in (folder / "shared" / "checkpoints").iterdir()} == kept
     rows = pandas.read_csv(folder / "shared" / "attention_map.csv")
@@ -130,58 +110,48 @@ def test_weights_that_another_study_kept_are_not_trained_again(folder: Path) -> 
     assert (folder / "shared" / "figures" / "attention-map-mqar.png").exists()
 
 
-def test_a_user_whose_mixer_has_changed_is_told(folder: Path, trained: subprocess.CompletedProcess[str]) -> None:
+@pytest.mark.slow
+def test_a_user_whose_mixer_has_changed_is_told(run_process: Run, folder: Path, trained: Completed) -> None:
     rows = pandas.read_csv(folder / "own" / "attention_map.csv")
     file = f"own/{rows[rows.mixer == 'mine.py:Mean'].checkpoint.iloc[0]}"
     source = folder / "mine.py"
-    source.write_text(SOURCE + "# changed\n")
+    source.write_text(SAMPLES.read_text() + "# changed\n")
     try:
-        done = mixbench(folder, "attention-map", "--checkpoint", file, "--results", "changed")
+        done = run_process("attention-map", "--checkpoint", file, "--results", "changed", folder=folder)
     finally:
-        source.write_text(SOURCE)
-    assert done.returncode == 2
+        shutil.copy(SAMPLES, source)
+    assert done.exit_code == 2
     assert "mine.py has changed since it was trained" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
-def test_one_run_in_two_files_and_weights_without_a_row_are_refused(
-    folder: Path, trained: subprocess.CompletedProcess[str]
-) -> None:
+@pytest.mark.slow
+def test_one_run_in_two_files_and_weights_without_a_row_are_refused(run_process: Run, folder: Path, trained: Completed) -> None:
     first = next((folder / "own" / "checkpoints").iterdir())
     (folder / "copy.pt").write_bytes(first.read_bytes())
-    done = mixbench(folder, "attention-map", "--checkpoint", str(first), "--checkpoint", "copy.pt", "--results", "twice")
-    assert done.returncode == 2
+    done = run_process(
+        "attention-map", "--checkpoint", str(first), "--checkpoint", "copy.pt", "--results", "twice", folder=folder
+    )
+    assert done.exit_code == 2
     assert "hold the same run\n  Give one of them." in done.stderr
     spoil = "import torch, sys; c = torch.load(sys.argv[1]); del c['row']['seed']; torch.save(c, sys.argv[1])"
-    subprocess.run([sys.executable, "-c", spoil, "copy.pt"], cwd=folder, check=True)
-    done = mixbench(folder, "attention-map", "--checkpoint", "copy.pt", "--results", "twice")
-    assert done.returncode == 2
+    assert run_python("-c", spoil, "copy.pt", folder=folder).exit_code == 0
+    done = run_process("attention-map", "--checkpoint", "copy.pt", "--results", "twice", folder=folder)
+    assert done.exit_code == 2
     assert "copy.pt does not say seed of its run" in done.stderr
 
 
-def test_an_interrupted_study_goes_on_with_the_weights_it_has(folder: Path) -> None:
-    words = ["attention-map", "--task", SHAPES, "--mixer", "none", "--mixer", "attention", *SMALL, "--jobs", "1"]
-    command = [sys.executable, "-m", "mixbench", *words, "--results", "cut"]
-    environment = os.environ | {"MIXBENCH_CACHE": str(folder / "cache")}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=environment)
-    kept, deadline = folder / "cut" / "checkpoints", time.monotonic() + 60
-    while not (kept.is_dir() and list(kept.glob("*.pt"))) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    started = children(process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert wait_until_gone(started) == []
+@pytest.mark.slow
+def test_an_interrupted_study_goes_on_with_the_weights_it_has(run_process: Run, folder: Path) -> None:
+    words = ["attention-map", "--task", SHAPES, "--mixer", "none", "--mixer", "attention", *SMALL, "--results", "cut"]
+    kept = folder / "cut" / "checkpoints"
+    kill_when(lambda children: list(kept.glob("*.pt")), "-m", "mixbench", *words, "--jobs", "1", folder=folder)
     before = {file: file.stat().st_mtime_ns for file in kept.glob("*.pt")}
     assert before
-    done = mixbench(folder, *words, "--results", "cut")
-    assert done.returncode == 0, done.stderr
+    done = run_process(*words, folder=folder)
+    assert done.exit_code == 0, done.stderr
     assert {file: file.stat().st_mtime_ns for file in before} == before
     rows = pandas.read_csv(folder / "cut" / "attention_map.csv")
     assert sorted(zip(rows.mixer, rows.example, strict=True)) == [(m, k) for m in ("attention", "none") for k in range(3)]
-
-
-def run_here(*words: str) -> Result:
-    return CliRunner().invoke(app, ["attention-map", *words])
 
 
 @pytest.mark.parametrize(
@@ -192,8 +162,8 @@ def run_here(*words: str) -> Result:
         (["--task", "hf:glue/sst2"], "no ideal map is known of task hf"),
         (["--task", "shape"], "unknown task 'shape'\n  Did you mean 'shapes'?"),
         (["--mixer", "atention"], "Did you mean 'attention'?"),
-        (["--draw", "one"], "--draw: 'one' are no examples\n  Numbers from 0 on with commas between: --draw 0,3."),
-        (["--draw=-1"], "--draw: '-1' are no examples"),
+        (["--draw", "one"], "--draw: 'one' is not a list of examples\n  Numbers from 0 on with commas between: --draw 0,3."),
+        (["--draw=-1"], "--draw: '-1' is not a list of examples"),
         (["--task", SHAPES, "--examples", "11", "--draw", "0"], "--examples 11: the test set of shapes has 10 examples"),
         (["--task", SHAPES, "--examples", "5", "--draw", "7"], "--draw 7: only 5 examples are mapped"),
         (["--task", SHAPES, "--size", "0.5,1.0"], "one part of the data"),
@@ -203,11 +173,8 @@ def run_here(*words: str) -> Result:
         (["--checkpoint", "x.pt", "--mixer", "attention"], "--checkpoint says which mixer and task it is"),
     ],
 )
-def test_a_wrong_request_is_refused_with_what_to_do(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
-    done = run_here(*words, "--results", str(tmp_path / "results"))
-    assert done.exit_code == 2, done.output
+def test_a_wrong_request_is_refused_with_what_to_do(words: list[str], message: str, run: Run, tmp_path: Path) -> None:
+    done = run("attention-map", *words, "--results", tmp_path / "results")
+    assert done.exit_code == 2, done.stderr
     assert message in done.stderr
     assert not (tmp_path / "results" / "attention_map.csv").exists()

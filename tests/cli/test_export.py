@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -112,5 +111,4 @@ def test_a_report_of_any_origin_is_written_and_its_formats_are_checked(tmp_path:
 
 
 def test_the_help_names_every_format(run: Run) -> None:
-    text = re.sub(r"[\s│]+", "", run("export", "--help").stdout)
-    assert all(format in text for format in FORMATS)
+    assert ", ".join(FORMATS) in run("export", "--help").stdout

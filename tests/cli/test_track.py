@@ -1,120 +1,71 @@
+"""`mixbench track` as a user runs it: runs added to a history in a repository, and changes found in it."""
+
 from __future__ import annotations
 
 import json
 import random
 import re
-import subprocess
-from collections.abc import Callable
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
+from folders import fill_folder
 from histories import SOFTWARE, commit, history
+from repositories import Repository
+from running import Run
 from synthetic import MACHINE, speed_rows
 from synthetic_training import training_rows
-from typer.testing import CliRunner, Result
 
-from mixbench.api.track import track_show
-from mixbench.cli import track
+from mixbench.api.track import find_trends
+from mixbench.api.track_options import TrackShowOptions
+from mixbench.cli.text import track
 from mixbench.cli.text.page import layout
-from mixbench.tables.columns import Row, columns
+from mixbench.tables.columns import columns
 from mixbench.tables.history import ONCE, find_commit, read_history, write_entry
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
-DAY = 86_400
+RESULTS = Path("results")
 
 
-class Repository:
-    """A git repository of several commits, and what was measured at one of them."""
+def add_version(repository: Repository) -> None:
+    """Commit new code."""
+    number = len(repository.commits)
+    repository.commit(f"Version {number}", {"code.py": f"version = {number}\n"})
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.git("init", "-q", "-b", "main")
-        self.commits: list[str] = []
 
-    def git(self, *words: str, day: int = 0) -> str:
-        who = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-        date = f"{1_767_000_000 + day * DAY} +0100"
-        done = subprocess.run(
-            ["git", *who, *words],
-            cwd=self.path,
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PATH": "/usr/bin:/bin:/usr/local/bin", "GIT_COMMITTER_DATE": date, "GIT_AUTHOR_DATE": date},
-        )
-        return done.stdout.strip()
-
-    def commit(self) -> str:
-        number = len(self.commits)
-        (self.path / "code.py").write_text(f"version = {number}\n")
-        self.git("add", "code.py")
-        self.git("commit", "-q", "-m", f"Version {number}", day=number)
-        self.commits.append(self.git("rev-parse", "HEAD"))
-        return self.commits[-1]
-
-    def measure(
-        self,
-        factor: float = 1.0,
-        *,
-        seed: int = 0,
-        sha: str = "",
-        machine: object = MACHINE["cpu"],
-        training: bool = False,
-        sources: str = "0f",
-        name: str = "results",
-    ) -> Path:
-        """A results folder as `mixbench speed` leaves it, `factor` times as slow as usual."""
-        folder = ResultsFolder(self.path / name)
-        rng = random.Random(seed)
-        with folder.writing():
-            digest = folder.save_environment(MACHINE | SOFTWARE | {"cpu": machine, "sources": sources})
-            rows, launches = speed_rows(
-                ("attention", "none"),
-                (64,),
-                seed=seed,
-                rounds=3,
-                environment=digest,
-                latency_ms=lambda *_: factor * rng.lognormvariate(0, 0.01),
-            )
-            told = [replace(row, commit=sha, calibration_cpu_ms=2.0) for row in launches]
-            tables: list[list[Row]] = [list(rows), list(told)]
-            if training:
-                tables.append(list(training_rows(("attention",), (250,), environment=digest)))
-            for table in tables:
-                folder.append(table)
-        return folder.path
-
-    def remove_results(self) -> None:
-        subprocess.run(["rm", "-rf", str(self.path / "results")], check=True)
+def measure(
+    factor: float = 1.0,
+    *,
+    seed: int = 0,
+    sha: str = "",
+    cpu: object = MACHINE["cpu"],
+    sources: str = "0f",
+    folder: Path = RESULTS,
+) -> None:
+    """Add to a results folder what `mixbench speed` leaves there, `factor` times as slow as usual."""
+    rng = random.Random(seed)
+    rows, launches = speed_rows(
+        ("attention", "none"), (64,), seed=seed, rounds=3, latency_ms=lambda *_: factor * rng.lognormvariate(0, 0.01)
+    )
+    launches = [replace(row, commit=sha, calibration_cpu_ms=2.0) for row in launches]
+    fill_folder(folder, rows, launches, machine=MACHINE | SOFTWARE | {"cpu": cpu, "sources": sources})
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository with one version of the code; it is the working directory."""
     monkeypatch.chdir(tmp_path)
     made = Repository(tmp_path)
-    made.commit()
+    add_version(made)
     return made
 
 
-@pytest.fixture
-def run() -> Callable[..., Result]:
-    app = typer.Typer()
-    app.add_typer(track.app, name="track")
-
-    def call(*words: str) -> Result:
-        return CliRunner().invoke(app, ["track", *words], catch_exceptions=False, env={"COLUMNS": "400"})
-
-    return call
-
-
-def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(
-    repository: Repository, run: Callable[..., Result]
-) -> None:
-    repository.measure(training=True)
-    done = run("add")
+def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(repository: Repository, run: Run) -> None:
+    measure()
+    fill_folder(RESULTS, training_rows(("attention",), (250,)), machine=MACHINE | SOFTWARE)
+    done = run("track", "add")
     assert done.exit_code == 0, done.stderr
     (entry,) = read_history(Path("history"))
     assert done.stdout.split() == [f"history/{entry.file_name}"]
@@ -134,91 +85,86 @@ def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(
     assert all(len(f"{value:.10g}") <= 8 for value in timed["latency_ms"].values())
 
 
-def test_the_same_commit_again_needs_replace_and_another_machine_does_not(
-    repository: Repository, run: Callable[..., Result]
-) -> None:
-    repository.measure()
-    assert run("add").exit_code == 0
-    again = run("add")
+def test_the_same_commit_again_needs_replace_and_another_machine_does_not(repository: Repository, run: Run) -> None:
+    measure()
+    assert run("track", "add").exit_code == 0
+    again = run("track", "add")
     assert again.exit_code == 2
     assert "has commit" in again.stderr
     assert "--replace" in again.stderr
-    assert run("add", "--replace").exit_code == 0
-    assert run("add", str(repository.measure(machine="Other CPU", name="others"))).exit_code == 0
+    assert run("track", "add", "--replace").exit_code == 0
+    measure(cpu="Other CPU", folder=Path("others"))
+    assert run("track", "add", "others").exit_code == 0
     assert len(read_history(Path("history"))) == 2
 
 
-def test_a_folder_measured_on_two_machines_is_two_files_or_none(repository: Repository, run: Callable[..., Result]) -> None:
-    repository.measure()
-    assert run("add").exit_code == 0
-    repository.remove_results()
-    repository.measure(machine="Other CPU")
-    repository.measure()
-    assert run("add").exit_code == 2
+def test_a_folder_measured_on_two_machines_is_two_files_or_none(repository: Repository, run: Run) -> None:
+    measure()
+    assert run("track", "add").exit_code == 0
+    shutil.rmtree(RESULTS)
+    measure(cpu="Other CPU")
+    measure()
+    assert run("track", "add").exit_code == 2
     assert len(read_history(Path("history"))) == 1
-    done = run("add", "--replace")
+    done = run("track", "add", "--replace")
     assert len(done.stdout.split()) == len(read_history(Path("history"))) == 2
 
 
-def test_a_dirty_tree_is_refused_unless_the_commit_is_named(repository: Repository, run: Callable[..., Result]) -> None:
-    repository.measure()
+def test_a_dirty_tree_is_refused_unless_the_commit_is_named(repository: Repository, run: Run) -> None:
+    measure()
     (repository.path / "code.py").write_text("changed\n")
-    refused = run("add")
+    refused = run("track", "add")
     assert refused.exit_code == 2
     assert "the working tree has changes" in refused.stderr
     assert f"--commit {repository.commits[0][:7]}" in refused.stderr
     assert not Path("history").exists()
-    assert run("add", "--commit", "HEAD").exit_code == 0
+    assert run("track", "add", "--commit", "HEAD").exit_code == 0
 
 
 @pytest.mark.parametrize("dirty", ["", "-dirty"])
 def test_what_was_measured_at_another_commit_is_refused_unless_it_is_named(
-    dirty: str, repository: Repository, run: Callable[..., Result]
+    dirty: str, repository: Repository, run: Run
 ) -> None:
     measured = repository.commits[0] + dirty
-    repository.measure(sha=measured)
-    repository.commit()
-    refused = run("add")
+    measure(sha=measured)
+    add_version(repository)
+    refused = run("track", "add")
     assert refused.exit_code == 2
     assert f"results was measured at {measured}, but {repository.commits[1]} is checked out" in refused.stderr
     assert f"--commit {measured[:7]}" in refused.stderr
-    assert run("add", "--commit", measured[:7]).exit_code == 0
+    assert run("track", "add", "--commit", measured[:7]).exit_code == 0
     assert read_history(Path("history"))[0].commit == find_commit(repository.commits[0])
 
 
-def test_what_was_measured_at_this_commit_is_taken_whatever_older_rows_say(
-    repository: Repository, run: Callable[..., Result]
-) -> None:
-    folder = repository.measure(sha="0" * 40, sources="00")
-    later, told = (
-        [replace(row, measured_at=row.measured_at.replace("2025", "2026")) for row in ResultsFolder(folder).read(table)]
+def test_what_was_measured_at_this_commit_is_taken_whatever_older_rows_say(repository: Repository, run: Run) -> None:
+    measure(sha="0" * 40, sources="00")
+    rows, launches = (
+        [replace(row, measured_at=row.measured_at.replace("2025", "2026")) for row in ResultsFolder(RESULTS).read(table)]
         for table in (SpeedRow, LaunchRow)
     )
-    results = ResultsFolder(folder)
-    with results.writing():
-        digest = results.save_environment(MACHINE | SOFTWARE)
-        results.append([replace(row, environment=digest) for row in later])
-        results.append([replace(row, environment=digest, commit=repository.commits[0]) for row in told])
-    done = run("add")
+    launches = [replace(row, commit=repository.commits[0]) for row in launches]
+    fill_folder(RESULTS, rows, launches, machine=MACHINE | SOFTWARE)
+    done = run("track", "add")
     assert done.exit_code == 0, done.stderr
     assert "from older environments are left out" in done.stderr
 
 
-def test_a_cell_that_failed_is_a_cell_with_that_share(repository: Repository, run: Callable[..., Result]) -> None:
-    folder = ResultsFolder(repository.measure())
+def test_a_cell_that_failed_is_a_cell_with_that_share(repository: Repository, run: Run) -> None:
+    measure()
+    folder = ResultsFolder(RESULTS)
     rows = folder.read(SpeedRow)
     (lost,) = [row for row in rows if (row.mixer, row.launch, row.round) == ("none", 2, 1)]
     empty = {name: None for name, column in columns(SpeedRow).items() if column.role == "metric"}
     with folder.writing():
         folder.replace(SpeedRow, lambda row: (row.mixer, row.launch) != ("none", 2))
         folder.append([replace(lost, **empty, status="oom", detail="too large", round=0, rounds=1)])
-    assert run("add").exit_code == 0
+    assert run("track", "add").exit_code == 0
     (entry,) = read_history(Path("history"))
     assert {cell.key["mixer"]: cell.metrics["failed"] for cell in entry.cells} == {"attention": {ONCE: 0}, "none": {ONCE: 0.2}}
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["add", "nothing"], "there is no folder nothing"),
         (["add", "--commit", "nothing"], "git knows no commit 'nothing'"),
@@ -226,34 +172,32 @@ def test_a_cell_that_failed_is_a_cell_with_that_share(repository: Repository, ru
         (["show", "--format", "jpg"], "jpg"),
     ],
 )
-def test_a_wrong_request_says_what_to_do(
-    words: list[str], told: str, repository: Repository, run: Callable[..., Result]
-) -> None:
-    repository.measure()
-    done = run(*words)
+def test_a_wrong_request_says_what_to_do(words: list[str], message: str, repository: Repository, run: Run) -> None:
+    measure()
+    done = run("track", *words)
     assert done.exit_code == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") >= 2
     assert not Path("history").exists()
 
 
-def test_the_commit_that_made_a_mixer_slower_is_named(repository: Repository, run: Callable[..., Result]) -> None:
+def test_the_commit_that_made_a_mixer_slower_is_named(repository: Repository, run: Run) -> None:
     for number in range(10):
         if number:
-            repository.commit()
-        repository.remove_results()
-        repository.measure(1.5 if number >= 6 else 1.0, seed=number)
-        assert run("add").exit_code == 0
-    done = run("show", "--cell", "ATTENTION  mixer")
+            add_version(repository)
+            shutil.rmtree(RESULTS)
+        measure(1.5 if number >= 6 else 1.0, seed=number)
+        assert run("track", "add").exit_code == 0
+    done = run("track", "show", "--cell", "ATTENTION  mixer")
     assert done.exit_code == 0, done.stderr
     heading, common, line = done.stdout.splitlines()[:3]
     assert heading == "10 commits, 2025-12-29 to 2026-01-07"
     assert common.strip() == "mixer · inference · 64 tokens · width 64 · batch 1 · float32 · cpu · 2 threads"
     bad, good = repository.commits[6][:7], repository.commits[5][:7]
-    told = re.fullmatch(r"  worse +attention: CPU time 0\.9\d* → 1\.\d+, \+(\d+\.\d) % \(.* to .*\); (.*)", line)
-    assert told, line
-    assert 40 < float(told[1]) < 60
-    assert told[2] == f'suspect {bad} of 2026-01-04 "Version 6"; last good {good}'
+    change = re.fullmatch(r"  worse +attention: CPU time 0\.9\d* → 1\.\d+, \+(\d+\.\d) % \(.* to .*\); (.*)", line)
+    assert change, line
+    assert 40 < float(change[1]) < 60
+    assert change[2] == f'suspect {bad} of 2026-01-04 "Version 6"; last good {good}'
     assert "1 series of times and scores were judged" in done.stdout
     assert "history/figures/trend-cpu_per_calibration.png" in done.stderr
     assert Path("history/figures/trend-cpu_per_calibration.png").exists()
@@ -268,14 +212,14 @@ def tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lambda mixer, tokens, number: 2.0 if number >= 4 else 1.0,
         lambda mixer, tokens, number: 1200 if mixer == "hypermixer" and number >= 4 else 1000,
     )
-    for one in runs:
-        write_entry(Path("history"), one)
+    for entry in runs:
+        write_entry(Path("history"), entry)
     return Path("history")
 
 
 @pytest.mark.usefixtures("tracked")
-def test_json_holds_the_changes_with_their_commits(run: Callable[..., Result]) -> None:
-    done = run("show", "--json", "--metric", "flops", "--format", "svg")
+def test_json_holds_the_changes_with_their_commits(run: Run) -> None:
+    done = run("track", "show", "--json", "--metric", "flops", "--format", "svg")
     found = json.loads(done.stdout)
     assert [change["cell"].split(" · ")[1] for change in found["changes"]] == ["hypermixer"] * 2
     for change in found["changes"]:
@@ -287,74 +231,74 @@ def test_json_holds_the_changes_with_their_commits(run: Callable[..., Result]) -
 
 
 @pytest.mark.usefixtures("tracked")
-def test_changes_come_by_importance_and_in_words(run: Callable[..., Result]) -> None:
-    lines = [line for line in run("show").stdout.splitlines() if line.startswith("  worse")]
+def test_changes_come_by_importance_and_in_words(run: Run) -> None:
+    lines = [line for line in run("track", "show").stdout.splitlines() if line.startswith("  worse")]
     assert ["FLOPs" in line for line in lines] == [False] * 4 + [True] * 2
     assert all(" CPU time " in line for line in lines[:4])
     assert "FLOPs 1.00 k → 1.20 k, +20.0 %; " in lines[-1]
     assert f'suspect {commit(4).short} of 2026-01-05 "Commit number 4"; last good {commit(3).short}' in lines[-1]
 
 
-def test_only_what_is_judged_first_is_drawn_unless_asked_for(tracked: Path, run: Callable[..., Result]) -> None:
-    assert run("show").exit_code == 0
+def test_only_what_is_judged_first_is_drawn_unless_asked_for(tracked: Path, run: Run) -> None:
+    assert run("track", "show").exit_code == 0
     assert [path.name for path in (tracked / "figures").iterdir()] == ["trend-cpu_per_calibration.png"]
 
 
-def test_software_that_changed_with_the_commit_is_told(tracked: Path, run: Callable[..., Result]) -> None:
-    for number, one in enumerate(read_history(tracked)):
-        write_entry(tracked, replace(one, software=SOFTWARE | {"torch": "2.14.0" if number >= 4 else "2.13.0"}), replace=True)
-    lines = [line for line in run("show").stdout.splitlines() if line.startswith("  worse")]
+def test_software_that_changed_with_the_commit_is_told(tracked: Path, run: Run) -> None:
+    for number, entry in enumerate(read_history(tracked)):
+        write_entry(tracked, replace(entry, software=SOFTWARE | {"torch": "2.14.0" if number >= 4 else "2.13.0"}), replace=True)
+    lines = [line for line in run("track", "show").stdout.splitlines() if line.startswith("  worse")]
     assert [line.split("; ")[-1] for line in lines] == ["with it changed torch 2.13.0 → 2.14.0"] * 6
 
 
-def test_what_is_too_short_is_said(tracked: Path, run: Callable[..., Result]) -> None:
-    for file in [tracked / one.file_name for one in read_history(tracked)[:3]]:
-        file.unlink()
-    done = run("show")
+def test_what_is_too_short_is_said(tracked: Path, run: Run) -> None:
+    for entry in read_history(tracked)[:3]:
+        (tracked / entry.file_name).unlink()
+    done = run("track", "show")
     assert "Too short to judge: 4 series of times and scores with 5 commits; 6 are needed." in done.stdout
     assert len([line for line in done.stdout.splitlines() if line.startswith("  worse")]) == 2
 
 
-def test_several_machines_are_told_apart(tracked: Path, run: Callable[..., Result]) -> None:
-    for one in read_history(tracked):
-        write_entry(tracked, replace(one, machine=MACHINE | {"cpu": "Other CPU"}))
-    done = run("show", "--metric", "flops", "--cell", "hypermixer 64")
+def test_several_machines_are_told_apart(tracked: Path, run: Run) -> None:
+    for entry in read_history(tracked):
+        write_entry(tracked, replace(entry, machine=MACHINE | {"cpu": "Other CPU"}))
+    done = run("track", "show", "--metric", "flops", "--cell", "hypermixer 64")
     assert done.exit_code == 2
-    done = run("show", "--metric", "flops", "--cell", "hypermixer mixer inference 64")
+    done = run("track", "show", "--metric", "flops", "--cell", "hypermixer mixer inference 64")
     lines = done.stdout.splitlines()
-    machines = sorted({one.machine_hash for one in read_history(tracked)})
+    machines = sorted({entry.machine_hash for entry in read_history(tracked)})
     assert sorted(line.split(" on ")[1][:12] for line in lines if line.startswith("  worse")) == machines
     assert any("Other CPU" in line for line in lines)
 
 
 @pytest.mark.usefixtures("tracked")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [(["--metric", "flop"], "Did you mean 'flops'?"), (["--cell", "gmlp"], "no cell of history has 'gmlp' in its name")],
 )
-def test_what_is_not_there_is_an_error_with_what_is(words: list[str], told: str, run: Callable[..., Result]) -> None:
-    done = run("show", *words)
+def test_what_is_not_there_is_an_error_with_what_is(words: list[str], message: str, run: Run) -> None:
+    done = run("track", "show", *words)
     assert done.exit_code == 2
-    assert told in done.stderr
+    assert message in done.stderr
 
 
-def test_a_damaged_file_is_named(tracked: Path, run: Callable[..., Result]) -> None:
+def test_a_damaged_file_is_named(tracked: Path, run: Run) -> None:
     file = sorted(tracked.glob("*.json"))[0]
     file.write_text(file.read_text()[:-20])
-    done = run("show")
+    done = run("track", "show")
     assert done.exit_code == 1
     assert str(file) in done.stderr
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_text_fits_a_terminal(width: int, tracked: Path) -> None:
-    trends = track_show(tracked)
+    trends = find_trends(TrackShowOptions(history=tracked))
     for section in track.sections(trends):
         assert max(map(len, [section.title, *layout(section.lines, width)])) <= width
 
 
 @pytest.mark.usefixtures("tracked")
-def test_without_a_change_it_says_so(run: Callable[..., Result]) -> None:
-    done = run("show", "--cell", "attention", "--metric", "flops")
+def test_without_a_change_it_says_so(run: Run) -> None:
+    done = run("track", "show", "--cell", "attention", "--metric", "flops")
     assert done.exit_code == 0
     assert "No change found." in done.stdout

@@ -1,4 +1,4 @@
-"""Killing studies at random moments: what must hold for every study that can be resumed."""
+"""Killing processes that measure or train: what must hold for every study that can be resumed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from running import environment_in
 
 Rows = Counter[tuple[object, ...]]
 
 
 def children(process: subprocess.Popen[Any]) -> list[int]:
+    """The processes below one, by their ids."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
     return []
@@ -29,6 +32,28 @@ def wait_until_gone(pids: list[int]) -> list[int]:
     while (alive := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < deadline:
         time.sleep(0.01)
     return alive
+
+
+def kill_when(ready: Callable[[list[int]], object], *arguments: object, folder: Path) -> None:
+    """Run Python with these arguments in `folder` and SIGKILL it as soon as `ready(its children)` is true.
+
+    That must be within a minute; none of its children is left.
+    """
+    command = [sys.executable, *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=environment_in(folder)
+    )
+    deadline = time.monotonic() + 60
+    try:
+        while not ready(started := children(process)):
+            assert process.poll() is None, "it ended before"
+            assert time.monotonic() < deadline, "it was not ready within a minute"
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    assert started
+    assert wait_until_gone(started) == []
 
 
 def kill_at_random(

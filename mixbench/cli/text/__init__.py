@@ -1,1 +1,1 @@
-"""What each command prints, as text."""
+"""What each command prints."""

@@ -1,12 +1,13 @@
-"""What attention_map.csv says as text: how much of what mixers see falls on the right tokens, and how to read it."""
+"""What `mixbench attention-map` prints: how much of each mixer's sensitivity falls on the tokens that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import Column, Entry, Segment, as_text, interval_text, matrix, wrapped
+from mixbench.cli.text.layout import BLANK, Column, Entry, Paragraph, Table, fitted, heading, interval_text, notes
 from mixbench.verdicts.attention_map import TaskMaps
+from mixbench.verdicts.words import counted, in_percent
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,14 +19,15 @@ _NEEDED = {
 
 
 def attention_table(tasks: Sequence[TaskMaps], width: int, terminal: bool) -> Text:
-    """What `mixbench attention-map` prints: a table per task, then how to read it; as `data_efficiency_table`."""
-    room = width if terminal else None
-    lines: list[list[Segment]] = []
-    for task in tasks:
-        lines += [[(line, "bold cyan")] for line in wrapped(" · ".join([task.task, *task.words]), room)]
-        lines += [*matrix([line.label for line in task.lines], _columns(task), room), []]
-        lines += [[(line, "dim")] for note in _notes(task) for line in wrapped(note, room)] + [[]]
-    return as_text(lines)
+    """A table per task, then how to read it; as `data_efficiency_table`."""
+    return fitted((part for task in tasks for part in _task(task)), width if terminal else None)
+
+
+def _task(task: TaskMaps) -> Iterator[Paragraph | Table]:
+    yield heading(" · ".join([task.task, *task.words]))
+    yield from (Table([line.label for line in task.lines], _columns(task)), BLANK)
+    yield from notes(_notes(task))
+    yield BLANK
 
 
 def _columns(task: TaskMaps) -> list[Column]:
@@ -46,7 +48,7 @@ def _share(share: float | None) -> Entry | None:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return in_percent(share, ".1f")
 
 
 def _notes(task: TaskMaps) -> Iterator[str]:
@@ -54,15 +56,15 @@ def _notes(task: TaskMaps) -> Iterator[str]:
     if task.reach is not None:
         beyond = f"inputs more than {task.reach} tokens away, which only mixing reaches" if task.reach else "other inputs"
         yield (
-            f"Of the norm of ∂output/∂input, in outputs that need other tokens ({needed}): distant is the share of {beyond};"
-            " right is the part of that on the inputs that are needed, even map what it would be if all of them counted alike."
+            f"Shares of the norm of ∂output/∂input, for outputs that need other tokens ({needed}). distant: share of {beyond}."
+            " right: of that share, the part on needed inputs. even map: the same if every input counted alike."
         )
-    seeds = {line.seeds for line in task.lines if line.seeds}
-    if seeds and max(seeds) > 1:
-        yield f"In brackets: 95 % t-intervals over {max(seeds)} seeds."
+    seeds = max(line.seeds for line in task.lines)
+    if seeds > 1:
+        yield f"In brackets: 95 % t-intervals over {seeds} seeds."
     elif seeds:
-        examples = max(line.examples for line in task.lines)
-        yield f"In brackets: 95 % t-intervals over {examples} test examples of one trained model each; more models: --seeds 5."
+        examples = counted(max(line.examples for line in task.lines), "test example")
+        yield f"In brackets: 95 % t-intervals over {examples} of one trained model each; train more models with --seeds 5."
     for line in task.lines:
         if line.detail:
             yield f"{line.label}: {line.detail}"

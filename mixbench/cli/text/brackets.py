@@ -1,15 +1,16 @@
-"""Numbers of which only one side may be known, as entries of a table: `1310 (1170–1560)`, `not reached`, `≥ 2.94`."""
+"""Numbers of which perhaps only a bound is known, as entries of a table: `1310 (1170–1560)`, `not reached`, `≥ 2.94`."""
 
 from __future__ import annotations
 
 import math
 
+from mixbench.cli.text.layout import UNKNOWN as UNKNOWN_INTERVAL
 from mixbench.cli.text.layout import Entry, number
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 
 
 def needed(value: Bracket, interval: Bracket | None, least: float, most: float) -> Entry | None:
-    """What is needed for a score; at or below `least` it is `≤ 250`, beyond `most` `not reached` and, as an end, `> 2000`."""
+    """What a score needs: `≤ 250` at or below `least`; beyond `most`, `not reached` or, as the end of an interval, `> 2000`."""
     if value == UNKNOWN:
         return None
 
@@ -25,21 +26,27 @@ def needed(value: Bracket, interval: Bracket | None, least: float, most: float) 
 
 
 def ratio(value: Bracket | None, interval: Bracket | None) -> Entry | None:
-    """`4.80 (4.42–5.31)`; where one side alone is known `≥ 2.94` or `≤ 0.91`; green below 1, red above."""
+    """`4.80 (4.42–5.31)`, or `≥ 2.94` or `≤ 0.91` where only a bound is known; green below 1, red above."""
     if value is None or value == UNKNOWN:
         return None
-    point = number(value.low) if value.low == value.high else one_side(value)
+    point = bounded(value)
     if interval is None:
         return Entry(point)
     if interval == UNKNOWN:
-        return Entry(point, " (any)")
+        return Entry(point, UNKNOWN_INTERVAL)
     high = "∞" if interval.high == math.inf else number(interval.high)
     style = "green" if interval.high < 1 else "red" if interval.low > 1 else ""
     return Entry(point, f" ({number(interval.low)}–{high})", style)
 
 
-def one_side(value: Bracket) -> str:
-    """`≥ 2.94`, `≤ 0.91`, or both ends of what is known between them."""
-    if value.high == math.inf:
-        return f"≥ {number(value.low)}"
-    return f"≤ {number(value.high)}" if value.low <= 0 else f"{number(value.low)}–{number(value.high)}"
+def bounded(value: Bracket) -> str:
+    """`2.94`, `≥ 2.94`, `≤ 0.91`, or both bounds."""
+    match value.mark:
+        case "":
+            return number(value.low)
+        case "≥":
+            return f"≥ {number(value.low)}"
+        case "≤":
+            return f"≤ {number(value.high)}"
+        case _:
+            return f"{number(value.low)}–{number(value.high)}"

@@ -1,4 +1,4 @@
-"""What a cost says as text: the three factors and their product by target, one sentence per mixer, where it all came from."""
+"""What `mixbench cost` prints: three factors and their product by target score, a sentence per mixer, and the sources."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.brackets import needed, one_side, ratio
-from mixbench.cli.text.layout import Column, Entry, Segment, as_text, interval_text, matrix, number, wrapped
+from mixbench.cli.text.brackets import bounded, needed, ratio
+from mixbench.cli.text.layout import (
+    BLANK,
+    UNKNOWN,
+    Column,
+    Entry,
+    Paragraph,
+    Table,
+    caption,
+    fitted,
+    heading,
+    interval_text,
+    notes,
+    number,
+)
 from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 from mixbench.verdicts.learning.resampling import DRAWS
+from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -23,68 +37,59 @@ _UNITS = {"s": ("ms", 1e3), "J": ("mJ", 1e3), "FLOP": ("MFLOP", 1e-6)}
 
 
 def cost_table(outcome: CostOutcome, width: int, terminal: bool) -> Text:
-    """What `mixbench cost` prints: tables per task and target, sentences, sources; as `data_efficiency_table`."""
+    """Tables per task and target score, sentences and sources; as `data_efficiency_table`."""
+    return fitted((part for cost in outcome.costs for part in _cost(cost, outcome)), width if terminal else None)
+
+
+def _cost(cost: TaskCost, outcome: CostOutcome) -> Iterator[Paragraph | Table]:
     from mixbench.api.cost import with_folder
 
-    room = width if terminal else None
-    lines: list[list[Segment]] = []
-
-    def add(text: str, style: str = "") -> None:
-        lines.extend([(line, style)] for line in wrapped(text, room))
-
-    for cost in outcome.costs:
-        add(f"Cost of a score on {cost.subject.words}", "bold cyan")
-        for target in cost.targets:
-            at_target = [one for one in cost.costs if one.target == target]
-            add(f"to a test and dev {_score(cost, target)}", "italic")
-            lines += [*matrix([one.label for one in at_target], _absolute(cost, at_target), room), []]
-            others = [one for one in at_target if one.ratios]
-            if others:
-                add(f"the same, relative to {cost.baseline}", "italic")
-                lines += [*matrix([one.label for one in others], _relative(cost, others), room), []]
-        for label in cost.mixers:
-            add(sentence(cost, label))
-        lines.append([])
-        for note in _notes(cost, outcome):
-            add(note, "dim")
-        for lack in cost.lacks:
-            add(f"{lack.table} has nothing of {', '.join(lack.mixers)} at this shape. To take it in:", "dim")
-            lines.append([(f"  {with_folder(lack.command, outcome.folder)}", "dim")])
-        lines.append([])
-    return as_text(lines[:-1])
+    yield heading(f"Cost of reaching a score on {cost.subject.words}")
+    for target in cost.targets:
+        own = [mixer for mixer in cost.costs if mixer.target == target]
+        yield from (caption(f"for {_score(cost, target)}"), Table([mixer.label for mixer in own], _absolute(cost, own)), BLANK)
+        if others := [mixer for mixer in own if mixer.ratios]:
+            yield caption(f"the same relative to {cost.baseline}")
+            yield from (Table([mixer.label for mixer in others], _relative(cost, others)), BLANK)
+    yield from (Paragraph(sentence(cost, label)) for label in cost.mixers)
+    yield BLANK
+    yield from notes(_notes(cost, outcome))
+    for lack in cost.lacks:
+        yield from notes([f"{lack.table} has no rows for {', '.join(lack.mixers)} at this shape. To include them:"])
+        yield Paragraph(f"  {with_folder(lack.command, outcome.folder)}", "dim", wraps=False)
+    yield BLANK
 
 
 def sentence(cost: TaskCost, label: str) -> str:
-    """What a mixer costs in plain words, at the hardest target that the baseline comes to."""
-    at = {one.target: one for one in cost.costs if one.label == label}
-    base = {one.target: one for one in cost.costs if one.label == cost.baseline}
-    target = next((target for target in reversed(cost.targets) if _reached(base.get(target))), cost.targets[0])
-    own, goal = at[target], _score(cost, target)
-    fails = _does_not_reach(cost, own)
+    """What a mixer costs, in plain words, for the hardest target that the baseline reaches."""
+    by_target = {mixer.target: mixer for mixer in cost.costs if mixer.label == label}
+    base = {mixer.target: mixer for mixer in cost.costs if mixer.label == cost.baseline}
+    target = next((target for target in reversed(cost.targets) if _reaches(base.get(target))), cost.targets[0])
+    own, goal = by_target[target], _score(cost, target)
+    limit = _tried(own)
     if not own.ratios:
         unit, factor = _UNITS[cost.unit]
-        each = f"{number(own.factors['example'].value.low * factor)} {unit} per example"
-        if fails:
-            return f"{label} does not come to {goal} {fails}; an example costs {each.removesuffix(' per example')}."
-        data, trials = (needed(known.value, None, *cost.reach[name]) for name, known in _needs(own))
-        return f"{label} comes to {goal} with {_told(data)} examples and {_told(trials)} trials, at {each}."
+        each = f"{number(own.factors['example'].value.low * factor)} {unit}"
+        if limit:
+            return f"{label} does not reach {goal} within {limit}; an example costs {each}."
+        data, trials = (_number(needed(own.factors[name].value, None, *cost.reach[name])) for name in ("data", "trials"))
+        return f"{label} reaches {goal} with {_in_words(data)} examples and {trials} trials, at {each} per example."
     product = own.ratios[PRODUCT]
     times = ratio(product.value, product.interval)
+    if times is None and limit:
+        nor = "" if _reaches(base.get(target)) else f", nor does {cost.baseline}"
+        return f"{label} does not reach {goal} within {limit}{nor}: their costs cannot be compared."
+    if times is None and not _reaches(base.get(target)):
+        return f"{label} reaches {goal}, but {cost.baseline} does not: their costs cannot be compared."
     if times is None:
-        if fails:
-            return f"{label} does not come to {goal} {fails}, nor does {cost.baseline}: their costs cannot be compared."
-        return (
-            f"{label} and {cost.baseline} come to {goal} with the fewest examples that were tried: a harder score tells more."
-        )
-    if fails:
-        return f"{label} does not come to {goal} {fails}: its cost is {_times(product)} times that of {cost.baseline}."
-    parts = {PER_EXAMPLE[cost.unit].partition(" ")[0]: "example", "data": "data", "trials": "trials"}
-    told = [f"{name} {_told(ratio(own.ratios[factor].value, None))}" for name, factor in parts.items()]
-    open_question = "" if _clear(product) else "; whether it is cheaper or dearer is open"
-    return (
-        f"{label} comes to {goal} at {_times(product)}{_interval(times)} times the cost of {cost.baseline}"
-        f" ({' × '.join(told)}){open_question}."
-    )
+        return f"{label} and {cost.baseline} reach {goal} with the fewest examples that were tried: try a harder score."
+    if limit:
+        return f"{label} does not reach {goal} within {limit}: its cost is {_times(product)} times that of {cost.baseline}."
+    names = {PER_EXAMPLE[cost.unit].partition(" ")[0]: "example", "data": "data", "trials": "trials"}
+    factors = " × ".join(f"{name} {_number(ratio(own.ratios[factor].value, None))}" for name, factor in names.items())
+    interval = "" if times.tail == UNKNOWN else times.tail
+    undecided = "" if _decided(product) else "; it could be cheaper or more expensive"
+    return f"{label} reaches {goal} at {_times(product)}{interval} times the cost of {cost.baseline} ({factors}){undecided}."
 
 
 def _score(cost: TaskCost, target: float) -> str:
@@ -93,22 +98,22 @@ def _score(cost: TaskCost, target: float) -> str:
 
 def _absolute(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
     unit, factor = _UNITS[cost.unit]
-    headings = {"data": "examples", "trials": "trials"}
-    per_example = Column(f"{unit} per example", [_measured(one.factors["example"], factor) for one in rows])
+    examples = Column(f"{unit} per example", [_measured(row.factors["example"], factor) for row in rows])
+    needs = {"data": "examples", "trials": "trials"}
     return [
-        per_example,
+        examples,
         *(
-            Column(heading, [needed(one.factors[name].value, one.factors[name].interval, *cost.reach[name]) for one in rows])
-            for name, heading in headings.items()
+            Column(title, [needed(row.factors[name].value, row.factors[name].interval, *cost.reach[name]) for row in rows])
+            for name, title in needs.items()
         ),
     ]
 
 
 def _relative(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
-    headings = {"example": PER_EXAMPLE[cost.unit], "data": "data", "trials": "trials", PRODUCT: "cost"}
+    factors = {"example": PER_EXAMPLE[cost.unit], "data": "data", "trials": "trials", PRODUCT: "cost"}
     return [
-        Column(heading, [ratio(one.ratios[name].value, one.ratios[name].interval) for one in rows])
-        for name, heading in headings.items()
+        Column(title, [ratio(row.ratios[name].value, row.ratios[name].interval) for row in rows])
+        for name, title in factors.items()
     ]
 
 
@@ -117,39 +122,30 @@ def _measured(known: Known, factor: float) -> Entry:
     return Entry(*interval_text(Interval(known.value.low * factor, *ends)))
 
 
-def _needs(cost: MixerCost) -> list[tuple[str, Known]]:
-    return [(name, cost.factors[name]) for name in ("data", "trials")]
-
-
-def _reached(cost: MixerCost | None) -> bool:
+def _reaches(cost: MixerCost | None) -> bool:
     return cost is not None and cost.factors[PRODUCT].value.high < math.inf
 
 
-def _does_not_reach(cost: TaskCost, own: MixerCost) -> str:
-    """`with 3200 examples`, `in 10 trials`, both; empty where it comes to the score."""
-    words = {"data": "with {} examples", "trials": "in {} trials"}
-    return " nor ".join(
-        words[name].format(f"{known.value.low:.0f}") for name, known in _needs(own) if known.value.high == math.inf
-    )
+def _tried(cost: MixerCost) -> str:
+    """What did not suffice for the score: `3200 examples`, `10 trials` or both; empty where it is reached."""
+    nouns = {"data": "examples", "trials": "trials"}
+    needs = {noun: cost.factors[name].value for name, noun in nouns.items()}
+    return " or ".join(f"{need.low:.0f} {noun}" for noun, need in needs.items() if need.high == math.inf)
 
 
 def _times(known: Known) -> str:
-    low, high = known.value.low, known.value.high
-    if low == high:
-        return number(low)
-    return f"at least {number(low)}" if high == math.inf else f"at most {number(high)}" if low == 0 else one_side(known.value)
+    return _in_words(bounded(known.value))
 
 
-def _interval(times: Entry) -> str:
-    """Of an interval that leaves everything open nothing."""
-    return times.tail if "any" not in times.tail else ""
+def _in_words(bound: str) -> str:
+    return bound.replace("≥", "at least").replace("≤", "at most")
 
 
-def _told(entry: Entry | None) -> str:
+def _number(entry: Entry | None) -> str:
     return entry.number if entry else "unknown"
 
 
-def _clear(known: Known) -> bool:
+def _decided(known: Known) -> bool:
     return known.interval is not None and (known.interval.high < 1 or known.interval.low > 1)
 
 
@@ -157,11 +153,12 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
     """How to read the numbers, and the rows that they came from."""
     yield (
         f"cost: {PER_EXAMPLE[cost.unit]} × training examples × tuning trials. In brackets: 95 % intervals, {DRAWS} draws of"
-        " launches, seeds and trials at once. not reached: not with what was trained; ≥ and ≤: known from one side."
+        " launches, seeds and trials. ≥, ≤ and not reached: the score lies beyond what was trained. Examples are read off test"
+        " scores, trials off development scores."
     )
     for source in cost.sources:
         yield f"{source.table}, {source.rows} rows: {source.words}."
     if outcome.mixed:
-        yield "The tables come from different environments: the factors are not of one machine."
+        yield "The tables come from different environments: the factors were not measured on one machine."
     if outcome.left_out:
-        yield f"{outcome.left_out} rows of other environments are left out."
+        yield f"{counted(outcome.left_out, 'row')} from other environments left out."

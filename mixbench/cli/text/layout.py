@@ -1,11 +1,11 @@
-"""Tables of text: columns fitted to a terminal, or plain aligned lines where standard output is a pipe or a file."""
+"""What a command prints: paragraphs and tables fitted to a terminal, or in plain aligned lines for a pipe or a file."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 GAP = "  "
 _MISSING = "–"
 TELLS_NOTHING = 1000
+"""Bounds that are so many times apart say nothing."""
+UNKNOWN = " (unknown)"
+"""Takes the place of such bounds."""
 Segment = tuple[str, str]
 """Text and its style."""
+Line = list[Segment]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell of a column: `number` is aligned to the right, the `tail` after it to the left."""
+    """A cell of a column: `number` is aligned to the right, the `tail` behind it to the left."""
 
     number: str
     tail: str = ""
@@ -32,27 +36,120 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """One heading and one entry per row, None where there is nothing to show."""
+    """A heading and one entry per row, None where there is nothing to show; `words` are aligned to the left."""
 
     heading: str
     entries: Sequence[Entry | None]
+    words: bool = False
 
     @property
     def width(self) -> int:
-        """Characters of the widest entry or the heading."""
-        numbers, tails = self._parts
-        return max(len(self.heading), numbers + tails)
+        """Characters of the widest entry or of the heading."""
+        return max(len(self.heading), sum(self._parts))
 
-    def line(self, row: int) -> list[Segment]:
-        """The entry, padded to the width of the column."""
-        _, tails = self._parts
+    @property
+    def header(self) -> str:
+        """The heading, with the gap before it and padded to the width of the column."""
+        return f"{GAP}{self.heading:{'<' if self.words else '>'}{self.width}}"
+
+    def line(self, row: int) -> Line:
+        """The entry, with the gap before it and padded to the width of the column."""
+        numbers, tails = self._parts
         entry = self.entries[row] or Entry(_MISSING)
-        return [(f"{GAP}{entry.number:>{self.width - tails}}", entry.style), (f"{entry.tail:<{tails}}", "dim")]
+        before = f"{entry.number:<{numbers}}" if self.words else f"{entry.number:>{self.width - tails}}"
+        return [(f"{GAP}{before}", entry.style), (f"{entry.tail:<{self.width - len(before)}}", "dim")]
 
     @property
     def _parts(self) -> tuple[int, int]:
         shown = [entry or Entry(_MISSING) for entry in self.entries]
         return max(len(entry.number) for entry in shown), max(len(entry.tail) for entry in shown)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Text that wraps where the room is limited, unless it must stay on one line as a command does."""
+
+    text: str
+    style: str = ""
+    wraps: bool = True
+
+    def lines(self, room: int | None) -> list[Line]:
+        """The lines of the text."""
+        return [[(line, self.style)] for line in (wrapped(self.text, room) if self.wraps else [self.text])]
+
+
+BLANK = Paragraph("")
+
+
+def heading(text: str) -> Paragraph:
+    """The title of one or several tables."""
+    return Paragraph(text, "bold cyan")
+
+
+def caption(text: str) -> Paragraph:
+    """What the table below it shows."""
+    return Paragraph(text, "italic")
+
+
+def notes(texts: Iterable[str]) -> Iterator[Paragraph]:
+    """How to read a table, below it."""
+    return (Paragraph(text, "dim") for text in texts)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A row per label. Where the room is limited labels wrap, and columns that do not fit move to another table below.
+
+    `first` stands before the labels; a terminal does not repeat it in the next row. `instead` has, by row, what takes the place
+    of all entries (`oom: needs 12 GiB`); a table below repeats only what is before the colon.
+    """
+
+    labels: Sequence[str]
+    columns: Sequence[Column]
+    heading: str = "mixer"
+    first: Column | None = None
+    instead: Mapping[int, str] = field(default_factory=dict)
+
+    def lines(self, room: int | None) -> list[Line]:
+        """The lines of the table, or of the tables that it takes."""
+        before = self.first.width + len(GAP) if self.first else 0
+        widest = [*(column.width for column in self.columns), *(len(_kind(text)) for text in self.instead.values())]
+        left = room and room - before - max(widest, default=0) - len(GAP)
+        label = label_width([self.heading, *self.labels], room, left)
+        lines: list[Line] = []
+        for part in packed(self.columns, room and room - before - label):
+            first = f"{self.first.heading:>{self.first.width}}{GAP}" if self.first else ""
+            header = "".join([first, f"{self.heading:<{label}}", *(column.header for column in part)])
+            lines += [*([[]] if lines else []), [(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
+            for row, name in enumerate(self.labels):
+                if row in self.instead:
+                    text = self.instead[row] if part[:1] == list(self.columns[:1]) else _kind(self.instead[row])
+                    entries = [[(GAP + line, "yellow")] for line in wrapped(text, room and room - before - label - len(GAP))]
+                else:
+                    entries = [[segment for column in part for segment in column.line(row)]]
+                for step, (own, segments) in enumerate(zip_longest(wrapped(name, room and label), entries)):
+                    start = self._first(row, step, bool(room))
+                    lines.append([(f"{start}{own or '':<{label}}", ""), *(segments or [])])
+        return lines
+
+    def _first(self, row: int, step: int, terminal: bool) -> str:
+        if self.first is None:
+            return ""
+        entry = self.first.entries[row]
+        repeats = terminal and row > 0 and self.first.entries[row - 1] == entry
+        return f"{entry.number if entry and not step and not repeats else '':>{self.first.width}}{GAP}"
+
+
+def _kind(text: str) -> str:
+    return text.partition(": ")[0]
+
+
+def fitted(parts: Iterable[Paragraph | Table], room: int | None) -> Text:
+    """Paragraphs and tables below each other, in lines of at most `room` characters (None: unlimited)."""
+    lines = [line for part in parts for line in part.lines(room)]
+    while lines and not any(text for text, _ in lines[-1]):
+        lines.pop()
+    return as_text(lines)
 
 
 def as_text(lines: Sequence[Sequence[Segment]]) -> Text:
@@ -77,7 +174,7 @@ def packed(columns: Sequence[Column], room: int | None) -> list[list[Column]]:
 
 
 def label_width(labels: Sequence[str], room: int | None, left: int | None) -> int:
-    """Labels beyond a quarter of the room wrap, between words where `left`, what the other columns leave, allows it."""
+    """Labels wider than a quarter of the room wrap; between words if what other columns leave of it (`left`) allows that."""
     width = max(len("mixer"), *map(len, labels))
     if room is None or left is None:
         return width
@@ -85,22 +182,8 @@ def label_width(labels: Sequence[str], room: int | None, left: int | None) -> in
     return max(len("mixer"), min(width, left, max(room // 4, longest_word)))
 
 
-def matrix(labels: Sequence[str], columns: Sequence[Column], room: int | None) -> list[list[Segment]]:
-    """A line per label and its entries, in as many tables below each other as the room needs."""
-    label = label_width(labels, room, room and room - max(column.width for column in columns) - len(GAP))
-    lines: list[list[Segment]] = []
-    for part in packed(columns, room and room - label):
-        header = "".join([f"{'mixer':<{label}}", *(f"{GAP}{column.heading:>{column.width}}" for column in part)])
-        lines += [[(header, "bold")]] + ([[("─" * len(header), "dim")]] if room else [])
-        for row, name in enumerate(labels):
-            entries = [segment for column in part for segment in column.line(row)]
-            for text, segments in zip_longest(wrapped(name, room and label), [entries]):
-                lines.append([(f"{text or '':<{label}}", ""), *(segments or [])])
-    return lines
-
-
 def wrapped(text: str, room: int | None) -> list[str]:
-    """Lines of at most `room` characters, never between a number and its %; a single one where the room is unlimited."""
+    """Lines of at most `room` characters, never broken between a number and its %; one line where the room is unlimited."""
     if not room:
         return [text]
     lines = textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), max(room, 1))
@@ -128,11 +211,17 @@ def with_prefix(value: float) -> str:
 
 
 def interval_text(interval: Interval, shown: Callable[[float], str] = number) -> tuple[str, str]:
-    """Point and bounds: `1.23`, ` (1.19–1.27)`; empty where there are none, `(any)` where they are a thousandfold apart."""
+    """Point and bounds, `1.23` and ` (1.19–1.27)`: empty without bounds, `(unknown)` where they are a thousandfold apart."""
     if interval.low is None or interval.high is None:
         return shown(interval.point), ""
     if interval.low > 0 and interval.high / interval.low > TELLS_NOTHING:
-        return shown(interval.point), " (any)"
+        return shown(interval.point), UNKNOWN
     low, high = shown(interval.low), shown(interval.high)
     between = " to " if low[0] in "+-" else "–"
     return shown(interval.point), f" ({low}{between}{high})"
+
+
+def change_text(change: Interval, shown: Callable[[float], str]) -> tuple[str, str]:
+    """As `interval_text`, for a relative change: `(unknown)` where it may be a thousandfold."""
+    point, bounds = interval_text(change, shown)
+    return point, bounds if change.high is None or change.high < TELLS_NOTHING else UNKNOWN

@@ -1,4 +1,4 @@
-"""What `mixbench list` prints."""
+"""What `mixbench list` prints: mixers, tasks, metrics and statuses."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _OWN_TASK = (
 _OWN_MIXER = (
     (
         "file.py:ClassName",
-        "--mixer path/to/file.py:ClassName[:key=value,…] takes a torch.nn.Module class that is built as "
+        "--mixer path/to/file.py:ClassName[:key=value,…] takes a torch.nn.Module class, which is built as "
         "ClassName(width=…, tokens=…, **options). Its forward(x) or forward(x, mask) maps (batch, tokens, width) to the "
         "same shape; mask (batch, tokens) is bool, True where the token is real.",
     ),
-    ("", "Its FLOPs are counted; a method flops(batch, tokens) may give them where the counter has no formula."),
-    ("an installed package", f'offers a mixer by an entry point in the group {PLUGIN_GROUP}: name = "module:ClassName".'),
+    ("", "Its FLOPs are counted; where the counter has no formula, a method flops(batch, tokens) can return them."),
+    ("an installed package", f'offers a mixer through an entry point in the group {PLUGIN_GROUP}: name = "module:ClassName".'),
 )
 
 

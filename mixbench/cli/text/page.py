@@ -32,12 +32,12 @@ def show(sections: Sequence[Section]) -> None:
 
 
 def layout(lines: Sequence[tuple[str, str]], width: int | None) -> list[str]:
-    """Labels in one column, texts in another that is as wide as `width` leaves; None: no text is broken."""
+    """Labels in one column and wrapped texts in another, at most `width` characters together; None: texts do not wrap."""
     column = min(_WIDEST_LABEL, max((len(label) for label, _ in lines), default=0)) + 4
     laid: list[str] = []
     for label, text in lines:
         first = f"  {label}".ljust(column)
-        if len(first) > column and width is not None:  # a label too long for the column stands on a line of its own
+        if len(first) > column and width is not None:  # a label too long for the column gets its own line
             laid.append(first)
             first = " " * column
         elif len(first) > column:

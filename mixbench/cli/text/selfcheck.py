@@ -1,56 +1,53 @@
-"""What is known of this machine's gate, as text."""
+"""What `mixbench selfcheck` prints: how often the duel flags a cell, by slowdown, and what that means."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import Column, Entry, Segment, as_text, wrapped
+from mixbench.cli.text.layout import BLANK, Column, Entry, Table, fitted, notes
 from mixbench.verdicts.gate.selfcheck import Figures, Rate
+from mixbench.verdicts.words import in_percent, percent
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
 def selfcheck_table(figures: Figures, room: int | None) -> Text:
-    """What `mixbench selfcheck` prints: how often the duel's rule flags a cell, by slowdown, then what that means."""
+    """A row per slowdown, then how to read it; `room`: characters in a line, None without a limit."""
     slowdowns = sorted({0.0, *figures.detected, *figures.planted})
+    rates = {**figures.detected, 0.0: figures.false_alarms}
     columns = [
-        Column("slower by", [Entry(_percent(slowdown)) for slowdown in slowdowns]),
-        Column("flagged, %", [_rate(figures.detected.get(one) if one else figures.false_alarms) for one in slowdowns]),
-        Column("with real work, %", [_rate(figures.planted.get(one)) for one in slowdowns]),
-        Column("which cost", [_cost(figures.planted_ratio.get(one)) for one in slowdowns]),
+        Column("flagged, %", [_rate(rates.get(slowdown)) for slowdown in slowdowns]),
+        Column("with real work, %", [_rate(figures.planted.get(slowdown)) for slowdown in slowdowns]),
+        Column("its measured cost", [_cost(figures.planted_ratio.get(slowdown)) for slowdown in slowdowns]),
     ]
-    lines: list[list[Segment]] = [[("".join(f"  {column.heading:>{column.width}}" for column in columns), "bold")]]
-    lines += [[segment for column in columns for segment in column.line(row)] for row in range(len(slowdowns))]
-    lines += [[]] + [[(line, "dim")] for note in _notes(figures) for line in wrapped(note, room)]
-    return as_text(lines)
+    table = Table([percent(slowdown, "g") for slowdown in slowdowns], columns, heading="slower by")
+    return fitted([table, BLANK, *notes(_notes(figures))], room)
 
 
 def _rate(rate: Rate | None) -> Entry | None:
-    return Entry(f"{100 * rate.point:.3g}", f" ({100 * rate.low:.3g}–{100 * rate.high:.3g})") if rate else None
+    return Entry(in_percent(rate.point), f" ({in_percent(rate.low)}–{in_percent(rate.high)})") if rate else None
 
 
-def _cost(ratio: float | None) -> Entry | None:
-    return None if ratio is None else Entry(f"{100 * ratio:+.1f} %")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
+def _cost(change: float | None) -> Entry | None:
+    return None if change is None else Entry(percent(change, ".1f", signed=True))
 
 
 def _notes(figures: Figures) -> Iterator[str]:
-    sets = figures.false_alarms.sets
     yield (
-        f"From {figures.pairs} pairs of equal code and {figures.workloads} workloads, {sets} separate sets of pairs; in"
-        " brackets 95 % intervals. Slower by 0 %: false alarms. flagged: ratios of equal code, shifted; real work: measured."
+        f"From {figures.pairs} pairs of equal code and {figures.workloads} workloads, {figures.false_alarms.sets} separate sets"
+        " of pairs. In brackets: 95 % intervals. flagged: ratios of equal code, shifted by the slowdown (0 %: false alarms);"
+        " with real work: measured."
     )
-    yield f"A cell is flagged where two looks at eight pairs each say slower beyond {_percent(figures.floor)}."
+    yield f"A cell is flagged if two looks at eight pairs each find it slower beyond {percent(figures.floor, 'g')}."
     if figures.smallest is None:
-        yield "No slowdown up to 50 % is found in 90 % of cells here: this machine is too noisy to gate on."
+        yield "No slowdown up to 50 % is found in 90 % of cells: this machine is too noisy for a gate."
     else:
-        yield f"The smallest slowdown that is found in 90 % of cells, and so worth gating on: {_percent(figures.smallest)}."
+        smallest = percent(figures.smallest, "g")
+        yield f"The smallest slowdown found in 90 % of cells is {smallest}: smaller ones are not worth gating on."
     if figures.stored_threshold is None:
-        yield "Stored runs: no threshold up to 100 % keeps them apart; use duel."
+        yield "Stored runs (mixbench compare): no threshold up to 100 % is known to raise no false alarm; use duel."
     else:
-        yield f"Stored runs (mixbench compare): no false alarm from a threshold of {_percent(figures.stored_threshold)} on."
+        threshold = percent(figures.stored_threshold, "g")
+        yield f"Stored runs (mixbench compare): no false alarm with a threshold of {threshold} or more."

@@ -114,7 +114,7 @@ def test_needs_say_at_most_not_reached_and_beyond_the_sizes() -> None:
 def test_the_notes_say_what_stands_behind_the_intervals() -> None:
     text = plain(training_rows(score="accuracy"))
     assert "In brackets: 95 % t-intervals over 5 seeds." in text
-    assert "(standard error) from its 1000 test examples, on top of the intervals." in text
+    assert "Not in the intervals: sampling 1000 test examples gives every score a standard error of 0.007 to 0.016." in text
     assert "Learning rate, chosen on the development set: 0.001." in text
     assert "cases" not in text
     assert "geometric means" in plain(training_rows())
@@ -127,9 +127,9 @@ def test_the_notes_name_different_learning_rates_and_what_is_left_out() -> None:
     old = training_rows(("attention",), (250,), environment="old", measured_at="2020-01-01T00:00:00Z")
     text = plain(rows + old)
     assert "Learning rate: 0.001 (attention); 0.003 (none)." in text
-    assert "5 rows from other environments are left out." in text
+    assert "5 rows from other environments left out." in text
     trial = training_rows(("attention",), (2000,), seeds=[0], rates={"attention": 0.003})
-    assert "Runs that only chose a learning rate are not shown: 1." in plain(training_rows() + trial)
+    assert "Not shown: 1 run that only chose a learning rate." in plain(training_rows() + trial)
 
 
 def test_each_context_has_its_own_heading() -> None:

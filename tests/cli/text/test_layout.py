@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from mixbench.cli.text.layout import (
+    BLANK,
+    UNKNOWN,
+    Column,
+    Entry,
+    Paragraph,
+    Table,
+    caption,
+    change_text,
+    fitted,
+    heading,
+    interval_text,
+    notes,
+)
+from mixbench.stats import Interval
+
+
+def shown(*parts: Paragraph | Table, room: int | None = None) -> list[str]:
+    return fitted(parts, room).plain.split("\n")
+
+
+def numbers(heading: str, *values: str) -> Column:
+    return Column(heading, [Entry(value) for value in values])
+
+
+SIZES = [numbers("100", "1.5", "12.5"), numbers("1000", "2", "3")]
+
+
+def test_numbers_stand_below_their_heading_and_labels_before_them() -> None:
+    assert shown(Table(["attention", "none"], SIZES)) == [
+        "mixer       100  1000",
+        "attention   1.5     2",
+        "none       12.5     3",
+    ]
+
+
+def test_a_terminal_rules_the_header_off() -> None:
+    assert shown(Table(["none"], [numbers("100", "1")]), room=40)[:2] == ["mixer  100", "──────────"]
+
+
+def test_columns_that_do_not_fit_move_to_a_table_below() -> None:
+    assert shown(Table(["attention", "none"], SIZES), room=16) == [
+        "mixer       100",
+        "───────────────",
+        "attention   1.5",
+        "none       12.5",
+        "",
+        "mixer      1000",
+        "───────────────",
+        "attention     2",
+        "none          3",
+    ]
+
+
+def test_a_long_label_wraps_beside_its_entries() -> None:
+    lines = shown(Table(["hypermixer heads=4 tied=true"], [numbers("100", "1.5")]), room=24)
+    assert lines[2:] == ["hypermixer  1.5", "heads=4", "tied=true"]
+
+
+def test_the_tail_of_an_entry_is_aligned_to_the_left_and_what_is_missing_is_a_dash() -> None:
+    column = Column("ratio", [Entry("1.25", " (1–2)"), None, Entry("12", " (11–13)")])
+    assert shown(Table(["a", "b", "c"], [column])) == [
+        "mixer         ratio",
+        "a      1.25 (1–2)",
+        "b         –",
+        "c        12 (11–13)",
+    ]
+
+
+def test_columns_of_words_are_aligned_to_the_left() -> None:
+    column = Column("over tokens", [Entry("64, 128"), Entry("64")], words=True)
+    assert shown(Table(["a", "b"], [column, numbers("k", "1", "2")])) == [
+        "mixer  over tokens  k",
+        "a      64, 128      1",
+        "b      64           2",
+    ]
+
+
+def test_a_reason_takes_the_place_of_entries_and_is_given_once() -> None:
+    table = Table(["attention", "none"], SIZES, instead={0: "oom: needs 12 GiB"})
+    assert shown(table)[1] == "attention  oom: needs 12 GiB"
+    narrow = shown(table, room=17)
+    assert " ".join(" ".join(narrow[2:5]).split()) == "attention oom: needs 12 GiB"
+    assert narrow[narrow.index("") + 3] == "attention  oom"
+
+
+def test_a_column_before_the_labels_is_not_repeated_on_a_terminal() -> None:
+    table = Table(["a", "b", "a"], [numbers("ms", "1", "2", "3")], first=numbers("tokens", "64", "64", "128"))
+    assert shown(table) == ["tokens  mixer  ms", "    64  a       1", "    64  b       2", "   128  a       3"]
+    assert shown(table, room=80)[2:] == ["    64  a       1", "        b       2", "   128  a       3"]
+
+
+def test_paragraphs_wrap_but_for_commands_and_blank_lines_at_the_end_are_dropped() -> None:
+    words = "one two three four"
+    assert shown(Paragraph(words), Paragraph(words, wraps=False), BLANK, room=10) == ["one two", "three four", words]
+    assert shown(Paragraph("at most 95 % of"), room=11) == ["at most", "95 % of"]
+    styled = fitted([heading("h"), caption("c"), *notes(["n"])], None)
+    assert [str(span.style) for span in styled.spans] == ["bold cyan", "italic", "dim"]
+
+
+def test_bounds_a_thousandfold_apart_are_unknown() -> None:
+    assert interval_text(Interval(20.0, 1e-6, 3e8)) == ("20.0", UNKNOWN)
+    assert interval_text(Interval(20.0, 1.0, 400.0)) == ("20.0", " (1.00–400)")
+    assert interval_text(Interval(20.0)) == ("20.0", "")
+
+
+@pytest.mark.parametrize(("high", "bounds"), [(2.0, " (+0.1 to +2.0)"), (1e4, UNKNOWN), (None, "")])
+def test_a_change_that_may_be_a_thousandfold_is_unknown(high: float | None, bounds: str) -> None:
+    change = Interval(1.0, None if high is None else 0.1, high)
+    assert change_text(change, lambda value: f"{value:+.1f}") == ("+1.0", bounds)

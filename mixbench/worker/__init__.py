@@ -1,1 +1,1 @@
-"""What runs in child processes: with `mixers` and `model` the only code that imports torch."""
+"""What runs in child processes. Only this folder, `mixers` and `model` import torch."""

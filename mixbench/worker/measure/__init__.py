@@ -1,1 +1,1 @@
-"""One quantity per module, measured with torch in this process; the parent process never imports these."""
+"""What is measured in a child process, one quantity per module."""

@@ -1,4 +1,4 @@
-"""Time of a block of calls: wall, CPU, and on a GPU device and host time, with what disturbed the block."""
+"""The time of a block of calls: wall and CPU time, on a GPU also device and host time, and what disturbed the block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 from mixbench.worker.duel import Call, device_seconds
 
-_MANY = 8  # calls in a block: one more costs little
+_MANY = 8  # calls in a block, from which one more costs little
 _STEAL_FIELD = 8  # of the first line of /proc/stat
 _CONTENDED_STEAL = 0.02
 _CONTENDED_WAIT = 0.10
@@ -26,7 +26,7 @@ _SECONDS_PER_FAULT = 5e-7  # a minor fault on a 4 KiB page, zeroing included
 
 @dataclass(frozen=True)
 class Block:
-    """`repeats` calls in a row. Seconds are of the whole block; faults and switches too. None: not measured here."""
+    """`repeats` calls in a row. Seconds, faults and switches are totals for the block; None if not measured here."""
 
     repeats: int
     wall: float
@@ -48,8 +48,8 @@ class Block:
     def quality(self) -> str:
         """Whether the block was disturbed: throttled, contended or clean.
 
-        Contended: others took a core from it more than once and 25 times a second, the hypervisor took more than 2 % of the
-        block, the process waited for a core for more than 10 % of it, or page faults took more than 5 % of it.
+        A block is contended if other processes took its core more often than once plus 25 times a second, the hypervisor took
+        more than 2 % of its time, it waited for a core for more than 10 %, or page faults took more than 5 %.
         """
         if self.throttled:
             return "throttled"
@@ -61,13 +61,13 @@ class Block:
 
 
 class Clock(Protocol):
-    """What the measuring loop needs to know of time; tests bring their own."""
+    """How the measuring loop reads time; tests bring their own."""
 
     settling: float
-    """Seconds of load until the device runs at its lasting speed."""
+    """Seconds of load until the device runs at its sustained speed."""
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since a fixed moment."""
 
     def block(self, call: Call, repeats: int) -> Block:
         """Time `repeats` calls in a row."""
@@ -84,7 +84,7 @@ def _steal_seconds() -> float | None:
 class CpuClock:
     """Wall and process time of a block on the CPU.
 
-    One call goes before a block of many, untimed: it finds the caches full of what ran in between.
+    A block of many calls is preceded by one that is not timed: it refills the caches after whatever ran in between.
     """
 
     settling = 0.0
@@ -118,8 +118,8 @@ class CpuClock:
 class CudaClock:
     """Eager time, device time and host time of a block on a GPU.
 
-    Device time is taken in a pass of its own in which the calls queue up behind a kernel that only waits, so that the
-    GPU never waits for the host between the two events. `sensors` reports (SM clock in MHz or None, throttled).
+    Device time is measured in a separate pass, in which the calls queue up behind a kernel that only waits, so that the GPU
+    never waits for the host between the two events. `sensors` returns (SM clock in MHz or None, whether throttled).
     """
 
     settling = 0.5
@@ -159,20 +159,20 @@ class CudaClock:
 
 
 def clock_for(device: torch.device) -> Clock:
-    """The clock of a device; for CUDA with NVML's sensors where they can be read."""
+    """The clock for a device; for CUDA, with NVML's sensors if they can be read."""
     if device.type == "cuda":
         return CudaClock(device, nvml_sensors(device))
     return CpuClock()
 
 
 def nvml_sensors(device: torch.device) -> Callable[[], tuple[float | None, bool]]:
-    """A reader of (SM clock in MHz, throttled) for a GPU; (None, False) where NVML is absent."""
+    """A function that reads (SM clock in MHz, whether throttled) of a GPU; (None, False) without NVML."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
-    except Exception:  # NVML raises its own types, and none exists where the library is absent
+    except Exception:  # NVML raises its own types, which do not exist without the library
         return lambda: (None, False)
     slowed: Any = (
         pynvml.nvmlClocksThrottleReasonSwPowerCap

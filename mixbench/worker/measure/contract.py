@@ -115,29 +115,29 @@ def _leaves_input(case: Case) -> str:
 def _keeps_sequences_apart(case: Case) -> str:
     x = case.input(batch=3)
     other = torch.cat((x[:1], case.input(batch=2, seed=2)))
-    _demand_same(_run(case, x)[0], _run(case, other)[0], "other sequences of the batch change a sequence")
+    _demand_same(_run(case, x)[0], _run(case, other)[0], "a sequence depends on the others in its batch")
     return ""
 
 
 def _honours_mask(case: Case) -> str:
     if case.honours_mask is False:
-        raise NotApplicableError("declared not to honour a mask")
+        raise NotApplicableError("declared not to honour one")
     if case.honours_mask is None and "mask" not in inspect.signature(case.mixer.forward).parameters:
         raise NotApplicableError("forward takes no mask")
     if case.tokens == 1:
-        raise NotApplicableError("needs 2 tokens or more")
+        raise NotApplicableError("needs at least 2 tokens")
     real = case.tokens - (case.tokens + 2) // 3
     mask = torch.ones(2, case.tokens, dtype=torch.bool)
     mask[0, real:] = False
     x = case.input()
     padded = torch.where(mask.unsqueeze(-1), x, 10 * case.input(seed=2))
     result, other = _run(case, x, mask), _run(case, padded, mask)
-    _demand_same(result[mask], other[mask], "the content of padded tokens reaches real ones")
+    _demand_same(result[mask], other[mask], "real tokens depend on the content of padded ones")
     try:
         unpadded = _run(case, x[:1, :real])
     except Exception:
-        return "not compared with an unpadded run: takes no shorter sequence"
-    _demand_same(result[:1, :real], unpadded, "padding changes real tokens")
+        return "not compared with an unpadded run: shorter sequences are refused"
+    _demand_same(result[:1, :real], unpadded, "real tokens depend on the amount of padding")
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Energy per call from a meter: Intel's and AMD's RAPL counters for the CPU, NVML's for a GPU. Never an estimate."""
+"""Energy per call, always from a meter: Intel's and AMD's RAPL counters for the CPU, NVML's for a GPU."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import torch
 from mixbench.machine.facts import ROOT
 
 SHORTEST_WINDOW = 1.0
-"""Seconds below which a window is refused."""
+"""Seconds; a shorter window is refused."""
 
-_RAPL_WINDOW = 1.0  # RAPL moves about every millisecond
-_NVML_WINDOW = 5.0  # NVML moves about every 100 ms: 2 % of this window
+_RAPL_WINDOW = 1.0  # RAPL is updated about every millisecond
+_NVML_WINDOW = 5.0  # NVML is updated about every 100 ms, 2 % of this window
 _BLOCK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Meter:
-    """Counters of energy that only rise. `joules_per_count` is their unit; a counter restarts at 0 at its entry in `wraps`.
+    """Energy counters that only rise, in units of `joules_per_count`; a counter restarts at 0 at its entry in `wraps`.
 
-    `window` is the seconds over which a difference of two readings is trusted, `synchronize` waits for the device.
+    Readings must be at least `window` seconds apart for their difference to be trusted; `synchronize` waits for the device.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Meter:
     synchronize: Callable[[], object] = lambda: None
 
     def joules(self, before: tuple[int, ...], after: tuple[int, ...]) -> float:
-        """Energy between two readings in J, over all counters."""
+        """Energy in J between two readings, over all counters."""
         counts = (
             last - first if wrap is None else (last - first) % wrap
             for first, last, wrap in zip(before, after, self.wraps, strict=True)
@@ -45,10 +45,10 @@ class Meter:
 
 
 def find_meter(device: torch.device | str, *, root: Path = ROOT, library: Any = None) -> Meter | str:
-    """The meter of a device, or the reason why there is none.
+    """The meter for a device, or the reason why there is none.
 
-    A CPU's meter covers whole packages: whatever else runs on them counts too. `root` is where /sys is looked for,
-    `library` stands in for pynvml.
+    A CPU's meter covers whole packages, including everything else that runs on them. `root` is the folder that holds /sys;
+    `library` replaces pynvml.
     """
     device = torch.device(device)
     return _nvml_meter(device, library) if device.type == "cuda" else _rapl_meter(root / "sys/class/powercap")
@@ -61,9 +61,9 @@ def energy_per_call(
     clock: Callable[[], float] = time.perf_counter,
     window: float | None = None,
 ) -> float | None:
-    """Energy of one call in J, over as many calls as fill `window` seconds (default: the meter's).
+    """Energy in J of one call, from as many calls as fill `window` seconds (default: the meter's).
 
-    None where the counter did not move meanwhile. Raises ValueError for a window under 1 s.
+    None if the counter did not change. Raises ValueError for a window under 1 s.
     """
     window = meter.window if window is None else window
     if window < SHORTEST_WINDOW:
@@ -101,7 +101,7 @@ def _rapl_meter(powercap: Path) -> Meter | str:
             return f"{file} cannot be read: {error}"
         files.append(file)
     if not files:
-        return f"there is no package counter under {powercap}/intel-rapl:* (RAPL needs Linux and a bare machine)"
+        return f"there is no package counter under {powercap}/intel-rapl:* (RAPL needs Linux on a physical machine)"
 
     def read() -> tuple[int, ...]:
         return tuple(int(file.read_text()) for file in files)
@@ -113,10 +113,10 @@ def _nvml_meter(device: torch.device, library: Any) -> Meter | str:
     try:
         library = library or importlib.import_module("pynvml")
         library.nvmlInit()
-        # CUDA numbers the visible GPUs, fastest first, and NVML all GPUs, by their place on the bus: only the UUID is common
+        # CUDA numbers the visible GPUs, fastest first; NVML numbers all GPUs by their place on the bus. They share only UUIDs.
         handle = library.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
         library.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except Exception as error:  # NVML, torch and a missing driver each raise types of their own
+    except Exception as error:  # NVML, torch and a missing driver each raise their own types
         return f"NVML has no energy counter for {device}: {error}"
 
     def read() -> tuple[int, ...]:

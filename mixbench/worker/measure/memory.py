@@ -1,4 +1,4 @@
-"""Memory of one call: the exact peak of live tensors, the process's resident peak, a prediction before anything runs."""
+"""Memory of one call: the exact peak of live tensors, the process's resident peak, and a prediction before it runs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Call = Callable[[], object]
 
 MIB = 2**20
 
-_VIEWS = ("aten::detach", "aten::_unsafe_view")  # not marked as views, but they compute nothing
-_HUGE_PAGES = 16  # faults that 32 MiB take where the kernel hands out pages of 2 MiB
+_VIEWS = ("aten::detach", "aten::_unsafe_view")  # not marked as views, though they compute nothing
+_HUGE_PAGES = 16  # page faults for 32 MiB if the kernel hands out pages of 2 MiB
 
 
 @dataclass(frozen=True)
 class LiveMemory:
-    """Bytes of one call: highest sum of live allocations made in it, and all allocations added up.
+    """Bytes in one call: the peak of live allocations made in it, and the sum of all allocations.
 
-    `reserved` is the peak that a GPU's caching allocator held from the driver.
+    `reserved` is the peak that a GPU's caching allocator held.
     """
 
     peak: int
@@ -39,7 +39,7 @@ class LiveMemory:
 
 
 def live_memory_on_cpu(call: Call) -> LiveMemory:
-    """Exact, from the allocator's own events (what kernels allocate inside included); equal on every run."""
+    """Exact and equal on every run: from the allocator's own events, which include allocations inside kernels."""
     call()
     with profile(profile_memory=True) as profiler:
         result = call()
@@ -55,7 +55,7 @@ def live_memory_on_cpu(call: Call) -> LiveMemory:
 
 
 def live_memory_on_cuda(call: Call, device: torch.device) -> LiveMemory:
-    """From the caching allocator's statistics. The peak is above what was live before the call, as on the CPU."""
+    """From the caching allocator's statistics. As on the CPU, the peak excludes what was live before the call."""
     call()
     torch.cuda.synchronize(device)
     torch.cuda.empty_cache()
@@ -73,7 +73,7 @@ def live_memory_on_cuda(call: Call, device: torch.device) -> LiveMemory:
 
 
 def resident_bytes(field: str = "VmRSS") -> int | None:
-    """The process's resident set now (VmRSS) or at its highest (VmHWM); None where /proc does not tell."""
+    """The process's resident set now (VmRSS) or at its peak (VmHWM), in bytes; None without /proc."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -82,7 +82,7 @@ def resident_bytes(field: str = "VmRSS") -> int | None:
 
 
 def available_bytes(device: torch.device, cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Memory that a new allocation can still get: free on the GPU; on the CPU what the machine and the cgroup allow."""
+    """Bytes that can still be allocated: what is free on the GPU, or what the machine and the cgroup allow on the CPU."""
     if device.type == "cuda":
         free: int = torch.cuda.mem_get_info(device)[0]
         return free
@@ -96,7 +96,7 @@ def available_bytes(device: torch.device, cgroup: Path = Path("/sys/fs/cgroup"))
 
 
 class _StorageTracker(TorchDispatchMode):
-    """Sum of the storages that operators have made and that are still alive, and which operators ran."""
+    """Adds up the live storages that operators created, and lists the operators that ran."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -130,17 +130,17 @@ class _StorageTracker(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a call will need before it runs: bytes of its highest moment, and the operators that it dispatches."""
+    """What a call will need: bytes at its peak, and the operators that it dispatches."""
 
     peak: int
     operators: tuple[str, ...]
 
 
 def predict(make_call: Callable[[], tuple[Call, object]]) -> Prediction:
-    """Build and call without memory: fake tensors take the operators of the real device but hold nothing.
+    """Build and call with fake tensors, which dispatch as on the real device but hold no memory.
 
-    `make_call` builds the module and the input and returns the call and what must stay alive. The peak counts everything
-    that is built. What kernels allocate inside is not seen, so this only decides whether to try.
+    `make_call` builds module and input, and returns the call and whatever must stay alive. The peak includes everything that
+    is built. It leaves out allocations inside kernels, so it serves only to decide whether to try.
     """
     with FakeTensorMode(), _StorageTracker() as tracker:
         call, alive = make_call()
@@ -151,14 +151,14 @@ def predict(make_call: Callable[[], tuple[Call, object]]) -> Prediction:
 
 
 def reset_resident_peak() -> int | None:
-    """Start VmHWM anew (Linux); returns the resident set from which growth counts, None where it cannot be told."""
+    """Reset VmHWM (Linux); returns the resident set that growth is measured from, None if it is unknown."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return resident_bytes("VmRSS")
 
 
 def allocator_behaviour() -> str:
-    """`retained` where a freed buffer of 32 MiB is handed out again without page faults, else `default`."""
+    """`retained` if a freed buffer of 32 MiB is handed out again without page faults, else `default`."""
     faults = []
     for _ in range(3):  # the second may still extend the heap
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,6 +1,6 @@
-"""What the machine can do at best: matrix products (FLOP/s) and copies (bytes/s), measured with torch in this process.
+"""The machine's peak: its best rates of matrix products (FLOP/s) and copies (bytes/s).
 
-Threads and numeric flags are the caller's: the peak is that of the settings under which a mixer is measured.
+The caller sets threads and numeric flags, so that the peak has the same settings as the mixers that are measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 Call = Callable[[], object]
 Stopwatch = Callable[[Call, int], float]
-"""Seconds that so many calls in a row take."""
+"""The seconds that a number of calls in a row take."""
 
 _MATRIX_SIZES = (256, 512, 1024, 2048, 4096, 8192)
 _SMALLEST_COPY = 256 * 2**20
@@ -30,7 +30,7 @@ _BLOCK_SECONDS = 0.01
 
 
 def wall_stopwatch(clock: Callable[[], float] = time.perf_counter) -> Stopwatch:
-    """Time by a clock that counts seconds."""
+    """A stopwatch from a clock that returns seconds."""
 
     def measure(call: Call, repeats: int) -> float:
         start = clock()
@@ -42,7 +42,7 @@ def wall_stopwatch(clock: Callable[[], float] = time.perf_counter) -> Stopwatch:
 
 
 def best_rate(call: Call, work: float, stopwatch: Stopwatch, *, seconds: float, blocks: int = 3) -> float:
-    """Highest `work` per second and call over blocks of calls that take `seconds` in all; a first call is not counted."""
+    """Best rate over blocks of calls that take `seconds` in all, in units of `work` per second; one call does `work`."""
     stopwatch(call, 1)
     repeats = 1
     while (total := stopwatch(call, repeats)) < _BLOCK_SECONDS:
@@ -55,9 +55,9 @@ def best_rate(call: Call, work: float, stopwatch: Stopwatch, *, seconds: float, 
 
 
 def peak_gflops(device: torch.device | str, dtype: torch.dtype, *, stopwatch: Stopwatch | None = None) -> float:
-    """Best rate of a large square matrix product in GFLOP/s, multiply-add = 2. Raises RuntimeError where torch has none.
+    """Best rate of a large square matrix product, in GFLOP/s with multiply-add = 2. Raises RuntimeError if torch has none.
 
-    The product is a linear layer's, x Wᵀ: for some dtypes it is the only one with a fast kernel.
+    The product is that of a linear layer, x Wᵀ: for some dtypes only it has a fast kernel.
     """
     device = torch.device(device)
     stopwatch = stopwatch or _stopwatch(device)
@@ -65,13 +65,13 @@ def peak_gflops(device: torch.device | str, dtype: torch.dtype, *, stopwatch: St
         left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
         multiply = partial(torch.matmul, left, right.T, out=torch.empty_like(left))
         stopwatch(multiply, 1)
-        if stopwatch(multiply, 1) >= _BLOCK_SECONDS:  # a larger one would come no closer to the peak
+        if stopwatch(multiply, 1) >= _BLOCK_SECONDS:  # larger ones come no closer to the peak
             break
     return best_rate(multiply, 2 * size**3, stopwatch, seconds=_seconds(device)) / 1e9
 
 
 def bandwidth_gb_per_s(device: torch.device | str, *, size: int | None = None, stopwatch: Stopwatch | None = None) -> float:
-    """Best rate of a copy from memory to memory in GB/s (1e9 bytes), bytes read and written; `size` in bytes."""
+    """Best rate of a copy from memory to memory, in GB/s (1e9 bytes) read and written; `size` is in bytes."""
     device = torch.device(device)
     source = torch.ones((size or _copy_bytes(device)) // 4, dtype=torch.float32, device=device)
     copy = partial(torch.empty_like(source).copy_, source)
@@ -80,10 +80,10 @@ def bandwidth_gb_per_s(device: torch.device | str, *, size: int | None = None, s
 
 
 def measure_peaks(job: dict[str, Any]) -> dict[str, Any]:
-    """Child's side of `mixbench doctor`: `{"device": cpu | cuda | cuda:INDEX}` to what was found and measured there.
+    """The child's side of `mixbench doctor`: the peaks of the device `{"device": cpu | cuda | cuda:INDEX}`.
 
-    Keys: `device`, `name`, `threads`, `gflops_per_s` by dtype, `bandwidth_gb_per_s`, `meter` (None where there is none),
-    `remarks` (why something is missing, by what is missing); or only `unavailable`, with the reason.
+    Keys: `device`, `name`, `threads`, `gflops_per_s` by dtype, `bandwidth_gb_per_s`, `meter` (None if there is none),
+    `remarks` (what is missing, and why); or only `unavailable`, with the reason.
     """
     device = torch.device(job["device"])
     if device.type == "cuda" and not torch.cuda.is_available():
@@ -116,7 +116,7 @@ def _stopwatch(device: torch.device) -> Stopwatch:
 
 
 def _seconds(device: torch.device) -> float:
-    return 1.0 if device.type == "cuda" else 0.3  # a GPU takes half a second to reach its clock
+    return 1.0 if device.type == "cuda" else 0.3  # a GPU takes half a second to reach its full clock
 
 
 def _copy_bytes(device: torch.device) -> int:

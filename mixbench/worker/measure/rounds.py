@@ -1,4 +1,4 @@
-"""The measuring loop of one launch: warm up until steady, calibrate blocks, interleave everything in random order."""
+"""The measuring loop of one launch: warm up until steady, calibrate blocks, interleave everything in a random order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixbench.worker.measure.clock import Block, Clock
 Name = TypeVar("Name", bound=Hashable)
 
 SHORTEST_BLOCK = 0.010
-"""Seconds. Two clock reads cost 0.2 µs, so a block of 10 ms carries 0.002 % of the tool's own cost."""
+"""Seconds. Two clock reads take 0.2 µs, so they add 0.002 % to a block of 10 ms."""
 
 FEWEST_ROUNDS = 3
 _STEADY = 0.10
@@ -24,7 +24,7 @@ _WARM_UP_SHARE = 0.5
 
 @dataclass
 class Rounds(Generic[Name]):
-    """Blocks of every call that went through, in the order of the rounds, and what the others raised."""
+    """The blocks of every call that succeeded, in the order of the rounds, and the exceptions of the others."""
 
     blocks: dict[Name, list[Block]] = field(default_factory=dict)
     raised: dict[Name, Exception] = field(default_factory=dict)
@@ -40,11 +40,11 @@ def interleave(
     order: random.Random,
     announce: Callable[[Name], None] = lambda name: None,
 ) -> Rounds[Name]:
-    """Measure every call once per round, in a random order, until each median is within `precision` or for `budget` seconds.
+    """Measure every call once per round, in a random order, until all medians are within `precision` or `budget` runs out.
 
-    `precision` is the half-width of the median's 95 % interval relative to the median; `budget` includes the warm-up, which
-    lasts at least the clock's settling time in all, and at least three rounds are measured. A call that raises is left out
-    from then on.
+    `precision` is the half-width of the median's 95 % interval relative to the median. `budget`, in seconds, includes the
+    warm-up, which lasts at least the clock's settling time in all; at least three rounds are measured. A call that raises is
+    dropped.
     """
     rounds: Rounds[Name] = Rounds()
     start = clock.now()
@@ -83,9 +83,9 @@ def interleave(
 
 
 def _warm_up(call: Call, clock: Clock, shortest: float, longest: float) -> int:
-    """Call until two windows agree within 10 %, for `shortest` to `longest` seconds, but for two windows and a full block.
+    """Call until two windows agree within 10 %, for `shortest` to `longest` seconds, at least two windows and a full block.
 
-    Returns the calls that fill a block, by the fastest window, so that a disturbed one does not make blocks too short.
+    Returns how many calls fill a block, going by the fastest window: a disturbed one would make blocks too short.
     """
     start = clock.now()
     repeats = 1

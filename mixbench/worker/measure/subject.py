@@ -1,4 +1,4 @@
-"""What is measured: from a cell's description to a module, its input and the call that is timed."""
+"""From a cell's description to what is measured: a module, its input, and the call that is timed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell as the measuring process receives it. `arguments` are those of the mixer's class, width and tokens included."""
+    """A cell as the measuring process receives it. `arguments` are all those of the mixer's class."""
 
     target: str
     arguments: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Cell:
 
 
 def build_module(cell: Cell) -> nn.Module:
-    """The mixer, block or model of a cell, on the default device in the default dtype. Raises ContractError."""
+    """The mixer, block or model of a cell, on the default device and in the default dtype. Raises ContractError."""
     mixer_class = load_class(cell.target)
 
     def mixer() -> nn.Module:
@@ -71,9 +71,9 @@ def make_input(cell: Cell) -> Tensor:
 
 @dataclass(frozen=True)
 class Subject:
-    """A module with its input, ready to be called. `call` does one inference, or forward and backward.
+    """A module with its input, ready to be called. `call` runs the forward pass or, in training, forward and backward.
 
-    Whether a graph is built is for the process to say once, not for each call: that would be timed with it.
+    Gradients are switched on or off once per process: doing it in the call would be timed.
     """
 
     module: nn.Module
@@ -82,19 +82,19 @@ class Subject:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that live outside the call: parameters, buffers, input, and in training the output's gradient."""
+        """Bytes that exist outside the call: parameters, buffers, the input, and in training the output's gradient."""
         tensors = (*self.module.parameters(), *self.module.buffers(), *self.held)
         return sum({tensor.data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
 
 def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
-    """Build a cell's module with its seed, move it to its device and dtype, check one output.
+    """Build a cell's module with its seed, move it to its device and dtype, and check one output.
 
-    A fake one is built in place, because parameters of fake tensors cannot be moved, and has no output to check.
+    A `fake` module, made of fake tensors, is built in place because it cannot be moved, and has no output to check.
 
-    In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to the input (where it is not
-    token numbers) and every parameter. Raises ContractError for a wrong shape, a number that is not finite, or a compiled
-    module whose output is not that of the eager one.
+    In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to every parameter and, unless it
+    is token numbers, the input. Raises ContractError for a wrong shape, a number that is not finite, or a compiled module
+    whose output differs from the eager one.
     """
     torch.manual_seed(cell.seed)
     device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
@@ -117,7 +117,7 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     forward = _compiled(module, x) if cell.compiled else module
     call = training_call(forward, x, module, gradient) if training else partial(forward, x)
     if cell.compiled:
-        call()  # compiles the backward pass too: that is no part of a warm-up
+        call()  # compile the backward pass before the warm-up
     return Subject(module, call, (x, gradient) if training else (x,))
 
 
@@ -126,7 +126,7 @@ def _compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     result, expected = forward(x).detach(), module(x).detach()
     difference = ((result - expected).norm() / expected.norm().clamp(min=1e-30)).item()
     if not difference <= torch.finfo(expected.dtype).eps ** 0.5:
-        raise ContractError(f"compiled, forward returned another result: it differs by {difference:.2g} of its norm")
+        raise ContractError(f"the compiled forward returned a different result, by {difference:.2g} of its norm")
     return forward
 
 

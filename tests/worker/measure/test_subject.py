@@ -169,7 +169,7 @@ def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch
 
 def test_a_compiled_module_that_gives_another_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda module: lambda x: 1.001 * module(x))
-    with pytest.raises(ContractError, match=r"compiled, forward returned another result: it differs by 0\.001 of its norm"):
+    with pytest.raises(ContractError, match=r"the compiled forward returned a different result, by 0\.001 of its norm"):
         build_subject(cell("attention", compiled=True))
 
 

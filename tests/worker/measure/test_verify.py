@@ -135,10 +135,10 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "leaves its input unchanged": (lambda: Broken(_overwrite), "forward changed its input in place"),
     "keeps the sequences of a batch apart": (
         lambda: Broken(lambda x, y: y - y.mean(0)),
-        "other sequences of the batch change a sequence: results differ by",
+        "a sequence depends on the others in its batch: results differ by",
     ),
     "takes other batch sizes": (lambda: Broken(_one_batch_only), "the shape (1, 9, 8) became (1, 1, 8)"),
-    "honours a mask": (IgnoringMask, "the content of padded tokens reaches real ones: results differ by"),
+    "honours a mask": (IgnoringMask, "real tokens depend on the content of padded ones: results differ by"),
     "passes gradients to input and parameters": (Idle, "no gradient reaches spare"),
     "has countable FLOPs": (Hiding, "inference: on meta: OverflowError: planted"),
     PARAMETERS: (Idle, "73 parameters, but 72 by the closed form"),
@@ -228,7 +228,7 @@ def test_a_fault_does_not_spread_to_checks_that_it_does_not_touch() -> None:
 @pytest.mark.parametrize(
     ("build", "name", "fault"),
     [
-        (NormalisingByLength, "honours a mask", "padding changes real tokens: results differ by"),
+        (NormalisingByLength, "honours a mask", "real tokens depend on the amount of padding: results differ by"),
         (Dividing, "passes gradients to input and parameters", "the gradient of the input is not finite"),
         (
             lambda: Broken(lambda x, y: y.detach() + 0 * x),
@@ -270,10 +270,10 @@ def test_a_class_that_cannot_be_built_fails_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("build", "tokens", "honours_mask", "outcome", "detail"),
     [
-        (Mean, TOKENS, False, "skip", "declared not to honour a mask"),
+        (Mean, TOKENS, False, "skip", "declared not to honour one"),
         (lambda: Maskless(WIDTH, WIDTH), TOKENS, None, "skip", "forward takes no mask"),
-        (Mean, 1, None, "skip", "needs 2 tokens or more"),
-        (FixedLength, TOKENS, None, "pass", "not compared with an unpadded run: takes no shorter sequence"),
+        (Mean, 1, None, "skip", "needs at least 2 tokens"),
+        (FixedLength, TOKENS, None, "pass", "not compared with an unpadded run: shorter sequences are refused"),
     ],
 )
 def test_what_does_not_apply_is_skipped_with_the_reason(

@@ -1,15 +1,16 @@
-"""Rows in, figures out. To add a study's figures: a module here and a line in FIGURES. matplotlib loads when one is drawn."""
+"""Rows in, figures out. To add the figures of a study: a module here and a line in FIGURES. Only drawing loads matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mixbench.tables.results import ResultsFolder, complete
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
-"""Folder, formats and baseline to the files written below the folder's `figures`; none where the table is missing."""
+"""From folder, formats and baseline to the files written to the folder's `figures`, none without the table."""
 
 
 def _speed(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
@@ -32,18 +33,17 @@ def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None)
 
 def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
     from mixbench.plots.cost import draw_costs
-    from mixbench.verdicts.cost.evidence import shared_environment, task_costs
+    from mixbench.verdicts.cost.evidence import task_costs
     from mixbench.verdicts.cost.subject import Wish
+    from mixbench.verdicts.environments import of_shared
 
-    speed, training, trials = complete(folder.read(SpeedRow)), folder.read(TrainingRow), folder.read(TrialRow)
-    shared = shared_environment(speed, training, trials)
-    found = task_costs(
-        [row for row in speed if row.environment == shared],
-        [row for row in training if row.environment == shared],
-        [row for row in trials if row.environment == shared],
-        Wish(baseline=baseline),
-    )
-    return draw_costs(found, folder.figures, formats)
+    tables: dict[str, Sequence[Any]] = {
+        "speed": complete(folder.read(SpeedRow)),
+        "data": folder.read(TrainingRow),
+        "trials": folder.read(TrialRow),
+    }
+    speed, training, trials = of_shared(tables).values()
+    return draw_costs(task_costs(speed, training, trials, Wish(baseline=baseline)), folder.figures, formats)
 
 
 def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
@@ -59,4 +59,4 @@ FIGURES: dict[str, Draw] = {
     "cost": _cost,
     "attention-map": _attention_map,
 }
-"""Study to the function that draws its figures."""
+"""The function that draws the figures of a study, by its name."""

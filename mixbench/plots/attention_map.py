@@ -1,4 +1,4 @@
-"""Figures of attention_map.csv: what each mixer's outputs depend on, beside what they need, an example per line."""
+"""Figures of attention_map.csv: what each mixer's outputs depend on next to what they need, an example per row."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mixbench.plots.task_panels import add_caption
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
+from mixbench.verdicts.words import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 
 MOST_EXAMPLES = 4
 _PANEL = (1.75, 1.55)
-"""Inches, labels included."""
+"""Inches, including labels."""
 _LETTERS = 21
-"""Of a caption, in an inch."""
+"""Letters of a caption in an inch."""
 _COLOURS = "magma_r"
 _SCALE = "‖∂output i / ∂input j‖ relative to an even map"
 _TOP = 10.0
-"""Where the colours end if it is not known what the needed inputs would have if nothing else distant were seen."""
+"""End of the colours where the value on needed inputs of an ideal map is not known."""
 
 Maps = Mapping[str, Mapping[int, StoredMap]]
-"""By label and example."""
+"""Maps by label and example."""
 
 
 def draw_attention_maps(
@@ -41,10 +42,10 @@ def draw_attention_maps(
     *,
     examples: Sequence[int] | None = None,
 ) -> list[Path]:
-    """Write a figure per task to the figures of a results folder; none where no map is kept there any more.
+    """Write a figure per task to the figures of a results folder; none for a task without stored maps.
 
-    `examples` are those to be drawn, by default those that have a map, as many as fit. Raises UnknownNameError for an unknown
-    format, StorageError where a file cannot be read or written.
+    `examples` are the ones to draw, by default those with a map, at most MOST_EXAMPLES. Raises UnknownNameError for an unknown
+    format, StorageError if a file cannot be read or written.
     """
     paths: list[Path] = []
     taken: set[str] = set()
@@ -57,21 +58,23 @@ def draw_attention_maps(
 
 
 def _stored(line: MixerMaps, results: Path, examples: Sequence[int] | None) -> dict[int, StoredMap]:
-    wanted = sorted(line.drawn)[:MOST_EXAMPLES] if examples is None else [one for one in examples if one in line.drawn]
-    return {one: read_map(file) for one in wanted if (file := results / line.drawn[one]).is_file()}
+    wanted = (
+        sorted(line.drawn)[:MOST_EXAMPLES] if examples is None else [example for example in examples if example in line.drawn]
+    )
+    return {example: read_map(file) for example in wanted if (file := results / line.drawn[example]).is_file()}
 
 
 def map_figure(task: TaskMaps, maps: Maps) -> Figure:
-    """An example per line: what is needed, then what each mixer's outputs depend on, on one scale of colours."""
+    """An example per row: what is needed, then what each mixer's outputs depend on, on one scale of colours."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     lines = [line for line in task.lines if maps[line.label]]
     examples = sorted({example for own in maps.values() for example in own})
-    signals = next(one for own in maps.values() for one in own.values()).inputs.dtype.kind == "f"
+    signals = next(stored for own in maps.values() for stored in own.values()).inputs.dtype.kind == "f"
     chance = next((line.chance for line in task.lines if line.chance), None)
     top = 1 / chance if chance else _TOP
-    needed = int(signals)  # the column behind the signal
+    needed = int(signals)  # the column after the signal
     columns = needed + 1 + len(lines)
     with rc_context(style.RC | {"axes.grid": False}):
         figure = Figure(figsize=(_PANEL[0] * columns + 0.9, _PANEL[1] * len(examples) + 1.35), layout="constrained")
@@ -114,7 +117,7 @@ def _draw_needed(axes: Axes, shown: StoredMap) -> None:
 
 
 def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
-    """With the borders of what is needed."""
+    """The map, with the borders of what is needed."""
     from matplotlib.collections import LineCollection
 
     axes.imshow(_against_even(stored, reach), cmap=_COLOURS, vmin=0, vmax=top, interpolation="nearest", origin="lower")
@@ -122,9 +125,9 @@ def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
 
 
 def _against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
-    """The map relative to its mean over the distant inputs of outputs that need any: 1 everywhere in an even map.
+    """The map relative to its mean over distant inputs, for outputs that need any: an even map is 1 everywhere.
 
-    Mixers of which one answers to every input more than the other are then drawn alike.
+    This draws mixers alike that differ only in their overall sensitivity.
     """
     places = np.arange(len(stored.norms))
     distant = np.abs(np.subtract.outer(places, places)) > reach
@@ -134,7 +137,7 @@ def _against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
 
 
 def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
-    """The sides, in the coordinates of an image, between what is needed and what is not."""
+    """The edges between what is needed and what is not, in image coordinates."""
     padded = np.pad(right, 1)
     across = [[(j - 1.5, i - 0.5), (j - 0.5, i - 0.5)] for i, j in np.argwhere(padded[1:] != padded[:-1])]
     along = [[(j - 0.5, i - 1.5), (j - 0.5, i - 0.5)] for i, j in np.argwhere(padded[:, 1:] != padded[:, :-1])]
@@ -142,19 +145,19 @@ def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
 
 
 def _title(line: MixerMaps) -> str:
-    share = f"{100 * line.right.point:.0f} % right" if line.right else "nothing distant"
+    share = f"{percent(line.right.point, '.0f')} right" if line.right else "nothing distant"
     return f"{style.literal(line.label)}\n{share}"
 
 
 def _reading(task: TaskMaps, width: float) -> str:
-    """In lines that fit a figure so many inches wide."""
+    """How to read the figure, in lines that fit a width in inches."""
     chance = next((line.chance for line in task.lines if line.chance is not None), None)
-    even = f", of an even map {100 * chance:.0f} %" if chance is not None else ""
+    even = f" (even map: {percent(chance, '.0f')})" if chance is not None else ""
     nearer = f"more than {task.reach} tokens away (stem and head see the nearer ones)" if task.reach else "other than i"
     examples = max(line.examples for line in task.lines)
     parts = [
-        " · ".join([*task.words, *([f"right: over {examples} test examples"] if examples else [])]),
-        f"right: of what these outputs see of inputs {nearer}, the share on needed ones{even}",
-        "colours: 1 is an even map, the darkest what needed inputs have where no others are seen; blue: what is needed",
+        " · ".join([*task.words, *([f"right: over {counted(examples, 'test example')}"] if examples else [])]),
+        f"right: of the sensitivity to inputs {nearer}, the share on needed ones{even}",
+        "colours: 1 is an even map, the darkest that of needed inputs in an ideal map; blue: needed inputs",
     ]
     return "\n".join(line for part in parts for line in wrap(part, int(_LETTERS * width)))

@@ -1,4 +1,4 @@
-"""Figure of the cost of a task: for every target score the factors as bars end to end on a log axis, the product marked."""
+"""Figure of the cost of a task: by target score, the factors as bars end to end on a log axis, and the product as a mark."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FACTORS = {"example": ("#56b4e9", ""), "data": ("#e69f00", "//"), "trials": ("#009e73", "..")}
-"""Colour and hatching, told apart by either."""
+"""Colour and hatching; either alone tells the factors apart."""
 _HEIGHT = 0.5
 _FAINT = 0.45
-"""Opacity of what is known from one side."""
+"""Opacity of a factor of which only a bound is known."""
 
 
 def draw_costs(costs: Sequence[TaskCost], folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
-    """Write `cost-TASK` for every task in which something can be compared, numbered where a task occurs more than once.
+    """Write `cost-TASK` for every task with mixers to compare, numbered if a task occurs more than once.
 
-    Raises UnknownNameError for an unknown format, StorageError where a file cannot be written.
+    Raises UnknownNameError for an unknown format, StorageError if a file cannot be written.
     """
     paths: list[Path] = []
     taken: set[str] = set()
     for cost in costs:
-        if any(one.ratios for one in cost.costs):
+        if any(mixer.ratios for mixer in cost.costs):
             name = style.distinct_name(f"cost-{style.file_name(cost.subject.task)}", taken)
             paths += style.save(cost_figure(cost), folder, name, formats)
     return paths
 
 
 def cost_figure(cost: TaskCost) -> Figure:
-    """A panel per target; to the right of 1 what makes a mixer dearer than the baseline, to the left what makes it cheaper."""
+    """A panel per target score, with what makes a mixer more expensive than the baseline right of 1 and what saves left."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -50,7 +50,7 @@ def cost_figure(cost: TaskCost) -> Figure:
     with rc_context(style.RC):
         height = 1.9 + len(cost.targets) * (0.55 + 0.5 * len(labels))
         figure = Figure(figsize=(6.8, height), layout="constrained")
-        figure.suptitle(f"Cost of a score on {style.literal(cost.subject.task)}", fontsize=11, fontweight="bold")
+        figure.suptitle(f"Cost of reaching a score on {style.literal(cost.subject.task)}", fontsize=11, fontweight="bold")
         panels = list(figure.subplots(len(cost.targets), 1, sharex=True, squeeze=False)[:, 0])
         for axes, target in zip(panels, cost.targets, strict=True):
             axes.set(title=f"{cost.score} {sign} {target:g}", xscale="log", yticks=range(len(labels)))
@@ -58,9 +58,9 @@ def cost_figure(cost: TaskCost) -> Figure:
             axes.set_ylim(len(labels) - 0.5, -0.75)
             axes.grid(visible=False, axis="y")
             axes.axvline(1, color="black", linewidth=0.8, zorder=2)
-            for one in cost.costs:
-                if one.target == target and one.label in labels:
-                    _draw(axes, labels.index(one.label), one)
+            for mixer in cost.costs:
+                if mixer.target == target and mixer.label in labels:
+                    _draw(axes, labels.index(mixer.label), mixer)
         _limit(panels, cost)
         panels[-1].set_xlabel(f"relative to {style.literal(str(cost.baseline))} (log scale)")
         style.value_ticks(panels[-1].xaxis, prefixed=False)
@@ -68,13 +68,13 @@ def cost_figure(cost: TaskCost) -> Figure:
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
         figure.legend([*bars, product], [*named.values(), "cost, 95 %"], loc="outside lower center", ncols=4)
-        one_side = "≥ ≤ and pale: known from one side, as the score lies beyond what was trained"
-        add_caption(figure, f"{style.literal(cost.subject.words)}\n{one_side}")
+        bounds = "≥, ≤ and pale: only a bound is known, as the score lies beyond what was trained"
+        add_caption(figure, f"{style.literal(cost.subject.words)}\n{bounds}")
     return figure
 
 
 def _draw(axes: Axes, place: int, cost: MixerCost) -> None:
-    """Factors below 1 end to end to the left of 1, those above to the right; then the product."""
+    """Factors below 1 end to end left of 1, those above right of it; then the product."""
     ends = {True: 1.0, False: 1.0}
     for factor, (color, hatch) in _FACTORS.items():
         known = _shown(cost.ratios[factor])
@@ -90,21 +90,19 @@ def _draw(axes: Axes, place: int, cost: MixerCost) -> None:
     product = cost.ratios[PRODUCT]
     point = _shown(product)
     if point is None:
-        axes.annotate("not known", (ends[True], place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
+        axes.annotate("unknown", (ends[True], place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
         return
     axes.plot(point, place, "D", color="black", markersize=4, zorder=4)
     if product.interval:
-        # an open end has no place on a log axis: the line ends at the edge of the panel
+        # a log axis has no place for an open end: the line ends at the edge of the panel
         low, high = (min(max(end, 1e-12), 1e12) for end in (product.interval.low, product.interval.high))
         axes.plot((low, high), (place, place), color="black", linewidth=1.2, zorder=3)
-    open_end = "≥" if product.value.high == math.inf else "≤" if product.value.low == 0 else ""
-    axes.text(
-        point, place - _HEIGHT / 2, f"{open_end} {float(f'{point:.2g}'):g}".strip(), ha="center", va="bottom", fontsize=7.5
-    )
+    text = f"{product.value.mark} {float(f'{point:.2g}'):g}".strip()
+    axes.text(point, place - _HEIGHT / 2, text, ha="center", va="bottom", fontsize=7.5)
 
 
 def _shown(known: Known) -> float | None:
-    """The value, or the one end that is known; None where neither is."""
+    """The value, or the bound that is known; None without one."""
     low, high = known.value.low, known.value.high
     if low == high:
         return low
@@ -112,12 +110,12 @@ def _shown(known: Known) -> float | None:
 
 
 def _limit(panels: Sequence[Axes], cost: TaskCost) -> None:
-    """From the ends of all bars and of what is known of the product to a factor of 1.6 beyond them."""
+    """Leave a factor of 1.6 beyond all bars, products and their intervals."""
     known = [1.0]
-    for one in (one for one in cost.costs if one.ratios):
-        bars = [shown for factor in _FACTORS if (shown := _shown(one.ratios[factor]))]
+    for ratios in (mixer.ratios for mixer in cost.costs if mixer.ratios):
+        bars = [shown for factor in _FACTORS if (shown := _shown(ratios[factor]))]
         known += [math.prod(bar for bar in bars if bar > 1), math.prod(bar for bar in bars if bar < 1)]
-        product = one.ratios[PRODUCT]
+        product = ratios[PRODUCT]
         ends = (product.interval.low, product.interval.high) if product.interval else ()
         known += [end for end in (_shown(product), *ends) if end and end < math.inf]
     panels[0].set_xlim(min(known) / 1.6, max(known) * 1.6)

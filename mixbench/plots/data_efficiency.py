@@ -1,4 +1,4 @@
-"""Figures of data_efficiency.csv: learning curves, change against the baseline, score against cost. Bands are over seeds."""
+"""Figures of data_efficiency.csv: learning curves, change against the baseline, score against cost."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.learning.power_law import ENOUGH_SIZES, PowerLaw, power_laws
 from mixbench.verdicts.learning.resampling import Curve
 from mixbench.verdicts.learning.scores import DataCell, curves, summarise
+from mixbench.verdicts.words import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
 
 EXAMPLES = "training examples"
 _FARTHEST = 3.0
-"""Bands are drawn up to this factor beyond the scores: those of two or three seeds can span decades."""
+"""Bands end at this factor beyond the scores: with two or three seeds they can span decades."""
 
 
 def draw_data_efficiency(
     rows: Sequence[TrainingRow], folder: Path, formats: Sequence[str] = ("png",), baseline: str | None = None
 ) -> list[Path]:
-    """Write every figure that the rows allow to `folder`, each task its own; none where every run failed.
+    """Write every figure that the rows allow to `folder`, separately for each task; none for a task without scores.
 
-    Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
+    Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written.
     """
     summary = summarise(rows, baseline)
     figures: dict[str, Figure | None] = {}
     for task, drawn in task_figures(summary).items():
         name = f"data-efficiency-{style.file_name(task)}"
-        while f"{name}-curves" in figures:  # another task whose name differs in what a file's cannot hold
+        while f"{name}-curves" in figures:  # of another task, with a name that differs in characters that file names lack
             name += "-other"
         figures[f"{name}-curves"] = curves_figure(drawn, task)
         figures[f"{name}-relative"] = relative_figure(drawn, task, summary.baseline)
@@ -47,9 +48,9 @@ def draw_data_efficiency(
 
 
 def curves_figure(drawn: TaskFigures, name: str) -> Figure:
-    """Test score against training examples: mean, t-interval and dots over seeds, and power laws with their exponent.
+    """Test score against training examples: mean, t-interval and dots over seeds, and power laws with their exponents.
 
-    Below six sizes the floor of a power law is weakly determined: the fits without one and with one are both drawn.
+    With fewer than six sizes the floor of a power law is weakly determined, so the fits without and with one are both drawn.
     """
     from matplotlib import rc_context
 
@@ -76,7 +77,7 @@ def curves_figure(drawn: TaskFigures, name: str) -> Figure:
 def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figure | None:
     """Relative change of the score against the baseline at the same number of examples, with its interval.
 
-    The axis is logarithmic: half and double are equally far from no change. None without any pair of runs.
+    On the logarithmic axis half and double are equally far from no change. None without a pair of runs.
     """
     from matplotlib import rc_context
     from matplotlib.ticker import FuncFormatter
@@ -121,8 +122,8 @@ def _finish(figure: Figure, grid: Sequence[Axes], drawn: TaskFigures, reading: s
 def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) -> None:
     sizes = [cell.train_size for cell in cells]
     intervals = [cell.score for cell in cells if cell.score]
-    axes.plot(sizes, [one.point for one in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
-    low, high = ([one.point if (end := getattr(one, side)) is None else end for one in intervals] for side in ("low", "high"))
+    axes.plot(sizes, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
+    low, high = ([i.point if (end := getattr(i, side)) is None else end for i in intervals] for side in ("low", "high"))
     if len(sizes) > 1:
         axes.fill_between(sizes, low, high, color=look.color, alpha=0.13, linewidth=0, zorder=1)
     elif low != high:
@@ -133,7 +134,7 @@ def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) ->
 
 
 def _laws(curve: Curve, is_error: bool) -> dict[str, PowerLaw]:
-    """The fits to be shown, by what stands before the power of n."""
+    """The fits to show, by what precedes the power of n in the legend."""
     found = power_laws(curve, is_error)
     if found is None:
         return {}
@@ -142,7 +143,7 @@ def _laws(curve: Curve, is_error: bool) -> dict[str, PowerLaw]:
 
 
 def _draw_laws(axes: Axes, laws: Mapping[str, PowerLaw], cells: Sequence[DataCell], color: str, is_error: bool) -> None:
-    """Within the sizes that were trained: a fit is no forecast."""
+    """Draw the fits between the trained sizes only: they are not forecasts."""
     for floor, law in laws.items():
         examples = np.geomspace(cells[0].train_size, cells[-1].train_size, 100)
         errors = law.error(examples)
@@ -161,7 +162,7 @@ def _lost(cells: Sequence[DataCell]) -> list[str]:
 
 
 def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
-    """What the marks of the learning curves mean."""
+    """How to read the learning curves."""
     several = any(len(cell.scores) > 1 for _, task in drawn.panels for cell in task.cells)
     laws = {"": "dashed without a floor", "c + ": "dotted with a floor c"}
     kinds = ", ".join(words for floor, words in laws.items() if floor in fitted)
@@ -170,8 +171,8 @@ def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
 
 
 def _change(ratio: float) -> str:
-    percent = round(100 * (ratio - 1), 6)
-    return (f"{percent:+.0f} %" if abs(percent) >= 100 else f"{percent:+.3g} %") if percent else "0 %"
+    change = round(ratio - 1, 8)
+    return percent(change, ".0f" if abs(change) >= 1 else ".3g", signed=True) if change else "0 %"
 
 
 def _height(cells: Sequence[DataCell]) -> float:
@@ -179,7 +180,7 @@ def _height(cells: Sequence[DataCell]) -> float:
 
 
 def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
-    """Around the scores; bands end at the frame."""
+    """Limit the axis to the scores; longer bands end at the frame."""
     scores = [score for _, task in drawn.panels for cell in task.cells for score in cell.scores.values()]
     ends = [end for _, task in drawn.panels for cell in task.cells for end in _ends(cell.score)]
     if drawn.logarithmic:
@@ -191,7 +192,7 @@ def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
 
 
 def _limit_changes(axes: Axes, changes: Sequence[Interval | None]) -> None:
-    """Around the points and no change; bars that reach far beyond end at the frame."""
+    """Limit the axis to the points and no change; much longer bars end at the frame."""
     points, ends = (
         [1.0, *values] for values in zip(*((1 + c.point, 1 + end) for c in changes if c for end in _ends(c)), strict=True)
     )
@@ -206,11 +207,11 @@ def _ends(interval: Interval | None) -> list[float]:
 
 
 def _draw_changes(axes: Axes, changes: Sequence[tuple[float, Interval]], look: style.LineStyle) -> None:
-    """Ratios with their intervals at these places."""
+    """Draw changes as ratios with their intervals, by place on the x axis."""
     places = [place for place, _ in changes]
     axes.plot(
-        places, [1 + one.point for _, one in changes], color=look.color, marker=look.marker, linestyle=look.line, zorder=3
+        places, [1 + change.point for _, change in changes], color=look.color, marker=look.marker, linestyle=look.line, zorder=3
     )
-    bars = [(place, 1 + one.low, 1 + one.high) for place, one in changes if one.low is not None and one.high is not None]
+    bars = [(place, 1 + c.low, 1 + c.high) for place, c in changes if c.low is not None and c.high is not None]
     if bars:
         axes.vlines(*zip(*bars, strict=True), color=look.color, linewidth=1, zorder=2)

@@ -1,4 +1,4 @@
-"""How every figure looks: one colour, marker and line per mixer, told apart by any of the three alone."""
+"""The look of every figure: a colour, a marker and a line per mixer, each of which tells mixers apart on its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg", "pdf")
 MAX_COLUMNS = 4
 PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
-"""Inches, legend included."""
+"""Inches, including the legend."""
 FEW_LAUNCHES = 12
 """Up to this many launches, each is drawn as a dot."""
 PALE = "#999999"
@@ -61,7 +61,7 @@ Values = Mapping[int, float]
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How one mixer is drawn; `line` is an offset and lengths of dashes and gaps in points, as matplotlib has it."""
+    """How a mixer is drawn; `line` is an offset and lengths of dashes and gaps in points, as in matplotlib."""
 
     color: str
     marker: str
@@ -87,7 +87,7 @@ BUILT_IN: dict[str, LineStyle] = {
     "hypermixer": LineStyle("#d55e00", "P", _DASHES["solid"]),
     "none": LineStyle("#7f7f7f", "X", _DASHES["dotted"]),
 }
-"""Colours of Okabe and Ito, which the common kinds of colour blindness tell apart."""
+"""Colours of Okabe and Ito, distinct for the common kinds of colour blindness."""
 
 _OTHERS = [
     LineStyle(color, marker, line)
@@ -107,7 +107,7 @@ _OTHERS = [
 
 
 def line_styles(mixers: Iterable[MixerKey]) -> dict[str, LineStyle]:
-    """Style by label. A built-in mixer has its own, of several configs the plainest has it; others follow in order."""
+    """Style by label: a built-in mixer has its own, of several configs that with the shortest label; others follow in order."""
     mixers = mixer_order(mixers)
     labels = mixer_labels(mixers)
     plainest = {name: labels[mixer] for mixer in reversed(mixers) if (name := mixer[0]) in BUILT_IN}
@@ -118,9 +118,9 @@ def line_styles(mixers: Iterable[MixerKey]) -> dict[str, LineStyle]:
 
 
 def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
-    """A figure with one log-log panel per title, axes shared, at most `MAX_COLUMNS` beside each other.
+    """A figure with a log-log panel per title, which share their axes, at most `MAX_COLUMNS` next to each other.
 
-    `common` says what all panels share; `labels` are those of the x and y axis. To be called and filled under `RC`.
+    `common` says what all panels share; `labels` are those of the x and the y axis. Call and fill it under `RC`.
     """
     from matplotlib.figure import Figure
     from matplotlib.text import Annotation
@@ -147,7 +147,7 @@ def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[s
 
 
 def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
-    """Ticks at the measured sizes, about `most` of them as plain numbers, from the largest down."""
+    """Ticks at the measured sizes, about `most` of them labelled, from the largest down."""
     from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
     sizes = sorted(set(sizes))
@@ -165,7 +165,7 @@ def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
 
 
 def value_ticks(axis: Axis, prefixed: bool) -> None:
-    """Decades as plain numbers (0.1, 1, 10) or with an SI prefix (10 k, 1 M); closer where decades are few."""
+    """Decades as plain numbers (0.1, 1, 10) or with an SI prefix (10 k, 1 M); closer ticks on a short axis."""
     from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     low, high = axis.get_view_interval()
@@ -176,7 +176,7 @@ def value_ticks(axis: Axis, prefixed: bool) -> None:
 
 
 def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], look: LineStyle) -> None:
-    """Point and interval over launches at each place that has values; each launch as a dot where they are few."""
+    """Mean and interval over launches at each place that has values; a dot per launch if there are few."""
     points = [(place, list(launches.values())) for place, launches in zip(places, values, strict=True) if launches]
     if not points:
         return
@@ -196,31 +196,31 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
 
 
 def literal(text: str) -> str:
-    """Text from the user that matplotlib must not read as mathematics."""
+    """Text from the user, which matplotlib must not read as mathematics."""
     return text.replace("$", r"\$")
 
 
 def file_name(task: str) -> str:
-    """The name of a task as part of a file's."""
+    """The name of a task as part of a file name."""
     return re.sub(r"[^\w.+-]+", "-", task).strip("-.") or "task"
 
 
 def distinct_name(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it where it is `taken` already; it is from now on."""
-    found = next(one for number in count(1) if (one := name if number == 1 else f"{name}-{number}") not in taken)
+    """The name, with a number appended if it is `taken`; adds it to these."""
+    found = next(free for number in count(1) if (free := name if number == 1 else f"{name}-{number}") not in taken)
     taken.add(found)
     return found
 
 
 def proxy(look: LineStyle) -> Line2D:
-    """What stands for a mixer in a legend."""
+    """The handle of a mixer in a legend."""
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=look.color, marker=look.marker, linestyle=look.line)
 
 
 def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: Mapping[str, LineStyle], alone: bool) -> None:
-    """The exponents beside their lines, the highest line first; with the names where the panel is alone."""
+    """Texts next to a panel, the highest line first, with the names of mixers if it is the only panel."""
     shown = [
         (label, f"{literal(label)}  {text}".rstrip() if alone else text)
         for _, label, text in sorted(entries, reverse=True)
@@ -238,13 +238,13 @@ def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: 
 
 
 def legend_below(figure: Figure, looks: Mapping[str, LineStyle], names: Mapping[str, str]) -> None:
-    """One legend for all panels."""
+    """One legend for all panels, below them."""
     handles = [proxy(look) for look in looks.values()]
     figure.legend(handles, [literal(names[label]) for label in looks], loc="outside lower center", ncols=min(len(looks), 4))
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
-    """Write the figure as `name.png`, …, the same bytes every time. Raises UnknownNameError and StorageError."""
+    """Write the figure in each format, as `name.png` …, the same bytes every time. Raises UnknownNameError and StorageError."""
     from matplotlib import rc_context
 
     for kind in formats:

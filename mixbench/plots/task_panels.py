@@ -1,4 +1,4 @@
-"""What the figures of one task share: its panels, one per context, and how its mixers look."""
+"""What the figures of one task share: a panel per context, and the look of its mixers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Panel = tuple[str, TaskSummary]
 
 @dataclass(frozen=True)
 class TaskFigures:
-    """All contexts of one task: their panels, what they have in common, and how mixers look."""
+    """All contexts of one task: their panels, what they share in words, and the look of each mixer by its label."""
 
     common: str
     panels: Sequence[Panel]
@@ -37,17 +37,17 @@ class TaskFigures:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether scores stand on a logarithmic axis: errors, all above 0."""
+        """Whether the axis of scores is logarithmic: that of errors, all above 0."""
         return self.is_error and all(score > 0 for _, task in self.panels for c in task.cells for score in c.scores.values())
 
     @property
     def score_axis(self) -> str:
-        """Label of the axis of scores."""
+        """Label of the score axis."""
         return f"test {self.panels[0][1].score} ({'less' if self.is_error else 'more'} is better)"
 
 
 def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
-    """What to draw of each task that has a score."""
+    """What to draw for each task that has a score."""
     looks = style.line_styles((cell.mixer, cell.config) for task in summary.tasks for cell in task.cells)
     found = {}
     for name in dict.fromkeys(task.context.task for task in summary.tasks):
@@ -55,10 +55,10 @@ def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
         if not tasks:
             continue
         words = task_words([task.context for task in tasks])
-        fields = list(dict.fromkeys(field for one in words for field in one))
-        varying = [field for field in fields if len({one.get(field) for one in words}) > 1]
+        fields = list(dict.fromkeys(field for context in words for field in context))
+        varying = [field for field in fields if len({context.get(field) for context in words}) > 1]
         common = " · ".join(text for field, text in words[0].items() if field not in varying)
-        titles = [" · ".join(one[field] for field in varying if field in one) for one in words]
+        titles = [" · ".join(context[field] for field in varying if field in context) for context in words]
         present = {cell.label for task in tasks for cell in task.cells}
         found[name] = TaskFigures(
             common, list(zip(titles, tasks, strict=True)), {label: look for label, look in looks.items() if label in present}
@@ -67,7 +67,7 @@ def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
 
 
 def add_caption(figure: Figure, text: str) -> None:
-    """How to read the figure, below it; above the entries where a legend stands there."""
+    """How to read the figure, below it; where a legend is there, as its title."""
     if figure.legends:
         figure.legends[0].set_title(text)
         figure.legends[0].get_title().set(fontsize=7, color="#444444")

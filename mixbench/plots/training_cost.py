@@ -1,4 +1,4 @@
-"""Test score against what training cost: one point per mixer and number of examples, the Pareto front marked."""
+"""Test score against the cost of training: a point per mixer and number of examples, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ COSTS: dict[str, Callable[[DataCell], float | None]] = {
     "training time (s)": lambda cell: cell.train_seconds,
     "operations of training (FLOP)": lambda cell: cell.train_flops,
 }
-"""Axis label and value of what a training run costs."""
+"""What a training run costs, by axis label."""
 
 
 def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
-    """Test score against the time and the operations of training: one point per mixer and size, larger for more examples.
+    """Test score against time and operations of training: a point per mixer and size, larger for more examples.
 
-    The Pareto front is marked: nothing else has a better score for less. None where no cost is known.
+    Nothing beats a point on the Pareto front in both score and cost. None if no cost is known.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Indices of the points (cost, badness) that no other point equals or beats in both, by rising cost; equals: the first."""
+    """Indices of the points (cost, badness) that no other matches or beats in both, by cost; the first of equal points."""
     front: list[int] = []
     for place in sorted(range(len(points)), key=lambda place: points[place]):
         if not front or points[place][1] < points[front[-1]][1]:
@@ -74,8 +74,8 @@ def _draw_costs(axes: Axes, task: TaskSummary, cost: Callable[[DataCell], float 
         axes.plot(spent, score, look.marker, color=look.color, markersize=4 + 5 * rank, zorder=3)
     front = pareto_front([(x, y if drawn.is_error else -y) for _, x, y in found])
     corners = [(found[place][1], found[place][2]) for place in front]
-    # to the next point along the cost, then to its score: between them the best is still the one before
-    steps = [corner for one, after in pairwise(corners) for corner in (one, (after[0], one[1]))] + corners[-1:]
+    # between two points of the front the best score is still that of the cheaper one
+    steps = [corner for left, right in pairwise(corners) for corner in (left, (right[0], left[1]))] + corners[-1:]
     if steps:
         axes.plot(*zip(*steps, strict=True), color=style.PALE, linewidth=3, alpha=0.5, zorder=1)
         axes.plot(*zip(*corners, strict=True), "o", markersize=13, markerfacecolor="none", color=style.PALE, zorder=1)

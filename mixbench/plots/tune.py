@@ -1,4 +1,4 @@
-"""Figures of tuning.csv: the validation performance to be expected of so many trials, and relative to the baseline's."""
+"""Figures of tuning.csv: the expected best score by number of trials, alone and relative to the baseline."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TRIALS = "trials"
 def draw_tuning(
     rows: Sequence[TrialRow], folder: Path, formats: Sequence[str] = ("png",), baseline: str | None = None
 ) -> list[Path]:
-    """Write a figure per search to `folder`; none where no trial has a score.
+    """Write a figure per search to `folder`; none for a search without scores.
 
-    Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
+    Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written.
     """
     taken: set[str] = set()
     return [
@@ -36,7 +36,7 @@ def draw_tuning(
 
 
 def tuning_figure(search: Search) -> Figure:
-    """Left what is expected with its band, right relative to the baseline: a ratio of errors, else a change in percent."""
+    """Left the expected best score with its band, right its ratio to the baseline's for errors, else the change in per cent."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -55,7 +55,7 @@ def tuning_figure(search: Search) -> Figure:
         for axes in (expected, relative) if logarithmic else ():
             axes.set_yscale("log")
             style.value_ticks(axes.yaxis, prefixed=False)
-        expected.set(xlabel=TRIALS, ylabel=f"expected best dev {search.score} ({direction} is better)")
+        expected.set(xlabel=TRIALS, ylabel=f"expected best development {search.score} ({direction} is better)")
         base = style.literal(str(search.baseline))
         relative.set(xlabel=TRIALS, ylabel=f"relative to {base}" if logarithmic else f"change against {base}, %")
         longest = max(len(curve.expected) for curve in search.curves)
@@ -63,7 +63,7 @@ def tuning_figure(search: Search) -> Figure:
             axes.set_xlim(1, max(2, longest))
             axes.xaxis.get_major_locator().set_params(integer=True)
         style.legend_below(figure, looks, {label: label for label in looks})
-        add_caption(figure, "unbiased estimate as far as half of the trials · bands: 95 %, simultaneous")
+        add_caption(figure, "unbiased estimate, up to half the trials · bands: 95 %, simultaneous")
     return figure
 
 

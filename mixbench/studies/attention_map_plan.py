@@ -12,7 +12,7 @@ from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, Prepa
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import AttentionMapRow
-from mixbench.tasks.needed_tokens import RIGHT
+from mixbench.tasks.needed_tokens import NEEDED
 
 Key = tuple[Any, ...]
 
@@ -44,9 +44,9 @@ class MapRequest:
 
 
 def check_task(name: str) -> None:
-    """Raises RequestError for a task of which it is not known what its outputs need."""
-    if name not in RIGHT:
-        raise RequestError(f"no ideal map is known of task {name}", f"There is one of {' and '.join(RIGHT)}.")
+    """Raise RequestError for a task that does not define which tokens its outputs need."""
+    if name not in NEEDED:
+        raise RequestError(f"task {name} does not define which tokens an output needs", f"Use {' or '.join(NEEDED)}.")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which tokens an output needs, where a task says it, and how much of a map falls on them. No torch here."""
+"""Which tokens an output needs, for tasks that define it, and how much of a map falls on them."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ from mixbench.tasks import ChosenTask
 from mixbench.tasks.dataset import NOT_ASKED, Split
 from mixbench.tasks.shapes import PAIRS, each_alone, geometry
 
-Right = NDArray[np.bool_]
+Needed = NDArray[np.bool_]
 """(tokens, tokens): whether output i needs input j."""
 
 
-def right_tokens(chosen: ChosenTask, split: str, content: Split, example: int) -> Right:
-    """What the outputs of one example need; nothing where an output needs no token. The task is one of RIGHT."""
-    return RIGHT[chosen.name](chosen.options, chosen.seed, split, content, example)
+def needed_tokens(chosen: ChosenTask, split: str, content: Split, example: int) -> Needed:
+    """The tokens that the outputs of one example need. The task must be in NEEDED; some outputs may need no token."""
+    return NEEDED[chosen.name](chosen.options, chosen.seed, split, content, example)
 
 
-def _both_of_a_pair(options: Mapping[str, Value], seed: int, split: str, content: Split, example: int) -> Right:
-    """A step in a shape needs the steps of both shapes of its pair: their mean height is asked for."""
+def _both_of_a_pair(options: Mapping[str, Value], seed: int, split: str, content: Split, example: int) -> Needed:
+    """A step in a shape needs all steps of both shapes in its pair, because it becomes their mean height."""
     steps = each_alone(geometry(options, seed, split)[[example]])[0] > 0  # (4, 100)
     pairs = np.stack([steps[list(pair)].any(0) for pair in PAIRS])
-    right: Right = (pairs[:, :, None] & pairs[:, None, :]).any(0)
-    return right
+    needed: Needed = (pairs[:, :, None] & pairs[:, None, :]).any(0)
+    return needed
 
 
-def _key_and_value(options: Mapping[str, Value], seed: int, split: str, content: Split, example: int) -> Right:
-    """A query needs its key and the value behind it."""
+def _key_and_value(options: Mapping[str, Value], seed: int, split: str, content: Split, example: int) -> Needed:
+    """A query needs its key and the value that follows the key."""
     tokens, keys = np.asarray(content.inputs[example]), slice(0, 2 * int(options["pairs"]), 2)
-    right = np.zeros((len(tokens), len(tokens)), np.bool_)
+    needed = np.zeros((len(tokens), len(tokens)), np.bool_)
     for query in np.flatnonzero(content.targets[example] != NOT_ASKED):
         (key,) = 2 * np.flatnonzero(tokens[keys] == tokens[query])
-        right[query, [key, key + 1]] = True
-    return right
+        needed[query, [key, key + 1]] = True
+    return needed
 
 
-RIGHT: dict[str, Callable[[Mapping[str, Value], int, str, Split, int], Right]] = {
+NEEDED: dict[str, Callable[[Mapping[str, Value], int, str, Split, int], Needed]] = {
     "shapes": _both_of_a_pair,
     "mqar": _key_and_value,
 }
-"""Tasks of which it is known what an output needs."""
+"""The tasks that define what an output needs."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Of what outputs see, the share of distant tokens; of that, the share of right ones, and what it were if all saw alike.
+    """Shares of a map: of all sensitivity, that to distant tokens; of the latter, that to needed tokens.
 
-    None where there is nothing to share.
+    `chance` is the share of needed tokens among distant ones. None stands for a share of nothing.
     """
 
     distant: float | None
-    right: float | None
+    needed: float | None
     chance: float | None
 
 
-def shares(norms: NDArray[np.floating], right: Right, reach: int) -> Shares:
-    """What rows of a map that need any token see, (rows, tokens) each; row i of `right` is that of output i.
+def shares(norms: NDArray[np.floating], needed: Needed, reach: int) -> Shares:
+    """The shares of a map (tokens, tokens), over the rows of outputs that need any token.
 
-    Distant is what is more than `reach` tokens away.
+    Tokens are distant if they are more than `reach` tokens away.
     """
-    asked = right.any(1)
-    places = np.arange(right.shape[1])
+    asked = needed.any(1)
+    places = np.arange(needed.shape[1])
     distant = np.abs(places[:, None] - places) > reach
-    mass, wanted, distant = norms[asked].astype(np.float64), right[asked], distant[asked]
+    mass, wanted, distant = norms[asked].astype(np.float64), needed[asked], distant[asked]
     return Shares(
         _ratio(mass[distant].sum(), mass.sum()),
         _ratio(mass[distant & wanted].sum(), mass[distant].sum()),

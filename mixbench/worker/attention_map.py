@@ -1,6 +1,6 @@
-"""What runs inside an isolated child of an attention-map study: train or load a model, then map what it mixes.
+"""What runs in the children of an attention-map study: train or load a model, then map what it mixes.
 
-Each function takes a JSON-able job and `announce(step)` and returns a JSON-able result, as in `mixbench.worker.speed`.
+Jobs and results are as in `mixbench.worker.speed`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mixbench.errors import RequestError, StorageError
 from mixbench.tables.artefacts import StoredMap
 from mixbench.tasks import TASKS, ChosenTask
 from mixbench.tasks.dataset import Split, load
-from mixbench.tasks.needed_tokens import right_tokens, shares
+from mixbench.tasks.needed_tokens import needed_tokens, shares
 from mixbench.worker.speed import failure, one_line, pin
 from mixbench.worker.train import run_of
 from mixbench.worker.training.batches import make_batch
@@ -33,7 +33,7 @@ _SPLIT = "test"
 
 
 def describe(job: Job) -> Result:
-    """What the files of `files` hold, each as its row and its learning rate, or what is wrong with it."""
+    """For each of the job's `files`: the row and the learning rate of its checkpoint, or what is wrong with it."""
     described = []
     for file in job["files"]:
         try:
@@ -45,9 +45,9 @@ def describe(job: Job) -> Result:
 
 
 def map_cell(job: Job, announce: Announce) -> Result:
-    """One trained model, from its checkpoint where that stands, and what it mixes in every example of `examples`.
+    """Train one model, or load it from its checkpoint, and map what it mixes in each of the job's `examples`.
 
-    A status and a reason where it could not be trained; `maps` are columns of one row for each example.
+    `maps` has the columns of one row per example. If the model could not be trained: a status and a reason.
     """
     announce(0)
     device = job["device"]
@@ -68,35 +68,35 @@ def map_cell(job: Job, announce: Announce) -> Result:
 
 
 def _trained(job: Job, announce: Announce) -> tuple[Trained, Result]:
-    """The model, and the column that says where its weights are."""
+    """The model, and the column that names the file of its weights."""
     if job["run"] is None:
         return load_checkpoint(Path(job["checkpoint"])).trained, {}
     run = run_of(job["run"])
     file = Path(run.checkpoint)
     try:
         return load_checkpoint(file).trained, {"checkpoint": f"{file.parent.name}/{file.name}"}
-    except RequestError:  # it is not there, or cannot be used any more
+    except RequestError:  # it is missing or no longer usable
         trained = train(run, announce)
         return trained, keep(run, trained)
 
 
 def _map(job: Job, trained: Trained, example: int) -> Result:
     split: Split = getattr(load(Path(job["data"])), _SPLIT)
-    right = right_tokens(ChosenTask(TASKS[job["task"]], job["options"]), _SPLIT, split, example)
+    needed = needed_tokens(ChosenTask(TASKS[job["task"]], job["options"]), _SPLIT, split, example)
     drawn = job["drawn"].get(str(example))
-    outputs = np.arange(len(right)) if drawn else np.flatnonzero(right.any(1))
-    norms = np.zeros(right.shape, np.float32)
+    outputs = np.arange(len(needed)) if drawn else np.flatnonzero(needed.any(1))
+    norms = np.zeros(needed.shape, np.float32)
     norms[outputs] = _norms(trained, split, example, outputs, job["device"])
     if not np.isfinite(norms).all():
         return {"detail": "right_share: the map is not finite"}
-    found = shares(norms, right, trained.model.reach)
-    result: Result = {"right_share": found.right, "chance_share": found.chance, "distant_share": found.distant, "detail": ""}
-    if found.right is None:
-        result["detail"] = f"right_share: nothing beyond {trained.model.reach} tokens is seen, so nothing is mixed"
+    found = shares(norms, needed, trained.model.reach)
+    result: Result = {"right_share": found.needed, "chance_share": found.chance, "distant_share": found.distant, "detail": ""}
+    if found.needed is None:
+        result["detail"] = f"right_share: no output depends on inputs beyond {trained.model.reach} tokens, so nothing is mixed"
     if drawn:
         inputs, targets = (np.asarray(array[example]) for array in (split.inputs, split.targets))
         try:
-            StoredMap(norms, right, inputs.reshape(len(right)), targets).write(Path(drawn["file"]))
+            StoredMap(norms, needed, inputs.reshape(len(needed)), targets).write(Path(drawn["file"]))
             result["map_file"] = drawn["name"]
         except StorageError as error:
             result["detail"] = f"map: {error}"
@@ -104,7 +104,7 @@ def _map(job: Job, trained: Trained, example: int) -> Result:
 
 
 def _norms(trained: Trained, split: Split, example: int, outputs: NDArray[np.int64], device: str) -> NDArray[np.float32]:
-    """Of signals in the units of the data: by how much an output moves for each unit of an input."""
+    """Norms of the Jacobian blocks; for signals in the units of the data: how far an output moves per unit of an input."""
     batch = make_batch(split, np.array([example]), full_length=True)
     objective = trained.objective
     x = objective.standardised(batch.inputs).to(device)

@@ -1,10 +1,10 @@
-"""One side of a duel: builds what is under test and times blocks of it on request, in lockstep with the other side.
+"""One side of a duel: builds what is under test and times blocks of it on request, in turns with the other side.
 
     PYTHON mixbench/worker/duel.py
 
-Run by path, so that both sides are measured by this one file whatever they are; it needs torch and nothing else. Requests
-and answers are JSON lines on standard input and output, one answer per request: the object that the function named by
-`do` returns, or `{"fault": reason}`. Ends when its input closes or its parent dies.
+It is run by its path, so that this one file measures both sides, whatever they are; it needs only torch. Requests and answers
+are JSON lines on standard input and output. The answer to each request is what the method named by `do` returns, or
+`{"fault": reason}`. It ends when its input closes or its parent dies.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from statistics import median
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # the folder of this file: the modules beside it are not those under test
+    sys.path.pop(0)  # this file's folder, whose modules are not those under test
 
 import torch
 from torch import Tensor, nn
@@ -39,15 +39,15 @@ _STEADY = 0.10
 _WINDOW = 0.010
 _LONGEST_WARM_UP = 1.0
 _CUDA_WARM_UP = 0.5
-_MANY = 8  # calls in a block: one more costs little
-_QUEUE = 16  # calls: few enough that their launches fit the driver's queue
-_CYCLES_PER_SECOND = 2e9  # of a GPU, at most about
+_MANY = 8  # calls in a block, from which one more costs little
+_QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
+_CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
 _SAMPLED = 64
-_SHORT_CALL = 0.0004  # seconds: a block holds 20 of them
+_SHORT_CALL = 0.0004  # seconds; a block holds 20 of these
 
 
 class ContractError(Exception):
-    """A mixer does not do what a mixer must; the message says what."""
+    """A mixer breaks its contract; the message says how."""
 
 
 def load_class(target: str) -> Callable[..., nn.Module]:
@@ -56,10 +56,10 @@ def load_class(target: str) -> Callable[..., nn.Module]:
     try:
         module = _load_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
     except Exception as error:
-        raise ContractError(f"{source} does not import: {type(error).__name__}: {error}") from error
+        raise ContractError(f"{source} cannot be imported: {type(error).__name__}: {error}") from error
     loaded = getattr(module, name, None)
     if not (isinstance(loaded, type) and issubclass(loaded, nn.Module)):
-        fault = "is not there" if loaded is None else "is not a torch.nn.Module class"
+        fault = "does not exist" if loaded is None else "is not a torch.nn.Module class"
         raise ContractError(f"{source}: {name} {fault}")
     return loaded
 
@@ -70,7 +70,7 @@ def _load_file(path: Path) -> Any:
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load {path}")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look a class's module up
+    sys.modules[name] = module  # dataclasses and pickle look up the module of a class
     sys.path.insert(0, str(path.parent))
     spec.loader.exec_module(module)
     return module
@@ -82,7 +82,7 @@ def _source_file(target: str) -> str:
 
 
 def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
-    """The mixer of a class with its arguments. Raises ContractError."""
+    """Build a mixer. Raises ContractError if its class does not take the arguments."""
     try:
         return mixer_class(**arguments)
     except TypeError as error:
@@ -90,7 +90,7 @@ def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, A
 
 
 def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    """Hold an output to its shape and dtype; every number must be finite. Raises ContractError."""
+    """Raise ContractError unless an output is a tensor of this shape and dtype, with finite numbers only."""
     if not isinstance(y, Tensor):
         raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
     if tuple(y.shape) != shape:
@@ -102,18 +102,18 @@ def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
 
 
 def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:
-    """Forward and backward: the gradients of ⟨output, gradient⟩ with respect to x and every parameter that requires one."""
+    """A call of forward and backward: gradients of ⟨output, gradient⟩ for x and every parameter that requires one."""
     wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
 
     def call() -> tuple[Tensor | None, ...]:
-        # what a mixer without parameters and a model's token numbers leave over may be nothing to differentiate
+        # a mixer without parameters on token numbers has nothing to differentiate
         return torch.autograd.grad(forward(x), wanted, gradient, allow_unused=True) if wanted else (forward(x),)
 
     return call
 
 
 def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:
-    """Seconds that so many calls take on a GPU, which first waits for about `wait` seconds so that they queue up."""
+    """Seconds of `repeats` calls on a GPU that first waits about `wait` seconds, so that the calls queue up."""
     first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     with torch.cuda.device(device):
         if wait:
@@ -127,13 +127,13 @@ def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wa
 
 
 def device_seconds(device: torch.device, call: Call, repeats: int, host: float) -> float:
-    """Seconds of `repeats` calls on a GPU that never waits for the host, which needs `host` seconds to launch them."""
+    """Seconds of `repeats` calls on a GPU that never waits for the host; `host` is how long launching them takes."""
     queued = min(repeats, _QUEUE)
     return seconds_between_events(device, call, queued, wait=1.5 * host * queued / repeats) * repeats / queued
 
 
 class Calibration(nn.Module):
-    """A fixed workload, the same in every version: what times of different processes can be held against."""
+    """A fixed workload, the same in every version, to compare times of different processes against."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any (size, size) to the same shape."""
@@ -141,7 +141,7 @@ class Calibration(nn.Module):
 
 
 class _Operators(TorchDispatchMode):
-    """Counts operators that compute; views are not counted."""
+    """Counts operators other than views."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -153,14 +153,14 @@ class _Operators(TorchDispatchMode):
 
 
 class Side:
-    """What one process measures: the calls that were built, by number."""
+    """What one process measures: the calls that it has built, by number."""
 
     def __init__(self) -> None:
         self.device = torch.device("cpu")
         self.calls: dict[int, tuple[Call, bool]] = {}
 
     def prepare(self, *, path: list[str], core: int | None, device: str) -> Answer:
-        """Set what must be equal on both sides, before the first operation. `path` goes before all other modules."""
+        """Set what must be equal on both sides, before the first operation. `path` comes first on the import path."""
         sys.path[:0] = path
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
@@ -175,7 +175,7 @@ class Side:
         return {"torch": torch.__version__, "python": sys.version.split()[0]}
 
     def build(self, *, number: int, workload: dict[str, Any], extra: float) -> Answer:
-        """Build a workload, check its output, and plant `extra` (0.05: 5 % more work) into its call."""
+        """Build a workload, check its output, and plant extra work in its call: 5 % if `extra` is 0.05."""
         training = workload["mode"] == "training"
         torch.set_grad_enabled(training)
         torch.manual_seed(workload["seed"])
@@ -184,9 +184,9 @@ class Side:
         module.train(training)
         batch, tokens, width = (int(workload[name]) for name in ("batch", "tokens", "width"))
         torch.manual_seed(workload["seed"])
-        of_model = workload["scope"] == "model"
-        shape: tuple[int, ...] = (batch, workload["classes"]) if of_model else (batch, tokens, width)
-        x = torch.randint(workload["vocabulary"], (batch, tokens)) if of_model else torch.randn(shape).to(dtype)
+        is_model = workload["scope"] == "model"
+        shape: tuple[int, ...] = (batch, workload["classes"]) if is_model else (batch, tokens, width)
+        x = torch.randint(workload["vocabulary"], (batch, tokens)) if is_model else torch.randn(shape).to(dtype)
         x = x.to(self.device)
         gradient = torch.randn(shape).to(device=self.device, dtype=dtype)
         with torch.no_grad():
@@ -207,7 +207,7 @@ class Side:
         }
 
     def warm_up(self, *, number: int) -> Answer:
-        """Call until two windows agree within 10 %; seconds per call."""
+        """Call until two windows agree within 10 %; returns the seconds per call."""
         start, repeats, before = time.perf_counter(), 1, math.inf
         settling = _CUDA_WARM_UP if self.device.type == "cuda" else 0.0
         while True:
@@ -220,9 +220,9 @@ class Side:
             repeats = min(8 * repeats, max(1, math.ceil(1.25 * _WINDOW / max(latency, 1e-9))))
 
     def block(self, *, number: int, repeats: int) -> Answer:
-        """Wall and CPU seconds of `repeats` calls, on a GPU the device's seconds besides.
+        """Wall and CPU seconds of `repeats` calls, and on a GPU the device's seconds.
 
-        One call goes before a block of many, untimed: it finds the caches full of what the other side left.
+        A block of many calls is preceded by one that is not timed: it refills the caches after the other side's turn.
         """
         call, training = self.calls[number]
         torch.set_grad_enabled(training)
@@ -252,8 +252,7 @@ class Side:
 
 
 def _build(workload: dict[str, Any]) -> nn.Module:
-    """The mixer of a workload; for the scopes block and model within those of the version under test."""
-
+    """The mixer of a workload, or the block or model around it as the version under test defines them."""
     mixer_class = load_class(workload["target"])
 
     def mixer() -> nn.Module:
@@ -272,35 +271,35 @@ def _build(workload: dict[str, Any]) -> nn.Module:
 
 
 def _with_extra_work(call: Call, share: float, device: torch.device) -> Call:
-    """The call with real work behind it that takes `share` of its time: a regression of known size.
+    """The call followed by real work that takes `share` of its time: a regression of known size.
 
-    Behind a short call it is every so often the call once more, behind a long one so many small matrix products.
+    The work is one more call every so often after short calls, and small matrix products after long ones.
     """
     a = torch.randn(64, 64, device=device)
 
     def product() -> Tensor:
         return a @ a
 
-    # in turns, so that both see the same clock
+    # in turns, so that both run at the same clock
     times = [(_seconds(call, device), _seconds(product, device)) for _ in range(7)]
-    own, small = (median(side) for side in zip(*times, strict=True))
-    unit, each = (product, small / own) if own > _SHORT_CALL else (call, 1.0)
+    call_seconds, product_seconds = (median(column) for column in zip(*times, strict=True))
+    unit, cost = (product, product_seconds / call_seconds) if call_seconds > _SHORT_CALL else (call, 1.0)
     owed = 0.0
 
-    def more() -> object:
+    def call_with_extra() -> object:
         nonlocal owed
         result = call()
-        owed += share / each
+        owed += share / cost
         while owed >= 1:
             unit()
             owed -= 1
         return result
 
-    return more
+    return call_with_extra
 
 
 def _seconds(call: Call, device: torch.device) -> float:
-    """Seconds per call over a window, of the CPU or on a GPU of the wall."""
+    """Seconds per call over a window: CPU time, or wall time for a GPU."""
     on_gpu = device.type == "cuda"
     clock = time.perf_counter if on_gpu else time.process_time
     call()

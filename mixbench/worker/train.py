@@ -1,6 +1,6 @@
-"""What runs inside an isolated child of a training study: count what a step costs, train one cell.
+"""What runs in the children of a training study: count the operations of a step, train one model.
 
-Each function takes a JSON-able job and `announce(step)` and returns a JSON-able result, as in `mixbench.worker.speed`.
+Jobs and results are as in `mixbench.worker.speed`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Result = dict[str, Any]
 
 
 def count_steps(job: Job, announce: Announce) -> Result:
-    """Operations of one example, forward and backward, at every length that a batch can be padded to; {} with a reason."""
+    """FLOPs of one example, forward and backward, at every length that a batch can be padded to; or {} and the reason."""
     announce(0)
     run = run_of(job)
     pin(1, training=True)
@@ -40,7 +40,7 @@ def count_steps(job: Job, announce: Announce) -> Result:
 
 
 def train_cell(job: Job, announce: Announce) -> Result:
-    """One training run: its metrics, or a status and a reason; its weights are kept where the job names a file."""
+    """Train one model: its metrics, or a status and a reason. The weights are kept if the job names a file for them."""
     announce(0)
     run = run_of(job)
     pin(1, training=True, device=run.device)
@@ -71,7 +71,7 @@ def _flops_of_an_example(run: Run, form: Form, tokens: int) -> int:
 
 
 class _Step(nn.Module):
-    """A model on an input that needs no gradient: of a signal none is taken in training."""
+    """A model whose input needs no gradient: training takes none of a signal either."""
 
     def __init__(self, model: nn.Module, form: Form, tokens: int) -> None:
         super().__init__()

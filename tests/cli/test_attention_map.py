@@ -157,9 +157,9 @@ def test_an_interrupted_study_goes_on_with_the_weights_it_has(run_process: Run, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--task", "listops"], "no ideal map is known of task listops\n  There is one of shapes and mqar."),
-        (["--task", "text"], "no ideal map is known of task text"),
-        (["--task", "hf:glue/sst2"], "no ideal map is known of task hf"),
+        (["--task", "listops"], "task listops does not define which tokens an output needs\n  Use shapes or mqar."),
+        (["--task", "text"], "task text does not define which tokens an output needs"),
+        (["--task", "hf:glue/sst2"], "task hf does not define which tokens an output needs"),
         (["--task", "shape"], "unknown task 'shape'\n  Did you mean 'shapes'?"),
         (["--mixer", "atention"], "Did you mean 'attention'?"),
         (["--draw", "one"], "--draw: 'one' is not a list of examples\n  Numbers from 0 on with commas between: --draw 0,3."),

@@ -62,7 +62,7 @@ def test_a_mixer_that_does_not_import_is_refused_before_anything_is_measured(run
     (tmp_path / "broken.py").write_text("import no_such_package\nclass Mine: pass\n")
     done = run(*SWEEP, "--mixer", tmp_path / "broken.py:Mine", "--results", tmp_path / "none")
     assert done.exit_code == 2
-    assert "does not import: ModuleNotFoundError: No module named 'no_such_package'" in done.stderr
+    assert "cannot be imported: ModuleNotFoundError: No module named 'no_such_package'" in done.stderr
     assert not (tmp_path / "none" / "speed.csv").exists()
 
 

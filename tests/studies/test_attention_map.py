@@ -18,12 +18,11 @@ from mixbench.studies.training import key_of
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow
 
-HELPERS = Path(__file__).parents[1] / "helpers"
+pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
 
 @pytest.fixture(autouse=True)
 def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
     monkeypatch.setenv("FAKE_MAPS", str(tmp_path / "log"))
     return tmp_path / "log"
 
@@ -128,7 +127,7 @@ def test_a_loaded_run_is_not_taken_for_one_that_was_trained_here(tmp_path: Path,
         ({"sizes": (0.5, 1.0)}, "one part of the data"),
         (
             {"tasks": (PreparedTask("listops", Path("."), FORM, 100, {"options": {"test": 20}}),)},
-            "no ideal map is known of task",
+            "does not define which tokens an output needs",
         ),
         ({"width": 6}, "4 heads do not divide the width"),
     ],

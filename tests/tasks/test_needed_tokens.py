@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mixbench.tasks import choose_task
+from mixbench.tasks import TASKS, choose_task
 from mixbench.tasks.dataset import NOT_ASKED
-from mixbench.tasks.needed_tokens import RIGHT, right_tokens, shares
+from mixbench.tasks.needed_tokens import NEEDED, needed_tokens, shares
 from mixbench.tasks.shapes import NOISE, geometry
 
 SHAPES = choose_task("shapes:train=20,dev=10,test=30")
@@ -18,7 +18,7 @@ def test_a_step_in_a_shape_needs_the_steps_of_both_shapes_of_its_pair_and_no_oth
     split = SHAPES.make().test
     drawn = geometry(SHAPES.options, SHAPES.seed, "test")
     for example in range(30):
-        right = right_tokens(SHAPES, "test", split, example)
+        needed = needed_tokens(SHAPES, "test", split, example)
         owners = np.full(100, -1)
         for shape, (centre, height, width) in enumerate(drawn[example]):
             for step in range(100):
@@ -27,51 +27,51 @@ def test_a_step_in_a_shape_needs_the_steps_of_both_shapes_of_its_pair_and_no_oth
                     owners[step] = shape
         pairs = np.where(owners < 0, -1, owners // 2)
         expected = (pairs[:, None] == pairs[None, :]) & (pairs[:, None] >= 0)
-        np.testing.assert_array_equal(right, expected)
-        assert (np.abs(split.inputs[example, ~right.any(1), 0]) <= NOISE + 1e-6).all(), "the rest is noise alone"
+        np.testing.assert_array_equal(needed, expected)
+        assert (np.abs(split.inputs[example, ~needed.any(1), 0]) <= NOISE + 1e-6).all(), "the rest is noise alone"
         assert set(np.unique(owners)) == {-1, 0, 1, 2, 3}
 
 
 def test_a_query_needs_its_key_and_the_value_behind_it() -> None:
     split = RECALL.make().test
     for example in range(30):
-        right = right_tokens(RECALL, "test", split, example)
+        needed = needed_tokens(RECALL, "test", split, example)
         tokens, targets = split.inputs[example], split.targets[example]
-        assert (right.sum(1) == np.where(targets == NOT_ASKED, 0, 2)).all()
+        assert (needed.sum(1) == np.where(targets == NOT_ASKED, 0, 2)).all()
         for query in np.flatnonzero(targets != NOT_ASKED):
-            key, value = np.flatnonzero(right[query])
+            key, value = np.flatnonzero(needed[query])
             assert (tokens[key], key % 2, value) == (tokens[query], 0, key + 1)
             assert tokens[value] == 2 + 6 + targets[query]
 
 
-def test_tasks_with_right_tokens_are_those_of_the_table() -> None:
-    assert set(RIGHT) == {"shapes", "mqar"}
+def test_tasks_that_define_needed_tokens_are_in_the_table() -> None:
+    assert {"shapes", "mqar"} <= set(NEEDED) <= set(TASKS)
 
 
 def test_shares_are_those_of_the_rows_that_need_any_token_beyond_the_reach() -> None:
-    right = np.zeros((5, 5), bool)
-    right[1, [1, 2, 4]] = True
+    needed = np.zeros((5, 5), bool)
+    needed[1, [1, 2, 4]] = True
     norms = np.full((5, 5), 100.0)
     norms[1] = [3, 100, 7, 2, 5]
-    found = shares(norms, right, reach=1)
+    found = shares(norms, needed, reach=1)
     assert found.distant == pytest.approx((2 + 5) / 117)
-    assert found.right == pytest.approx(5 / 7)
+    assert found.needed == pytest.approx(5 / 7)
     assert found.chance == pytest.approx(1 / 2)
-    near = shares(norms, right, reach=0)
-    assert near.right == pytest.approx((7 + 5) / (3 + 7 + 2 + 5))
+    near = shares(norms, needed, reach=0)
+    assert near.needed == pytest.approx((7 + 5) / (3 + 7 + 2 + 5))
     assert near.chance == pytest.approx(2 / 4)
 
 
 def test_a_map_that_is_even_has_the_share_of_chance() -> None:
-    right = np.random.default_rng(0).random((30, 30)) < 0.1
-    found = shares(np.ones((30, 30)), right, reach=3)
-    assert found.right == found.chance
+    needed = np.random.default_rng(0).random((30, 30)) < 0.1
+    found = shares(np.ones((30, 30)), needed, reach=3)
+    assert found.needed == found.chance
 
 
 def test_where_nothing_distant_is_seen_there_is_no_share() -> None:
-    right = np.ones((4, 4), bool)
-    found = shares(np.eye(4), right, reach=0)
-    assert (found.distant, found.right) == (0.0, None)
+    needed = np.ones((4, 4), bool)
+    found = shares(np.eye(4), needed, reach=0)
+    assert (found.distant, found.needed) == (0.0, None)
     assert found.chance == 1.0
-    assert shares(np.zeros((4, 4)), right, reach=0).distant is None
+    assert shares(np.zeros((4, 4)), needed, reach=0).distant is None
     assert shares(np.ones((4, 4)), np.zeros((4, 4), bool), reach=0).chance is None

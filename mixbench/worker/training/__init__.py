@@ -1,1 +1,1 @@
-"""One training run: data in, scores out. Runs with torch inside a child process."""
+"""One training run, from a data set to scores, in a child process."""

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from mixbench.tasks.dataset import Split, padded
 
-_POOL = 32  # batches that are sorted by length together
+_POOL = 32  # batches whose examples are sorted by length together
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs (batch, tokens) or (batch, tokens, channels), mask (batch, tokens) or None where nothing is padded, targets."""
+    """Inputs (batch, tokens) or (batch, tokens, channels); mask (batch, tokens), or None without padding; targets."""
 
     inputs: Tensor
     mask: Tensor | None
@@ -25,7 +25,7 @@ class Batch:
 
 
 def make_batch(split: Split, examples: NDArray[np.int64], *, full_length: bool) -> Batch:
-    """Examples of a split, padded to the longest of them, or to the length of the data set."""
+    """Examples of a split, padded to the longest of them or to the full length of the data set."""
     lengths = np.asarray(split.lengths[examples])
     tokens = padded_length(int(lengths.max()), split.inputs.shape[1], full_length=full_length)
     inputs = torch.from_numpy(np.ascontiguousarray(split.inputs[examples][:, :tokens]))
@@ -39,16 +39,16 @@ def make_batch(split: Split, examples: NDArray[np.int64], *, full_length: bool) 
 
 
 def padded_length(longest: int, limit: int, *, full_length: bool) -> int:
-    """The length that a batch is padded to."""
+    """The number of tokens that a batch is padded to."""
     return limit if full_length else min(limit, padded(longest))
 
 
 def endless(lengths: NDArray[np.int32], batch: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Indices of training batches, epoch after epoch: every example once per epoch, similar lengths together.
 
-    Each epoch is shuffled, cut into pools, each pool sorted by length and cut into batches, which come in a random order. All
-    batches have the same size: what is left over at the end of an epoch opens the next; a smaller data set gives one example
-    several times.
+    Each epoch is shuffled and cut into pools; each pool is sorted by length and cut into batches, which come in random order.
+    All batches have the same size: examples left over at the end of an epoch open the next one, and a data set smaller than
+    a batch repeats its examples.
     """
     waiting = np.empty(0, np.int64)
     while True:
@@ -64,7 +64,7 @@ def endless(lengths: NDArray[np.int32], batch: int, random: np.random.Generator)
 
 
 def in_order(lengths: NDArray[np.int32], batch: int) -> Iterator[NDArray[np.int64]]:
-    """Indices of batches that hold every example once, similar lengths together, the last one smaller."""
+    """Indices of batches with every example once, similar lengths together; the last batch may be smaller."""
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), batch):
         yield order[start : start + batch]

@@ -1,4 +1,4 @@
-"""Trained weights on disk: plain values and tensors, with everything that is needed to build the model again."""
+"""Trained weights on disk: plain values and tensors, with everything needed to rebuild the model."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FORMAT = 1
 """Version of the files. History: 1, the first."""
 
 _PARTS = ("run", "form", "inputs", "targets", "row", "result", "weights")
-_GIVE = "Give a file that --save wrote to the checkpoints of a results folder."
+_GIVE = "Give a file that --save wrote to the checkpoints folder of a results folder."
 _AGAIN = "Train it again with --save."
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it was trained. `row` is what identifies the run's row: its keys and its seed."""
+    """A trained model. `row` identifies the row of its training run, by keys and seed."""
 
     run: Run
     row: Mapping[str, Any]
@@ -39,7 +39,7 @@ class Checkpoint:
 
 
 def keep(run: Run, trained: Trained) -> Result:
-    """Write the weights where the run says; the column that names the file, or why there is none."""
+    """Write the weights if the run names a file; returns the column that names it, or why it could not be written."""
     if not run.checkpoint:
         return {}
     file = Path(run.checkpoint)
@@ -51,7 +51,7 @@ def keep(run: Run, trained: Trained) -> Result:
 
 
 def save_checkpoint(file: Path, run: Run, trained: Trained) -> None:
-    """Write a checkpoint whole or not at all; weights lie on the CPU. Raises StorageError."""
+    """Write a checkpoint whole or not at all, with the weights on the CPU. Raises StorageError."""
     content = {
         "format": FORMAT,
         "mixbench": __version__,
@@ -71,9 +71,9 @@ def save_checkpoint(file: Path, run: Run, trained: Trained) -> None:
 
 
 def load_checkpoint(file: Path) -> Checkpoint:
-    """The model of a file that `save_checkpoint` wrote, on the CPU, ready to be evaluated.
+    """The model in a file that `save_checkpoint` wrote, on the CPU and in evaluation mode.
 
-    Raises RequestError where the file cannot be read, is none or another version's, or where its mixer is not there as it was.
+    Raises RequestError if the file cannot be read, is no checkpoint of this format, or its mixer is missing or has changed.
     """
     content = _read(file)
     try:
@@ -81,7 +81,7 @@ def load_checkpoint(file: Path) -> Checkpoint:
         objective = Objective(form, Scale(**content["inputs"]), Scale(**content["targets"]))
         row, result, weights = (dict(content[name]) for name in ("row", "result", "weights"))
     except (TypeError, ValueError) as error:
-        raise RequestError(f"{file} is not what a checkpoint of format {FORMAT} is: {error}", _AGAIN) from error
+        raise RequestError(f"{file} is not a valid checkpoint of format {FORMAT}: {error}", _AGAIN) from error
     _check_source(file, run.target, str(row.get("config", "")))
     return Checkpoint(run, row, Trained(_model(file, run, form, weights), objective, result))
 
@@ -93,14 +93,14 @@ def _read(file: Path) -> dict[str, Any]:
         raise RequestError(f"cannot read the checkpoint {file}: {error.strerror}", _GIVE) from error
     try:
         content = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch raises depends on where the bytes stop making sense
-        raise RequestError(f"{file} is no checkpoint, or only a part of one", _GIVE) from error
+    except Exception as error:  # what torch raises depends on where the file is damaged
+        raise RequestError(f"{file} is not a checkpoint, or is incomplete", _GIVE) from error
     if not isinstance(content, dict) or "format" not in content:
-        raise RequestError(f"{file} is no checkpoint of mixbench", _GIVE)
+        raise RequestError(f"{file} is not a checkpoint of mixbench", _GIVE)
     if content["format"] != FORMAT:
-        written = f"mixbench {content.get('mixbench', 'of another version')}"
+        written = f"mixbench {content.get('mixbench', '(unknown version)')}"
         raise RequestError(
-            f"{file} was written by {written} as format {content['format']}, known here is {FORMAT}",
+            f"{file} was written by {written} in format {content['format']}; this version reads format {FORMAT}",
             f"Use that version. {_AGAIN}",
         )
     if missing := [name for name in _PARTS if not isinstance(content.get(name), dict)]:
@@ -109,7 +109,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_source(file: Path, target: str, config: str) -> None:
-    """A user's mixer must be the one that was trained: other code would give other numbers with the same weights."""
+    """Hold a user's mixer to the file that was trained: with other code, the same weights would give other numbers."""
     try:
         trained = json.loads(config).get("file_sha256")
     except (ValueError, AttributeError) as error:
@@ -120,7 +120,9 @@ def _check_source(file: Path, target: str, config: str) -> None:
     try:
         found = hashlib.sha256(source.read_bytes()).hexdigest()
     except OSError as error:
-        raise RequestError(f"{file}: cannot read its mixer {source}: {error.strerror}", f"Put it back. {_AGAIN}") from error
+        raise RequestError(
+            f"{file}: cannot read its mixer {source}: {error.strerror}", f"Restore that file. {_AGAIN}"
+        ) from error
     if found != trained:
         raise RequestError(f"{file}: its mixer {source} has changed since it was trained", f"Restore that file. {_AGAIN}")
 
@@ -134,5 +136,5 @@ def _model(file: Path, run: Run, form: Form, weights: Mapping[str, Any]) -> Mode
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         fault = " ".join(str(error).split())
-        raise RequestError(f"{file}: its weights are not those of its model: {fault}", _AGAIN) from error
+        raise RequestError(f"{file}: its weights do not fit its model: {fault}", _AGAIN) from error
     return model.eval()

@@ -1,7 +1,7 @@
-"""Which inputs each output of a model depends on: exact norms of Jacobian blocks, for any mixer.
+"""How much each output of a model depends on each input: exact norms of Jacobian blocks, for any mixer.
 
-The example stands once along the batch for every output that is asked about, so that one backward pass gives a channel of
-all of them.
+The example is repeated along the batch, once for each output of interest, so that one backward pass gives one channel of all
+these outputs.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor
 from mixbench.model import Model
 
 _ROOM = 2**24
-"""Elements of the largest tensor of one pass, about: tokens × tokens or tokens × width for every output."""
+"""About the most elements of a tensor in one pass, which has tokens × tokens or tokens × width for each output."""
 
 
 def jacobian_norms(model: Model, inputs: Tensor, outputs: Sequence[int], *, room: int = _ROOM) -> Tensor:
-    """‖∂y_i/∂x_j‖, the Frobenius norm over channels, for each output i that is asked about: (outputs, tokens).
+    """‖∂y_i/∂x_j‖, the Frobenius norm over channels, for each i in `outputs` and every j: (outputs, tokens).
 
-    `inputs` is one example, (1, tokens, channels) or token numbers (1, tokens): then x is what the stem makes of them, before
-    positions. The model must be in evaluation mode and take each example of a batch for itself.
+    `inputs` is one example: a signal (1, tokens, channels), which is x, or token numbers (1, tokens), for which x is the
+    stem's output before positions are added. The model must be in evaluation mode and keep the examples of a batch apart.
     """
     signal = inputs.is_floating_point()
     with torch.no_grad():
@@ -36,7 +36,7 @@ def _norms(model: Model, x: Tensor, outputs: Sequence[int], *, signal: bool) -> 
     copies = x.repeat(len(outputs), 1, 1).requires_grad_()
     with torch.enable_grad():
         y = model(copies) if signal else model.after_stem(copies)
-        own = y[torch.arange(len(outputs)), torch.tensor(list(outputs))]  # (outputs, channels): of copy k output k
+        own = y[torch.arange(len(outputs)), torch.tensor(list(outputs))]  # (outputs, channels): output k of copy k
     squares = torch.zeros(copies.shape[:2], dtype=x.dtype, device=x.device)
     channels = own.sum(0)
     for channel in range(len(channels)):

@@ -1,4 +1,4 @@
-"""What is minimised and what is reported, by the kind of output. Values are learned standardised and scored as they are."""
+"""The loss and the score of each kind of output. Values are standardised for the loss, and scored in their own units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mixbench.worker.training.batches import Batch
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation that signals or values are standardised by."""
+    """The mean and standard deviation by which signals or values are standardised."""
 
     mean: float = 0.0
     deviation: float = 1.0
@@ -29,7 +29,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Objective:
-    """Loss and scores of one form, with the scales of its training set."""
+    """Loss and scores for one form of data, with the scales of its training set."""
 
     form: Form
     inputs: Scale = Scale()
@@ -40,11 +40,11 @@ class Objective:
         return self.form.score == "accuracy"
 
     def standardised(self, inputs: Tensor) -> Tensor:
-        """Inputs as the model takes them: signals by their scale, token numbers as they are."""
+        """Inputs as the model takes them: signals are standardised, token numbers unchanged."""
         return self.inputs.apply(inputs) if self.form.channels else inputs
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Mean cross-entropy over what is asked for, or mean squared error over real tokens, as a scalar."""
+        """The mean cross-entropy over what is asked for, or the mean squared error over real tokens: a scalar."""
         if self.form.output == "value per token":
             squared = (outputs.squeeze(-1) - self.targets.apply(batch.targets)).square()
             return squared.mean() if batch.mask is None else squared[batch.mask].mean()
@@ -52,7 +52,7 @@ class Objective:
 
     @torch.no_grad()
     def scores(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """The score of each example, (batch): share of right classes, or mean squared error in the units of the data."""
+        """The score of each example, (batch): the share of correct classes, or the mean squared error in the data's units."""
         if self.form.output == "class":
             return (outputs.argmax(-1) == batch.targets).double()
         if self.form.output == "class per token":
@@ -64,7 +64,7 @@ class Objective:
 
 
 def objective_for(form: Form, train: Split) -> Objective:
-    """Signals and values are standardised by the mean and the deviation of the whole training set, whatever part is used."""
+    """The objective of a data set; its scales are those of the whole training set, however much of it is used."""
     return Objective(
         form,
         inputs=_scale(train.inputs) if form.channels else Scale(),

@@ -1,4 +1,4 @@
-"""Train one model on one part of a data set: the same steps at every size, the best weights on the development set tested once.
+"""Train one model on one part of a data set: the same number of steps at every size, one test of the best weights.
 
 Pre-norm encoder, AdamW without weight decay on biases and norms, linear warm-up and linear decay, gradients clipped by norm.
 """
@@ -38,9 +38,9 @@ _EVALUATION_BATCH = 256
 class Run:
     """What determines one training run. `warm_up` is a share of the steps; the development set is scored `evaluations` times.
 
-    `honours_mask` None means that the mixer does if its forward takes a `mask`; `full_length` pads every batch to the length of
-    the data set. `flops` maps padded lengths to the operations of one example, forward and backward; {} where not known.
-    `checkpoint` is the file that the best weights are kept in, "" for none; `about` what is kept with them of the run's row.
+    With `honours_mask` None, the mixer gets a mask if its forward has a parameter `mask`. `full_length` pads every batch to
+    the length of the data set. `flops` maps padded lengths to the FLOPs of one example, forward and backward; {} if unknown.
+    The best weights are kept in the file `checkpoint` (none if ""), along with `about`: the keys and seed of the run's row.
     """
 
     data: str
@@ -68,7 +68,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with its best weights, the scales it was trained with, and what is known of the run as columns of a row."""
+    """A model with its best weights, the objective it was trained with, and the results as columns of a row."""
 
     model: Model
     objective: Objective
@@ -76,13 +76,14 @@ class Trained:
 
 
 class DivergedError(Exception):
-    """The loss was not finite."""
+    """The loss or the score was not finite."""
 
 
 def build_model(run: Run, form: Form) -> Model:
     """The model for a form of data. Raises ContractError.
 
-    Token numbers are embedded; signals go in by two convolutions over five tokens, and values per token come out by one.
+    Token numbers are embedded; signals pass through two convolutions over five tokens. Values per token are the output of
+    another such convolution.
     """
     width, mixer_class = run.width, load_class(run.target)
     stem: nn.Module = nn.Embedding(form.vocabulary, width)
@@ -99,7 +100,7 @@ def build_model(run: Run, form: Form) -> Model:
 
 
 def train(run: Run, announce: Announce) -> Trained:
-    """One run. Raises DivergedError and whatever the mixer raises."""
+    """Train and test one model. Raises DivergedError, and whatever the mixer raises."""
     dataset = load(Path(run.data))
     before = memory.reset_resident_peak()
     torch.manual_seed(run.seed)
@@ -133,7 +134,7 @@ def _fit(
     examples: np.ndarray[Any, np.dtype[np.int64]],
     announce: Announce,
 ) -> tuple[dict[str, Tensor], Result]:
-    """Train, and return the best weights and what is known of the way there."""
+    """Train, and return the best weights and the results of training."""
     optimiser = torch.optim.AdamW(_parameter_groups(model, run.weight_decay), lr=run.learning_rate, betas=_BETAS, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, run))
     lengths = np.asarray(train_split.lengths)[examples]
@@ -168,7 +169,7 @@ def _fit(
 
 @torch.no_grad()
 def _score(run: Run, model: Model, objective: Objective, split: Split) -> Tensor:
-    """The score of every example of a split, (examples) float64, in the order of `in_order`."""
+    """The score of every example in a split, (examples) float64, in the order of `in_order`."""
     model.eval()
     scores = []
     for examples in in_order(np.asarray(split.lengths), _EVALUATION_BATCH):
@@ -186,7 +187,7 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, A
 
 
 def _rate(step: int, run: Run) -> float:
-    """Share of the learning rate after `step` steps: up over the warm-up, then down to 0 at the end."""
+    """The factor of the learning rate after `step` steps: it rises over the warm-up, then falls to 0 at the end."""
     warm_up = max(1, round(run.warm_up * run.steps))
     return min((step + 1) / warm_up, (run.steps - step) / max(1, run.steps - warm_up))
 

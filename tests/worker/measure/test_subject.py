@@ -215,7 +215,7 @@ def test_code_that_looks_at_values_is_counted_on_the_device_or_by_what_it_declar
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("Missing", "Missing is not there"), ("NotAModule", "NotAModule is not a torch.nn.Module class")]
+    ("name", "message"), [("Missing", "Missing does not exist"), ("NotAModule", "NotAModule is not a torch.nn.Module class")]
 )
 def test_a_name_that_is_no_module_class_is_refused(source: Path, name: str, message: str) -> None:
     with pytest.raises(ContractError, match=message):
@@ -225,7 +225,7 @@ def test_a_name_that_is_no_module_class_is_refused(source: Path, name: str, mess
 def test_a_file_that_does_not_import_says_why(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("import no_such_package\nclass Mine: pass\n")
-    with pytest.raises(ContractError, match="does not import: ModuleNotFoundError: No module named 'no_such_package'"):
+    with pytest.raises(ContractError, match="cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"):
         load_class(f"{path}:Mine")
 
 

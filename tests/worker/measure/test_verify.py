@@ -333,4 +333,4 @@ def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart(tmp_path: Pa
     assert list(verdicts) == ["none", "Scale:width=8,tokens=9,gain=1", "Scale:width=8,tokens=9,gain=2", "Lost"]
     assert verdicts["none"][0] == {"name": "runs", "outcome": "pass", "detail": ""}
     assert [check["name"] for check in verdicts["none"] if check["outcome"] == "fail"] == [FLOPS]
-    assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{source}: Lost is not there"}
+    assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{source}: Lost does not exist"}

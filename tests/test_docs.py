@@ -177,9 +177,19 @@ def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_text_data_of_the_readme_can_be_trained_on(tmp_path: Path) -> None:
-    script = shell_block(README, "printf").replace("--steps 100", "--steps 2 --jobs 2")
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "data-efficiency.md"], ids=lambda page: page.name)
+def test_the_text_data_of_a_page_can_be_trained_on(page: Path, tmp_path: Path) -> None:
+    quickly = "--steps 2 --seeds 1 --mixer none"
+    script = shell_block(page, "printf").replace("--steps 100", quickly)
+    assert quickly in script
     assert "test accuracy" in run(tmp_path, "bash", "-ec", script, MIXBENCH_CACHE=str(tmp_path / "cache"))
+
+
+@pytest.mark.slow
+def test_the_text_data_of_the_page_on_python_can_be_trained_on(tmp_path: Path) -> None:
+    (block,) = (block for block in python_blocks(ROOT / "docs" / "python.md") if 'task="text"' in block)
+    script = block.replace("steps=100", 'steps=2, mixer="none"') + "print(len(runs), set(runs.status))\n"
+    assert "{'ok'}" in run(tmp_path, sys.executable, "-c", script, MIXBENCH_CACHE=str(tmp_path / "cache"))
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,15 +57,6 @@ class Declaring(Looking):
 class NotAModule:
     pass
 """
-
-
-@pytest.fixture(autouse=True)
-def _flags_are_put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_flush_denormal(False)
-    torch.set_grad_enabled(True)
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,6 @@ class Mine(torch.nn.Module):
     def forward(self, x):
         return self.linear(x.transpose(1, 2)).transpose(1, 2)
 """
-
-
-@pytest.fixture(autouse=True)
-def _flags_are_put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_flush_denormal(False)
-    torch.set_grad_enabled(True)
-    torch.set_num_threads(threads)
 
 
 def run_on(folder: Path, form: Form, mixer: str = "attention") -> Run:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ TOKENS, WIDTH = 12, 16
 RAGGED = Form(tokens=TOKENS, vocabulary=6, channels=0, output="class", classes=2, score="accuracy")
 SIGNALS = Form(tokens=TOKENS, vocabulary=0, channels=1, output="value per token", classes=0, score="mse")
 RECALL = Form(tokens=TOKENS, vocabulary=6, channels=0, output="class per token", classes=6, score="accuracy")
-
-
-@pytest.fixture(autouse=True)
-def _flags_are_put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_flush_denormal(False)
-    torch.set_grad_enabled(True)
-    torch.set_num_threads(threads)
 
 
 def split(form: Form, count: int, seed: int) -> Split:

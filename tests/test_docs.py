@@ -118,7 +118,7 @@ def test_every_command_is_shown_in_an_example() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_in_the_docs_is_the_one_of_the_program(name: str) -> None:
     file, expected = up_to_date(name)
-    assert file.read_text() == expected, "out of date: run python tests/helpers/doc_tables.py"
+    assert file.read_text() == expected, "out of date: run python tests/helpers/doc_tables.py --write"
 
 
 def test_the_sample_in_the_readme_is_what_the_program_prints_of_the_stored_rows() -> None:

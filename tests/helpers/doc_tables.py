@@ -1,8 +1,10 @@
-"""The tables in docs/ that follow from the program. Bring them up to date: `python tests/helpers/doc_tables.py`."""
+"""Check that the tables in docs/ are those of the program; `--write` brings them up to date."""
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -89,7 +91,22 @@ def up_to_date(name: str) -> tuple[Path, str]:
     return file, f"{before}{start}\n{write()}\n{end}{after}"
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 1 where a table is out of date and not written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="bring the tables up to date")
+    write = parser.parse_args(arguments).write
+    outdated = []
+    for name in TABLES:
+        file, text = up_to_date(name)
+        if write:
+            file.write_text(text)
+        elif file.read_text() != text:
+            outdated.append(name)
+    if outdated:
+        print(f"out of date: {', '.join(outdated)}; run python {SCRIPT} --write", file=sys.stderr)
+    return int(bool(outdated))
+
+
 if __name__ == "__main__":
-    for each in TABLES:
-        place, text = up_to_date(each)
-        place.write_text(text)
+    sys.exit(main(sys.argv[1:]))

@@ -1,20 +1,21 @@
-"""Figures of speed.csv: cost against tokens and width, time against FLOPs. Bands are intervals over launches."""
+"""Figures of speed.csv: metrics against tokens and width, time against FLOPs. Bands are intervals over launches."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mixbench.plots import style
 from mixbench.stats import Interval
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.labels import Context, context_words
-from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, summarise
+from mixbench.verdicts.speed import SUMMARISED, CellSummary, SpeedSummary, growth, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,33 +28,18 @@ SIZES: dict[Size, tuple[str, str, Callable[[CellSummary], int]]] = {
     "width": ("width (channels)", "d", lambda cell: cell.context.width),
 }
 """Axis label, symbol and value of what is swept."""
+QUANTITIES = {metric: quantity for metric in SUMMARISED if (quantity := columns(SpeedRow)[metric].quantity)}
+"""The metrics that are drawn."""
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """What stands on the y axis; `prefixed` numbers get SI prefixes."""
-
-    name: str
-    title: str
-    axis: str
-    values: Callable[[CellSummary], style.Values]
-    prefixed: bool = False
-
-
-def _throughput(cell: CellSummary) -> style.Values:
-    return {launch: 1e3 * cell.context.batch * cell.tokens / ms for launch, ms in cell.launch_ms.items()}
-
-
-def _once(value: float | None) -> style.Values:
-    return {0: value} if value else {}
-
-
-QUANTITIES = (
-    Quantity("latency", "Latency", "latency per call (ms)", lambda cell: cell.launch_ms),
-    Quantity("throughput", "Throughput", "throughput (tokens/s)", _throughput, prefixed=True),
-    Quantity("memory", "Peak memory", "peak of live tensors (MiB)", lambda cell: _once(cell.peak_memory_mib)),
-    Quantity("flops", "Operations", "operations per call (FLOP)", lambda cell: _once(cell.flops), prefixed=True),
-)
+def values_of(cell: CellSummary, metric: str) -> style.Values:
+    """The positive values of a metric by launch; a single one where it was found once for all launches."""
+    if metric == "tokens_per_s":  # of the median latencies, so that both figures show the same
+        return {launch: 1e3 * cell.context.batch * cell.tokens / ms for launch, ms in cell.launch_ms.items()}
+    if columns(SpeedRow)[metric].counted:
+        value = cell.value(metric)
+        return {0: value} if value else {}
+    return {launch: value for launch, value in cell.by_launch[metric].items() if value > 0}
 
 
 def draw_speed(
@@ -63,29 +49,32 @@ def draw_speed(
     formats: Sequence[str] = ("png",),
     baseline: str | None = None,
 ) -> list[Path]:
-    """Write every figure that the rows allow to `folder`; returns the files in the order of the figures.
+    """Draw every figure that the rows allow and write it to `folder`; returns the files in the order of the figures.
 
     Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
     """
     summary = summarise(rows, launches, baseline)
     figures = {
-        f"speed-{quantity.name}-by-{size}": size_figure(summary, quantity, size) for size in SIZES for quantity in QUANTITIES
+        f"speed-{quantity.name}-by-{size}": size_figure(summary, metric, size)
+        for size in SIZES
+        for metric, quantity in QUANTITIES.items()
     }
     figures["speed-time-by-flops"] = flops_figure(summary)
     return [path for name, figure in figures.items() if figure for path in style.save(figure, folder, name, formats)]
 
 
-def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure | None:
-    """A quantity against tokens or width, log-log, one panel per context; None where there is nothing to draw.
+def size_figure(summary: SpeedSummary, metric: str, size: Size) -> Figure | None:
+    """One of QUANTITIES against tokens or width, log-log, one panel per context; None if there is nothing to draw.
 
-    The legend gives the exponent over the three largest sizes. Against width only where it was swept. Where there is a
-    single size, mixers stand side by side.
+    The legend gives the exponent over the three largest sizes. Nothing is drawn against a width that was not swept. At a
+    single size, mixers are drawn side by side.
     """
     from matplotlib import rc_context
 
+    quantity = QUANTITIES[metric]
     axis, symbol, size_of = SIZES[size]
     common, panels = _panels(summary, size)
-    if not any(quantity.values(cell) for _, cells in panels for cell in cells):
+    if not any(values_of(cell, metric) for _, cells in panels for cell in cells):
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
     all_sizes = [size_of(cell) for _, cells in panels for cell in cells]
@@ -97,7 +86,7 @@ def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure
         for axes, (_, cells) in zip(grid, panels, strict=True):
             entries = []
             for label, line in _grouped(cells, lambda cell: cell.label).items():
-                values = [quantity.values(cell) for cell in line]
+                values = [values_of(cell, metric) for cell in line]
                 sizes = [size_of(cell) for cell in line]
                 style.draw_line(axes, [size * apart[label] for size in sizes], values, looks[label])
                 grown = growth(sizes, values)
@@ -115,11 +104,11 @@ def size_figure(summary: SpeedSummary, quantity: Quantity, size: Size) -> Figure
 
 
 def flops_figure(summary: SpeedSummary) -> Figure | None:
-    """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None where nothing has FLOPs."""
+    """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None if nothing has FLOPs."""
     from matplotlib import rc_context
 
     common, panels = _panels(summary, "tokens")
-    cells = [cell for _, part in panels for cell in part if cell.flops and cell.latency_ms]
+    cells = [cell for _, part in panels for cell in part if _has_both(cell)]
     if not cells:
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
@@ -129,8 +118,9 @@ def flops_figure(summary: SpeedSummary) -> Figure | None:
         figure, grid = style.panel_figure("Latency against operations", common, [title for title, _ in panels], labels)
         for axes, (_, part) in zip(grid, panels, strict=True):
             for label, line in _grouped(part, lambda cell: cell.label).items():
-                timed = [cell for cell in line if cell.flops and cell.latency_ms]
-                style.draw_line(axes, [cell.flops or 0 for cell in timed], [cell.launch_ms for cell in timed], looks[label])
+                timed = [cell for cell in line if _has_both(cell)]
+                flops = [cell.value("flops") or 0 for cell in timed]
+                style.draw_line(axes, flops, [cell.launch_ms for cell in timed], looks[label])
         style.value_ticks(grid[0].xaxis, prefixed=True)
         style.value_ticks(grid[0].yaxis, prefixed=False)
         style.legend_below(
@@ -142,8 +132,13 @@ def flops_figure(summary: SpeedSummary) -> Figure | None:
     return figure
 
 
+def _has_both(cell: CellSummary) -> bool:
+    """Whether FLOPs and latency are known, and FLOPs above 0."""
+    return bool(cell.value("flops") and cell.latency_ms)
+
+
 def _panels(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
-    """What all panels have in common, in words, and each panel's title and cells."""
+    """What all panels have in common, in words; title and cells of each panel."""
     groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
     for cell in summary.cells:
         by_width = (replace(cell.context, width=0), cell.tokens)
@@ -173,7 +168,7 @@ def _mark_failures(
     size_of: Callable[[CellSummary], int],
     looks: Mapping[str, style.LineStyle],
 ) -> None:
-    """A cross at the top where a cell failed, one line of crosses per mixer and status, named below the first."""
+    """A cross at the top for each failed cell: one line of crosses per mixer and status, which are named below the first."""
     failed = [_grouped([c for c in cells if c.status != "ok"], lambda c: (c.label, c.status)) for cells in panels]
     lines = max(map(len, failed))
     if not lines:
@@ -208,10 +203,10 @@ def _exponent(symbol: str, interval: Interval) -> str:
 
 
 def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
-    """Lines of constant FLOP/s behind the data, and the measured peak, labelled along the line."""
+    """Lines of constant FLOP/s and of the measured peak behind the data, labelled along the line."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     axes.set(xlim=(left, right), ylim=(low, high))
-    rates = [cell.gflops_per_s for cell in cells if cell.gflops_per_s]
+    rates = [rate for cell in cells if (rate := cell.value("gflops_per_s"))]
     if not rates:
         return
     peak = next((cell.peak_gflops_per_s for cell in cells if cell.peak_gflops_per_s), math.inf)

@@ -1,4 +1,4 @@
-"""The figure of a history: every series over the commits, its levels, and the commits that are suspected of a change."""
+"""Figures of a history: every series over the commits, with its levels and the commits suspected of a change."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
+from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, words
 from mixbench.verdicts.track.change_points import Change
-from mixbench.verdicts.track.series import COUNTED, NAMES, TRACKED, Series, told_apart
+from mixbench.verdicts.track.series import COUNTED, TRACKED, Series, told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
     from mixbench.tables.history import Commit
 
 MOST_PANELS = 12
-"""Series in one figure; more stand in further files."""
+"""Series in one figure; further ones have files of their own."""
 _MARK = {"worse": "#b2182b", "changed": "#555555", "better": "#1b7837"}
 _LEAST_SPAN = 1.1
-"""An axis spans at least a tenth to both sides, so that noise does not look like change."""
+"""An axis spans at least a tenth to both sides, so that noise does not look like a change."""
 _PREFIXED = 1e5
-"""From here on counts are written with an SI prefix."""
+"""From here on, counts have SI prefixes."""
 _DATES = 3
-_TITLES = {"cpu_per_calibration": "CPU time, relative to the calibration workload,", "failed": "Share that failed"}
+_TITLES = {CPU_TIME: "CPU time, relative to the calibration workload,", FAILED: "Share that failed"}
+"""Titles that say more than the words for a metric."""
 
 
 def draw_trends(
@@ -38,8 +40,9 @@ def draw_trends(
     """
     rank = {id(change.series): place for place, change in reversed(list(enumerate(changes)))}
     paths = []
-    for metric in dict.fromkeys(one.metric for one in series):
-        ordered = sorted((one for one in series if one.metric == metric), key=lambda one: rank.get(id(one), len(changes)))
+    for metric in dict.fromkeys(each.metric for each in series):
+        own = [each for each in series if each.metric == metric]
+        ordered = sorted(own, key=lambda each: rank.get(id(each), len(changes)))
         for start in range(0, len(ordered), MOST_PANELS):
             number = f"-{start // MOST_PANELS + 1}" if start else ""
             figure = trend_figure(ordered[start : start + MOST_PANELS], changes)
@@ -48,28 +51,29 @@ def draw_trends(
 
 
 def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
-    """One panel per series of one metric: mean and interval over launches per commit, dots for few launches, levels.
+    """One panel per series of one metric: mean and interval over the launches of a commit, dots for few launches, levels.
 
-    A line stands before the first commit of each new level, with its short SHA.
+    A line before the first commit of each new level has the short SHA of that commit.
     """
     from matplotlib import rc_context
     from matplotlib.text import Annotation
 
-    commits = sorted({point.commit for one in series for point in one.points}, key=lambda commit: (commit.moment, commit.sha))
+    drawn = {point.commit for each in series for point in each.points}
+    commits = sorted(drawn, key=lambda commit: (commit.moment, commit.sha))
     places = {commit: place for place, commit in enumerate(commits)}
     common, names = told_apart(series)
-    looks = style.line_styles(one.mixer for one in series)
-    machines = {one.machine for one in series}
+    looks = style.line_styles(each.mixer for each in series)
+    machines = {each.machine for each in series}
     metric = series[0].metric
     with rc_context(style.RC | {"lines.markersize": 3.0, "lines.linewidth": 1.0}):
         figure, grid = _grid(len(series))
-        for axes, one, name in zip(grid, series, names, strict=True):
-            axes.set_title(style.literal(f"{name} ({one.machine[:6]})" if len(machines) > 1 else name), fontsize=8)
-            own = [change for change in changes if change.series is one]
-            _draw_series(axes, one, places, looks.get(one.label) or next(iter(looks.values())))
-            _mark_changes(axes, one, own, places)
+        for axes, each, name in zip(grid, series, names, strict=True):
+            axes.set_title(style.literal(f"{name} ({each.machine[:6]})" if len(machines) > 1 else name), fontsize=8)
+            own = [change for change in changes if change.series is each]
+            _draw_series(axes, each, places, looks.get(each.label) or next(iter(looks.values())))
+            _mark_changes(axes, each, own, places)
             _ticks(axes, commits)
-        name = _TITLES.get(metric, NAMES.get(metric, metric))
+        name = _TITLES.get(metric) or words(metric)
         heading = figure.suptitle(f"{name[0].upper()}{name[1:]} over commits\n", fontsize=11, fontweight="bold")
         below = Annotation(
             style.literal(common), (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444"
@@ -87,35 +91,35 @@ def _grid(panels: int) -> tuple[Figure, list[Axes]]:
     columns = math.ceil(panels / rows)
     size = style.PANEL_ALONE if panels == 1 else (style.PANEL[0] * columns, 0.8 * style.PANEL[1] * rows + 1)
     figure = Figure(figsize=size, layout="constrained")
-    every = list(figure.subplots(rows, columns, sharex=True, squeeze=False).flat)
-    for axes in every[panels:]:
+    grid = list(figure.subplots(rows, columns, sharex=True, squeeze=False).flat)
+    for axes in grid[panels:]:
         axes.remove()
-    for place, axes in enumerate(every[:panels]):
+    for place, axes in enumerate(grid[:panels]):
         axes.tick_params(labelbottom=place + columns >= panels)
-    return figure, every[:panels]
+    return figure, grid[:panels]
 
 
 def _draw_series(axes: Axes, series: Series, places: dict[Commit, int], look: style.LineStyle) -> None:
     from matplotlib.ticker import EngFormatter
 
-    where = [places[point.commit] for point in series.points]
+    x = [places[point.commit] for point in series.points]
     values = [value for point in series.points for value in point.values.values()]
     if series.metric in COUNTED or min(values) <= 0:
         middles = [point.middle for point in series.points]
-        axes.plot(where, middles, color=look.color, marker=look.marker, linestyle="solid")
+        axes.plot(x, middles, color=look.color, marker=look.marker, linestyle="solid")
         axes.margins(y=0.25)
         if max(middles) >= _PREFIXED:
             axes.yaxis.set_major_formatter(EngFormatter(sep="\N{NARROW NO-BREAK SPACE}"))
         return
     axes.set_yscale("log")
-    style.draw_line(axes, where, [point.values for point in series.points], look)
+    style.draw_line(axes, x, [point.values for point in series.points], look)
     middle = math.sqrt(min(values) * max(values))
     axes.set_ylim(min(min(values) / 1.02, middle / _LEAST_SPAN), max(max(values) * 1.02, middle * _LEAST_SPAN))
     style.value_ticks(axes.yaxis, prefixed=False)
 
 
 def _mark_changes(axes: Axes, series: Series, changes: Sequence[Change], places: dict[Commit, int]) -> None:
-    """Where there is noise the level of each part; before each part but the first a line with the suspected commit."""
+    """A line with the suspected commit at each change; for noisy series, also the level of each part."""
     ordered = sorted(changes, key=lambda change: change.at)
     if ordered and series.metric not in COUNTED:
         ends = [0, *(change.at for change in ordered), len(series.points)]
@@ -143,7 +147,7 @@ def _mark_changes(axes: Axes, series: Series, changes: Sequence[Change], places:
 
 
 def _ticks(axes: Axes, commits: Sequence[Commit]) -> None:
-    """Dates of a few commits, which stand evenly: the axis is their order, not their time."""
+    """The dates of a few commits, evenly spaced: the axis shows their order, not their time."""
     last = len(commits) - 1
     shown = sorted({round(step * last / (_DATES - 1)) for step in range(_DATES)})
     axes.set_xticks(shown, [commits[place].time[:10] for place in shown])

@@ -18,14 +18,16 @@ from mixbench.tables.results import ResultsFolder, failures, finished_launches
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
 START_TIMEOUT = 300.0
-"""Seconds a preparatory job may take before it announces something."""
+"""Seconds that a preparatory job may take before it announces something."""
+COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
+"""What is found once per cell, before anything is timed."""
 
 
 @dataclass(frozen=True)
 class Worker:
     """The module whose functions run in children: check, count, measure_peak, measure_group. Tests bring their own.
 
-    `for_counting` is imported besides in the launch that counts: what the first fake tensor would import in every child.
+    The launch that counts also imports `for_counting`, which the first fake tensor would otherwise import in every child.
     """
 
     module: str = "mixbench.worker.speed"
@@ -41,9 +43,9 @@ def run_speed(
     retry_failed: bool = False,
     worker: Worker | None = None,
 ) -> str:
-    """Measure what is missing of a request and return the environment's hash.
+    """Measure what is missing of a request and return the hash of the environment.
 
-    Every finished launch of a group is on disk before the next begins, so an interrupted study continues where it was.
+    Every finished launch of a group is on disk before the next begins, so an interrupted study continues where it stopped.
     Raises RequestError, StorageError, WorkerError.
     """
     cells = plan_speed(request)
@@ -57,7 +59,7 @@ def run_speed(
 
 
 def _forget(folder: ResultsFolder, wanted: set[tuple[Any, ...]], statuses: Sequence[str] | None) -> None:
-    """Drop rows of the wanted cells, all of them or those of a status, so that the cells are measured again."""
+    """Drop the rows of the wanted cells, or only those with some statuses, so that the cells are measured again."""
     folder.replace(SpeedRow, lambda row: identity(row) not in wanted or (statuses is not None and row.status not in statuses))
 
 
@@ -91,14 +93,14 @@ class _Study:
             self._launch(launch)
 
     def _drop_orphans(self, processes: set[str]) -> None:
-        """Launch rows whose speed rows were never written, or were dropped to be measured again."""
+        """Drop launch rows whose speed rows were never written, or were dropped to be measured again."""
         self.folder.replace(LaunchRow, lambda row: row.environment != self.environment or row.measured_at in processes)
 
     def _id(self, cell: PlannedCell) -> tuple[Any, ...]:
         return cell.identity(self.environment)
 
     def _open(self) -> list[PlannedCell]:
-        """Cells that have launches to do and have not failed."""
+        """Cells that have launches left and have not failed."""
         wanted = set(range(1, self.request.launches + 1))
         return [c for c in self.cells if self._id(c) not in self.failed and wanted - self.finished.get(self._id(c), set())]
 
@@ -133,7 +135,7 @@ class _Study:
         return f"{self.worker.module}:{name}"
 
     def _prepare(self, uncounted: Sequence[PlannedCell]) -> None:
-        """Check the request and count what has not been counted, with the allocator as users have it."""
+        """Check the request and count the cells that have not been counted, with the allocator as users have it."""
         if not uncounted:
             return
         on_cpu = all(cell.keys["device"] == "cpu" for cell in self.cells)
@@ -153,7 +155,7 @@ class _Study:
                 )
                 outcome = _died(counted) if isinstance(counted, Died) else counted.result
                 if outcome["status"] == "ok":
-                    self.counts[self._id(cell)] = {name: outcome[name] for name in _COUNTED if name in outcome}
+                    self.counts[self._id(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
                     self.progress.step(1, "")
                 else:
                     self._fail([(cell, 1, outcome)], measured_at)
@@ -177,7 +179,7 @@ class _Study:
                 self._measure(launch, number, group, peaks[machine])
 
     def _measure(self, launch: Launch, number: int, group: list[PlannedCell], peaks: Mapping[str, Any]) -> None:
-        """One group in one launch. A cell that kills the child gets the row, and the others are measured again without it."""
+        """Measure a group in one launch. A cell that kills the child gets a row, and the others are measured without it."""
         left = list(group)
         while left:
             seen = snapshot()
@@ -252,23 +254,8 @@ class _Study:
         ]
 
 
-_COUNTED = (
-    "flops",
-    "params",
-    "peak_memory_mib",
-    "peak_reserved_mib",
-    "peak_rss_mib",
-    "energy_j",
-    "operators",
-    "allocated_mib",
-    "variant",
-    "uncounted_operators",
-    "detail",
-)
-
-
 def _counts_of(row: SpeedRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _COUNTED}
+    return {name: getattr(row, name) for name in COUNTED}
 
 
 def _died(outcome: Died) -> dict[str, str]:

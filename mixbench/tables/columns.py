@@ -1,57 +1,25 @@
-"""What a table is made of: columns that say their role, unit, direction and meaning once, and rows checked when they are made.
-
-- key          what was asked for; keys and `environment` together identify a cell
-- replicate    which repetition of the cell this row is
-- metric       a measured or counted quantity; None where the status is not ok or where it does not apply
-- observation  what was seen beside the measurement
-- outcome      how it went, where and when
-"""
+"""Rows of tables, checked when they are made, and what follows from their fields: the columns, the text of the CSV."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from types import NoneType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
+
+from mixbench.parsing.canonical import canonical_json as canonical_json
+from mixbench.tables.fields import ROLES, Column, Rule
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
 FAILURES = ("oom", "timeout", "killed", "error")
 
 _UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")
 
-Role = Literal["key", "replicate", "metric", "observation", "outcome"]
 RowType = TypeVar("RowType", bound="Row")
-
-
-@dataclass(frozen=True)
-class Column:
-    """What a field of a row means. `better` is the direction of a metric: lower, higher or none; `positive` allows no 0."""
-
-    role: Role
-    meaning: str
-    unit: str = ""
-    better: Literal["lower", "higher", ""] = ""
-    positive: bool = False
-
-
-def column(role: Role, meaning: str, unit: str = "", *, default: Any = MISSING, positive: bool = False) -> Any:
-    """A field that is a column; without a default it must be given."""
-    return dataclasses.field(default=default, metadata={"column": Column(role, meaning, unit, positive=positive)})
-
-
-def metric(meaning: str, unit: str, better: Literal["lower", "higher", ""] = "lower", *, positive: bool = False) -> Any:
-    """A field that is a metric, None by default."""
-    return dataclasses.field(default=None, metadata={"column": Column("metric", meaning, unit, better, positive)})
-
-
-def size(meaning: str, unit: str) -> Any:
-    """A field that is a key and a number above 0."""
-    return column("key", meaning, unit, positive=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +49,19 @@ class Row:
                     raise ValueError(f"{name} has a value, but the status is {status}")
 
 
+def extended_by(row_type: type[Row]) -> type[Row] | None:
+    """The table that a table adds columns to, None where it stands alone."""
+    return next((base for base in row_type.__bases__ if base is not Row and issubclass(base, Row)), None)
+
+
 def columns(row_type: type[Row]) -> dict[str, Column]:
-    """Columns of a table in the order of the CSV."""
-    return {field.name: field.metadata["column"] for field in dataclasses.fields(row_type)}
+    """Columns of a table in the order of the CSV: by role; those that a table adds to the one it extends come last."""
+    return _layout(row_type).columns
+
+
+def with_rule(row_type: type[Row], rule: Rule) -> tuple[str, ...]:
+    """Metrics of a table that the gate judges by a rule."""
+    return tuple(name for name, column in columns(row_type).items() if column.rule == rule)
 
 
 def identity(row: Row) -> tuple[Any, ...]:
@@ -92,7 +70,7 @@ def identity(row: Row) -> tuple[Any, ...]:
 
 
 def to_record(row: Row) -> dict[str, str]:
-    """The row as it stands in the CSV: empty for None, true or false, floats to nine digits."""
+    """The row as text for the CSV: empty for None, true or false, floats to nine digits."""
     return {name: _to_text(getattr(row, name)) for name in _layout(type(row)).kinds}
 
 
@@ -126,11 +104,6 @@ def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
     return row
 
 
-def canonical_json(values: Mapping[str, Any]) -> str:
-    """JSON that is equal for equal values: sorted keys, no spaces. Raises ValueError for a number that is not finite."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
 def _read_flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("not true or false")
@@ -146,8 +119,9 @@ _READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What is derived from the fields of a row type: in each, the names are in the order of the CSV."""
+    """What follows from the columns of a row type, everywhere in the order of the CSV."""
 
+    columns: dict[str, Column]
     kinds: dict[str, tuple[type, ...]]
     readers: dict[str, Callable[[str], Any]]
     defaults: dict[str, Any]
@@ -159,16 +133,26 @@ class _Layout:
 _LAYOUTS: dict[type[Row], _Layout] = {}
 
 
+def _in_order(row_type: type[Row]) -> dict[str, Column]:
+    extended = extended_by(row_type)
+    inherited = columns(extended) if extended else {}
+    table: dict[str, Column] = {field.name: field.metadata["column"] for field in dataclasses.fields(row_type)}
+    added = sorted((name for name in table if name not in inherited), key=lambda name: ROLES.index(table[name].role))
+    return {name: table[name] for name in (*inherited, *added)}
+
+
 def _layout(row_type: type[Row]) -> _Layout:
     """Derived once per row type: thousands of rows are read and checked at a time."""
     if row_type not in _LAYOUTS:
         hints = typing.get_type_hints(row_type)
-        table = columns(row_type)
+        table = _in_order(row_type)
         kinds: dict[str, tuple[type, ...]] = {name: typing.get_args(hints[name]) or (hints[name],) for name in table}
         _LAYOUTS[row_type] = _Layout(
-            kinds={name: (*some, int) if float in some else some for name, some in kinds.items()},
+            columns=table,
+            kinds={name: (*types, int) if float in types else types for name, types in kinds.items()},
             readers={
-                name: _optional(_READERS[some[0]]) if NoneType in some else _READERS[some[0]] for name, some in kinds.items()
+                name: _optional(_READERS[types[0]]) if NoneType in types else _READERS[types[0]]
+                for name, types in kinds.items()
             },
             defaults={field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING},
             metrics=tuple(name for name, column in table.items() if column.role == "metric"),
@@ -176,11 +160,3 @@ def _layout(row_type: type[Row]) -> _Layout:
             identity=(*(name for name, column in table.items() if column.role == "key"), "environment"),
         )
     return _LAYOUTS[row_type]
-
-
-def dictionary(row_type: type[Row]) -> str:
-    """The data dictionary of a table as a Markdown table."""
-    lines = ["| column | role | unit | better | meaning |", "| --- | --- | --- | --- | --- |"]
-    for name, column in columns(row_type).items():
-        lines.append(f"| `{name}` | {column.role} | {column.unit} | {column.better} | {column.meaning} |")
-    return "\n".join(lines)

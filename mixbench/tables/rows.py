@@ -1,25 +1,36 @@
-"""The tables: one frozen dataclass per CSV. Columns, resume identity and the data dictionary are derived from the fields."""
+"""The tables: one frozen dataclass per CSV. Columns, resume identity and the data dictionary are derived from the fields.
+
+A field says everything about its column once: a new metric of speed.csv is one line in `SpeedRow`, and a value of that name
+in what `mixbench.worker.speed` returns. Columns that several tables share stand in parts that are no tables themselves. The
+order of the CSV is that of the roles, so the lines of a metric may stand anywhere among the metrics.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mixbench.tables.columns import Row, column, metric, size
+from mixbench.tables.columns import Row
+from mixbench.tables.fields import Heading, Quantity, column, metric, same_as, size
 
 SCHEMA = 1
 """Version of the tables. History: 1, the first (speed, launches)."""
 
 LOWER_BOUND = "flops is a lower bound"
 """Begins the remark in `detail` of a row whose operators may hide products that no formula counts."""
-QUALITIES = ("clean", "contended", "throttled")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeedRow(Row):
-    """speed.csv: one block of calls of one mixer in one launch."""
+class MixerColumns:
+    """What was measured or trained."""
 
     mixer: str = column("key", "name of the mixer, or file:class of the user's own")
     config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeColumns:
+    """How it was called."""
+
     scope: str = column("key", "what was measured: mixer, block or model")
     mode: str = column("key", "inference (forward) or training (forward and backward)")
     tokens: int = size("sequence length N", "tokens")
@@ -27,61 +38,119 @@ class SpeedRow(Row):
     batch: int = size("sequences per call", "sequences")
     dtype: str = column("key", "float32, bfloat16 or float16")
     device: str = column("key", "cpu, cuda or cuda:INDEX")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessColumns(ShapeColumns):
+    """In which process it was called."""
+
     threads: int = size("threads of one operator on the CPU", "threads")
     compiled: bool = column("key", "whether torch.compile was applied")
-    settings: str = column("key", "every other option that can change the result, as canonical JSON")
     launch: int = column("replicate", "fresh process, counted from 1: the unit of every interval")
-    round: int = column("replicate", "round within the launch, counted from 1; 0 where nothing was timed")
-    latency_ms: float | None = metric(
-        "wall time per call; on CUDA eager calls, from the first launch to the last result", "ms", positive=True
-    )
-    cpu_ms: float | None = metric("CPU time of all threads per call", "ms")
-    device_ms: float | None = metric("time on the GPU per call, by events", "ms")
-    host_ms: float | None = metric("time the CPU needs to launch a call on the GPU", "ms")
-    tokens_per_s: float | None = metric("batch × tokens / latency", "tokens/s", "higher", positive=True)
-    flops: int | None = metric("floating-point operations per call, multiply-add = 2", "FLOP")
-    gflops_per_s: float | None = metric("flops / latency", "GFLOP/s", "higher")
-    params: int | None = metric("parameters of what was measured", "parameters", "")
-    peak_memory_mib: float | None = metric(
-        "peak of live tensors in a call: parameters, input, output, gradients included", "MiB"
-    )
-    peak_reserved_mib: float | None = metric("peak reserved by the GPU allocator in a call", "MiB")
-    peak_rss_mib: float | None = metric("growth of the resident set of a fresh process that builds and calls it once", "MiB")
-    energy_j: float | None = metric("energy per call, from a meter", "J")
-    operators: int | None = metric("operators that compute (views are not counted) per call", "operators")
-    allocated_mib: float | None = metric("sum of all allocations in a call", "MiB")
-    page_faults: float | None = column("observation", "minor page faults per call", "faults", default=None)
-    context_switches: int | None = column("observation", "involuntary context switches in the block", "switches", default=None)
-    steal_ms: float | None = column(
-        "observation", "time that the hypervisor took from this machine in the block", "ms", default=None
-    )
-    sm_clock_mhz: float | None = column("observation", "clock of the GPU after the block", "MHz", default=None)
-    variant: str = column("observation", "what actually ran: grouping, hidden size, attention kernel", default="")
-    uncounted_operators: str = column("observation", "operators that ran but are not in flops, by name", default="")
-    rounds: int = column("observation", "rounds of this launch", "rounds", default=1)
-    stopped_by: str = column("observation", "why the launch stopped: precision or budget", default="")
-    quality: str = column("observation", "clean, contended (others ran beside it) or throttled (GPU clock)", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingColumns:
+    """What was trained on what."""
+
+    task: str = column("key", "name of the task; what determines its data is in settings")
+    mixer: str = same_as(MixerColumns, "mixer")
+    config: str = same_as(MixerColumns, "config")
+    layers: int = size("blocks of the model", "blocks")
+    width: int = same_as(ShapeColumns, "width")
+    tokens: int = size("longest sequence of the data set", "tokens")
+    train_size: int = size("training examples", "examples")
+    device: str = column("key", "cpu or cuda")
+    settings: str = column("key", "every other option that can change the result, and the hash of the data, as canonical JSON")
+    seed: int = column("replicate", "seed of the subset, the weights and the order of examples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusColumns:
+    """How it went."""
+
     status: str = column("outcome", "ok, unsupported, diverged, oom, timeout, killed or error", default="ok")
     detail: str = column("outcome", "why the status is not ok, or why a metric is empty", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginColumns:
+    """Where and when it was measured."""
+
     environment: str = column("outcome", "hash of what is stable about the machine and the software: environments/HASH.json")
     measured_at: str = column("outcome", "start of the measuring process, UTC, ISO 8601")
     schema: int = column("outcome", "version of the table", default=SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaunchRow(Row):
+class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
+    """speed.csv: one block of calls of one mixer in one launch."""
+
+    settings: str = column("key", "every other option that can change the result, as canonical JSON")
+    round: int = column("replicate", "round within the launch, counted from 1; 0 where nothing was timed")
+    latency_ms: float | None = metric(
+        "wall time per call; on CUDA eager calls, from the first launch to the last result",
+        "ms",
+        positive=True,
+        words="latency",
+        rule="reported",
+        heading=Heading("latency ms"),
+        quantity=Quantity("latency", "Latency", "latency per call (ms)"),
+    )
+    cpu_ms: float | None = metric("CPU time of all threads per call", "ms", words="CPU time", rule="reported", in_summary=True)
+    device_ms: float | None = metric("time on the GPU per call, by events", "ms", words="GPU time", rule="time")
+    host_ms: float | None = metric("time the CPU needs to launch a call on the GPU", "ms")
+    tokens_per_s: float | None = metric(
+        "batch × tokens / latency",
+        "tokens/s",
+        "higher",
+        positive=True,
+        rule="reported",
+        heading=Heading("tokens/s", "prefix"),
+        quantity=Quantity("throughput", "Throughput", "throughput (tokens/s)", prefixed=True),
+    )
+    flops: int | None = metric(
+        "floating-point operations per call, multiply-add = 2",
+        "FLOP",
+        words="FLOPs",
+        rule="count",
+        heading=Heading("GFLOP", per=1e9),
+        quantity=Quantity("flops", "Operations", "operations per call (FLOP)", prefixed=True),
+    )
+    gflops_per_s: float | None = metric("flops / latency", "GFLOP/s", "higher", in_summary=True)
+    params: int | None = metric("parameters of what was measured", "parameters", "", words="parameters", rule="count")
+    peak_memory_mib: float | None = metric(
+        "peak of live tensors in a call: parameters, input, output, gradients included",
+        "MiB",
+        words="peak memory",
+        rule="count",
+        heading=Heading("peak MiB"),
+        quantity=Quantity("memory", "Peak memory", "peak of live tensors (MiB)"),
+    )
+    peak_reserved_mib: float | None = metric("peak reserved by the GPU allocator in a call", "MiB", once=True)
+    peak_rss_mib: float | None = metric(
+        "growth of the resident set of a fresh process that builds and calls it once", "MiB", once=True
+    )
+    energy_j: float | None = metric("energy per call, from a meter", "J", rule="reported", once=True, heading=Heading("J"))
+    operators: int | None = metric("operators that compute (views are not counted) per call", "operators", rule="count")
+    allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
+    page_faults: float | None = column("observation", "minor page faults per call", "faults", default=None)
+    context_switches: int | None = column("observation", "involuntary context switches in the block", "switches", default=None)
+    steal_ms: float | None = column(
+        "observation", "time that the hypervisor took from this machine in the block", "ms", default=None
+    )
+    sm_clock_mhz: float | None = column("observation", "clock of the GPU after the block", "MHz", default=None)
+    variant: str = column("observation", "what actually ran: grouping, hidden size, attention kernel", default="", once=True)
+    uncounted_operators: str = column("observation", "operators that ran but are not in flops, by name", default="", once=True)
+    rounds: int = column("observation", "rounds of this launch", "rounds", default=1)
+    stopped_by: str = column("observation", "why the launch stopped: precision or budget", default="")
+    quality: str = column("observation", "clean, contended (others ran beside it) or throttled (GPU clock)", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchRow(Row, OriginColumns, ProcessColumns):
     """launches.csv: what varied from launch to launch, one row per launch and shape."""
 
-    scope: str = column("key", "as in speed.csv")
-    mode: str = column("key", "as in speed.csv")
-    tokens: int = size("as in speed.csv", "tokens")
-    width: int = size("as in speed.csv", "channels")
-    batch: int = size("as in speed.csv", "sequences")
-    dtype: str = column("key", "as in speed.csv")
-    device: str = column("key", "as in speed.csv")
-    threads: int = size("as in speed.csv", "threads")
-    compiled: bool = column("key", "as in speed.csv")
-    launch: int = column("replicate", "as in speed.csv")
     calibration_ms: float | None = metric(
         "median wall time of the fixed calibration workload, one round each", "ms", positive=True
     )
@@ -99,35 +168,27 @@ class LaunchRow(Row):
     denormals: str = column("observation", "flushed or kept: whether the CPU accepted flushing", default="")
     parallel: str = column("observation", "threads and OpenMP or MKL version as torch reports them", default="")
     commit: str = column("observation", "git commit of the working directory, -dirty with changes", default="")
-    environment: str = column("outcome", "as in speed.csv")
-    measured_at: str = column("outcome", "as in speed.csv; equal for rows of one process")
-    schema: int = column("outcome", "version of the table", default=SCHEMA)
+    measured_at: str = column("outcome", "start of the measuring process, UTC, ISO 8601; equal for rows of one process")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRow(Row):
+class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     """data_efficiency.csv: one mixer trained on one part of a data set with one seed."""
 
-    task: str = column("key", "name of the task; what determines its data is in settings")
-    mixer: str = column("key", "as in speed.csv")
-    config: str = column("key", "as in speed.csv")
-    layers: int = size("blocks of the model", "blocks")
-    width: int = size("channels per token d", "channels")
-    tokens: int = size("longest sequence of the data set", "tokens")
-    train_size: int = size("training examples", "examples")
-    device: str = column("key", "cpu or cuda")
-    settings: str = column("key", "every other option that can change the result, and the hash of the data, as canonical JSON")
-    seed: int = column("replicate", "seed of the subset, the weights and the order of examples")
     dev_score: float | None = metric("best score on the development set; it chose the weights that are tested", "score", "")
-    test_score: float | None = metric("score on the test set, taken once", "score", "")
+    test_score: float | None = metric("score on the test set, taken once", "score", "", words="test score", rule="score")
     test_standard_error: float | None = metric("sampling error of test_score over the examples of the test set", "score", "")
-    train_seconds: float | None = metric("wall time of the training steps, evaluation excluded", "s")
-    train_flops: int | None = metric("floating-point operations of the training steps, multiply-add = 2", "FLOP")
+    train_seconds: float | None = metric("wall time of the training steps, evaluation excluded", "s", rule="reported")
+    train_flops: int | None = metric(
+        "floating-point operations of the training steps, multiply-add = 2", "FLOP", words="training FLOPs", rule="count"
+    )
     steps: int | None = metric("training steps", "steps", "")
     examples_seen: int | None = metric("training examples seen, repetitions included", "examples", "")
     best_step: int | None = metric("step with the best score on the development set", "steps", "")
-    params: int | None = metric("parameters of the model", "parameters", "")
-    peak_memory_mib: float | None = metric("growth of the resident set of the training process; on CUDA peak allocated", "MiB")
+    params: int | None = metric("parameters of the model", "parameters", "", words="parameters", rule="count")
+    peak_memory_mib: float | None = metric(
+        "growth of the resident set of the training process; on CUDA peak allocated", "MiB", words="peak memory"
+    )
     score: str = column("observation", "accuracy (higher is better) or mse (lower is better)", default="")
     learning_rate: float | None = column("observation", "learning rate of this run", default=None)
     dropout: float | None = column("observation", "share of activations dropped in training", default=None)
@@ -136,11 +197,6 @@ class TrainingRow(Row):
     checkpoint: str = column(
         "observation", "file of the best weights, relative to the results folder; empty where none was kept", default=""
     )
-    status: str = column("outcome", "as in speed.csv", default="ok")
-    detail: str = column("outcome", "as in speed.csv", default="")
-    environment: str = column("outcome", "as in speed.csv")
-    measured_at: str = column("outcome", "as in speed.csv")
-    schema: int = column("outcome", "version of the table", default=SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,19 +209,9 @@ class TrialRow(TrainingRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionMapRow(Row):
+class AttentionMapRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     """attention_map.csv: which tokens one trained mixer mixes in one example of the test set (`mixbench attention-map`)."""
 
-    task: str = column("key", "as in data_efficiency.csv")
-    mixer: str = column("key", "as in speed.csv")
-    config: str = column("key", "as in speed.csv")
-    layers: int = size("as in data_efficiency.csv", "blocks")
-    width: int = size("as in data_efficiency.csv", "channels")
-    tokens: int = size("as in data_efficiency.csv", "tokens")
-    train_size: int = size("as in data_efficiency.csv", "examples")
-    device: str = column("key", "as in data_efficiency.csv")
-    settings: str = column("key", "as in data_efficiency.csv")
-    seed: int = column("replicate", "as in data_efficiency.csv")
     example: int = column("replicate", "example of the test set, counted from 0")
     right_share: float | None = metric(
         "of the sensitivity of outputs that need other tokens to distant inputs, the share of the inputs that they need",
@@ -176,38 +222,25 @@ class AttentionMapRow(Row):
     distant_share: float | None = metric(
         "of the sensitivity of these outputs to all inputs, the share of distant ones: those beyond `reach`", "share", ""
     )
-    test_score: float | None = metric("as in data_efficiency.csv", "score", "")
+    test_score: float | None = same_as(TrainingRow, "test_score")
     reach: int | None = column(
         "observation", "tokens to either side that an output sees without any mixing, by stem and head", "tokens", default=None
     )
-    score: str = column("observation", "as in data_efficiency.csv", default="")
-    learning_rate: float | None = column("observation", "as in data_efficiency.csv", default=None)
+    score: str = same_as(TrainingRow, "score")
+    learning_rate: float | None = same_as(TrainingRow, "learning_rate")
     checkpoint: str = column(
         "observation", "file of the weights, relative to the results folder unless it was given", default=""
     )
     map_file: str = column(
         "observation", "file of the map, relative to the results folder, where the example is drawn", default=""
     )
-    status: str = column("outcome", "as in speed.csv; a run that failed is one row", default="ok")
-    detail: str = column("outcome", "as in speed.csv", default="")
-    environment: str = column("outcome", "as in speed.csv")
-    measured_at: str = column("outcome", "as in speed.csv")
-    schema: int = column("outcome", "version of the table", default=SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairRow(Row):
+class PairRow(Row, OriginColumns, StatusColumns, ShapeColumns, MixerColumns):
     """pairs.csv: one workload in one pair of processes of equal code, in turns (`mixbench selfcheck`)."""
 
-    mixer: str = column("key", "as in speed.csv; calibration is the fixed workload of every launch")
-    config: str = column("key", "as in speed.csv")
-    scope: str = column("key", "as in speed.csv")
-    mode: str = column("key", "as in speed.csv")
-    tokens: int = size("as in speed.csv", "tokens")
-    width: int = size("as in speed.csv", "channels")
-    batch: int = size("as in speed.csv", "sequences")
-    dtype: str = column("key", "as in speed.csv")
-    device: str = column("key", "as in speed.csv")
+    mixer: str = column("key", "name of the mixer; calibration is the fixed workload of every launch")
     planted_percent: int = column("key", "extra work of the second process relative to the call, 0 for none", "%")
     pair: int = column("replicate", "pair of fresh processes, counted from 1")
     base_ms: float | None = metric("CPU time per call of the first process, on CUDA device time", "ms", positive=True)
@@ -215,12 +248,8 @@ class PairRow(Row):
     log_ratio: float | None = metric("natural logarithm of second to first, the median over rounds", "ln", "")
     wall_log_ratio: float | None = metric("the same of wall time", "ln", "")
     rounds: int | None = column("observation", "rounds of A B B A", "rounds", default=None)
-    load: float | None = column("observation", "as in launches.csv", "processes", default=None)
-    status: str = column("outcome", "as in speed.csv", default="ok")
-    detail: str = column("outcome", "as in speed.csv", default="")
-    environment: str = column("outcome", "as in speed.csv")
-    measured_at: str = column("outcome", "start of the pair, as in speed.csv")
-    schema: int = column("outcome", "version of the table", default=SCHEMA)
+    load: float | None = same_as(LaunchRow, "load")
+    measured_at: str = column("outcome", "start of the pair, UTC, ISO 8601")
 
 
 TABLES: dict[str, type[Row]] = {

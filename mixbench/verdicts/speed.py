@@ -1,20 +1,21 @@
 """speed.csv in, summary out: latency per mixer, its ratio to the baseline and its growth, each with its interval.
 
-The replicate is the launch: rounds enter only as a median per launch, so no interval counts them as independent.
+The replicate is the launch: rounds enter only as a median per launch, so that no interval takes them for independent.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from statistics import geometric_mean, median
 from typing import Any
 
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import LOWER_BOUND, LaunchRow, SpeedRow
+from mixbench.verdicts.gate.cells import process_of
 from mixbench.verdicts.labels import (
     Context,
     MixerKey,
@@ -25,14 +26,19 @@ from mixbench.verdicts.labels import (
     mixer_order,
     unpacked,
 )
+from mixbench.verdicts.records import interval_columns
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
+LATENCY = "latency_ms"
+_FIRST = (LATENCY, "tokens_per_s", "peak_memory_mib", "flops")
+SUMMARISED = (*_FIRST, *(name for name, column in columns(SpeedRow).items() if column.summarised and name not in _FIRST))
+"""Metrics of the summary in the order of tables and figures: those of _FIRST, then the others in the order of the CSV."""
 
 
 @dataclass(frozen=True)
 class CellSummary:
-    """One mixer at one shape. Plain numbers: geometric means over launches of medians per launch; None where not measured."""
+    """One mixer at one shape; None where something was not measured."""
 
     mixer: str
     config: str
@@ -40,35 +46,43 @@ class CellSummary:
     context: Context
     tokens: int
     status: str
-    """ok where at least one launch is, else that of the first failure."""
+    """ok if at least one launch is, else that of the first failure."""
     detail: str
     """Why the first failed launch failed, or why a metric is empty."""
     failed_launches: int
-    launch_ms: Mapping[int, float]
-    """Median latency of each launch, ms."""
+    by_launch: Mapping[str, Mapping[int, float]]
+    """For each of SUMMARISED, the median of each launch that has it."""
     latency_ms: Interval | None
     ratio: Interval | None
     """Latency relative to the baseline's in the same context."""
     paired: bool
     """Whether the ratio was taken round by round within processes."""
-    tokens_per_s: float | None
-    cpu_ms: float | None
-    peak_memory_mib: float | None
-    flops: float | None
     flops_remark: str
-    """Why `flops` is only a lower bound; empty where every product has a formula."""
-    gflops_per_s: float | None
+    """Why flops is only a lower bound; empty where every product has a formula."""
     share_of_peak: float | None
     """FLOP/s relative to `peak_gflops_per_s` of the same launch, 0 to 1."""
     peak_gflops_per_s: float | None
-    energy_j: float | None
     clean_share: float | None
     """Share of the blocks with quality clean."""
+
+    @property
+    def launch_ms(self) -> Mapping[int, float]:
+        """Median latency of each launch, ms."""
+        return self.by_launch[LATENCY]
 
     @property
     def launches(self) -> int:
         """How many launches timed this cell."""
         return len(self.launch_ms)
+
+    def value(self, metric: str) -> float | None:
+        """One of SUMMARISED as a number: the geometric mean over launches."""
+        return _typical(self.by_launch[metric].values())
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """SUMMARISED as numbers, but for latency, which has its interval."""
+        return {metric: self.value(metric) for metric in SUMMARISED if metric != LATENCY}
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ def summarise(
 ) -> SpeedSummary:
     """The rows of one environment (default: the newest), summarised.
 
-    `baseline` is a name or a label; default attention where present, else the first mixer of the rows.
+    `baseline` is a name or a label; default: attention if there are rows of it, else the first mixer of the rows.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
@@ -112,7 +126,7 @@ def summarise(
     base = find_baseline(baseline, mixers)
     labels, order = mixer_labels(mixers), mixer_order(mixers)
     peaks = {
-        _launch_key(row): row.peak_gflops_per_s
+        process_of(row): row.peak_gflops_per_s
         for row in launches
         if row.environment == environment and row.peak_gflops_per_s is not None
     }
@@ -140,7 +154,7 @@ def summarise(
 
 
 def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple[Interval, tuple[int, ...]] | None:
-    """Exponent of `values` (launch to positive number, one mapping per size) over the largest sizes, and those sizes.
+    """Exponent of `values` (launch to positive number, one mapping per size) over the largest sizes, and these sizes.
 
     One slope per launch that has all of these sizes, a t-interval over launches; None below two sizes or without such a launch.
     """
@@ -156,17 +170,44 @@ def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple
 def to_json(summary: SpeedSummary) -> dict[str, Any]:
     """The summary as plain dicts, lists and numbers; config and settings as objects."""
     plain = dataclasses.asdict(summary)
-    for cell in plain["cells"]:
-        cell["config"] = unpacked(cell["config"])
+    for cell, whole in zip(plain["cells"], summary.cells, strict=True):
+        del cell["by_launch"]
+        cell |= {"config": unpacked(cell["config"]), "launch_ms": dict(whole.launch_ms), **whole.values}
     for part in (*plain["cells"], *plain["growths"]):
         part |= {"context": part["context"] | {"settings": unpacked(part["context"]["settings"])}}
     return plain
 
 
-_TYPICAL = ("tokens_per_s", "cpu_ms", "peak_memory_mib", "flops", "gflops_per_s", "energy_j")
-_launch_key = attrgetter(
-    "scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "launch", "measured_at"
-)
+def records(summary: SpeedSummary) -> list[dict[str, Any]]:
+    """What the command prints, as records of two tables: "cells", and "growth" of latency with the tokens, N to the `exponent`.
+
+    Columns as in `mixbench.verdicts.records`; `ratio` is latency relative to the baseline's.
+    """
+    cells = [("cells", cell.context, cell.label, _cell_record(cell)) for cell in summary.cells]
+    growths = [("growth", growth.context, growth.label, _growth_record(growth)) for growth in summary.growths]
+    return [
+        {"table": table, **vars(context), "baseline": summary.baseline, "mixer": label, **record}
+        for table, context, label, record in (*cells, *growths)
+    ]
+
+
+def _cell_record(cell: CellSummary) -> dict[str, Any]:
+    derived = ("paired", "flops_remark", "share_of_peak", "peak_gflops_per_s", "clean_share")
+    return {
+        "tokens": cell.tokens,
+        "status": cell.status,
+        **interval_columns(LATENCY, cell.latency_ms),
+        **interval_columns("ratio", cell.ratio),
+        **cell.values,
+        **{name: getattr(cell, name) for name in derived},
+        "launches": cell.launches,
+        "failed_launches": cell.failed_launches,
+        "detail": cell.detail,
+    }
+
+
+def _growth_record(growth: Growth) -> dict[str, Any]:
+    return {**interval_columns("exponent", growth.exponent), "lengths": ", ".join(map(str, growth.lengths))}
 
 
 def _cell(
@@ -178,46 +219,45 @@ def _cell(
 ) -> CellSummary:
     good = [row for row in rows if row.status == "ok"]
     bad = [row for row in rows if row.status != "ok"]
-    told = (bad or [row for row in good if row.detail] or rows)[0]
-    launch_ms = launch_medians((row.launch, row.latency_ms) for row in good)
+    first = (bad or [row for row in good if row.detail] or rows)[0]
+    by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in good) for name in SUMMARISED}
+    launch_ms = list(by_launch[LATENCY].values())
     ratio, paired = _ratio(good, [row for row in baseline if row.status == "ok"])
     qualities = [row.quality for row in good if row.quality]
 
-    def typical(value: Callable[[SpeedRow], float | None]) -> float | None:
-        values = list(launch_medians((row.launch, value(row)) for row in good).values())
-        if not values or min(values) == max(values):
-            return values[0] if values else None
-        return geometric_mean(values) if min(values) > 0 else median(values)
-
-    def peak(row: SpeedRow) -> float | None:
-        return peaks.get(_launch_key(row))
-
-    def share_of_peak(row: SpeedRow) -> float | None:
-        return row.gflops_per_s / found if row.gflops_per_s is not None and (found := peak(row)) else None
+    peak = [(row, peaks.get(process_of(row))) for row in good]
+    shares = [(row.launch, row.gflops_per_s / best) for row, best in peak if row.gflops_per_s is not None and best]
 
     return CellSummary(
-        mixer=told.mixer,
-        config=told.config,
+        mixer=first.mixer,
+        config=first.config,
         label=label,
         context=context,
-        tokens=told.tokens,
-        status="ok" if good else told.status,
-        detail=told.detail,
+        tokens=first.tokens,
+        status="ok" if good else first.status,
+        detail=first.detail,
         failed_launches=len({row.launch for row in bad}),
-        launch_ms=launch_ms,
-        latency_ms=log_t_interval(list(launch_ms.values())) if launch_ms else None,
+        by_launch=by_launch,
+        latency_ms=log_t_interval(launch_ms) if launch_ms else None,
         ratio=ratio,
         paired=paired,
         flops_remark=next((part for row in good for part in row.detail.split("; ") if part.startswith(LOWER_BOUND)), ""),
-        share_of_peak=typical(share_of_peak),
-        peak_gflops_per_s=typical(peak),
-        **{column: typical(attrgetter(column)) for column in _TYPICAL},
+        share_of_peak=_typical(launch_medians(shares).values()),
+        peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in peak).values()),
         clean_share=qualities.count("clean") / len(qualities) if qualities else None,
     )
 
 
+def _typical(medians: Iterable[float]) -> float | None:
+    """The geometric mean of the launches' medians; the median where one is not positive, None without any."""
+    values = list(medians)
+    if not values or min(values) == max(values):
+        return values[0] if values else None
+    return geometric_mean(values) if min(values) > 0 else median(values)
+
+
 def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Interval | None, bool]:
-    """Paired where most launches share their process with the baseline's; else medians against medians."""
+    """Ratio to the baseline, and whether it is paired: if most launches share a process with it; else of medians."""
     own, base = _by_process(rows), _by_process(baseline)
     if not (own and base):
         return None, False

@@ -1,7 +1,8 @@
-"""What runs inside an isolated child: check a request, count a cell, measure the machine's peak, time a group of cells.
+"""Jobs for an isolated child: check a request, count a cell, measure the machine's peak, time a group of cells.
 
 Each function takes a JSON-able job and `announce(step)`, to be called before anything that may hang or kill the process,
-and returns a JSON-able result. A cell that cannot be measured becomes a status and a reason, never an exception.
+and returns a JSON-able result. A cell that cannot be measured becomes a status and a reason, never an exception. Values of a
+cell are named as their columns in `SpeedRow`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Job = Mapping[str, Any]
 Result = dict[str, Any]
 
 CALIBRATION = -1
-"""Step of the calibration workload; cells have their index."""
+"""Step of the calibration workload; the step of a cell is its index."""
 
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
 
@@ -38,7 +39,8 @@ _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory",
 def pin(threads: int, *, training: bool = False, device: str = "cpu") -> bool:
     """Set what must be equal in every measurement, before the first operation; returns whether denormals are flushed.
 
-    For a GPU the process may use every core again: its first thread is bound to one, and those that drive the GPU would be.
+    For a GPU the process may use every core again: its first thread is bound to one core, and the threads that drive the GPU
+    would inherit that.
     """
     if device != "cpu" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
@@ -52,7 +54,7 @@ def pin(threads: int, *, training: bool = False, device: str = "cpu") -> bool:
 
 
 def check(job: Job, announce: Announce) -> Result:
-    """Faults of a request that only torch can see: devices that are not there, classes that do not load."""
+    """Faults of a request that only torch can find: devices that are not there, classes that do not load."""
     announce(0)
     faults = [fault for device in job["devices"] if (fault := _device_fault(device))]
     for target in job["targets"]:
@@ -75,7 +77,7 @@ def _device_fault(name: str) -> str | None:
 
 
 def run_alone(job: Job, announce: Announce) -> Result:
-    """Call `name(job)` of "module:name" with threads and flags set."""
+    """Call the function "module:name" with a job, threads and flags set."""
     announce(0)
     pin(job["threads"])
     module, _, name = job["function"].partition(":")
@@ -84,7 +86,7 @@ def run_alone(job: Job, announce: Announce) -> Result:
 
 
 def count(job: Job, announce: Announce) -> Result:
-    """FLOPs, memory, operators and energy of one cell, in passes that are never timed."""
+    """What is found once per cell (FLOPs, memory, operators, energy), in passes that are never timed."""
     announce(0)
     cell = Cell(**job["cell"])
     pin(job["threads"], training=cell.mode == "training", device=cell.device)
@@ -95,18 +97,18 @@ def count(job: Job, announce: Announce) -> Result:
         if prediction and prediction.peak > available:
             needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
             return {"status": "oom", "detail": f"needs {needed}, {free} are available: not run"}
-        resident, subject = _resident_growth(cell)
+        remarks: list[str] = []
+        resident, subject = _resident_growth(cell, remarks)
         result: Result = {"status": "ok", "params": sum(p.numel() for p in subject.module.parameters()), **resident}
         result |= {"variant": _variant(subject, cell, prediction)}
         result |= _live_memory(subject, device)
         if prediction and not cell.compiled:
             result["operators"] = len(prediction.operators)
-        result |= _count_flops(cell)
-        result |= _energy(subject, device)
+        result |= _count_flops(cell, remarks)
+        result |= _energy(subject, device, remarks)
     except Exception as error:
         return failure(error)
-    notes = [value for name, value in result.items() if name.endswith("_note")]
-    return {name: value for name, value in result.items() if not name.endswith("_note")} | {"detail": "; ".join(notes)}
+    return result | {"detail": "; ".join(remarks)}
 
 
 def _predict(cell: Cell) -> memory.Prediction | None:
@@ -119,26 +121,27 @@ def _predict(cell: Cell) -> memory.Prediction | None:
         return memory.predict(make_call)
     except (ContractError, MixbenchError):
         raise
-    except Exception:  # code that looks at values cannot run on fake tensors: then there is no prediction
+    except Exception:  # code that looks at values cannot run on fake tensors, so there is no prediction
         return None
 
 
-def _resident_growth(cell: Cell) -> tuple[Result, Subject]:
+def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Result, Subject]:
     before = memory.reset_resident_peak()
     subject = build_subject(cell)
     subject.call()
     after = memory.resident_bytes("VmHWM")
     if before is None or after is None:
-        return {"peak_rss_note": "peak_rss_mib: this system does not tell a process's resident peak"}, subject
+        remarks.append("peak_rss_mib: this system does not tell a process's resident peak")
+        return {}, subject
     return {"peak_rss_mib": (after - before) / memory.MIB}, subject
 
 
 def _variant(subject: Subject, cell: Cell, prediction: memory.Prediction | None) -> str:
-    telling = (getattr(module, "variant", None) for module in subject.module.modules())
-    said = [variant(cell.tokens) for variant in telling if callable(variant)][:1]
+    variants = (getattr(module, "variant", None) for module in subject.module.modules())
+    parts = [variant(cell.tokens) for variant in variants if callable(variant)][:1]
     kernels = [name for name in (prediction.operators if prediction else ()) if "_scaled_dot_product_" in name]
-    said += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
-    return one_line(", ".join(map(str, said)))
+    parts += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
+    return one_line(", ".join(map(str, parts)))
 
 
 def _live_memory(subject: Subject, device: torch.device) -> Result:
@@ -152,27 +155,32 @@ def _live_memory(subject: Subject, device: torch.device) -> Result:
     return {name: size / memory.MIB for name, size in bytes_used.items() if size is not None}
 
 
-def _count_flops(cell: Cell) -> Result:
+def _count_flops(cell: Cell, remarks: list[str]) -> Result:
     build, inputs = lambda: build_module(cell), lambda: make_input(cell)
     counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch, device=cell.device)
     result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
     if counted.flops is None:
-        return result | {"flops_note": f"flops: {one_line(counted.reason)}"}
+        remarks.append(f"flops: {one_line(counted.reason)}")
+        return result
     if counted.hiding:
-        result["flops_note"] = f"{LOWER_BOUND}: no formula for {', '.join(counted.hiding)}"
+        remarks.append(f"{LOWER_BOUND}: no formula for {', '.join(counted.hiding)}")
     return result | {"flops": counted.flops}
 
 
-def _energy(subject: Subject, device: torch.device) -> Result:
+def _energy(subject: Subject, device: torch.device, remarks: list[str]) -> Result:
     meter = energy.find_meter(device)
     if isinstance(meter, str):
-        return {"energy_note": f"energy_j: {one_line(meter)}"}
+        remarks.append(f"energy_j: {one_line(meter)}")
+        return {}
     joules = energy.energy_per_call(subject.call, meter)
-    return {"energy_j": joules} if joules else {"energy_note": f"energy_j: the counter of {meter.name} did not move"}
+    if not joules:
+        remarks.append(f"energy_j: the counter of {meter.name} did not move")
+        return {}
+    return {"energy_j": joules}
 
 
 def measure_peak(job: Job, announce: Announce) -> Result:
-    """Best matrix-product rate and bandwidth of this launch: what a share of peak is a share of."""
+    """The best matrix-product rate and bandwidth of this launch, which shares of peak refer to."""
     announce(0)
     pin(job["threads"], device=job["device"])
     try:
@@ -187,8 +195,8 @@ def measure_peak(job: Job, announce: Announce) -> Result:
 def measure_group(job: Job, announce: Announce) -> Result:
     """Time the cells of a group in turns, with the calibration workload among them.
 
-    They are built in a random order too: where its tensors lie in memory makes a layer up to 2 % faster or slower, which
-    over launches then widens the interval instead of favouring one mixer.
+    They are built in a random order, too: where its tensors lie in memory makes a layer up to 2 % faster or slower, which
+    over several launches then widens the interval instead of favouring one mixer.
     """
     announce(CALIBRATION)
     cells = [Cell(**cell) for cell in job["cells"]]
@@ -254,18 +262,18 @@ def _metrics(block: Block) -> Result:
 
 
 def failure(error: Exception) -> Result:
-    """What an exception means for a cell: status oom or error, with the reason."""
+    """The outcome of a cell that raised an exception: status oom or error, with the reason."""
     message = str(error).lower()
     oom = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in message for words in _OUT_OF_MEMORY)
     return {"status": "oom" if oom else "error", "detail": describe_failure(error)}
 
 
 def describe_failure(error: Exception) -> str:
-    """An exception as one line: its type, but for what is said to users as it is, and its message."""
+    """An exception as one line: its message after its type, which a ContractError does not need."""
     kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
     return one_line(f"{kind}{error}")
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks, at most 500 characters."""
+    """A text on one line, at most 500 characters long."""
     return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]

@@ -16,12 +16,11 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed import summarise
 
-LATENCY, THROUGHPUT, MEMORY, FLOPS = QUANTITIES
 Table = tuple[list[SpeedRow], list[LaunchRow]]
 
 
-def figure_of(table: Table, quantity: int = 0, size: Size = "tokens") -> Figure:
-    figure = size_figure(summarise(*table), QUANTITIES[quantity], size)
+def figure_of(table: Table, metric: str = "latency_ms", size: Size = "tokens") -> Figure:
+    figure = size_figure(summarise(*table), metric, size)
     assert figure is not None
     return figure
 
@@ -119,9 +118,9 @@ def test_an_interval_and_dots_stand_for_launches(tokens: Sequence[int], launches
     assert sum(drawn) == dots * len(tokens)
 
 
-@pytest.mark.parametrize("quantity", range(len(QUANTITIES)))
-def test_a_single_point_of_a_single_mixer_in_a_single_launch_is_drawn(quantity: int) -> None:
-    (axes,) = figure_of(speed_rows(("hypermixer",), (64,), launches=1, rounds=1), quantity).axes
+@pytest.mark.parametrize("metric", QUANTITIES)
+def test_a_single_point_of_a_single_mixer_in_a_single_launch_is_drawn(metric: str) -> None:
+    (axes,) = figure_of(speed_rows(("hypermixer",), (64,), launches=1, rounds=1), metric).axes
     assert len(mixer_lines(axes)) == 1
 
 
@@ -140,14 +139,15 @@ def test_ticks_are_the_measured_sizes_as_plain_numbers() -> None:
 
 def test_nothing_is_drawn_against_a_width_that_was_not_swept() -> None:
     summary = summarise(*speed_rows())
-    assert size_figure(summary, LATENCY, "width") is None
-    assert size_figure(summarise([], []), LATENCY, "tokens") is None
+    assert size_figure(summary, "latency_ms", "width") is None
+    assert size_figure(summarise([], []), "latency_ms", "tokens") is None
     assert flops_figure(summarise([], [])) is None
 
 
 def test_a_quantity_that_no_row_has_gives_no_figure() -> None:
     rows, launches = speed_rows()
-    assert size_figure(summarise([replace(row, peak_memory_mib=None) for row in rows], launches), MEMORY, "tokens") is None
+    summary = summarise([replace(row, peak_memory_mib=None) for row in rows], launches)
+    assert size_figure(summary, "peak_memory_mib", "tokens") is None
 
 
 def test_time_against_flops_shows_the_peak_and_says_what_has_no_flops() -> None:

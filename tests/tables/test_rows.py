@@ -20,12 +20,13 @@ from mixbench.tables.columns import (
     Row,
     canonical_json,
     columns,
-    dictionary,
     from_record,
     identity,
     to_record,
 )
-from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow
+from mixbench.tables.dictionary import dictionary
+from mixbench.tables.fields import Column
+from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow, TrainingRow, TrialRow
 
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0")),
@@ -220,11 +221,79 @@ def test_every_metric_has_a_unit_and_every_table_its_outcome() -> None:
     assert set(FAILURES) < set(STATUSES)
 
 
-@pytest.mark.parametrize("row_type", TABLES.values())
-def test_the_data_dictionary_has_one_line_per_column(row_type: type[Row]) -> None:
-    lines = dictionary(row_type).split("\n")[2:]
-    assert [line.split("`")[1] for line in lines] == list(columns(row_type))
-    assert all(line.count(" | ") == 4 for line in lines)
+ORDER = {
+    "speed": """mixer config scope mode tokens width batch dtype device threads compiled settings launch round
+        latency_ms cpu_ms device_ms host_ms tokens_per_s flops gflops_per_s params peak_memory_mib peak_reserved_mib
+        peak_rss_mib energy_j operators allocated_mib page_faults context_switches steal_ms sm_clock_mhz variant
+        uncounted_operators rounds stopped_by quality status detail environment measured_at schema""",
+    "launches": """scope mode tokens width batch dtype device threads compiled launch calibration_ms calibration_cpu_ms
+        peak_gflops_per_s bandwidth_gb_per_s load available_mib cpu_mhz allocator denormals parallel commit environment
+        measured_at schema""",
+    "data_efficiency": """task mixer config layers width tokens train_size device settings seed dev_score test_score
+        test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
+        learning_rate dropout fraction test_examples checkpoint status detail environment measured_at schema""",
+    "tuning": """task mixer config layers width tokens train_size device settings seed dev_score test_score
+        test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
+        learning_rate dropout fraction test_examples checkpoint status detail environment measured_at schema trial sampled""",
+    "attention_map": """task mixer config layers width tokens train_size device settings seed example right_share
+        chance_share distant_share test_score reach score learning_rate checkpoint map_file status detail environment
+        measured_at schema""",
+    "pairs": """mixer config scope mode tokens width batch dtype device planted_percent pair base_ms head_ms log_ratio
+        wall_log_ratio rounds load status detail environment measured_at schema""",
+}
+"""The columns of the CSVs that people have."""
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_columns_of_a_table_stay_in_their_order(table: str) -> None:
+    assert list(columns(TABLES[table])) == ORDER[table].split()
+
+
+def test_a_table_that_extends_another_one_adds_its_columns_at_the_end() -> None:
+    assert list(columns(TrialRow)) == [*columns(TrainingRow), "trial", "sampled"]
+    assert columns(TrialRow)["seed"].role == "key"
+
+
+def described(markdown: str) -> dict[str, list[list[str]]]:
+    """The cells of every line of the data dictionary by the heading of its section."""
+    sections: dict[str, list[list[str]]] = {}
+    for line in markdown.split("\n"):
+        if line.startswith("## "):
+            sections[line[3:]] = []
+        elif line.startswith("| `"):
+            list(sections.values())[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+    return sections
+
+
+def line_of(name: str, column: Column) -> list[str]:
+    return [f"`{name}`", column.role, column.unit, column.better, column.meaning]
+
+
+def test_the_data_dictionary_describes_every_column_once() -> None:
+    sections = described(dictionary(TABLES))
+    shared = sections.pop("Shared columns")
+    assert list(sections) == [f"{table}.csv" for table in TABLES]
+    for table, row_type in TABLES.items():
+        lines = [line[:5] for line in shared if table in line[5].split(", ")] + sections[f"{table}.csv"]
+        if row_type is TrialRow:
+            lines += [line for line in sections["data_efficiency.csv"] if line[0] != "`seed`"]
+        expected = [line_of(name, column) for name, column in columns(row_type).items()]
+        assert sorted(lines) == sorted(expected), table
+    lines = [line[:5] for line in shared] + [line for own in sections.values() for line in own]
+    assert len({tuple(line) for line in lines}) == len(lines)
+
+
+def test_a_table_names_the_columns_that_it_shares() -> None:
+    (line,) = [line for line in dictionary(TABLES).split("\n") if line.startswith("Shared: `config`")]
+    assert line.startswith("Shared: `config`, `scope`, `mode`, `tokens`, `width`, `batch`, `dtype`, `device`, `load`")
+
+
+def test_columns_of_one_name_are_called_the_same_in_every_table() -> None:
+    words: dict[str, set[str]] = {}
+    for row_type in TABLES.values():
+        for name, column in columns(row_type).items():
+            words.setdefault(name, set()).add(column.words)
+    assert {name: found for name, found in words.items() if len(found) > 1} == {}
 
 
 JSON = st.recursive(

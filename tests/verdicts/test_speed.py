@@ -10,7 +10,7 @@ from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 from mixbench.errors import UnknownNameError
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
-from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, summarise, to_json
+from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, records, summarise, to_json
 
 T_95_2, T_95_1 = 4.302652729911275, 12.706204736432095
 """Quantiles 0.975 of Student's t with two degrees of freedom and with one."""
@@ -156,7 +156,7 @@ def test_a_failed_cell_keeps_its_status_and_has_no_numbers() -> None:
     assert (failed.status, failed.detail, failed.launches) == ("oom", "needs 12 GiB, 8 GiB available", 0)
     assert failed.latency_ms is None
     assert failed.ratio is None
-    assert failed.flops is None
+    assert failed.value("flops") is None
 
 
 def test_a_cell_that_failed_in_some_launches_keeps_the_others() -> None:
@@ -251,6 +251,34 @@ def test_the_summary_survives_json() -> None:
     assert len(plain["cells"]) == len(summary.cells)
 
 
+JSON_OF_A_CELL = """mixer config label context tokens status detail failed_launches launch_ms latency_ms ratio paired
+    tokens_per_s cpu_ms peak_memory_mib flops flops_remark gflops_per_s share_of_peak peak_gflops_per_s energy_j clean_share"""
+
+
+def test_programs_find_every_value_of_a_cell_under_its_name() -> None:
+    rows, launches = speed_rows(("attention",), (64,), launches=2, rounds=1)
+    summary = summarise(rows, launches)
+    (plain,) = to_json(summary)["cells"]
+    assert sorted(plain) == sorted(JSON_OF_A_CELL.split())
+    (found,) = summary.cells
+    assert plain["launch_ms"] == {row.launch: row.latency_ms for row in rows}
+    assert plain["peak_memory_mib"] == found.value("peak_memory_mib") == rows[0].peak_memory_mib
+    assert plain["energy_j"] is None
+
+
+def test_records_have_a_line_per_cell_and_one_per_growth() -> None:
+    summary = summarise(*speed_rows(failures={("none", 64): ("error", "boom")}))
+    found = records(summary)
+    cells, growths = ([record for record in found if record["table"] == table] for table in ("cells", "growth"))
+    assert [(record["mixer"], record["tokens"]) for record in cells] == [(cell.label, cell.tokens) for cell in summary.cells]
+    assert [record["exponent"] for record in growths] == [growth.exponent.point for growth in summary.growths]
+    first, failed = cells[0], cells[2]
+    assert summary.cells[0].latency_ms is not None
+    assert first["latency_ms_low"] == summary.cells[0].latency_ms.low
+    assert first["flops"] == summary.cells[0].value("flops")
+    assert (failed["status"], failed["detail"], failed["latency_ms"]) == ("error", "boom", None)
+
+
 def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
     context = Context("inference", "model", "cpu", "float32", 1, 64, 2, False, '{"allocator":"retained","layers":2}')
     deeper = replace(context, settings='{"allocator":"retained","layers":4}')
@@ -265,6 +293,7 @@ def test_the_rates_of_a_cell_agree_with_its_latency() -> None:
     rows, launches = speed_rows(("attention",), (64,), launches=4, rounds=3)
     found = cell(summarise(rows, launches), "attention")
     assert found.latency_ms is not None
-    assert found.flops is not None
-    assert found.tokens_per_s == pytest.approx(64 / found.latency_ms.point * 1e3, rel=1e-6)
-    assert found.gflops_per_s == pytest.approx(found.flops / found.latency_ms.point / 1e6, rel=1e-6)
+    flops = found.value("flops")
+    assert flops is not None
+    assert found.value("tokens_per_s") == pytest.approx(64 / found.latency_ms.point * 1e3, rel=1e-6)
+    assert found.value("gflops_per_s") == pytest.approx(flops / found.latency_ms.point / 1e6, rel=1e-6)

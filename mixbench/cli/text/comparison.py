@@ -1,4 +1,4 @@
-"""A comparison as text: every cell a line, most important first, then how to read them and what follows."""
+"""A comparison as text: a line per cell, most important first, then how to read it and the outcome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
 from mixbench.verdicts.gate.cells import split_places
-from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, WORDS, ComparedCell, Comparison
+from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
+from mixbench.verdicts.gate.metrics import METRICS, words
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -22,8 +23,8 @@ _TENTHS_BELOW = 0.05
 def comparison_table(comparison: Comparison, code: int, width: int, terminal: bool) -> Text:
     """What `mixbench compare` prints; `code` is the exit code that the comparison leads to.
 
-    No line is wider than a terminal from 60 columns on: names wrap, and what is said of a cell moves below it where it does
-    not fit. Otherwise every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
+    On a terminal of at least 60 columns no line is wider than it: names wrap, and a note that does not fit moves below its
+    cell. Elsewhere every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
     """
     room = width if terminal else None
     shared, names = _names(comparison.cells)
@@ -36,16 +37,16 @@ def comparison_table(comparison: Comparison, code: int, width: int, terminal: bo
 
 
 def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
-    """What all cells share, and what tells each from the others; the mixer always stands in its name."""
-    shared, left = split_places([{"study": cell.study, **cell.place} for cell in cells])
+    """What all cells share, and the name of each by the rest, the mixer always included."""
+    shared, rests = split_places([{"study": cell.study, **cell.place} for cell in cells])
     names = [
-        " · ".join([cell.mixer, *(part.replace(" ", _GLUE) for part in own)]) for cell, own in zip(cells, left, strict=True)
+        " · ".join([cell.mixer, *(part.replace(" ", _GLUE) for part in own)]) for cell, own in zip(cells, rests, strict=True)
     ]
     return shared, names
 
 
 def _cell_lines(cells: Sequence[ComparedCell], names: Sequence[str], room: int | None) -> list[list[Segment]]:
-    metrics = [WORDS.get(cell.leading.metric, cell.leading.metric) if cell.leading.change else "" for cell in cells]
+    metrics = [words(cell.leading.metric) if cell.leading.change else "" for cell in cells]
     changes = Column("change, %", [_change(cell) for cell in cells])
     verdict, metric = max(map(len, ("verdict", *VERDICTS))), max(map(len, ("metric", *metrics)))
     rest = verdict + metric + changes.width + 3 * len(GAP)
@@ -54,7 +55,7 @@ def _cell_lines(cells: Sequence[ComparedCell], names: Sequence[str], room: int |
     header = f"{'verdict':<{verdict}}{GAP}{'cell':<{name}}{GAP}{'metric':<{metric}}{GAP}{changes.heading:>{changes.width}}"
     lines: list[list[Segment]] = [[(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
     for row, cell in enumerate(cells):
-        # where there is no change to show, what is said of the cell takes its place
+        # where there is no change to show, the note takes its place
         used, left = (rest + name, name) if metrics[row] else (verdict + len(GAP) + name, room and room - verdict - len(GAP))
         first, *others = (line.replace(_GLUE, " ") for line in wrapped(names[row], room and left))
         line = [(f"{cell.verdict:<{verdict}}", _STYLES.get(cell.verdict, "dim")), (f"{GAP}{first:<{name}}", "")]
@@ -85,12 +86,12 @@ def _signed(share: float) -> str:
 
 
 def _note(cell: ComparedCell) -> str:
-    """Why, and what to do."""
+    """Why, and what to do about it."""
     return "; ".join(filter(None, (cell.detail, cell.cause, cell.leading.remark)))
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
-    """How to read the lines, and what they lack."""
+    """How to read the lines, and what is missing."""
     live = any(cell.study == DUEL for cell in comparison.cells)
     yield from _reading_of_a_duel(comparison) if live else _reading_of_stored_runs(comparison)
     yield from comparison.remarks
@@ -102,26 +103,26 @@ def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
 
 
 def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
-    decided = [cell.leading for cell in comparison.cells]
-    if any(one.change and one.change.low is not None for one in decided):
+    leading = [cell.leading for cell in comparison.cells]
+    if any(judged.change and judged.change.low is not None for judged in leading):
         yield "In brackets: intervals that hold together with 95 %, over launches (scores: over seeds)."
     limits = [
-        f"{'times' if name == 'time' else WORDS.get(name, name)} beyond {100 * share:g} %"
+        f"{'times' if name == 'time' else words(name)} beyond {100 * share:g} %"
         for name, share in comparison.thresholds.items()
     ]
     yield f"What counts: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."
-    if any(one.verdict in ("slower", "faster") and not _is_time(one.metric) for one in decided):
+    if any(judged.verdict in ("slower", "faster") and not _is_time(judged.metric) for judged in leading):
         yield "slower and faster stand for every metric: costs more or less, scores worse or better."
-    if any(one.verdict == "undecided" and one.change for one in decided):
+    if any(judged.verdict == "undecided" and judged.change for judged in leading):
         yield "Undecided: more launches or seeds narrow the interval (--launches 10)."
 
 
 def _is_time(metric: str) -> bool:
-    return WORDS.get(metric, metric).endswith("time")
+    return metric in METRICS and METRICS[metric].rule == "time"
 
 
 def _outcome(comparison: Comparison, code: int) -> tuple[str, str]:
-    """The last line: how many cells have each verdict, and what becomes of it."""
+    """The last line and its style: how many cells have each verdict, and what follows."""
     counts = [f"{count} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
     word, style = _OUTCOMES[code]
     why = " (cells are faster or new: renew the base)" if code == 1 and not comparison.failing else ""

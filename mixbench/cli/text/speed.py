@@ -1,8 +1,9 @@
-"""Summaries as text: fitted to a terminal, or plain aligned lines where standard output is a pipe or a file."""
+"""The summary of speed.csv as text: fitted to a terminal, or plain aligned lines for a pipe or a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,21 @@ from mixbench.cli.text.layout import (
     wrapped,
 )
 from mixbench.stats import Interval
+from mixbench.tables.columns import columns
+from mixbench.tables.fields import Heading
+from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
-from mixbench.verdicts.speed import CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
 def speed_table(summary: SpeedSummary, width: int, terminal: bool) -> Text:
-    """What `mixbench speed` prints: per context a table of cells and one of growth, then how to read them.
+    """What `mixbench speed` prints: for each context a table of cells and one of growth, then how to read them.
 
     On a terminal no line is wider than `width`: columns that do not fit move to a second table, long labels and reasons
-    wrap. Otherwise every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
+    wrap. Elsewhere every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
     """
     room = width if terminal else None
     contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
@@ -51,9 +55,18 @@ def exponent_text(interval: Interval, base: str = "N") -> str:
 
 
 def _columns(cells: Sequence[CellSummary], baseline: str | None) -> list[Column]:
-    """The columns of which at least one cell has a value."""
-    columns = [Column(heading, [entry(cell, baseline) for cell in cells]) for heading, entry in _ENTRIES.items()]
-    return [column for column in columns if any(column.entries)]
+    """The columns that have a value in at least one cell."""
+    shown = [Column(heading, [entry(cell, baseline) for cell in cells]) for heading, entry in _entries()]
+    return [column for column in shown if any(column.entries)]
+
+
+def _entries() -> Iterator[tuple[str, _EntryOf]]:
+    """Heading and entries of every column: the metrics that have a heading, and what is shown next to some of them."""
+    for metric in SUMMARISED:
+        if heading := columns(SpeedRow)[metric].heading:
+            yield heading.text, _latency if metric == LATENCY else partial(_value, metric, heading)
+        if metric in _BESIDE:
+            yield _BESIDE[metric]
 
 
 def _latency(cell: CellSummary, baseline: str | None) -> Entry | None:
@@ -69,37 +82,36 @@ def _ratio(cell: CellSummary, baseline: str | None) -> Entry | None:
     return Entry(point, bounds + ("" if cell.paired else " *"), style)
 
 
-def _flops(cell: CellSummary, baseline: str | None) -> Entry | None:
-    return None if cell.flops is None else Entry(("≥ " if cell.flops_remark else "") + number(cell.flops / 1e9))
+def _share_of_peak(cell: CellSummary, baseline: str | None) -> Entry | None:
+    return None if cell.share_of_peak is None else Entry(number(100 * cell.share_of_peak))
 
 
-def _of(value: Callable[[CellSummary], float | None], shown: Callable[[float], str] = number) -> _EntryOf:
-    def entry(cell: CellSummary, baseline: str | None) -> Entry | None:
-        return None if (found := value(cell)) is None else Entry(shown(found))
-
-    return entry
+def _value(metric: str, heading: Heading, cell: CellSummary, baseline: str | None) -> Entry | None:
+    value = cell.value(metric)
+    if value is None:
+        return None
+    bound = "≥ " if metric == "flops" and cell.flops_remark else ""
+    return Entry(bound + _FORMS[heading.form](value if heading.per == 1 else value / heading.per))
 
 
 _EntryOf = Callable[[CellSummary, str | None], Entry | None]
-_ENTRIES: dict[str, _EntryOf] = {
-    "latency ms": _latency,
-    "ratio": _ratio,
-    "tokens/s": _of(lambda cell: cell.tokens_per_s, with_prefix),
-    "peak MiB": _of(lambda cell: cell.peak_memory_mib),
-    "GFLOP": _flops,
-    "% of peak": _of(lambda cell: cell.share_of_peak and 100 * cell.share_of_peak),
-    "J": _of(lambda cell: cell.energy_j),
+_BESIDE: dict[str, tuple[str, _EntryOf]] = {LATENCY: ("ratio", _ratio), "flops": ("% of peak", _share_of_peak)}
+"""Heading and entries of what is derived from several rows, by the metric that it is shown next to."""
+_FORMS: dict[str, Callable[[float], str]] = {
+    "number": number,
+    "whole": lambda value: number(round(value)),
+    "prefix": with_prefix,
 }
 
 
 def _cell_tables(cells: Sequence[CellSummary], baseline: str | None, room: int | None) -> list[list[Segment]]:
-    columns = _columns(cells, baseline)
+    every = _columns(cells, baseline)
     tokens = max([len("tokens"), *(len(str(cell.tokens)) for cell in cells)])
-    widest = max([len("unsupported"), *(column.width for column in columns)])
+    widest = max([len("unsupported"), *(column.width for column in every)])
     label = label_width([cell.label for cell in cells], room, room and room - tokens - widest - 2 * len(GAP))
     left = tokens + len(GAP) + label
     lines: list[list[Segment]] = []
-    for part in packed(columns, room and room - left):
+    for part in packed(every, room and room - left):
         header = "".join([f"{'tokens':>{tokens}}{GAP}{'mixer':<{label}}", *(f"{GAP}{c.heading:>{c.width}}" for c in part)])
         lines += [[], [(header, "bold")]] if lines else [[(header, "bold")]]
         lines += [[("─" * len(header), "dim")]] if room else []
@@ -108,7 +120,7 @@ def _cell_tables(cells: Sequence[CellSummary], baseline: str | None, room: int |
             if cell.status == "ok":
                 texts = [[segment for column in part for segment in column.line(row)]]
             else:
-                reason = ": ".join(filter(None, (cell.status, cell.detail))) if part[:1] == columns[:1] else cell.status
+                reason = ": ".join(filter(None, (cell.status, cell.detail))) if part[:1] == every[:1] else cell.status
                 texts = [[(GAP + line, "yellow")] for line in wrapped(reason, room and room - left - len(GAP))]
             repeats = room and row and cells[row - 1].tokens == cell.tokens
             for step, (name, text) in enumerate(zip_longest(names, texts)):
@@ -135,7 +147,7 @@ def _growth_table(growths: Sequence[Growth], room: int | None) -> list[list[Segm
 
 
 def _notes(summary: SpeedSummary) -> Iterator[str]:
-    """How to read the numbers, and what they lack."""
+    """How to read the numbers, and what is missing."""
     cells = [cell for cell in summary.cells if cell.latency_ms]
     counts = sorted({cell.launches for cell in cells})
     if counts and counts[-1] > 1:

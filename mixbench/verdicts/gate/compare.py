@@ -1,4 +1,4 @@
-"""Two results folders in, a comparison out: cells matched by key on the same machine, each metric judged by its rule."""
+"""Two results folders in, a comparison out: cells are matched by key and machine, each metric is judged by its rule."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.stats import launch_medians
-from mixbench.tables.columns import FAILURES, Row
-from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.columns import FAILURES, Row, with_rule
+from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.gate.cells import (
+    REPLICATES,
     STUDIES,
     CellKey,
     Measured,
@@ -27,19 +28,20 @@ from mixbench.verdicts.gate.cells import (
     rows_by_machine,
     share_failed,
 )
-from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, WORDS, ComparedCell, Comparison, Judgement, leading
+from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
+from mixbench.verdicts.gate.metrics import CPU_TIME, METRICS, counts_things, words
 from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.scores import ERRORS
 
 DEFAULT_THRESHOLD = 0.30
-"""Stored times fail the gate only beyond this: measured at other times, they differ by as much without any change."""
+"""Stored times fail the gate only beyond this: measured at different times, they differ by as much without any change."""
+_LAST = ("train_flops",)
+"""Counts that depend on the data, too: of equal changes, another count is shown."""
 COUNTS: dict[type[Row], tuple[str, ...]] = {
-    SpeedRow: ("flops", "params", "peak_memory_mib", "operators", "allocated_mib"),
-    TrainingRow: ("params", "train_flops"),
-    TrialRow: ("params", "train_flops"),
+    row_type: tuple(sorted(with_rule(row_type, "count"), key=_LAST.__contains__)) for row_type in REPLICATES
 }
-"""Metrics that are equal whenever the code is."""
+"""Metrics that are equal whenever the code is, by table."""
 
 
 def compare(
@@ -50,22 +52,22 @@ def compare(
     tolerances: Mapping[str, float] | None = None,
     counts_only: bool = False,
 ) -> Comparison:
-    """Every cell of either version, judged; times only of the same machine, counts alone of any machine.
+    """Every cell of either version, judged. Times are compared on one machine only; with `counts_only`, any machine will do.
 
-    `threshold` is the relative change of a stored time that gates, `tolerances` those of counts (default 0). Of several
-    environments of one machine the newest stands for the version.
+    `threshold` is the relative change of a stored time that gates, `tolerances` those of counts (default 0). Where a version
+    has several environments of one machine, the newest counts.
     """
     remarks: list[str] = []
     pairs: list[_Pair] = []
     for row_type in COUNTS:
         below, above = (rows_by_machine(side, row_type, counts_only, remarks) for side in (base, head))
-        # a version without a single row of the table has lost it, or has it new, whatever the machine
-        machines = [one for one in below | above if (one in below or not below) and (one in above or not above)]
-        told = _machine_words(machines)
+        # where a version has no row of the table at all, the table is lost or new, whatever the machine
+        machines = [name for name in below | above if (name in below or not below) and (name in above or not above)]
+        in_words = _machine_words(machines)
         for machine in machines:
             cells = [by_cell(side.get(machine, ())) for side in (below, above)]
             keys = dict.fromkeys((*cells[0], *cells[1]))
-            pairs += [_Pair(row_type, told[machine], key, cells[0].get(key, []), cells[1].get(key, [])) for key in keys]
+            pairs += [_Pair(row_type, in_words[machine], key, cells[0].get(key, []), cells[1].get(key, [])) for key in keys]
         for side, others in ((base, below.keys() - machines), (head, above.keys() - machines)):
             remarks += _alone(side.name, others, row_type)
     cells_of = {row_type: [pair.key for pair in pairs if pair.row_type is row_type] for row_type in COUNTS}
@@ -91,7 +93,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Pair:
-    """Rows of one cell on one machine, [] where a version has none."""
+    """The rows of one cell on one machine, [] where a version has none."""
 
     row_type: type[Row]
     machine: dict[str, str]
@@ -102,8 +104,8 @@ class _Pair:
 
 def _alone(name: str, machines: Iterable[str], row_type: type[Row]) -> list[str]:
     return [
-        f"{name} has {STUDIES[row_type]}.csv from a machine that the other has not ({told}): not compared"
-        for told in sorted(map(_machine_name, machines))
+        f"{name} has {STUDIES[row_type]}.csv from a machine that the other has not ({machine}): not compared"
+        for machine in sorted(map(_machine_name, machines))
     ]
 
 
@@ -113,7 +115,7 @@ def _machine_name(machine: str) -> str:
 
 
 def _machine_words(machines: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What tells each machine from the others; {} where there is one."""
+    """What distinguishes each machine from the others; {} for a single one."""
     return dict(zip(machines, differing([flattened(machine) for machine in machines]), strict=True))
 
 
@@ -127,7 +129,7 @@ class _Judge:
     head_calibration: Mapping[tuple[Any, ...], float]
 
     def cell(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> dict[str, Any]:
-        """Judgements, detail and cause of a cell from its rows."""
+        """Judgements, detail and cause of a cell, from its rows in both versions."""
         if not head:
             return {"judgements": (Judgement(CELL, "missing"),), "detail": "not in the head"}
         if not base and not good_rows(head) and any(row.status in FAILURES for row in head):
@@ -141,32 +143,46 @@ class _Judge:
         if not good[0]:
             verdict = "new" if good[1] else "same"
             return {"judgements": (Judgement(STATUS, verdict),), "detail": f"in the base {failure_of(base)}"}
-        counts = [
-            judge_count(metric, by_replicate(good[0], metric), by_replicate(good[1], metric), self.tolerances.get(metric, 0.0))
-            for metric in COUNTS[row_type]
-            if any(by_replicate(rows, metric) for rows in good)
-        ]
+        counts = self._counts(row_type, *good)
         judged = ([] if self.counts_only else self._measured(row_type, *good)) + counts
         if not judged:
             return {"judgements": (Judgement(STATUS, "undecided", remark="nothing that could be compared was measured"),)}
         decides = leading(judged)
-        cause = _cause([one for one in counts if one is not decides], *good) if decides.verdict != "same" else ""
+        cause = _cause([count for count in counts if count is not decides], *good) if decides.verdict != "same" else ""
         return {"judgements": tuple(judged), "cause": cause}
 
+    def _counts(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> list[Judgement]:
+        judged = []
+        for metric in COUNTS[row_type]:
+            below, above = by_replicate(base, metric), by_replicate(head, metric)
+            if below or above:
+                tolerance, higher = self.tolerances.get(metric, 0.0), METRICS[metric].better == "higher"
+                judged.append(judge_count(metric, below, above, tolerance, higher_is_better=higher))
+        return judged
+
     def _measured(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> list[Judgement]:
-        if row_type is not SpeedRow:
-            scores = [by_replicate(rows, "test_score") for rows in (base, head)]
-            higher = head[0].score not in ERRORS
-            return [judge_score("test_score", *scores, higher_is_better=higher, level=self.level)]
-        on_gpu = base[0].device != "cpu"
-        metric: str = "device_ms" if on_gpu else "cpu_per_calibration"
-        times = [
-            launch_medians((row.launch, (row.device_ms or None) if on_gpu else relative_time(row, calibration)) for row in rows)
-            for rows, calibration in ((base, self.base_calibration), (head, self.head_calibration))
+        if row_type is SpeedRow:
+            return self._times(base, head)
+        higher = head[0].score not in ERRORS
+        return [
+            judge_score(
+                metric, *(by_replicate(rows, metric) for rows in (base, head)), higher_is_better=higher, level=self.level
+            )
+            for metric in with_rule(row_type, "score")
         ]
-        if not any(times):
-            return [Judgement(metric, "undecided", remark=_NO_TIME[on_gpu])]
-        return [judge_time(metric, *times, threshold=self.threshold, level=self.level)]
+
+    def _times(self, base: Sequence[SpeedRow], head: Sequence[SpeedRow]) -> list[Judgement]:
+        """The times of a GPU as they are; CPU time relative to the calibration, without which it differs from day to day."""
+        on_gpu = base[0].device != "cpu"
+        judged = []
+        for metric in with_rule(SpeedRow, "time") if on_gpu else (CPU_TIME,):
+            values = [
+                launch_medians((row.launch, _time_of(row, metric, calibration)) for row in rows)
+                for rows, calibration in ((base, self.base_calibration), (head, self.head_calibration))
+            ]
+            if any(values):
+                judged.append(judge_time(metric, *values, threshold=self.threshold, level=self.level))
+        return judged or [Judgement("device_ms" if on_gpu else CPU_TIME, "undecided", remark=_NO_TIME[on_gpu])]
 
 
 _NO_TIME = {
@@ -175,24 +191,29 @@ _NO_TIME = {
 }
 
 
+def _time_of(row: SpeedRow, metric: str, calibration: Mapping[tuple[Any, ...], float]) -> float | None:
+    return relative_time(row, calibration) if metric == CPU_TIME else getattr(row, metric) or None
+
+
 def _cause(counts: Sequence[Judgement], base: Sequence[Any], head: Sequence[Any]) -> str:
-    """What the counters tell: operators as a number, the rest in percent, another variant by its names."""
-    said = []
-    for one in counts:
-        if one.verdict in ("same", "new", "missing") or one.base is None or one.head is None:
+    """How the counts explain a change: operators by their number, other counts in per cent, a variant by its names."""
+    reasons = []
+    for count in counts:
+        if count.verdict in ("same", "new", "missing") or count.base is None or count.head is None:
             continue
-        if one.metric == "operators":
-            more = round(one.head - one.base)
-            said.append(f"{abs(more)} {'more' if more > 0 else 'fewer'} operator{'s' if abs(more) != 1 else ''}")
-        elif one.change:
-            said.append(f"{100 * one.change.point:+.3g} % {WORDS.get(one.metric, one.metric)}")
+        if counts_things(count.metric):
+            more = round(count.head - count.base)
+            noun = count.metric.removesuffix("s") if abs(more) == 1 else count.metric
+            reasons.append(f"{abs(more)} {'more' if more > 0 else 'fewer'} {noun}")
+        elif count.change:
+            reasons.append(f"{100 * count.change.point:+.3g} % {words(count.metric)}")
     if isinstance(base[0], SpeedRow) and base[0].variant != head[0].variant:
-        said.append(f"{base[0].variant or 'no variant'} became {head[0].variant or 'no variant'}")
-    return ", ".join(said)
+        reasons.append(f"{base[0].variant or 'no variant'} became {head[0].variant or 'no variant'}")
+    return ", ".join(reasons)
 
 
 def _renamed(cells: Sequence[ComparedCell]) -> list[ComparedCell]:
-    """Where a mixer that only the base has is missing and one that only the head has stands in its place, say so."""
+    """Suggest a new name where a mixer that only the base has is missing and one that only the head has took its place."""
     verdicts: dict[str, set[str]] = defaultdict(set)
     for cell in cells:
         verdicts[cell.mixer].add("" if cell.in_both else cell.verdict)
@@ -209,6 +230,6 @@ def _renamed(cells: Sequence[ComparedCell]) -> list[ComparedCell]:
 
 
 def importance(cell: ComparedCell) -> tuple[int, float]:
-    """Verdict, then size of the change; equals stay in the order in which they were measured."""
+    """Sorts by verdict, then by the size of the change; equal cells stay in the order in which they were measured."""
     change = cell.leading.change
     return VERDICTS.index(cell.verdict), -abs(change.point) if change else 0.0

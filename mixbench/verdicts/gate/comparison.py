@@ -1,4 +1,4 @@
-"""What a comparison of two versions says: one verdict per metric and cell, the worst of a cell's metrics for the cell."""
+"""What a comparison of two versions says: a verdict per metric and cell; a cell has the worst verdict of its metrics."""
 
 from __future__ import annotations
 
@@ -8,40 +8,28 @@ from dataclasses import dataclass, field
 from mixbench.stats import Interval
 
 VERDICTS = ("broken", "missing", "slower", "undecided", "faster", "new", "same")
-"""By importance. slower and faster stand for every metric: costs more and less, for scores worse and better."""
+"""By importance. slower and faster apply to every metric: it costs more or less, a score is worse or better."""
 DUEL = "duel"
-"""Stands for the table where a cell was measured live."""
+"""Takes the place of the table where a cell was measured live."""
 FAILING = ("broken", "missing", "slower")
 CELL = "cell"
-"""Stands for a metric where only one version has the cell at all."""
+"""Takes the place of the metric where only one version has the cell."""
 STATUS = "status"
-"""Stands for a metric where the cell failed in one of the versions or in both."""
-WORDS = {
-    "cpu_per_calibration": "CPU time",
-    "cpu_ms": "CPU time",
-    "device_ms": "GPU time",
-    "test_score": "test score",
-    "flops": "FLOPs",
-    "train_flops": "training FLOPs",
-    "params": "parameters",
-    "peak_memory_mib": "peak memory",
-    "allocated_mib": "bytes allocated",
-}
-"""Metrics as they are named to people, where the column is not called so itself."""
+"""Takes the place of the metric where the cell failed in either version."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one metric of one cell. `base` and `head` in the metric's unit, None where not measured."""
+    """The verdict on one metric of one cell. `base` and `head` in the metric's unit, None where not measured."""
 
     metric: str
     verdict: str
     base: float | None = None
     head: float | None = None
     change: Interval | None = None
-    """Of head relative to base: 0.1 is 10 % more. Bounds only where replicates stand behind it."""
+    """Head relative to base: 0.1 is 10 % more. With bounds where there are replicates to estimate them from."""
     detectable: float | None = None
-    """The smallest relative change that would have been seen."""
+    """The smallest relative change that would have been detected."""
     remark: str = ""
 
 
@@ -57,18 +45,18 @@ class ComparedCell:
     """The other keys in words, by column: tokens → `256 tokens`."""
     judgements: tuple[Judgement, ...]
     detail: str = ""
-    """Why the cell is broken or missing, or what it may be called now."""
+    """Why the cell is broken or missing, or what it may have been renamed to."""
     cause: str = ""
-    """What the counters tell of a change: `2 more operators, +12 % bytes`."""
+    """How the counts explain a change: `2 more operators, +12 % bytes`."""
 
     @property
     def verdict(self) -> str:
-        """The most important one of the metrics."""
+        """The most important verdict among the metrics."""
         return min((judgement.verdict for judgement in self.judgements), key=VERDICTS.index)
 
     @property
     def name(self) -> str:
-        """Names the cell among all of all studies, the same in every version: what CI services follow over time."""
+        """Names the cell uniquely among those of all studies, alike in every version, so that CI services can follow it."""
         return " · ".join((self.study, self.mixer, *self.place.values()))
 
     @property
@@ -83,13 +71,13 @@ class ComparedCell:
 
 
 def leading(judgements: Iterable[Judgement]) -> Judgement:
-    """The judgement that decides; among equals what was measured before what was counted, then the largest change."""
+    """The judgement that decides; of equal verdicts a measured one before a count, then the largest change."""
     return min(
         judgements,
-        key=lambda one: (
-            VERDICTS.index(one.verdict),
-            one.detectable is None,
-            -abs(one.change.point) if one.change else 0.0,
+        key=lambda judgement: (
+            VERDICTS.index(judgement.verdict),
+            judgement.detectable is None,
+            -abs(judgement.change.point) if judgement.change else 0.0,
         ),
     )
 
@@ -107,7 +95,7 @@ class Comparison:
 
     @property
     def comparable(self) -> bool:
-        """Whether any cell stands in both versions."""
+        """Whether any cell is in both versions."""
         return any(cell.in_both for cell in self.cells)
 
     def count(self, verdict: str) -> int:
@@ -116,14 +104,14 @@ class Comparison:
 
     @property
     def failing(self) -> tuple[ComparedCell, ...]:
-        """Cells that fail the gate."""
+        """The cells that fail the gate."""
         return tuple(cell for cell in self.cells if cell.verdict in FAILING)
 
 
 def exit_code(comparison: Comparison, *, strict: bool = False, any_change: bool = False) -> int:
-    """0 good; 1 a cell fails, with `any_change` also where one is better or new: the reference must be renewed.
+    """0 pass; 1 a cell fails; 3 with `strict`, nothing fails but some cell is undecided; 4 nothing is comparable.
 
-    4 nothing comparable; 3 nothing fails, but with `strict` some cell is undecided.
+    With `any_change`, 1 also where a cell is faster or new: the reference must be renewed.
     """
     if not comparison.comparable:
         return 4
@@ -133,18 +121,18 @@ def exit_code(comparison: Comparison, *, strict: bool = False, any_change: bool 
 
 
 def why_not_comparable(comparison: Comparison) -> str:
-    """Why no cell stands in both versions: another machine, or the keys in which they differ, each with both values."""
+    """Why no cell is in both versions: another machine, or the keys in which they differ, each with both values."""
     if not comparison.cells:
         return "they come from different machines"
     sides = [[cell for cell in comparison.cells if cell.verdict == verdict] for verdict in ("missing", "new")]
-    told = []
+    reasons = []
     for name in dict.fromkeys(name for cell in comparison.cells for name in ("study", "mixer", *cell.place)):
         values = [dict.fromkeys(_key(cell, name) for cell in side) for side in sides]
         if all(values) and values[0].keys().isdisjoint(values[1]):
-            told.append(" against ".join(", ".join(filter(None, some)) or f"no {name}" for some in values))
+            reasons.append(" against ".join(", ".join(filter(None, side)) or f"no {name}" for side in values))
             if name == "study":  # keys of different tables differ anyway
                 break
-    return "; ".join(told) or "no cell has the same keys"
+    return "; ".join(reasons) or "no cell has the same keys"
 
 
 def _key(cell: ComparedCell, name: str) -> str:

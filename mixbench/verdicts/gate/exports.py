@@ -1,4 +1,4 @@
-"""What CI services read, made of a results folder or of a comparison: texts by file name, one function per format.
+"""What CI services read, made from a results folder or a comparison: texts by file name, one function per format.
 
 The formats as their makers document them: job summaries at docs.github.com, JUnit as GitLab and Jenkins parse it,
 customSmallerIsBetter and customBiggerIsBetter of github-action-benchmark, the Bencher Metric Format of bencher.dev.
@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 
 from mixbench.stats import Interval
 from mixbench.tables.rows import TABLES
-from mixbench.verdicts.gate.comparison import WORDS, Judgement
+from mixbench.verdicts.gate.comparison import Judgement
+from mixbench.verdicts.gate.metrics import words
 from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
 
 __all__ = ["FORMATS", "Report", "report"]
@@ -26,12 +27,12 @@ SUMMARY_BYTES = 1_000_000
 """GitHub refuses a job summary above 1 MiB."""
 _VERDICTS = ("", "| verdict | cell | change | why |", "| --- | --- | --- | --- |")
 _BENCHER = {"latency_ms": ("latency", 1_000_000), "tokens_per_s": ("throughput", 1)}
-"""Metrics that Bencher has a name of its own for, and how many of its unit make one of ours."""
+"""Metrics that have names of their own in Bencher, and how many of its units make one of ours."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Lines of which the rows may be cut."""
+    """Lines whose rows may be cut."""
 
     before: Sequence[str]
     rows: Sequence[str]
@@ -41,10 +42,10 @@ class _Part:
 def _markdown(report: Report) -> dict[str, str]:
     entries = report.entries
     same = [entry for entry in entries if entry.state == "same"]
-    told = [entry for entry in entries if entry.state not in ("same", "measured")]
+    notable = [entry for entry in entries if entry.state not in ("same", "measured")]
     folding = ("", "<details>", f"<summary>{len(same)} the same</summary>", *_VERDICTS)
     parts = [
-        _Part(_VERDICTS, [_entry_row(entry) for entry in told]),
+        _Part(_VERDICTS, [_entry_row(entry) for entry in notable]),
         *(_value_table(study, report.measures) for study in TABLES if not report.comparison),
         _Part(folding, [_entry_row(entry) for entry in same], ("", "</details>")),
         _Part(("",), [f"- {_escaped(remark)}" for remark in report.remarks]),
@@ -53,13 +54,13 @@ def _markdown(report: Report) -> dict[str, str]:
     return {"summary.md": _cut([heading, *(part for part in parts if part.rows)])}
 
 
-def _value_table(study: str, every: Sequence[Measure]) -> _Part:
+def _value_table(study: str, measures: Sequence[Measure]) -> _Part:
     """A row per cell of a study, a column per metric."""
     cells: dict[str, dict[str, Measure]] = {}
-    for one in every:
-        if _study(one.cell) == study:
-            cells.setdefault(one.cell, {})[one.metric] = one
-    units = {one.metric: one.unit for values in cells.values() for one in values.values()}
+    for measure in measures:
+        if _study(measure.cell) == study:
+            cells.setdefault(measure.cell, {})[measure.metric] = measure
+    units = {measure.metric: measure.unit for values in cells.values() for measure in values.values()}
     head = _table_row("cell", *(f"{name} ({unit})" for name, unit in units.items()))
     rows = [_table_row(cell, *(_value(values.get(name)) for name in units)) for cell, values in cells.items()]
     return _Part(("", head, f"| --- |{' ---: |' * len(units)}"), rows)
@@ -74,7 +75,7 @@ def _headline(report: Report) -> str:
 
 
 def _cut(parts: Sequence[_Part]) -> str:
-    """All lines but those rows that no longer fit, and how many these are."""
+    """All lines but the rows that no longer fit, and how many these are."""
     note = "\nLeft out to stay below 1 MiB: {} lines. `--format json` has everything."
     room = SUMMARY_BYTES - _size(note) - sum(_size(line) for part in parts for line in (*part.before, *part.after))
     lines: list[str] = []
@@ -102,7 +103,7 @@ def _table_row(*texts: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line, within a table too."""
+    """Text that Markdown shows as it is, on one line, even in a table."""
     return re.sub(r"([\\|`*_~$\[\]<>])", r"\\\1", " ".join(_printable(text).split())).replace("&", "&amp;")
 
 
@@ -116,11 +117,11 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else f"{float(f'{value:.4g}'):.12g}"
 
 
-def _value(one: Measure | None) -> str:
-    if one is None:
+def _value(measure: Measure | None) -> str:
+    if measure is None:
         return ""
-    bounds = "" if one.low is None or one.high is None else f" ({_number(one.low)} to {_number(one.high)})"
-    return _number(one.value) + bounds
+    low, high = measure.low, measure.high
+    return _number(measure.value) + ("" if low is None or high is None else f" ({_number(low)} to {_number(high)})")
 
 
 def _study(cell: str) -> str:
@@ -128,9 +129,9 @@ def _study(cell: str) -> str:
 
 
 def _change(entry: Entry) -> str:
-    """Of the metric that decides."""
+    """The change of the metric that decides."""
     leading = entry.compared.leading if entry.compared else None
-    return f"{WORDS.get(leading.metric, leading.metric)} {_percent(leading.change)}" if leading and leading.change else ""
+    return f"{words(leading.metric)} {_percent(leading.change)}" if leading and leading.change else ""
 
 
 def _percent(change: Interval) -> str:
@@ -174,9 +175,11 @@ def _junit(report: Report) -> dict[str, str]:
         if kind := STATES[entry.state]:
             # some readers show the message, others the text
             message = _printable(": ".join(filter(None, (entry.state, _change(entry), entry.reason))))
-            told = ElementTree.SubElement(case, kind, message=message, type=entry.state)
-            judgements = entry.compared.judgements if entry.compared else ()
-            told.text = "\n".join((message, *(_judgement_text(one) for one in judgements if one.base or one.head)))
+            outcome = ElementTree.SubElement(case, kind, message=message, type=entry.state)
+            judgements = (
+                [judged for judged in entry.compared.judgements if judged.base or judged.head] if entry.compared else []
+            )
+            outcome.text = "\n".join((message, *map(_judgement_text, judgements)))
     ElementTree.indent(whole)
     return {"junit.xml": ElementTree.tostring(whole, encoding="utf-8", xml_declaration=True).decode() + "\n"}
 
@@ -191,30 +194,36 @@ def _github_action_benchmark(report: Report) -> dict[str, str]:
     entries = [entry for entry in report.entries if entry.compared]
     states = {entry.cell: f"cell: {entry.state}" for entry in entries}
     verdicts = {
-        (entry.cell, one.metric): one.verdict for entry in entries if entry.compared for one in entry.compared.judgements
+        (entry.cell, judged.metric): judged.verdict
+        for entry in entries
+        if entry.compared
+        for judged in entry.compared.judgements
     }
 
-    def benchmark(one: Measure) -> dict[str, Any]:
-        entry = {"name": f"{one.cell} · {one.metric}", "unit": one.unit, "value": one.value}
-        if one.low is not None and one.high is not None:
-            # a single number is read here: the longer side of the interval; it needs two digits
-            entry["range"] = f"± {max(one.high - one.value, one.value - one.low):#.4g}"
-        if one.cell in states:
-            entry["extra"] = verdicts.get((one.cell, one.metric), states[one.cell])
+    def benchmark(measure: Measure) -> dict[str, Any]:
+        entry = {"name": f"{measure.cell} · {measure.metric}", "unit": measure.unit, "value": measure.value}
+        if measure.low is not None and measure.high is not None:
+            # the action reads a single number of at least two digits: the longer side of the interval
+            entry["range"] = f"± {max(measure.high - measure.value, measure.value - measure.low):#.4g}"
+        if measure.cell in states:
+            entry["extra"] = verdicts.get((measure.cell, measure.metric), states[measure.cell])
         return entry
 
     return {
-        f"benchmark-{word}-is-better.json": _dump([benchmark(one) for one in report.measures if one.better == better])
+        f"benchmark-{word}-is-better.json": _dump(
+            [benchmark(measure) for measure in report.measures if measure.better == better]
+        )
         for better, word in (("lower", "smaller"), ("higher", "bigger"))
     }
 
 
 def _bencher(report: Report) -> dict[str, str]:
     benchmarks: dict[str, dict[str, dict[str, float]]] = {}
-    for one in report.measures:
-        name, factor = _BENCHER.get(one.metric, (one.metric, 1))
-        values = {"value": one.value, "lower_value": one.low, "upper_value": one.high}
-        benchmarks.setdefault(one.cell, {})[name] = {key: factor * value for key, value in values.items() if value is not None}
+    for measure in report.measures:
+        name, factor = _BENCHER.get(measure.metric, (measure.metric, 1))
+        values = {"value": measure.value, "lower_value": measure.low, "upper_value": measure.high}
+        scaled = {key: factor * value for key, value in values.items() if value is not None}
+        benchmarks.setdefault(measure.cell, {})[name] = scaled
     return {"bencher.json": _dump(benchmarks)}
 
 
@@ -225,4 +234,4 @@ FORMATS: dict[str, Callable[[Report], dict[str, str]]] = {
     "github-action-benchmark": _github_action_benchmark,
     "bencher": _bencher,
 }
-"""By name: a report in, the texts of its files by file name out."""
+"""By name, what makes texts by file name of a report."""

@@ -1,16 +1,17 @@
-"""What there is to report: of a results folder its measures and failures, of a comparison what became of every cell."""
+"""What there is to report: the measures and failures of a results folder, the verdicts of a comparison on every cell."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median_low
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from mixbench.stats import Interval, log_t_interval, t_interval
-from mixbench.tables.columns import FAILURES, Column, Row, columns
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.columns import FAILURES, Row, columns
+from mixbench.tables.fields import Better, Column, Rule
 from mixbench.verdicts.gate.cells import (
+    REPLICATES,
     STUDIES,
     Measured,
     by_cell,
@@ -24,7 +25,6 @@ from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_cod
 from mixbench.verdicts.labels import choose_environment
 from mixbench.verdicts.learning.scores import ERRORS
 
-Better = Literal["lower", "higher", ""]
 STATES = {
     "broken": "error",
     "failed": "error",
@@ -39,21 +39,21 @@ STATES = {
     "same": "",
     "measured": "",
 }
-"""What a cell can be, by importance, and what that is among tests: a verdict; `failed` where a launch or a run did and no
-verdict says so, `failed before` where the base failed likewise; a status; `measured` where nothing was compared.
+"""The states of a cell by importance, and their counterparts among tests. A state is a verdict; `failed` where a launch or a
+run did and no verdict says so, `failed before` where the base failed likewise; a status; `measured` where nothing was compared.
 """
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric of one cell over its launches or seeds, those that went well."""
+    """One metric of one cell over its good launches or seeds."""
 
     cell: str
     """As `ComparedCell.name`."""
     metric: str
     unit: str
     better: Better
-    """Direction; empty where none is better."""
+    """Direction; empty where neither is better."""
     value: float
     low: float | None = None
     """Bounds of the 95 % interval; None for counts, and below two launches or seeds."""
@@ -65,14 +65,14 @@ class Failure(NamedTuple):
 
     cell: str
     status: str
-    """Of the first of them."""
+    """That of the first such row."""
     detail: str
-    """Status and reason of the first of them, and how many there are unless all are."""
+    """Status and reason of the first such row, and how many replicates failed unless all did."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of a cell, and why."""
+    """The state of a cell, and why."""
 
     cell: str
     state: str
@@ -93,13 +93,13 @@ class Report:
 
     @property
     def entries(self) -> list[Entry]:
-        """Every cell, of a comparison those that were compared or failed, the most important first."""
+        """Every cell, the most important first; with a comparison, only those that were compared or failed."""
         judged = self.comparison.cells if self.comparison else ()
         faults = {fault.cell: fault for fault in (*self.unmeasured, *self.failures)}
         alone: list[Failure | Measure] = [*self.failures]
         if self.comparison is None:
             alone += [*self.unmeasured, *self.measures]
-        others = dict.fromkeys(one.cell for one in alone)
+        others = dict.fromkeys(entry.cell for entry in alone)
         for cell in judged:
             others.pop(cell.name, None)
         entries = [
@@ -110,12 +110,12 @@ class Report:
 
     @property
     def passes(self) -> bool:
-        """Whether nothing failed, in a comparison whether the gate is passed."""
+        """Whether nothing failed; with a comparison, whether the gate passes."""
         return exit_code(self.comparison) == 0 if self.comparison else not self.failures
 
 
 def report(measured: Measured, comparison: Comparison | None = None, base: Measured | None = None) -> Report:
-    """A results folder, and what came of comparing it, as the head, to `base`."""
+    """A results folder, and the outcome of comparing it, as the head, with `base`."""
     others = [base] if base else []
     return Report(
         title=f"{comparison.base} → {comparison.head}" if comparison else measured.name,
@@ -128,40 +128,45 @@ def report(measured: Measured, comparison: Comparison | None = None, base: Measu
 
 
 def duel_report(comparison: Comparison) -> Report:
-    """A duel: what its head took, per call."""
-    took = [(cell.name, judged) for cell in comparison.cells for judged in cell.judgements]
-    measured = [Measure(cell, one.metric, "ms", "lower", one.head) for cell, one in took if one.head is not None]
+    """A duel: the times per call of its head."""
+    measured = [
+        Measure(cell.name, judged.metric, "ms", "lower", judged.head)
+        for cell in comparison.cells
+        for judged in cell.judgements
+        if judged.head is not None
+    ]
     return Report(f"{comparison.base} → {comparison.head}", measured, (), comparison=comparison, remarks=comparison.remarks)
 
 
 def measures(measured: Measured, *others: Measured) -> list[Measure]:
     """Every cell and metric of the newest environment of each table.
 
-    `others` are compared with it: a name that stands in several of them means the same cell.
+    `others` are compared with it: the same name means the same cell in all of them.
     """
     return [
         Measure(cell, metric, column.unit, _better(column, good[0]), interval.point, interval.low, interval.high)
         for cell, row_type, rows in _cells(measured, others)
         if (good := good_rows(rows))
-        for metric, estimate in METRICS[row_type].items()
+        for metric in REPORTED[row_type]
         if (values := by_replicate(good, metric))
         for column in [columns(row_type)[metric]]
         # as in the table of learning curves: errors on the log scale
-        for interval in [(_time if column.unit == "score" and good[0].score in ERRORS else estimate)(list(values.values()))]
+        for estimate in [_on_log_scale if column.rule == "score" and good[0].score in ERRORS else _ESTIMATES[column.rule]]
+        for interval in [estimate(list(values.values()))]
     ]
 
 
 def failures(measured: Measured, *others: Measured) -> list[Failure]:
-    """Cells of which a launch or a run failed, whatever became of the rest; arguments as of `measures`."""
+    """Cells with a launch or a run that failed, whatever became of the others; arguments as for `measures`."""
     return [
-        Failure(cell, told[0].status, failure_of(rows))
+        Failure(cell, failed[0].status, failure_of(rows))
         for cell, _, rows in _cells(measured, others)
-        if (told := [row for row in rows if row.status in FAILURES])
+        if (failed := [row for row in rows if row.status in FAILURES])
     ]
 
 
 def unmeasured(measured: Measured, *others: Measured) -> list[Failure]:
-    """Cells without any value that did not fail: unsupported or diverged; arguments as of `measures`."""
+    """Cells without any value that did not fail: unsupported or diverged; arguments as for `measures`."""
     return [
         Failure(cell, rows[0].status, failure_of(rows))
         for cell, _, rows in _cells(measured, others)
@@ -170,7 +175,7 @@ def unmeasured(measured: Measured, *others: Measured) -> list[Failure]:
 
 
 _HIDING = ("same", "new", "measured")
-"""What a cell that failed can be called; every other verdict says more than its failure."""
+"""States that do not tell of a failure; every other verdict says more than it."""
 
 
 def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell | None = None) -> Entry:
@@ -185,9 +190,9 @@ def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell 
 
 def _cells(measured: Measured, others: Sequence[Measured]) -> Iterator[tuple[str, type[Row], list[Any]]]:
     """Name, table and rows of each cell."""
-    for row_type in METRICS:
-        cells, *theirs = (by_cell(_newest(one, row_type)) for one in (measured, *others))
-        named = list(dict.fromkeys(key for some in (cells, *theirs) for key in some))
+    for row_type in REPORTED:
+        cells, *theirs = (by_cell(_newest(folder, row_type)) for folder in (measured, *others))
+        named = list(dict.fromkeys(key for version in (cells, *theirs) for key in version))
         labels = cell_labels(named, row_type)
         places = cell_places(named, labels, row_type)
         for key, rows in cells.items():
@@ -202,20 +207,20 @@ def _newest(measured: Measured, row_type: type[Row]) -> list[Any]:
 
 
 def _left_out(measured: Measured) -> list[str]:
-    older = {row_type: len(measured.rows.get(row_type, ())) - len(_newest(measured, row_type)) for row_type in METRICS}
+    older = {row_type: len(measured.rows.get(row_type, ())) - len(_newest(measured, row_type)) for row_type in REPORTED}
     return [
         f"{count} rows of {STUDIES[table]}.csv from other environments are left out" for table, count in older.items() if count
     ]
 
 
 def _better(column: Column, row: Any) -> Better:
-    """Of a score the row says it: the column cannot."""
-    if column.unit != "score" or not row.score:
+    """The direction of a metric; that of a score depends on the row."""
+    if column.rule != "score" or not row.score:
         return column.better
     return "lower" if row.score in ERRORS else "higher"
 
 
-def _time(values: Sequence[float]) -> Interval:
+def _on_log_scale(values: Sequence[float]) -> Interval:
     return log_t_interval(values) if min(values) > 0 else t_interval(values)
 
 
@@ -224,26 +229,20 @@ def _count(values: Sequence[float]) -> Interval:
     return Interval(int(middle) if middle == int(middle) else middle)
 
 
-_TRAINING: dict[str, Callable[[Sequence[float]], Interval]] = {
-    "test_score": t_interval,
-    "train_seconds": _time,
-    "train_flops": _count,
-    "params": _count,
+_ESTIMATES: dict[Rule, Callable[[Sequence[float]], Interval]] = {
+    "count": _count,
+    "time": _on_log_scale,
+    "reported": _on_log_scale,
+    "score": t_interval,
 }
-METRICS: dict[type[Row], dict[str, Callable[[Sequence[float]], Interval]]] = {
-    SpeedRow: {
-        "latency_ms": _time,
-        "cpu_ms": _time,
-        "device_ms": _time,
-        "tokens_per_s": _time,
-        "flops": _count,
-        "params": _count,
-        "peak_memory_mib": _count,
-        "operators": _count,
-        "allocated_mib": _count,
-        "energy_j": _time,
-    },
-    TrainingRow: _TRAINING,
-    TrialRow: _TRAINING,
-}
-"""What is reported of each table, and how the values of launches or seeds become one."""
+"""How the values of launches or seeds become one."""
+
+
+def _reported(row_type: type[Row]) -> tuple[str, ...]:
+    """What is measured in every block or run, then counts, then what else is found once per cell."""
+    table = {name: column for name, column in columns(row_type).items() if column.rule}
+    return tuple(sorted(table, key=lambda name: (table[name].counted, table[name].rule != "count")))
+
+
+REPORTED: dict[type[Row], tuple[str, ...]] = {row_type: _reported(row_type) for row_type in REPLICATES}
+"""The metrics that are reported of each table."""

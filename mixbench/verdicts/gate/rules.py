@@ -1,4 +1,4 @@
-"""The rules of the gate: what two samples of one metric mean. Each returns a judgement; none knows of cells or files."""
+"""The rules of the gate: each takes two samples of one metric and returns a judgement; none knows of cells or files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from statistics import fmean, geometric_mean
 
 from mixbench.stats import Interval, t_interval, unpaired_ratio_interval
-from mixbench.verdicts.gate.comparison import WORDS, Judgement
+from mixbench.verdicts.gate.comparison import Judgement
+from mixbench.verdicts.gate.metrics import words
 
 FAMILY_LEVEL = 0.95
-"""Chance that all intervals of a comparison hold together."""
+"""Chance that all intervals of a comparison hold at once."""
 NEEDS_LAUNCHES = 2
 EQUAL_SCORE = 0.01
 """Scores within this share of each other are the same."""
 
 
 def simultaneous_level(cells: int) -> float:
-    """The level of each interval at which all `cells` of them hold together with FAMILY_LEVEL (Bonferroni).
+    """The level of each of `cells` intervals at which all of them hold at once with FAMILY_LEVEL (Bonferroni).
 
     Welch's degrees of freedom are an approximation: where one version scatters five times as much as the other, all intervals
     of 84 cells with 5 launches hold in 88 % of comparisons (simulated). Nothing is slower before the threshold is passed, too.
@@ -25,25 +26,33 @@ def simultaneous_level(cells: int) -> float:
     return 1 - (1 - FAMILY_LEVEL) / max(1, cells)
 
 
-def judge_count(metric: str, base: Mapping[int, float], head: Mapping[int, float], tolerance: float = 0.0) -> Judgement:
-    """A deterministic metric by replicate, lower is better: any change beyond the relative `tolerance` counts.
+def judge_count(
+    metric: str,
+    base: Mapping[int, float],
+    head: Mapping[int, float],
+    tolerance: float = 0.0,
+    *,
+    higher_is_better: bool = False,
+) -> Judgement:
+    """A deterministic metric by replicate: any change beyond the relative `tolerance` counts.
 
     The largest change of a replicate that both versions have decides; without a common one, that of the means.
     """
     if lone := _lone(metric, base, head):
         return lone
-    shared = [(base[one], head[one]) for one in base if one in head] or [(fmean(base.values()), fmean(head.values()))]
-    below, above = max(shared, key=lambda pair: abs(_relative(*pair)))
+    shared = [(base[replicate], head[replicate]) for replicate in base if replicate in head]
+    means = fmean(base.values()), fmean(head.values())
+    below, above = max(shared or [means], key=lambda pair: abs(_relative(*pair)))
     change = _relative(below, above)
-    # files hold nine digits: what was 1 % more may be read as a little more than that
+    # files hold nine digits, so that 1 % more may be read as a little more than 1 %
     within = abs(change) <= tolerance or math.isclose(abs(change), tolerance, rel_tol=1e-6)
-    verdict = "same" if within else "slower" if change > 0 else "faster"
+    verdict = "same" if within else "faster" if (change > 0) == higher_is_better else "slower"
     remark = f"from 0 to {above:g}" if above and not below else ""
     return Judgement(metric, verdict, below, above, Interval(change), remark=remark)
 
 
 def _relative(base: float, head: float) -> float:
-    """Change relative to the base; 1 and -1 stand for any change from zero."""
+    """Change relative to the base; 1 or -1 for any change from zero."""
     if base == head:
         return 0.0
     return head / base - 1 if base else math.copysign(1.0, head)
@@ -54,16 +63,16 @@ def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> 
     if base and head:
         return None
     if base:
-        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{WORDS.get(metric, metric)} is no longer there")
+        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{words(metric)} is no longer there")
     return Judgement(metric, "new", head=fmean(head.values()))
 
 
 def judge_time(
     metric: str, base: Mapping[int, float], head: Mapping[int, float], *, threshold: float, level: float
 ) -> Judgement:
-    """A time by launch, positive, lower is better; the samples may differ in size and spread, and are not paired.
+    """A positive time by launch, lower is better; the samples are not paired and may differ in size and spread.
 
-    Slower only where the whole interval of the ratio lies above 1 + threshold, faster likewise; same where it lies between.
+    slower only where the whole interval of the ratio lies above 1 + threshold, faster likewise; same where it lies between.
     """
     if lone := _lone(metric, base, head):
         return lone
@@ -94,7 +103,7 @@ def judge_time(
 
 
 def _ratio(head: Mapping[int, float], base: Mapping[int, float], level: float) -> Interval:
-    """Without bounds where these are beyond any float: a few launches that differ wildly, among a thousand cells."""
+    """Without bounds where no float can hold them: a few launches that differ wildly, among a thousand cells."""
     try:
         return unpaired_ratio_interval(list(head.values()), list(base.values()), level)
     except OverflowError:
@@ -106,8 +115,8 @@ def judge_score(
 ) -> Judgement:
     """A test score by seed, paired over the seeds that both versions trained.
 
-    Same where the interval of the paired difference lies within EQUAL_SCORE of the base's score, worse (slower) where it
-    excludes 0 in the bad direction.
+    same where the interval of the paired difference lies within EQUAL_SCORE of the base's score, slower (worse) or faster
+    (better) where it excludes 0.
     """
     if lone := _lone(metric, base, head):
         return lone

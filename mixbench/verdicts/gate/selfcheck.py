@@ -1,4 +1,4 @@
-"""What a machine's gate can do: false alarms and detection of the duel's rule, from recorded pairs of equal code."""
+"""What the gate can do on a machine: false alarms and detection of the duel's rule, from recorded pairs of equal code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of cells and its 95 % interval; `sets` is how many separate sets of pairs stand behind it."""
+    """A share of cells and its 95 % interval; `sets` is how many separate sets of pairs it rests on."""
 
     point: float
     low: float
@@ -40,26 +40,26 @@ class Rate:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the gate of one machine is known to do, for the duel's rule and for stored runs."""
+    """What is known of the gate on one machine, for the duel's rule and for stored runs."""
 
     pairs: int
     workloads: int
     floor: float
     false_alarms: Rate
     detected: Mapping[float, Rate]
-    """By slowdown, as the pairs of equal code say: their ratios shifted by it."""
+    """By slowdown, from pairs of equal code whose ratios were shifted by it."""
     planted: Mapping[float, Rate] = field(default_factory=dict)
-    """By slowdown, with real extra work."""
+    """By slowdown, from pairs with real extra work."""
     planted_ratio: Mapping[float, float] = field(default_factory=dict)
-    """What the extra work was measured to cost: the mean relative change."""
+    """The measured cost of the extra work: the mean relative change."""
     smallest: float | None = None
-    """The smallest slowdown that is found in at least 90 % of cells; None: none up to 50 %."""
+    """The smallest slowdown that is detected in at least 90 % of cells; None if there is none up to 50 %."""
     stored_threshold: float | None = None
-    """The smallest threshold of stored runs without a false alarm among the recorded processes; None: too few, or none."""
+    """The smallest threshold for stored runs without a false alarm among the recorded processes; None if unknown."""
 
 
 def figures(rows: Sequence[PairRow], floor: float = FLOOR) -> Figures | None:
-    """The figures of the duel's rule beyond `floor`; None below 16 pairs: a cell that is flagged takes so many."""
+    """The figures of the duel's rule beyond `floor`; None below 16 pairs, which a flagged cell takes."""
     ratios: dict[float, dict[str, Numbers]] = {
         percent / 100: {mixer: values for mixer, values in _by_mixer(rows, percent).items() if len(values) >= FEWEST_PAIRS}
         for percent in sorted({row.planted_percent for row in rows})
@@ -100,7 +100,7 @@ def _by_mixer(rows: Sequence[PairRow], percent: int) -> dict[str, Numbers]:
 
 
 def _flagged(log_ratios: Numbers, floor: float) -> float:
-    """Share of random sets of twice eight pairs in which both looks say slower; the generator's seed is fixed."""
+    """Share of random sets of twice eight pairs that both looks call slower; the generator's seed is fixed."""
     generator = np.random.default_rng(0)
     order = np.argsort(generator.random((_DRAWS, len(log_ratios))), axis=1)[:, :FEWEST_PAIRS]
     looks = log_ratios[order].reshape(_DRAWS, 2, PAIRS)
@@ -110,12 +110,12 @@ def _flagged(log_ratios: Numbers, floor: float) -> float:
 
 
 def _rate(share: float, sets: int) -> Rate:
-    """The interval as if only the separate sets had been looked at: pairs that sets share add nothing."""
+    """With the interval of the separate sets alone: pairs that several sets share add no information."""
     return Rate(share, *clopper_pearson(share * sets, sets), sets)
 
 
 def clopper_pearson(hits: float, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a share, which never covers less often than its level says."""
+    """Clopper and Pearson's interval of a share, which covers it at least as often as its level says."""
     from scipy.special import betaincinv
 
     tail = (1 - level) / 2
@@ -125,7 +125,7 @@ def clopper_pearson(hits: float, trials: int, level: float = 0.95) -> tuple[floa
 
 
 def _stored_threshold(rows: Sequence[PairRow]) -> float | None:
-    """Five processes against five later ones, as two stored runs one after the other would be compared."""
+    """From five processes against the five after them, as two consecutive stored runs would be compared."""
     times: dict[str, dict[int, float]] = defaultdict(dict)
     for row in rows:
         if row.planted_percent == 0 and row.base_ms is not None:

@@ -1,4 +1,4 @@
-"""Series in, change points out: from which commit on a metric of a cell has another level."""
+"""Series in, change points out: the commits from which on a metric of a cell has another level."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from mixbench.verdicts.gate.rules import judge_count
 from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS, Point, Series
 
 PENALTY = 30.0
-"""What another change must save in squared deviations, in units of the variance from commit to commit."""
+"""Squared deviations that one more change must save, in units of the variance from commit to commit."""
 _CLIP = 2.0
-"""How far from the median of its neighbours a commit counts, in standard deviations."""
+"""A commit further from the median of its neighbours counts as if it were this far, in standard deviations."""
 _LEAST_NOISE = 1e-3
-"""Relative standard deviation below which a series counts as equally quiet."""
+"""The least relative standard deviation that a series is taken to have."""
 _NEIGHBOURS = 2
 
 VERDICTS = ("worse", "changed", "better")
-"""By importance; changed where neither direction is better."""
+"""By importance; changed: neither direction is better."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """From `suspect` on, the first commit after it, a series has another level; `last_good` is the commit before."""
+    """A new level of a series, from `suspect` on; `last_good` is the commit before."""
 
     series: Series
     at: int
-    """Place of the suspect among the points of the series."""
+    """Index of the suspect among the points of the series."""
     before: float
     after: float
     change: Interval
-    """Relative to before: 0.1 is 10 % more; bounds where there is noise, a 95 % interval over commits."""
+    """Relative to before: 0.1 is 10 % more; where there is noise, with its 95 % interval over commits."""
 
     @property
     def suspect(self) -> Point:
@@ -47,19 +47,19 @@ class Change:
 
     @property
     def last_good(self) -> Point:
-        """The last commit before it."""
+        """The last commit before the change."""
         return self.series.points[self.at - 1]
 
     @property
     def verdict(self) -> str:
-        """worse, better, or changed where the metric has no direction."""
+        """worse or better; changed where the metric has no direction."""
         if not self.series.better:
             return "changed"
         return "better" if (self.after > self.before) == (self.series.better == "higher") else "worse"
 
     @property
     def software(self) -> dict[str, tuple[Any, Any]]:
-        """What else became another one at the same time: name to version before and after."""
+        """Other software that changed with the commit: its version before and after, by name."""
         before, after = self.last_good.software, self.suspect.software
         return {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
 
@@ -71,14 +71,14 @@ class Change:
 
 
 def find_changes(series: Series) -> list[Change]:
-    """The changes of a series in order; [] where it is too short or not judgeable. Raises RequestError without ruptures."""
+    """The changes of a series in order; [] if it is too short or not judgeable. Raises RequestError without ruptures."""
     if series.too_short or not series.judgeable:
         return []
     return _counted(series) if series.metric in COUNTED else _measured(series)
 
 
 def _counted(series: Series) -> list[Change]:
-    """Every change of a count is one."""
+    """Every change of a count, however small."""
     found = []
     for at in range(1, len(series.points)):
         judged = judge_count(series.metric, series.points[at - 1].values, series.points[at].values)
@@ -104,10 +104,10 @@ def _measured(series: Series) -> list[Change]:
 def find_breaks(values: Sequence[float]) -> list[int]:
     """Index of the first value after each change of the level of a noisy positive series; [] with fewer than 6 values.
 
-    Optimal partitioning of the logarithms with squared deviations (PELT, Killick, Fearnhead and Eckley 2012, as ruptures
-    has it) and at least LEAST_COMMITS values in a part. Before, a value far from the median of its neighbours is pulled
-    towards it: one or two outliers are no change. The noise is estimated from the differences of neighbours, which a change
-    of level leaves as they are.
+    Optimal partitioning of the logarithms by squared deviations (PELT, Killick, Fearnhead and Eckley 2012, as implemented in
+    ruptures), with at least LEAST_COMMITS values in a part. First, a value far from the median of its neighbours is pulled
+    towards it, so that one or two outliers are no change. The noise is estimated from the differences of neighbours, which a
+    change of level does not affect.
 
     Simulated without a change, 3000 series each of 6, 8, 10, 15, 20, 40 and 100 commits: one was found in at most 0.5 %
     where the noise from commit to commit is Gaussian, 0.6 % where it is Student's t with 3 degrees of freedom, 0.4 % where
@@ -127,9 +127,9 @@ def find_breaks(values: Sequence[float]) -> list[int]:
 
 
 def _without_spikes(logs: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Logarithms with what sticks out of their neighbours pulled in, and the standard deviation from commit to commit."""
+    """The logarithms with outliers pulled towards their neighbours, and the standard deviation from commit to commit."""
     noise = max(_LEAST_NOISE, 1.4826 * float(np.median(np.abs(np.diff(logs)))) / math.sqrt(2))
-    # five neighbours at the ends too: there as well, three commits of a new level outweigh two that stick out
+    # five neighbours at the ends, too, so that three commits of a new level outweigh two outliers there as well
     starts = np.clip(np.arange(len(logs)) - _NEIGHBOURS, 0, max(0, len(logs) - 2 * _NEIGHBOURS - 1))
     around = [np.median(logs[start : start + 2 * _NEIGHBOURS + 1]) for start in starts]
     middle = np.array(around, dtype=np.float64)

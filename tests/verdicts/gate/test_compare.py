@@ -12,7 +12,7 @@ from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.gate.cells import Measured
-from mixbench.verdicts.gate.compare import compare
+from mixbench.verdicts.gate.compare import COUNTS, compare
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code, leading, why_not_comparable
 
 METRICS = {
@@ -136,6 +136,14 @@ def test_one_more_of_a_count_fails_and_one_less_is_faster(metric: str) -> None:
     assert verdicts(more) == {"attention": "slower", "none": "same"}
     assert more.cells[0].leading.metric == metric
     assert the(compare(speed(), edited(speed(), in_attention(**{metric: lambda count: count - 1})))).verdict == "faster"
+
+
+def test_the_counts_of_a_table_are_the_metrics_with_that_rule() -> None:
+    assert {
+        SpeedRow: ("flops", "params", "peak_memory_mib", "operators", "allocated_mib"),
+        TrainingRow: ("params", "train_flops"),
+        TrialRow: ("params", "train_flops"),
+    } == COUNTS
 
 
 def test_a_tolerance_holds_for_its_metric_alone() -> None:

@@ -10,9 +10,9 @@ from synthetic_training import training_rows, training_settings
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
 from mixbench.verdicts.gate.cells import Measured
-from mixbench.verdicts.gate.compare import compare
+from mixbench.verdicts.gate.compare import COUNTS, compare
 from mixbench.verdicts.gate.comparison import exit_code
-from mixbench.verdicts.gate.report import METRICS, STATES, Entry, Measure, failures, measures, report, unmeasured
+from mixbench.verdicts.gate.report import REPORTED, STATES, Entry, Measure, failures, measures, report, unmeasured
 
 T_95_2 = 4.302652729911275
 """Quantile 0.975 of Student's t with two degrees of freedom."""
@@ -105,8 +105,14 @@ def test_a_failed_run_does_not_hide_the_direction_of_a_score() -> None:
 
 
 def test_every_reported_metric_is_a_column() -> None:
-    for row_type, metrics in METRICS.items():
+    for row_type, metrics in REPORTED.items():
         assert all(columns(row_type)[metric].role == "metric" for metric in metrics)
+
+
+def test_what_is_measured_is_reported_before_what_is_counted() -> None:
+    timed = ("latency_ms", "cpu_ms", "device_ms", "tokens_per_s")
+    assert REPORTED[SpeedRow] == (*timed, *COUNTS[SpeedRow], "energy_j")
+    assert REPORTED[TrainingRow] == ("test_score", "train_seconds", "train_flops", "params")
 
 
 def test_a_cell_is_called_as_in_a_comparison() -> None:

@@ -46,6 +46,11 @@ def test_any_change_of_a_count_counts(head: float, verdict: str) -> None:
     assert (judgement.base, judgement.head) == (100.0, head)
 
 
+@pytest.mark.parametrize(("head", "verdict"), [(101.0, "faster"), (99.0, "slower"), (100.0, "same")])
+def test_a_count_of_which_more_is_better_turns_the_verdicts_round(head: float, verdict: str) -> None:
+    assert judge_count("flops", launches(100.0), launches(head), higher_is_better=True).verdict == verdict
+
+
 @pytest.mark.parametrize(("head", "verdict"), [(101.0, "same"), (99.0, "same"), (101.1, "slower"), (98.9, "faster")])
 def test_a_tolerated_change_of_a_count_is_the_same_up_to_the_tolerance_itself(head: float, verdict: str) -> None:
     assert judge_count("flops", launches(100.0), launches(head), 0.01).verdict == verdict

@@ -1,0 +1,120 @@
+"""What the field of a row says about its column, once for everyone who asks: heading, unit, direction, gate rule, figure.
+
+- key          what was asked for; keys and `environment` together identify a cell
+- replicate    which repetition of the cell this row is
+- metric       a measured or counted quantity; None where the status is not ok or where it does not apply
+- observation  what was seen during the measurement
+- outcome      how it went, where and when
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import MISSING, dataclass
+from typing import Any, Literal, get_args
+
+Role = Literal["key", "replicate", "metric", "observation", "outcome"]
+ROLES: tuple[Role, ...] = get_args(Role)
+Better = Literal["lower", "higher", ""]
+Rule = Literal["count", "time", "score", "reported", ""]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """How a table of text shows a metric.
+
+    Numbers are in multiples of the unit (`per`), with three significant digits, as whole numbers or with an SI prefix.
+    """
+
+    text: str
+    form: Literal["number", "whole", "prefix"] = "number"
+    per: float = 1
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How figures draw a metric: its part of the file name, its title, and the label of its axis.
+
+    The numbers of a `prefixed` axis have SI prefixes.
+    """
+
+    name: str
+    title: str
+    axis: str
+    prefixed: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """Everything that tables, figures, comparisons, exports and the data dictionary need to know about a column."""
+
+    role: Role
+    meaning: str
+    unit: str = ""
+    better: Better = ""
+    """The direction of a metric; empty where neither is better."""
+    positive: bool = False
+    """Whether 0 is refused."""
+    words: str = ""
+    """What people call it; empty: by its name."""
+    rule: Rule = ""
+    """What the gate makes of a metric.
+
+    count: equal whenever the code is, so any change is judged; time: judged by its interval and a threshold; score: judged
+    by the paired difference; reported: exported with its interval, but not judged; empty: neither.
+    """
+    once: bool = False
+    """Found once per cell before anything is timed, like all counts, and equal in all of its rows."""
+    in_summary: bool = False
+    """Part of the summary although no table or figure shows it."""
+    heading: Heading | None = None
+    quantity: Quantity | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is found once per cell instead of in every block."""
+        return self.once or self.rule == "count"
+
+    @property
+    def summarised(self) -> bool:
+        """Whether the summary has it."""
+        return self.in_summary or self.heading is not None or self.quantity is not None
+
+
+def _field(column: Column, default: Any = MISSING) -> Any:
+    return dataclasses.field(default=default, metadata={"column": column})
+
+
+def column(
+    role: Role, meaning: str, unit: str = "", *, default: Any = MISSING, positive: bool = False, once: bool = False
+) -> Any:
+    """A field that is a column; without a default it must be given."""
+    return _field(Column(role, meaning, unit, positive=positive, once=once), default)
+
+
+def metric(
+    meaning: str,
+    unit: str,
+    better: Better = "lower",
+    *,
+    positive: bool = False,
+    words: str = "",
+    rule: Rule = "",
+    once: bool = False,
+    in_summary: bool = False,
+    heading: Heading | None = None,
+    quantity: Quantity | None = None,
+) -> Any:
+    """A field that is a metric, None by default; the arguments are those of `Column`."""
+    return _field(Column("metric", meaning, unit, better, positive, words, rule, once, in_summary, heading, quantity), None)
+
+
+def size(meaning: str, unit: str) -> Any:
+    """A field that is a key and a number above 0."""
+    return column("key", meaning, unit, positive=True)
+
+
+def same_as(table: type[Any], name: str) -> Any:
+    """A field that is the same column as in another table."""
+    (field,) = (field for field in dataclasses.fields(table) if field.name == name)
+    return dataclasses.field(default=field.default, metadata=field.metadata)

@@ -1,0 +1,34 @@
+"""The metrics that are compared, reported and tracked: columns of the tables, and two that are derived from several rows."""
+
+from __future__ import annotations
+
+from mixbench.tables.columns import columns
+from mixbench.tables.fields import Column
+from mixbench.tables.rows import SpeedRow, TrainingRow
+
+CPU_TIME = "cpu_per_calibration"
+FAILED = "failed"
+DERIVED: dict[str, Column] = {
+    CPU_TIME: Column(
+        "metric",
+        "CPU time relative to the calibration workload of the same process",
+        better="lower",
+        words="CPU time",
+        rule="time",
+    ),
+    FAILED: Column("metric", "share of the launches or seeds that failed", better="lower", words="failed share", rule="count"),
+}
+METRICS: dict[str, Column] = {
+    name: column for name, column in (columns(TrainingRow) | columns(SpeedRow)).items() if column.role == "metric"
+} | DERIVED
+"""By name; where two tables share a name, the column of speed.csv."""
+
+
+def words(metric: str) -> str:
+    """What people call a metric; its own name where there is nothing else."""
+    return (METRICS[metric].words if metric in METRICS else "") or metric
+
+
+def counts_things(metric: str) -> bool:
+    """Whether a metric is a number of things that are called as it is: 3 more operators."""
+    return metric in METRICS and METRICS[metric].unit == metric

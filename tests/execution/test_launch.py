@@ -10,6 +10,8 @@ import pytest
 from mixbench.errors import WorkerError
 from mixbench.execution import Died, Finished, Launch
 
+pytestmark = pytest.mark.usefixtures("children_find_helpers")
+
 
 def test_one_server_runs_jobs_in_isolated_children_and_survives_those_that_die() -> None:
     with Launch(["launch_jobs"]) as launch:

@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from killing import children, wait_until_gone
+from killing import kill_when
+from places import SAMPLES
 
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
 
 HERE = Version("this installation", sys.executable)
-MIXERS = """
-import os, time, torch
-print("what a module prints must not reach the protocol")
-
-class Plain(torch.nn.Module):
-    def __init__(self, width, tokens):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(width, width) / width)
-    def forward(self, x):
-        return x @ self.weight
-
-class Twice(Plain):
-    def forward(self, x):
-        return (super().forward(x) + super().forward(x)) / 2
-
-class Dies(Plain):
-    def forward(self, x):
-        os._exit(3)
-
-class Hangs(Plain):
-    def forward(self, x):
-        time.sleep(1000)
-
-class Flat(Plain):
-    def forward(self, x):
-        return x.sum()
-"""
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
-    path.write_text(MIXERS)
+    path.write_text(f'{SAMPLES.read_text()}\nprint("what a module prints must not reach the protocol")\n')
     return path
 
 
@@ -69,10 +41,11 @@ def run(
     return run_pair(versions, contests, device="cpu", timeout=timeout, order=random.Random(0))
 
 
+@pytest.mark.slow
 def test_both_sides_are_built_checked_and_timed_in_turns(file):
-    planted = Contest((workload(file, "Plain"), workload(file, "Plain")), extra=(0.0, 3.0))
-    seen = run({1: contest(file, "Plain", "Twice"), 2: contest(file, "Plain", "Plain", mode="training"), 3: planted})
-    assert all(isinstance(one, Timed) for one in seen.values())
+    planted = Contest((workload(file, "Product"), workload(file, "Product")), extra=(0.0, 3.0))
+    seen = run({1: contest(file, "Product", "Twice"), 2: contest(file, "Product", "Product", mode="training"), 3: planted})
+    assert all(isinstance(outcome, Timed) for outcome in seen.values())
     assert seen[1].log_ratio > 0.2
     assert seen[3].log_ratio > 0.5
     assert abs(seen[2].log_ratio) < 0.5
@@ -84,12 +57,14 @@ def test_both_sides_are_built_checked_and_timed_in_turns(file):
     assert min(seen[1].seconds) > 0
 
 
+@pytest.mark.slow
 def test_a_contest_that_kills_or_hangs_a_process_leaves_the_others_to_a_new_pair(file):
     seen = run(
-        {number: contest(file, "Plain", name) for number, name in enumerate(("Dies", "Plain", "Hangs", "Flat"))}, timeout=6
+        {number: contest(file, "Product", name) for number, name in enumerate(("Exiting", "Product", "Hanging", "Flat"))},
+        timeout=6,
     )
     assert isinstance(seen[1], Timed)
-    assert {number: one.sides for number, one in seen.items() if isinstance(one, Fault)} == {
+    assert {number: outcome.sides for number, outcome in seen.items() if isinstance(outcome, Fault)} == {
         0: (False, True),
         2: (False, True),
         3: (False, True),
@@ -103,7 +78,7 @@ def test_a_module_from_elsewhere_is_not_taken_for_the_version(file, tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
     version = Version("tree", sys.executable, (str(tree),), str(tree))
-    seen = run({0: contest(file, "Plain", "Plain")}, (HERE, version))
+    seen = run({0: contest(file, "Product", "Product")}, (HERE, version))
     assert seen[0].sides == (False, True)
     assert seen[0].detail == f"the mixer comes from {file}, not from tree"
 
@@ -124,33 +99,23 @@ def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
 @pytest.mark.parametrize("python", ["/bin/true", "/nowhere/python"])
 def test_an_interpreter_that_cannot_measure_is_an_error(python, file):
     with pytest.raises(WorkerError, match="cannot"):
-        run({0: contest(file, "Plain", "Plain")}, (HERE, Version("env", python)))
+        run({0: contest(file, "Product", "Product")}, (HERE, Version("env", python)))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_a_wrong_request(file):
     with pytest.raises(RequestError, match="device cuda is not available") as caught:
-        run_pair((HERE, HERE), {0: contest(file, "Plain", "Plain")}, device="cuda", timeout=60, order=random.Random(0))
+        run_pair((HERE, HERE), {0: contest(file, "Product", "Product")}, device="cuda", timeout=60, order=random.Random(0))
     assert caught.value.hint == "Measure on the CPU: --device cpu."
 
 
-def test_both_processes_die_with_the_parent_however_it_dies(file):
+@pytest.mark.slow
+def test_both_processes_die_with_the_parent_however_it_dies(file, tmp_path):
     code = f"""
 import random, sys
 from mixbench.execution.lockstep import Contest, Version, run_pair
-one = {workload(file, "Hangs")!r}
+hanging = {workload(file, "Hanging")!r}
 here = Version("here", sys.executable)
-run_pair((here, here), {{0: Contest((one, one))}}, device="cpu", timeout=600, order=random.Random(0))
+run_pair((here, here), {{0: Contest((hanging, hanging))}}, device="cpu", timeout=600, order=random.Random(0))
 """
-    parent = subprocess.Popen([sys.executable, "-c", code])
-    workers: list[int] = []
-    try:
-        deadline = time.monotonic() + 60
-        while len(workers) < 2 and time.monotonic() < deadline:
-            workers = children(parent)
-            time.sleep(0.05)
-        assert len(workers) == 2
-    finally:
-        parent.kill()
-        parent.wait()
-    assert wait_until_gone(workers) == []
+    kill_when(lambda children: len(children) == 2, "-c", code, folder=tmp_path)

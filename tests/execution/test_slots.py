@@ -16,6 +16,7 @@ from mixbench.execution.slots import Slots
 
 JOBS = "launch_jobs"
 ECHO = {"function": "echo", "text": "x"}
+pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
 
 def outcomes(jobs: list[Mapping[str, Any]], slots: int = 2, timeout: float = 20.0) -> dict[int, Finished | Died]:

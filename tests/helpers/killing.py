@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from places import HELPERS
 from running import environment_in
 
 Rows = Counter[tuple[object, ...]]
@@ -56,6 +58,17 @@ def kill_when(ready: Callable[[list[int]], object], *arguments: object, folder: 
     assert wait_until_gone(started) == []
 
 
+def start_helper(script: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+    """Start a script of `tests/helpers`, whose children find the modules there."""
+    return subprocess.Popen(
+        [sys.executable, str(HELPERS / script), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(HELPERS), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def kill_at_random(
     folder: Path,
     start: Callable[[Path], subprocess.Popen[str]],
@@ -66,8 +79,8 @@ def kill_at_random(
 ) -> list[Path]:
     """Run studies below `folder`, SIGKILL them so many times in all, start them again until they end; the folders of all.
 
-    A study prints `complete`. After each kill no process is left and every row that stood before still stands; the kills hit
-    different stages.
+    A study prints `started` and, at its end, `complete`; it is killed up to `longest` seconds after it has started. After each
+    kill no process is left and every row that stood before still stands; the kills hit different stages.
     """
     moments = random.Random(1)
     folders: list[Path] = []
@@ -79,8 +92,10 @@ def kill_at_random(
         while not finished:
             before = rows(sweep)
             process = start(sweep)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
             if kills:
-                time.sleep(moments.uniform(0.1, longest))
+                time.sleep(moments.uniform(0, longest))
             else:
                 process.wait(timeout=60)
             started = children(process)

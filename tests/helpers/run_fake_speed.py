@@ -40,5 +40,6 @@ def fake_request(launches: int = 2, mixers: tuple[str, ...] = MIXERS, timeout: f
 
 
 if __name__ == "__main__":
+    print("started", flush=True)
     run_speed(fake_request(int(sys.argv[2])), ResultsFolder(Path(sys.argv[1])), Silent(), worker=FAKE)
     print("complete")

@@ -63,6 +63,7 @@ def fake_maps(
 
 
 if __name__ == "__main__":
+    print("started", flush=True)
     request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
     run_data_efficiency(request, folder, Silent(), slots=[{}, {}], trainer=FAKE)
     run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE, save=True)

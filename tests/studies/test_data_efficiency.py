@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recorder import Recorder
 from run_fake_training import FAKE, FORM, TASK, fake_request
 
 from mixbench.errors import MixbenchError, RequestError
@@ -18,38 +19,15 @@ from mixbench.studies.data_efficiency_plan import (
     plan_trials,
     train_sizes,
 )
-from mixbench.studies.progress import Silent
 from mixbench.studies.training import TRAINING, key_of, slots_for
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
 
-HELPERS = Path(__file__).parents[1] / "helpers"
+pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
 
-class Recorded(Silent):
-    def __init__(self) -> None:
-        self.total = self.done = 0
-        self.remarks: list[str] = []
-        self.said: list[str] = []
-
-    def begin(self, total: int) -> None:
-        self.total = total
-
-    def step(self, done: int, doing: str) -> None:
-        self.done += done
-        self.said.append(doing)
-
-    def remark(self, text: str) -> None:
-        self.remarks.append(text)
-
-
-@pytest.fixture(autouse=True)
-def _children_find_the_fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
-
-
-def run(folder: Path, request: DataRequest | None = None, **options: Any) -> tuple[list[TrainingRow], Recorded]:
-    progress = Recorded()
+def run(folder: Path, request: DataRequest | None = None, **options: Any) -> tuple[list[TrainingRow], Recorder]:
+    progress = Recorder()
     results = ResultsFolder(folder)
     run_data_efficiency(request or fake_request(), results, progress, slots=[{}, {}], trainer=FAKE, **options)
     return results.read(TrainingRow), progress
@@ -126,7 +104,7 @@ def test_a_run_that_fails_is_a_row_and_the_others_go_on(
     assert len(rows) == 6
     assert all(detail in row.detail for row in rows if row.mixer == "attention")
     assert len(progress.remarks) == 3
-    assert "3 failed" in progress.said[-1]
+    assert "3 failed" in progress.steps[-1]
 
     monkeypatch.delenv("FAKE_RUNS")
     assert run(tmp_path, request)[0] == rows, "failed runs count as finished"

@@ -5,37 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from recorder import Recorder
 from run_fake_speed import FAKE, fake_request
 
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
-from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
-HELPERS = Path(__file__).parents[1] / "helpers"
-
-
-class Recorder(Silent):
-    def __init__(self) -> None:
-        self.total = self.done = 0
-        self.remarks: list[str] = []
-
-    def begin(self, total: int) -> None:
-        self.total = total
-
-    def step(self, done: int, doing: str) -> None:
-        self.done += done
-
-    def remark(self, text: str) -> None:
-        self.remarks.append(text)
-
-
-@pytest.fixture(autouse=True)
-def _children_find_the_fake_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
 
 def run(

@@ -17,12 +17,7 @@ from mixbench.studies.tune_plan import TuneRequest, plan_trials
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrialRow
 
-HELPERS = Path(__file__).parents[1] / "helpers"
-
-
-@pytest.fixture(autouse=True)
-def _children_find_the_fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
 
 def search(folder: Path, request: TuneRequest | None = None, **options: Any) -> list[TrialRow]:

@@ -35,4 +35,3 @@ def run_python(*arguments: object, folder: Path, timeout: float = 120.0, **varia
         command, capture_output=True, text=True, timeout=timeout, cwd=folder, env=environment_in(folder, **variables)
     )
     return Completed(done.returncode, done.stdout, done.stderr)
-

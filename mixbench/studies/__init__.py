@@ -1,1 +1,1 @@
-"""Studies: plan cells, run them, write rows. No torch here; the work happens in child processes."""
+"""Studies: plan cells, run them in child processes, write rows."""

@@ -1,4 +1,4 @@
-"""The attention-map study: train mixers or load them, and map which tokens they mix in examples of the test set."""
+"""The attention-map study: train or load mixers, and map which tokens they mix in examples of the test set."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def run_attention_map(
     retry_failed: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train and map what is missing and return the environment's hash; `slots` as of `run_data_efficiency`.
+    """Train and map what is missing, and return the environment's hash; `slots` as for `run_data_efficiency`.
 
-    The weights of every run are kept, so an interrupted study trains none twice. Raises RequestError, StorageError,
+    The weights of every run are kept, so an interrupted study trains no model twice. Raises RequestError, StorageError,
     WorkerError.
     """
     maps = plan_maps(request)
@@ -49,24 +49,24 @@ def run_attention_map(
 
 @dataclass
 class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
-    """A run is many rows, one for each example."""
+    """Training runs with a row for each example."""
 
     def missing(self, runs: Sequence[PlannedMap]) -> list[PlannedMap]:
-        """Runs that did not fail, with the examples that lack a row, or a map that is to be drawn."""
-        lost = {key[:-1] for key, row in self.rows.items() if row.status != "ok"}
-        open_runs = [run for run in runs if run.identity(self.environment) not in lost]
-        left = [run.only([e for e in run.examples if not self._is_mapped(run, e)]) for run in open_runs]
-        return [run for run in left if run.examples]
+        """The runs that have not failed, with the examples that still lack a row or a map to be drawn."""
+        failed = {key[:-1] for key, row in self.rows.items() if row.status != "ok"}
+        open_runs = [run for run in runs if run.identity(self.environment) not in failed]
+        unmapped = [run.only([e for e in run.examples if not self._is_mapped(run, e)]) for run in open_runs]
+        return [run for run in unmapped if run.examples]
 
     def job(self, run: PlannedMap) -> dict[str, Any]:
-        """With the files that it reads and writes."""
+        """The job of a run, with the files that it reads and writes."""
         job = {**run.job, **run.files(self.environment, self.folder.path.resolve())}
         if job["run"] is not None:
             job["run"] |= {"checkpoint": job["checkpoint"], "about": dict(run.about)}
         return job
 
     def forget(self, runs: Sequence[PlannedMap]) -> None:
-        """Delete the weights that were kept of those that are trained, so that they are trained again. Raises StorageError."""
+        """Delete the kept weights of runs that are trained here, so that they are trained again. Raises StorageError."""
         for run in runs:
             file = self.folder.path / checkpoint_name(run.identity(self.environment))
             with storage_errors(f"cannot delete {file}"):
@@ -74,7 +74,7 @@ class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
                     file.unlink(missing_ok=True)
 
     def _is_mapped(self, run: PlannedMap, example: int) -> bool:
-        """By these very weights, and the map kept where it is drawn."""
+        """Whether an example was mapped with the run's weights, and its map is kept if it is to be drawn."""
         identity = run.identity(self.environment)
         row = self.rows.get((*identity, example))
         if row is None or (example in run.drawn and not self.has_file(row.map_file)):

@@ -1,4 +1,4 @@
-"""From a request to maps: every mixer trained with every seed, or loaded, and the examples that it is mapped in."""
+"""From a request to maps: every mixer, trained with every seed or loaded, and the examples to map."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class MapRequest:
-    """What to map. `base` says what is trained, with one size; `loaded` are runs whose weights are given.
+    """What to map: `base` describes what is trained, with one size; `loaded` are runs whose weights are given.
 
     Raises RequestError.
     """
@@ -31,9 +31,9 @@ class MapRequest:
 
     def __post_init__(self) -> None:
         if len(self.base.sizes) != 1:
-            raise RequestError("attention maps are of mixers trained on one part of the data", "Give one size: --size 0.5.")
+            raise RequestError("attention maps need mixers trained on one part of the data", "Give one size: --size 0.5.")
         if self.examples < 1:
-            raise RequestError(f"--examples is {self.examples}, it must be at least 1")
+            raise RequestError(f"--examples is {self.examples}; it must be at least 1")
         if beyond := [example for example in self.drawn if example >= self.examples]:
             hint = f"Examples are counted from 0; --examples {max(beyond) + 1} maps enough."
             raise RequestError(f"--draw {beyond[0]}: only {self.examples} examples are mapped", hint)
@@ -51,7 +51,7 @@ def check_task(name: str) -> None:
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A run whose weights lie in a file, relative to the results folder or absolute, with the keys and the seed of its row."""
+    """A run whose weights are in `file` (absolute, or relative to the results folder), with its row's keys and seed."""
 
     file: str
     task: PreparedTask
@@ -62,7 +62,7 @@ class LoadedRun:
 
 @dataclass(frozen=True)
 class PlannedMap:
-    """One trained model and its examples. `job` is what trains it, None where `file` holds its weights."""
+    """One model and the examples to map. `run` trains it, unless its weights are in `file`."""
 
     keys: Mapping[str, Any]
     seed: int
@@ -76,7 +76,7 @@ class PlannedMap:
 
     @property
     def job(self) -> Mapping[str, Any]:
-        """What maps it, but for what depends on the results folder."""
+        """What the mapping process needs, except for what depends on the results folder."""
         return {
             "task": self.task.name,
             "options": dict(self.task.settings["options"]),
@@ -88,12 +88,12 @@ class PlannedMap:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Keys and seed of the training run."""
+        """Keys and seed of the training run's row."""
         return {**self.keys, "seed": self.seed}
 
     @property
     def subject(self) -> Key:
-        """Steps are not counted here."""
+        """Empty: the operations of a step are not counted here."""
         return ()
 
     @property
@@ -102,7 +102,7 @@ class PlannedMap:
         return f"{self.keys['task']}, {self.keys['mixer']}, seed {self.seed}"
 
     def identity(self, environment: str) -> Key:
-        """That of the training run: `data-efficiency --save` keeps its weights under the same name."""
+        """The identity of the training run: `data-efficiency --save` keeps its weights under the same name."""
         return (*self.keys.values(), environment, self.seed)
 
     def row_keys(self, environment: str) -> list[Key]:
@@ -110,7 +110,7 @@ class PlannedMap:
         return [(*self.identity(environment), example) for example in self.examples]
 
     def files(self, environment: str, folder: Path) -> dict[str, Any]:
-        """What of a job depends on the results folder: where weights and maps are kept."""
+        """The part of the job that depends on the results folder: the files of weights and maps."""
         identity, names = self.identity(environment), {}
         for example in set(self.drawn) & set(self.examples):
             name = map_name(identity, example)
@@ -118,29 +118,29 @@ class PlannedMap:
         return {"drawn": names, "checkpoint": str(folder / (self.file or checkpoint_name(identity)))}
 
     def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[AttentionMapRow]:
-        """A row for each example; one alone where the run failed."""
+        """A row for each example; a single row if the run failed."""
         maps = result.get("maps") or [{"example": self.examples[0]}]
         result = {**result, **({"checkpoint": self.file} if self.file else {})}
         return [
             AttentionMapRow(
                 **self.keys,
-                **known_columns({**result, **one}, AttentionMapRow) | {"detail": "; ".join(filter(None, (detail, own)))},
+                **known_columns({**result, **mapped}, AttentionMapRow) | {"detail": "; ".join(filter(None, (detail, remark)))},
                 seed=self.seed,
                 learning_rate=self.rate,
                 environment=environment,
                 measured_at=begun,
             )
-            for one in maps
-            for own in [one.get("detail", "")]
+            for mapped in maps
+            for remark in [mapped.get("detail", "")]
         ]
 
     def only(self, examples: Sequence[int]) -> PlannedMap:
-        """Of these examples."""
+        """The same run with only these examples."""
         return replace(self, examples=tuple(examples))
 
 
 def plan_maps(request: MapRequest) -> list[PlannedMap]:
-    """All that is to be mapped, seed after seed. Raises RequestError for an impossible shape."""
+    """Everything to map, seed by seed. Raises RequestError for an impossible shape."""
     examples, device = tuple(range(request.examples)), request.base.device
     if request.loaded:
         return [
@@ -155,5 +155,5 @@ def plan_maps(request: MapRequest) -> list[PlannedMap]:
 
 
 def map_keys() -> list[str]:
-    """The columns that identify a run, as in data_efficiency.csv."""
+    """The key columns, which identify a run as in data_efficiency.csv."""
     return [name for name, column in columns(AttentionMapRow).items() if column.role == "key"]

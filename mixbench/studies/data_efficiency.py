@@ -1,4 +1,4 @@
-"""The data-efficiency study: train every mixer on growing parts of a data set, side by side."""
+"""The data-efficiency study: train every mixer on growing parts of a data set, several at a time."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def run_data_efficiency(
     save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train what is missing of a request and return the environment's hash.
+    """Train whatever is missing of a request, and return the environment's hash.
 
-    `slots` are the environment variables of processes that train at the same time; `save` keeps the best weights. Every run
-    that has ended is on disk, so an interrupted study continues where it was. Raises RequestError, StorageError, WorkerError.
+    `slots` has the environment variables of each process that trains at the same time; `save` keeps the best weights. Every
+    run is on disk as soon as it ends, so an interrupted study can be resumed. Raises RequestError, StorageError, WorkerError.
     """
     runs = plan_runs(request)
     trials = plan_trials(request)
@@ -43,7 +43,7 @@ def run_data_efficiency(
 
 @dataclass
 class _Study(TrainingStudy[PlannedRun, TrainingRow]):
-    """Besides the runs, those by which `auto` chooses a learning rate."""
+    """Training runs, and the trials by which `auto` chooses their learning rates."""
 
     def run(self, runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> None:
         missing = self.missing(runs)
@@ -58,7 +58,7 @@ class _Study(TrainingStudy[PlannedRun, TrainingRow]):
             self.train(slots, [self._with_rate(run, trials) for run in missing])
 
     def _with_rate(self, run: PlannedRun, trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> PlannedRun:
-        """The run with the learning rate whose trial was best on the development set; with the middle one where all failed."""
+        """The run with the learning rate of the trial that scored best on the development set; the middle one if all failed."""
         if run.rate is not None:
             return run
         candidates = trials[run.subject]

@@ -16,10 +16,10 @@ from mixbench.tables.rows import TrainingRow
 from mixbench.tasks.dataset import Form
 
 LEARNING_RATE = 1e-2
-"""Of mixers for which none was asked for."""
+"""The learning rate of mixers for which none was asked for."""
 AUTO = "auto"
 LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
-"""What `auto` chooses from, on the development set at the largest size, by the first seed."""
+"""The choices of `auto`, which takes the best on the development set, at the largest size with the first seed."""
 
 WARM_UP = 0.1
 WEIGHT_DECAY = 0.01
@@ -30,7 +30,7 @@ Rate = float | str
 
 @dataclass(frozen=True)
 class PreparedTask:
-    """A data set that is ready: its folder, form and number of training examples. `settings` are what determines it."""
+    """A data set on disk: its folder, form and number of training examples. `settings` is what determines it."""
 
     name: str
     folder: Path
@@ -41,7 +41,7 @@ class PreparedTask:
 
 @dataclass(frozen=True)
 class DataRequest:
-    """What to train, every option resolved. `learning_rates` by name of the mixer, "" for all others. Raises RequestError."""
+    """What to train, with every option resolved. `learning_rates` are by mixer, "" for all others. Raises RequestError."""
 
     tasks: tuple[PreparedTask, ...]
     mixers: tuple[ChosenMixer, ...]
@@ -59,17 +59,17 @@ class DataRequest:
     def __post_init__(self) -> None:
         for name, least in (("layers", 1), ("width", 1), ("batch", 1), ("steps", 1)):
             if getattr(self, name) < least:
-                raise RequestError(f"--{name} is {getattr(self, name)}, it must be at least {least}")
+                raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
         if not 0 <= self.dropout < 1:
-            raise RequestError(f"--dropout is {self.dropout:g}, it must be at least 0 and below 1")
+            raise RequestError(f"--dropout is {self.dropout:g}; it must be at least 0 and below 1")
         if self.timeout <= 0:
-            raise RequestError(f"--timeout is {self.timeout:g}, it must be above 0")
+            raise RequestError(f"--timeout is {self.timeout:g}; it must be above 0")
         names = {mixer.name for mixer in self.mixers}
         for name, rate in self.learning_rates.items():
             if name and name not in names:
                 raise UnknownNameError("mixer", name, names, "in --learning-rate")
             if not isinstance(rate, str) and not 0 < rate < 100:
-                raise RequestError(f"--learning-rate {rate:g} is not above 0 and below 100")
+                raise RequestError(f"--learning-rate is {rate:g}; it must be above 0 and below 100")
         for task in self.tasks:
             train_sizes(self.sizes, task)
 
@@ -80,7 +80,7 @@ class DataRequest:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training run: the row's keys, the seed and what the training process needs. `rate` None: to be chosen."""
+    """One training run: the row's keys, the seed, and what the training process needs. `rate` is None until chosen."""
 
     keys: dict[str, Any]
     seed: int
@@ -89,20 +89,20 @@ class PlannedRun:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Keys and seed."""
+        """The keys and the seed of this run's row."""
         return {**self.keys, "seed": self.seed}
 
     def identity(self, environment: str) -> tuple[Any, ...]:
-        """Identity of this run's row and its seed."""
+        """The identity of this run's row, and its seed."""
         return (*self.keys.values(), environment, self.seed)
 
     def row_keys(self, environment: str) -> list[tuple[Any, ...]]:
-        """A run is one row."""
+        """The key of this run's row."""
         return [self.identity(environment)]
 
     @property
     def subject(self) -> tuple[Any, ...]:
-        """What runs that cost the same for each step have in common: tasks of one name may differ in their data."""
+        """Shared by runs whose steps cost the same. Tasks of one name may differ in their data."""
         return (self.job["data"], *(self.keys[name] for name in ("mixer", "config", "layers", "width")))
 
     @property
@@ -111,7 +111,7 @@ class PlannedRun:
         return f"{self.keys['task']}, {self.keys['mixer']} on {self.keys['train_size']} examples, seed {self.seed}"
 
     def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[TrainingRow]:
-        """The row of this run from what the training process returned."""
+        """The row of this run, from what the training process returned."""
         row = TrainingRow(
             **self.keys,
             **known_columns(result, TrainingRow),
@@ -126,12 +126,12 @@ class PlannedRun:
 
 
 def known_columns(result: Mapping[str, Any], row_type: type[Row]) -> dict[str, Any]:
-    """What a training process returned, without what is no column."""
+    """Those results of a training process that are columns."""
     return {name: value for name, value in result.items() if name in columns(row_type)}
 
 
 def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
-    """Numbers of training examples, largest first: shares up to 1 of the training set, counts above. Raises RequestError."""
+    """Numbers of training examples, largest first; sizes up to 1 are shares of the training set. Raises RequestError."""
     counts = []
     for size in sizes:
         count = round(size * task.examples) if size <= 1 else int(size)
@@ -145,7 +145,7 @@ def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
 
 
 def plan_runs(request: DataRequest) -> list[PlannedRun]:
-    """All runs, the largest sizes first so that the slots stay full. Raises RequestError for an impossible shape."""
+    """All runs, with the largest sizes first so that all slots stay busy. Raises RequestError for an impossible shape."""
     return [
         planned
         for task in request.tasks
@@ -157,7 +157,7 @@ def plan_runs(request: DataRequest) -> list[PlannedRun]:
 
 
 def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]:
-    """The runs by which `auto` chooses a learning rate, by the subject they choose for."""
+    """The trials by which `auto` chooses learning rates, by the subject that each is chosen for."""
     return {
         trials[0].subject: trials
         for task in request.tasks
@@ -173,7 +173,7 @@ def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]
 
 
 def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size: int, seed: int, rate: Rate) -> PlannedRun:
-    """One run. Raises RequestError where the mixer cannot have the shape."""
+    """One run. Raises RequestError for a shape that the mixer cannot have."""
     settings = {
         "batch": request.batch,
         "dropout": request.dropout,

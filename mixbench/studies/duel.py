@@ -1,10 +1,10 @@
-"""The duel: both versions of every workload, live and interleaved, in fresh pairs of processes."""
+"""The duel: both versions of every workload, measured in turns in fresh pairs of processes."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.errors import RequestError
@@ -15,14 +15,14 @@ from mixbench.studies.progress import Progress
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, plan_speed
 
 PAIRS = 8
-"""Pairs of processes behind one look; four are too few for a t-interval."""
+"""Pairs of processes in one duel; four are too few for a t-interval."""
 
 Outcome = Timed | Fault
 
 
 @dataclass(frozen=True)
 class DuelCell:
-    """One workload: the mixer and its row keys, as the base names them, and what each side builds."""
+    """One workload: the base's mixer and row keys, what each side builds, and the workload in words."""
 
     mixer: ChosenMixer
     keys: Mapping[str, Any]
@@ -31,7 +31,7 @@ class DuelCell:
 
 
 def plan_duel(request: SpeedRequest, sides: tuple[DuelSide, DuelSide]) -> list[DuelCell]:
-    """Every workload of the request; of two mixers, each shape once. Raises RequestError."""
+    """Every workload of the request, or every shape if the sides are two mixers. Raises RequestError."""
     own = [side.mixer for side in sides if side.mixer]
     if own:
         plans = [_possible(plan_speed(_with_mixer(request, mixer))) for mixer in own]
@@ -51,15 +51,15 @@ def plan_duel(request: SpeedRequest, sides: tuple[DuelSide, DuelSide]) -> list[D
 
 
 def _with_mixer(request: SpeedRequest, mixer: ChosenMixer) -> SpeedRequest:
-    from dataclasses import replace
-
     return replace(request, mixers=(mixer,))
 
 
 def _possible(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
     for cell in cells:
         if cell.unsupported or not cell.job:
-            raise RequestError(cell.unsupported, "Choose another shape or dtype: a duel measures everything or nothing.")
+            raise RequestError(
+                cell.unsupported, "Choose another shape or dtype; a duel measures all that is asked for, or nothing."
+            )
     return list(cells)
 
 
@@ -74,19 +74,19 @@ def run_duel(
     pairs: int = PAIRS,
     words: Callable[[int], str] = str,
 ) -> dict[int, list[Outcome]]:
-    """Every contest in `pairs` fresh pairs of processes, by number; one that failed is not measured again.
+    """Outcomes by number, from `pairs` fresh pairs of processes; a contest that has failed is not measured again.
 
-    Raises WorkerError where an interpreter cannot measure at all.
+    Raises WorkerError if an interpreter cannot measure at all.
     """
     outcomes: dict[int, list[Outcome]] = {number: [] for number in contests}
     order = random.Random(seed)
     for pair in range(1, pairs + 1):
-        left = {n: contest for n, contest in contests.items() if not any(isinstance(one, Fault) for one in outcomes[n])}
-        if not left:
+        sound = {n: contest for n, contest in contests.items() if not any(isinstance(o, Fault) for o in outcomes[n])}
+        if not sound:
             break
         measured = run_pair(
             versions,
-            left,
+            sound,
             device=device,
             timeout=timeout,
             order=order,

@@ -1,4 +1,4 @@
-"""What the two sides of a duel are: from what the user typed to interpreters, source trees, git revisions or mixers."""
+"""The two sides of a duel: from what the user typed to interpreters, source trees, git revisions or mixers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class DuelSide:
-    """A version with what it changes of the workloads: its own mixer, or where files of the working directory lie in it."""
+    """A version, and how it changes the workloads.
+
+    It may have its own `mixer`; files below `origin` are replaced by the files at the same place in the version.
+    """
 
     version: Version
     mixer: ChosenMixer | None = None
     origin: Path | None = None
 
     def target(self, target: str) -> str:
-        """Where this version has a class; `module:Class` stays as it is."""
+        """The place of a class in this version; `module:Class` is unchanged."""
         file, _, name = target.rpartition(":")
         if not file.endswith(".py") or self.origin is None or not Path(file).is_relative_to(self.origin):
             return target
@@ -38,11 +41,11 @@ class DuelSide:
 
 @contextmanager
 def duel_sides(base: str, head: str) -> Iterator[tuple[DuelSide, DuelSide]]:
-    """Both sides; what was checked out for them is removed at the end. Raises RequestError."""
+    """Both sides. Revisions are checked out, and removed at the end. Raises RequestError."""
     with ExitStack() as stack:
         first, second = (_side(text, stack) for text in (base, head))
         if (first.mixer is None) != (second.mixer is None):
-            raise RequestError(f"{base!r} and {head!r} are no pair: a mixer duels with a mixer", _FORMS)
+            raise RequestError(f"{base!r} and {head!r} cannot be compared: a mixer can only duel with a mixer", _FORMS)
         yield first, second
 
 
@@ -52,14 +55,15 @@ def _side(text: str, stack: ExitStack) -> DuelSide:
         root = path.resolve()
         return DuelSide(Version(text, sys.executable, _import_path(root), str(root)), origin=Path.cwd())
     if path.is_file() and os.access(path, os.X_OK) and path.suffix != ".py":
-        return DuelSide(Version(text, str(path.absolute())))  # not resolved: an environment's python is a link
+        return DuelSide(Version(text, str(path.absolute())))  # not resolved: in an environment, python is a link
     if mixer := _mixer(text):
         return DuelSide(Version(text, sys.executable), mixer=mixer)
     top = _git("rev-parse", "--show-toplevel")
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}") if top else ""
     if not commit:
-        where = "" if top else "; the working directory is in no git repository"
-        raise RequestError(f"{text!r} is nothing that can be measured{where}", _FORMS)
+        where = "" if top else ", and the working directory is not in a git repository"
+        remote = " A branch of the remote is origin/main; a shallow clone lacks older commits." if top else ""
+        raise RequestError(f"{text!r} is not a folder, an interpreter, a mixer or a git revision{where}", _FORMS + remote)
     root = stack.enter_context(_worktree(commit))
     inside = Path.cwd().relative_to(Path(top).resolve())
     version = Version(f"{text} ({commit[:9]})", sys.executable, _import_path(root / inside, root), str(root))
@@ -80,14 +84,14 @@ def _mixer(text: str) -> ChosenMixer | None:
 
 
 def _import_path(*folders: Path) -> tuple[str, ...]:
-    """Where Python looks first: the folders and their `src`."""
+    """The folders that Python searches first: these and their `src`."""
     every = [place for folder in folders for place in (folder, folder / "src") if place.is_dir()]
     return tuple(dict.fromkeys(map(str, every)))
 
 
 @contextmanager
 def _worktree(commit: str) -> Iterator[Path]:
-    """The files of a commit in a folder of their own, which goes at the end. Raises RequestError."""
+    """A temporary folder with the files of a commit. Raises RequestError."""
     _git("worktree", "prune")
     with tempfile.TemporaryDirectory(prefix="mixbench-", ignore_cleanup_errors=True) as folder:
         place = Path(folder).resolve() / commit[:12]
@@ -95,7 +99,7 @@ def _worktree(commit: str) -> Iterator[Path]:
             ["git", "worktree", "add", "--detach", "--quiet", str(place), commit], capture_output=True, text=True, check=False
         )
         if made.returncode:
-            raise RequestError(f"git cannot check {commit[:9]} out: {made.stderr.strip()}", "Give a source tree instead.")
+            raise RequestError(f"git cannot check out {commit[:9]}: {made.stderr.strip()}", "Give a source tree instead.")
         try:
             yield place
         finally:
@@ -103,7 +107,7 @@ def _worktree(commit: str) -> Iterator[Path]:
 
 
 def _git(*arguments: str) -> str:
-    """What git says, "" where it fails or is not there."""
+    """What git prints; "" if it fails or is not installed."""
     with suppress(OSError):
         return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
     return ""

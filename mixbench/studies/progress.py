@@ -1,4 +1,4 @@
-"""What a study says while it runs; the command line draws it, a silent one serves Python users and tests."""
+"""How a study reports its progress: the command line draws it; Python users and tests get a silent one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called only between measurements, so that drawing never disturbs one."""
+    """Called only between measurements, so that drawing never disturbs them."""
 
     def begin(self, total: int) -> None:
         """The study has `total` steps to do."""
 
     def step(self, done: int, doing: str) -> None:
-        """`done` more steps are through; `doing` is what comes next."""
+        """`done` more steps are finished; `doing` describes the next one."""
 
     def remark(self, text: str) -> None:
-        """Something the user should know, one line."""
+        """Something the user should know, in one line."""
 
 
 class Silent:
-    """Says nothing."""
+    """Reports nothing."""
 
     def begin(self, total: int) -> None: ...
 

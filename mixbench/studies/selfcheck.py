@@ -1,4 +1,4 @@
-"""The self-check: pairs of processes of equal code, without and with planted extra work, as many as the time allows."""
+"""The self-check: pairs of processes with equal code, without and with planted extra work, while there is time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mixbench.tables.rows import PairRow
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 PLANTED = (0, 3, 5, 10)
-"""Extra work of the second process, percent."""
+"""Extra work of the second process, in percent."""
 CALIBRATION = "calibration"
 _SIZE = 256
 _TIMEOUT = 120.0
@@ -32,9 +32,9 @@ def record_pairs(
     now: Callable[[], float] = time.monotonic,
     fresh: bool = False,
 ) -> str:
-    """Measure pairs until the time is over, at least one, and return the environment's hash.
+    """Measure at least one pair, then more for `seconds`, and return the environment's hash.
 
-    Pairs are added to those that stand in the folder. Raises StorageError, WorkerError.
+    Pairs are added to those in the folder, unless `fresh` discards them. Raises StorageError, WorkerError.
     """
     contests = {number: (keys, contest) for number, (keys, contest) in enumerate(_contests(device))}
     version = Version("this installation", sys.executable)

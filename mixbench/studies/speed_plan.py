@@ -1,4 +1,4 @@
-"""From a speed request to cells: every combination of what was asked for, grouped by what is measured together."""
+"""From a speed request to cells: every combination of what was asked for, in groups that are measured together."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ VOCABULARY = 30_522
 """Tokens of BERT's vocabulary, as in the HyperMixer study."""
 CLASSES = 3
 FEATURE_FACTOR = 4
-"""Hidden width of the feature MLP relative to the width, as in the Transformer."""
+"""Hidden size of the feature MLP relative to the width, as in the Transformer."""
 
 GROUP_KEYS = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled")
 
 
 @dataclass(frozen=True)
 class SpeedRequest:
-    """What to measure, every option resolved. Times in seconds; `precision` is relative. Raises RequestError."""
+    """What to measure, with every option resolved. Times are in seconds; `precision` is relative. Raises RequestError."""
 
     mixers: tuple[ChosenMixer, ...]
     tokens: tuple[int, ...]
@@ -59,12 +59,12 @@ class SpeedRequest:
             raise RequestError(f"--seed is {self.seed}; it must be below {2**31}")
         for device in self.device:
             if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", device):
-                raise RequestError(f"--device {device!r} is not known", "Devices are cpu, cuda and cuda:1.")
+                raise RequestError(f"unknown --device {device!r}", "Give cpu, cuda, or cuda with a number: cuda:1.")
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """One mixer at one point of the request: the row's keys and what the measuring process needs to build it."""
+    """One mixer at one point of the request: the row's keys, and what the measuring process needs to build it."""
 
     keys: dict[str, Any]
     job: dict[str, Any]
@@ -72,16 +72,16 @@ class PlannedCell:
 
     @property
     def group(self) -> tuple[Any, ...]:
-        """What cells that are measured together have in common."""
+        """Shared by the cells that are measured together."""
         return tuple(self.keys[name] for name in GROUP_KEYS)
 
     def identity(self, environment: str) -> tuple[Any, ...]:
-        """As `mixbench.tables.rows.identity` of this cell's rows."""
+        """The identity of this cell's rows, as in `mixbench.tables.columns.identity`."""
         return (*self.keys.values(), environment)
 
 
 def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
-    """All cells, group after group. Raises RequestError where a mixer cannot have any of the shapes."""
+    """All cells, group by group. Raises RequestError if a mixer cannot have any of the shapes."""
     cells = list(_cells(request))
     for mixer in request.mixers:
         own = [cell for cell in cells if (cell.keys["mixer"], cell.keys["config"]) == (mixer.name, mixer.config)]
@@ -160,7 +160,7 @@ def _unsupported(mixer: ChosenMixer, dtype: str, device: str) -> str:
 
 
 def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
-    """Cells that are measured together, in the order of the plan."""
+    """The cells by group, in the order of the plan."""
     grouped: dict[tuple[Any, ...], list[PlannedCell]] = {}
     for cell in cells:
         grouped.setdefault(cell.group, []).append(cell)
@@ -168,7 +168,7 @@ def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
 
 
 def describe(cell: PlannedCell) -> str:
-    """A group in words, for progress."""
+    """The group of a cell in words, to report progress."""
     keys = cell.keys
     parts = [f"{keys['tokens']} tokens", f"width {keys['width']}", keys["mode"]]
     parts += [keys["scope"]] if keys["scope"] != "mixer" else []

@@ -1,4 +1,4 @@
-"""Training runs side by side, whatever study planned them: what is missing is trained, a row as soon as a run ends."""
+"""Training runs for any study: whatever is missing is trained, several runs at a time, with a row as soon as each ends."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
 TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
-"""Environment of training processes: freed memory is kept, one thread."""
+"""Environment variables of training processes: they keep freed memory, and use one thread."""
 
 
 def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
-    """Environments of the processes that train side by side: `jobs` on the CPU, or `per_gpu` for each visible GPU.
+    """Environment variables of the processes that train at the same time: `jobs` on the CPU, or `per_gpu` per visible GPU.
 
-    Raises RequestError for a device that is not known or not there.
+    Raises RequestError for a device that is unknown or missing.
     """
     if jobs < 1 or per_gpu < 1:
-        raise RequestError(f"--jobs is {jobs} and --per-gpu {per_gpu}: both must be at least 1")
+        raise RequestError(f"--jobs is {jobs} and --per-gpu is {per_gpu}; both must be at least 1")
     if device == "cpu":
         return [TRAINING] * jobs
     if device != "cuda":
-        raise RequestError(f"--device {device!r} is not known", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
+        raise RequestError(f"unknown --device {device!r}", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     seen = visible.split(",") if visible is not None else [str(index) for index in range(len(environment()["gpus"]))]
     gpus = [gpu.strip() for gpu in seen if gpu.strip() not in ("", "-1")]
@@ -44,7 +44,7 @@ def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Trainer:
-    """The module whose functions run in children: `cell` for each run, count_steps before. Tests bring their own."""
+    """The module whose functions run in children: `count_steps`, then `cell` for each run. Tests bring their own."""
 
     module: str = "mixbench.worker.train"
     cell: str = "train_cell"
@@ -55,11 +55,11 @@ Key = tuple[Any, ...]
 
 
 class Planned(Protocol):
-    """A training run that is to be done."""
+    """A training run to be done."""
 
     @property
     def job(self) -> Mapping[str, Any]:
-        """What the training process needs, but for the learning rate and the operations of a step."""
+        """What the training process needs, except for the learning rate and the operations of a step."""
 
     @property
     def rate(self) -> float | None:
@@ -67,7 +67,7 @@ class Planned(Protocol):
 
     @property
     def subject(self) -> tuple[Any, ...]:
-        """What runs have in common of which a step costs the same."""
+        """Shared by runs whose steps cost the same."""
 
     @property
     def words(self) -> str:
@@ -75,16 +75,16 @@ class Planned(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What is kept with its weights: keys and seed of the training run."""
+        """What is kept with the weights: keys and seed of the training run."""
 
     def identity(self, environment: str) -> Key:
-        """What makes this run unique."""
+        """A key that is unique to this run."""
 
     def row_keys(self, environment: str) -> Sequence[Key]:
-        """As `key_of` the rows of this run."""
+        """The keys of this run's rows, as from `key_of`."""
 
     def rows(self, result: Result, detail: str, environment: str, begun: str) -> Sequence[Any]:
-        """The rows of this run from what the training process returned; what is no column is left out."""
+        """The rows of this run, from those results of the training process that are columns."""
 
 
 Run = TypeVar("Run", bound=Planned)
@@ -92,18 +92,18 @@ Trained = TypeVar("Trained", bound=TrainingRow | AttentionMapRow)
 
 
 def key_of(row: Row) -> Key:
-    """What makes a row unique: its identity and its replicate."""
+    """A key that is unique to a row: its identity and its replicate."""
     return (*identity(row), *(getattr(row, name) for name, column in columns(type(row)).items() if column.role == "replicate"))
 
 
 def first_of_each(runs: Sequence[Run]) -> list[Run]:
-    """One run of each subject."""
+    """The first run of each subject."""
     return list({run.subject: run for run in reversed(runs)}.values())
 
 
 @dataclass
 class TrainingStudy(Generic[Run, Trained]):
-    """What any study of training runs does with them; `row_type` is its table. `save` keeps the best weights of every run."""
+    """A study of training runs with the table of `row_type`. `save` keeps the best weights of every run."""
 
     folder: ResultsFolder
     progress: Progress
@@ -119,17 +119,17 @@ class TrainingStudy(Generic[Run, Trained]):
     failed: int = 0
 
     def read(self, runs: Sequence[Run], *, fresh: bool = False, retry_failed: bool = False) -> None:
-        """Take the rows that stand; before, drop those of `runs` that are to be trained again."""
+        """Load the stored rows, after dropping those of `runs` that are to be trained again."""
         wanted = {key for run in runs for key in run.row_keys(self.environment)}
         if fresh or retry_failed:
             self.folder.replace(self.row_type, lambda row: key_of(row) not in wanted or not (fresh or row.status != "ok"))
         self.rows = {key_of(row): row for row in self.folder.read(self.row_type)}
 
     def missing(self, runs: Sequence[Run]) -> list[Run]:
-        """Those of the runs that lack a row, or the weights that are to be kept."""
-        return [run for run in runs if not all(map(self._stands, run.row_keys(self.environment)))]
+        """The runs that lack a row, or weights that are to be kept."""
+        return [run for run in runs if not all(map(self._is_done, run.row_keys(self.environment)))]
 
-    def _stands(self, key: Key) -> bool:
+    def _is_done(self, key: Key) -> bool:
         row = self.rows.get(key)
         return row is not None and (not self.save or row.status != "ok" or self.has_file(row.checkpoint))
 
@@ -144,7 +144,7 @@ class TrainingStudy(Generic[Run, Trained]):
             yield slots
 
     def count(self, slots: Slots, runs: Sequence[Run]) -> None:
-        """What a training step costs, once for each subject."""
+        """Count the operations of a training step, once for each subject."""
         self.progress.step(0, "counting operations")
         subjects = first_of_each(runs)
         jobs = [{**run.job, "learning_rate": 1.0} for run in subjects]
@@ -155,7 +155,7 @@ class TrainingStudy(Generic[Run, Trained]):
             self.remarks[subjects[index].subject] = counted["detail"]
 
     def train(self, slots: Slots, runs: Sequence[Run]) -> None:
-        """Train them, begun in their order."""
+        """Train the runs, starting them in order."""
         jobs = [self.job(run) for run in runs]
         begun: dict[int, str] = {}
 
@@ -177,7 +177,7 @@ class TrainingStudy(Generic[Run, Trained]):
             self.progress.step(1, f"{running} running{failed}; {run.words} done")
 
     def job(self, run: Run) -> dict[str, Any]:
-        """What the training process of a run is given."""
+        """The job of a run's training process."""
         job = {**run.job, "learning_rate": run.rate, "flops": self.flops.get(run.subject, {})}
         if self.save:
             file = self.folder.path.resolve() / checkpoint_name(run.identity(self.environment))
@@ -185,7 +185,7 @@ class TrainingStudy(Generic[Run, Trained]):
         return job
 
     def put(self, rows: Sequence[Trained]) -> None:
-        """Add rows, in the place of those that stand for the same."""
+        """Add rows, replacing those with the same keys."""
         new = {key_of(row): row for row in rows}
         if new.keys() & self.rows.keys():
             self.folder.replace(self.row_type, lambda row: key_of(row) not in new)

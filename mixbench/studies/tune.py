@@ -1,4 +1,4 @@
-"""The tuning study: independent random search for every mixer, one trial a training run."""
+"""The tuning study: an independent random search for every mixer, with one training run per trial."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_tuning(
     save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train the trials that are missing and return the environment's hash; `slots` as of `run_data_efficiency`.
+    """Train the missing trials, and return the environment's hash; `slots` as for `run_data_efficiency`.
 
     Raises RequestError, StorageError, WorkerError.
     """

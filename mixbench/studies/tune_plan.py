@@ -1,4 +1,4 @@
-"""From a search to trials: independent draws of hyperparameters, the same for every mixer."""
+"""From a request to trials: independent draws of hyperparameters, the same for every mixer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from mixbench.studies.data_efficiency_plan import (
     DataRequest,
     PlannedRun,
     PreparedTask,
-    known_columns,
     plan_run,
     train_sizes,
 )
@@ -30,7 +29,7 @@ DROPOUT = "dropout"
 
 @dataclass(frozen=True)
 class TuneRequest:
-    """What to search: `base` says what is trained, with one size and one seed; `ranges` what is drawn.
+    """What to search: `base` describes what is trained, with one size and one seed; `ranges` what is drawn.
 
     Raises RequestError.
     """
@@ -46,13 +45,13 @@ class TuneRequest:
             raise RequestError("a search trains on one part of the data", "Give one size: --size 0.5.")
 
     def own_ranges(self, mixer: ChosenMixer) -> list[Range]:
-        """What a mixer draws."""
-        return [one for one in self.ranges if one.mixer in ("", mixer.name)]
+        """The ranges that a mixer draws from."""
+        return [each for each in self.ranges if each.mixer in ("", mixer.name)]
 
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial: a run with the values it drew; `config` is the mixer's with those of its own options."""
+    """One trial: a run with the values that it drew; `config` is the mixer's, with the drawn values of its options."""
 
     run: PlannedRun
     keys: dict[str, Any]
@@ -70,7 +69,7 @@ class PlannedTrial:
 
     @property
     def subject(self) -> tuple[Any, ...]:
-        """A mixer of another size costs another number of operations."""
+        """Shared by trials whose steps cost the same: drawn sizes of a mixer change its operations."""
         return (*self.run.subject, canonical_json(self.job["arguments"]))
 
     @property
@@ -79,35 +78,26 @@ class PlannedTrial:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Of the run with the values that were drawn, also those of the mixer's own options."""
+        """The keys and the seed of the training run, with the drawn values of the mixer's options."""
         return {**self.run.about, "config": self.config}
 
     def identity(self, environment: str) -> tuple[Any, ...]:
-        """Identity of this trial's row and its number."""
+        """The identity of this trial's row, and its number."""
         return (*self.keys.values(), environment, self.trial)
 
     def row_keys(self, environment: str) -> list[tuple[Any, ...]]:
-        """A trial is one row."""
+        """The key of this trial's row."""
         return [self.identity(environment)]
 
     def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[TrialRow]:
-        """The row of this trial from what the training process returned."""
-        row = TrialRow(
-            **self.keys,
-            **known_columns(result, TrialRow),
-            trial=self.trial,
-            sampled=canonical_json(self.sampled),
-            detail=detail,
-            learning_rate=self.rate,
-            dropout=self.job["dropout"],
-            environment=environment,
-            measured_at=begun,
-        )
-        return [row]
+        """The row of this trial: that of its run, with the keys of the search and what was drawn."""
+        (row,) = self.run.rows(result, detail, environment, begun)
+        drawn = {"trial": self.trial, "sampled": canonical_json(self.sampled)}
+        return [TrialRow(**{**vars(row), **self.keys, **drawn})]
 
 
 def plan_trials(request: TuneRequest) -> list[PlannedTrial]:
-    """Every trial of every mixer, trial after trial. Raises RequestError where a range holds what a mixer cannot be."""
+    """Every trial of every mixer, trial by trial. Raises RequestError if a range contains values that a mixer cannot take."""
     return [
         _plan_trial(request, task, mixer, trial)
         for task in request.base.tasks
@@ -119,12 +109,12 @@ def plan_trials(request: TuneRequest) -> list[PlannedTrial]:
 def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, trial: int) -> PlannedTrial:
     (seed,) = request.base.seeds
     ranges = request.own_ranges(mixer)
-    drawn = {one.name: one.value(drawn_share(seed, trial, one.option)) for one in ranges}
+    drawn = {each.name: each.value(drawn_share(seed, trial, each.option)) for each in ranges}
     rate = float(drawn.get(RATE, _fixed_rate(request.base, mixer)))
     dropout = float(drawn.get(DROPOUT, request.base.dropout))
-    options = {one.option: str(drawn[one.name]) for one in ranges if one.mixer}
+    options = {each.option: str(drawn[each.name]) for each in ranges if each.mixer}
     size = train_sizes(request.base.sizes, task)[0]
-    # weights, order and subset of a trial are its own: trials are independent
+    # trials are independent: each has its own weights, order of examples and subset
     own_seed = random.Random(f"{seed}/{trial}").getrandbits(31)
     try:
         own_mixer = mixer.with_options(options)
@@ -132,7 +122,7 @@ def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, tr
     except RequestError as error:
         draw = ", ".join(f"{name}={value}" for name, value in drawn.items())
         raise RequestError(f"trial {trial} draws {draw}: {error}", error.hint) from error
-    searched = {one.name: one.text for one in ranges}
+    searched = {each.name: each.text for each in ranges}
     settings = json.loads(run.keys["settings"])
     settings |= {RATE: searched.pop(RATE, rate), DROPOUT: searched.pop(DROPOUT, dropout), "searched": searched}
     values = {**run.keys, "settings": canonical_json(settings), "seed": seed}

@@ -42,7 +42,7 @@ class Tokenisation:
     def __post_init__(self) -> None:
         for name in ("tokens", "vocabulary"):
             if not 1 <= getattr(self, name) < 2**31:
-                raise RequestError(f"--{name} is {getattr(self, name)}, it must be at least 1 and below 2**31")
+                raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least 1 and below 2**31")
 
     def recipe(self) -> dict[str, Any]:
         """Everything that determines the token numbers besides the texts. Raises RequestError."""

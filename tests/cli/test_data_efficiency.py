@@ -87,7 +87,7 @@ def test_a_built_in_task_with_a_learning_rate_of_its_own_for_each_mixer(run: Run
         (["--sizes", "0.001"], "--sizes 0.001: shapes has 50 training examples"),
         (["--learning-rate", "fast"], "--learning-rate: 'fast' is not a learning rate"),
         (["--learning-rate", "gmlp=0.1"], "unknown mixer 'gmlp' in --learning-rate"),
-        (["--device", "tpu"], "--device 'tpu' is not known"),
+        (["--device", "tpu"], "unknown --device 'tpu'"),
         (["--dropout", "2"], "--dropout is 2"),
         (["--width", "6", "--sizes", "1.0"], "4 heads do not divide the width"),
         (["--mixer", "atention"], "Did you mean 'attention'?"),

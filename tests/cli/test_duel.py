@@ -140,10 +140,10 @@ def test_every_format_of_the_gate_can_be_written(run, pairs, tmp_path):
     [
         (("duel", "attention", "hypermixer", "--mixer", "fnet"), "--mixer is for two versions"),
         (("duel", ".", ".", "--mixer", "fnet", "--dtype", "bfloat16"), "fnet has no bfloat16 kernel"),
-        (("duel", ".", ".", "--device", "tpu"), "'tpu' is not known"),
+        (("duel", ".", ".", "--device", "tpu"), "unknown --device 'tpu'"),
         (("duel", ".", ".", "--mixer", "hypermixer:heads=3"), "heads do not divide"),
         (("duel", ".", ".", "--threshold", "5"), "'5' is not a share"),
-        (("duel", ".", "nowhere"), "'nowhere' is nothing that can be measured"),
+        (("duel", ".", "nowhere"), "'nowhere' is not a folder, an interpreter, a mixer or a git revision"),
     ],
 )
 def test_a_wrong_request_is_named(run, arguments, message, pairs):

@@ -78,7 +78,7 @@ def test_a_mixer_that_does_not_import_is_refused_before_anything_is_measured(run
         (["--dtype", "float64"], "unknown value 'float64' for --dtype"),
         (["--mode", "train"], "Did you mean 'training'?"),
         (["--scope", "layer"], "unknown value 'layer' for --scope"),
-        (["--device", "tpu"], "--device 'tpu' is not known"),
+        (["--device", "tpu"], "unknown --device 'tpu'"),
         (["--precision", "0"], "--precision is 0.0; it must be above 0"),
         (["--baseline", "gmpl"], "Did you mean 'gmlp'?"),
         (["--launches", "0"], "launches"),

@@ -147,7 +147,7 @@ def test_sizes_are_shares_up_to_one_and_counts_above() -> None:
         ({"steps": 0}, "--steps is 0"),
         ({"dropout": 1.0}, "--dropout is 1"),
         ({"timeout": 0.0}, "--timeout is 0"),
-        ({"learning_rates": {"": -1.0}}, "--learning-rate -1"),
+        ({"learning_rates": {"": -1.0}}, "--learning-rate is -1"),
         ({"learning_rates": {"atention": 0.1}}, "unknown mixer 'atention' in --learning-rate"),
         ({"sizes": (1000,)}, "toy has 100 training examples"),
         ({"width": 6}, "4 heads do not divide the width"),

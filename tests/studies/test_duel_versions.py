@@ -70,9 +70,9 @@ def test_two_mixers_are_sides_too():
 @pytest.mark.parametrize(
     ("base", "head", "message"),
     [
-        ("nothing", ".", "'nothing' is nothing that can be measured"),
-        ("--help", ".", "'--help' is nothing that can be measured"),
-        ("attention", ".", "a mixer duels with a mixer"),
+        ("nothing", ".", "'nothing' is not a folder, an interpreter, a mixer or a git revision"),
+        ("--help", ".", "'--help' is not a folder, an interpreter, a mixer or a git revision"),
+        ("attention", ".", "a mixer can only duel with a mixer"),
         ("missing.py:Mine", ".", "cannot read missing.py"),
     ],
 )
@@ -90,5 +90,5 @@ def test_a_mixer_with_a_typing_error_gets_a_suggestion(repository):
 def test_outside_a_repository_the_error_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(RequestError, match="the working directory is in no git repository"), duel_sides("main", "."):
+    with pytest.raises(RequestError, match="the working directory is not in a git repository"), duel_sides("main", "."):
         pass

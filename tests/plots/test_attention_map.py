@@ -38,7 +38,7 @@ def test_other_data_of_one_task_have_a_figure_of_their_own(tmp_path: Path) -> No
     ]
 
 
-def test_examples_that_are_asked_for_are_drawn_and_a_map_that_is_gone_is_left_out(tmp_path: Path) -> None:
+def test_requested_examples_are_drawn_and_missing_maps_left_out(tmp_path: Path) -> None:
     rows = map_rows(SHARES, drawn=(0, 1, 2))
     write_maps(rows, tmp_path)
     (task,) = summarise(rows)
@@ -68,7 +68,7 @@ def test_a_damaged_map_is_named(tmp_path: Path) -> None:
         read_map(file)
 
 
-def test_an_even_map_is_one_everywhere_whatever_its_height() -> None:
+def test_an_even_map_is_1_everywhere_whatever_its_sensitivity() -> None:
     right = np.zeros((TOKENS, TOKENS), bool)
     right[2:5, 7:10] = True
     inputs = np.zeros(TOKENS, np.float32)

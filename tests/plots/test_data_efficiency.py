@@ -53,7 +53,7 @@ def legend_texts(holder: Axes | Figure) -> list[str]:
     return [text.get_text() for text in legend.get_texts()]
 
 
-def test_each_task_has_its_three_files_with_names_that_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_task_has_three_files_with_safe_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
     rows = training_rows(seeds=[0]) + training_rows(seeds=[0], task="hf:glue/sst2", score="accuracy")
     paths = draw_data_efficiency(rows, tmp_path / "figures", ("png", "svg"))
@@ -180,13 +180,13 @@ def test_a_cost_that_is_not_known_has_no_panel() -> None:
     assert cost_figure(drawn_of(training_rows(train_flops=None, train_seconds=None)), "shapes") is None
 
 
-def test_the_pareto_front_holds_what_nothing_else_equals_or_beats_in_both() -> None:
+def test_the_pareto_front_holds_points_that_no_other_matches_or_beats_in_both() -> None:
     assert pareto_front([(2, 1), (1, 2), (3, 3), (2, 2), (1, 2), (4, 0.5)]) == [1, 0, 5]
     assert pareto_front([(1, 1)]) == [0]
     assert pareto_front([]) == []
 
 
-def test_contexts_are_panels_and_what_they_share_is_said_once() -> None:
+def test_contexts_are_panels_and_share_one_heading() -> None:
     figure = curves_of(training_rows() + training_rows(settings=training_settings(steps=800)))
     assert [axes.get_title() for axes in figure.axes] == ["steps=400", "steps=800"]
     assert legend_texts(figure) == ["attention", "hypermixer", "none"]
@@ -212,7 +212,7 @@ def test_runs_that_only_chose_a_learning_rate_make_no_panel() -> None:
     ],
     ids=["one seed", "one size", "one run", "wide", "one mixer failed", "all equal", "no error at all"],
 )
-def test_a_partial_or_degenerate_grid_is_drawn_as_far_as_it_goes(score: str, case: dict[str, object]) -> None:
+def test_a_partial_or_degenerate_grid_is_drawn(score: str, case: dict[str, object]) -> None:
     rows = training_rows(score=score, **case)  # type: ignore[arg-type]
     drawn = drawn_of(rows)
     figures = [curves_figure(drawn, "shapes"), relative_figure(drawn, "shapes", "attention"), cost_figure(drawn, "shapes")]
@@ -228,7 +228,7 @@ def test_missing_cells_leave_gaps() -> None:
     assert list(map(float, mixer_lines(axes)[BUILT_IN["none"].marker].get_xdata())) == [250, 1000, 2000]
 
 
-def test_where_every_run_failed_or_nothing_ran_nothing_is_drawn(tmp_path: Path) -> None:
+def test_nothing_is_drawn_if_every_run_failed_or_nothing_ran(tmp_path: Path) -> None:
     assert draw_data_efficiency(training_rows(("none",), failures=FAILED), tmp_path / "figures") == []
     assert draw_data_efficiency([], tmp_path / "figures") == []
     assert not (tmp_path / "figures").exists()

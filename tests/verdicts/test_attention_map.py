@@ -1,4 +1,4 @@
-"""What the rows of attention maps say: shares with intervals over the right replicates, reasons, one group per data set."""
+"""Summaries of attention maps: shares with intervals over the right replicates, reasons, a group per data set."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_with_several_seeds_the_interval_is_over_seeds() -> None:
     assert (line.seeds, line.examples) == (3, 20)
 
 
-def test_what_mixes_nothing_and_what_failed_have_a_reason_and_no_number() -> None:
+def test_mixers_that_mix_nothing_or_failed_have_a_reason_and_no_number() -> None:
     (task,) = summarise(map_rows({**SHARES, "fnet": 0.2}, lost=("fnet",)))
     lines = {line.label: line for line in task.lines}
     assert lines["none"].right is lines["none"].chance is None
@@ -57,7 +57,7 @@ def test_other_data_are_another_table_and_older_environments_are_left_out() -> N
     assert summarise([]) == ()
 
 
-def test_models_of_one_mixer_are_told_apart_by_what_differs() -> None:
+def test_models_of_one_mixer_are_labelled_with_what_differs() -> None:
     rows = map_rows({"attention": 0.6}) + map_rows({"attention": 0.5}, train_size=50) + map_rows({"none": None})
     (task,) = summarise(rows)
     assert sorted(line.label for line in task.lines) == [

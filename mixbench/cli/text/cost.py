@@ -26,7 +26,6 @@ from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 from mixbench.verdicts.learning.resampling import DRAWS
-from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -161,4 +160,4 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
     if outcome.mixed:
         yield "The tables come from different environments: the factors were not measured on one machine."
     if outcome.left_out:
-        yield f"{counted(outcome.left_out, 'row')} from other environments left out."
+        yield f"{outcome.left_out} rows of other environments are left out."

@@ -44,7 +44,7 @@ def plain(rows: list[TrainingRow], baseline: str | None = None) -> str:
 
 
 def lines_of(text: str, caption: str) -> dict[str, str]:
-    """The lines of the table under a caption by their first word."""
+    """The lines of the table under a caption, by their first word."""
     after = text.split("\n")
     start = next(place for place, line in enumerate(after) if line.startswith(caption))
     return {line.split()[0]: line for line in after[start + 1 : after.index("", start)]}
@@ -66,7 +66,7 @@ def test_a_terminal_shows_every_word_of_the_plain_table(case: str) -> None:
     assert not [word for word in whole - narrow if "-" not in word.strip("-+()")]
 
 
-def test_scores_differences_and_relative_changes_stand_beside_their_intervals() -> None:
+def test_scores_differences_and_relative_changes_are_next_to_their_intervals() -> None:
     rows = training_rows(("attention", "none"), score="accuracy")
     text, (task,) = plain(rows), summarise(rows).tasks
     scores = lines_of(text, "test accuracy by training examples, more is better")
@@ -87,7 +87,7 @@ def test_a_difference_and_its_ends_have_the_same_decimals() -> None:
     assert {len(number.partition(".")[2]) for number in numbers if "." in number} == {4}
 
 
-def test_a_cell_says_how_many_seeds_are_behind_it_where_some_failed() -> None:
+def test_a_cell_counts_its_seeds_if_some_failed() -> None:
     text = plain(CASES["failures"])
     scores = lines_of(text, "test mse")
     assert scores["none"].count("4 of 5") == 1
@@ -96,7 +96,7 @@ def test_a_cell_says_how_many_seeds_are_behind_it_where_some_failed() -> None:
     assert f"fnet on 250 examples: 5 of 5 runs failed, not in the mean: oom with seeds 0, 1, 2, 3, 4: {REASON}" in text
 
 
-def test_needs_say_at_most_not_reached_and_beyond_the_sizes() -> None:
+def test_needs_have_bounds_at_the_smallest_and_the_largest_size() -> None:
     def straight(mixer: str, size: int) -> float:
         return {"attention": 100, "hypermixer": 50, "none": 2000}[mixer] / size
 
@@ -111,7 +111,7 @@ def test_needs_say_at_most_not_reached_and_beyond_the_sizes() -> None:
     assert ratios["none"].split()[1:3] == ["≥", "4.00"]
 
 
-def test_the_notes_say_what_stands_behind_the_intervals() -> None:
+def test_the_notes_explain_the_intervals() -> None:
     text = plain(training_rows(score="accuracy"))
     assert "In brackets: 95 % t-intervals over 5 seeds." in text
     assert "Not in the intervals: sampling 1000 test examples gives every score a standard error of 0.007 to 0.016." in text
@@ -122,12 +122,12 @@ def test_the_notes_say_what_stands_behind_the_intervals() -> None:
     assert "With 3 seeds these intervals hold in at most 75 % of cases, not 95 %." in plain(training_rows(seeds=range(3)))
 
 
-def test_the_notes_name_different_learning_rates_and_what_is_left_out() -> None:
+def test_the_notes_name_different_learning_rates_and_the_rows_left_out() -> None:
     rows = training_rows(("attention", "none"), (250,), rates={"attention": 0.001, "none": 0.003})
     old = training_rows(("attention",), (250,), environment="old", measured_at="2020-01-01T00:00:00Z")
     text = plain(rows + old)
     assert "Learning rate: 0.001 (attention); 0.003 (none)." in text
-    assert "5 rows from other environments left out." in text
+    assert "5 rows from other environments are left out." in text
     trial = training_rows(("attention",), (2000,), seeds=[0], rates={"attention": 0.003})
     assert "Not shown: 1 run that only chose a learning rate." in plain(training_rows() + trial)
 
@@ -135,7 +135,7 @@ def test_the_notes_name_different_learning_rates_and_what_is_left_out() -> None:
 def test_each_context_has_its_own_heading() -> None:
     headings = [line for line in plain(CASES["two contexts"]).split("\n") if " · " in line]
     shared = "shapes · 2 layers · width 64 · 100 tokens · cpu · learning rate auto · "
-    # a value that is long is cut
+    # long values are cut
     assert headings == [f"{shared}steps=100000000000", f"{shared}steps=400"]
 
 

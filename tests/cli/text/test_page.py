@@ -12,7 +12,7 @@ def test_no_line_is_wider_than_the_terminal(width):
     assert max(map(len, layout(LINES, width))) <= width
 
 
-def test_texts_stand_in_one_column():
+def test_texts_are_aligned_in_one_column():
     assert layout([("a", "one"), ("long", "two"), ("", "three")], 80) == ["  a     one", "  long  two", "        three"]
 
 
@@ -20,7 +20,7 @@ def test_a_wrapped_text_stays_in_its_column():
     assert layout([("a", "one two three four five six")], 26) == ["  a  one two three four", "     five six"]
 
 
-def test_a_label_that_is_too_long_stands_on_a_line_of_its_own():
+def test_a_label_that_is_too_long_gets_its_own_line():
     assert layout([("l" * 30, "text")], 80) == ["  " + "l" * 30, " " * 28 + "text"]
 
 

@@ -1,4 +1,4 @@
-"""Which rows a cost is made of: those of one task and shape, the best of several, and a command for those that are missing."""
+"""The rows behind a cost: those of one task and shape, the best of several, and commands for the missing ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_example_costs_what_a_call_costs_divided_by_its_sequences() -> None:
     assert seconds(one_cost(speed_of(batches=(4,), **quiet))) == pytest.approx(0.00125)
 
 
-def test_every_mixer_of_which_all_is_measured_has_a_cost_relative_to_the_baseline() -> None:
+def test_every_fully_measured_mixer_has_a_cost_relative_to_the_baseline() -> None:
     found = one_cost()
     assert list(found.mixers) == ["attention", "hypermixer", "none"]
     assert found.baseline == "attention"
@@ -75,7 +75,7 @@ def test_every_mixer_of_which_all_is_measured_has_a_cost_relative_to_the_baselin
         ({"modes": ("inference",)}, {"mixers": MIXERS[:2]}),
     ],
 )
-def test_of_several_measurements_the_fullest_is_taken_then_training_single_sequences_and_float32(
+def test_the_fullest_measurement_is_preferred_then_training_single_sequences_and_float32(
     better: dict[str, object], worse: dict[str, object]
 ) -> None:
     wanted = speed_of(**{"latency_ms": lambda *shape: 7.0, "launch_noise": 0.0, **better})
@@ -84,7 +84,7 @@ def test_of_several_measurements_the_fullest_is_taken_then_training_single_seque
     assert seconds(one_cost(other + wanted)) == pytest.approx(0.007, rel=0.2)
 
 
-def test_blocks_are_taken_before_models_and_models_only_of_as_many_layers() -> None:
+def test_blocks_are_preferred_to_models_and_models_need_the_same_number_of_layers() -> None:
     mixer = speed_of(latency_ms=lambda *shape: 1.0, launch_noise=0.0)
     block = [replace(row, scope="block", latency_ms=2.0) for row in mixer]
     model = [replace(row, scope="model", latency_ms=3.0, settings='{"layers":2}') for row in mixer]
@@ -96,7 +96,7 @@ def test_blocks_are_taken_before_models_and_models_only_of_as_many_layers() -> N
 
 
 @pytest.mark.parametrize("shape", [{"tokens": 128}, {"widths": (32,)}, {"devices": ("cuda",)}])
-def test_rows_of_another_shape_or_device_are_not_taken(shape: dict[str, object]) -> None:
+def test_rows_of_another_shape_or_device_are_not_used(shape: dict[str, object]) -> None:
     found = one_cost(speed_of(**shape))
     assert found.costs == ()
     (lack,) = found.lacks
@@ -105,14 +105,14 @@ def test_rows_of_another_shape_or_device_are_not_taken(shape: dict[str, object])
     )
 
 
-def test_what_a_gpu_trained_is_timed_on_a_gpu() -> None:
+def test_models_trained_on_a_gpu_are_timed_on_a_gpu() -> None:
     training = training_rows(MIXERS, device="cuda")
     found = task_costs(speed_of(devices=("cuda:1",)), training, [], Wish())[0]
     assert [lack.factor for lack in found.lacks] == ["trials"]
     assert "--device cuda" in task_costs([], training, [], Wish())[0].lacks[0].command
 
 
-def test_what_is_missing_is_told_with_a_command_that_parses() -> None:
+def test_missing_rows_come_with_a_command_that_parses() -> None:
     settings = training_settings(task={"data": "0f", "options": {"draw": 2, "train": 25_000}}, batch=16)
     training = training_rows(("attention", "hypermixer:heads=4"), settings=settings)
     (found,) = task_costs([], training, [], Wish())
@@ -134,7 +134,7 @@ def test_what_is_missing_is_told_with_a_command_that_parses() -> None:
     )
 
 
-def test_of_a_text_task_the_files_are_left_to_the_user() -> None:
+def test_the_user_names_the_files_of_a_text_task() -> None:
     (found,) = task_costs([], training_rows(MIXERS, task="text:trec", score="accuracy"), [], Wish())
     assert found.lacks[1].command.endswith(
         "--task text --layers 2 --width 64 --batch 32 --steps 400 --train … --test … --text … --label …"
@@ -143,7 +143,7 @@ def test_of_a_text_task_the_files_are_left_to_the_user() -> None:
     assert "--task hf:glue/sst2 " in hub.lacks[1].command
 
 
-def test_counted_operations_have_no_interval_and_leave_the_product_its_own() -> None:
+def test_counted_operations_have_no_interval_but_the_product_has_one() -> None:
     found = one_cost(measure="flops")
     assert found.unit == "FLOP"
     own = found.costs[1]
@@ -152,13 +152,13 @@ def test_counted_operations_have_no_interval_and_leave_the_product_its_own() -> 
     assert own.ratios[PRODUCT].interval is not None
 
 
-def test_energy_that_no_meter_gave_is_missing() -> None:
+def test_energy_without_a_meter_is_missing() -> None:
     assert [lack.factor for lack in one_cost(measure="energy").lacks] == ["example"]
     metered = [replace(row, energy_j=0.2) for row in speed_of()]
     assert seconds(one_cost(metered, measure="energy")) == pytest.approx(0.2)
 
 
-def test_a_search_over_options_of_a_mixer_belongs_to_the_mixer_that_is_equal_besides() -> None:
+def test_a_search_over_options_of_a_mixer_belongs_to_the_mixer_with_equal_other_options() -> None:
     trials = [
         replace(row, config=canonical_json({**json.loads(row.config), "hidden": 64 + row.trial}), settings=SEARCHED)
         if row.mixer == "hypermixer"
@@ -185,7 +185,7 @@ def test_a_mixer_without_operations_has_no_ratio_and_is_missing() -> None:
 SEARCHED = training_settings(searched={"hypermixer.hidden": "64,128"})
 
 
-def test_the_study_with_the_same_batch_and_steps_as_the_search_is_taken_and_the_newest_of_these() -> None:
+def test_the_newest_study_with_the_batch_and_steps_of_the_search_is_used() -> None:
     def study(steps: int, size: int, date: str = "2025") -> list[TrainingRow]:
         return training_rows(MIXERS, (10, size), settings=training_settings(steps=steps), measured_at=f"{date}-01-01T00:00:00Z")
 
@@ -206,7 +206,7 @@ def test_each_data_set_is_a_task_of_its_own_and_may_be_chosen_by_name() -> None:
     assert task_costs([], [], [], Wish("mqar")) == ()
 
 
-def test_targets_lie_between_what_all_have_at_first_and_what_the_best_comes_to() -> None:
+def test_targets_lie_between_the_first_score_of_all_and_the_last_of_the_best() -> None:
     found = one_cost(targets=())
     errors = [row.test_score for row in training_rows(MIXERS) if row.train_size == 250 and row.test_score]
     assert len(found.targets) == 3
@@ -215,7 +215,7 @@ def test_targets_lie_between_what_all_have_at_first_and_what_the_best_comes_to()
     assert list(found.targets) == sorted(found.targets, reverse=True)
 
 
-def test_trials_that_diverged_count_as_the_worst() -> None:
+def test_diverged_trials_count_as_the_worst_score() -> None:
     sound, lost = (one_cost(trials=trial_rows(MIXERS, trials=12, diverged=which)) for which in ((), (1, 2, 3, 4, 5, 6)))
     few, many = (next(one for one in cost.costs if one.label == "hypermixer").factors["trials"].value for cost in (sound, lost))
     assert many.low > few.low

@@ -1,4 +1,4 @@
-"""E · D · H: against factors that are known, with ends that are open, with intervals that hold."""
+"""E · D · H: known factors, open ends, and intervals that hold."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def found(given: Evidence, target: float = 0.6) -> dict[str, MixerCost]:
     return {one.label: one for one in costs(given, (target,), "base", is_error=True)}
 
 
-def test_each_factor_is_that_of_its_table_and_the_product_theirs() -> None:
+def test_each_factor_comes_from_its_table_and_the_product_from_all_three() -> None:
     own = found(evidence())["own"]
     assert own.factors["example"].value == Bracket(1.0, 1.0)
     needed = (5 / 0.6) ** 2
@@ -60,7 +60,7 @@ def test_a_score_that_is_not_reached_leaves_the_product_open() -> None:
     assert hopeless.factors["trials"].value == Bracket(5.0, math.inf)
 
 
-def test_where_the_baseline_does_not_come_there_the_ratio_is_known_from_above() -> None:
+def test_if_the_baseline_does_not_reach_the_score_the_ratio_has_an_upper_bound() -> None:
     own = found(evidence(data={"base": law(100), "own": law(5)}))["own"]
     assert own.ratios["data"].value.low == 0
     assert own.ratios["data"].value.high < 1
@@ -80,7 +80,7 @@ def test_without_replicates_there_is_no_interval() -> None:
     assert own.factors["data"].interval is not None
 
 
-def test_the_interval_of_the_product_holds_what_is_true() -> None:
+def test_the_interval_of_the_product_covers_the_true_value() -> None:
     generator = np.random.default_rng(3)
     true = 0.5 * 0.25
     inside = 0
@@ -99,17 +99,17 @@ def test_the_interval_of_the_product_holds_what_is_true() -> None:
 
 @pytest.mark.parametrize("factor", FACTORS)
 def test_a_larger_factor_is_a_larger_cost(factor: str) -> None:
-    dearer = {
+    larger = {
         "example": {"base": dict.fromkeys(range(5), 2.0), "own": dict.fromkeys(range(5), 1.5)},
         "data": {"base": law(10), "own": law(7)},
         "trials": {"base": [0.9, 0.5] * 5, "own": [0.9, 0.8, 0.55, 0.85] * 5},
     }
-    before, after = found(evidence())["own"], found(evidence(**{factor: dearer[factor]}))["own"]
+    before, after = found(evidence())["own"], found(evidence(**{factor: larger[factor]}))["own"]
     assert after.factors[PRODUCT].value.low > before.factors[PRODUCT].value.low
 
 
-def test_targets_begin_where_the_first_mixer_begins_and_end_where_data_and_trials_both_lead() -> None:
-    # at 50 examples 1.41 and 0.707, at 3200 0.177 and 0.0884; by five trials 0.5 is to be expected of both
+def test_targets_begin_at_the_first_score_and_end_where_both_data_and_trials_lead() -> None:
+    # errors are 1.41 and 0.707 at 50 examples, 0.177 and 0.0884 at 3200; five trials can expect 0.5 of both
     found = default_targets(evidence(), is_error=True)
     assert found[0] < 0.707
     assert found[-1] > 0.5
@@ -122,7 +122,7 @@ def test_targets_begin_where_the_first_mixer_begins_and_end_where_data_and_trial
     assert 0.5 < rising[0] < rising[-1] < 0.8
 
 
-def test_without_anything_between_there_are_no_targets() -> None:
+def test_there_are_no_targets_without_scores_in_between() -> None:
     flat = {label: {50: {0: 1.0}, 200: {0: 1.0}} for label in ("base", "own")}
     assert default_targets(evidence(data=flat, trials={"base": [1.0] * 4, "own": [1.0] * 4}), is_error=True) == ()
     assert default_targets(evidence(trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) != ()
@@ -148,12 +148,12 @@ def test_the_product_is_as_certain_as_the_factor_that_scatters_most() -> None:
         return math.log(interval.high / interval.low)
 
     two, many = ({launch: 1.0 + 1e-6 * launch for launch in range(launches)} for launches in (2, 40))
-    assert width(two, 40) == pytest.approx(width(many, 40), rel=0.1)  # two launches that agree take nothing away
+    assert width(two, 40) == pytest.approx(width(many, 40), rel=0.1)  # two launches that agree do not widen it
     apart = {0: 1.0, 1: 4.0}
     assert width(apart, 40) > 1.3 * width(two, 40)
 
 
-def test_intervals_of_a_product_hold_about_as_often_as_they_say() -> None:
+def test_intervals_of_a_product_hold_about_as_often_as_they_claim() -> None:
     generator = np.random.default_rng(7)
 
     def study() -> Evidence:

@@ -17,7 +17,7 @@ def curve(*scores: float, seeds: int = 1, sizes: tuple[int, ...] = SIZES) -> Cur
 
 
 def need(target: float, *curves: Curve, is_error: bool = False) -> Need:
-    """Of the last curve; the first is the baseline's."""
+    """The need of the last curve relative to the first."""
     named = {str(place): one for place, one in enumerate(curves)}
     return data_needed(named, "0", [target], is_error)[-1]
 
@@ -166,7 +166,7 @@ def test_intervals_of_five_seeds_hold_the_true_need_nearly_as_often_as_they_clai
     assert 0.9 <= covered(5) <= 0.99
 
 
-def test_two_seeds_cannot_give_the_claimed_coverage_and_it_is_said_what_they_give() -> None:
+def test_two_seeds_cannot_give_the_claimed_coverage_but_the_one_that_is_reported() -> None:
     assert best_coverage(2) == 0.5
     assert best_coverage(5) > 0.93
     assert abs(covered(2) - best_coverage(2)) < 0.1
@@ -191,7 +191,7 @@ def test_draws_hold_as_many_seeds_as_there_are() -> None:
 def test_default_targets_lie_between_the_control_and_the_best_in_equal_ratios_of_the_error() -> None:
     curves = {"best": curve(0.1, 0.05, 0.02, 0.01), "none": curve(10, 5, 2, 0.16)}
     assert default_targets(curves, "none", True) == (0.08, 0.04, 0.02)
-    # without a control from the largest error; of shares the error is what is missing to 1
+    # without a control from the largest error; the error of a share is 1 minus it
     assert default_targets(curves, None, True) == (1.8, 0.32, 0.056)
     shares = {"best": curve(0.5, 0.6, 0.7, 0.975), "none": curve(0.5, 0.5, 0.5, 0.6)}
     assert default_targets(shares, "none", False) == (0.8, 0.9, 0.95)
@@ -211,7 +211,7 @@ def test_there_are_no_default_targets_without_a_curve() -> None:
     assert default_targets({"a": curve(0.5, 0.5, 0.5, 0.5)}, None, True) == ()
 
 
-def test_mean_errors_are_geometric_and_those_of_shares_what_is_missing_to_one() -> None:
+def test_mean_errors_are_geometric_and_for_shares_one_minus_the_mean() -> None:
     scores = {100: {0: 0.1, 1: 0.4}, 200: {}}
     assert mean_errors(scores, True) == pytest.approx({100: 0.2})
     assert mean_errors(scores, False) == pytest.approx({100: 0.75})
@@ -251,7 +251,7 @@ def test_a_power_law_needs_three_sizes_with_an_error() -> None:
 
 
 def test_the_interval_of_an_exponent_comes_from_whole_seeds() -> None:
-    # seeds that differ by a factor have the same slope, seeds that differ in slope have not
+    # seeds that differ by a factor have equal slopes, the others do not
     alike = {size: {seed: (1 + seed) * size**-0.5 for seed in range(5)} for size in SIZES}
     unlike = {size: {seed: size ** -(0.3 + 0.1 * seed) for seed in range(5)} for size in SIZES}
     pure = [laws[0].exponent for data in (alike, unlike) if (laws := power_laws(data, True))]

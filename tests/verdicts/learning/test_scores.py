@@ -105,7 +105,7 @@ def test_a_run_that_diverged_is_counted_and_not_averaged() -> None:
     assert found.score.point == pytest.approx(0.75)
 
 
-def test_a_task_of_which_every_run_failed_has_cells_without_numbers() -> None:
+def test_a_task_whose_runs_all_failed_has_cells_without_numbers() -> None:
     rows = [failed(row, "killed") for row in training_rows(("none",), (250, 500))]
     task = only_task([replace(row, score="") for row in rows])
     assert [cell.score for cell in task.cells] == [None, None]
@@ -158,7 +158,7 @@ def test_runs_of_another_context_are_never_averaged_or_compared(other: dict[str,
     assert difference.point == pytest.approx(-0.4)
 
 
-def test_mixers_that_were_each_asked_for_their_own_learning_rate_are_compared() -> None:
+def test_mixers_with_learning_rates_of_their_own_are_compared() -> None:
     rows = training_rows(("attention", "none"), (250,), rates={"attention": 0.001, "none": 0.003})
     task = only_task(rows)
     assert task.context.learning_rate == ""
@@ -180,19 +180,19 @@ def test_runs_that_only_chose_the_learning_rate_are_left_out_and_counted() -> No
     assert task.context.learning_rate == "auto"
 
 
-def test_a_study_at_another_learning_rate_is_not_taken_for_trials() -> None:
+def test_a_study_at_another_learning_rate_is_not_mistaken_for_trials() -> None:
     study = training_rows(("attention",), (250, 500), seeds=[0])
     other = training_rows(("attention",), (250, 500), seeds=[0], rates={"attention": 0.001})
     assert [task.context.learning_rate for task in summarise(study + other).tasks] == ["0.001", "auto"]
 
 
-def test_learning_rates_that_differ_little_are_still_apart() -> None:
+def test_nearly_equal_learning_rates_are_kept_apart() -> None:
     rates = (0.001, 0.001 + 1e-12)
     rows = [row for rate in rates for row in training_rows(("attention",), (250,), rates={"attention": rate})]
     assert len(summarise(rows).tasks) == 2
 
 
-def test_mixers_with_other_configs_are_told_apart() -> None:
+def test_mixers_with_different_configs_have_different_labels() -> None:
     rows = training_rows(("hypermixer", "hypermixer:heads=4"), (250,))
     assert list(only_task(rows).lines) == ["hypermixer", "hypermixer heads=4"]
 
@@ -223,7 +223,7 @@ def test_cells_that_were_not_trained_are_not_invented() -> None:
     assert [cell.train_size for cell in task.lines["none"]] == [250, 1000, 2000]
 
 
-def test_targets_that_are_given_replace_the_default() -> None:
+def test_given_targets_replace_the_default() -> None:
     rows = training_rows(score="accuracy")
     (task,) = summarise(rows, targets=[0.9]).tasks
     assert {need.target for need in task.needs} == {0.9}
@@ -235,7 +235,7 @@ def test_no_rows_give_an_empty_summary() -> None:
     assert summarise([]) == DataSummary("", None, (), 0)
 
 
-def test_contexts_of_a_task_are_told_apart_in_words() -> None:
+def test_words_distinguish_the_contexts_of_a_task() -> None:
     rows = [
         *training_rows(("none",), (250,)),
         *training_rows(("none",), (250,), settings=training_settings(steps=800)),
@@ -257,7 +257,7 @@ def test_the_summary_is_plain_json() -> None:
     assert needs
 
 
-def test_tasks_of_one_name_are_told_apart_by_their_options() -> None:
+def test_words_distinguish_tasks_of_one_name_by_their_options() -> None:
     context = TaskContext("listops", 1, 8, 16, "cpu", "", "0.01")
     settings = ({"task": {"data": name, "options": {"depth": depth, "draw": 1}}} for name, depth in (("a", 1), ("b", 2)))
     words = task_words([replace(context, settings=json.dumps(one)) for one in settings])

@@ -1,4 +1,4 @@
-"""Expected validation performance: against its definition, at its ends, and with trials that diverged."""
+"""Expected validation scores: their definition, their ends, and diverged trials."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def curve_of(scores: list[float | None], score: str = "accuracy") -> Curve:
 
 
 @pytest.mark.parametrize(("score", "best"), [("accuracy", max), ("mse", min)])
-def test_what_is_expected_is_the_mean_best_of_every_choice_of_so_many_trials(score, best):
+def test_the_expected_score_is_the_mean_best_of_every_choice_of_so_many_trials(score, best):
     drawn = random.Random(0)
     scores = [drawn.random() for _ in range(10)]
     curve = curve_of(list(scores), score)
@@ -66,7 +66,7 @@ def test_the_same_scores_give_the_same_band_in_every_process():
     assert first.stdout == second.stdout
 
 
-def test_a_trial_that_diverged_counts_with_the_worst_score():
+def test_a_diverged_trial_counts_as_the_worst_score():
     whole, with_loss = curve_of([0.5, 0.6, 0.7, 0.8]), curve_of([0.5, 0.6, 0.7, None])
     assert with_loss.lost == 1
     assert with_loss.scores == (0.5, 0.6, 0.7, 0.0)
@@ -85,7 +85,7 @@ def compared(score: str = "accuracy") -> Search:
     return search_of({("good", "{}"): list(good), ("poor", "{}"): list(poor)}, score, "poor")
 
 
-def test_relative_to_the_baseline_is_that_of_what_is_expected():
+def test_the_relative_change_is_that_of_the_expected_scores():
     search = compared()
     good, poor = search.curves
     assert search.relative(good) == pytest.approx(tuple(a / b - 1 for a, b in zip(good.expected, poor.expected, strict=True)))
@@ -117,7 +117,7 @@ def test_targets_come_closer_to_the_best():
     assert errors == sorted(errors, reverse=True)
 
 
-def test_rows_of_an_older_environment_are_not_taken_for_more_trials() -> None:
+def test_rows_of_an_older_environment_do_not_count_as_more_trials() -> None:
     old = trial_rows(("attention",), trials=6)
     new = [replace(row, environment="new", measured_at="2026-01-01T00:00:00Z") for row in old]
     (search,) = summarise([*old, *new])

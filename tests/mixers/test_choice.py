@@ -2,36 +2,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import SAMPLES
 
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.mixers import PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixer, choose_mixers
-
-SOURCE = """
-import torch
-
-class Doubling(torch.nn.Module):
-    def __init__(self, width, tokens, factor=2):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return self.factor * x
-
-Alias = Doubling
-"""
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.py"
-    path.write_text(SOURCE)
-    return path
 
 
 def test_without_a_name_the_six_of_the_paper_and_the_control_are_chosen() -> None:
@@ -58,20 +39,21 @@ def test_the_same_mixer_named_twice_is_measured_once() -> None:
     assert len(choose_mixers(["attention", "attention:heads=4", "attention:heads=2"])) == 2
 
 
-def test_a_class_in_a_file_carries_the_hash_of_the_file_and_typed_options(source: Path) -> None:
-    text = f"{source}:Doubling:factor=3,mode=fast,rate=0.5,on=true"
+def test_a_class_in_a_file_carries_the_hash_of_the_file_and_typed_options(tmp_path: Path) -> None:
+    source = Path(shutil.copy(SAMPLES, tmp_path / "mine.py"))
+    text = f"{source}:Mean:gain=3,mode=fast,rate=0.5,on=true"
     mixer = choose_mixer(text)
-    assert mixer.name == "mine.py:Doubling"
+    assert mixer.name == "mine.py:Mean"
     config = json.loads(mixer.config)
     assert len(config.pop("file_sha256")) == 64
-    assert config == {"factor": 3, "mode": "fast", "rate": 0.5, "on": True}
-    assert mixer.arguments(8, 4) == {"width": 4, "tokens": 8, "factor": 3, "mode": "fast", "rate": 0.5, "on": True}
-    source.write_text(SOURCE + "\n")
+    assert config == {"gain": 3, "mode": "fast", "rate": 0.5, "on": True}
+    assert mixer.arguments(8, 4) == {"width": 4, "tokens": 8, "gain": 3, "mode": "fast", "rate": 0.5, "on": True}
+    source.write_text(SAMPLES.read_text() + "\n")
     assert choose_mixer(text).config != mixer.config
 
 
-def test_a_class_may_also_be_assigned_or_imported(source: Path) -> None:
-    assert choose_mixer(f"{source}:Alias").target == f"{source}:Alias"
+def test_a_class_may_also_be_assigned_or_imported() -> None:
+    assert choose_mixer(f"{SAMPLES}:Average").target == f"{SAMPLES}:Average"
 
 
 @pytest.mark.parametrize(
@@ -97,10 +79,10 @@ def test_a_wrong_mixer_string_is_an_error_that_says_what_and_what_next(text: str
     assert hint in caught.value.hint
 
 
-def test_a_class_that_is_not_in_the_file_suggests_the_nearest(source: Path) -> None:
-    with pytest.raises(RequestError, match="unknown class 'Dubling'") as caught:
-        choose_mixer(f"{source}:Dubling")
-    assert "Doubling" in caught.value.hint
+def test_a_class_that_is_not_in_the_file_suggests_the_nearest() -> None:
+    with pytest.raises(RequestError, match="unknown class 'Produkt'") as caught:
+        choose_mixer(f"{SAMPLES}:Produkt")
+    assert "Product" in caught.value.hint
 
 
 def test_a_file_that_is_not_python_names_the_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from places import SAMPLES
 from torch import Tensor, nn
 
 from mixbench.execution import Finished, Launch
@@ -17,53 +18,6 @@ from mixbench.worker import speed as worker
 from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
 
 TOKENS, WIDTH, BATCH = 6, 8, 2
-
-SOURCE = """
-import torch
-
-class Doubling(torch.nn.Module):
-    def __init__(self, width, tokens, factor=2):
-        super().__init__()
-        self.linear = torch.nn.Linear(width, width)
-        self.factor = factor
-
-    def forward(self, x):
-        return self.factor * self.linear(x)
-
-class Cutting(Doubling):
-    def forward(self, x):
-        return x[:, :-1]
-
-class Exploding(Doubling):
-    def forward(self, x):
-        return x / 0
-
-class Raising(Doubling):
-    def forward(self, x):
-        raise ValueError("planted\\nin two lines")
-
-class Looking(Doubling):
-    def forward(self, x):
-        return x * 2 if x.sum().item() > 0 else x * 3
-
-class Greedy(Doubling):
-    def forward(self, x):
-        return x + torch.zeros(1 << 50)[: x.shape[-1]]
-
-class Declaring(Looking):
-    def flops(self, batch, tokens):
-        return 1000 * batch * tokens
-
-class NotAModule:
-    pass
-"""
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.py"
-    path.write_text(SOURCE)
-    return path
 
 
 def cell(mixer: str, **changes: Any) -> Cell:
@@ -171,9 +125,9 @@ def test_what_is_held_is_parameters_input_and_in_training_the_output_gradient() 
     assert build_subject(cell("attention", mode="training")).held_bytes == 4 * (parameters + 2 * BATCH * TOKENS * WIDTH)
 
 
-def test_a_mixer_of_the_users_own_is_counted_like_the_others(source: Path) -> None:
-    counted = count(cell(f"{source}:Doubling:factor=3"))
-    assert counted["flops"] == 2 * BATCH * TOKENS * WIDTH**2
+def test_a_mixer_of_the_users_own_is_counted_like_the_others() -> None:
+    counted = count(cell(f"{SAMPLES}:Mean:gain=3"))
+    assert counted["flops"] == 2 * BATCH * WIDTH**2
     assert counted["params"] == WIDTH**2 + WIDTH
     assert "mul" in counted["uncounted_operators"]
 
@@ -184,33 +138,33 @@ def test_a_mixer_of_the_users_own_is_counted_like_the_others(source: Path) -> No
         ("Cutting", "error", f"forward returned the shape ({BATCH}, {TOKENS - 1}, {WIDTH}), not ({BATCH}, {TOKENS}, {WIDTH})"),
         ("Exploding", "error", "forward returned numbers that are not finite"),
         ("Raising", "error", "ValueError: planted in two lines"),
-        ("Doubling:wrong=1", "error", "cannot be built with width, tokens, wrong"),
+        ("Mean:wrong=1", "error", "cannot be built with width, tokens, wrong"),
     ],
 )
-def test_a_mixer_that_breaks_the_contract_has_a_status_and_a_reason(source: Path, name: str, status: str, detail: str) -> None:
-    counted = count(cell(f"{source}:{name}"))
+def test_a_mixer_that_breaks_the_contract_has_a_status_and_a_reason(name: str, status: str, detail: str) -> None:
+    counted = count(cell(f"{SAMPLES}:{name}"))
     assert counted["status"] == status
     assert detail in counted["detail"]
 
 
-def test_what_needs_more_memory_than_there_is_is_not_run(source: Path) -> None:
-    counted = count(cell(f"{source}:Greedy"))
+def test_what_needs_more_memory_than_there_is_is_not_run() -> None:
+    counted = count(cell(f"{SAMPLES}:Greedy"))
     assert counted["status"] == "oom"
     assert "needs 4,294,967,296 MiB" in counted["detail"]
     assert "not run" in counted["detail"]
 
 
-def test_code_that_looks_at_values_is_counted_on_the_device_or_by_what_it_declares(source: Path) -> None:
-    assert count(cell(f"{source}:Looking"))["status"] == "ok"
-    assert count(cell(f"{source}:Declaring"))["flops"] == 1000 * BATCH * TOKENS
+def test_code_that_looks_at_values_is_counted_on_the_device_or_by_what_it_declares() -> None:
+    assert count(cell(f"{SAMPLES}:Looking"))["status"] == "ok"
+    assert count(cell(f"{SAMPLES}:Declaring"))["flops"] == 1000 * BATCH * TOKENS
 
 
 @pytest.mark.parametrize(
     ("name", "message"), [("Missing", "Missing does not exist"), ("NotAModule", "NotAModule is not a torch.nn.Module class")]
 )
-def test_a_name_that_is_no_module_class_is_refused(source: Path, name: str, message: str) -> None:
+def test_a_name_that_is_no_module_class_is_refused(name: str, message: str) -> None:
     with pytest.raises(ContractError, match=message):
-        load_class(f"{source}:{name}")
+        load_class(f"{SAMPLES}:{name}")
 
 
 def test_a_file_that_does_not_import_says_why(tmp_path: Path) -> None:
@@ -229,8 +183,8 @@ def test_a_check_reports_every_fault_at_once(tmp_path: Path) -> None:
     assert device in faults[0]
 
 
-def test_a_group_is_timed_in_turns_and_a_cell_that_raises_is_left_out(source: Path) -> None:
-    cells = [cell("none"), cell(f"{source}:Raising"), cell("fnet")]
+def test_a_group_is_timed_in_turns_and_a_cell_that_raises_is_left_out() -> None:
+    cells = [cell("none"), cell(f"{SAMPLES}:Raising"), cell("fnet")]
     steps: list[int] = []
     job = {"cells": [vars(c) for c in cells], "threads": 1, "precision": 0.5, "budget": 0.2, "order_seed": 1}
     result = worker.measure_group(job, steps.append)

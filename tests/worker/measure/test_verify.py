@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from places import SAMPLES
 from torch import Tensor, nn
 
 from mixbench.worker.measure.contract import CHECKS
@@ -308,14 +308,7 @@ def test_verifying_keeps_the_random_state() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart(tmp_path: Path) -> None:
-    source = tmp_path / "mine.py"
-    source.write_text(
-        "import torch\n\n\nclass Scale(torch.nn.Module):\n"
-        "    def __init__(self, width, tokens, gain=1):\n"
-        "        super().__init__()\n        self.gain = gain\n\n"
-        "    def forward(self, x):\n        return self.gain * x\n"
-    )
+def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart() -> None:
     shape = {"width": WIDTH, "tokens": TOKENS}
     mixers = [
         {
@@ -325,12 +318,12 @@ def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart(tmp_path: Pa
             "honours_mask": True,
             "closed_forms": {"params": 0, "inference": 0, "training": 7},
         },
-        {"name": "Scale", "target": f"{source}:Scale", "arguments": {**shape, "gain": 1}, "honours_mask": None},
-        {"name": "Scale", "target": f"{source}:Scale", "arguments": {**shape, "gain": 2}, "honours_mask": None},
-        {"name": "Lost", "target": f"{source}:Lost", "arguments": shape, "honours_mask": None},
+        {"name": "Mean", "target": f"{SAMPLES}:Mean", "arguments": {**shape, "gain": 1}, "honours_mask": None},
+        {"name": "Mean", "target": f"{SAMPLES}:Mean", "arguments": {**shape, "gain": 2}, "honours_mask": None},
+        {"name": "Lost", "target": f"{SAMPLES}:Lost", "arguments": shape, "honours_mask": None},
     ]
     verdicts = verify_job({"mixers": mixers})
-    assert list(verdicts) == ["none", "Scale:width=8,tokens=9,gain=1", "Scale:width=8,tokens=9,gain=2", "Lost"]
+    assert list(verdicts) == ["none", "Mean:width=8,tokens=9,gain=1", "Mean:width=8,tokens=9,gain=2", "Lost"]
     assert verdicts["none"][0] == {"name": "runs", "outcome": "pass", "detail": ""}
     assert [check["name"] for check in verdicts["none"] if check["outcome"] == "fail"] == [FLOPS]
-    assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{source}: Lost does not exist"}
+    assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{SAMPLES}: Lost does not exist"}

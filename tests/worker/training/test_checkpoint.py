@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from places import SAMPLES
+from sample_runs import sample_run
 
 from mixbench.errors import RequestError, StorageError
 from mixbench.mixers.choice import choose_mixer
@@ -22,17 +25,6 @@ from mixbench.worker.training.run import Run, Trained, train
 TOKENS, WIDTH = 8, 16
 SIGNALS = Form(tokens=TOKENS, vocabulary=0, channels=1, output="value per token", classes=0, score="mse")
 NUMBERS = Form(TOKENS, vocabulary=6, channels=0, output="class", classes=2, score="accuracy", labels=("no", "yes"))
-SOURCE = """
-import torch
-
-class Mine(torch.nn.Module):
-    def __init__(self, width, tokens):
-        super().__init__()
-        self.linear = torch.nn.Linear(tokens, tokens)
-
-    def forward(self, x):
-        return self.linear(x.transpose(1, 2)).transpose(1, 2)
-"""
 
 
 def run_on(folder: Path, form: Form, mixer: str = "attention") -> Run:
@@ -46,32 +38,18 @@ def run_on(folder: Path, form: Form, mixer: str = "attention") -> Run:
         inputs = random.integers(1, 6, (count, TOKENS)).astype(np.int32)
         return Split(inputs, lengths, (inputs == 5).any(1).astype(np.int32), np.arange(count))
 
-    chosen = choose_mixer(mixer)
     data = prepare({"form": form.output}, lambda: Dataset(form, split(60), split(20), split(20)), cache=folder / "cache")
-    job = {
-        "data": str(data),
-        "target": chosen.target,
-        "arguments": chosen.arguments(TOKENS, WIDTH),
-        "honours_mask": chosen.entry.honours_mask if chosen.entry else None,
-        "full_length": False,
-        "layers": 1,
-        "width": WIDTH,
-        "feature_hidden": 2 * WIDTH,
-        "dropout": 0.0,
-        "batch": 8,
-        "steps": 6,
-        "warm_up": 0.1,
-        "evaluations": 2,
-        "learning_rate": 1e-2,
-        "weight_decay": 0.01,
-        "train_size": 60,
-        "seed": 3,
-        "device": "cpu",
-        "flops": {},
-        "checkpoint": str(folder / "results" / "checkpoints" / "0f.pt"),
-        "about": {"task": "toy", "mixer": chosen.name, "config": chosen.config, "seed": 3},
-    }
-    return trainer.run_of(job)
+    chosen = choose_mixer(mixer)
+    return sample_run(
+        mixer,
+        tokens=TOKENS,
+        width=WIDTH,
+        data=str(data),
+        full_length=False,
+        seed=3,
+        checkpoint=str(folder / "results" / "checkpoints" / "0f.pt"),
+        about={"task": "toy", "mixer": chosen.name, "config": chosen.config, "seed": 3},
+    )
 
 
 def kept(folder: Path, form: Form = SIGNALS, mixer: str = "attention") -> tuple[Path, Trained]:
@@ -206,11 +184,11 @@ def test_a_file_that_cannot_be_used_is_refused(spoil: Callable[[Path], object], 
 
 def test_a_users_mixer_must_be_the_one_that_was_trained(tmp_path: Path) -> None:
     source = tmp_path / "mine.py"
-    source.write_text(SOURCE)
-    file, trained = kept(tmp_path, mixer=f"{source}:Mine")
+    shutil.copy(SAMPLES, source)
+    file, trained = kept(tmp_path, mixer=f"{source}:Mean")
     x = torch.randn(1, TOKENS, 1)
     torch.testing.assert_close(load_checkpoint(file).trained.model(x), trained.model.eval()(x))
-    source.write_text(SOURCE.replace("x.transpose(1, 2))", "2 * x.transpose(1, 2))"))
+    source.write_text(SAMPLES.read_text().replace("self.gain *", "2 * self.gain *"))
     with pytest.raises(RequestError, match=r"0f\.pt: its mixer .*mine\.py has changed since it was trained") as caught:
         load_checkpoint(file)
     assert "Restore that file." in caught.value.hint

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sample_runs import sample_run
 from torch import Tensor
 
-from mixbench.mixers.choice import choose_mixer
 from mixbench.model import Model, OverTokens
 from mixbench.tasks.dataset import Form
-from mixbench.worker.training.checkpoint import Run
 from mixbench.worker.training.jacobian import jacobian_norms
 from mixbench.worker.training.run import build_model
 
@@ -28,29 +27,8 @@ MIXERS = [
 
 
 def model_of(mixer: str, form: Form) -> Model:
-    chosen = choose_mixer(mixer)
     torch.manual_seed(0)
-    run = Run(
-        data="",
-        target=chosen.target,
-        arguments=chosen.arguments(TOKENS, WIDTH),
-        honours_mask=None,
-        full_length=True,
-        layers=2,
-        width=WIDTH,
-        feature_hidden=2 * WIDTH,
-        dropout=0.0,
-        batch=1,
-        steps=1,
-        warm_up=0.1,
-        evaluations=1,
-        learning_rate=0.1,
-        weight_decay=0.0,
-        train_size=1,
-        seed=0,
-        device="cpu",
-        flops={},
-    )
+    run = sample_run(mixer, tokens=TOKENS, width=WIDTH, layers=2)
     return build_model(run, form).double().eval()
 
 

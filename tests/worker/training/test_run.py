@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sample_runs import sample_run
 
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import choose_mixer
 from mixbench.tasks.dataset import Dataset, Form, Split, prepare
 from mixbench.worker import train as trainer
 from mixbench.worker.training.run import DivergedError, Run, train
@@ -38,28 +38,8 @@ def split(form: Form, count: int, seed: int) -> Split:
 
 def run_on(folder: Path, form: Form, mixer: str = "attention", **changes: Any) -> Run:
     made = Dataset(form, split(form, 400, 1), split(form, 100, 2), split(form, 200, 3))
-    chosen = choose_mixer(mixer)
-    run = Run(
-        data=str(prepare({"form": form.output, "channels": form.channels}, lambda: made, cache=folder)),
-        target=chosen.target,
-        arguments=chosen.arguments(TOKENS, WIDTH),
-        honours_mask=chosen.entry.honours_mask if chosen.entry else None,
-        full_length=not (chosen.entry and chosen.entry.honours_mask),
-        layers=1,
-        width=WIDTH,
-        feature_hidden=2 * WIDTH,
-        dropout=0.0,
-        batch=32,
-        steps=120,
-        warm_up=0.1,
-        evaluations=4,
-        learning_rate=1e-2,
-        weight_decay=0.01,
-        train_size=400,
-        seed=0,
-        device="cpu",
-        flops={},
-    )
+    data = prepare({"form": form.output, "channels": form.channels}, lambda: made, cache=folder)
+    run = sample_run(mixer, tokens=TOKENS, width=WIDTH, data=str(data), batch=32, steps=120, evaluations=4, train_size=400)
     return dataclasses.replace(run, **changes)
 
 

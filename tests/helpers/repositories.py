@@ -27,12 +27,12 @@ class Repository:
         done = subprocess.run(command, cwd=self.path, env=environment, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    def commit(self, message: str, files: Mapping[str, str]) -> str:
+    def commit(self, message: str, files: Mapping[str, str] | None = None) -> str:
         """Write these files and commit them; returns the commit's hash."""
-        for name, text in files.items():
+        for name, text in (files or {}).items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             (self.path / name).write_text(text)
-        self.git("add", *files)
-        self.git("commit", "-q", "-m", message)
+            self.git("add", name)
+        self.git("commit", "-q", "--allow-empty", "-m", message)
         self.commits.append(self.git("rev-parse", "HEAD"))
         return self.commits[-1]

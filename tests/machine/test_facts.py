@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from repositories import Repository
 
 from mixbench.machine import facts as machine
 
@@ -116,22 +116,20 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
-    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    (tmp_path / "tracked").write_text("one")
-    for command in (["init", "-q"], ["add", "tracked"], ["commit", "-q", "-m", "first"], ["tag", "v1"]):
-        subprocess.run([*git, *command], check=True)
-    return tmp_path
+    made = Repository(tmp_path)
+    made.commit("First", {"tracked": "one"})
+    made.git("tag", "v1")
+    return made
 
 
 def test_the_commit_is_a_hash_even_at_a_tag(repository):
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    assert machine.commit() == head
+    assert [machine.commit()] == repository.commits
 
 
 def test_changed_tracked_files_make_the_commit_dirty_and_new_ones_do_not(repository):
-    (repository / "results.csv").write_text("new")
+    (repository.path / "results.csv").write_text("new")
     assert not machine.commit().endswith("-dirty")
-    (repository / "tracked").write_text("two")
+    (repository.path / "tracked").write_text("two")
     assert machine.commit().endswith("-dirty")
 
 

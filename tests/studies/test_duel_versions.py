@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from repositories import Repository
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.studies.duel_versions import duel_sides
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """Two commits of sub/mine.py; the working directory is `sub`."""
-    folder = tmp_path / "repository"
-    (folder / "sub").mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "main")
+    made = Repository(tmp_path)
     for text in ("old", "new"):
-        (folder / "sub" / "mine.py").write_text(f"# {text}\n")
-        git(folder, "add", "-A")
-        git(folder, "commit", "-qm", text)
-    monkeypatch.chdir(folder / "sub")
-    return folder
+        made.commit(text, {"sub/mine.py": f"# {text}\n"})
+    monkeypatch.chdir(tmp_path / "sub")
+    return made
 
 
 def test_a_revision_is_checked_out_and_removed_again(repository):
+    mine = repository.path / "sub" / "mine.py"
     with duel_sides("HEAD~1", ".") as (base, head):
-        target = base.target(f"{repository / 'sub' / 'mine.py'}:Mine")
+        target = base.target(f"{mine}:Mine")
         file, name = target.rsplit(":", 1)
         assert (Path(file).read_text(), name) == ("# old\n", "Mine")
         assert base.version.path[0] == str(Path(file).parent)
         assert base.version.python == sys.executable
-        assert base.version.name == f"HEAD~1 ({git(repository, 'rev-parse', 'HEAD~1')[:9]})"
-        assert head.target(f"{repository / 'sub' / 'mine.py'}:Mine") == f"{repository / 'sub' / 'mine.py'}:Mine"
-        assert head.version.root == str(repository / "sub")
+        assert base.version.name == f"HEAD~1 ({repository.commits[0][:9]})"
+        assert head.target(f"{mine}:Mine") == f"{mine}:Mine"
+        assert head.version.root == str(mine.parent)
         assert base.target("package.module:Mine") == "package.module:Mine"
     assert not Path(file).exists()
-    assert len(git(repository, "worktree", "list").splitlines()) == 1
+    assert len(repository.git("worktree", "list").splitlines()) == 1
 
 
 def test_what_was_checked_out_goes_when_the_duel_is_interrupted(repository):
     with pytest.raises(KeyboardInterrupt), duel_sides("HEAD~1", "HEAD"):
         raise KeyboardInterrupt
-    assert len(git(repository, "worktree", "list").splitlines()) == 1
+    assert len(repository.git("worktree", "list").splitlines()) == 1
 
 
 def test_an_interpreter_keeps_its_own_modules(tmp_path):

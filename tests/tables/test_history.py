@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from histories import cell, commit, entry
+from repositories import Repository
 from synthetic import MACHINE
 
 from mixbench.errors import RequestError, StorageError
@@ -21,11 +21,6 @@ def damaged(folder: Path, change: object) -> Path:
     content = file.read_text()
     file.write_text(change if isinstance(change, str) else json.dumps(json.loads(content) | dict(change)))  # type: ignore[call-overload]
     return file
-
-
-def git(folder: Path, *words: str) -> str:
-    who = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    return subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -143,23 +138,21 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Pat
 
 def test_a_commit_is_found_by_any_name_that_git_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "First: ü\n\nwith a body")
-    first = git(tmp_path, "rev-parse", "HEAD")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "Second")
-    git(tmp_path, "tag", "-a", "v1", "-m", "tag", first)
+    repository = Repository(tmp_path)
+    first = repository.commit("First: ü\n\nwith a body")
+    repository.commit("Second")
+    repository.git("tag", "-a", "v1", "-m", "tag", first)
     found = find_commit("HEAD~1")
     assert (found.sha, found.subject) == (first, "First: ü")
     assert found.short == first[:7]
     assert find_commit(first[:8]) == find_commit("v1") == found
-    assert found.moment <= find_commit().moment
+    assert found.moment < find_commit().moment
 
 
 @pytest.mark.parametrize("name", ["nothing", "--output=written", "", "HEAD:file"])
 def test_a_name_that_git_does_not_know_says_what_to_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "First")
+    Repository(tmp_path).commit("First")
     with pytest.raises(RequestError, match="git knows no commit") as caught:
         find_commit(name)
     assert "--commit" in caught.value.hint

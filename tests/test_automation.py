@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 from documents import commands, parse
+from places import REPOSITORY
 
-ROOT = Path(__file__).parents[1]
-ACTION = ROOT / ".github" / "actions" / "mixbench" / "action.yml"
-WORKFLOW = ROOT / ".github" / "workflows" / "performance.yml"
-COUNTS = ROOT / ".ci" / "counts"
+ACTION = REPOSITORY / ".github" / "actions" / "mixbench" / "action.yml"
+WORKFLOW = REPOSITORY / ".github" / "workflows" / "performance.yml"
+COUNTS = REPOSITORY / ".ci" / "counts"
 
 
 def loaded(file: Path) -> dict[str, Any]:
@@ -73,14 +73,14 @@ def test_every_input_of_the_action_reaches_a_script():
 
 
 def test_the_workflow_of_the_readme_gives_inputs_that_the_action_has():
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     (step,) = (step for step in yaml.safe_load(block)["jobs"]["gate"]["steps"] if "mixbench" in step["uses"])
     assert set(step["with"]) <= set(loaded(ACTION)["inputs"])
     parse(["mixbench", "duel", "a", "b", "--mixer", step["with"]["mixers"], *shlex.split(step["with"]["options"])])
 
 
 def test_the_script_of_the_counts_measures_what_their_readme_says():
-    measured, compared = commands((ROOT / "results" / "counts" / "README.md").read_text())
+    measured, compared = commands((REPOSITORY / "results" / "counts" / "README.md").read_text())
     lines = [shlex.split(line.split(" >")[0]) for line in COUNTS.read_text().splitlines() if line.startswith('"$mixbench"')]
     assert [["mixbench", *words[1:]] for words in lines] == [
         [*measured[:-1], "$now"],
@@ -90,4 +90,4 @@ def test_the_script_of_the_counts_measures_what_their_readme_says():
 
 @pytest.mark.parametrize("step", ["counts", "ruff check", "ruff format --check", "mypy"])
 def test_ci_runs_every_check(step):
-    assert step in (ROOT / ".ci" / "run").read_text()
+    assert step in (REPOSITORY / ".ci" / "run").read_text()

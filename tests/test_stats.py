@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import math
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running import run_python
 
 from mixbench.stats import (
     Interval,
@@ -23,7 +22,6 @@ from mixbench.stats import (
     unpaired_ratio_interval,
 )
 
-REPOSITORY = Path(__file__).parents[1]
 POSITIVE = st.floats(1e-6, 1e6)
 
 
@@ -189,7 +187,6 @@ def test_the_precision_of_a_median_covers_the_truth_whatever_the_distribution() 
     assert held == pytest.approx(exact_coverage(25, median_rank(25)), abs=0.02)
 
 
-def test_the_measuring_loop_gets_its_statistics_without_numpy_and_scipy() -> None:
+def test_the_measuring_loop_gets_its_statistics_without_numpy_and_scipy(tmp_path: Path) -> None:
     script = "import sys, mixbench.stats; print(sorted({'numpy', 'scipy', 'torch', 'pandas'} & sys.modules.keys()))"
-    found = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
+    assert run_python("-c", script, folder=tmp_path).stdout == "[]\n"

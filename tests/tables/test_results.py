@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from places import REPOSITORY
 from sample_rows import speed_row
 
 from mixbench.errors import FolderBusyError, RequestError, StorageError
@@ -23,7 +24,6 @@ from mixbench.tables.columns import columns, identity
 from mixbench.tables.results import ResultsFolder, complete, failures, finished_launches
 from mixbench.tables.rows import SCHEMA, LaunchRow, SpeedRow
 
-REPOSITORY = Path(__file__).parents[2]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running import run_python
 
 from mixbench.errors import MixbenchError, RequestError, UnknownNameError
 from mixbench.tasks import TASKS, choose_task
@@ -87,6 +87,6 @@ def test_an_unknown_task_is_an_unknown_name() -> None:
         choose_task("mnist")
 
 
-def test_reading_the_table_needs_no_numpy() -> None:
+def test_reading_the_table_needs_no_numpy(tmp_path: Path) -> None:
     code = "import sys; from mixbench.tasks import choose_task; choose_task('mqar'); sys.exit('numpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert run_python("-c", code, folder=tmp_path).exit_code == 0

@@ -1,4 +1,7 @@
-"""The table of built-in tasks. To add one: a file in this folder that generates it, and an entry here. No numpy here."""
+"""The table of built-in tasks. To add one, write its generator in this folder and its entry here.
+
+Numpy is imported only when data is generated.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,20 @@ if TYPE_CHECKING:
     from mixbench.tasks.dataset import Dataset
 
 LARGEST_DATA_SET = 2**26
-"""Tokens of all examples together; more would not fit the memory of most machines while they are made."""
+"""Tokens in all examples together; generating more would exceed the memory of most machines."""
 
 _SIZES = {"train": "training examples", "dev": "examples to choose by", "test": "examples that are scored once"}
+"""The options that say how many examples there are, and what each is for."""
 
 Options = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One line of the table. `target` is `module:function`, imported when data are made: (options, seed) to a Dataset.
+    """An entry of the table of tasks. `target` is `module:function`, which makes a Dataset from (options, seed).
 
-    `tokens` is the length of the sequences where no option of that name says it. `constraint` returns what is wrong with the
-    options or None. `version` counts the changes of what the same options and seed give.
+    `tokens` is the length of the sequences, unless an option of that name gives it. `constraint` returns what is wrong with
+    the options, or None. `version` is raised whenever the same options and seed give other data.
     """
 
     name: str
@@ -44,13 +48,13 @@ class Task:
         examples = sum(int(options[name]) for name in _SIZES)
         tokens = int(options.get("tokens", self.tokens))
         if examples * tokens > LARGEST_DATA_SET:
-            return f"{examples} examples of {tokens} tokens are more than {LARGEST_DATA_SET} tokens"
+            return f"{examples} examples of {tokens} tokens are more than {LARGEST_DATA_SET} tokens in all"
         return self.constraint(options)
 
 
 @dataclass(frozen=True)
 class ChosenTask:
-    """A task with all of its options."""
+    """A task with all its options."""
 
     task: Task
     options: Options
@@ -62,25 +66,25 @@ class ChosenTask:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Everything that determines the data, JSON-able."""
+        """Everything that determines the data, as plain values."""
         return {"task": self.name, "version": self.task.version, "options": dict(self.options)}
 
     @property
     def seed(self) -> int:
-        """The seed that the data are generated with: another for each draw, whatever the other options."""
+        """The seed for generating the data; it depends on the option `draw` but on no other."""
         from mixbench.tasks.dataset import digest_of
 
         return int(digest_of({"task": self.name, "version": self.task.version, "draw": self.options["draw"]}), 16)
 
     def make(self) -> Dataset:
-        """The data set, made now; equal recipes give equal data. Raises RequestError for more examples than there are."""
+        """Generate the data set; equal recipes give equal data. Raises RequestError if there are too few distinct examples."""
         module, _, function = self.task.target.partition(":")
         made: Dataset = getattr(import_module(module), function)(self.options, self.seed)
         return made
 
 
 def choose_task(text: str) -> ChosenTask:
-    """The task of `shapes` or `listops:tokens=60,depth=4`. Raises RequestError, with the nearest for an unknown name."""
+    """The task that a string names: `shapes` or `listops:tokens=60,depth=4`. Raises RequestError."""
     try:
         spec = parse_mixer(text)
     except RequestError as error:
@@ -96,10 +100,10 @@ def choose_task(text: str) -> ChosenTask:
 
 
 def _options(*own: Option, train: int = 20_000, dev: int = 1_000, test: int = 2_000) -> tuple[Option, ...]:
-    """A task's own options and those that every task has."""
+    """The options of a task: its own, and those that every task has."""
     sizes = zip(_SIZES.items(), (train, dev, test), strict=True)
     amounts = [Option(name, "count", default, meaning) for (name, meaning), default in sizes]
-    return (*own, *amounts, Option("draw", "count", 1, "which draw of the data"))
+    return (*own, *amounts, Option("draw", "count", 1, "number of the draw; each gives other data"))
 
 
 def _mqar_fault(options: Options) -> str | None:
@@ -113,7 +117,7 @@ def _mqar_fault(options: Options) -> str | None:
 
 def _listops_fault(options: Options) -> str | None:
     if int(options["arguments"]) < 2:
-        return "an operation has at least 2 arguments"
+        return "operations have at least 2 arguments"
     if int(options["tokens"]) < 4:
         return "the shortest expression has 4 tokens"
     return None
@@ -122,7 +126,7 @@ def _listops_fault(options: Options) -> str | None:
 def _majority_fault(options: Options) -> str | None:
     tokens, symbols = int(options["tokens"]), int(options["symbols"])
     if not 2 <= symbols <= tokens:
-        return f"symbols must be at least 2 and at most tokens, {tokens}; not {symbols}"
+        return f"symbols is {symbols}; it must be at least 2 and at most tokens, which is {tokens}"
     return None
 
 
@@ -131,7 +135,7 @@ TASKS: dict[str, Task] = {
     for task in (
         Task(
             name="shapes",
-            summary="signals of two triangles and two rectangles: give both of a pair their mean height",
+            summary="signals with two triangles and two rectangles: give the two shapes of a kind their mean height",
             paper="the synthetic attention task of HyperMixer, arXiv 2203.03691",
             target="mixbench.tasks.shapes:generate",
             options=_options(train=25_000, dev=500, test=1_000),
@@ -139,36 +143,36 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             name="mqar",
-            summary="multi-query associative recall: the value that stood behind each key that is asked for",
+            summary="multi-query associative recall: for each key that is queried, give the value that followed it",
             paper="Zoology, arXiv 2312.04927",
             target="mixbench.tasks.recall:generate",
             options=_options(
                 Option("tokens", "count", 64, "length of a sequence"),
-                Option("pairs", "count", 8, "pairs of key and value, each asked for once"),
-                Option("vocabulary", "count", 64, "symbols: half of them keys, half of them values"),
+                Option("pairs", "count", 8, "pairs of key and value, each queried once"),
+                Option("vocabulary", "count", 64, "symbols, half of them keys and half of them values"),
             ),
             constraint=_mqar_fault,
         ),
         Task(
             name="listops",
-            summary="value of nested MIN, MAX, MEDIAN and SUM modulo 10 over digits",
+            summary="the value of nested MIN, MAX, MEDIAN and SUM modulo 10 over digits",
             paper="ListOps, arXiv 1804.06028; Long Range Arena, arXiv 2011.04006",
             target="mixbench.tasks.listops:generate",
             options=_options(
-                Option("tokens", "count", 48, "length of the longest expressions; the shortest have about half of it"),
-                Option("depth", "count", 3, "most operations inside each other"),
-                Option("arguments", "count", 4, "most arguments of an operation"),
+                Option("tokens", "count", 48, "length of the longest expressions; the shortest are about half as long"),
+                Option("depth", "count", 3, "maximum nesting of operations"),
+                Option("arguments", "count", 4, "maximum arguments of an operation"),
             ),
             constraint=_listops_fault,
         ),
         Task(
             name="majority",
-            summary="the symbol that occurs most often: needs no token mixing",
-            paper="control for the control without token mixing",
+            summary="the symbol that occurs most often, which needs no token mixing",
+            paper="a task that the control without token mixing can solve",
             target="mixbench.tasks.majority:generate",
             options=_options(
                 Option("tokens", "count", 32, "length of a sequence"),
-                Option("symbols", "count", 4, "different symbols, as many as classes"),
+                Option("symbols", "count", 4, "different symbols, each a class"),
             ),
             constraint=_majority_fault,
         ),

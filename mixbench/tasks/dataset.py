@@ -1,6 +1,6 @@
-"""Data sets as arrays on disk: made once, found by a hash of what makes them, memory-mapped by training runs. No torch here.
+"""Data sets as arrays on disk: made once, found again by a hash of their recipe, memory-mapped by training runs.
 
-CACHE/HASH/form.json              what a model must be for this data, and the recipe
+CACHE/HASH/form.json              what a model needs to know about the data, and the recipe
 CACHE/HASH/train-inputs.npy …     the arrays of each split
 """
 
@@ -23,21 +23,21 @@ from mixbench.tables.storage import storage_errors
 
 SPLITS = ("train", "dev", "test")
 PADDING = 0
-"""Token number that stands behind the end of a shorter sequence."""
+"""The token number that fills up shorter sequences."""
 STEP = 8
-"""Sequences are padded to a multiple of this many tokens: few lengths, whose costs are known."""
-_ELSEWHERE = "Data sets are kept where $MIXBENCH_CACHE says, else in ~/.cache/mixbench; delete the folder to make it again."
+"""Sequences are padded to a multiple of this many tokens, so that there are few lengths to count the cost of."""
+_ELSEWHERE = "Data sets are kept in $MIXBENCH_CACHE, or else in ~/.cache/mixbench. Delete the folder to make it again."
 NOT_ASKED = -1
-"""Class of a token whose class is not asked for."""
+"""The class of tokens whose class is not asked for."""
 
 
 @dataclass(frozen=True)
 class Split:
     """Examples of one part of a data set.
 
-    `inputs` are token numbers, (examples, tokens) int32, or signals, (examples, tokens, channels) float32; what lies beyond
-    `lengths`, (examples) int32, is padding. `targets` are classes, (examples) or (examples, tokens) int32, or values,
-    (examples, tokens) float32. Examples of equal `groups`, (examples) int64, belong on one side of any split.
+    `inputs` are token numbers, (examples, tokens) int32, or signals, (examples, tokens, channels) float32; tokens beyond
+    `lengths`, (examples) int32, are padding. `targets` are classes, (examples) or (examples, tokens) int32, or values,
+    (examples, tokens) float32. Examples with equal `groups`, (examples) int64, must stay on the same side of any split.
     """
 
     inputs: NDArray[Any]
@@ -51,9 +51,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Form:
-    """What a model must be for a data set.
+    """What a model needs to know about a data set.
 
-    `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values; `labels` names the classes.
+    `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values; `labels` are the names of classes.
     """
 
     tokens: int
@@ -67,7 +67,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits of one form; `remarks` are what a user should know of how they were made."""
+    """Three splits of one form; `remarks` tell the user how they were made."""
 
     form: Form
     train: Split
@@ -77,24 +77,24 @@ class Dataset:
 
 
 def cache_folder() -> Path:
-    """Where data sets are kept: $MIXBENCH_CACHE, else mixbench below $XDG_CACHE_HOME or ~/.cache."""
+    """Where data sets are kept: $MIXBENCH_CACHE, or else mixbench in $XDG_CACHE_HOME or ~/.cache."""
     if own := os.environ.get("MIXBENCH_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixbench"
 
 
 def padded(longest: int) -> int:
-    """The length that sequences are padded to of which the longest has so many tokens."""
+    """The length that sequences are padded to, from the number of tokens in the longest."""
     return -(-longest // STEP) * STEP
 
 
 def digest_of(recipe: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits that stand for everything that determines a data set."""
+    """16 hexadecimal digits that identify a data set by everything that determines it."""
     return digest(canonical_json(recipe), 16)
 
 
 def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path | None = None) -> Path:
-    """The folder of a data set, made and written whole unless it is there. Raises StorageError."""
+    """The folder of a data set; if missing, it is made, and written whole or not at all. Raises StorageError."""
     cache = cache or cache_folder()
     folder = cache / digest_of(recipe)
     if not folder.exists():
@@ -106,7 +106,7 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
                 _write(made, recipe, new)
                 os.rename(new, folder)
             except OSError:
-                if not folder.exists():  # else another process was faster
+                if not folder.exists():  # otherwise another process has just written it
                     raise
             finally:
                 shutil.rmtree(new, ignore_errors=True)
@@ -114,7 +114,7 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
 
 
 def load(folder: Path) -> Dataset:
-    """The data set of a folder that `prepare` returned, memory-mapped. Raises StorageError."""
+    """The data set in a folder that `prepare` returned, memory-mapped. Raises StorageError."""
     with storage_errors(f"cannot read the data set {folder}", _ELSEWHERE):
         stored = json.loads((folder / "form.json").read_text(encoding="utf-8"))
         splits = {name: _read(folder, name) for name in SPLITS}

@@ -1,4 +1,4 @@
-"""Classification of texts from Hugging Face data sets, by name or from a local folder. Needs the extra `hf`."""
+"""Text classification on Hugging Face data sets, by name or from a local folder. Needs the extra `hf`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SPLITS = {
     "dev": ("validation", "dev", "valid", "val", "validation_matched"),
     "test": ("test", "test_matched"),
 }
-"""Names that splits have, by what they are used for."""
+"""Known names of splits, by their use; the first one that exists is taken."""
 
 _NUMBERING = ("id", "idx", "index", "guid", "uid")
-"""Columns that number examples, even where they hold text."""
+"""Columns that number the examples; they are no texts, even if they hold strings."""
 
 _CHOOSE = "Choose with --text, --text-pair and --label."
 
@@ -37,17 +37,15 @@ def hub_task(
     text_pair: str | None = None,
     label: str | None = None,
 ) -> ChosenText:
-    """A data set of the hub (`ag_news`, `glue/sst2`, `owner/name`, `owner/name/configuration`) or of a local folder.
+    """A data set from the hub (`ag_news`, `glue/sst2`, `owner/name`, `owner/name/configuration`) or from a local folder.
 
-    Without `text`, the one or two columns of texts are used in their order; without `label`, the only column of classes, else
-    the one named label. Examples without a label are left out; where no test example has one, the development examples are
-    halved. The data set is read at once. Raises RequestError.
+    Without `text`, the one or two columns of texts are used, in order; without `label`, the only column of classes, or else
+    the one named label. Examples without a label are left out; if no test example has one, half of the development examples
+    become the test set. The data set is read at once. Raises RequestError.
     """
     how = Tokenisation(tokens, tokenizer, vocabulary)
     splits = _load(name)
-    names = {
-        use: split for use, known in _SPLITS.items() for split in known[::-1] if split in splits
-    }  # the first that is there
+    names = {use: split for use, known in _SPLITS.items() for split in known[::-1] if split in splits}
     if "train" not in names:
         raise RequestError(f"{name} has no split named train", f"It has {', '.join(splits)}.")
     columns = _columns(name, splits[names["train"]].features, text, text_pair, label)
@@ -63,7 +61,7 @@ def hub_task(
         if "dev" not in rows:
             raise RequestError(f"{name} has no labelled examples to test on", f"It has {', '.join(splits)}.")
         rows["test"], rows["dev"] = split_off(rows["dev"], len(rows["dev"]) // 2)
-        remarks.append("no test example has a label: half of the development examples are the test set")
+        remarks.append("no test example has a label, so half of the development examples are the test set")
 
     def make() -> Dataset:
         return make_dataset(rows["train"], rows.get("dev"), rows["test"], how, remarks)
@@ -82,7 +80,7 @@ def hub_task(
 
 
 def _load(name: str) -> Mapping[str, Any]:
-    """The splits of a data set by their names."""
+    """The splits of a data set, by name."""
     try:
         import datasets
     except ImportError as error:
@@ -97,13 +95,13 @@ def _load(name: str) -> Mapping[str, Any]:
     except ConnectionError as error:
         hint = "Try again with a connection, or give files with --train and --test."
         raise RequestError(f"the data set {name} cannot be reached: {error}", hint) from error
-    except Exception as error:  # it is missing, damaged, private, lacks a configuration: each version has its own types
-        hint = "Names are as on https://huggingface.co/datasets, with /configuration behind where it has several, or a folder."
+    except Exception as error:  # missing, damaged, private, without configuration: the types depend on the version
+        hint = "Give a folder, or a name as on https://huggingface.co/datasets, followed by /configuration if it has several."
         raise RequestError(f"cannot load the data set {name}: {error}", hint) from error
 
 
 def _from_hub(name: str) -> Mapping[str, Any]:
-    """By name; `a/b` may be the data set b of the owner a, or the configuration b of the data set a."""
+    """A data set by name; `a/b` may be data set b of owner a, or configuration b of data set a."""
     from datasets import load_dataset
     from datasets.exceptions import DatasetNotFoundError
 
@@ -112,13 +110,13 @@ def _from_hub(name: str) -> Mapping[str, Any]:
     for reading in readings[:-1]:
         try:
             return dict(load_dataset(*reading))
-        except (DatasetNotFoundError, ConnectionError):  # without a connection, a copy on disk may have the other name
+        except (DatasetNotFoundError, ConnectionError):  # offline, the other reading may name a copy on disk
             continue
     return dict(load_dataset(*readings[-1]))
 
 
 def _columns(name: str, features: Mapping[str, Any], text: str | None, text_pair: str | None, label: str | None) -> Columns:
-    """The columns that the user named, and those that are found."""
+    """The columns that the user named, and the others as found."""
     from datasets import ClassLabel, Value
 
     for given in filter(None, (text, text_pair, label)):
@@ -128,19 +126,19 @@ def _columns(name: str, features: Mapping[str, Any], text: str | None, text_pair
         classes = [column for column, feature in features.items() if isinstance(feature, ClassLabel)]
         found = classes or [column for column in features if column == "label"]
         if len(found) != 1:
-            raise RequestError(f"{name}: the label may be any of {', '.join(found or features)}", _CHOOSE)
+            raise RequestError(f"{name}: the label could be any of {', '.join(found or features)}", _CHOOSE)
         label = found[0]
     if text is None:
         strings = [column for column, feature in features.items() if isinstance(feature, Value) and "string" in feature.dtype]
         texts = [column for column in strings if column != label and column not in _NUMBERING]
         if text_pair or len(texts) not in (1, 2):
-            raise RequestError(f"{name}: the text may be any of {', '.join(texts or features)}", _CHOOSE)
+            raise RequestError(f"{name}: the text could be any of {', '.join(texts or features)}", _CHOOSE)
         text, text_pair = texts[0], texts[1] if len(texts) == 2 else None
     return Columns(text, text_pair, label)
 
 
 def _labels(name: str, split: str, part: Any, columns: Columns) -> list[Any]:
-    """The label of each example, None where it is not published: class -1."""
+    """The label of each example; None if it is not published, which is class -1."""
     for column in columns.names:
         if column not in part.features:
             raise UnknownNameError("column", column, part.features, f"in {name}, {split}")
@@ -150,7 +148,7 @@ def _labels(name: str, split: str, part: Any, columns: Columns) -> list[Any]:
 
 
 def _records(part: Any, columns: Columns, labels: list[Any]) -> Iterator[Cells]:
-    """The rows that have a label, numbered from 1."""
+    """The rows with a label, as numbered in the split from 1."""
     texts = columns.names[:-1]
     batches = part.with_format(None).select_columns(list(texts)).iter(batch_size=1000)
     rows = (row for batch in batches for row in zip(*(batch[text] for text in texts), strict=True))

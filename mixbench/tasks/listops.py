@@ -1,6 +1,6 @@
-"""ListOps (arXiv 1804.06028; Long Range Arena, arXiv 2011.04006): `[MAX 2 [SM 7 8 ] 1 ]` is 5. No torch here.
+"""ListOps (arXiv 1804.06028; Long Range Arena, arXiv 2011.04006): `[MAX 2 [SM 7 8 ] 1 ]` is 5.
 
-SM is the sum modulo 10; MED the median, for an even count the mean of the two in the middle, rounded down.
+SM is the sum modulo 10; MED is the median, which for an even count is the mean of the middle two, rounded down.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mixbench.tasks.sampling import Examples, distinct_splits
 DIGITS = tuple("0123456789")
 OPERATIONS = ("[MIN", "[MAX", "[MED", "[SM")
 SYMBOLS = ("", *DIGITS, *OPERATIONS, "]")
-"""What each token stands for; the first is padding."""
+"""What each token means; the first is padding."""
 
 _ZERO = PADDING + 1
 _FIRST_OPERATION = _ZERO + len(DIGITS)
@@ -27,7 +27,7 @@ _SHORTEST = 4  # an operation, two digits, a bracket
 
 
 def generate(options: Mapping[str, Value], seed: int) -> Dataset:
-    """Expressions of random shape, digits and operations; the class is the value."""
+    """Expressions with random shapes, digits and operations; the class is the value."""
     tokens, depth, arguments = (int(options[name]) for name in ("tokens", "depth", "arguments"))
 
     def draw(count: int, random: np.random.Generator) -> Examples:
@@ -48,16 +48,16 @@ def generate(options: Mapping[str, Value], seed: int) -> Dataset:
         labels=DIGITS,
     )
     splits = distinct_splits(draw, options, np.random.default_rng(seed), len(DIGITS), "listops")
-    return Dataset(form, *splits, remarks=("the median of an even count is the mean of the two in the middle, rounded down",))
+    return Dataset(form, *splits, remarks=("the median of an even count is the mean of the middle two, rounded down",))
 
 
 def draw_shapes(
     most: NDArray[np.int64], tokens: int, depth: int, arguments: int, random: np.random.Generator
 ) -> NDArray[np.int32]:
-    """Expressions of at most `most` (examples) tokens as (examples, tokens), in which every digit is 0 and every operation MIN.
+    """Expressions (examples, tokens) of at most `most` (examples) tokens each, with 0 for every digit, MIN for every operation.
 
-    Each grows from one digit: again and again a random digit that is not yet `depth` operations deep becomes an operation on
-    2 to `arguments` digits, until none fits.
+    Each grows from one digit: a random digit less than `depth` operations deep becomes an operation on 2 to `arguments`
+    digits, again and again until no more fits.
     """
     shape = np.zeros((len(most), tokens), np.int32)
     shape[:, 0] = _ZERO
@@ -69,7 +69,7 @@ def draw_shapes(
         growing = np.flatnonzero(open_digits.any(1) & (room >= _SHORTEST - 1))
         if not len(growing):
             return shape
-        # one token becomes an operation, its arguments and a bracket: `added` tokens more
+        # one token becomes an operation, its arguments and a bracket, which adds `added` tokens
         added = 1 + random.integers(2, np.minimum(arguments, room[growing] - 1), endpoint=True)[:, None]
         place = (random.random((len(growing), tokens), np.float32) * open_digits[growing]).argmax(1)[:, None]
         distance = column - place
@@ -85,7 +85,7 @@ def draw_shapes(
 
 
 def evaluate(inputs: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Values (examples) of expressions (examples, tokens), all at once: a stack for each counts the digits seen per level."""
+    """The values (examples) of expressions (examples, tokens), all at once, with a stack of digit counts per level for each."""
     opens = (inputs >= _FIRST_OPERATION) & (inputs < _CLOSE)
     levels = (opens.astype(np.int32) - (inputs == _CLOSE)).cumsum(1)
     deepest = int(levels.max())
@@ -105,7 +105,7 @@ def evaluate(inputs: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _apply(operations: NDArray[np.int32], counts: NDArray[np.int32]) -> NDArray[Any]:
-    """Results (examples) of operations (examples) on arguments given as counts of digits (examples, 10)."""
+    """The results (examples) of operations (examples) on arguments, given as counts of each digit (examples, 10)."""
     up_to = counts.cumsum(1)
     amount = up_to[:, -1:]
     low, high = ((up_to > rank).argmax(1) for rank in ((amount - 1) // 2, amount // 2))

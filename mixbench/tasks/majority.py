@@ -1,4 +1,4 @@
-"""The most frequent symbol: an average over tokens answers it, so token mixing should not help. No torch here."""
+"""The most frequent symbol: averaging over tokens is enough to find it, so token mixing should not help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixbench.tasks.sampling import Examples, distinct_splits
 
 
 def generate(options: Mapping[str, Value], seed: int) -> Dataset:
-    """Sequences of independent uniform symbols that one symbol wins; symbol k is token k, class k - 1."""
+    """Sequences of independent uniform symbols in which one symbol is the most frequent; symbol k is token k, class k - 1."""
     tokens, symbols = int(options["tokens"]), int(options["symbols"])
 
     def draw(count: int, random: np.random.Generator) -> Examples:

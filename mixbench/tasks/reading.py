@@ -1,4 +1,4 @@
-"""From files to rows of text with a label. A row that cannot be read is an error with file and line."""
+"""From files to rows of labelled text. A row that cannot be read is an error that names file and line."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ EXTRA_HINT = "Install it with: pip install 'mixbench[hf]'."
 csv.field_size_limit(2**31 - 1)
 
 Cells = tuple[int, Sequence[Any]]
-"""Number of a row in its file, from 1, and its cells."""
+"""The number of a row in its file, from 1, and its cells."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns: one or two texts and a label."""
+    """The names of the columns: one or two for texts and one for the label."""
 
     text: str
     text_pair: str | None
@@ -31,7 +31,9 @@ class Columns:
 
     def __post_init__(self) -> None:
         if len(set(self.names)) < len(self.names):
-            raise RequestError(f"one column has two roles: {', '.join(self.names)}", "Name a column for each.")
+            raise RequestError(
+                f"a column is named twice: {', '.join(self.names)}", "Name different columns for texts and label."
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,9 +42,9 @@ class Columns:
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts and labels of one part of a data set; `pairs`, the second texts, are empty where there is one text.
+    """Texts and labels of one split; `pairs`, the second texts, are empty if there is only one text per row.
 
-    `numbers` say where a row stands in its source: `unit` is "line" or "row".
+    `numbers` are the places of the rows in their source, counted in `unit`: "line" or "row".
     """
 
     source: str
@@ -56,7 +58,7 @@ class Rows:
         return len(self.labels)
 
     def where(self, index: int) -> str:
-        """Where a row comes from, for messages."""
+        """Where a row comes from, for use in messages."""
         return f"{self.source}, {self.unit} {self.numbers[index]}"
 
     def take(self, indices: Iterable[int]) -> Rows:
@@ -72,7 +74,7 @@ class Rows:
 
 
 def read_rows(path: Path, columns: Columns) -> Rows:
-    """The rows of a .tsv, .csv, .jsonl, .json (an object per line) or .parquet file. Raises RequestError."""
+    """The rows of a .tsv, .csv, .jsonl, .json (one object per line) or .parquet file. Raises RequestError."""
     if path.suffix.lower() not in _READERS:
         raise UnknownNameError("format", path.suffix, _READERS, f"of {path}")
     unit, read = _READERS[path.suffix.lower()]
@@ -83,7 +85,7 @@ def read_rows(path: Path, columns: Columns) -> Rows:
 
 
 def collect(source: str, unit: str, records: Iterable[Cells], columns: Columns) -> Rows:
-    """Check cells, in the order of `columns.names`, and gather them. Raises RequestError for a bad cell or no rows."""
+    """Check and gather cells, which are in the order of `columns.names`. Raises RequestError for a bad cell or no rows."""
     numbers: list[int] = []
     texts: list[list[str]] = [[] for _ in columns.names[:-1]]
     labels: list[str] = []
@@ -96,7 +98,7 @@ def collect(source: str, unit: str, records: Iterable[Cells], columns: Columns) 
             raise RequestError(f"{source}, {unit} {number}: {error}", "Correct the row or leave it out.") from error
         numbers.append(number)
     if not numbers:
-        raise RequestError(f"{source} holds no rows", "Give a file with examples.")
+        raise RequestError(f"{source} has no rows", "Give a file with examples.")
     return Rows(source, unit, numbers, texts[0], texts[1] if len(texts) > 1 else [], labels)
 
 
@@ -107,15 +109,15 @@ def _text(column: str, cell: Any) -> str:
         raise ValueError(f"{column} is {str(cell)[:40]}, not text")
     if not cell or cell.isspace():
         raise ValueError(f"{column} is empty")
-    cell.encode()  # half a surrogate pair, which JSON can hold, is no text
+    cell.encode()  # raises for half a surrogate pair, which JSON can contain
     return cell
 
 
 def _label(column: str, cell: Any) -> str:
-    """A class as text: equal numbers are equal classes, 1.0 is 1."""
+    """A class as text; equal numbers give equal classes: 1.0 is 1."""
     if isinstance(cell, float) and math.isfinite(cell):
         if not cell.is_integer():
-            raise ValueError(f"{column} is {cell:g}, not a class: text or a whole number")
+            raise ValueError(f"{column} is {cell:g}; a class is text or a whole number")
         cell = int(cell)
     if isinstance(cell, bool):
         cell = str(cell).lower()
@@ -134,15 +136,15 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _tsv(path: Path, names: Sequence[str]) -> Iterator[Cells]:
-    """Cells between tabs; quotes are characters like any other."""
+    """Cells separated by tabs; quotes have no special meaning."""
     records = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(_lines(path), 1))
-    return _table(path, names, records, "Cells are separated by tabs, which a text cannot hold.")
+    return _table(path, names, records, "Cells are separated by tabs, so a text cannot contain any.")
 
 
 def _csv(path: Path, names: Sequence[str]) -> Iterator[Cells]:
-    """Cells between commas, quoted as in RFC 4180; a row has the number of its first line."""
+    """Cells separated by commas and quoted as in RFC 4180; a row has the number of its first line."""
     hint = (
-        'A cell with a comma, a quote or a line break stands in double quotes, a quote in it is doubled: "so ""quoted"", yes".'
+        'Put a cell with a comma, a quote or a line break in double quotes, and double the quotes in it: "so ""quoted"", yes".'
     )
 
     def records() -> Iterator[tuple[int, list[str]]]:
@@ -159,17 +161,17 @@ def _csv(path: Path, names: Sequence[str]) -> Iterator[Cells]:
 
 
 def _table(path: Path, names: Sequence[str], records: Iterator[tuple[int, list[str]]], hint: str) -> Iterator[Cells]:
-    """The named columns below a line of names; lines without anything are passed over."""
+    """The named columns of records whose first is the header; empty lines are skipped."""
     _, header = next(records, (1, []))
     if header in ([], [""]):
-        raise RequestError(f"{path} does not begin with the names of its columns", "Give a file with a first line of names.")
+        raise RequestError(f"{path} does not begin with the names of its columns", "Put them in the first line.")
     places = [_place(name, header, path) for name in names]
     for number, cells in records:
         if cells in ([], [""]):
             continue
         if len(cells) != len(header):
             raise RequestError(
-                f"{path}, line {number}: the number of cells is {len(cells)}, the first line names {len(header)} columns", hint
+                f"{path}, line {number}: {len(cells)} cell{'s' * (len(cells) != 1)}, but the first line names {len(header)} columns", hint
             )
         yield number, [cells[place] for place in places]
 
@@ -225,4 +227,4 @@ _READERS: dict[str, tuple[str, Callable[[Path, Sequence[str]], Iterator[Cells]]]
     ".json": ("line", _json_lines),
     ".parquet": ("row", _parquet),
 }
-"""By suffix: what a row's number counts, and the function that reads the named columns."""
+"""By suffix: what row numbers count, and the function that reads the named columns."""

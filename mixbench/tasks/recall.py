@@ -1,4 +1,4 @@
-"""Multi-query associative recall (Zoology, arXiv 2312.04927): k1 v1 k2 v2 …, then keys again; which value? No torch here."""
+"""Multi-query associative recall (Zoology, arXiv 2312.04927): k1 v1 k2 v2 …, then each key again, to give its value."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from mixbench.tasks.dataset import NOT_ASKED, PADDING, Dataset, Form
 from mixbench.tasks.sampling import Examples, distinct_splits
 
 GAP = PADDING + 1
-"""Token between the queries; the keys follow, then the values."""
+"""The token between queries; the tokens of keys and then values follow it."""
 FIRST_KEY = GAP + 1
 
 
 def generate(options: Mapping[str, Value], seed: int) -> Dataset:
-    """All pairs, then every key once, in random order at random places; the class of a query is its key's value.
+    """All pairs, then every key once, in random order and at random places; the class of a query is its key's value.
 
-    The keys of a sequence differ, its values are independent, both uniform. In the original the distances of the queries follow
-    a power law, here every place is equally likely.
+    Keys (distinct within a sequence) and values (independent) are uniform. In the original, the distances of the queries
+    follow a power law; here every place is equally likely.
     """
     tokens, pairs, vocabulary = (int(options[name]) for name in ("tokens", "pairs", "vocabulary"))
     all_keys = vocabulary // 2
@@ -51,9 +51,9 @@ def generate(options: Mapping[str, Value], seed: int) -> Dataset:
 
 
 def distinct_numbers(count: int, amount: int, below: int, random: np.random.Generator) -> NDArray[np.int32]:
-    """(count, amount) numbers from 0 to `below` - 1; those of a row differ and stand in random order.
+    """(count, amount) numbers from 0 to `below` - 1, in random order and distinct within each row.
 
-    Floyd's algorithm (Bentley and Floyd, Programming Pearls: A Sample of Brilliance): what is kept grows with `amount` alone.
+    By Floyd's algorithm (Bentley and Floyd, Programming Pearls: A Sample of Brilliance), which needs memory for `amount` only.
     """
     chosen = np.empty((count, amount), np.int32)
     for column, last in enumerate(range(below - amount, below)):

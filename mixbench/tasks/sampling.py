@@ -1,4 +1,4 @@
-"""From random examples to splits: no example twice, every class equally often. No torch here."""
+"""From random examples to splits, in which no example occurs twice and all classes are equally frequent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixbench.parsing.option import Value
 from mixbench.tasks.dataset import SPLITS, Split
 
 _SMALLEST_ROUND = 500
-_LEAST_PROGRESS = 0.01  # a round of as many examples as are wanted brings at least this share of each class
+_LEAST_PROGRESS = 0.01  # share of each class that a round must add, in which as many examples are drawn as are wanted
 
 
 class Examples(NamedTuple):
@@ -24,16 +24,16 @@ class Examples(NamedTuple):
     targets: NDArray[Any]
 
     def take(self, chosen: NDArray[np.int64]) -> Examples:
-        """The examples of these indices."""
+        """The examples at these indices."""
         return Examples(*(array[chosen] for array in self))
 
 
 Draw = Callable[[int, np.random.Generator], Examples]
-"""At most that many random examples; one that cannot be used may be left out."""
+"""Draws at most so many random examples; those that cannot be used may be left out."""
 
 
 def numbered_splits(parts: Iterable[Examples]) -> tuple[Split, Split, Split]:
-    """Training, development and test set from their examples; every example is a group of its own."""
+    """The training, development and test sets from their examples, each of which is its own group."""
     splits: list[Split] = []
     for part in parts:
         first = sum(map(len, splits))
@@ -45,10 +45,10 @@ def numbered_splits(parts: Iterable[Examples]) -> tuple[Split, Split, Split]:
 def distinct_splits(
     draw: Draw, options: Mapping[str, Value], random: np.random.Generator, classes: int, task: str
 ) -> tuple[Split, Split, Split]:
-    """Splits of the sizes that the options say, from examples that all differ in their inputs.
+    """Splits with the sizes that the options give, from examples with distinct inputs.
 
-    Each split holds the classes, one per example, equally often, to within one example; `classes` 1 leaves them as drawn.
-    Raises RequestError where the draws hardly bring different examples any more.
+    If there is a class per example, each split has all classes equally often, to within one example; `classes` 1 leaves them
+    as drawn. Raises RequestError once further draws hardly give new examples.
     """
     # (n + k) // classes, for k from 0 to classes - 1, differ by one at most and sum to n
     quotas = np.array([(int(options[name]) + np.arange(classes)) // classes for name in SPLITS])
@@ -61,7 +61,7 @@ def distinct_splits(
         if ((found < wanted) & (found - before < _LEAST_PROGRESS * wanted)).any():
             missing = int(np.maximum(wanted - found, 0).sum())
             raise RequestError(
-                f"task {task}: {missing} of {wanted.sum()} examples are missing, there are too few that differ",
+                f"task {task}: {missing} of {wanted.sum()} examples are missing; there are too few distinct ones",
                 "Ask for fewer examples (train=, dev=, test=) or for longer sequences (tokens=).",
             )
     by_class = [np.flatnonzero(_classes(drawn[0], classes) == label) for label in range(classes)]
@@ -73,7 +73,7 @@ def distinct_splits(
 
 
 def _distinct(parts: list[Examples]) -> Examples:
-    """The first of all examples with equal inputs, in the order drawn."""
+    """The first of each group of examples with equal inputs, in the order drawn."""
     together = Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     _, first = np.unique(together.inputs, axis=0, return_index=True)
     return together.take(np.sort(first))

@@ -1,4 +1,4 @@
-"""Classification of the user's own texts, or pairs of texts: from files to a data set."""
+"""Classification of the user's own texts or pairs of texts: from files to a data set."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from mixbench.tasks.reading import Columns, Rows, read_rows
 from mixbench.tasks.tokenisation import Tokenisation, encode, make_encoder, pad
 
 VERSION = 1
-"""Raised when the same texts would become other arrays."""
+"""Raised whenever the same texts would give other arrays."""
 
 DEV_SHARE = 0.1
 MOST_DEV = 2000
-"""Examples that a development set split off the training part has at most."""
+"""The most examples that are split off the training set as a development set."""
 
 
 @dataclass(frozen=True)
 class TextRequest:
-    """Files and columns of a text task; without `dev`, a development set is split off the training part.
+    """Files and columns of a text task; without `dev`, a development set is split off the training set.
 
-    `tokens`, `tokenizer` and `vocabulary` are those of `Tokenisation`.
+    `tokens`, `tokenizer` and `vocabulary` are as in `Tokenisation`.
     """
 
     train: Path
@@ -44,7 +44,7 @@ class TextRequest:
 
 @dataclass(frozen=True)
 class ChosenText:
-    """A text task: its name, what determines its data set, and the function that makes it. `make` raises RequestError."""
+    """A text task: its name, what determines its data set, and the function that makes it, which raises RequestError."""
 
     name: str
     recipe: Mapping[str, Any]
@@ -52,7 +52,7 @@ class ChosenText:
 
 
 def text_task(request: TextRequest) -> ChosenText:
-    """The task of a request, named after the training file. Raises RequestError for a file that cannot be read."""
+    """The task of a request, named after its training file. Raises RequestError for a file that cannot be read."""
     columns = Columns(request.text, request.text_pair, request.label)
     how = Tokenisation(request.tokens, request.tokenizer, request.vocabulary)
     files = {"train": request.train, "dev": request.dev, "test": request.test}
@@ -82,37 +82,37 @@ def _sha256(path: Path) -> str:
 
 
 def make_dataset(train: Rows, dev: Rows | None, test: Rows, how: Tokenisation, remarks: Iterable[str] = ()) -> Dataset:
-    """Rows as arrays; without `dev`, about a tenth of `train` is split off. Raises RequestError for labels that do not fit."""
+    """Rows as arrays; without `dev`, about a tenth of `train` is split off. Raises RequestError for unsuitable labels."""
     labels = sorted(set(train.labels))
     if len(labels) == 1:
-        raise RequestError(f"every row of {train.source} has the label {labels[0]!r}", "Two classes are the least.")
+        raise RequestError(f"every row of {train.source} has the label {labels[0]!r}", "At least two classes are needed.")
     for part in filter(None, (dev, test)):
         _require_known(part, labels, train.source)
-    told = list(remarks)
+    all_remarks = list(remarks)
     if dev is None:
         train, dev = split_off(train, min(MOST_DEV, round(DEV_SHARE * len(train))))
-        told.append(f"the development set is {len(dev):,} examples split off the training part, which keeps {len(train):,}")
+        all_remarks.append(f"{len(dev):,} training examples are split off as the development set, {len(train):,} remain")
         if missing := sorted(set(labels) - set(dev.labels)):
-            told.append(f"too rare for the development set: {', '.join(missing)}")
+            all_remarks.append(f"labels too rare for the development set: {', '.join(missing)}")
     encoder = make_encoder(how, train)
     parts = {"train": train, "dev": dev, "test": test}
     encoded = {name: encode(encoder, rows, how.tokens) for name, rows in parts.items()}
     tokens = padded(max(len(sequence) for sequences, _ in encoded.values() for sequence in sequences))
-    told.append(encoder.remark)
+    all_remarks.append(encoder.remark)
     if cut := sum(count for _, count in encoded.values()):
         examples = sum(map(len, parts.values()))
-        told.append(f"cut to {how.tokens} tokens: {cut:,} of {examples:,} examples, {cut / examples:.2%}")
-    told.extend(_seen_before(train, {"dev": dev, "test": test}))
+        all_remarks.append(f"cut to {how.tokens} tokens: {cut:,} of {examples:,} examples, {cut / examples:.2%}")
+    all_remarks.extend(_seen_before(train, {"dev": dev, "test": test}))
     splits = {name: _split(parts[name], sequences, tokens, labels) for name, (sequences, _) in encoded.items()}
     form = Form(tokens, encoder.vocabulary, 0, "class", len(labels), "accuracy", tuple(labels))
-    return Dataset(form, **splits, remarks=tuple(told))
+    return Dataset(form, **splits, remarks=tuple(all_remarks))
 
 
 def split_off(rows: Rows, count: int) -> tuple[Rows, Rows]:
-    """The rows without, and the rows of, a part of about `count`, equal for equal rows; equal first texts stay together.
+    """The rows that stay, and about `count` rows split off, the same for equal rows; equal first texts stay together.
 
-    The rows that stay have every label, and so has the part, but for labels of too few texts. Raises RequestError where
-    nothing can be split off.
+    The rows that stay have every label, and so have those split off, except for labels of too few texts. Raises RequestError
+    if nothing can be split off.
     """
     groups = group_numbers(rows.texts)
     sizes = np.bincount(groups)
@@ -122,7 +122,7 @@ def split_off(rows: Rows, count: int) -> tuple[Rows, Rows]:
     for group, label in zip(groups.tolist(), rows.labels, strict=True):
         holders.setdefault(label, set()).add(group)
 
-    # of every label, rare ones first, the largest group stays and the smallest goes
+    # for every label, rare ones first, the largest group stays and the smallest is split off
     rare_first = sorted(holders, key=lambda label: (len(holders[label]), label))
     stay: set[int] = set()
     go: set[int] = set()
@@ -153,11 +153,11 @@ def _require_known(part: Rows, labels: Sequence[str], train: str) -> None:
     known = set(labels)
     for index, label in enumerate(part.labels):
         if label not in known:
-            raise UnknownNameError("label", label, labels, f"in {part.where(index)}, no example of {train} has it")
+            raise UnknownNameError("label", label, labels, f"in {part.where(index)}; no example in {train} has it")
 
 
 def _seen_before(train: Rows, others: Mapping[str, Rows]) -> list[str]:
-    """Remarks on examples whose texts also occur in the training part."""
+    """Remarks on examples whose texts also occur in the training set."""
     seen = set(_examples(train))
     counts = {name: sum(example in seen for example in _examples(rows)) for name, rows in others.items()}
     return [f"{name} examples with the texts of a training example: {count:,}" for name, count in counts.items() if count]

@@ -1,4 +1,4 @@
-"""From texts to token numbers, by a tokenizer that the user gives or by WordPiece trained on the training texts."""
+"""From texts to token numbers, with the user's tokenizer or with WordPiece trained on the training texts."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _PADDING_NAMES = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
-_OTHER_TOKENIZER = "Give a tokenizer that was made for such texts."
-_AT_ONCE = 10_000  # texts between which the detailed encodings are dropped
+_OTHER_TOKENIZER = "Give a tokenizer that was made for texts like these."
+_AT_ONCE = 10_000  # texts; then their detailed encodings are freed
 
 
 @dataclass(frozen=True)
 class Tokenisation:
     """How texts become token numbers. Raises RequestError.
 
-    Sequences are cut to `tokens`. `tokenizer` is a tokenizer.json as Hugging Face writes it; without one, WordPiece of about
-    `vocabulary` entries is trained on the training texts.
+    Sequences are cut to `tokens`. `tokenizer` is a tokenizer.json as Hugging Face writes it; without one, a WordPiece tokenizer
+    of about `vocabulary` entries is trained on the training texts.
     """
 
     tokens: int
@@ -45,7 +45,7 @@ class Tokenisation:
                 raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least 1 and below 2**31")
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that determines the token numbers besides the texts. Raises RequestError."""
+        """Everything besides the texts that determines the token numbers. Raises RequestError."""
         if self.tokenizer:
             return {"tokens": self.tokens, "tokenizer_sha256": hashlib.sha256(_read(self.tokenizer)).hexdigest()}
         return {"tokens": self.tokens, "vocabulary": self.vocabulary, "tokenizers": version("tokenizers")}
@@ -53,9 +53,9 @@ class Tokenisation:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A tokenizer with what stands before, between and behind the texts, as its own numbers.
+    """A tokenizer, and what it puts before, between and after texts, in its own numbers.
 
-    `numbers`, indexed by these, are the token numbers of the data set, where 0 is padding; they are below `vocabulary`.
+    `numbers` maps the tokenizer's numbers to those of the data set, where 0 is padding and all are below `vocabulary`.
     """
 
     tokenizer: Tokenizer
@@ -68,17 +68,17 @@ class Encoder:
 
     @property
     def added(self) -> int:
-        """Tokens of an example besides those of its texts."""
+        """Tokens in an example other than those of its texts."""
         return len(self.before) + len(self.between) + len(self.behind)
 
 
 def make_encoder(how: Tokenisation, train: Rows) -> Encoder:
-    """The encoder of a data set whose training part is `train`. Raises RequestError for a tokenizer that does not fit."""
+    """The encoder of a data set with the training set `train`. Raises RequestError for an unsuitable tokenizer."""
     tokenizer = _load(how.tokenizer) if how.tokenizer else _train([*train.texts, *train.pairs], how.vocabulary)
     padding = [tokenizer.padding["pad_token"]] if tokenizer.padding else []
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True  # "[SEP]" in a text is text
+    tokenizer.encode_special_tokens = True  # "[SEP]" within a text is text
     if not tokenizer.num_special_tokens_to_add(bool(train.pairs)):
         _add_template(tokenizer)
     before, between, behind = _frame(tokenizer, train)
@@ -88,13 +88,13 @@ def make_encoder(how: Tokenisation, train: Rows) -> Encoder:
     encoder = Encoder(tokenizer, before, between, behind, numbers, int(numbers.max()) + 1, remark)
     if how.tokens <= encoder.added + bool(train.pairs):
         raise RequestError(
-            f"--tokens {how.tokens} leaves no room for texts", f"The tokenizer adds {encoder.added} tokens to each example."
+            f"--tokens {how.tokens} leaves no room for the texts", f"The tokenizer adds {encoder.added} tokens to each example."
         )
     return encoder
 
 
 def encode(encoder: Encoder, rows: Rows, tokens: int) -> tuple[list[NDArray[np.int32]], int]:
-    """Token numbers of each row, at most `tokens`, and how many rows were cut."""
+    """The token numbers of each row, at most `tokens`, and how many rows were cut."""
     encoded: list[NDArray[np.int32]] = []
     cut = 0
     for start in range(0, len(rows), _AT_ONCE):
@@ -109,13 +109,13 @@ def encode(encoder: Encoder, rows: Rows, tokens: int) -> tuple[list[NDArray[np.i
 
 
 def kept_lengths(first: int, second: int, room: int) -> tuple[int, int]:
-    """How much of two sequences is kept where `room` tokens are left: the longer one is cut first."""
+    """How many tokens of two sequences are kept if there is room for `room`: the longer one is cut first."""
     kept = min(first, max(room - second, room - room // 2))
     return kept, min(second, room - kept)
 
 
 def pad(sequences: Sequence[NDArray[np.int32]], tokens: int) -> NDArray[np.int32]:
-    """Sequences as (sequences, tokens), padding behind their ends."""
+    """Sequences as one array (sequences, tokens), padded at the end."""
     padded = np.full((len(sequences), tokens), PADDING, np.int32)
     for row, sequence in zip(padded, sequences, strict=True):
         row[: len(sequence)] = sequence
@@ -143,12 +143,12 @@ def _load(path: Path) -> Tokenizer:
 
 
 def _train(texts: Sequence[str], vocabulary: int) -> Tokenizer:
-    """WordPiece of lower-cased words, as for BERT (arXiv 1810.04805); equal texts give an equal vocabulary."""
+    """WordPiece on lower-cased words, as in BERT (arXiv 1810.04805); equal texts give equal vocabularies."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     normalise, split = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
-    # The trainer numbers the characters inside words in the order of a hash map and breaks ties of pairs by these numbers:
-    # every run would give another vocabulary. Named in advance, they have the same numbers in every run.
+    # The trainer numbers the characters inside words in the order of a hash map, and breaks ties between pairs by these
+    # numbers, so every run would give another vocabulary. Listed in advance, they have the same numbers in every run.
     distinct = sorted({word for text in texts for word in normalise.normalize_str(text).split()})
     inside = sorted({letter for word, _ in split.pre_tokenize_str(" ".join(distinct)) for letter in word[1:]})
     special = [*_SPECIAL, *(f"##{letter}" for letter in inside)]
@@ -164,7 +164,7 @@ def _train(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
 
 def _add_template(tokenizer: Tokenizer) -> None:
-    """[CLS] a [SEP] and [CLS] a [SEP] b [SEP], for a tokenizer that adds nothing by itself."""
+    """Make a tokenizer that adds no tokens itself give [CLS] a [SEP] and [CLS] a [SEP] b [SEP]."""
     from tokenizers.processors import TemplateProcessing
 
     tokenizer.add_special_tokens(["[CLS]", "[SEP]"])
@@ -176,7 +176,7 @@ def _add_template(tokenizer: Tokenizer) -> None:
 
 
 def _frame(tokenizer: Tokenizer, train: Rows) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """What the tokenizer puts before, between and behind texts, seen on the first example of which it makes tokens."""
+    """What the tokenizer puts before, between and after texts, seen in the first example that gives any tokens."""
     for first, second in zip(train.texts, train.pairs or repeat(None), strict=False):
         with _encoding_errors():
             whole = tokenizer.encode(first, second)
@@ -185,15 +185,15 @@ def _frame(tokenizer: Tokenizer, train: Rows) -> tuple[tuple[int, ...], tuple[in
         if all(places):
             ids = tuple(whole.ids)
             return ids[: places[0][0]], ids[places[0][-1] + 1 : places[-1][0]], ids[places[-1][-1] + 1 :]
-    raise RequestError(f"the tokenizer makes no tokens of the texts in {train.source}", _OTHER_TOKENIZER)
+    raise RequestError(f"the tokenizer makes no tokens from the texts in {train.source}", _OTHER_TOKENIZER)
 
 
 def _renumber(entries: Mapping[str, int], padding_names: Iterable[str]) -> tuple[NDArray[np.int32], str]:
-    """Token numbers of the data set by those of the tokenizer, and a remark on what is different: 0 must be padding."""
+    """The data set's token numbers by those of the tokenizer, and a remark on the difference: 0 must be padding."""
     numbers = np.arange(max(entries.values()) + 1, dtype=np.int32)
     padding = next((entries[name] for name in padding_names if name in entries), None)
     if padding is None:
-        return numbers + 1, "; it has no padding token: all its numbers are raised by 1"
+        return numbers + 1, "; it has no padding token, so all its numbers are raised by 1"
     numbers[[padding, PADDING]] = PADDING, padding
     return numbers, f"; its padding, number {padding}, and number 0 are exchanged" if padding != PADDING else ""
 

@@ -77,7 +77,7 @@ def test_a_folder_of_files_is_read_as_the_hub_would(tmp_path):
     assert dataset.form.labels == ("even", "odd")
     assert dataset.remarks[:2] == (
         "texts: first, second; label: label",
-        "the development set is 2 examples split off the training part, which keeps 18",
+        "2 training examples are split off as the development set, 18 remain",
     )
 
 
@@ -97,7 +97,7 @@ def test_hidden_test_labels_halve_the_development_examples(save):
     assert set(dataset.dev.targets.tolist()) == set(dataset.test.targets.tolist()) == {0, 1}
     assert dataset.remarks[1:3] == (
         "examples of test without a label, left out: 20",
-        "no test example has a label: half of the development examples are the test set",
+        "no test example has a label, so half of the development examples are the test set",
     )
 
 
@@ -114,11 +114,11 @@ def test_examples_without_a_label_are_left_out_and_rows_keep_their_numbers(save)
 @pytest.mark.parametrize(
     ("features", "chosen", "complaint"),
     [
-        ({"a": STRING, "b": STRING}, {}, "the text may be any of text, a, b"),
-        ({"fine": GRADE}, {}, "the label may be any of label, fine"),
+        ({"a": STRING, "b": STRING}, {}, "the text could be any of text, a, b"),
+        ({"fine": GRADE}, {}, "the label could be any of label, fine"),
         ({"a": STRING}, {"text": "txt"}, "unknown column 'txt' in "),
-        ({}, {"text_pair": "text"}, "the text may be any of text"),
-        ({}, {"text": "label"}, "one column has two roles: label, label"),
+        ({}, {"text_pair": "text"}, "the text could be any of text"),
+        ({}, {"text": "label"}, "a column is named twice: label, label"),
     ],
 )
 def test_columns_that_are_not_clear_are_listed_with_the_options_that_choose(features, chosen, complaint, save):
@@ -149,7 +149,7 @@ def test_splits_that_are_needed(save):
     assert raised.value.hint == "It has other, test."
     with pytest.raises(RequestError, match="has no labelled examples to test on"):
         hub_task(save(train=part(10), more=part(10)), 16)
-    with pytest.raises(RequestError, match="data, train holds no rows"):
+    with pytest.raises(RequestError, match="data, train has no rows"):
         hub_task(save(train=part(4, label=[-1] * 4), test=part(10)), 16)
 
 

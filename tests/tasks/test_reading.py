@@ -108,9 +108,9 @@ def test_a_text_longer_than_the_csv_module_likes_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "content", "complaint"),
     [
-        (".tsv", "text\tlabel\na\tb\nc\n", ", line 3: the number of cells is 1, the first line names 2 columns"),
-        (".tsv", "text\tlabel\na\tb\tc\n", ", line 2: the number of cells is 3, the first line names 2 columns"),
-        (".csv", 'text,label\n"a\nb",c\nd,e,f\n', ", line 4: the number of cells is 3, the first line names 2 columns"),
+        (".tsv", "text\tlabel\na\tb\nc\n", ", line 3: 1 cell, but the first line names 2 columns"),
+        (".tsv", "text\tlabel\na\tb\tc\n", ", line 2: 3 cells, but the first line names 2 columns"),
+        (".csv", 'text,label\n"a\nb",c\nd,e,f\n', ", line 4: 3 cells, but the first line names 2 columns"),
         (".csv", 'text,label\na,b\n"open,c\nd,e\n', ", line 3: unexpected end of data"),
         (".csv", 'text,label\na,b\n"a" b,c\n', ", line 3: ',' expected after '\"'"),
         (".tsv", "text\tlabel\na\tb\n \tb\n", ", line 3: text is empty"),
@@ -128,11 +128,11 @@ def test_a_text_longer_than_the_csv_module_likes_is_read(tmp_path):
         (".jsonl", '{"text": "a", "label": null}', ", line 1: label is missing"),
         (".jsonl", '{"text": "a", "label": NaN}', ", line 1: label is missing"),
         (".jsonl", '{"text": "a", "label": Infinity}', ", line 1: label is inf, not text"),
-        (".jsonl", '{"text": "a", "label": 0.5}', ", line 1: label is 0.5, not a class: text or a whole number"),
+        (".jsonl", '{"text": "a", "label": 0.5}', ", line 1: label is 0.5; a class is text or a whole number"),
         (".jsonl", '{"text": "a", "label": [1]}', ", line 1: label is [1], not text"),
         (".jsonl", '{"text": "a", "label": 1}\n{"text": "a", "labels": 1}', ", line 2"),
-        (".tsv", "text\tlabel\n", " holds no rows"),
-        (".jsonl", "\n", " holds no rows"),
+        (".tsv", "text\tlabel\n", " has no rows"),
+        (".jsonl", "\n", " has no rows"),
         (".csv", "", " does not begin with the names of its columns"),
         (".csv", "\ntext,label\n", " does not begin with the names of its columns"),
         (".tsv", "text\tlabel\ttext\na\tb\tc\n", " has 2 columns named 'text'"),
@@ -164,7 +164,7 @@ def test_a_file_that_is_not_there_is_a_wrong_request(name, tmp_path):
 
 
 def test_a_column_has_one_role():
-    with pytest.raises(RequestError, match="one column has two roles: a, b, a"):
+    with pytest.raises(RequestError, match="a column is named twice: a, b, a"):
         Columns("a", "b", "a")
 
 

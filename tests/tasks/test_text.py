@@ -123,7 +123,7 @@ def test_a_label_that_the_training_part_lacks_has_a_place(part, request_):
     write(getattr(request_, part), [*numbered(3), ("a", "evn")])
     with pytest.raises(RequestError) as raised:
         text_task(request_).make()
-    assert str(raised.value).startswith(f"unknown label 'evn' in {getattr(request_, part)}, line 5, no example of ")
+    assert str(raised.value).startswith(f"unknown label 'evn' in {getattr(request_, part)}, line 5; no example in ")
     assert raised.value.hint == "Did you mean 'even'? Known: even, odd."
 
 
@@ -166,7 +166,7 @@ def test_without_dev_a_tenth_of_the_training_part_is_split_off(request_):
     dataset = without_dev(request_, numbered(60))
     assert (len(dataset.train), len(dataset.dev), len(dataset.test)) == (54, 6, 20)
     assert set(dataset.dev.targets.tolist()) == {0, 1}
-    assert dataset.remarks[0] == "the development set is 6 examples split off the training part, which keeps 54"
+    assert dataset.remarks[0] == "6 training examples are split off as the development set, 54 remain"
 
 
 def test_a_development_set_that_is_split_off_has_an_upper_limit(request_):
@@ -175,7 +175,7 @@ def test_a_development_set_that_is_split_off_has_an_upper_limit(request_):
 
 def test_a_label_too_rare_for_the_development_set_is_told(request_):
     dataset = without_dev(request_, [*numbered(30), ("rare", "once")])
-    assert "too rare for the development set: once" in dataset.remarks
+    assert "labels too rare for the development set: once" in dataset.remarks
     assert dataset.form.labels == ("even", "odd", "once")
     assert 2 in dataset.train.targets
 

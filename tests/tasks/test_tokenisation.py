@@ -114,7 +114,7 @@ def test_a_given_tokenizer_keeps_its_own_frame_and_drops_its_own_limits(tmp_path
     [
         (("<pad>", "<unk>", "a", "b"), [2, 3], "4 entries"),
         (("a", "<unk>", "b", "[PAD]"), [3, 2], "4 entries; its padding, number 3, and number 0 are exchanged"),
-        (("a", "<unk>", "b"), [1, 3], "3 entries; it has no padding token: all its numbers are raised by 1"),
+        (("a", "<unk>", "b"), [1, 3], "3 entries; it has no padding token, so all its numbers are raised by 1"),
     ],
 )
 def test_padding_has_number_0_whatever_the_tokenizer(words, numbers, told, tmp_path):
@@ -151,16 +151,16 @@ def test_what_does_not_fit_is_a_wrong_request(tmp_path):
     path = saved(without_unknown, tmp_path)
     with pytest.raises(RequestError, match=r"the tokenizer cannot encode the texts: .*UNK"):
         make_encoder(Tokenisation(16, path), SINGLE)
-    with pytest.raises(RequestError, match=r"the tokenizer makes no tokens of the texts in train\.tsv"):
+    with pytest.raises(RequestError, match=r"the tokenizer makes no tokens from the texts in train\.tsv"):
         make_encoder(Tokenisation(16, saved(Tokenizer(models.BPE()), tmp_path)), SINGLE)
     with pytest.raises(RequestError, match=r"cannot read .*: No such file"):
         make_encoder(Tokenisation(16, tmp_path / "absent.json"), SINGLE)
     path.write_text("{}")
     with pytest.raises(RequestError, match="is not a tokenizer: "):
         make_encoder(Tokenisation(16, path), SINGLE)
-    with pytest.raises(RequestError, match="--tokens 2 leaves no room for texts"):
+    with pytest.raises(RequestError, match="--tokens 2 leaves no room for the texts"):
         make_encoder(Tokenisation(2), SINGLE)
-    with pytest.raises(RequestError, match="--tokens 4 leaves no room for texts"):
+    with pytest.raises(RequestError, match="--tokens 4 leaves no room for the texts"):
         make_encoder(Tokenisation(4), PAIR)
     assert len(encode(make_encoder(Tokenisation(5), PAIR), PAIR, 5)[0][0]) == 5
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, words
+from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, metric_words
 from mixbench.verdicts.track.change_points import Change
 from mixbench.verdicts.track.series import COUNTED, TRACKED, Series, told_apart
 
@@ -73,7 +73,7 @@ def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
             _draw_series(axes, each, places, looks.get(each.label) or next(iter(looks.values())))
             _mark_changes(axes, each, own, places)
             _ticks(axes, commits)
-        name = _TITLES.get(metric) or words(metric)
+        name = _TITLES.get(metric) or metric_words(metric)
         heading = figure.suptitle(f"{name[0].upper()}{name[1:]} over commits\n", fontsize=11, fontweight="bold")
         below = Annotation(
             style.literal(common), (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444"

@@ -1,8 +1,9 @@
 """The tables: one frozen dataclass per CSV. Columns, resume identity and the data dictionary are derived from the fields.
 
-A field says everything about its column once: a new metric of speed.csv is one line in `SpeedRow`, and a value of that name
-in what `mixbench.worker.speed` returns. Columns that several tables share stand in parts that are no tables themselves. The
-order of the CSV is that of the roles, so the lines of a metric may stand anywhere among the metrics.
+A field says everything about its column once. A new metric of speed.csv is one field of `SpeedRow`, anywhere among the metrics,
+and a value of that name in what a function of `mixbench.worker.speed` returns: `count` for what is found once per cell, else
+`measure_group`. Columns that several tables share are in classes that are not tables themselves; a CSV has its columns in the
+order of their roles.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     uncounted_operators: str = column("observation", "operators that ran but are not in flops, by name", default="", once=True)
     rounds: int = column("observation", "rounds of this launch", "rounds", default=1)
     stopped_by: str = column("observation", "why the launch stopped: precision or budget", default="")
-    quality: str = column("observation", "clean, contended (others ran beside it) or throttled (GPU clock)", default="")
+    quality: str = column("observation", "clean, contended (with other work) or throttled (GPU clock)", default="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,13 +215,13 @@ class AttentionMapRow(Row, OriginColumns, StatusColumns, TrainingColumns):
 
     example: int = column("replicate", "example of the test set, counted from 0")
     right_share: float | None = metric(
-        "of the sensitivity of outputs that need other tokens to distant inputs, the share of the inputs that they need",
+        "share of the sensitivity to distant inputs that falls on needed inputs, over outputs that need other tokens",
         "share",
         "higher",
     )
-    chance_share: float | None = metric("the same share if every distant input counted alike", "share", "")
+    chance_share: float | None = metric("the same share if all distant inputs counted equally", "share", "")
     distant_share: float | None = metric(
-        "of the sensitivity of these outputs to all inputs, the share of distant ones: those beyond `reach`", "share", ""
+        "share of the sensitivity of these outputs that falls on distant inputs: those beyond `reach`", "share", ""
     )
     test_score: float | None = same_as(TrainingRow, "test_score")
     reach: int | None = column(

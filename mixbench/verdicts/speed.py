@@ -15,11 +15,11 @@ from typing import Any
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import LOWER_BOUND, LaunchRow, SpeedRow
+from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
 from mixbench.verdicts.labels import (
     Context,
     MixerKey,
-    choose_environment,
     context_of,
     find_baseline,
     mixer_labels,
@@ -121,14 +121,12 @@ def summarise(
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
-    kept = [row for row in rows if row.environment == environment]
+    kept = rows_of(rows, environment)
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base = find_baseline(baseline, mixers)
     labels, order = mixer_labels(mixers), mixer_order(mixers)
     peaks = {
-        process_of(row): row.peak_gflops_per_s
-        for row in launches
-        if row.environment == environment and row.peak_gflops_per_s is not None
+        process_of(row): row.peak_gflops_per_s for row in rows_of(launches, environment) if row.peak_gflops_per_s is not None
     }
 
     by_cell: dict[tuple[Context, int], dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mixbench.cli.text.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
-from mixbench.verdicts.gate.metrics import METRICS, words
+from mixbench.verdicts.gate.metrics import METRICS, metric_words
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,7 +46,7 @@ def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
 
 
 def _cell_lines(cells: Sequence[ComparedCell], names: Sequence[str], room: int | None) -> list[list[Segment]]:
-    metrics = [words(cell.leading.metric) if cell.leading.change else "" for cell in cells]
+    metrics = [metric_words(cell.leading.metric) if cell.leading.change else "" for cell in cells]
     changes = Column("change, %", [_change(cell) for cell in cells])
     verdict, metric = max(map(len, ("verdict", *VERDICTS))), max(map(len, ("metric", *metrics)))
     rest = verdict + metric + changes.width + 3 * len(GAP)
@@ -107,7 +107,7 @@ def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
     if any(judged.change and judged.change.low is not None for judged in leading):
         yield "In brackets: intervals that hold together with 95 %, over launches (scores: over seeds)."
     limits = [
-        f"{'times' if name == 'time' else words(name)} beyond {100 * share:g} %"
+        f"{'times' if name == 'time' else metric_words(name)} beyond {100 * share:g} %"
         for name, share in comparison.thresholds.items()
     ]
     yield f"What counts: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."

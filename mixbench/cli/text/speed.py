@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import (
-    GAP,
+    BLANK,
     Column,
     Entry,
-    Segment,
-    as_text,
+    Paragraph,
+    Table,
+    fitted,
+    heading,
     interval_text,
-    label_width,
+    notes,
     number,
-    packed,
     with_prefix,
-    wrapped,
 )
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
@@ -26,27 +25,30 @@ from mixbench.tables.fields import Heading
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.words import span
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
 def speed_table(summary: SpeedSummary, width: int, terminal: bool) -> Text:
-    """What `mixbench speed` prints: for each context a table of cells and one of growth, then how to read them.
+    """For each context a table of cells and one of growth, then how to read them.
 
     On a terminal no line is wider than `width`: columns that do not fit move to a second table, long labels and reasons
     wrap. Elsewhere every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
     """
-    room = width if terminal else None
+    return fitted(_parts(summary), width if terminal else None)
+
+
+def _parts(summary: SpeedSummary) -> Iterator[Paragraph | Table]:
     contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
-    lines: list[list[Segment]] = []
     for context, words in zip(contexts, context_words(contexts), strict=True):
-        lines += [[(line, "bold cyan")] for line in wrapped(" · ".join(words.values()), room)]
-        lines += _cell_tables([cell for cell in summary.cells if cell.context == context], summary.baseline, room)
-        lines += _growth_table([growth for growth in summary.growths if growth.context == context], room)
-        lines.append([])
-    lines += [[(line, "dim")] for note in _notes(summary) for line in wrapped(note, room)]
-    return as_text(lines)
+        yield heading(" · ".join(words.values()))
+        yield _cell_table([cell for cell in summary.cells if cell.context == context], summary.baseline)
+        if growths := [growth for growth in summary.growths if growth.context == context]:
+            yield from (BLANK, _growth_table(growths))
+        yield BLANK
+    yield from notes(_notes(summary))
 
 
 def exponent_text(interval: Interval, base: str = "N") -> str:
@@ -104,55 +106,27 @@ _FORMS: dict[str, Callable[[float], str]] = {
 }
 
 
-def _cell_tables(cells: Sequence[CellSummary], baseline: str | None, room: int | None) -> list[list[Segment]]:
-    every = _columns(cells, baseline)
-    tokens = max([len("tokens"), *(len(str(cell.tokens)) for cell in cells)])
-    widest = max([len("unsupported"), *(column.width for column in every)])
-    label = label_width([cell.label for cell in cells], room, room and room - tokens - widest - 2 * len(GAP))
-    left = tokens + len(GAP) + label
-    lines: list[list[Segment]] = []
-    for part in packed(every, room and room - left):
-        header = "".join([f"{'tokens':>{tokens}}{GAP}{'mixer':<{label}}", *(f"{GAP}{c.heading:>{c.width}}" for c in part)])
-        lines += [[], [(header, "bold")]] if lines else [[(header, "bold")]]
-        lines += [[("─" * len(header), "dim")]] if room else []
-        for row, cell in enumerate(cells):
-            names = wrapped(cell.label, label)
-            if cell.status == "ok":
-                texts = [[segment for column in part for segment in column.line(row)]]
-            else:
-                reason = ": ".join(filter(None, (cell.status, cell.detail))) if part[:1] == every[:1] else cell.status
-                texts = [[(GAP + line, "yellow")] for line in wrapped(reason, room and room - left - len(GAP))]
-            repeats = room and row and cells[row - 1].tokens == cell.tokens
-            for step, (name, text) in enumerate(zip_longest(names, texts)):
-                shown = "" if repeats or step else cell.tokens
-                lines.append([(f"{shown:>{tokens}}{GAP}{name or '':<{label}}", ""), *(text or [])])
-    return lines
+def _cell_table(cells: Sequence[CellSummary], baseline: str | None) -> Table:
+    reasons = {
+        row: ": ".join(filter(None, (cell.status, cell.detail))) for row, cell in enumerate(cells) if cell.status != "ok"
+    }
+    tokens = Column("tokens", [Entry(str(cell.tokens)) for cell in cells])
+    return Table([cell.label for cell in cells], _columns(cells, baseline), first=tokens, instead=reasons)
 
 
-def _growth_table(growths: Sequence[Growth], room: int | None) -> list[list[Segment]]:
-    if not growths:
-        return []
-    shown = [exponent_text(growth.exponent) for growth in growths]
+def _growth_table(growths: Sequence[Growth]) -> Table:
+    exponents = Column("time grows as", [Entry(exponent_text(growth.exponent)) for growth in growths], words=True)
     lengths = [", ".join(map(str, growth.lengths)) for growth in growths]
-    middle = max(len("time grows as"), *map(len, shown))
-    last = max(len("over tokens"), *map(len, lengths))
-    label = label_width([growth.label for growth in growths], room, room and room - middle - last - 2 * len(GAP))
-    header = f"{'mixer':<{label}}{GAP}{'time grows as':<{middle}}{GAP}over tokens"
-    lines: list[list[Segment]] = [[], [(header, "bold")]]
-    lines += [[("─" * (label + middle + last + 2 * len(GAP)), "dim")]] if room else []
-    for growth, exponent, over in zip(growths, shown, lengths, strict=True):
-        first, *rest = wrapped(growth.label, label)
-        lines += [[(f"{first:<{label}}{GAP}{exponent:<{middle}}{GAP}", ""), (over, "dim")], *([(name, "")] for name in rest)]
-    return lines
+    over = Column("over tokens", [Entry(text, style="dim") for text in lengths], words=True)
+    return Table([growth.label for growth in growths], [exponents, over])
 
 
 def _notes(summary: SpeedSummary) -> Iterator[str]:
     """How to read the numbers, and what is missing."""
     cells = [cell for cell in summary.cells if cell.latency_ms]
-    counts = sorted({cell.launches for cell in cells})
-    if counts and counts[-1] > 1:
-        span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        yield f"In brackets: 95 % t-intervals over {span} launches (log scale; growth: linear scale)."
+    counts = [cell.launches for cell in cells]
+    if counts and max(counts) > 1:
+        yield f"In brackets: 95 % t-intervals over {span(counts)} launches (log scale; growth: linear scale)."
     elif counts:
         yield "One launch: no intervals. More launches give them: --launches 5."
     if any(cell.ratio for cell in cells):

@@ -29,10 +29,11 @@ from mixbench.verdicts.gate.cells import (
     share_failed,
 )
 from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
-from mixbench.verdicts.gate.metrics import CPU_TIME, METRICS, counts_things, words
+from mixbench.verdicts.gate.metrics import CPU_TIME, METRICS, counts_things, metric_words
 from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.scores import ERRORS
+from mixbench.verdicts.words import percent
 
 DEFAULT_THRESHOLD = 0.30
 """Stored times fail the gate only beyond this: measured at different times, they differ by as much without any change."""
@@ -206,7 +207,7 @@ def _cause(counts: Sequence[Judgement], base: Sequence[Any], head: Sequence[Any]
             noun = count.metric.removesuffix("s") if abs(more) == 1 else count.metric
             reasons.append(f"{abs(more)} {'more' if more > 0 else 'fewer'} {noun}")
         elif count.change:
-            reasons.append(f"{100 * count.change.point:+.3g} % {words(count.metric)}")
+            reasons.append(f"{percent(count.change.point, signed=True)} {metric_words(count.metric)}")
     if isinstance(base[0], SpeedRow) and base[0].variant != head[0].variant:
         reasons.append(f"{base[0].variant or 'no variant'} became {head[0].variant or 'no variant'}")
     return ", ".join(reasons)

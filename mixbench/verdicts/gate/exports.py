@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from mixbench.stats import Interval
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.comparison import Judgement
-from mixbench.verdicts.gate.metrics import words
+from mixbench.verdicts.gate.metrics import metric_words
 from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
 
 __all__ = ["FORMATS", "Report", "report"]
@@ -27,7 +27,7 @@ SUMMARY_BYTES = 1_000_000
 """GitHub refuses a job summary above 1 MiB."""
 _VERDICTS = ("", "| verdict | cell | change | why |", "| --- | --- | --- | --- |")
 _BENCHER = {"latency_ms": ("latency", 1_000_000), "tokens_per_s": ("throughput", 1)}
-"""Metrics that have names of their own in Bencher, and how many of its units make one of ours."""
+"""Metrics that Bencher has names of its own for, and how many of its units make one of ours."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _study(cell: str) -> str:
 def _change(entry: Entry) -> str:
     """The change of the metric that decides."""
     leading = entry.compared.leading if entry.compared else None
-    return f"{words(leading.metric)} {_percent(leading.change)}" if leading and leading.change else ""
+    return f"{metric_words(leading.metric)} {_percent(leading.change)}" if leading and leading.change else ""
 
 
 def _percent(change: Interval) -> str:

@@ -24,7 +24,7 @@ METRICS: dict[str, Column] = {
 """By name; where two tables share a name, the column of speed.csv."""
 
 
-def words(metric: str) -> str:
+def metric_words(metric: str) -> str:
     """What people call a metric; its own name where there is nothing else."""
     return (METRICS[metric].words if metric in METRICS else "") or metric
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mixbench.stats import Interval, log_t_interval, t_interval
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.fields import Better, Column, Rule
+from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
     STUDIES,
@@ -22,7 +23,6 @@ from mixbench.verdicts.gate.cells import (
     good_rows,
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
-from mixbench.verdicts.labels import choose_environment
 from mixbench.verdicts.learning.scores import ERRORS
 
 STATES = {
@@ -175,7 +175,7 @@ def unmeasured(measured: Measured, *others: Measured) -> list[Failure]:
 
 
 _HIDING = ("same", "new", "measured")
-"""States that do not tell of a failure; every other verdict says more than it."""
+"""States that would hide a failure; any other verdict says more than the failure does."""
 
 
 def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell | None = None) -> Entry:
@@ -200,10 +200,8 @@ def _cells(measured: Measured, others: Sequence[Measured]) -> Iterator[tuple[str
 
 
 def _newest(measured: Measured, row_type: type[Row]) -> list[Any]:
-    """Rows of the newest environment: of several machines only one can be followed over time."""
-    rows = measured.rows.get(row_type, ())
-    newest = choose_environment(rows)
-    return [row for row in rows if row.environment == newest]
+    """Rows of the newest environment: of several machines, only one can be followed over time."""
+    return of_newest(measured.rows.get(row_type, ()))
 
 
 def _left_out(measured: Measured) -> list[str]:
@@ -239,7 +237,7 @@ _ESTIMATES: dict[Rule, Callable[[Sequence[float]], Interval]] = {
 
 
 def _reported(row_type: type[Row]) -> tuple[str, ...]:
-    """What is measured in every block or run, then counts, then what else is found once per cell."""
+    """What is measured in every block or run, then counts, then anything else that is found once per cell."""
     table = {name: column for name, column in columns(row_type).items() if column.rule}
     return tuple(sorted(table, key=lambda name: (table[name].counted, table[name].rule != "count")))
 

@@ -8,7 +8,8 @@ from statistics import fmean, geometric_mean
 
 from mixbench.stats import Interval, t_interval, unpaired_ratio_interval
 from mixbench.verdicts.gate.comparison import Judgement
-from mixbench.verdicts.gate.metrics import words
+from mixbench.verdicts.gate.metrics import metric_words
+from mixbench.verdicts.words import percent
 
 FAMILY_LEVEL = 0.95
 """Chance that all intervals of a comparison hold at once."""
@@ -63,7 +64,7 @@ def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> 
     if base and head:
         return None
     if base:
-        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{words(metric)} is no longer there")
+        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{metric_words(metric)} is no longer there")
     return Judgement(metric, "new", head=fmean(head.values()))
 
 
@@ -96,7 +97,7 @@ def judge_time(
         verdict = "same"
     else:
         verdict = "undecided"
-        remark = f"{100 * detectable:+.0f} % would be seen"
+        remark = f"{percent(detectable, '.0f', signed=True)} would be seen"
     if verdict in ("same", "undecided") and ratio.low > 1:
         remark = "seems slower, not surely beyond the threshold: run mixbench duel"
     return Judgement(metric, verdict, below, above, change, detectable, remark)
@@ -137,5 +138,5 @@ def judge_score(
     if change.low > 0 or change.high < 0:
         verdict = "faster" if (change.low > 0) == higher_is_better else "slower"
         return Judgement(metric, verdict, below, above, change, detectable)
-    remark = f"a change of {100 * detectable:.1f} % would be seen"
+    remark = f"a change of {percent(detectable, '.1f')} would be seen"
     return Judgement(metric, "undecided", below, above, change, detectable, remark)

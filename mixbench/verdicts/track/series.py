@@ -19,7 +19,7 @@ from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
 from mixbench.verdicts.learning.scores import ERRORS
 
 LEAST_COMMITS = 3
-"""A change of a measured metric has at least so many commits before it and as many after it, up to the next change."""
+"""A change of a measured metric has at least this many commits before it and after it, up to the next change."""
 
 _ORDER = (CPU_TIME, "device_ms", "test_score", "latency_ms", FAILED)
 TRACKED: dict[str, Column] = {

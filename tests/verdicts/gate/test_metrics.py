@@ -1,6 +1,6 @@
 import pytest
 
-from mixbench.verdicts.gate.metrics import DERIVED, METRICS, counts_things, words
+from mixbench.verdicts.gate.metrics import DERIVED, METRICS, counts_things, metric_words
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from mixbench.verdicts.gate.metrics import DERIVED, METRICS, counts_things, word
     ],
 )
 def test_a_metric_is_called_by_its_words_else_by_its_name(metric: str, name: str) -> None:
-    assert words(metric) == name
+    assert metric_words(metric) == name
 
 
 def test_only_what_is_called_as_its_unit_is_a_number_of_things() -> None:

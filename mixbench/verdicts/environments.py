@@ -43,7 +43,7 @@ def of_newest(rows: Sequence[Measured]) -> list[Measured]:
 
 
 def shared_environment(*tables: Sequence[Measurement]) -> str | None:
-    """The environment that every table has rows of, the newest where there are several; None where there is none."""
+    """The newest environment that every table has rows of; None if there is none."""
     shared = set.intersection(*({row.environment for row in rows} for rows in tables))
     return choose_environment([row for rows in tables for row in rows if row.environment in shared]) if shared else None
 

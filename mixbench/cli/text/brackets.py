@@ -1,4 +1,4 @@
-"""Numbers of which perhaps only a bound is known, as entries of a table: `1310 (1170–1560)`, `not reached`, `≥ 2.94`."""
+"""Numbers, or known bounds of them, as entries of a table: `1310 (1170–1560)`, `not reached`, `≥ 2.94`."""
 
 from __future__ import annotations
 

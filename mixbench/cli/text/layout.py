@@ -100,8 +100,8 @@ def notes(texts: Iterable[str]) -> Iterator[Paragraph]:
 class Table:
     """A row per label. Where the room is limited labels wrap, and columns that do not fit move to another table below.
 
-    `first` stands before the labels; a terminal does not repeat it in the next row. `instead` has, by row, what takes the place
-    of all entries (`oom: needs 12 GiB`); a table below repeats only what is before the colon.
+    `first` is a column before the labels; a terminal shows repeated values of it once. `instead` has, by row, a text that
+    replaces all entries (`oom: needs 12 GiB`); another table below repeats only the part before the colon.
     """
 
     labels: Sequence[str]
@@ -163,7 +163,7 @@ def as_text(lines: Sequence[Sequence[Segment]]) -> Text:
 
 
 def packed(columns: Sequence[Column], room: int | None) -> list[list[Column]]:
-    """Columns in as few tables as fit beside each other; everything in one where the room is unlimited."""
+    """Columns in as few tables as the room needs; all in one where it is unlimited."""
     parts: list[list[Column]] = [[]]
     for column in columns:
         used = sum(len(GAP) + other.width for other in parts[-1])

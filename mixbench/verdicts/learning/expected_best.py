@@ -11,7 +11,7 @@ from mixbench.verdicts.learning.resampling import Numbers
 
 
 def most_trials(count: int) -> int:
-    """The largest number of trials that the scores of `count` trials say anything of: half of them, at least one."""
+    """The largest number of trials that `count` scores allow an estimate for: half of them, at least one."""
     return max(1, count // 2)
 
 

@@ -38,7 +38,7 @@ def mean_curves(curve: Curve, seeds: Sequence[int], counts: NDArray[np.int64]) -
 
 
 def resampling_interval(low: Numbers, high: Numbers, seeds: float, level: float = 0.95) -> tuple[float, float]:
-    """The interval of a statistic of which each draw gives a lower and an upper end, (draws) each; equal where it is exact.
+    """The interval of a statistic from the lower and the upper end of each draw, (draws) each; they are equal if it is exact.
 
     Plain percentiles are too narrow for a few seeds, so they are taken further out, by as much as Student's t differs from the
     normal distribution (Hesterberg, What teachers should know about the bootstrap, 2015, section 3.4). Needs two seeds.

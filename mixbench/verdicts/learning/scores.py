@@ -49,7 +49,7 @@ class DataCell:
     pairs: int
     """Seeds that both have."""
     test_standard_error: float | None
-    """Of one test score, from sampling the test examples."""
+    """Standard error of one test score from sampling the test examples."""
     test_examples: int | None
     train_seconds: float | None
     train_flops: float | None

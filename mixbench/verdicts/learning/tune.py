@@ -190,7 +190,7 @@ def _curve(
 
 @cache
 def _generator(trials: int) -> np.random.Generator:
-    """What opda simulates a band with: seeded, so that the same scores give the same band; opda keeps bands by generator."""
+    """Seeded, so that the same scores give the same band; one per number of trials, as opda caches bands by generator."""
     return np.random.default_rng(0)
 
 

@@ -19,8 +19,8 @@ def slower_hypermixer(mixer: str, tokens: int, number: int) -> float:
 
 
 def judged(entries: list[Entry], metric: str = "cpu_per_calibration") -> tuple[list[Series], list[Change]]:
-    series = [one for one in series_of(entries) if one.metric == metric]
-    return series, [change for one in series for change in find_changes(one)]
+    series = [trend for trend in series_of(entries) if trend.metric == metric]
+    return series, [change for trend in series for change in find_changes(trend)]
 
 
 def vertical_lines(axes: Axes) -> list[float]:
@@ -115,7 +115,7 @@ def test_machines_are_told_apart_in_the_titles() -> None:
 def test_more_series_than_fit_stand_in_further_files_the_most_important_first(tmp_path: Path) -> None:
     tokens = tuple(range(1, MOST_PANELS + 2))
     series, _ = judged(history(12, lambda mixer, length, number: 2.0 if length == 13 and number > 5 else 1.0, tokens=tokens))
-    changes = [change for one in series for change in find_changes(one)]
+    changes = [change for trend in series for change in find_changes(trend)]
     paths = draw_trends(series, changes, tmp_path / "figures", ("png", "svg"))
     names = [f"trend-cpu_per_calibration{number}.{kind}" for number in ("", "-2", "-3") for kind in ("png", "svg")]
     assert [path.name for path in paths] == names
@@ -126,7 +126,7 @@ def test_the_first_file_holds_the_change_that_matters_most(tmp_path: Path, monke
     drawn: list[list[str]] = []
     monkeypatch.setattr(
         "mixbench.plots.track.trend_figure",
-        lambda series, changes: drawn.append([one.label for one in series]) or Figure(),
+        lambda series, changes: drawn.append([trend.label for trend in series]) or Figure(),
     )
     series, changes = judged(history(12, slower_hypermixer, tokens=tuple(range(1, 13))))
     draw_trends(series, changes, tmp_path)

@@ -123,14 +123,14 @@ def test_an_unknown_baseline_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_baseline_can_be_a_label_a_mixer_string_or_the_name_of_a_class() -> None:
-    four, one = ("hypermixer", '{"heads":4}'), ("hypermixer", '{"heads":1}')
+    four, plain = ("hypermixer", '{"heads":4}'), ("hypermixer", '{"heads":1}')
     own = ("my.py:Conv", '{"file_sha256":"ab"}')
     for text in ("hypermixer heads=4", "hypermixer:heads=4"):
-        assert find_baseline(text, [four, one, own]) == four
-    assert find_baseline("hypermixer", [four, one, own]) == one
+        assert find_baseline(text, [four, plain, own]) == four
+    assert find_baseline("hypermixer", [four, plain, own]) == plain
     assert find_baseline("hypermixer", [("hypermixer", '{"heads":2,"tied":true}'), four, own]) == four
-    assert find_baseline("Conv", [four, one, own]) == own
-    assert find_baseline("my.py:Conv", [four, one, own]) == own
+    assert find_baseline("Conv", [four, plain, own]) == own
+    assert find_baseline("my.py:Conv", [four, plain, own]) == own
     assert find_baseline(None, []) is None
 
 

@@ -16,7 +16,8 @@ from mixbench.verdicts.gate.compare import COUNTS, compare
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code, leading, why_not_comparable
 
 METRICS = {
-    row_type: [name for name, one in columns(row_type).items() if one.role == "metric"] for row_type in (SpeedRow, TrainingRow)
+    row_type: [name for name, column in columns(row_type).items() if column.role == "metric"]
+    for row_type in (SpeedRow, TrainingRow)
 }
 OTHER_MACHINE = {**MACHINE, "cpu": "Example 7000"}
 
@@ -76,7 +77,7 @@ def the(comparison: Comparison, mixer: str = "attention") -> ComparedCell:
 
 
 def judged(comparison: Comparison, metric: str) -> str:
-    (found,) = [one.verdict for one in the(comparison).judgements if one.metric == metric]
+    (found,) = [judgement.verdict for judgement in the(comparison).judgements if judgement.metric == metric]
     return found
 
 
@@ -177,8 +178,8 @@ def test_a_count_that_decides_is_not_its_own_cause() -> None:
 def test_a_cell_that_crashes_in_all_launches_or_in_one_of_five_is_broken(launches: tuple[int, ...]) -> None:
     comparison = compare(speed(), edited(speed(), crashing(*launches)))
     assert verdicts(comparison) == {"attention": "broken", "none": "same"}
-    some = "" if len(launches) == 5 else " (1 of 5 launches)"
-    assert the(comparison).detail == f"killed: exit code -11{some}"
+    share = "" if len(launches) == 5 else " (1 of 5 launches)"
+    assert the(comparison).detail == f"killed: exit code -11{share}"
     assert exit_code(comparison) == 1
 
 
@@ -273,7 +274,7 @@ def test_a_users_mixer_whose_file_changed_is_compared_and_its_newest_state_count
     head = measured([*slower, *old], [*base.rows[LaunchRow], *launches], name="head")
     comparison = compare(base, head)
     assert verdicts(comparison) == {"Mean": "slower", "attention": "same"}
-    (doubled,) = [one.change for one in the(comparison, "Mean").judgements if one.metric == "flops"]
+    (doubled,) = [judgement.change for judgement in the(comparison, "Mean").judgements if judgement.metric == "flops"]
     assert doubled == Interval(1.0)
     assert verdicts(compare(base, measured(changed, launches, name="head"))) == {"Mean": "same", "attention": "same"}
 
@@ -288,7 +289,7 @@ def test_times_of_another_machine_are_never_compared_and_counts_of_any_are() -> 
     assert any("Example 7000, 4 cores, 16 GiB" in remark for remark in comparison.remarks)
     counts = compare(base, head, counts_only=True)
     assert verdicts(counts) == {"attention": "slower", "none": "same"}
-    assert all(one.metric != "cpu_per_calibration" for cell in counts.cells for one in cell.judgements)
+    assert all(judgement.metric != "cpu_per_calibration" for cell in counts.cells for judgement in cell.judgements)
 
 
 def test_software_may_differ_between_versions() -> None:
@@ -297,7 +298,7 @@ def test_software_may_differ_between_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "named"),
     [
         ("dtype", "bfloat16", "float32 against bfloat16"),
         ("device", "cuda", "cpu against cuda"),
@@ -306,11 +307,11 @@ def test_software_may_differ_between_versions() -> None:
         ("settings", '{"seed":1}', "no seed against seed=1"),
     ],
 )
-def test_cells_that_differ_in_a_key_are_never_compared_and_the_key_is_named(column: str, value: object, told: str) -> None:
+def test_cells_that_differ_in_a_key_are_never_compared_and_the_key_is_named(column: str, value: object, named: str) -> None:
     comparison = compare(speed(), edited(speed(), lambda row: replace(row, **{column: value})))
     assert not comparison.comparable
     assert exit_code(comparison) == 4
-    assert why_not_comparable(comparison) == told
+    assert why_not_comparable(comparison) == named
 
 
 def test_where_versions_hold_different_tables_these_are_named_and_not_their_keys() -> None:
@@ -350,8 +351,8 @@ def later(version: Measured, environment: str) -> Measured:
 def together(*versions: Measured) -> Measured:
     return Measured(
         "head",
-        {kind: [row for one in versions for row in one.rows.get(kind, ())] for kind in (SpeedRow, LaunchRow)},
-        {digest: content for one in versions for digest, content in one.environments.items()},
+        {kind: [row for version in versions for row in version.rows.get(kind, ())] for kind in (SpeedRow, LaunchRow)},
+        {digest: content for version in versions for digest, content in version.environments.items()},
     )
 
 

@@ -143,7 +143,7 @@ def test_a_long_summary_is_cut_in_whole_lines_and_says_by_how_many(slower: int) 
     lines = tables_of(text)
     assert 0.9 * ONE_MIB < len(text.encode()) < ONE_MIB
     assert all(len(line) == 4 and line[3] == "ä" * 500 for line in lines)
-    assert [line[1] for line in lines] == [one.name for one in cells[: len(lines)]]
+    assert [line[1] for line in lines] == [compared.name for compared in cells[: len(lines)]]
     assert f"\nLeft out to stay below 1 MiB: {3000 - len(lines)} lines." in text.split("</details>")[1]
     assert "Left out" not in text_of(comparison_of(*cells[:50]), "markdown")
 
@@ -153,8 +153,8 @@ def test_of_a_folder_the_summary_lists_failures_and_every_value(folder: Report) 
     assert "**Fails**: 1 failed, 1 unsupported, 4 measured." in text
     assert [line[0] for line in tables_of(text)[:2]] == ["failed", "unsupported"]
     values = {line[0]: line[1:] for line in tables_of(text)[2:]}
-    assert list(values) == list(dict.fromkeys(one.cell for one in folder.measures))
-    (score,) = [one for one in folder.measures if one.metric == "test_score"]
+    assert list(values) == list(dict.fromkeys(measure.cell for measure in folder.measures))
+    (score,) = [measure for measure in folder.measures if measure.metric == "test_score"]
     assert score.low is not None
     assert score.high is not None
     assert values[score.cell][0] == f"{score.value:.4g} ({score.low:.4g} to {score.high:.4g})"
@@ -174,12 +174,12 @@ def test_remarks_stand_in_the_summary() -> None:
 
 def test_json_holds_everything(folder: Report, every: Report) -> None:
     plain = json.loads(text_of(folder, "json"))
-    assert plain["measures"] == [asdict(one) for one in folder.measures]
-    assert plain["failures"] == [one._asdict() for one in folder.failures]
-    assert [one["status"] for one in plain["unmeasured"]] == ["unsupported"]
+    assert plain["measures"] == [asdict(measure) for measure in folder.measures]
+    assert plain["failures"] == [fault._asdict() for fault in folder.failures]
+    assert [fault["status"] for fault in plain["unmeasured"]] == ["unsupported"]
     assert (plain["title"], plain["comparison"], plain["passes"]) == ("head", None, False)
     compared = json.loads(text_of(every, "json"))["comparison"]
-    assert [(one["verdict"], one["name"]) for one in compared["cells"]] == [
+    assert [(entry["verdict"], entry["name"]) for entry in compared["cells"]] == [
         (verdict, f"speed · mixer {verdict} · 64 tokens") for verdict in EVERY
     ]
     assert compared["cells"][2]["judgements"][0]["change"] == {"point": 0.1234, "low": 0.05, "high": 0.2}
@@ -249,9 +249,9 @@ def test_a_new_cell_that_failed_is_an_error() -> None:
 def test_any_text_gives_valid_xml_from_which_it_can_be_read() -> None:
     made = replace(comparison_of(cell(HOSTILE, "broken", HOSTILE)), title=HOSTILE)
     ((name, (_, text)),) = junit(text_of(made, "junit")).items()
-    for told in (name, text):
-        assert r"<i>&amp;</i> *x* `y` [z](u)\x1b[31m\x00\ud800" in told
-        assert "]]> 5 $x$ ä 中" in told
+    for shown in (name, text):
+        assert r"<i>&amp;</i> *x* `y` [z](u)\x1b[31m\x00\ud800" in shown
+        assert "]]> 5 $x$ ä 中" in shown
 
 
 def test_the_study_is_the_class_of_a_test(folder: Report) -> None:
@@ -293,17 +293,17 @@ def test_an_error_goes_where_smaller_is_better() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "told"),
+    ("value", "low", "high", "range_text"),
     [(10.0, 8.0, 15.0, "± 5.000"), (10.0, 6.0, 11.0, "± 4.000"), (1e6, 9e5, 1.1e6, "± 1.000e+05"), (3.0, 3.0, 3.0, "± 0.000")],
 )
 def test_the_range_is_the_longer_side_of_the_interval_as_the_action_reads_it(
-    value: float, low: float, high: float, told: str
+    value: float, low: float, high: float, range_text: str
 ) -> None:
     made = Report("x", [Measure("speed · a", "latency_ms", "ms", "lower", value, low, high)], ())
     (entry,) = benchmarks(made)["benchmark-smaller-is-better.json"].values()
-    assert entry["range"] == told
+    assert entry["range"] == range_text
     # the action takes what matches this for a number and scales it with the unit
-    match = re.match(r"(?:\+-|±)\s*(\d.+)", told)
+    match = re.match(r"(?:\+-|±)\s*(\d.+)", range_text)
     assert match is not None
     assert float(match[1]) == max(high - value, value - low)
 
@@ -335,14 +335,14 @@ def test_what_was_not_compared_has_nothing_extra() -> None:
 def test_bencher_reads_latency_in_nanoseconds_with_its_bounds(folder: Report) -> None:
     found = json.loads(text_of(folder, "bencher"))
     jsonschema.validate(found, BENCHER)
-    one = next(one for one in folder.measures if one.metric == "latency_ms")
-    assert one.low is not None
-    assert one.high is not None
-    assert found[one.cell]["latency"] == pytest.approx(
-        {"value": one.value * 1e6, "lower_value": one.low * 1e6, "upper_value": one.high * 1e6}
+    measure = next(measure for measure in folder.measures if measure.metric == "latency_ms")
+    assert measure.low is not None
+    assert measure.high is not None
+    assert found[measure.cell]["latency"] == pytest.approx(
+        {"value": measure.value * 1e6, "lower_value": measure.low * 1e6, "upper_value": measure.high * 1e6}
     )
     bounded = [value for values in found.values() for value in values.values() if "lower_value" in value]
-    assert len(bounded) == sum(one.low is not None for one in folder.measures)
+    assert len(bounded) == sum(measure.low is not None for measure in folder.measures)
     assert all(value["lower_value"] <= value["value"] <= value["upper_value"] for value in bounded)
 
 
@@ -353,7 +353,7 @@ def test_bencher_gets_its_own_names_where_it_has_them_and_ours_elsewhere(folder:
         frozenset(names),
         frozenset({"test_score", "train_seconds", "train_flops", "params"}),
     }
-    throughput = {one.cell: one.value for one in folder.measures if one.metric == "tokens_per_s"}
+    throughput = {measure.cell: measure.value for measure in folder.measures if measure.metric == "tokens_per_s"}
     assert {name: values["throughput"]["value"] for name, values in found.items() if name in throughput} == throughput
     assert sum(map(len, found.values())) == len(folder.measures)
 

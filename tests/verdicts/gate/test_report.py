@@ -25,8 +25,8 @@ def measured(*rows: object, name: str = "head", cpu: str = "a CPU") -> Measured:
 
 
 def only(found: list[Measure], metric: str) -> Measure:
-    (one,) = [one for one in found if one.metric == metric]
-    return one
+    (measure,) = [measure for measure in found if measure.metric == metric]
+    return measure
 
 
 def rounds(by_launch: dict[int, list[float]], metric: str = "latency_ms") -> list[SpeedRow]:
@@ -86,16 +86,29 @@ def test_one_launch_gives_a_value_without_bounds() -> None:
 
 def test_units_and_directions_are_those_of_the_columns() -> None:
     found = measures(measured(*speed_rows(launches=2, rounds=1)[0]))
-    assert {one.metric for one in found} == {"latency_ms", "cpu_ms", "tokens_per_s", "flops", "params", "peak_memory_mib"}
+    assert {measure.metric for measure in found} == {
+        "latency_ms",
+        "cpu_ms",
+        "tokens_per_s",
+        "flops",
+        "params",
+        "peak_memory_mib",
+    }
     table = columns(SpeedRow)
-    assert all((one.unit, one.better) == (table[one.metric].unit, table[one.metric].better) for one in found)
-    assert {(one.metric, one.better) for one in found} >= {("latency_ms", "lower"), ("tokens_per_s", "higher"), ("params", "")}
+    assert all(
+        (measure.unit, measure.better) == (table[measure.metric].unit, table[measure.metric].better) for measure in found
+    )
+    assert {(measure.metric, measure.better) for measure in found} >= {
+        ("latency_ms", "lower"),
+        ("tokens_per_s", "higher"),
+        ("params", ""),
+    }
 
 
 @pytest.mark.parametrize(("score", "better"), [("accuracy", "higher"), ("mse", "lower"), ("", "")])
 def test_the_direction_of_a_score_is_that_of_its_kind(score: str, better: str) -> None:
     rows = [replace(row, score=score) for row in training_rows(["none"], [250])]
-    directions = {one.metric: one.better for one in measures(measured(*rows))}
+    directions = {measure.metric: measure.better for measure in measures(measured(*rows))}
     assert directions == {"test_score": better, "train_seconds": "lower", "train_flops": "lower", "params": ""}
 
 
@@ -120,7 +133,7 @@ def test_a_cell_is_called_as_in_a_comparison() -> None:
     rows += training_rows(["none"], [250, 500], settings=training_settings(steps=7))
     both = measured(*rows)
     compared = [cell.name for cell in compare(both, both).cells]
-    assert sorted({one.cell for one in measures(both)}) == sorted(compared)
+    assert sorted({measure.cell for measure in measures(both)}) == sorted(compared)
     assert len(compared) == 10
 
 
@@ -131,7 +144,7 @@ def test_a_cell_is_called_as_in_the_comparison_with_a_base_that_has_more(status:
     head = measured(speed_row(settings=shared, status=status, **metrics))
     base = measured(*(speed_row(settings=settings, flops=100) for settings in (shared, more)), name="base")
     made = report(head, compare(base, head), base)
-    (cell,) = {one.cell for one in getattr(made, part)}
+    (cell,) = {measure.cell for measure in getattr(made, part)}
     assert cell.endswith("allocator=retained")
     assert cell in [entry.cell for entry in made.entries]
     assert len(made.entries) == 2
@@ -163,8 +176,8 @@ def test_a_failure_of_some_launches_is_told_beside_the_value_of_the_others() -> 
 def test_what_cannot_run_here_is_no_failure(status: str) -> None:
     whole = measured(speed_row(status=status, detail="no kernel"))
     assert not failures(whole)
-    ((_, told, detail),) = unmeasured(whole)
-    assert (told, detail) == (status, f"{status}: no kernel")
+    ((_, found, detail),) = unmeasured(whole)
+    assert (found, detail) == (status, f"{status}: no kernel")
 
 
 def row(**changes: object) -> SpeedRow:
@@ -198,7 +211,7 @@ def test_the_state_of_a_cell_is_its_verdict_unless_that_hides_a_failure(
     names = {entry.state for entry in entries}
     assert state in names
     assert names <= {state, "undecided"}
-    assert len(entries) == len({(one.mixer) for one in (*base, *head)})
+    assert len(entries) == len({(row.mixer) for row in (*base, *head)})
 
 
 @pytest.mark.parametrize(
@@ -242,4 +255,4 @@ def test_every_entry_keeps_what_was_judged() -> None:
     (entry,) = report(both, compare(both, both)).entries
     assert isinstance(entry, Entry)
     assert entry.compared is not None
-    assert [one.metric for one in entry.compared.judgements] == ["cpu_per_calibration", "flops"]
+    assert [judgement.metric for judgement in entry.compared.judgements] == ["cpu_per_calibration", "flops"]

@@ -225,12 +225,14 @@ def drawn(rng: random.Random, count: int, noise: float) -> dict[int, float]:
 
 
 def share_with_every_interval_right(cells: int, level: float, base: tuple[int, float], head: tuple[int, float]) -> float:
-    """Of DRAWS comparisons without a change, where all intervals hold 0; `base` and `head` are launches and their noise."""
+    """In how many of DRAWS comparisons without a change all intervals hold 0; `base` and `head`: launches and their noise."""
     rng = random.Random(7)
     right = 0
     for _ in range(DRAWS):
         changes = [time(drawn(rng, *base), drawn(rng, *head), level).change for _ in range(cells)]
-        right += all(one is not None and one.low is not None and one.low < 0 < (one.high or 0) for one in changes)
+        right += all(
+            change is not None and change.low is not None and change.low < 0 < (change.high or 0) for change in changes
+        )
     return right / DRAWS
 
 

@@ -22,8 +22,8 @@ QUIET = 0.03
 
 def series(values: Sequence[float], metric: str = "cpu_per_calibration") -> Series:
     """One value per commit."""
-    (one,) = series_of(entry(number, cell({metric: {1: value}})) for number, value in enumerate(values))
-    return one
+    (found,) = series_of(entry(number, cell({metric: {1: value}})) for number, value in enumerate(values))
+    return found
 
 
 def changes(values: Sequence[float], metric: str = "cpu_per_calibration") -> list[Change]:
@@ -183,8 +183,8 @@ def test_the_direction_of_a_score_is_that_of_its_kind(score: str, verdict: str) 
     values = noisy([0.5] * 6 + [0.8] * 6)
     trained = [training(number, value, score) for number, value in enumerate(values)]
     failed = replace(training(99, 0.0, "").cells[0], metrics={"failed": {ONCE: 1.0}})
-    one, _ = series_of([*trained, entry(99, failed)])
-    (change,) = find_changes(one)
+    trend, _ = series_of([*trained, entry(99, failed)])
+    (change,) = find_changes(trend)
     assert change.verdict == verdict
 
 
@@ -212,9 +212,9 @@ def test_without_ruptures_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.filterwarnings("error")
 def test_a_series_with_a_commit_at_zero_is_not_judged() -> None:
-    one = series([0.0] * 6 + [0.5] * 6, "test_score")
-    assert not one.judgeable
-    assert find_changes(one) == []
+    trend = series([0.0] * 6 + [0.5] * 6, "test_score")
+    assert not trend.judgeable
+    assert find_changes(trend) == []
     assert series([0.0] * 12, "failed").judgeable
 
 

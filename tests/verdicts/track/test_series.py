@@ -15,7 +15,7 @@ def test_machines_and_cells_are_series_of_their_own() -> None:
             entry(number, cell({"flops": {ONCE: 7}}), machine="Other CPU"),
         )
     ]
-    found = [(one.machine, [point.middle for point in one.points]) for one in series_of(runs)]
+    found = [(series.machine, [point.middle for point in series.points]) for series in series_of(runs)]
     here, there = (run.machine_hash for run in runs[:2])
     assert sorted(found[:2]) == sorted([(here, [5, 5, 5]), (there, [7, 7, 7])])
     assert found[2:] == [(here, [9, 9, 9])]
@@ -25,14 +25,14 @@ def test_series_come_in_the_order_of_mixers_numbers_and_metrics() -> None:
     found = series_of(history(1, lambda *_: 1.0, mixers=("none", "hypermixer", "attention"), tokens=(1024, 64)))
     cells = [("attention", 64), ("attention", 1024), ("hypermixer", 64), ("hypermixer", 1024), ("none", 64), ("none", 1024)]
     metrics = ["cpu_per_calibration", "failed", "flops"]
-    assert [(one.label, int(one.place["tokens"].split()[0]), one.metric) for one in found] == [
-        (*one, metric) for one in cells for metric in metrics
+    assert [(series.label, int(series.place["tokens"].split()[0]), series.metric) for series in found] == [
+        (*named, metric) for named in cells for metric in metrics
     ]
 
 
 def test_cells_have_the_name_that_compare_gives_them() -> None:
-    (one,) = series_of([entry(0, cell({"flops": {ONCE: 5}}, mixer="hypermixer"))])
-    assert one.name == "speed · hypermixer · mixer · inference · 64 tokens · width 256 · batch 1 · float32 · cpu · 2 threads"
+    (series,) = series_of([entry(0, cell({"flops": {ONCE: 5}}, mixer="hypermixer"))])
+    assert series.name == "speed · hypermixer · mixer · inference · 64 tokens · width 256 · batch 1 · float32 · cpu · 2 threads"
 
 
 def test_what_cells_share_is_said_once() -> None:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mixbench.stats import Interval
 
@@ -63,6 +63,12 @@ class Column:
     def _parts(self) -> tuple[int, int]:
         shown = [entry or Entry(_MISSING) for entry in self.entries]
         return max(len(entry.number) for entry in shown), max(len(entry.tail) for entry in shown)
+
+
+class Part(Protocol):
+    """A part of what a command prints, as lines of at most `room` characters (None: unlimited)."""
+
+    def lines(self, room: int | None) -> list[Line]: ...
 
 
 @dataclass(frozen=True)
@@ -144,8 +150,8 @@ def _kind(text: str) -> str:
     return text.partition(": ")[0]
 
 
-def fitted(parts: Iterable[Paragraph | Table], room: int | None) -> Text:
-    """Paragraphs and tables below each other, in lines of at most `room` characters (None: unlimited)."""
+def fitted(parts: Iterable[Part], room: int | None) -> Text:
+    """Parts below each other, without blank lines at the end; `room` as in `Part`."""
     lines = [line for part in parts for line in part.lines(room)]
     while lines and not any(text for text, _ in lines[-1]):
         lines.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from mixbench.tables.columns import Row, columns, extended_by
 from mixbench.tables.fields import Column
@@ -25,32 +25,25 @@ def dictionary(tables: Mapping[str, type[Row]]) -> str:
     extensions = {table: extended_by(row_type) for table, row_type in tables.items()}
     shared = {entry for entry, names in users.items() if sum(extensions[name] is None for name in names) > 1}
 
-    lines = [
-        "## Shared columns",
-        "",
-        *_table("tables", [(entry, ", ".join(users[entry])) for entry in users if entry in shared]),
-    ]
+    rows = [[*_texts(entry), ", ".join(names)] for entry, names in users.items() if entry in shared]
+    lines = ["## Shared columns", "", *_table([*_HEAD, "tables"], rows)]
     for table, described in entries.items():
         extended = next((name for name, row_type in tables.items() if row_type is extensions[table]), None)
         known = entries[extended].keys() if extended else shared
-        names = ", ".join(f"`{entry[0]}`" for entry in described if entry in shared)
+        names = ", ".join(f"`{name}`" for name, column in described if (name, column) in shared)
         contents = f"The columns of {extended}.csv and these:" if extended else f"Shared: {names}. Its own:"
-        lines += [
-            "",
-            f"## {table}.csv",
-            "",
-            contents,
-            "",
-            *_table("", [(entry, "") for entry in described if entry not in known]),
-        ]
+        own = [_texts(entry) for entry in described if entry not in known]
+        lines += ["", f"## {table}.csv", "", contents, "", *_table(_HEAD, own)]
     return "\n".join(lines) + "\n"
 
 
-def _table(last: str, rows: Iterable[tuple[Described, str]]) -> list[str]:
-    """A Markdown table of columns with one more text each under the heading `last`, which may be empty."""
-    head = ["column", "role", "unit", "better", "meaning", *filter(None, [last])]
-    texts = [
-        [f"`{name}`", column.role, column.unit, column.better, column.meaning, *([text] if last else [])]
-        for (name, column), text in rows
-    ]
-    return [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *texts)]
+_HEAD = ["column", "role", "unit", "better", "meaning"]
+
+
+def _texts(entry: Described) -> list[str]:
+    name, column = entry
+    return [f"`{name}`", column.role, column.unit, column.better, column.meaning]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"| {' | '.join(texts)} |" for texts in (head, ["---"] * len(head), *rows)]

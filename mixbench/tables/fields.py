@@ -60,8 +60,9 @@ class Column:
     rule: Rule = ""
     """What the gate makes of a metric.
 
-    count: equal whenever the code is, so any change is judged; time: judged by its interval and a threshold; score: judged
-    by the paired difference; reported: exported with its interval, but not judged; empty: neither.
+    count: equal whenever the code is, so any change is judged; time: judged by its interval and a threshold (on the CPU, CPU
+    time relative to the calibration is judged instead); score: judged by the paired difference; reported: exported with its
+    interval, but not judged; empty: neither.
     """
     once: bool = False
     """Found once per cell before anything is timed, like all counts, and equal in all of its rows."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.stats import launch_medians
-from mixbench.tables.columns import FAILURES, Row, with_rule
+from mixbench.tables.columns import FAILURES, Row, columns, with_rule
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
@@ -29,7 +29,7 @@ from mixbench.verdicts.gate.cells import (
     share_failed,
 )
 from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
-from mixbench.verdicts.gate.metrics import CPU_TIME, METRICS, counts_things, metric_words
+from mixbench.verdicts.gate.metrics import CPU_TIME, counts_things, metric_words
 from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.scores import ERRORS
@@ -157,7 +157,7 @@ class _Judge:
         for metric in COUNTS[row_type]:
             below, above = by_replicate(base, metric), by_replicate(head, metric)
             if below or above:
-                tolerance, higher = self.tolerances.get(metric, 0.0), METRICS[metric].better == "higher"
+                tolerance, higher = self.tolerances.get(metric, 0.0), columns(row_type)[metric].better == "higher"
                 judged.append(judge_count(metric, below, above, tolerance, higher_is_better=higher))
         return judged
 

@@ -1,1 +1,1 @@
-"""What users type, as typed values."""
+"""From what users type to typed values."""

@@ -1,4 +1,4 @@
-"""Typed options behind a name on the command line: `hypermixer:heads=4`, `listops:depth=3`."""
+"""Typed options after a name on the command line: `hypermixer:heads=4`, `listops:depth=3`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = int | bool | str
 
 @dataclass(frozen=True)
 class Option:
-    """A typed option of a mixer or a task. `default` is a value as `parse` returns it."""
+    """A typed option of a mixer or a task. `default` is typed as `parse` returns it."""
 
     name: str
     kind: Literal["count", "size", "flag", "choice"]
@@ -38,17 +38,17 @@ class Option:
 
     @property
     def expected(self) -> str:
-        """What can be typed, in words."""
+        """What can be given, in words."""
         return {
             "count": "a positive whole number",
-            "size": "a positive whole number, or depends on the shape: 2*width, tokens/2",
+            "size": "a positive whole number, or a size that depends on the shape: 2*width, tokens/2",
             "flag": "true or false",
             "choice": " | ".join(self.choices),
         }[self.kind]
 
 
 def typed_options(options: Sequence[Option], given: Mapping[str, str], owner: str) -> dict[str, Value]:
-    """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
+    """All options, given or default. Raises RequestError for an unknown option or a value of the wrong type."""
     known = {option.name: option for option in options}
     for name in given:
         if name not in known:

@@ -1,4 +1,4 @@
-"""What a random search draws from: ranges as users type them, and the value of each trial."""
+"""What a random search draws from: ranges as users type them, and the values for each trial."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_sizes
 
 TRAINING_OPTIONS = ("learning_rate", "dropout")
-"""Options of the training that can be drawn, for every mixer alike; all others belong to a mixer."""
-_FORMS = "Ranges are learning_rate=1e-4..1e-2:log, dropout=0..0.5, hypermixer.hidden=64,128,256, attention.heads=1..8."
+"""Training options that can be drawn, for all mixers alike; any other option belongs to a mixer."""
+_FORMS = "Give learning_rate=1e-4..1e-2:log, dropout=0..0.5, hypermixer.hidden=64,128,256 or attention.heads=1..8."
 
 
 @dataclass(frozen=True)
 class Range:
-    """What one option is drawn from: numbers from `low` to `high`, or `choices` as they are typed.
+    """What one option is drawn from: numbers from `low` to `high`, or `choices` as typed.
 
-    `mixer` is "" for what all mixers draw; `log` draws uniformly in the logarithm.
+    `mixer` is "" for options that all mixers draw; `log` draws uniformly on the log scale.
     """
 
     option: str
@@ -31,16 +31,16 @@ class Range:
 
     @property
     def name(self) -> str:
-        """As it is typed: hypermixer.hidden."""
+        """The name as typed: hypermixer.hidden."""
         return f"{self.mixer}.{self.option}" if self.mixer else self.option
 
     @property
     def text(self) -> str:
-        """The range in one spelling: what it is compared by."""
+        """The range in a unique spelling, so that ranges can be compared."""
         return ",".join(self.choices) or f"{self.low:g}..{self.high:g}{':log' if self.log else ''}"
 
     def value(self, share: float) -> float | str:
-        """The value at `share`, 0 to 1, of the range: a number, or a choice as typed."""
+        """The value at `share` (0 to 1) of the range: a number, or a choice as typed."""
         if self.choices:
             return self.choices[min(int(share * len(self.choices)), len(self.choices) - 1)]
         if self.log:
@@ -49,52 +49,54 @@ class Range:
 
 
 def drawn_share(seed: int, trial: int, option: str) -> float:
-    """Where in its range an option lies in a trial, uniform in 0 to 1: the same for every mixer and in every search."""
+    """The place of a trial's value in its range, uniform in 0 to 1: the same for every mixer and in every search."""
     return random.Random(f"{seed}/{trial}/{option}").random()
 
 
 def parse_ranges(texts: Sequence[str], mixers: Iterable[str]) -> tuple[Range, ...]:
-    """Ranges of the options of training and of these mixers, each option once. Raises RequestError."""
+    """Ranges of training options and of these mixers' options, each option once. Raises RequestError."""
     known = set(mixers)
     ranges: dict[str, Range] = {}
     for text in texts:
         name, equals, given = (part.strip() for part in text.partition("="))
         mixer, dot, option = name.rpartition(".")
         if not (equals and given and option):
-            raise RequestError(f"--range {text!r} is no range", _FORMS)
+            raise RequestError(f"--range {text!r} is not a range", _FORMS)
         if dot and mixer not in known:
-            raise RequestError(f"--range {text!r}: {mixer} is not among the mixers", f"Name it: --mixer {mixer}. {_FORMS}")
+            raise RequestError(f"--range {text!r}: {mixer} is not one of the mixers", f"Name it: --mixer {mixer}. {_FORMS}")
         if not dot and option not in TRAINING_OPTIONS:
-            raise RequestError(f"--range {text!r}: {option} belongs to no mixer", _FORMS)
+            raise RequestError(f"--range {text!r}: {option} is not a training option", _FORMS)
         if name in ranges:
-            raise RequestError(f"--range gives {name} twice", "A list is one range: hypermixer.hidden=64,128.")
-        ranges[name] = _of_mixer(option, mixer, given, text) if dot else _of_training(option, given, text)
+            raise RequestError(f"--range gives {name} twice", "Give all its values at once: hypermixer.hidden=64,128.")
+        ranges[name] = _mixer_range(option, mixer, given, text) if dot else _training_range(option, given, text)
     return tuple(ranges.values())
 
 
-def _of_mixer(option: str, mixer: str, given: str, text: str) -> Range:
+def _mixer_range(option: str, mixer: str, given: str, text: str) -> Range:
     if ".." in given:
         choices = tuple(map(str, parse_sizes(given, f"--range {text.partition('=')[0]}")))
     else:
         choices = tuple(dict.fromkeys(part.strip() for part in given.split(",") if part.strip()))
     if not choices:
-        raise RequestError(f"--range {text!r} holds no value", _FORMS)
+        raise RequestError(f"--range {text!r} has no values", _FORMS)
     return Range(option, mixer, choices=choices)
 
 
-def _of_training(option: str, given: str, text: str) -> Range:
+def _training_range(option: str, given: str, text: str) -> Range:
     span, colon, scale = given.partition(":")
     if colon and scale.strip() != "log":
-        raise RequestError(f"--range {text!r}: {scale!r} is no scale", "The only one is log: learning_rate=1e-4..1e-2:log.")
+        raise RequestError(
+            f"--range {text!r}: {scale!r} is not a scale", "The only scale is log: learning_rate=1e-4..1e-2:log."
+        )
     low, dots, high = span.partition("..")
     try:
         first, last = float(low), float(high if dots else low)
     except ValueError:
-        raise RequestError(f"--range {text!r}: {span!r} is no range of numbers", _FORMS) from None
+        raise RequestError(f"--range {text!r}: {span!r} is not a range of numbers", _FORMS) from None
     if not (math.isfinite(first) and math.isfinite(last) and first <= last):
-        raise RequestError(f"--range {text!r} runs backwards or has no end", f"The smaller end comes first. {_FORMS}")
+        raise RequestError(f"--range {text!r} runs backwards or is infinite", f"Give the smaller end first. {_FORMS}")
     if first < 0 or (colon and first <= 0) or (option == "learning_rate" and first <= 0):
         raise RequestError(f"--range {text!r} begins at {first:g}; it must begin above 0", _FORMS)
     if option == "dropout" and last >= 1:
-        raise RequestError(f"--range {text!r}: a dropout is below 1", _FORMS)
+        raise RequestError(f"--range {text!r}: dropout must be below 1", _FORMS)
     return Range(option, low=first, high=last, log=bool(colon))

@@ -1,4 +1,4 @@
-"""What users type, as typed values: ranges of sizes, sizes that depend on the shape, mixer strings."""
+"""Typed values from what users type: ranges of sizes, sizes that depend on the shape, mixer strings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SYMBOLIC_SIZE = re.compile(r"(?:(?P<factor>[0-9]{1,6})\s*\*\s*)?(?P<base>width|
 def parse_sizes(text: str | int | Iterable[int], option: str) -> tuple[int, ...]:
     """`"64..512"` (doubling), `"64,128"`, a mix of both, an int or ints, as distinct positive ints in the order given.
 
-    `option` is the name that an error message uses. Raises RequestError.
+    `option` is named in error messages. Raises RequestError.
     """
     if isinstance(text, int):
         text = str(text)
@@ -34,7 +34,7 @@ def parse_sizes(text: str | int | Iterable[int], option: str) -> tuple[int, ...]
 
 
 def parse_shares(text: str | float | Iterable[float], option: str) -> tuple[float, ...]:
-    """Parts of a data set: shares up to 1 (`"0.1,0.3,1.0"`), counts above and doubling ranges of counts (`"250..4000"`).
+    """Parts of a data set: shares up to 1 (`"0.1,0.3,1.0"`), counts above 1, and doubling ranges of counts (`"250..4000"`).
 
     Raises RequestError.
     """
@@ -92,7 +92,7 @@ def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
 
 
 def parse_share(text: str | float, option: str) -> float:
-    """`30%`, `30 %` or `0.3`. Raises RequestError; also for a 30 without sign, which would be 3000 %."""
+    """`30%`, `30 %` or `0.3`. Raises RequestError, also for 30 without a percent sign, which would be 3000 %."""
     digits = str(text).strip()
     try:
         share = float(digits.removesuffix("%")) / (100 if digits.endswith("%") else 1)
@@ -112,17 +112,19 @@ def parse_scores(text: str | float | Sequence[float], option: str) -> tuple[floa
     except ValueError:
         scores = (math.nan,)
     if not all(map(math.isfinite, scores)):
-        raise RequestError(f"{option}: {text!r} are no scores", f"Numbers with commas between: {option} 0.5,0.3.")
+        raise RequestError(
+            f"{option}: {text!r} is not a list of scores", f"Give numbers, separated by commas: {option} 0.5,0.3."
+        )
     return scores
 
 
 def split_names(text: str | Iterable[str]) -> tuple[str, ...]:
-    """`"cpu,cuda"` or names as distinct names, in the order given."""
+    """`"cpu,cuda"` or several names, as distinct names in the order given."""
     return tuple(dict.fromkeys(name.strip() for name in (text.split(",") if isinstance(text, str) else text)))
 
 
 def parse_names(text: str | Iterable[str], known: Sequence[str], option: str) -> tuple[str, ...]:
-    """`"inference,training"` or names as distinct members of `known`, in the order given. Raises UnknownNameError."""
+    """`"inference,training"` or several names, as distinct members of `known` in the order given. Raises UnknownNameError."""
     names = split_names(text)
     for name in names:
         if name not in known:
@@ -131,9 +133,9 @@ def parse_names(text: str | Iterable[str], known: Sequence[str], option: str) ->
 
 
 def parse_size_expression(text: str) -> int | str | None:
-    """An option that is a size: a positive int, or symbolic (`2*width`, `tokens/2`, `3*width/2`); None if neither.
+    """A size: a positive int, or text that depends on the shape (`2*width`, `tokens/2`, `3*width/2`); None if neither.
 
-    Equal sizes get equal texts: ` 04 * width / 2` is `2*width`.
+    Equal sizes give equal texts: ` 04 * width / 2` gives `2*width`.
     """
     text = text.strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
@@ -151,7 +153,7 @@ def parse_size_expression(text: str) -> int | str | None:
 
 
 def resolve_size(value: int | str, tokens: int, width: int) -> int:
-    """The number behind a size option at this shape, rounded down, at least 1."""
+    """The number that a size stands for at a shape, rounded down, at least 1."""
     if isinstance(value, int):
         return value
     match = _SYMBOLIC_SIZE.fullmatch(value)
@@ -171,7 +173,7 @@ class MixerSpec:
 
 
 def parse_mixer(text: str) -> MixerSpec:
-    """Split a mixer string; whether the name and the options exist is for the table of mixers to say. Raises RequestError."""
+    """Split a mixer string, without checking that the name and the options exist. Raises RequestError."""
     file = None
     rest = text.strip()
     path = re.match(r"(?P<file>.*?\.py)(?::(?P<rest>.*))?$", rest)
@@ -179,8 +181,8 @@ def parse_mixer(text: str) -> MixerSpec:
         file, rest = path["file"], path["rest"] or ""
     name, _, options = rest.partition(":")
     if not name.strip():
-        hint = "Name the class behind the file: path/to/file.py:ClassName." if file else "`mixbench list` shows the mixers."
-        raise RequestError(f"--mixer {text!r} names no {'class' if file else 'mixer'}", hint)
+        hint = "Name the class after the file: path/to/file.py:ClassName." if file else "`mixbench list` shows the mixers."
+        raise RequestError(f"--mixer {text!r} does not name a {'class' if file else 'mixer'}", hint)
     pairs: dict[str, str] = {}
     for pair in filter(str.strip, options.split(",")):
         key, equals, value = (part.strip() for part in pair.partition("="))

@@ -1,1 +1,1 @@
-"""What lies on disk: row types, results folders, histories."""
+"""What is stored on disk: row types, results folders, histories."""

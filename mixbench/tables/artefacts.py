@@ -1,7 +1,7 @@
-"""What lies beside the tables of a results folder: the names of checkpoints, and maps as arrays on disk. No torch here.
+"""Files next to the tables of a results folder: the names of checkpoints, and maps as arrays on disk.
 
 checkpoints/HASH.pt                   the best weights of a training run
-attention_maps/HASH-EXAMPLE.npz       what they mix in one example of the test set
+attention_maps/HASH-EXAMPLE.npz       what a trained model mixes in one example of the test set
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from mixbench.tables.storage import storage_errors, write_atomically
 
 
 def checkpoint_name(identity: Sequence[Any]) -> str:
-    """Where the weights of a run lie below the results folder."""
+    """The file of a run's weights, relative to the results folder."""
     return f"checkpoints/{_hash(identity)}.pt"
 
 
 def map_name(identity: Sequence[Any], example: int) -> str:
-    """Where the map of a run and an example lies below the results folder."""
+    """The file of a run's map of one example, relative to the results folder."""
     return f"attention_maps/{_hash(identity)}-{example}.npz"
 
 
@@ -40,8 +40,8 @@ def _hash(identity: Sequence[Any]) -> str:
 class StoredMap:
     """How an example's outputs depend on its inputs.
 
-    `norms` (tokens, tokens) float32: of output i and input j; `right` (tokens, tokens) bool: whether i needs j. `inputs` and
-    `targets` (tokens) are the example.
+    `norms` (tokens, tokens) float32 are the sensitivities of output i to input j; `right` (tokens, tokens) bool says whether i
+    needs j. `inputs` and `targets` (tokens) are the example.
     """
 
     norms: NDArray[np.float32]
@@ -50,7 +50,7 @@ class StoredMap:
     targets: NDArray[Any]
 
     def write(self, file: Path) -> None:
-        """Write whole or not at all. Raises StorageError."""
+        """Write the map whole or not at all. Raises StorageError."""
         packed = io.BytesIO()
         np.savez_compressed(packed, **vars(self))
         with storage_errors(f"cannot write the map {file}"):
@@ -59,8 +59,8 @@ class StoredMap:
 
 
 def read_map(file: Path) -> StoredMap:
-    """The map of a file. Raises StorageError where it is missing or damaged."""
-    again = "Delete it: mixbench attention-map makes it again."
+    """The map in a file. Raises StorageError if it is missing or damaged."""
+    again = "Delete it; `mixbench attention-map` makes it again."
     try:
         with storage_errors(f"cannot read the map {file}", again), np.load(file, allow_pickle=False) as arrays:
             return StoredMap(**{name: arrays[name] for name in arrays.files})

@@ -1,6 +1,6 @@
-"""A history folder: what each commit cost, one small file per commit and machine, so that git merges histories by itself.
+"""A history folder: what each commit cost. It has one small file per commit and machine, so git can merge histories.
 
-COMMIT-MACHINE.json     one run: what was measured at a commit on a machine, canonical: equal content is equal bytes
+COMMIT-MACHINE.json     one run: what was measured at a commit on a machine; equal content gives equal bytes
 figures/                drawn from the files
 """
 
@@ -26,15 +26,15 @@ SCHEMA = 1
 """Version of the files. History: 1, the first."""
 ELSEWHERE = "Give another folder with --history."
 ONCE = 0
-"""Stands for the replicate of a value that all replicates share."""
+"""In place of a replicate: the value is the same for all replicates."""
 
 Values = Mapping[int, float]
-"""Launch or seed to value."""
+"""Values by launch or seed."""
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit of git; `time` is that of the committer, ISO 8601 with its offset."""
+    """A git commit; `time` is the committer's, ISO 8601 with an offset."""
 
     sha: str
     time: str
@@ -42,29 +42,29 @@ class Commit:
 
     @property
     def short(self) -> str:
-        """Its first digits, as git prints them."""
+        """The first digits of its hash, as git prints them."""
         return self.sha[:7]
 
     @property
     def moment(self) -> datetime:
-        """Its time, to order by."""
+        """Its time, for sorting."""
         return datetime.fromisoformat(self.time)
 
 
 @dataclass(frozen=True)
 class TrackedCell:
-    """One cell of a table: its key columns in their order, and per metric the values by replicate, or one under ONCE."""
+    """One cell of a table: its key columns, and for each metric the values by replicate, or one value under ONCE."""
 
     table: str
     key: Mapping[str, Any]
     metrics: Mapping[str, Values]
     score: str = ""
-    """What test_score is, as in the table."""
+    """The kind of test_score, as in the table."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One run: the cells measured at a commit on a machine with some software."""
+    """One run: the cells measured at a commit, with a machine and its software."""
 
     commit: Commit
     added_at: str
@@ -74,32 +74,33 @@ class Entry:
 
     @property
     def machine_hash(self) -> str:
-        """Names the machine: 12 hexadecimal digits."""
+        """12 hexadecimal digits that identify the machine."""
         return digest(canonical_json(self.machine), 12)
 
     @property
     def file_name(self) -> str:
-        """Distinct for every commit and machine."""
+        """The name of this run's file, unique to commit and machine."""
         return f"{self.commit.sha}-{self.machine_hash}.json"
 
 
 def find_commit(name: str = "HEAD") -> Commit:
-    """The commit that git knows by this name in the repository of the working directory. Raises RequestError."""
+    """The commit with this name in the working directory's git repository. Raises RequestError."""
     shown = ["git", "show", "-s", "--no-show-signature", "--format=%H%n%cI%n%s"]
     sha, time, subject = [*output(*shown, "--end-of-options", f"{name}^{{commit}}").split("\n", 2), "", ""][:3]
     if not time:
         raise RequestError(
-            f"git knows no commit {name!r} here", "Run this in the repository that was measured, or name another with --commit."
+            f"git finds no commit {name!r} here",
+            "Run this in the repository that was measured, or name another commit with --commit.",
         )
     return Commit(sha, time, subject)
 
 
 def write_entry(folder: Path, entry: Entry, *, replace: bool = False) -> Path:
-    """Write the file of a run, whole or not at all. Raises RequestError where it is there already, StorageError."""
+    """Write the file of a run, whole or not at all. Raises RequestError if it already exists, StorageError."""
     file = folder / entry.file_name
     if file.exists() and not replace:
         raise RequestError(
-            f"{folder} has commit {entry.commit.short} of this machine already", "Add --replace to put this run in its place."
+            f"{folder} already has commit {entry.commit.short} for this machine", "Add --replace to replace the earlier run."
         )
     with storage_errors(f"cannot write {file}", ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ def write_entry(folder: Path, entry: Entry, *, replace: bool = False) -> Path:
 
 
 def read_history(folder: Path) -> list[Entry]:
-    """Every run of a folder, by the time of its commit; [] where there is none. Raises StorageError naming the file."""
+    """Every run in a folder, sorted by the time of its commit. Raises StorageError that names the file."""
     with storage_errors(f"cannot read {folder}", ELSEWHERE):
         files = sorted(file for file in folder.glob("*.json") if not file.name.startswith("."))
         contents = [(file, file.read_bytes()) for file in files]
@@ -116,7 +117,7 @@ def read_history(folder: Path) -> list[Entry]:
 
 
 def _to_bytes(entry: Entry) -> bytes:
-    """A line per cell, so that a change reads well in a diff."""
+    """One line per cell, so that diffs are readable."""
     content: dict[str, Any] = {
         "added_at": entry.added_at,
         "commit": entry.commit.sha,
@@ -135,7 +136,7 @@ def _to_bytes(entry: Entry) -> bytes:
 
 
 def _shared(keys: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The part of the key that all cells of a table share: written once."""
+    """The part of the key that all cells of a table share, which is written once."""
     return {name: value for key in keys[:1] for name, value in key.items() if all(other[name] == value for other in keys)}
 
 
@@ -152,10 +153,10 @@ def _from_bytes(file: Path, content: bytes) -> Entry:
     try:
         read = json.loads(content)
         if read["schema"] > SCHEMA:
-            raise StorageError(f"{file} comes from a newer mixbench", f"Upgrade this one. {ELSEWHERE}")
+            raise StorageError(f"{file} was written by a newer mixbench", f"Upgrade this one. {ELSEWHERE}")
         commit = Commit(str(read["commit"]), str(read["commit_time"]), str(read["subject"]))
         if commit.moment.tzinfo is None:
-            raise ValueError(f"commit_time is {commit.time}, without its offset")
+            raise ValueError(f"commit_time is {commit.time}, without an offset")
         cells = tuple(_cell(cell, read["shared"]) for cell in read["cells"])
         entry = Entry(commit, str(read["added_at"]), dict(read["machine"]), dict(read["software"]), cells)
         if file.name != entry.file_name:
@@ -169,10 +170,10 @@ def _from_bytes(file: Path, content: bytes) -> Entry:
 
 
 def _cell(plain: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]]) -> TrackedCell:
-    """Raises what is wrong: a table or a column that is not there, a value that is no finite number."""
+    """Raises an error for an unknown table, a missing column, or a value that is not a finite number."""
     row_type = TABLES[plain["table"]]
     if row_type not in (SpeedRow, TrainingRow, TrialRow):
-        raise ValueError(f"{plain['table']} holds no cells")
+        raise ValueError(f"{plain['table']} is not a table of cells")
     defaults = {field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING}
     known = defaults | dict(shared.get(plain["table"], {})) | dict(plain["key"])
     key = {name: known[name] for name, column in columns(row_type).items() if column.role == "key"}

@@ -1,13 +1,13 @@
-"""A results folder: tables that grow row by row, written by one process at a time. Nothing else touches its files.
+"""A results folder: tables that grow row by row, written by one process at a time. All access to its files is here.
 
     speed.csv, launches.csv     the tables of `rows`
-    environments/HASH.json      what is stable about the machine and the software, once per environment
-    checkpoints/, attention_maps/   what training processes keep beside the tables: `artefacts`
+    environments/HASH.json      the stable facts about machine and software, once per environment
+    checkpoints/, attention_maps/   files that training processes write: see `artefacts`
     figures/                    drawn from the tables
-    .lock, .writer              taken by whoever writes, and who that is
+    .lock, .writer              held by the process that writes, and which one that is
 
-Rows are appended in one write and flushed to disk; everything else is written beside its place and renamed. So whatever stops
-a writer, earlier rows are intact, and the next writer drops what is torn or incomplete: it is then measured again.
+Rows are appended in one write and flushed to disk; everything else is written to a temporary file and renamed. So whatever
+stops a writer, earlier rows are intact. The next writer drops what is torn or incomplete, so that it is measured again.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from mixbench.tables.storage import ELSEWHERE, append_whole, beside, storage_err
 
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
 
-# the csv module refuses longer texts by default, but only when reading: an error message could make a table unreadable
+# By default the csv module refuses long texts, but only when reading: a long error message would make a table unreadable.
 csv.field_size_limit(2**31 - 1)
 
 
 class ResultsFolder:
-    """The tables, environments and figures below `path`. Reading needs no lock; every change happens within `writing`."""
+    """The tables, environments and figures in `path`. Reading needs no lock; every change happens within `writing`."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -45,10 +45,10 @@ class ResultsFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Create the folder, hold it against other writers and repair what a crash left: torn lines, incomplete launches.
+        """Create and lock the folder, and repair what a crash may have left: torn lines, incomplete launches.
 
-        The lock dies with its process. Raises FolderBusyError where another process writes, RequestError where no folder
-        can be, StorageError.
+        The lock ends with the process. Raises FolderBusyError if another process is writing, RequestError if the folder
+        cannot be created, StorageError.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -63,29 +63,29 @@ class ResultsFolder:
                 self._writable = False
 
     def read(self, row_type: type[RowType]) -> list[RowType]:
-        """All rows of a table in the order they were written, [] where there is none; a torn last line is left out.
+        """All rows of a table, in the order written; [] if there is no table. A torn last line is left out.
 
-        Raises StorageError naming file and line.
+        Raises StorageError that names file and line.
         """
         return _read_table(self._file(row_type), row_type)[0]
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Add rows of one type in one write and flush them to disk.
+        """Add rows of one type in one write, and flush them to disk.
 
-        Raises StorageError where they could not all be written; the table is then as before.
+        Raises StorageError if not all could be written; the table is then unchanged.
         """
         self._require_writing()
         if not rows:
             return
         row_type = type(rows[0])
         if any(type(row) is not row_type for row in rows):
-            raise TypeError("rows of one table at a time")
+            raise TypeError("rows must all belong to one table")
         file = self._file(row_type)
         with storage_errors(f"cannot add {len(rows)} rows to {file}"):
             append_whole(file, header=_csv([columns(row_type)]), lines=_csv(to_record(row).values() for row in rows))
 
     def replace(self, row_type: type[RowType], keep: Callable[[RowType], bool]) -> int:
-        """Drop the rows of a table that are not to be kept, all or none of them; returns how many went. Raises StorageError."""
+        """Drop all rows of a table that `keep` rejects, or none on failure; returns how many. Raises StorageError."""
         self._require_writing()
         rows = self.read(row_type)
         kept = [row for row in rows if keep(row)]
@@ -94,7 +94,7 @@ class ResultsFolder:
         return len(rows) - len(kept)
 
     def save_environment(self, content: Mapping[str, Any]) -> str:
-        """Write an environment unless it is there; returns its hash, 12 hexadecimal digits. Raises StorageError."""
+        """Write an environment unless it exists; returns its hash, 12 hexadecimal digits. Raises StorageError."""
         self._require_writing()
         name = digest(canonical_json(content), 12)
         file = self._environment_file(name)
@@ -105,14 +105,14 @@ class ResultsFolder:
         return name
 
     def environment(self, name: str) -> dict[str, Any]:
-        """The environment behind the hash in a row. Raises StorageError where it is missing or damaged."""
+        """The environment that a row names by its hash. Raises StorageError if it is missing or damaged."""
         file = self._environment_file(name)
         with storage_errors(f"cannot read {file}"):
             content = file.read_bytes()
         try:
             return dict(json.loads(content))
         except (ValueError, TypeError) as error:
-            raise StorageError(f"{file} is damaged: {error}", "Delete it: the next measurement writes it again.") from error
+            raise StorageError(f"{file} is damaged: {error}", "Delete it; the next measurement writes it again.") from error
 
     def _file(self, row_type: type[Row]) -> Path:
         return self.path / f"{_NAMES[row_type]}.csv"
@@ -122,13 +122,13 @@ class ResultsFolder:
 
     def _require_writing(self) -> None:
         if not self._writable:
-            raise RuntimeError("a results folder is changed only within `with folder.writing():`")
+            raise RuntimeError("change a results folder only within `with folder.writing():`")
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        # who writes stands beside the lock file, which some versions of filelock empty when a second process tries it
+        # the writer is named in another file: some versions of filelock empty the lock file when a second process tries it
         writer, lock = self.path / ".writer", FileLock(self.path / ".lock")
         with storage_errors(f"cannot lock the results folder {self.path}"):
             try:
@@ -162,7 +162,7 @@ class ResultsFolder:
 
 
 def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
-    """The rows without those of launches of which not all `rounds` rows stand."""
+    """The rows without those of incomplete launches, which have fewer rows than their `rounds`."""
     launches = [(*identity(row), row.launch, row.status) for row in rows]
     rounds: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for launch, row in zip(launches, rows, strict=True):
@@ -171,7 +171,7 @@ def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
 
 
 def finished_launches(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], set[int]]:
-    """The launches that went well and are complete, by the identity of their cell."""
+    """The launches that succeeded and are complete, by the identity of their cell."""
     finished: dict[tuple[Any, ...], set[int]] = {}
     for row in complete(rows):
         if row.status == "ok":
@@ -180,12 +180,12 @@ def finished_launches(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], set[int
 
 
 def failures(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], SpeedRow]:
-    """The last row that is not ok of each cell that has one (unsupported and diverged too), by the cell's identity."""
+    """For each cell with rows that are not ok (also unsupported or diverged): the last of them, by the cell's identity."""
     return {identity(row): row for row in rows if row.status != "ok"}
 
 
 def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], bool]:
-    """The rows, and whether rows can be appended as the file is: no torn line, every column there."""
+    """The rows, and whether more can be appended to the file as it is: no line is torn and no column missing."""
     content = b""
     with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError):
         content = file.read_bytes()
@@ -198,7 +198,7 @@ def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], boo
     records = _records(file, lines)
     _, header = next(records, (1, known))
     if unknown := [name for name in header if name not in known]:
-        raise _from_newer(file, f"has columns that are not known here: {', '.join(unknown)}")
+        raise _from_newer(file, f"has unknown columns: {', '.join(unknown)}")
     rows = []
     for number, fields in records:
         if len(fields) != len(header):
@@ -208,13 +208,13 @@ def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], boo
         except ValueError as error:
             raise _damaged(file, number, str(error)) from error
         if row.schema > SCHEMA:
-            raise _from_newer(file, f"has rows of schema {row.schema}, known here is {SCHEMA}")
+            raise _from_newer(file, f"has rows of schema {row.schema}; this version knows schema {SCHEMA}")
         rows.append(row)
     return rows, header == known and len(whole) == len(content)
 
 
 def _records(file: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Number and fields of each line that is not empty; rows refuse a field that spans lines."""
+    """The number and fields of each line that is not empty; no field spans lines, because rows refuse line breaks."""
     number = 0
     try:
         for number, fields in enumerate(csv.reader(lines, strict=True), start=1):
@@ -231,10 +231,8 @@ def _csv(lines: Iterable[Iterable[str]]) -> bytes:
 
 
 def _damaged(file: Path, line: int, fault: str) -> StorageError:
-    return StorageError(
-        f"{file}, line {line}: {fault}", "Delete that line, what it held is measured again, or restore the file."
-    )
+    return StorageError(f"{file}, line {line}: {fault}", "Delete that line to measure it again, or restore the file.")
 
 
 def _from_newer(file: Path, fault: str) -> StorageError:
-    return StorageError(f"{file} {fault}", f"It comes from a newer mixbench: upgrade this one. {ELSEWHERE}")
+    return StorageError(f"{file} {fault}", f"It was written by a newer mixbench: upgrade this one. {ELSEWHERE}")

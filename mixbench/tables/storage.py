@@ -1,4 +1,4 @@
-"""How bytes get to the disk: appended whole or renamed into place, flushed, or not at all."""
+"""Writing to disk, all or nothing: bytes are appended whole or renamed into place, and flushed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from mixbench.errors import StorageError
 
 ELSEWHERE = "Give another folder with --results."
-_FULL = "Free some space and repeat the command: it continues where it stopped."
+_FULL = "Free some space and repeat the command; it continues where it stopped."
 _HINTS = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL}
 
 
 @contextmanager
 def storage_errors(doing: str, elsewhere: str = ELSEWHERE) -> Iterator[None]:
-    """Turn an OSError into a StorageError that says what was being done and what next: `elsewhere`, unless space is lacking."""
+    """Turn an OSError into a StorageError that says what failed; the hint is `elsewhere`, unless the disk is full."""
     try:
         yield
     except OSError as error:
@@ -25,14 +25,14 @@ def storage_errors(doing: str, elsewhere: str = ELSEWHERE) -> Iterator[None]:
 
 
 def append_whole(file: Path, *, header: bytes, lines: bytes) -> None:
-    """Append lines, after the header where the file is new, and flush; on an OSError the file is as before."""
+    """Append lines, after the header if the file is new, and flush. On an OSError the file is unchanged."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         size = os.fstat(descriptor).st_size
-        left = memoryview(lines if size else header + lines)
+        unwritten = memoryview(lines if size else header + lines)
         try:
-            while left:
-                left = left[os.write(descriptor, left) :]
+            while unwritten:
+                unwritten = unwritten[os.write(descriptor, unwritten) :]
             os.fsync(descriptor)
         except OSError:
             with suppress(OSError):
@@ -45,12 +45,12 @@ def append_whole(file: Path, *, header: bytes, lines: bytes) -> None:
 
 
 def beside(file: Path) -> Path:
-    """Where `write_atomically` prepares a file."""
+    """The temporary file that `write_atomically` writes first."""
     return file.with_name(f".{file.name}.new")
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Replace a file by new content, flushed; whatever stops it, either the old or the new content is there."""
+    """Replace a file with new content and flush it. Whatever stops this, the file has either the old or the new content."""
     new = beside(file)
     try:
         with new.open("wb") as stream:
@@ -66,7 +66,7 @@ def write_atomically(file: Path, content: bytes) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """A new or renamed file is on disk only when its folder is."""
+    """Flush a folder: a new or renamed file is on disk only once its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

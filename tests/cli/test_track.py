@@ -167,7 +167,7 @@ def test_a_cell_that_failed_is_a_cell_with_that_share(repository: Repository, ru
     ("words", "message"),
     [
         (["add", "nothing"], "there is no folder nothing"),
-        (["add", "--commit", "nothing"], "git knows no commit 'nothing'"),
+        (["add", "--commit", "nothing"], "git finds no commit 'nothing'"),
         (["show"], "history holds no runs"),
         (["show", "--format", "jpg"], "jpg"),
     ],

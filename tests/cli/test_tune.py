@@ -69,7 +69,7 @@ def test_trials_made_elsewhere_are_summarised_and_drawn(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--range", "steps=1..2"), "steps belongs to no mixer"),
+        (("--range", "steps=1..2"), "steps is not a training option"),
         (("--range", "dropout=0..0.5", "--dropout", "0.1"), "--dropout fixes what --range dropout draws"),
         (("--range", "learning_rate=1e-3..1e-2", "--learning-rate", "1e-3"), "--learning-rate fixes what"),
         (("--mixer", "attention", "--range", "attention.heads=3"), "3 heads do not divide the width"),
@@ -78,7 +78,7 @@ def test_trials_made_elsewhere_are_summarised_and_drawn(run: Run, tmp_path: Path
         (("--learning-rate", "auto"), "auto chooses among rates"),
         (("--size", "0.5,1.0"), "one part of the data"),
         (("--baseline", "gmlp"), "unknown baseline 'gmlp'"),
-        (("--target", "0.5,good"), "'0.5,good' are no scores"),
+        (("--target", "0.5,good"), "'0.5,good' is not a list of scores"),
         (("--from", "nowhere.csv"), "cannot read nowhere.csv"),
     ],
 )

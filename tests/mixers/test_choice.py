@@ -67,9 +67,9 @@ def test_a_class_may_also_be_assigned_or_imported() -> None:
         ("hypermixer:hidden=2*depth", "option 'hidden' of hypermixer cannot be '2*depth'", "2*width"),
         ("attention:heads", "'heads' is not an option", "key=value"),
         ("attention:heads=2,heads=4", "gives 'heads' twice", "twice"),
-        ("none.py", "names no class", "path/to/file.py:ClassName"),
+        ("none.py", "does not name a class", "path/to/file.py:ClassName"),
         ("nowhere.py:Mine", "cannot read nowhere.py", "path/to/file.py:ClassName"),
-        ("", "names no mixer", "mixbench list"),
+        ("", "does not name a mixer", "mixbench list"),
     ],
 )
 def test_a_wrong_mixer_string_is_an_error_that_says_what_and_what_next(text: str, message: str, hint: str) -> None:

@@ -210,9 +210,9 @@ def test_any_text_is_either_a_mixer_string_or_a_clear_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("", "names no mixer", "mixbench list"),
-        (":heads=4", "names no mixer", "mixbench list"),
-        ("mine.py", "names no class", "path/to/file.py:ClassName"),
+        ("", "does not name a mixer", "mixbench list"),
+        (":heads=4", "does not name a mixer", "mixbench list"),
+        ("mine.py", "does not name a class", "path/to/file.py:ClassName"),
         ("attention:heads", "'heads' is not an option", "key=value"),
         ("attention:=4", "'=4' is not an option", "key=value"),
         ("attention:heads=4,heads=8", "gives 'heads' twice", "Name the mixer twice"),

@@ -28,13 +28,13 @@ def test_without_a_mixer_the_trials_belong_to_the_file(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("loss\n1\n", "has no column 'score', but loss"),
-        ("", "has no column 'score', but nothing"),
-        ("score\n1\ntwo\n", "line 3: 'two' is no number"),
+        ("loss\n1\n", "has no column 'score'; its columns are: loss"),
+        ("", "has no column 'score'; its columns are: none"),
+        ("score\n1\ntwo\n", "line 3: 'two' is not a number"),
         ("mixer,score\n,1\n", "line 2: mixer is empty"),
-        ("score\n\n", "holds no score"),
-        ("score\nnan\n", "holds no score"),
-        ('score\n"1\n', "is no CSV"),
+        ("score\n\n", "has no scores"),
+        ("score\nnan\n", "has no scores"),
+        ('score\n"1\n', "is not a CSV"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_its_line(content: str, message: str, file: Path) -> None:
@@ -49,5 +49,5 @@ def test_a_file_that_is_not_there_or_no_text_is_named(file: Path) -> None:
     with pytest.raises(RequestError, match="cannot read"):
         read_trials(file)
     file.write_bytes(b"score\n\xff\n")
-    with pytest.raises(RequestError, match="is no CSV"):
+    with pytest.raises(RequestError, match="is not a CSV"):
         read_trials(file)

@@ -56,7 +56,7 @@ def test_another_commit_or_machine_is_another_file(tmp_path: Path) -> None:
 def test_a_run_is_not_replaced_unless_asked_for(tmp_path: Path) -> None:
     file = write_entry(tmp_path, entry(0, CELL))
     before = file.read_bytes()
-    with pytest.raises(RequestError, match=f"has commit {commit(0).short} of this machine already") as caught:
+    with pytest.raises(RequestError, match=f"already has commit {commit(0).short} for this machine") as caught:
         write_entry(tmp_path, entry(0, CELL, torch="2.14.0"))
     assert "--replace" in caught.value.hint
     assert file.read_bytes() == before
@@ -95,12 +95,12 @@ def test_figures_and_what_a_stopped_writer_left_are_not_read(tmp_path: Path) -> 
         ("[]", "list indices"),
         ({"schema": "1"}, "not supported between"),
         ({"commit_time": "yesterday"}, "yesterday"),
-        ({"commit_time": "2026-01-01T00:00:00"}, "without its offset"),
+        ({"commit_time": "2026-01-01T00:00:00"}, "without an offset"),
         ({"commit": "another"}, "its content belongs to another-"),
         ({"machine": MACHINE | {"cpu": "Other"}}, "its content belongs to"),
         ({"machine": None}, "NoneType"),
         ({"cells": [{}]}, "KeyError 'table'"),
-        ({"cells": [{"table": "launches", "key": {}, "metrics": {}}]}, "launches holds no cells"),
+        ({"cells": [{"table": "launches", "key": {}, "metrics": {}}]}, "launches is not a table of cells"),
         ({"shared": {}, "cells": [{"table": "speed", "key": {"mixer": "attention"}, "metrics": {}}]}, "KeyError 'config'"),
         ({"shared": None}, "NoneType"),
         ({"cells": [{"table": "speed", "key": dict(CELL.key), "metrics": {"flops": "many"}}]}, "must be real number"),
@@ -125,7 +125,7 @@ def test_bytes_that_are_no_text_are_an_error_that_names_the_file(tmp_path: Path)
 
 def test_a_file_of_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
     damaged(tmp_path, {"schema": 2})
-    with pytest.raises(StorageError, match="comes from a newer mixbench"):
+    with pytest.raises(StorageError, match="was written by a newer mixbench"):
         read_history(tmp_path)
 
 
@@ -153,7 +153,7 @@ def test_a_commit_is_found_by_any_name_that_git_knows(tmp_path: Path, monkeypatc
 def test_a_name_that_git_does_not_know_says_what_to_do(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Repository(tmp_path).commit("First")
-    with pytest.raises(RequestError, match="git knows no commit") as caught:
+    with pytest.raises(RequestError, match="git finds no commit") as caught:
         find_commit(name)
     assert "--commit" in caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == [".git"]
@@ -162,5 +162,5 @@ def test_a_name_that_git_does_not_know_says_what_to_do(name: str, tmp_path: Path
 def test_outside_a_repository_no_commit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(RequestError, match="git knows no commit 'HEAD' here"):
+    with pytest.raises(RequestError, match="git finds no commit 'HEAD' here"):
         find_commit()

@@ -124,7 +124,7 @@ def parse_examples(text: Sizes) -> tuple[int, ...]:
 
 
 def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Progress) -> tuple[LoadedRun, ...]:
-    """What checkpoints hold, with their data made or found. Raises RequestError for one that cannot be used."""
+    """The runs in checkpoints, with their data made or found in the cache. Raises RequestError for a file that cannot be used."""
     from mixbench.execution import run_alone
 
     paths = list(dict.fromkeys(Path(file).resolve() for file in files))
@@ -132,12 +132,12 @@ def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Prog
         return ()
     job = {"files": list(map(str, paths))}
     described = run_alone("mixbench.worker.attention_map:describe", job, threads=1, timeout=300.0)["checkpoints"]
-    for said in described:
-        if "fault" in said:
-            raise RequestError(said["fault"], said["hint"])
+    for content in described:
+        if "fault" in content:
+            raise RequestError(content["fault"], content["hint"])
     runs: dict[tuple[Any, ...], LoadedRun] = {}
-    for path, said in zip(paths, described, strict=True):
-        run = _loaded(path, said, folder, progress)
+    for path, content in zip(paths, described, strict=True):
+        run = _loaded(path, content, folder, progress)
         other = runs.setdefault((*run.keys.values(), run.seed), run)
         if other is not run:
             raise RequestError(f"{other.file} and {run.file} hold the same run", "Give one of them.")

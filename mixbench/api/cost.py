@@ -1,4 +1,4 @@
-"""The cost of coming to a score as a function: read the three tables, take the rows of one environment, judge, draw."""
+"""The cost of reaching a score as a function: read the three tables, take the rows of one environment, judge."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_scores
 from mixbench.tables.results import ResultsFolder, complete
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.cost.evidence import TaskCost, records, shared_environment, task_costs, to_json
+from mixbench.verdicts.cost.evidence import TaskCost, records, task_costs, to_json
 from mixbench.verdicts.cost.subject import Wish
-from mixbench.verdicts.labels import choose_environment
+from mixbench.verdicts.environments import choose_environment, of_newest, of_shared
 
 if TYPE_CHECKING:
     import pandas
@@ -33,7 +33,7 @@ Tables = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True)
 class CostOutcome:
-    """What every task costs, and how many rows of other environments were left out."""
+    """What reaching a score costs in every task, and how many rows of other environments were left out."""
 
     costs: tuple[TaskCost, ...]
     left_out: int
@@ -78,7 +78,8 @@ def cost_of(options: CostOptions) -> CostOutcome:
         "data_efficiency.csv": folder.read(TrainingRow),
         "tuning.csv": folder.read(TrialRow),
     }
-    tables = _newest(every) if options.mix_environments else _of_one_environment(every)
+    mixed = {name: of_newest(rows) for name, rows in every.items()}
+    tables = mixed if options.mix_environments else of_shared(every)
     found = task_costs(tables["speed.csv"], tables["data_efficiency.csv"], tables["tuning.csv"], wish)
     whole = tuple(cost for cost in found if cost.costs)
     if not whole:
@@ -105,45 +106,33 @@ def with_folder(command: str, folder: Path) -> str:
     return command if folder == Path("results") else f"{command} --results {shlex.quote(str(folder))}"
 
 
-def _newest(tables: Tables) -> Tables:
-    return {name: _of(rows, choose_environment(rows)) for name, rows in tables.items()}
-
-
-def _of_one_environment(tables: Tables) -> Tables:
-    """Rows of the newest environment that all tables share, else of that in which anything was measured last."""
-    shared = shared_environment(*tables.values()) or choose_environment([row for rows in tables.values() for row in rows])
-    return {name: _of(rows, shared) for name, rows in tables.items()}
-
-
-def _of(rows: Sequence[Any], environment: str) -> list[Any]:
-    return [row for row in rows if row.environment == environment]
-
-
 def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder: ResultsFolder) -> RequestError:
-    """What is missing, by the task that misses least, and the commands that make it."""
+    """What the most complete task still lacks, and the commands that make it."""
     if found:
         nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
-        lacks = [f"{lack.table} has nothing of {', '.join(lack.mixers)}" for lack in nearest.lacks]
-        told = f"{nearest.subject.words}: {'; '.join(lacks)} at this shape"
+        lacks = [f"{lack.table} has no rows for {', '.join(lack.mixers)}" for lack in nearest.lacks]
+        fault = f"{nearest.subject.words}: {'; '.join(lacks)} at this shape"
         commands = [lack.command for lack in nearest.lacks]
     else:
         missing = [name for name in MAKE if not tables[name]]
-        told = f"{folder.path} has no {', no '.join(missing)}: the cost is that of an example × examples × trials"
+        fault = (
+            f"{folder.path} has no {', no '.join(missing)}: the cost is the product of time per example, examples and trials"
+        )
         commands = [MAKE[name] for name in missing]
     elsewhere = [name for name in every if every[name] and not tables[name]]
     if elsewhere:
-        told += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
+        fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
     runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
     other = "\n  Or take rows of different environments together: --mix-environments" if elsewhere else ""
-    return RequestError(told, f"Run first:\n  {runs}{other}")
+    return RequestError(fault, f"Run first:\n  {runs}{other}")
 
 
 def _differences(elsewhere: Sequence[str], tables: Tables, every: Tables, folder: ResultsFolder) -> str:
-    """In what the environments of tables differ from the newest: `tuning.csv: torch 2.11.0 instead of 2.13.0`."""
+    """How the environments of tables differ from the newest: `tuning.csv: torch 2.11.0 instead of 2.13.0`."""
     here = folder.environment(next(row.environment for rows in tables.values() for row in rows))
-    told = []
+    found = []
     for name in elsewhere:
         there = folder.environment(choose_environment(every[name]))
         differing = [f"{key} {there.get(key)} instead of {here.get(key)}" for key in here if there.get(key) != here.get(key)]
-        told.append(f"{name}: {', '.join(differing)}")
-    return "; ".join(told)
+        found.append(f"{name}: {', '.join(differing)}")
+    return "; ".join(found)

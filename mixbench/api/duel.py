@@ -26,7 +26,7 @@ Looks = Mapping[int, Sequence[Outcome]]
 
 
 def measure_duel(options: DuelOptions) -> Comparison:
-    """As `duel`."""
+    """What `duel` does, as a function of its options."""
     progress = options.progress or Silent()
     threshold = parse_share(options.threshold, "--threshold")
     with duel_sides(options.base, options.head) as sides:

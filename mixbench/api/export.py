@@ -20,7 +20,7 @@ _ELSEWHERE = "Give another folder with --output."
 
 
 def export_results(options: ExportOptions) -> list[Path]:
-    """As `export`."""
+    """What `export` does, as a function of its options."""
     from mixbench.verdicts.gate.exports import FORMATS, report
 
     formats = parse_names(options.format, tuple(FORMATS), "--format")

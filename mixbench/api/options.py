@@ -1,7 +1,7 @@
 """Options written once: a frozen dataclass per command from which the command line and the Python function follow.
 
 A field holds name, type, default and, as `Annotated[…, typer.Option(help=…)]`, its help. What Python takes and the command
-line does not (a number for a list of them, a class for the name of a mixer) is told apart by `Typed`.
+line does not (a list of numbers, a class instead of a mixer's name) is marked by `Typed`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Described:
 
     @property
     def help(self) -> str:
-        """What it means."""
+        """The help text."""
         return self.info.help or ""
 
     @property
@@ -85,7 +85,7 @@ def options_of(kind: type[Options]) -> tuple[Described, ...]:
     for field in dataclasses.fields(kind):
         python, *extras = get_args(hints[field.name]) if hasattr(hints[field.name], "__metadata__") else (hints[field.name],)
         infos = [extra for extra in extras if isinstance(extra, OptionInfo | ArgumentInfo)]
-        if not infos:  # for Python alone, such as who is told of the progress
+        if not infos:  # only for Python, such as `progress`
             continue
         typed = [extra.kind for extra in extras if isinstance(extra, Typed)]
         default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
@@ -101,7 +101,7 @@ def _place(option: Described) -> tuple[bool, int]:
 def takes(
     options: Callable[P, Given],
 ) -> Callable[[Callable[[Given], Result]], Callable[P, Result]]:
-    """Make a function of an options object one that takes the options themselves, as `mixbench.speed(tokens=64)` does.
+    """Turn a function of an options object into one that takes the options as keywords: `mixbench.speed(tokens=64)`.
 
     Type checkers see the options by the constructor of their class, `inspect.signature` and `help` by its fields.
     """

@@ -12,7 +12,7 @@ from mixbench.tables.results import ResultsFolder
 
 
 def draw(options: PlotOptions) -> list[Path]:
-    """As `plot`."""
+    """What `plot` does, as a function of its options."""
     from mixbench.plots import FIGURES
     from mixbench.plots.style import FORMATS
 

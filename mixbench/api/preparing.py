@@ -54,7 +54,7 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
 
 def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:
     """Tasks whose data are made or found in the cache, each data set once. Raises RequestError."""
-    return tuple({task.folder: task for task in (prepare_task(one, progress) for one in chosen)}.values())
+    return tuple({task.folder: task for task in (prepare_task(name, progress) for name in chosen)}.values())
 
 
 def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:

@@ -16,6 +16,7 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import PairRow
 from mixbench.tasks.dataset import cache_folder
 from mixbench.verdicts.gate.duel import FLOOR
+from mixbench.verdicts.words import in_percent, percent
 
 if TYPE_CHECKING:
     from mixbench.verdicts.gate.selfcheck import Figures
@@ -37,7 +38,7 @@ def selfcheck(options: SelfcheckOptions) -> Figures:
 
 
 def record_and_judge(options: SelfcheckOptions) -> Figures:
-    """As `selfcheck`. Raises MixbenchError."""
+    """What `selfcheck` does, as a function of its options. Raises MixbenchError."""
     if not 0 <= options.minutes < 1e6:
         raise RequestError(f"--minutes is {options.minutes:g}; it must be 0 or more")
     threshold = parse_share(options.threshold, "--threshold")
@@ -63,10 +64,10 @@ def known_figures(results: str | Path | None = None, device: str = "cpu", thresh
 
 
 def figures_in_words(known: Figures) -> str:
-    """Figures as one sentence, for those who gate."""
+    """The figures in a sentence, as `duel` prints it."""
     found = known.detected[0.05]
     return (
-        f"This machine's gate beyond {100 * known.floor:g} %, from {known.pairs} pairs of equal code: false alarms in"
-        f" {100 * known.false_alarms.point:.2g} % of cells (at most {100 * known.false_alarms.high:.2g} %), 5 % slower found in"
-        f" {100 * found.point:.3g} % ({100 * found.low:.3g}–{100 * found.high:.3g})."
+        f"This machine's gate beyond {percent(known.floor, 'g')}, from {known.pairs} pairs of equal code: false alarms in"
+        f" {percent(known.false_alarms.point, '.2g')} of cells (at most {percent(known.false_alarms.high, '.2g')}), slowdowns of"
+        f" 5 % found in {percent(found.point)} ({in_percent(found.low)}–{in_percent(found.high)})."
     )

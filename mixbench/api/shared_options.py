@@ -17,7 +17,7 @@ Names = str | Sequence[str]
 Numbers = str | float | Iterable[float]
 Sizes = str | int | Iterable[int]
 MixerLike = str | Callable[..., Any]
-"""A mixer as the command line names it, or a class (or a function that makes a module) that can be imported."""
+"""A mixer as the command line names it, or a class or function that can be imported and makes a module."""
 
 NAMED = "NAME[:KEY=VALUE,...]"
 
@@ -93,7 +93,7 @@ class Followed(Options):
     """A command that takes a while."""
 
     progress: Progress | None = None
-    """Who is told how far it is; for Python alone."""
+    """Receives the progress; only for Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ class Study(Followed):
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Study):
-    """A study that trains: the model, where its runs run and when one is given up."""
+    """A study that trains: the model, where runs are carried out and when one is given up."""
 
     layers: Layers = 1
     width: ModelWidth = 32

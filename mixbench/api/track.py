@@ -32,7 +32,7 @@ _DIGITS = 5
 
 @dataclass(frozen=True)
 class Added:
-    """What was written: a file per machine."""
+    """What was written, a file per machine."""
 
     commit: Commit
     files: tuple[Path, ...]
@@ -54,7 +54,7 @@ class Trends:
     @property
     def too_short(self) -> tuple[Series, ...]:
         """Series in which no change could be seen."""
-        return tuple(one for one in self.series if one.too_short)
+        return tuple(series for series in self.series if series.too_short)
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""
@@ -65,16 +65,16 @@ class Trends:
             "changes": [_plain(change) for change in self.changes],
             "series": len(self.series),
             "too_short": [
-                {"cell": one.name, "metric": one.metric, "machine": one.machine, "commits": len(one.points)}
-                for one in self.too_short
+                {"cell": short.name, "metric": short.metric, "machine": short.machine, "commits": len(short.points)}
+                for short in self.too_short
             ],
-            "not_positive": [{"cell": one.name, "metric": one.metric} for one in self.series if not one.judgeable],
+            "not_positive": [{"cell": series.name, "metric": series.metric} for series in self.series if not series.judgeable],
             "figures": [str(path) for path in self.figures],
         }
 
 
 def add_run(options: TrackAddOptions) -> Added:
-    """As `track_add`."""
+    """What `track_add` does, as a function of its options."""
     from mixbench.verdicts.gate.cells import process_of, rows_by_machine
     from mixbench.verdicts.gate.compare import COUNTS
 
@@ -104,7 +104,7 @@ def _refuse_other_code(results: str, head: Commit, measured: set[str]) -> None:
             "the working tree has changes: what was measured may be in no commit",
             f"Commit them and measure again. If {head.short} is what was measured all the same: --commit {head.short}.",
         )
-    if others := sorted(one for one in measured if one not in ("", head.sha)):
+    if others := sorted(commit for commit in measured if commit not in ("", head.sha)):
         raise RequestError(
             f"{results} was measured at {', '.join(others)}, but {head.sha} is checked out",
             f"Name the commit that was measured: --commit {others[0][:7]}. Or measure again: mixbench speed --fresh.",
@@ -158,7 +158,9 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
 
 
 def _rounded(values: Values) -> Values:
-    return {one: value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}") for one, value in values.items()}
+    return {
+        replicate: value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}") for replicate, value in values.items()
+    }
 
 
 @takes(TrackAddOptions)
@@ -172,7 +174,7 @@ def track_add(options: TrackAddOptions) -> Added:
 
 
 def find_trends(options: TrackShowOptions) -> Trends:
-    """As `track_show`."""
+    """What `track_show` does, as a function of its options."""
     from mixbench.plots.style import FORMATS
     from mixbench.plots.track import draw_trends
     from mixbench.verdicts.track.change_points import find_changes
@@ -184,23 +186,23 @@ def find_trends(options: TrackShowOptions) -> Trends:
     if not entries:
         raise RequestError(f"{folder} holds no runs", "Measure and add one per commit: mixbench speed, mixbench track add.")
     every = series_of(entries)
-    known = dict.fromkeys(one.metric for one in every)
+    known = dict.fromkeys(series.metric for series in every)
     asked = options.metric
     chosen = parse_names(asked, list(known), "--metric") if asked else [name for name in known if name not in FOR_PEOPLE]
     wanted = " ".join((options.cell or "").lower().split())
-    series = [one for one in every if one.metric in chosen and wanted in one.name.replace(" · ", " ").lower()]
-    if not series:
-        names = sorted({one.name for one in every})
+    found = [series for series in every if series.metric in chosen and wanted in series.name.replace(" · ", " ").lower()]
+    if not found:
+        names = sorted({series.name for series in every})
         raise RequestError(
             f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names)}, for example: {names[0]}"
         )
-    changes = sorted((change for one in series for change in find_changes(one)), key=lambda change: change.importance)
-    drawn = [one for one in series if one.metric in (chosen if asked else DRAWN)]
+    changes = sorted((change for series in found for change in find_changes(series)), key=lambda change: change.importance)
+    drawn = [series for series in found if series.metric in (chosen if asked else DRAWN)]
     return Trends(
         folder,
         tuple(dict.fromkeys(entry.commit for entry in entries)),
         {entry.machine_hash: entry.machine for entry in entries},
-        tuple(series),
+        tuple(found),
         tuple(changes),
         tuple(draw_trends(drawn, changes, folder / "figures", formats)),
     )

@@ -114,10 +114,11 @@ def _ranges(options: TuneOptions, mixers: Sequence[ChosenMixer]) -> tuple[Range,
     """What is drawn: what was asked for, and the default ranges of what is neither drawn nor fixed. Raises RequestError."""
     fixed = {"learning_rate": options.learning_rate is not None, "dropout": options.dropout is not None}
     ranges = parse_ranges(several(options.range), {chosen.name for chosen in mixers})
-    drawn = {one.name for one in ranges}
+    drawn = {asked.name for asked in ranges}
     if twice := [name for name in TRAINING_OPTIONS if name in drawn and fixed[name]]:
         raise RequestError(f"--{twice[0].replace('_', '-')} fixes what --range {twice[0]} draws", "Give one of them.")
-    return ranges + tuple(one for one in parse_ranges(RANGES, ()) if one.name not in drawn and not fixed[one.name])
+    defaults = parse_ranges(RANGES, ())
+    return ranges + tuple(default for default in defaults if default.name not in drawn and not fixed[default.name])
 
 
 def _refuse_rates(rates: Mapping[str, float | str], mixers: Sequence[ChosenMixer]) -> None:

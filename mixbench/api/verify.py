@@ -13,7 +13,7 @@ VERIFY = "mixbench.worker.measure.verify:verify_job"
 
 
 def check_mixers(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
-    """As `verify`."""
+    """What `verify` does, as a function of its options."""
     tokens, width = options.tokens, options.width
     given = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())]
     chosen = choose_mixers(given or list(MIXERS))

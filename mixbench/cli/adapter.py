@@ -43,7 +43,7 @@ class Command:
 
 
 def command(*kinds: type[Options]) -> Callable[[Run], Command]:
-    """Make a function of options objects, one of each kind, a command.
+    """Turn a function of options objects, one of each kind, into a command.
 
     Names, types, defaults and helps of its options are those of the fields; the docstring and the examples of the first
     kind are its help. Errors are reported with their exit code.

@@ -65,7 +65,7 @@ def publish(
         if not wanted:
             raise RequestError("--output is for the files of --format", "Say which: --format junit,markdown")
         remark(f"Written: {', '.join(map(str, write_exports(report, wanted, output)))}")
-    files = {} if output else {name: text for one in wanted for name, text in FORMATS[one](report).items()}
+    files = {} if output else {name: text for format in wanted for name, text in FORMATS[format](report).items()}
     if len(files) + (TEXT in formats and not output) > 1:
         raise RequestError(f"{','.join(formats)} makes several files: {', '.join(files)}", "Give a folder: --output ci")
     if summary := os.environ.get(SUMMARY):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mixbench.cli.text.layout import interval_text, number, with_prefix
 from mixbench.cli.text.page import Section
 from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS, NAMES, TRACKED, told_apart
+from mixbench.verdicts.words import in_percent
 
 if TYPE_CHECKING:
     from mixbench.api.track import Trends
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sections(trends: Trends) -> Iterator[Section]:
-    """What `mixbench track show` prints: the changes, most important first, then what they rest on and what they lack."""
+    """The changes, most important first, then how to read them and which series could not be judged."""
     common, names = told_apart(trends.series)
     named = dict(zip(map(id, trends.series), names, strict=True))
     several = len(trends.machines) > 1
@@ -44,7 +45,7 @@ def change_text(change: Change) -> str:
     level = f"{NAMES.get(metric, metric)} {shown(change.before)} → {shown(change.after)}"
     level += f" {unit}" if unit in ("MiB", "ms") else ""
     if change.before:
-        point, bounds = interval_text(change.change, lambda share: f"{100 * share:+.1f}")
+        point, bounds = interval_text(change.change, lambda share: in_percent(share, ".1f", signed=True))
         level += f", {point} %{bounds}"
     suspect, good = change.suspect.commit, change.last_good.commit
     text = f'{level}; suspect {suspect.short} of {suspect.time[:10]} "{suspect.subject}"; last good {good.short}'
@@ -55,19 +56,19 @@ def change_text(change: Change) -> str:
 def _notes(trends: Trends) -> Iterator[str]:
     if any(change.change.low is not None for change in trends.changes):
         yield "In brackets: 95 % t-intervals over the commits before and after (log scale)."
-    if any(one.metric == "cpu_per_calibration" for one in trends.series):
+    if any(series.metric == "cpu_per_calibration" for series in trends.series):
         yield "CPU time is relative to the calibration workload of the same process."
-    noisy = [one for one in trends.series if one.metric not in COUNTED]
-    judged = sum(not one.too_short and one.judgeable for one in noisy)
+    noisy = [series for series in trends.series if series.metric not in COUNTED]
+    judged = sum(not series.too_short and series.judgeable for series in noisy)
     if judged:
         chance = "at most 1 % of them show a change by chance."
         yield f"{judged} series of times and scores were judged; {chance}"
         yield f"A change of time or score shows when {LEAST_COMMITS} commits stand after it."
-    short = Counter(len(one.points) for one in trends.series if one.too_short and one.metric not in COUNTED)
+    short = Counter(len(series.points) for series in noisy if series.too_short)
     for commits, count in sorted(short.items()):
         found = "1 commit" if commits == 1 else f"{commits} commits"
         yield f"Too short to judge: {count} series of times and scores with {found}; {2 * LEAST_COMMITS} are needed."
-    if alone := sum(one.too_short for one in trends.series if one.metric in COUNTED):
+    if alone := sum(series.too_short for series in trends.series if series.metric in COUNTED):
         yield f"Too short to judge: {alone} series of counts with 1 commit; 2 are needed."
-    if unjudged := sum(not one.judgeable for one in trends.series):
+    if unjudged := sum(not series.judgeable for series in trends.series):
         yield f"Not judged: {unjudged} series with a commit at 0, of which no share can be taken."

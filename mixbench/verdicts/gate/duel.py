@@ -13,6 +13,7 @@ from mixbench.verdicts.gate.cells import place_of
 from mixbench.verdicts.gate.compare import importance
 from mixbench.verdicts.gate.comparison import DUEL, STATUS, ComparedCell, Judgement
 from mixbench.verdicts.labels import MixerKey, mixer_labels
+from mixbench.verdicts.words import percent
 
 FLOOR = 0.01
 """Relative change that is never worth a flag: what memory layout alone can make of equal code."""
@@ -133,7 +134,7 @@ def judge_pairs(
     change = Interval(*(math.expm1(bound) for bound in (interval.point, interval.low, interval.high)))
     detectable = math.exp(math.log1p(floor) + _half(every)) - 1
     base, head = (1e3 * side for side in seconds)
-    remark = f"wall {100 * wall:+.1f} %" if wall is not None else ""
+    remark = f"wall {percent(wall, '.1f', signed=True)}" if wall is not None else ""
     if first and first == second:
         verdict = "slower" if first > 0 else "faster"
     elif first:
@@ -143,7 +144,7 @@ def judge_pairs(
         verdict = "same"
     else:
         verdict = "undecided"
-        remark = f"a change of {100 * detectable:.1f} % would have been seen; {remark}".strip("; ")
+        remark = f"a change of {percent(detectable, '.1f')} would have been seen; {remark}".strip("; ")
     return Judgement(metric, verdict, base, head, change, detectable, remark)
 
 

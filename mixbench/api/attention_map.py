@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.attention_map_options import AttentionMapOptions
-from mixbench.api.common import frame, several
+from mixbench.api.common import frame, in_order, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import model_of, prepare_task, prepare_tasks, seeds_of
@@ -95,9 +95,8 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     )
     request = MapRequest(base, load_runs(files, folder, progress), options.examples, drawn)
     digest = run_attention_map(request, folder, progress, slots=slots, fresh=options.fresh, retry_failed=options.retry_failed)
-    planned = [key for run in plan_maps(request) for key in run.row_keys(digest)]
-    wanted = {key: place for place, key in enumerate(planned)}
-    rows = sorted((row for row in folder.read(AttentionMapRow) if key_of(row) in wanted), key=lambda row: wanted[key_of(row)])
+    planned = (key for run in plan_maps(request) for key in run.row_keys(digest))
+    rows = in_order(folder.read(AttentionMapRow), planned, key_of)
     figures = draw_attention_maps(rows, folder.path, examples=drawn)
     return MapOutcome(rows, summarise(rows), folder.path, tuple(figures))
 
@@ -124,7 +123,7 @@ def parse_examples(text: Sizes) -> tuple[int, ...]:
 
 
 def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Progress) -> tuple[LoadedRun, ...]:
-    """The runs in checkpoints, with their data made or found in the cache. Raises RequestError for a file that cannot be used."""
+    """The runs in checkpoints, with their data made or found in the cache. Raises RequestError for an unusable file."""
     from mixbench.execution import run_alone
 
     paths = list(dict.fromkeys(Path(file).resolve() for file in files))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from mixbench.api.shared_options import Names
 from mixbench.tables.columns import Row
 
 if TYPE_CHECKING:
     import pandas
+
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 def frame(rows: Sequence[Row]) -> pandas.DataFrame:
@@ -22,3 +24,9 @@ def frame(rows: Sequence[Row]) -> pandas.DataFrame:
 def several(names: Names | None) -> list[str]:
     """One name or several, as a list."""
     return [names] if isinstance(names, str) else list(names or ())
+
+
+def in_order(rows: Iterable[AnyRow], planned: Iterable[Hashable], key: Callable[[AnyRow], Hashable]) -> list[AnyRow]:
+    """The rows whose key was planned, in the order of the plan."""
+    places = {wanted: place for place, wanted in enumerate(planned)}
+    return sorted((row for row in rows if key(row) in places), key=lambda row: places[key(row)])

@@ -115,15 +115,13 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
         commands = [lack.command for lack in nearest.lacks]
     else:
         missing = [name for name in MAKE if not tables[name]]
-        fault = (
-            f"{folder.path} has no {', no '.join(missing)}: the cost is the product of time per example, examples and trials"
-        )
+        fault = f"{folder.path} has no {', no '.join(missing)}: the cost is time per example × examples × trials"
         commands = [MAKE[name] for name in missing]
     elsewhere = [name for name in every if every[name] and not tables[name]]
     if elsewhere:
         fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
     runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
-    other = "\n  Or take rows of different environments together: --mix-environments" if elsewhere else ""
+    other = "\n  Or combine rows from different environments: --mix-environments" if elsewhere else ""
     return RequestError(fault, f"Run first:\n  {runs}{other}")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, several
+from mixbench.api.common import frame, in_order, several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
@@ -86,9 +86,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         retry_failed=options.retry_failed,
         save=options.save,
     )
-    wanted = {run.identity(digest): order for order, run in enumerate(plan_runs(request))}
-    rows = [row for row in folder.read(TrainingRow) if key_of(row) in wanted]
-    rows.sort(key=lambda row: wanted[key_of(row)])
+    rows = in_order(folder.read(TrainingRow), (run.identity(digest) for run in plan_runs(request)), key_of)
     return DataOutcome(rows, summarise(rows, options.baseline, environment=digest), folder.path)
 
 

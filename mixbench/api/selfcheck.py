@@ -68,6 +68,6 @@ def figures_in_words(known: Figures) -> str:
     found = known.detected[0.05]
     return (
         f"This machine's gate beyond {percent(known.floor, 'g')}, from {known.pairs} pairs of equal code: false alarms in"
-        f" {percent(known.false_alarms.point, '.2g')} of cells (at most {percent(known.false_alarms.high, '.2g')}), slowdowns of"
-        f" 5 % found in {percent(found.point)} ({in_percent(found.low)}–{in_percent(found.high)})."
+        f" {percent(known.false_alarms.point, '.2g')} of cells (at most {percent(known.false_alarms.high, '.2g')}),"
+        f" slowdowns of 5 % found in {percent(found.point)} ({in_percent(found.low)}–{in_percent(found.high)})."
     )

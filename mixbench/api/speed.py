@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame
+from mixbench.api.common import frame, in_order
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.speed_options import SpeedOptions
@@ -74,9 +75,9 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
     folder = ResultsFolder(options.results)
     progress = options.progress or Silent()
     digest = run_speed(request, folder, progress, fresh=options.fresh, retry_failed=options.retry_failed)
-    wanted = {cell.identity(digest): order for order, cell in enumerate(plan_speed(request))}
-    rows = [row for row in folder.read(SpeedRow) if identity(row) in wanted and row.launch <= options.launches]
-    rows.sort(key=lambda row: (wanted[identity(row)], row.launch, row.round))
+    stored = [row for row in folder.read(SpeedRow) if row.launch <= options.launches]
+    stored.sort(key=attrgetter("launch", "round"))
+    rows = in_order(stored, (cell.identity(digest) for cell in plan_speed(request)), identity)
     launch_rows = folder.read(LaunchRow)
     return SpeedOutcome(rows, launch_rows, summarise(rows, launch_rows, options.baseline, environment=digest), folder.path)
 

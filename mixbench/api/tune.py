@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, several
+from mixbench.api.common import frame, in_order, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks
@@ -104,9 +104,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         retry_failed=options.retry_failed,
         save=options.save,
     )
-    wanted = {trial.identity(digest): order for order, trial in enumerate(plan_trials(request))}
-    rows = [row for row in folder.read(TrialRow) if key_of(row) in wanted]
-    rows.sort(key=lambda row: wanted[key_of(row)])
+    rows = in_order(folder.read(TrialRow), (trial.identity(digest) for trial in plan_trials(request)), key_of)
     return TuneOutcome(rows, summarise(rows, options.baseline, targets), folder.path)
 
 

@@ -13,7 +13,7 @@ import typer
 
 from mixbench.api.options import RESULTS, Described, Options, options_of
 from mixbench.api.shared_options import Followed
-from mixbench.cli.terminal import progress_display, reporting
+from mixbench.cli.terminal import print_json, print_text, progress_display, reporting
 
 Run = TypeVar("Run", bound=Callable[..., None])
 Outcome = TypeVar("Outcome")
@@ -86,3 +86,11 @@ def followed(study: Callable[[Given], Outcome], options: Given) -> Outcome:
     """Run what takes a while, and draw how far it is until it ends."""
     with progress_display() as progress:
         return study(dataclasses.replace(options, progress=progress))
+
+
+def present(printed: Printed, content: Callable[[], Any], text: Callable[[int, bool], Any]) -> None:
+    """Print a result as asked: its plain values as JSON, or the rich text for a width and a terminal or not."""
+    if printed.as_json:
+        print_json(content())
+    else:
+        print_text(text)

@@ -28,9 +28,9 @@ from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
-from mixbench.cli.adapter import Printed, command, followed
+from mixbench.cli.adapter import Printed, command, followed, present
 from mixbench.cli.publish import Published, parse_formats, publish
-from mixbench.cli.terminal import conclude, print_json, print_text, remark
+from mixbench.cli.terminal import conclude, print_json, remark
 
 
 @command(SpeedOptions, Printed)
@@ -39,10 +39,7 @@ def speed(options: SpeedOptions, printed: Printed) -> None:
     from mixbench.cli.text.speed import speed_table
 
     outcome = followed(measure_speed, options)
-    if printed.as_json:
-        print_json(outcome.as_json())
-    else:
-        print_text(lambda width, terminal: speed_table(outcome.summary, width, terminal))
+    present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal))
     conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell")
 
 
@@ -52,10 +49,7 @@ def data_efficiency(options: DataEfficiencyOptions, printed: Printed) -> None:
     from mixbench.cli.text.data_efficiency import data_efficiency_table
 
     outcome = followed(train_data_efficiency, options)
-    if printed.as_json:
-        print_json(outcome.as_json())
-    else:
-        print_text(lambda width, terminal: data_efficiency_table(outcome.summary, width, terminal))
+    present(printed, outcome.as_json, lambda width, terminal: data_efficiency_table(outcome.summary, width, terminal))
     conclude("run", outcome.folder / "data_efficiency.csv", outcome.failed, "run")
 
 
@@ -65,10 +59,7 @@ def tune(options: TuneOptions, printed: Printed) -> None:
     from mixbench.cli.text.tune import tuning_table
 
     outcome = followed(run_search, options)
-    if printed.as_json:
-        print_json(outcome.as_json())
-    else:
-        print_text(lambda width, terminal: tuning_table(outcome.searches, width, terminal))
+    present(printed, outcome.as_json, lambda width, terminal: tuning_table(outcome.searches, width, terminal))
     if outcome.figures:
         remark(f"Drawn: {', '.join(map(str, outcome.figures))}")
     else:
@@ -81,10 +72,7 @@ def cost(options: CostOptions, printed: Printed) -> None:
     from mixbench.cli.text.cost import cost_table
 
     outcome = cost_of(options)
-    if printed.as_json:
-        print_json(outcome.as_json())
-    else:
-        print_text(lambda width, terminal: cost_table(outcome, width, terminal))
+    present(printed, outcome.as_json, lambda width, terminal: cost_table(outcome, width, terminal))
     if outcome.figures:
         remark(f"Figure: {', '.join(map(str, outcome.figures))}")
 
@@ -95,10 +83,7 @@ def attention_map(options: AttentionMapOptions, printed: Printed) -> None:
     from mixbench.cli.text.attention_map import attention_table
 
     outcome = followed(map_attention, options)
-    if printed.as_json:
-        print_json(outcome.as_json())
-    else:
-        print_text(lambda width, terminal: attention_table(outcome.tasks, width, terminal))
+    present(printed, outcome.as_json, lambda width, terminal: attention_table(outcome.tasks, width, terminal))
     if outcome.figures:
         remark(f"Drawn: {', '.join(map(str, outcome.figures))}")
     conclude("example", outcome.folder / "attention_map.csv", outcome.failed, "run")
@@ -146,10 +131,11 @@ def selfcheck(options: SelfcheckOptions, printed: Printed) -> None:
     from mixbench.cli.text.selfcheck import selfcheck_table
 
     figures = followed(record_and_judge, options)
-    if printed.as_json:
-        print_json(dataclasses.asdict(figures))
-    else:
-        print_text(lambda width, terminal: selfcheck_table(figures, width if terminal else None))
+    present(
+        printed,
+        lambda: dataclasses.asdict(figures),
+        lambda width, terminal: selfcheck_table(figures, width if terminal else None),
+    )
     remark(f"Every pair is a row of {Path(options.results or selfcheck_folder()) / 'pairs.csv'}.")
     remark("Next: mixbench duel main .")
 

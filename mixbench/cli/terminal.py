@@ -133,7 +133,7 @@ class _Lines:
         self._start = self._said = time.monotonic()
 
     def begin(self, total: int) -> None:
-        self._total = total
+        self._total, self._done, self._start = total, 0, time.monotonic()
 
     def step(self, done: int, doing: str) -> None:
         self._done += done

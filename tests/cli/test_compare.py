@@ -345,7 +345,7 @@ def test_changes_have_as_many_digits_as_they_deserve() -> None:
     assert "+90 (+84 to +97)" in text
     assert "-3.1 (-4.6 to -1.2)" in text
     assert "+0.0100" in text
-    assert "+10 (any)" in text
+    assert "+10 (unknown)" in text
     assert "+0.0 (-1.0 to +1.0)" in text
 
 

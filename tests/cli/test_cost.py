@@ -37,11 +37,11 @@ def test_three_tables_give_a_table_a_sentence_per_mixer_and_a_figure(run: Run, t
     results = three_tables(tmp_path / "my results")
     done = run("cost", "--results", results, "--target", "0.2,0.1,0.001")
     assert done.exit_code == 0, done.stderr
-    assert "to a test and dev mse ≤ 0.1" in done.stdout
+    assert "for mse ≤ 0.1" in done.stdout
     for label in MIXERS:
-        assert [line for line in done.stdout.splitlines() if line.startswith((f"{label} comes to", f"{label} does not"))]
+        assert [line for line in done.stdout.splitlines() if line.startswith((f"{label} reaches", f"{label} does not"))]
     assert re.search(
-        r"hypermixer comes to mse ≤ 0.1 at .* times the cost of attention \(time [\d.]+ × data [\d.]+ × trials", done.stdout
+        r"hypermixer reaches mse ≤ 0.1 at .* times the cost of attention \(time [\d.]+ × data [\d.]+ × trials", done.stdout
     )
     assert "tuning.csv, 36 rows: batch 32, steps 400, 800 examples, 12 trials." in done.stdout
     assert (results / "figures" / "cost-shapes.png").exists()
@@ -65,11 +65,11 @@ def test_what_is_not_reached_stays_visible(run: Run, tmp_path: Path) -> None:
     results = three_tables(tmp_path)
     done = run("cost", "--results", results, "--target", "0.001")
     assert "not reached" in done.stdout
-    assert "hypermixer does not come to mse ≤ 0.001 with 2000 examples nor in 6 trials, nor does attention" in done.stdout
+    assert "hypermixer does not reach mse ≤ 0.001 within 2000 examples or 6 trials, nor does attention" in done.stdout
     easy = run("cost", "--results", results, "--target", "5")
-    assert "hypermixer and attention come to mse ≤ 5 with the fewest examples that were tried" in easy.stdout
+    assert "hypermixer and attention reach mse ≤ 5 with the fewest examples that were tried" in easy.stdout
     harder = run("cost", "--results", results, "--target", "0.1")
-    assert "mlp-mixer does not come to mse ≤ 0.1 with 2000 examples" in harder.stdout
+    assert "mlp-mixer does not reach mse ≤ 0.1 within 2000 examples" in harder.stdout
     assert "its cost is at least " in harder.stdout
 
 
@@ -89,14 +89,14 @@ def test_a_missing_table_gives_its_command_alone(run: Run, tmp_path: Path) -> No
     assert done.exit_code == 2
     commands = [line.strip() for line in done.stderr.splitlines() if line.startswith("  mixbench ")]
     assert [shlex.split(command)[1] for command in commands] == ["speed"]
-    assert "speed.csv has nothing of attention, mlp-mixer, hypermixer" in done.stderr
+    assert "speed.csv has no rows for attention, mlp-mixer, hypermixer" in done.stderr
 
 
 def test_a_mixer_that_lacks_a_table_is_named_with_the_command(run: Run, tmp_path: Path) -> None:
     results = fill_folder(tmp_path, speed(), training_rows((*MIXERS, "none")), trial_rows(MIXERS, trials=12))
     done = run("cost", "--results", results, "--target", "0.15")
     assert done.exit_code == 0
-    assert "tuning.csv has nothing of none at this shape. To take it in:" in done.stdout
+    assert "tuning.csv has no rows for none at this shape. To include it:" in done.stdout
     assert (
         f"  mixbench tune --mixer none --task shapes --layers 2 --width 64 --batch 32 --steps 400 --results {results}"
         in done.stdout
@@ -135,7 +135,7 @@ def test_tables_of_different_environments_are_not_mixed_unless_told_to(run: Run,
         (("--task", "shaps"), "unknown task 'shaps'"),
         (("--baseline", "atention"), "unknown baseline 'atention'"),
         (("--mode", "inference"), "--scope block --mode inference"),
-        (("--measure", "energy"), "speed.csv has nothing of attention, mlp-mixer, hypermixer"),
+        (("--measure", "energy"), "speed.csv has no rows for attention, mlp-mixer, hypermixer"),
     ],
 )
 def test_a_wrong_request_is_refused(run: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -26,7 +26,7 @@ def test_a_small_search_is_trained_printed_and_kept(run: Run, tmp_path: Path) ->
     words += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", tmp_path, "--save"]
     done = run(*words)
     assert done.exit_code == 0, done.stderr
-    assert "best dev accuracy to be expected after so many trials" in done.stdout
+    assert "expected best development accuracy by number of trials" in done.stdout
     assert "Trial k draws the same values for every mixer." in done.stdout
     rows = pandas.read_csv(tmp_path / "tuning.csv")
     assert sorted(zip(rows.mixer, rows.trial, strict=True)) == [(m, k) for m in ("fnet", "none") for k in (1, 2, 3, 4)]
@@ -113,4 +113,4 @@ def test_each_search_has_a_figure_of_its_own(tmp_path: Path) -> None:
 
 def test_diverged_trials_stand_below_the_table() -> None:
     rows = trial_rows(("attention", "none"), trials=6, diverged=(2,))
-    assert "1 of 6 trials diverged or failed; they count with the worst score" in tuning_table(summarise(rows), 80, False).plain
+    assert "1 of 6 trials diverged or failed and count as the worst score" in tuning_table(summarise(rows), 80, False).plain

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import GAP, TELLS_NOTHING, Column, Entry, Segment, as_text, interval_text, number, wrapped
+from mixbench.cli.text.layout import (
+    BLANK,
+    GAP,
+    TELLS_NOTHING,
+    UNKNOWN,
+    Column,
+    Entry,
+    Line,
+    Paragraph,
+    Part,
+    fitted,
+    heading,
+    interval_text,
+    notes,
+    number,
+    wrapped,
+)
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
 from mixbench.verdicts.gate.metrics import METRICS, metric_words
+from mixbench.verdicts.words import in_percent, percent
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -26,14 +44,12 @@ def comparison_table(comparison: Comparison, code: int, width: int, terminal: bo
     On a terminal of at least 60 columns no line is wider than it: names wrap, and a note that does not fit moves below its
     cell. Elsewhere every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
     """
-    room = width if terminal else None
     shared, names = _names(comparison.cells)
-    headings = [f"{comparison.base} → {comparison.head}", *filter(None, [" · ".join(shared)])]
-    lines: list[list[Segment]] = [[(line, "bold cyan")] for text in headings for line in wrapped(text, room)]
-    lines += [*_cell_lines(comparison.cells, names, room), []] if comparison.cells else [[]]
-    lines += [[(line, "dim")] for note in _notes(comparison) for line in wrapped(note, room)]
+    titles = [f"{comparison.base} → {comparison.head}", *filter(None, [" · ".join(shared)])]
+    cells: list[Part] = [_Cells(comparison.cells, names)] if comparison.cells else []
     text, style = _outcome(comparison, code)
-    return as_text([*lines, *([(line, style)] for line in wrapped(text, room))])
+    parts = [*map(heading, titles), *cells, BLANK, *notes(_notes(comparison)), Paragraph(text, style)]
+    return fitted(parts, width if terminal else None)
 
 
 def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
@@ -45,29 +61,37 @@ def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
     return shared, names
 
 
-def _cell_lines(cells: Sequence[ComparedCell], names: Sequence[str], room: int | None) -> list[list[Segment]]:
-    metrics = [metric_words(cell.leading.metric) if cell.leading.change else "" for cell in cells]
-    changes = Column("change, %", [_change(cell) for cell in cells])
-    verdict, metric = max(map(len, ("verdict", *VERDICTS))), max(map(len, ("metric", *metrics)))
-    rest = verdict + metric + changes.width + 3 * len(GAP)
-    name = max(map(len, ("cell", *names)))
-    name = min(name, max(room - rest, _NARROWEST)) if room else name
-    header = f"{'verdict':<{verdict}}{GAP}{'cell':<{name}}{GAP}{'metric':<{metric}}{GAP}{changes.heading:>{changes.width}}"
-    lines: list[list[Segment]] = [[(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
-    for row, cell in enumerate(cells):
-        # where there is no change to show, the note takes its place
-        used, left = (rest + name, name) if metrics[row] else (verdict + len(GAP) + name, room and room - verdict - len(GAP))
-        first, *others = (line.replace(_GLUE, " ") for line in wrapped(names[row], room and left))
-        line = [(f"{cell.verdict:<{verdict}}", _STYLES.get(cell.verdict, "dim")), (f"{GAP}{first:<{name}}", "")]
-        line += [(f"{GAP}{metrics[row]:<{metric}}", ""), *changes.line(row)] if metrics[row] else []
-        below = [(verdict * " " + GAP + other, "") for other in others]
-        note = _note(cell)
-        if room is None or (max(used, verdict + len(GAP) + len(first)) + len(GAP) + len(note) <= room and not others):
-            line.append((GAP + note, "dim"))
-        else:
-            below += [(verdict * " " + 2 * GAP + text, "dim") for text in wrapped(note, room - verdict - 2 * len(GAP))]
-        lines += [line, *([segment] for segment in below)]
-    return lines
+@dataclass(frozen=True)
+class _Cells:
+    """A line per cell, and below it what does not fit."""
+
+    cells: Sequence[ComparedCell]
+    names: Sequence[str]
+
+    def lines(self, room: int | None) -> list[Line]:
+        """See `Part`."""
+        metrics = [metric_words(cell.leading.metric) if cell.leading.change else "" for cell in self.cells]
+        changes = Column("change, %", [_change(cell) for cell in self.cells])
+        verdict, metric = max(map(len, ("verdict", *VERDICTS))), max(map(len, ("metric", *metrics)))
+        indent, rest = verdict + len(GAP), verdict + metric + changes.width + 3 * len(GAP)
+        name = max(map(len, ("cell", *self.names)))
+        name = min(name, max(room - rest, _NARROWEST)) if room else name
+        header = f"{'verdict':<{verdict}}{GAP}{'cell':<{name}}{GAP}{'metric':<{metric}}{changes.header}"
+        lines: list[Line] = [[(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
+        for row, cell in enumerate(self.cells):
+            # where there is no change to show, the note takes its place
+            used, left = (rest + name, name) if metrics[row] else (indent + name, room and room - indent)
+            first, *others = (line.replace(_GLUE, " ") for line in wrapped(self.names[row], room and left))
+            line = [(f"{cell.verdict:<{verdict}}", _STYLES.get(cell.verdict, "dim")), (f"{GAP}{first:<{name}}", "")]
+            line += [(f"{GAP}{metrics[row]:<{metric}}", ""), *changes.line(row)] if metrics[row] else []
+            below = [(indent * " " + other, "") for other in others]
+            note = _note(cell)
+            if room is None or (max(used, indent + len(first)) + len(GAP) + len(note) <= room and not others):
+                line.append((GAP + note, "dim"))
+            else:
+                below += [(indent * " " + GAP + text, "dim") for text in wrapped(note, room - indent - len(GAP))]
+            lines += [line, *([segment] for segment in below)]
+        return lines
 
 
 def _change(cell: ComparedCell) -> Entry:
@@ -77,8 +101,8 @@ def _change(cell: ComparedCell) -> Entry:
     if change.low is None or change.high is None:
         return Entry(_signed(change.point), style=_STYLES.get(cell.verdict, ""))
     decimals = int(max(-change.low, change.high) < _TENTHS_BELOW or change.high - change.low < _TENTHS_BELOW)
-    point, bounds = interval_text(change, lambda share: f"{round(100 * share, decimals) + 0.0:+.{decimals}f}")
-    return Entry(point, bounds if change.high < TELLS_NOTHING else " (any)", _STYLES.get(cell.verdict, ""))
+    point, bounds = interval_text(change, lambda share: in_percent(share, f".{decimals}f", signed=True))
+    return Entry(point, bounds if change.high < TELLS_NOTHING else UNKNOWN, _STYLES.get(cell.verdict, ""))
 
 
 def _signed(share: float) -> str:
@@ -99,7 +123,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 
 def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
     yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread; wall time beside CPU time."
-    yield f"slower and faster: two looks at eight pairs each say so, beyond {100 * comparison.thresholds[DUEL]:g} %."
+    yield f"slower and faster: two looks at eight pairs each say so, beyond {percent(comparison.thresholds[DUEL], 'g')}."
 
 
 def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
@@ -107,7 +131,7 @@ def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
     if any(judged.change and judged.change.low is not None for judged in leading):
         yield "In brackets: intervals that hold together with 95 %, over launches (scores: over seeds)."
     limits = [
-        f"{'times' if name == 'time' else metric_words(name)} beyond {100 * share:g} %"
+        f"{'times' if name == 'time' else metric_words(name)} beyond {percent(share, 'g')}"
         for name, share in comparison.thresholds.items()
     ]
     yield f"What counts: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."

@@ -54,7 +54,8 @@ def _cost(cost: TaskCost, outcome: CostOutcome) -> Iterator[Paragraph | Table]:
     yield BLANK
     yield from notes(_notes(cost, outcome))
     for lack in cost.lacks:
-        yield from notes([f"{lack.table} has no rows for {', '.join(lack.mixers)} at this shape. To include them:"])
+        them = "them" if len(lack.mixers) > 1 else "it"
+        yield from notes([f"{lack.table} has no rows for {', '.join(lack.mixers)} at this shape. To include {them}:"])
         yield Paragraph(f"  {with_folder(lack.command, outcome.folder)}", "dim", wraps=False)
     yield BLANK
 

@@ -11,7 +11,6 @@ from dataclasses import MISSING, dataclass
 from types import NoneType
 from typing import Any, TypeVar
 
-from mixbench.parsing.canonical import canonical_json as canonical_json
 from mixbench.tables.fields import ROLES, Column, Rule
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")

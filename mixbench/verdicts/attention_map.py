@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval, t_interval
-from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places

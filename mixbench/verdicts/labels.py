@@ -13,7 +13,7 @@ from typing import Any
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
-from mixbench.tables.columns import canonical_json
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.environments import choose_environment as choose_environment
 from mixbench.verdicts.words import counted

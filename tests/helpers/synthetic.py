@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from mixbench.mixers import MIXERS
+from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.spec import parse_mixer
-from mixbench.tables.columns import Row, canonical_json
+from mixbench.tables.columns import Row
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.gate.cells import Measured
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from synthetic import _named
 
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.artefacts import StoredMap
-from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import AttentionMapRow
 
 TOKENS = 12

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from synthetic import _named
 
-from mixbench.tables.columns import canonical_json, columns
+from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import TrainingRow, TrialRow
 
 LAWS = {

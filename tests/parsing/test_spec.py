@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.description import Mixer
+from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.spec import (
     LARGEST_SIZE,
     MixerSpec,
@@ -24,7 +25,6 @@ from mixbench.parsing.spec import (
     parse_sizes,
     resolve_size,
 )
-from mixbench.tables.columns import canonical_json
 
 Value = TypeVar("Value")
 

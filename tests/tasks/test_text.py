@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixbench.errors import RequestError
-from mixbench.tables.columns import canonical_json
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tasks.dataset import Dataset, digest_of, load, prepare
 from mixbench.tasks.reading import Rows
 from mixbench.tasks.text import MOST_DEV, TextRequest, group_numbers, split_off, text_task

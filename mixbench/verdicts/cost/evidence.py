@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from mixbench.errors import UnknownNameError
 from mixbench.mixers import MIXERS
-from mixbench.tables.columns import canonical_json
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.commands import TRAINED_WITH, speed_command, training_command
 from mixbench.verdicts.cost.per_example import COUNTED, MEASURES, per_launch, rows_of_examples

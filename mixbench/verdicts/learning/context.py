@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mixbench.tables.columns import canonical_json
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.labels import MixerKey, in_words, unpacked
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
-from mixbench.tables.columns import canonical_json
 from mixbench.tables.rows import TrainingRow, TrialRow
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked

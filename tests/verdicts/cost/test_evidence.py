@@ -13,7 +13,7 @@ from synthetic import speed_rows
 from synthetic_training import training_rows, training_settings, trial_rows
 
 from mixbench.errors import UnknownNameError
-from mixbench.tables.columns import canonical_json
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, records, task_costs, to_json
 from mixbench.verdicts.cost.product import PRODUCT

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mixbench.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from mixbench.api.attention_map import attention_map as attention_map
     from mixbench.api.catalogue import list as list
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from mixbench.api.track import track_show as track_show
     from mixbench.api.tune import tune as tune
     from mixbench.api.verify import verify as verify
-
-__version__ = "0.1.0"
 
 _FUNCTIONS = {
     "attention_map": "attention_map",

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mixbench import __version__
 from mixbench.cli import commands
+from mixbench.version import __version__
 
 app = typer.Typer(
     name="mixbench",

@@ -18,10 +18,10 @@ from typing import Any
 
 import psutil
 
-import mixbench
 from mixbench.machine import facts as machine
 from mixbench.machine.facts import ROOT, attempt
 from mixbench.machine.gpu import GpuSnapshot, gpu_environment, gpu_snapshots
+from mixbench.version import __version__
 
 PACKAGE = Path(__file__).parents[1]
 MACHINE_KEYS = ("cpu", "physical_cores", "logical_cores", "memory_gib", "architecture", "gpus")
@@ -70,7 +70,7 @@ def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": _version("torch"),
         "numpy": _version("numpy"),
-        "mixbench": mixbench.__version__,
+        "mixbench": __version__,
         "sources": None if package.parent.name in _INSTALLED else sources_hash(package),
         **gpu_environment(),
     }

@@ -15,7 +15,6 @@ from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import SpeedRow
-from mixbench.verdicts.environments import choose_environment as choose_environment
 from mixbench.verdicts.words import counted
 
 MixerKey = tuple[str, str]

@@ -18,7 +18,6 @@ from mixbench.verdicts.cost.per_example import COUNTED, MEASURES, per_launch, ro
 from mixbench.verdicts.cost.product import PRODUCT, Evidence, MixerCost, costs, default_targets, reach
 from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.environments import shared_environment as shared_environment
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.means import ERRORS

@@ -32,7 +32,7 @@ from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCe
 from mixbench.verdicts.gate.metrics import CPU_TIME, counts_things, metric_words
 from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
-from mixbench.verdicts.learning.scores import ERRORS
+from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.words import percent
 
 DEFAULT_THRESHOLD = 0.30

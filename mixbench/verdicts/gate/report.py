@@ -23,7 +23,7 @@ from mixbench.verdicts.gate.cells import (
     good_rows,
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
-from mixbench.verdicts.learning.scores import ERRORS
+from mixbench.verdicts.learning.means import ERRORS
 
 STATES = {
     "broken": "error",

@@ -18,8 +18,7 @@ from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import TaskContext, by_context
 from mixbench.verdicts.learning.data_needed import Need, data_needed, default_targets
-from mixbench.verdicts.learning.means import ERRORS as ERRORS
-from mixbench.verdicts.learning.means import known_mean, mean_score, relative_change
+from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_score, relative_change
 from mixbench.verdicts.learning.resampling import Curve
 from mixbench.verdicts.records import bracket_columns, interval_columns
 

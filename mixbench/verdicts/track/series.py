@@ -16,7 +16,7 @@ from mixbench.verdicts.gate.cells import CellKey, cell_places, split_places
 from mixbench.verdicts.gate.compare import COUNTS
 from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, METRICS
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
-from mixbench.verdicts.learning.scores import ERRORS
+from mixbench.verdicts.learning.means import ERRORS
 
 LEAST_COMMITS = 3
 """A change of a measured metric has at least this many commits before it and after it, up to the next change."""

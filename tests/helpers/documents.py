@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from typing import Any
 
 import typer
 
@@ -22,13 +24,26 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(part) for part in parts if re.match(r"(\S*/)?mixbench\s", part)]
 
 
+def every_command() -> dict[str, Any]:
+    """Every command of the command line by its name: `speed`, `track show`."""
+    return dict(_commands_of(typer.main.get_command(app)))
+
+
+def _commands_of(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
 def parse(words: list[str]) -> None:
     """Let the command line parse a command without running it."""
-    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    name, *rest = words[1:]
-    if name not in known:
-        raise UnknownNameError("command", name, known)
-    context = known[name].make_context(name, rest)
+    known = every_command()
+    name = next((name for count in (2, 1) if (name := " ".join(words[1 : 1 + count])) in known), "")
+    if not name:
+        raise UnknownNameError("command", " ".join(words[1:2]), known)
+    context = known[name].make_context(name, words[1 + len(name.split()) :])
     for mixer in context.params.get("mixer") or ():
         if ".py:" not in mixer:
             choose_mixer(mixer)

@@ -27,7 +27,7 @@ from mixbench.errors import FolderBusyError, RequestError, StorageError
 from mixbench.parsing.canonical import canonical_json, digest
 from mixbench.tables.columns import Row, RowType, columns, from_record, identity, to_record
 from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow
-from mixbench.tables.storage import ELSEWHERE, append_whole, beside, storage_errors, write_atomically
+from mixbench.tables.storage import ELSEWHERE, append_whole, storage_errors, temporary, write_atomically
 
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
 
@@ -149,7 +149,7 @@ class ResultsFolder:
     def _repair(self) -> None:
         for row_type in TABLES.values():
             with storage_errors(f"cannot repair {self.path}"):
-                beside(self._file(row_type)).unlink(missing_ok=True)
+                temporary(self._file(row_type)).unlink(missing_ok=True)
             rows, appendable = _read_table(self._file(row_type), row_type)
             whole = complete(cast("list[SpeedRow]", rows)) if row_type is SpeedRow else rows
             if len(whole) < len(rows) or not appendable:

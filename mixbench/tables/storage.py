@@ -44,14 +44,14 @@ def append_whole(file: Path, *, header: bytes, lines: bytes) -> None:
         _flush_folder(file.parent)
 
 
-def beside(file: Path) -> Path:
+def temporary(file: Path) -> Path:
     """The temporary file that `write_atomically` writes first."""
     return file.with_name(f".{file.name}.new")
 
 
 def write_atomically(file: Path, content: bytes) -> None:
     """Replace a file with new content and flush it. Whatever stops this, the file has either the old or the new content."""
-    new = beside(file)
+    new = temporary(file)
     try:
         with new.open("wb") as stream:
             stream.write(content)

@@ -22,7 +22,7 @@ _SPLITS = {
 """Known names of splits, by their use; the first one that exists is taken."""
 
 _NUMBERING = ("id", "idx", "index", "guid", "uid")
-"""Columns that number the examples; they are no texts, even if they hold strings."""
+"""Columns that number the examples; they are not texts, even if they hold strings."""
 
 _CHOOSE = "Choose with --text, --text-pair and --label."
 

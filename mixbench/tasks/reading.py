@@ -170,9 +170,8 @@ def _table(path: Path, names: Sequence[str], records: Iterator[tuple[int, list[s
         if cells in ([], [""]):
             continue
         if len(cells) != len(header):
-            raise RequestError(
-                f"{path}, line {number}: {len(cells)} cell{'s' * (len(cells) != 1)}, but the first line names {len(header)} columns", hint
-            )
+            count = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+            raise RequestError(f"{path}, line {number}: {count}, but the first line names {len(header)} columns", hint)
         yield number, [cells[place] for place in places]
 
 

@@ -48,7 +48,7 @@ class Case:
 
 
 def as_tensor(y: object) -> Tensor:
-    """The output of a mixer. Raises ContractError if it is no tensor."""
+    """The output of a mixer. Raises ContractError if it is not a tensor."""
     if not isinstance(y, Tensor):
         raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
     return y

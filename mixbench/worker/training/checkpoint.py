@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from mixbench import __version__
 from mixbench.errors import RequestError, StorageError
 from mixbench.model import Model
 from mixbench.tables.storage import storage_errors, write_atomically
 from mixbench.tasks.dataset import Form
+from mixbench.version import __version__
 from mixbench.worker.training.objective import Objective, Scale
 from mixbench.worker.training.run import Result, Run, Trained, build_model
 
@@ -73,7 +73,7 @@ def save_checkpoint(file: Path, run: Run, trained: Trained) -> None:
 def load_checkpoint(file: Path) -> Checkpoint:
     """The model in a file that `save_checkpoint` wrote, on the CPU and in evaluation mode.
 
-    Raises RequestError if the file cannot be read, is no checkpoint of this format, or its mixer is missing or has changed.
+    Raises RequestError if the file cannot be read, is not a checkpoint of this format, or its mixer is missing or has changed.
     """
     content = _read(file)
     try:

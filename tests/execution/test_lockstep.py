@@ -74,6 +74,7 @@ def test_a_contest_that_kills_or_hangs_a_process_leaves_the_others_to_a_new_pair
     assert "the shape ()" in seen[3].detail
 
 
+@pytest.mark.slow
 def test_a_module_from_elsewhere_is_not_taken_for_the_version(file, tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
@@ -83,6 +84,7 @@ def test_a_module_from_elsewhere_is_not_taken_for_the_version(file, tmp_path):
     assert seen[0].detail == f"the mixer comes from {file}, not from tree"
 
 
+@pytest.mark.slow
 def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
     package = tmp_path / "mixbench" / "mixers"
     package.mkdir(parents=True)

@@ -80,6 +80,7 @@ def test_without_replicates_there_is_no_interval() -> None:
     assert own.factors["data"].interval is not None
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_product_covers_the_true_value() -> None:
     generator = np.random.default_rng(3)
     true = 0.5 * 0.25
@@ -153,6 +154,7 @@ def test_the_product_is_as_certain_as_the_factor_that_scatters_most() -> None:
     assert width(apart, 40) > 1.3 * width(two, 40)
 
 
+@pytest.mark.slow
 def test_intervals_of_a_product_hold_about_as_often_as_they_claim() -> None:
     generator = np.random.default_rng(7)
 

@@ -484,6 +484,7 @@ def test_the_decision_follows_the_gravest_cell() -> None:
     assert [exit_code(more), exit_code(more, any_change=True)] == [0, 1]
 
 
+@pytest.mark.slow
 def test_without_a_change_nothing_is_slower_in_300_comparisons() -> None:
     slower = 0
     for seed in range(300):

@@ -67,6 +67,7 @@ def test_a_look_that_was_not_confirmed_says_so():
 
 
 @pytest.mark.parametrize("draw", ["normal", "t3"])
+@pytest.mark.slow
 def test_at_most_one_in_a_hundred_cells_without_a_change_is_flagged_and_most_of_five_percent_are_found(draw):
     generator = np.random.default_rng(1)
     noise = generator.normal(size=(2000, 16)) if draw == "normal" else generator.standard_t(3, size=(2000, 16)) / math.sqrt(3)

@@ -245,6 +245,7 @@ def share_with_every_interval_right(cells: int, level: float, base: tuple[int, f
         ((5, 0.02), (5, 0.1), 0.92),
     ],
 )
+@pytest.mark.slow
 def test_all_intervals_of_a_comparison_hold_together_at_the_stated_level(
     base: tuple[int, float], head: tuple[int, float], level: float
 ) -> None:

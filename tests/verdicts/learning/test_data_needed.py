@@ -162,6 +162,7 @@ def covered(seeds: int, studies: int = 200) -> float:
     return hits / studies
 
 
+@pytest.mark.slow
 def test_intervals_of_five_seeds_hold_the_true_need_nearly_as_often_as_they_claim() -> None:
     assert 0.9 <= covered(5) <= 0.99
 

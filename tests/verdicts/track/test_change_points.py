@@ -65,6 +65,7 @@ def false_alarms(noise: Callable[[random.Random], float], launches: int, outlier
 
 @pytest.mark.parametrize("outlier", ["none", "launch", "commit"])
 @pytest.mark.parametrize(("noise", "launches"), [(gaussian, 5), (gaussian, 1), (heavy, 5), (heavy, 1), (one_in_ten_wide, 1)])
+@pytest.mark.slow
 def test_where_nothing_changed_a_change_is_found_in_at_most_1_percent_of_series(
     noise: Callable[[random.Random], float], launches: int, outlier: str
 ) -> None:

@@ -197,6 +197,7 @@ def test_a_group_is_timed_in_turns_and_a_cell_that_raises_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.slow
 def test_operators_and_kernel_are_known_in_a_child_that_counts_too(dtype: str) -> None:
     with Launch([worker.__name__, *Worker().for_counting]) as launch:
         outcome = launch.run(f"{worker.__name__}:count", {"cell": vars(cell("attention", dtype=dtype)), "threads": 1}, 60)

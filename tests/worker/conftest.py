@@ -7,9 +7,10 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def _flags_are_put_back() -> Iterator[None]:
-    """What runs in children sets flags of the whole process."""
+def _as_in_a_worker() -> Iterator[None]:
+    """One thread, as a worker that trains has it; flags that a worker sets for its whole process are put back."""
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
     torch.set_flush_denormal(False)
     torch.set_grad_enabled(True)

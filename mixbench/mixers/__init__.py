@@ -1,4 +1,4 @@
-"""The table of mixers. To add one, write its module in this folder and its entry here; `mixbench verify` holds it to both.
+"""The table of mixers. To add one, write its module in this folder and its entry here: `mixbench verify` compares them.
 
 Closed forms count multiply-add as 2 FLOPs and leave elementwise operations out, as in the paper named in each entry.
 """

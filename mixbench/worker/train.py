@@ -71,7 +71,7 @@ def _flops_of_an_example(run: Run, form: Form, tokens: int) -> int:
 
 
 class _Step(nn.Module):
-    """A model whose input needs no gradient: training takes none of a signal either."""
+    """A model on an input without gradient: training does not compute one for signals either."""
 
     def __init__(self, model: nn.Module, form: Form, tokens: int) -> None:
         super().__init__()

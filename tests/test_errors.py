@@ -17,9 +17,9 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 
 def test_the_exit_codes_in_the_docstring_are_those_of_the_classes() -> None:
-    told = dict(re.findall(r"(\w+Error) .*exit code (\d)", errors.__doc__ or ""))
-    assert len(told) == 3
-    assert {name: str(vars(errors)[name].exit_code) for name in told} == told
+    documented = dict(re.findall(r"(\w+Error) .*exit code (\d)", errors.__doc__ or ""))
+    assert len(documented) == 3
+    assert {name: str(vars(errors)[name].exit_code) for name in documented} == documented
 
 
 @pytest.mark.parametrize(

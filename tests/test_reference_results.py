@@ -100,15 +100,15 @@ def test_the_cost_that_is_told_is_that_of_its_rows() -> None:
     text = (RESULTS / "cost" / "README.md").read_text()
     for label in cost.mixers:
         assert f"- {sentence(cost, label)}\n" in text
-    for one in (one for one in cost.costs if one.ratios):
-        entries = [ratio(known.value, known.interval) for known in one.ratios.values()]
-        assert " | ".join([one.label, *(entry.number + entry.tail for entry in entries if entry)]) in text
+    for mixer in (mixer for mixer in cost.costs if mixer.ratios):
+        entries = [ratio(known.value, known.interval) for known in mixer.ratios.values()]
+        assert " | ".join([mixer.label, *(entry.number + entry.tail for entry in entries if entry)]) in text
 
 
 def test_hypermixer_is_cheaper_than_attention_as_the_documents_say() -> None:
     folder = ResultsFolder(RESULTS / "cost")
     (cost,) = task_costs(folder.read(SpeedRow), folder.read(TrainingRow), folder.read(TrialRow), Wish(targets=(0.2,)))
-    product = next(one for one in cost.costs if one.label == "hypermixer").ratios["product"]
+    product = next(mixer for mixer in cost.costs if mixer.label == "hypermixer").ratios["product"]
     assert product.interval
     assert product.interval.high < 1
     shown = f"{product.value.low:.2f} ({product.interval.low:.2f}–{product.interval.high:.2f})"

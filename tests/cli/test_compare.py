@@ -155,7 +155,7 @@ def test_other_keys_are_not_comparable_and_named(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("base", "nowhere"), "there is no folder nowhere"),
         (("base", "empty"), "empty holds no measurements"),
@@ -173,12 +173,12 @@ def test_other_keys_are_not_comparable_and_named(run: Run) -> None:
         (("base", "base", "--output", "ci"), "--output is for the files of --format"),
     ],
 )
-def test_a_wrong_request_is_explained_with_exit_code_2(run: Run, words: tuple[str, ...], told: str) -> None:
+def test_a_wrong_request_is_explained_with_exit_code_2(run: Run, words: tuple[str, ...], message: str) -> None:
     write("base")
     Path("empty").mkdir()
     done = run("compare", *words)
     assert done.exit_code == RequestError.exit_code, done.stdout
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.rstrip().split("\n")) == 2
 
 
@@ -335,7 +335,7 @@ def test_on_a_terminal_no_line_is_wider_than_it_and_nothing_is_cut(width: int) -
 def test_in_a_pipe_every_cell_is_one_line_whatever_the_width() -> None:
     text = table(40, terminal=False)
     assert text == table(200, terminal=False)
-    assert [line.split()[0] for line in text.split("\n")[3:11]] == [one.verdict for one in EVERY_CASE.cells]
+    assert [line.split()[0] for line in text.split("\n")[3:11]] == [compared.verdict for compared in EVERY_CASE.cells]
     assert "─" not in text
     assert "\N{NO-BREAK SPACE}" not in text
 

@@ -60,7 +60,7 @@ def speed_rows(
     """
     rng = random.Random(seed)
     speed: list[SpeedRow] = []
-    told: list[LaunchRow] = []
+    launch_rows: list[LaunchRow] = []
     for launch in range(1, launches + 1):
         groups = [
             (m, n, d, b, t, v) for m in modes for n in tokens for d in widths for b in batches for t in dtypes for v in devices
@@ -81,7 +81,7 @@ def speed_rows(
                 "measured_at": f"2025-01-0{launch}T00:{group // 60:02}:{group % 60:02}Z",
             }
             fixed_ms = rng.lognormvariate(2, launch_noise)
-            told.append(
+            launch_rows.append(
                 LaunchRow(
                     **shape,
                     peak_gflops_per_s=PEAK_GFLOPS_PER_S,
@@ -98,7 +98,7 @@ def speed_rows(
                 for number in range(1, rounds + 1):
                     ms = true_ms * rng.lognormvariate(0, round_noise)
                     speed.append(_block(cell, number, ms, rounds, "contended" if rng.random() < contended else "clean"))
-    return speed, told
+    return speed, launch_rows
 
 
 def measured(

@@ -79,8 +79,8 @@ def test_an_option_of_a_mixer_reaches_its_class_and_keeps_its_type() -> None:
         "hypermixer.hidden=16,32", "hypermixer.tied=true", mixers=choose_mixers(("hypermixer:heads=2", "none"))
     )
     arguments = [trial.job["arguments"] for trial in plan_trials(request) if trial.keys["mixer"] == "hypermixer"]
-    assert {one["hidden"] for one in arguments} <= {16, 32}
-    assert all(one["tied"] is True and one["heads"] == 2 for one in arguments)
+    assert {own["hidden"] for own in arguments} <= {16, 32}
+    assert all(own["tied"] is True and own["heads"] == 2 for own in arguments)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise RequestError(f"--mixer: {file}{line} is not valid Python: {getattr(error, 'msg', error)}") from error
-    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
     if spec.name not in classes and not _may_define(tree, spec.name):
         raise UnknownNameError("class", spec.name, classes, f"in {file}")
     options = _untyped_options(spec)
@@ -96,7 +96,7 @@ def _may_define(tree: ast.Module, name: str) -> bool:
     nodes = list(ast.walk(tree))
     assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     imported = {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
-    nested = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    nested = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     return name in assigned | imported | nested or "*" in imported
 
 

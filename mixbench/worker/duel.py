@@ -9,6 +9,7 @@ are JSON lines on standard input and output. The answer to each request is what 
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import importlib
 import importlib.util
@@ -22,6 +23,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
+from types import FunctionType
 from typing import Any
 
 if __name__ == "__main__":
@@ -51,20 +53,22 @@ class ContractError(Exception):
 
 
 def load_class(target: str) -> Callable[..., nn.Module]:
-    """The class behind `module:Class` or `path/to/file.py:Class`. Raises ContractError."""
+    """The class, or the function that makes a module, behind `module:Name` or `path/to/file.py:Name`. Raises ContractError."""
     source, _, name = target.rpartition(":")
     try:
         module = _load_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
     except Exception as error:
         raise ContractError(f"{source} cannot be imported: {type(error).__name__}: {error}") from error
     loaded = getattr(module, name, None)
-    if not (isinstance(loaded, type) and issubclass(loaded, nn.Module)):
-        fault = "does not exist" if loaded is None else "is not a torch.nn.Module class"
-        raise ContractError(f"{source}: {name} {fault}")
-    return loaded
+    if isinstance(loaded, FunctionType) or (isinstance(loaded, type) and issubclass(loaded, nn.Module)):
+        return loaded
+    fault = "does not exist" if loaded is None else "is not a torch.nn.Module class"
+    raise ContractError(f"{source}: {name} {fault}")
 
 
 def _load_file(path: Path) -> Any:
+    if _imports_relatively(path):
+        return _load_from_package(path)
     name = f"mixbench_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -76,17 +80,40 @@ def _load_file(path: Path) -> Any:
     return module
 
 
+def _imports_relatively(path: Path) -> bool:
+    """Whether a file imports from the package that it is in: `from .parts import Gate`."""
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    return any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
+
+
+def _load_from_package(path: Path) -> Any:
+    """Import a file as the module that it is in its package."""
+    parts = [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    sys.path.insert(0, str(folder))
+    module = importlib.import_module(".".join(parts))
+    if Path(module.__file__ or "").resolve() != path.resolve():
+        raise ImportError(f"{'.'.join(parts)} is {module.__file__}")
+    return module
+
+
 def _source_file(target: str) -> str:
     source = target.rpartition(":")[0]
     return str(Path(source if source.endswith(".py") else sys.modules[source].__file__ or "").resolve())
 
 
 def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
-    """Build a mixer. Raises ContractError if its class does not take the arguments."""
+    """Build a mixer. Raises ContractError if its class does not take the arguments, or a function does not make a module."""
     try:
-        return mixer_class(**arguments)
+        mixer = mixer_class(**arguments)
     except TypeError as error:
         raise ContractError(f"cannot be built with {', '.join(arguments)}: {error}") from error
+    if not isinstance(mixer, nn.Module):
+        raise ContractError(f"{mixer_class.__name__} returned {type(mixer).__name__}, not a torch.nn.Module")
+    return mixer
 
 
 def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from mixbench.worker.duel import ContractError, build_mixer, load_class
 from mixbench.worker.measure.contract import CHECKS, Case, NotApplicableError, as_tensor
-from mixbench.worker.measure.subject import ContractError, load_class
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
 
 
 def _verify_target(target: str, arguments: Mapping[str, Any], **known: Any) -> list[Check]:
-    return verify(lambda: load_class(target)(**arguments), width=arguments["width"], tokens=arguments["tokens"], **known)
+    return verify(
+        lambda: build_mixer(load_class(target), arguments), width=arguments["width"], tokens=arguments["tokens"], **known
+    )
 
 
 def _apply(name: str, check: Callable[[Case], str], case: Case) -> Check:

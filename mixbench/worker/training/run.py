@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from mixbench.model import Model, OverTokens, build_blocks
 from mixbench.tasks.dataset import Form, Split, load
 from mixbench.tasks.subsets import nested_order
+from mixbench.worker.duel import build_mixer, load_class
 from mixbench.worker.measure import memory
-from mixbench.worker.measure.subject import load_class
 from mixbench.worker.training.batches import Batch, endless, in_order, make_batch
 from mixbench.worker.training.objective import Objective, objective_for
 
@@ -92,11 +92,18 @@ def build_model(run: Run, form: Form) -> Model:
     head = OverTokens(width, 1) if form.output == "value per token" else nn.Linear(width, form.classes)
     honours_mask = run.honours_mask
     if honours_mask is None:
-        honours_mask = "mask" in inspect.signature(getattr(mixer_class, "forward", mixer_class)).parameters
+        honours_mask = "mask" in inspect.signature(_forward_of(mixer_class, run.arguments)).parameters
     blocks = build_blocks(
-        lambda: mixer_class(**run.arguments), run.layers, width, run.feature_hidden, honours_mask, run.dropout
+        lambda: build_mixer(mixer_class, run.arguments), run.layers, width, run.feature_hidden, honours_mask, run.dropout
     )
     return Model(stem, blocks, head, width=width, tokens=form.tokens, pooled=form.output == "class")
+
+
+def _forward_of(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> Callable[..., Any]:
+    if isinstance(mixer_class, type):
+        return mixer_class.forward  # type: ignore[attr-defined,no-any-return]
+    with torch.random.fork_rng(devices=()):  # the model is to be built from the same random numbers
+        return build_mixer(mixer_class, arguments).forward
 
 
 def train(run: Run, announce: Announce) -> Trained:

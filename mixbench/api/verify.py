@@ -9,7 +9,7 @@ from mixbench.execution import run_alone
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixers
 
-VERIFY = "mixbench.worker.measure.verify:verify_job"
+_VERIFY = "mixbench.worker.measure.verify:verify_job"
 
 
 def check_mixers(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
@@ -29,9 +29,7 @@ def check_mixers(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
             for mixer in chosen
         ]
     }
-    verdicts: dict[str, list[dict[str, str]]] = run_alone(
-        "mixbench.worker.measure.verify:verify_job", job, threads=1, timeout=300.0
-    )
+    verdicts: dict[str, list[dict[str, str]]] = run_alone(_VERIFY, job, threads=1, timeout=300.0)
     return verdicts
 
 

@@ -5,7 +5,7 @@
    same width of interval.
 3. `mixbench --help`: its time, and that it does not import torch.
 
-Prints Markdown; the figures in the README are from such a run.
+Prints Markdown; the figures in docs/how-it-measures.md are from such a run.
 """
 
 from __future__ import annotations

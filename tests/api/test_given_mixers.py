@@ -20,6 +20,11 @@ from mixbench.mixers import MIXERS
 from mixbench.mixers.fnet import FNet
 
 
+def made(width: int, tokens: int) -> object:
+    """A function that makes a module."""
+    return sample_mixers.Mean(width, tokens)
+
+
 def nested() -> type:
     class Inner:
         pass
@@ -55,6 +60,10 @@ def test_names_are_taken_as_they_are_and_one_is_as_good_as_a_list() -> None:
 def test_a_class_of_a_file_or_of_a_module_is_named_by_its_file(imported: ModuleType) -> None:
     assert names_of(sample_mixers.Mean) == [f"{SAMPLES}:Mean"]
     assert names_of(imported.Mine) == [f"{imported.__file__}:Mine"]
+
+
+def test_a_function_that_makes_a_module_is_named_by_its_file() -> None:
+    assert names_of(made) == [f"{__file__}:made"]
 
 
 def test_a_class_of_mixbench_is_its_mixer() -> None:

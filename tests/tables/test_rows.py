@@ -14,16 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_rows import SOUND
 
-from mixbench.tables.columns import (
-    FAILURES,
-    STATUSES,
-    Row,
-    canonical_json,
-    columns,
-    from_record,
-    identity,
-    to_record,
-)
+from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.columns import FAILURES, STATUSES, Row, columns, from_record, identity, to_record
 from mixbench.tables.dictionary import dictionary
 from mixbench.tables.fields import Column
 from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow, TrainingRow, TrialRow

@@ -1,4 +1,4 @@
-"""mixbench: what does this token mixer cost, against that one, and how sure are we?
+"""mixbench: what does this token mixer cost, compared with that one, and how sure are we?
 
 `mixbench.speed(…)` and its sisters take the options of the command line as typed arguments and return pandas DataFrames.
 """

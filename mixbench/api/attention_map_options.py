@@ -18,8 +18,8 @@ class AttentionMapOptions(shared.Training):
     """Which tokens does a trained mixer mix? Maps of Jacobian norms next to the tokens needed.
 
     Without options: attention, hypermixer and mlp-mixer, trained on the synthetic
-    task of the HyperMixer paper. Their weights are kept: what the results folder
-    already holds is neither trained nor mapped again.
+    task of the HyperMixer paper. Their weights are kept; models and maps that
+    the results folder already holds are not made again.
 
     Exit code 1 when a run failed, 2 when the request is wrong, 130 when
     interrupted.
@@ -40,19 +40,19 @@ class AttentionMapOptions(shared.Training):
         shared.File | Sequence[shared.File] | None,
         Typed(list[Path] | None),
         Option(
-            help="Weights kept by --save; they are mapped and nothing is trained. Repeatable.",
+            help="Map the weights in this file, which --save wrote, instead of training. Repeatable.",
             metavar="FILE",
             rich_help_panel=WHAT,
         ),
     ] = None
     examples: Annotated[int, Option("--examples", help="Test examples to map.", min=1, rich_help_panel=WHAT)] = 50
-    draw: Annotated[shared.Sizes, Typed(str), Option(help="Examples to draw, from 0.", rich_help_panel=WHAT)] = "0,1"
+    draw: Annotated[shared.Sizes, Typed(str), Option(help="Examples to draw, counted from 0.", rich_help_panel=WHAT)] = "0,1"
     size: Annotated[
         str | float,
         Typed(str),
         Option(help="Part of the training set: a share up to 1.0 or a count.", rich_help_panel=WHAT),
     ] = "1.0"
-    seeds: Annotated[int, Option(help="Trained models of each mixer.", min=1, rich_help_panel=WHAT)] = 1
+    seeds: Annotated[int, Option(help="Models to train of each mixer.", min=1, rich_help_panel=WHAT)] = 1
     seed: shared.FirstSeed = 0
     layers: shared.Layers = 2
     width: shared.ModelWidth = 64

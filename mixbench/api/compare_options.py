@@ -18,8 +18,8 @@ class CompareOptions(Options):
     """Judge what became slower, broke or vanished between two results folders.
 
     Cells are matched by their keys. FLOPs, parameters, operators and memory
-    count at any change; times only on the same machine and beyond the threshold,
-    because stored times differ by as much without any change.
+    fail on any increase. Times fail only on the same machine and beyond the
+    threshold, because stored times vary that much without any change.
 
     Exit code 1 when a cell is slower, broken or missing, 2 when the request is
     wrong, 3 when cells are undecided (--strict), 4 when nothing is comparable.
@@ -36,7 +36,7 @@ class CompareOptions(Options):
         str | float | None,
         Typed(str | None),
         Option(
-            help="Change of a time that counts: 30% or 0.3. Default: what selfcheck found on this machine, else 30%.",
+            help="Tolerated change of a stored time: 30% or 0.3. Default: what selfcheck found on this machine, else 30%.",
             metavar="SHARE",
             rich_help_panel=VERDICT,
         ),
@@ -52,5 +52,5 @@ class CompareOptions(Options):
     ] = None
     tier: Annotated[
         Literal["all", "counts"],
-        Option(help="all, or counts: what any machine can compare.", rich_help_panel=VERDICT),
+        Option(help="all, or counts: only what is comparable between any machines.", rich_help_panel=VERDICT),
     ] = "all"

@@ -19,8 +19,8 @@ class CostOptions(Options):
 
     The cost of the HyperMixer paper, from the three tables that speed,
     data-efficiency and tune wrote: each factor and the product, relative to the
-    baseline, with intervals. Where rows are missing, the command that makes them
-    is printed.
+    baseline, with intervals. Where rows are missing, the command that produces
+    them is printed.
 
     Exit code 2 when the request is wrong or a table is missing.
     """
@@ -28,7 +28,9 @@ class CostOptions(Options):
     example_commands: ClassVar = ("mixbench cost", "mixbench cost --target 2.0,1.0 --measure flops")
 
     task: Annotated[str | None, Option(help="Name of a task. Default: every task of the tables.", rich_help_panel=WHAT)] = None
-    measure: Annotated[Literal["time", "energy", "flops"], Option(help="What an example costs.", rich_help_panel=WHAT)] = "time"
+    measure: Annotated[
+        Literal["time", "energy", "flops"], Option(help="How to measure the cost of an example.", rich_help_panel=WHAT)
+    ] = "time"
     target: Annotated[
         str | float | Sequence[float],
         Typed(str),
@@ -37,20 +39,20 @@ class CostOptions(Options):
     baseline: shared.Baseline = None
     mode: Annotated[
         Literal["training", "inference"] | None,
-        Option(help="Which rows to take. Default: training where measured.", rich_help_panel=ROWS),
+        Option(help="Mode of the rows. Default: training where measured, else inference.", rich_help_panel=ROWS),
     ] = None
     scope: Annotated[
         Literal["block", "model", "mixer"] | None,
-        Option(help="Which rows to take. Default: the first of these that was measured.", rich_help_panel=ROWS),
+        Option(help="Scope of the rows. Default: the first of these that was measured.", rich_help_panel=ROWS),
     ] = None
-    device: Annotated[
-        str | None, Option(help="cpu or cuda. Default: the device that was trained on.", rich_help_panel=ROWS)
-    ] = None
+    device: Annotated[str | None, Option(help="cpu or cuda. Default: the training device.", rich_help_panel=ROWS)] = None
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        Option(help="Which rows to take. Default: the first of these that was measured.", rich_help_panel=ROWS),
+        Option(help="Data type of the rows. Default: the first of these that was measured.", rich_help_panel=ROWS),
     ] = None
-    batch: Annotated[int | None, Option(help="Sequences per call. Default: the fewest.", min=1, rich_help_panel=ROWS)] = None
+    batch: Annotated[
+        int | None, Option(help="Sequences per call. Default: the smallest batch measured.", min=1, rich_help_panel=ROWS)
+    ] = None
     threads: Annotated[
         int | None, Option(help="CPU threads. Default: that of the newest rows.", min=1, rich_help_panel=ROWS)
     ] = None

@@ -38,9 +38,7 @@ class DataEfficiencyOptions(shared.AnyTask):
             rich_help_panel=WHAT,
         ),
     ] = None
-    seeds: Annotated[
-        int, Option(help="Training runs of each cell, the unit of every interval.", min=1, rich_help_panel=WHAT)
-    ] = 5
+    seeds: Annotated[int, Option(help="Training runs of each cell; intervals are over seeds.", min=1, rich_help_panel=WHAT)] = 5
     seed: shared.FirstSeed = 0
     dropout: Annotated[float, Option(help="Share of activations dropped in training.", rich_help_panel=MODEL)] = 0.0
     learning_rate: Annotated[

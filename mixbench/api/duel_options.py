@@ -13,11 +13,11 @@ from mixbench.api.options import HOW
 
 @dataclass(frozen=True, kw_only=True)
 class DuelOptions(shared.Followed):
-    """Measure two versions live and in turns: the timing gate that noise does not trip.
+    """Measure two versions live, in turns, so that noise affects both alike: a timing gate for CI.
 
-    Eight fresh pairs of processes measure every workload, on one core and one
-    thread, block by block in turns. What they flag, eight new pairs must flag
-    again. Without --mixer: attention, hypermixer and mlp-mixer.
+    Eight fresh pairs of processes measure every workload, block by block in
+    turns, on one core and one thread. What they flag must be flagged again by
+    eight new pairs. Without --mixer: attention, hypermixer and mlp-mixer.
 
     Exit code 1 when a workload is slower or broken, 2 when the request is
     wrong, 3 when one is undecided (--strict).
@@ -42,5 +42,5 @@ class DuelOptions(shared.Followed):
     device: shared.OneDevice = "cpu"
     layers: shared.Blocks = 6
     seed: shared.SpeedSeed = 0
-    timeout: Annotated[float, Option(help="Give up a side after this many silent seconds.", rich_help_panel=HOW)] = 120.0
+    timeout: Annotated[float, Option(help="Give up a version after this many silent seconds.", rich_help_panel=HOW)] = 120.0
     threshold: shared.Threshold = "1%"

@@ -14,7 +14,7 @@ from mixbench.api.options import Options, Typed
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(Options):
-    """Write a results folder as files that CI services read; prints the files."""
+    """Write a results folder as files that CI services read, and print the file names."""
 
     example_commands: ClassVar = ("mixbench export results --format github-action-benchmark,bencher",)
 
@@ -27,5 +27,5 @@ class ExportOptions(Options):
     output: Annotated[
         shared.File | None,
         Typed(Path | None),
-        Option(help="Folder for the files. Default: exports in the folder of tables."),
+        Option(help="Folder for the files. Default: exports, in the results folder."),
     ] = None

@@ -16,7 +16,7 @@ Study = Literal["speed", "data-efficiency", "tune", "cost", "attention-map"]
 
 @dataclass(frozen=True, kw_only=True)
 class PlotOptions(Options):
-    """Draw every figure that the tables in a results folder allow; prints the files."""
+    """Draw every figure that the tables in a results folder allow, and print the file names."""
 
     example_commands: ClassVar = ("mixbench plot", "mixbench plot --study speed --format svg,pdf")
 

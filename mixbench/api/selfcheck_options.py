@@ -14,11 +14,11 @@ from mixbench.api.options import Typed
 
 @dataclass(frozen=True, kw_only=True)
 class SelfcheckOptions(shared.Followed):
-    """Measure this machine's false-alarm rate and the smallest slowdown its gate finds.
+    """Measure how often duel raises false alarms on this machine, and the smallest slowdown that it finds.
 
-    Records pairs of processes of equal code, without and with real extra work
-    of 3, 5 and 10 %, and draws sets of pairs from them as duel would see them.
-    duel prints what is known here; compare takes its threshold from it.
+    Records pairs of processes that run the same code, without and with real
+    extra work of 3, 5 and 10 %, and draws sets of pairs from them as duel would
+    see them. duel prints the result, and compare takes its threshold from it.
     """
 
     example_commands: ClassVar = ("mixbench selfcheck", "mixbench selfcheck --minutes 0")
@@ -27,6 +27,8 @@ class SelfcheckOptions(shared.Followed):
     threshold: shared.Threshold = "1%"
     device: shared.OneDevice = "cpu"
     results: Annotated[
-        shared.File | None, Typed(Path | None), Option(help="Folder of the pairs. Default: in the cache, where duel looks.")
+        shared.File | None,
+        Typed(Path | None),
+        Option(help="Folder of the pairs. Default: the one in the cache, where duel looks."),
     ] = None
     fresh: Annotated[bool, Option("--fresh", help="Discard stored pairs.")] = False

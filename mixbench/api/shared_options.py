@@ -98,7 +98,7 @@ class Followed(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Study(Followed):
-    """A study that writes a table: where to, and what happens to rows that are there already."""
+    """A study that writes a table: where to, and what happens to rows that already exist."""
 
     results: Results = Path("results")
     fresh: Fresh = False
@@ -124,20 +124,28 @@ class Training(Study):
     )
 
 
-_File = Annotated[
-    File | None, Typed(Path | None), Option(help="TSV, CSV, JSONL or Parquet; for --task text.", rich_help_panel=TEXTS)
-]
+_FORMATS = "TSV, CSV, JSONL or Parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts(Options):
     """Text tasks: files, columns, tokenisation."""
 
-    train: _File = None
-    dev: _File = None
-    test: _File = None
-    text: Annotated[str | None, Option(help="Column of the text, or of the first of two.", rich_help_panel=TEXTS)] = None
-    text_pair: Annotated[str | None, Option(help="Column of the second text.", rich_help_panel=TEXTS)] = None
+    train: Annotated[
+        File | None,
+        Typed(Path | None),
+        Option(help=f"Training examples of --task text: {_FORMATS}.", rich_help_panel=TEXTS),
+    ] = None
+    dev: Annotated[
+        File | None,
+        Typed(Path | None),
+        Option(help=f"Development examples: {_FORMATS}. Default: split off the training examples.", rich_help_panel=TEXTS),
+    ] = None
+    test: Annotated[File | None, Typed(Path | None), Option(help=f"Test examples: {_FORMATS}.", rich_help_panel=TEXTS)] = None
+    text: Annotated[str | None, Option(help="Column of the text, or of the first text of a pair.", rich_help_panel=TEXTS)] = (
+        None
+    )
+    text_pair: Annotated[str | None, Option(help="Column of the second text of a pair.", rich_help_panel=TEXTS)] = None
     label: Annotated[str | None, Option(help="Column of the class.", rich_help_panel=TEXTS)] = None
     tokens: Annotated[int, Option(help="Longest text in tokens; longer ones are cut.", min=1, rich_help_panel=TEXTS)] = 128
     tokenizer: Annotated[
@@ -145,9 +153,9 @@ class Texts(Options):
         Typed(Path | None),
         Option(help="A tokenizer.json. Default: WordPiece trained on the texts.", rich_help_panel=TEXTS),
     ] = None
-    vocabulary: Annotated[
-        int, Option(help="Number of entries of a tokenizer that is trained.", min=1, rich_help_panel=TEXTS)
-    ] = 8000
+    vocabulary: Annotated[int, Option(help="Entries of the tokenizer, where one is trained.", min=1, rich_help_panel=TEXTS)] = (
+        8000
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

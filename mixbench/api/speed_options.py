@@ -16,8 +16,8 @@ class SpeedOptions(shared.Study):
     """Measure time, memory, FLOPs and energy of mixers over tokens, width and batch.
 
     Without options: the six mixers of the HyperMixer paper and the control
-    without mixing, 64 to 2048 tokens at width 256, on the CPU. What the results
-    folder already holds is not measured again.
+    without mixing, 64 to 2048 tokens at width 256, on the CPU. Cells that the
+    results folder already holds are not measured again.
 
     Exit code 1 when a cell failed, 2 when the request is wrong, 130 when interrupted.
     """
@@ -38,10 +38,12 @@ class SpeedOptions(shared.Study):
     threads: shared.Threads = None
     compile: Annotated[bool, Option("--compile", help="Apply torch.compile.", rich_help_panel=WHAT)] = False
     layers: shared.Blocks = 6
-    launches: Annotated[int, Option(help="Fresh processes, the unit of every interval.", min=1, rich_help_panel=HOW)] = 5
-    precision: Annotated[float, Option(help="Stop a launch when its medians are within this share.", rich_help_panel=HOW)] = (
-        0.02
-    )
+    launches: Annotated[
+        int, Option(help="Fresh processes that measure every cell; intervals are over launches.", min=1, rich_help_panel=HOW)
+    ] = 5
+    precision: Annotated[
+        float, Option(help="Stop a launch when its medians are known to within this share.", rich_help_panel=HOW)
+    ] = 0.02
     budget: Annotated[
         float, Option(help="Stop a launch after this many seconds per shape, even if less precise.", rich_help_panel=HOW)
     ] = 1.6

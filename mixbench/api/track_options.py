@@ -19,8 +19,8 @@ class TrackAddOptions(Options):
     """Add the newest run of a results folder to a history, as one file per machine.
 
     Times are kept as CPU time relative to the calibration workload, one value
-    per launch, so that runs of different days can be compared. Keep the files
-    in git: those of different commits and machines never conflict.
+    per launch, so that runs from different days can be compared. Keep the files
+    in git: files of different commits and machines never conflict.
     """
 
     example_commands: ClassVar = ("mixbench track add results/head --history history",)
@@ -36,11 +36,11 @@ class TrackAddOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class TrackShowOptions(Options):
-    """Find since which commit a cell costs more or less, and draw the trends.
+    """Find the commits with which a cell began to cost more or less, and draw the trends.
 
-    Every change of a count is shown. A change of time or score is a change of
-    its level that lasts for three commits at least. Of 100 cells where nothing
-    changed, at most one shows a change by chance.
+    Every change of a count is shown. A change of a time or score is shown if it
+    lasts for at least three commits. Of 100 cells where nothing changed, at most
+    one shows a change by chance.
     """
 
     example_commands: ClassVar = ('mixbench track show --cell "attention 256 tokens"',)

@@ -34,7 +34,7 @@ class TuneOptions(shared.AnyTask):
         shared.Names | None,
         Typed(list[str] | None),
         Option(
-            help="What is drawn: dropout=0..0.5, hypermixer.hidden=64,128. Repeatable. "
+            help="Values to draw from: dropout=0..0.5, hypermixer.hidden=64,128. Repeatable. "
             "Default: learning_rate=3e-4..3e-2:log and dropout=0..0.5.",
             metavar="OPTION=RANGE",
             rich_help_panel=WHAT,
@@ -65,7 +65,10 @@ class TuneOptions(shared.AnyTask):
     learning_rate: Annotated[
         str | float | Sequence[str] | None,
         Typed(list[str] | None),
-        Option(help="A fixed learning rate instead of the range: 3e-3, or attention=1e-3 and so on.", rich_help_panel=MODEL),
+        Option(
+            help="A fixed learning rate instead of the range: 3e-3, or per mixer attention=1e-3. Repeatable.",
+            rich_help_panel=MODEL,
+        ),
     ] = None
     target: Annotated[
         str | float | Sequence[float],

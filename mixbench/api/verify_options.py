@@ -14,15 +14,15 @@ from mixbench.api.options import Options, Typed
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions(Options):
-    """Hold mixers to their contract: shape, padding, gradients, countable FLOPs and more. Exit code 1 when one fails."""
+    """Check that mixers meet the contract: shape, padding, gradients, countable FLOPs and more. Exit code 1 when one fails."""
 
     example_commands: ClassVar = ("mixbench verify", "mixbench verify hypermixer:heads=4 --tokens 33 --width 64")
 
     mixers: Annotated[
         shared.MixerLike | Sequence[shared.MixerLike] | None,
         Typed(list[str] | None),
-        Argument(help="Mixers to try. Default: all built-in ones."),
+        Argument(help="Mixers to check. Default: all built-in ones."),
     ] = field(default=None, kw_only=False)
     mixer: shared.Mixers = None
-    tokens: Annotated[int, Option(help="Sequence length to try.", min=1)] = 17
-    width: Annotated[int, Option(help="Width to try.", min=1)] = 32
+    tokens: Annotated[int, Option(help="Sequence length to check at.", min=1)] = 17
+    width: Annotated[int, Option(help="Width to check at.", min=1)] = 32

@@ -11,7 +11,7 @@ from mixbench.version import __version__
 
 app = typer.Typer(
     name="mixbench",
-    help="What does this token mixer cost, against that one, and how sure are we?",
+    help="What does this token mixer cost, compared with that one, and how sure are we?",
     epilog="Start with: mixbench speed",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

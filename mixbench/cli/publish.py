@@ -35,7 +35,7 @@ class Published(Printed):
     ] = TEXT
     output: Annotated[Path | None, typer.Option(help="Folder for the files of --format.", rich_help_panel=RESULTS)] = None
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 3 where a cell is undecided.", rich_help_panel=VERDICT)
+        bool, typer.Option("--strict", help="Exit code 3 if a cell is undecided.", rich_help_panel=VERDICT)
     ] = False
 
 

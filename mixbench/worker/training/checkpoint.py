@@ -18,6 +18,7 @@ from mixbench.model import Model
 from mixbench.tables.storage import storage_errors, write_atomically
 from mixbench.tasks.dataset import Form
 from mixbench.version import __version__
+from mixbench.worker.duel import ContractError
 from mixbench.worker.training.objective import Objective, Scale
 from mixbench.worker.training.run import Result, Run, Trained, build_model
 
@@ -130,6 +131,8 @@ def _check_source(file: Path, target: str, config: str) -> None:
 def _model(file: Path, run: Run, form: Form, weights: Mapping[str, Any]) -> Model:
     try:
         model = build_model(run, form)
+    except ContractError as error:
+        raise RequestError(f"{file}: its mixer {error}", _AGAIN) from error
     except Exception as error:  # a mixer may raise anything
         raise RequestError(f"{file}: its model cannot be built: {type(error).__name__}: {error}", _AGAIN) from error
     try:

@@ -155,7 +155,7 @@ def _without_a_layer(file: Path) -> None:
         (lambda file: _changed(file, form=None), "0f.pt lacks form"),
         (_of_another_shape, "its model cannot be built|its weights do not fit its model: .*size mismatch"),
         (_without_a_layer, "its weights do not fit its model: .*Missing key"),
-        (_with_an_unknown_option, "its model cannot be built: TypeError: .*tails"),
+        (_with_an_unknown_option, "its mixer cannot be built with .*tails"),
         (_with_an_unknown_field, "is not a valid checkpoint of format 1: .*colour"),
     ],
     ids=[

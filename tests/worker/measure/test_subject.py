@@ -175,7 +175,7 @@ def test_a_function_that_makes_a_module_is_a_mixer_and_what_makes_none_is_refuse
     )
     built = build_subject(cell(f"{path}:linear"))
     assert isinstance(built.module, torch.nn.Linear)
-    with pytest.raises(ContractError, match="number returned int, not a torch.nn.Module"):
+    with pytest.raises(ContractError, match=r"number returned int, not a torch\.nn\.Module"):
         build_subject(cell(f"{path}:number"))
 
 

@@ -24,7 +24,7 @@ def test_every_command_in_a_document_parses(document: Path) -> None:
         ("mixbench speeed", "unknown command 'speeed'"),
         ("mixbench speed --token 64", "(?i)no such option: --token"),
         ("mixbench speed --mixer hypermixr", "unknown mixer 'hypermixr'"),
-        ("mixbench speed --tokens 64..100", "doubling 64 does not arrive at 100"),
+        ("mixbench speed --tokens 64..100", "doubling 64 does not reach 100 exactly"),
     ],
 )
 def test_a_command_that_does_not_parse_would_be_noticed(line: str, message: str) -> None:

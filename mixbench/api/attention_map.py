@@ -72,7 +72,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     drawn = parse_examples(options.draw)
     files = [options.checkpoint] if isinstance(options.checkpoint, str | Path) else list(options.checkpoint or ())
     if files and (options.task or options.mixer):
-        raise RequestError("--checkpoint says which mixer and task it is", "Leave --mixer and --task out.")
+        raise RequestError("--checkpoint already determines the mixer and the task", "Leave out --mixer and --task.")
     names = several(options.task) or ["shapes"]
     for kind in (name.partition(":")[0] for name in names):
         if kind in (*TASKS, "text", "hf"):
@@ -81,7 +81,8 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     mixers = choose_mixers(names_of(options.mixer) or MIXERS)
     rates = parse_learning_rates(options.learning_rate)
     if AUTO in rates.values():
-        raise RequestError("--learning-rate auto needs a study of its own", "Take the rate that data-efficiency chose.")
+        hint = "Choose a rate with mixbench data-efficiency --learning-rate auto, and give that one here."
+        raise RequestError("attention-map does not take --learning-rate auto", hint)
     slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
     folder = ResultsFolder(options.results)
     base = DataRequest(
@@ -118,7 +119,9 @@ def parse_examples(text: Sizes) -> tuple[int, ...]:
     except ValueError:
         examples = (-1,)
     if examples and min(examples) < 0:
-        raise RequestError(f"--draw: {text!r} is not a list of examples", "Numbers from 0 on with commas between: --draw 0,3.")
+        raise RequestError(
+            f"--draw: {text!r} is not a list of examples", "Give numbers from 0, separated by commas: --draw 0,3."
+        )
     return examples
 
 
@@ -146,12 +149,13 @@ def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Prog
 def _loaded(path: Path, described: Mapping[str, Any], folder: ResultsFolder, progress: Progress) -> LoadedRun:
     row = described["row"]
     if lacking := [name for name in (*map_keys(), "seed") if name not in row]:
-        raise RequestError(f"{path} does not say {', '.join(lacking)} of its run", "Train it again with --save.")
+        raise RequestError(f"{path} lacks {', '.join(lacking)} of its training run", "Train it again with --save.")
     check_task(row["task"])
     made = json.loads(row["settings"])["task"]
     task = prepare_task(ChosenTask(TASKS[row["task"]], made["options"]), progress)
     if task.settings["data"] != made["data"]:
-        raise RequestError(f"{path} was trained on other data than {row['task']} makes here", "Train it again with --save.")
+        fault = f"{path} was trained on different data from what the task {row['task']} gives here"
+        raise RequestError(fault, "Train it again with --save.")
     home = folder.path.resolve()
     file = path.relative_to(home) if path.is_relative_to(home) else path
     return LoadedRun(str(file), task, {name: row[name] for name in map_keys()}, row["seed"], described["learning_rate"])

@@ -42,7 +42,7 @@ def compare_results(options: CompareOptions) -> CompareOutcome:
 
     threshold = None if options.threshold is None else parse_share(options.threshold, "--threshold")
     if threshold is not None and not (math.isfinite(threshold) and threshold > 0):
-        raise RequestError(f"the threshold is {threshold:g}, not a share above 0", "0.3 is 30 %.")
+        raise RequestError(f"--threshold is {threshold:g}; it must be a share above 0", "0.3 is 30 %.")
     tolerances = _tolerances(options.tolerance or {})
     versions = load(options.base), load(options.head)
     comparison = compare(
@@ -65,12 +65,12 @@ def _tolerances(given: Mapping[str, str | float] | Sequence[str]) -> dict[str, f
         if metric not in known:
             raise UnknownNameError("metric", metric, known, "among the counts")
         if not (math.isfinite(share) and share >= 0):
-            raise RequestError(f"the tolerance of {metric} is {share:g}, not a share from 0 on", "0.01 is 1 %.")
+            raise RequestError(f"--tolerance of {metric} is {share:g}; it must be a share of at least 0", "0.01 is 1 %.")
     return tolerances
 
 
 def _own_threshold(*versions: Measured) -> float | None:
-    """What the self-check of this machine says, where both versions were measured on it and nowhere else."""
+    """The threshold that the self-check found on this machine, if both versions were measured only here."""
     from mixbench.api.selfcheck import known_figures
 
     here = machine_part(environment())

@@ -31,7 +31,9 @@ def measure_duel(options: DuelOptions) -> Comparison:
     threshold = parse_share(options.threshold, "--threshold")
     with duel_sides(options.base, options.head) as sides:
         if sides[0].mixer and options.mixer:
-            raise RequestError("--mixer is for two versions of the same mixers", "Two mixers are named as BASE and HEAD.")
+            raise RequestError(
+                "--mixer is for two versions of the same mixers", "To compare two mixers, give them as BASE and HEAD only."
+            )
         request = SpeedRequest(
             mixers=choose_mixers(names_of(options.mixer) or MIXERS),
             tokens=parse_sizes(options.tokens, "--tokens"),
@@ -67,7 +69,9 @@ def measure_duel(options: DuelOptions) -> Comparison:
     workloads = [_workload(cell, first[number], second.get(number, ())) for number, cell in cells.items()]
     compared = judge_duel(names, workloads, threshold=threshold, same_mixer=sides[0].mixer is None)
     known = known_figures(device=options.device, threshold=threshold)
-    remarks = (figures_in_words(known),) if known else ("What this gate can do here is not known yet: mixbench selfcheck",)
+    remarks = (
+        (figures_in_words(known),) if known else ("How reliable duel is on this machine is not known yet: mixbench selfcheck",)
+    )
     return Comparison(*names, compared, remarks, {DUEL: threshold})
 
 
@@ -101,12 +105,14 @@ def two_looks(
     first = run_duel(versions, contests, progress, seed=2 * seed, **options)
     faults = [_fault(seen) for seen in first.values()]
     if all(fault and all(fault.sides) for fault in faults):
-        raise RequestError(faults[0].detail if faults[0] else "there is nothing to measure", "Neither side could be measured.")
+        raise RequestError(
+            faults[0].detail if faults[0] else "there is nothing to measure", "Neither version could be measured."
+        )
     flagged = {
         number: contests[number] for number, seen in first.items() if not _fault(seen) and looks(log_ratios(seen), threshold)
     }
     if flagged:
-        progress.remark(f"{len(flagged)} of {len(contests)} flagged: measured again in {PAIRS} new pairs")
+        progress.remark(f"{len(flagged)} of {len(contests)} flagged: measuring again in {PAIRS} new pairs")
         progress.begin(PAIRS * len(flagged))
     return first, run_duel(versions, flagged, progress, seed=2 * seed + 1, **options)
 

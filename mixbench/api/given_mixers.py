@@ -12,7 +12,7 @@ from mixbench.api.shared_options import MixerLike
 from mixbench.errors import RequestError
 from mixbench.mixers import MIXERS
 
-_HINT = "Put it at the top of a file or a module that can be imported, or name it: path/to/file.py:ClassName."
+_HINT = "Define it at the top level of a file or a module that can be imported, or name it: path/to/file.py:ClassName."
 
 
 def names_of(given: MixerLike | Sequence[MixerLike] | None) -> list[str] | None:
@@ -43,5 +43,5 @@ def _name_of(mixer: Callable[..., Any]) -> str:
     except TypeError:
         file = None
     if file is None or not Path(file).is_file():
-        raise RequestError(f"the mixer {name} of {module_name} is in no file", _HINT)
+        raise RequestError(f"the mixer {name} of {module_name} is not defined in a file", _HINT)
     return f"{file}:{name}"

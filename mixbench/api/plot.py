@@ -23,7 +23,7 @@ def draw(options: PlotOptions) -> list[Path]:
     if not drawn:
         raise RequestError(
             f"{folder.path} holds no table to draw",
-            "Measure first: mixbench speed. Or train: mixbench data-efficiency. What failed is not drawn.",
+            "Measure first: mixbench speed. Or train: mixbench data-efficiency. Failed cells and runs are not drawn.",
         )
     return drawn
 

@@ -29,7 +29,7 @@ class Chosen(Protocol):
 def seeds_of(first: int, count: int) -> tuple[int, ...]:
     """So many seeds from the first on. Raises RequestError."""
     if count < 1 or first < 0:
-        raise RequestError(f"--seeds is {count} and --seed {first}: at least one seed, from 0 on")
+        raise RequestError(f"--seeds is {count} and --seed is {first}; they must be at least 1 and at least 0")
     return tuple(range(first, first + count))
 
 

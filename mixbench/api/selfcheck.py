@@ -1,4 +1,4 @@
-"""What this machine's gate is known to do: pairs of equal code recorded, and the figures that follow."""
+"""How reliable the gate is on this machine: record pairs of equal code, and derive the figures from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def selfcheck_folder() -> Path:
 
 @takes(SelfcheckOptions)
 def selfcheck(options: SelfcheckOptions) -> Figures:
-    """Record pairs of equal code, in addition to stored ones, and return what they say of this machine's gate.
+    """Record pairs of equal code, in addition to stored ones, and return what they say about the gate on this machine.
 
     `threshold` is the slowdown that is never flagged (0.01: 1 %, as in a duel).
     Raises MixbenchError, RequestError where there are too few pairs.
@@ -40,7 +40,7 @@ def selfcheck(options: SelfcheckOptions) -> Figures:
 def record_and_judge(options: SelfcheckOptions) -> Figures:
     """What `selfcheck` does, as a function of its options. Raises MixbenchError."""
     if not 0 <= options.minutes < 1e6:
-        raise RequestError(f"--minutes is {options.minutes:g}; it must be 0 or more")
+        raise RequestError(f"--minutes is {options.minutes:g}; it must be at least 0")
     threshold = parse_share(options.threshold, "--threshold")
     folder = ResultsFolder(options.results or selfcheck_folder())
     if options.minutes:
@@ -48,12 +48,14 @@ def record_and_judge(options: SelfcheckOptions) -> Figures:
         record_pairs(folder, options.progress or Silent(), seconds=seconds, device=options.device, fresh=options.fresh)
     found = known_figures(folder.path, options.device, threshold)
     if found is None:
-        raise RequestError("too few pairs for figures: 16 are needed", "Run it for longer: mixbench selfcheck --minutes 10.")
+        raise RequestError(
+            "too few pairs to judge duel by: 16 are needed", "Run it for longer: mixbench selfcheck --minutes 10."
+        )
     return found
 
 
 def known_figures(results: str | Path | None = None, device: str = "cpu", threshold: float = FLOOR) -> Figures | None:
-    """What the recorded pairs of this machine, whatever its software, say of the gate; None where there are too few."""
+    """What the pairs recorded on this machine, with any software, say about the gate; None if there are too few."""
     from mixbench.verdicts.gate.selfcheck import figures
 
     folder = ResultsFolder(results or selfcheck_folder())
@@ -67,7 +69,8 @@ def figures_in_words(known: Figures) -> str:
     """The figures in a sentence, as `duel` prints it."""
     found = known.detected[0.05]
     return (
-        f"This machine's gate beyond {percent(known.floor, 'g')}, from {known.pairs} pairs of equal code: false alarms in"
-        f" {percent(known.false_alarms.point, '.2g')} of cells (at most {percent(known.false_alarms.high, '.2g')}),"
+        f"How reliable duel is on this machine beyond {percent(known.floor, 'g')}, from {known.pairs} pairs of equal code:"
+        f" false alarms in {percent(known.false_alarms.point, '.2g')} of cells"
+        f" (at most {percent(known.false_alarms.high, '.2g')}),"
         f" slowdowns of 5 % found in {percent(found.point)} ({in_percent(found.low)}–{in_percent(found.high)})."
     )

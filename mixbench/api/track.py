@@ -98,11 +98,11 @@ def add_run(options: TrackAddOptions) -> Added:
 
 
 def _refuse_other_code(results: str, head: Commit, measured: set[str]) -> None:
-    """What was measured must be what the commit holds, as far as anyone can tell."""
+    """Refuse results unless they were measured with the code of the commit, as far as can be known."""
     if machine.commit().endswith("-dirty"):
         raise RequestError(
-            "the working tree has changes: what was measured may be in no commit",
-            f"Commit them and measure again. If {head.short} is what was measured all the same: --commit {head.short}.",
+            "the working tree has changes, so the code that was measured may not be in any commit",
+            f"Commit them and measure again. If the code of {head.short} was measured anyway: --commit {head.short}.",
         )
     if others := sorted(commit for commit in measured if commit not in ("", head.sha)):
         raise RequestError(
@@ -194,7 +194,7 @@ def find_trends(options: TrackShowOptions) -> Trends:
     if not found:
         names = sorted({series.name for series in every})
         raise RequestError(
-            f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names)}, for example: {names[0]}"
+            f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names)} cells, for example: {names[0]}"
         )
     changes = sorted((change for series in found for change in find_changes(series)), key=lambda change: change.importance)
     drawn = [series for series in found if series.metric in (chosen if asked else DRAWN)]

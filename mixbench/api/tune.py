@@ -121,9 +121,9 @@ def _ranges(options: TuneOptions, mixers: Sequence[ChosenMixer]) -> tuple[Range,
 
 def _refuse_rates(rates: Mapping[str, float | str], mixers: Sequence[ChosenMixer]) -> None:
     if AUTO in rates.values():
-        raise RequestError("--learning-rate auto chooses among rates, which is what the search does", "Leave it out.")
+        raise RequestError("tune does not take --learning-rate auto: the search itself chooses among rates", "Leave it out.")
     if lacking := [chosen.name for chosen in mixers if rates and not rates.keys() & {"", chosen.name}]:
-        raise RequestError(f"--learning-rate fixes none for {', '.join(lacking)}", "Give one for all mixers, or a range.")
+        raise RequestError(f"--learning-rate gives no rate for {', '.join(lacking)}", "Give one for all mixers, or a range.")
 
 
 def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:

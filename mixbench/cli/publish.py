@@ -34,9 +34,9 @@ class Published(Printed):
         typer.Option(help="text, markdown, json, junit, github-action-benchmark, bencher, or a list.", rich_help_panel=RESULTS),
     ] = TEXT
     output: Annotated[Path | None, typer.Option(help="Folder for the files of --format.", rich_help_panel=RESULTS)] = None
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 3 if a cell is undecided.", rich_help_panel=VERDICT)
-    ] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 if a cell is undecided.", rich_help_panel=VERDICT)] = (
+        False
+    )
 
 
 def parse_formats(published: Published) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class Launch:
                 self._process.stdin.flush()
             answer = self._answer()
         except ValueError as error:  # another thread closed the files, or the answer is not JSON
-            raise WorkerError("the measuring process was ended, or broke the protocol") from error
+            raise WorkerError("the measuring process was ended, or gave an answer that cannot be read") from error
         if answer["event"] == "finished":
             return Finished(answer["result"])
         return Died(answer["step"], answer["cause"], answer["detail"])

@@ -244,7 +244,7 @@ def _rounds(workers: Sequence[_Worker], number: int, built: list[dict[str, Any]]
 
 
 def _idlest_core() -> int | None:
-    """Of the cores this process may use, the one least busy over a fifth of a second; None if it cannot be told."""
+    """The least busy core, over a fifth of a second, of those that this process may use; None if unknown."""
     usable = affinity()
     if not usable:
         return None

@@ -61,7 +61,7 @@ def _affinity(s: Snapshot) -> str:
 def _little_memory(s: Snapshot) -> str:
     if s.available_mib is None or s.available_mib >= LITTLE_MEMORY_MIB:
         return ""
-    return f"only {s.available_mib:.0f} MiB of memory are available"
+    return f"only {s.available_mib:.0f} MiB of memory is available"
 
 
 def _power_limit(gpu: GpuSnapshot) -> str:
@@ -118,7 +118,7 @@ _RULES: tuple[_Rule[Snapshot], ...] = (
         "Unset them and give --threads.",
     ),
     _Rule(
-        lambda s: f"{s.swap_used_mib:.0f} MiB of swap are in use" if s.swap_used_mib else "",
+        lambda s: f"{s.swap_used_mib:.0f} MiB of swap is in use" if s.swap_used_mib else "",
         "Swapped memory is read back from the disk in the middle of a measurement.",
         "Close what fills the memory, then sudo swapoff -a && sudo swapon -a",
     ),

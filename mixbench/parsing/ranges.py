@@ -96,7 +96,9 @@ def _training_range(option: str, given: str, text: str) -> Range:
     if not (math.isfinite(first) and math.isfinite(last) and first <= last):
         raise RequestError(f"--range {text!r} runs backwards or is infinite", f"Give the smaller end first. {_FORMS}")
     if first < 0 or (colon and first <= 0) or (option == "learning_rate" and first <= 0):
-        raise RequestError(f"--range {text!r} begins at {first:g}; it must begin above 0", _FORMS)
+        raise RequestError(
+            f"--range {text!r} begins at {first:g}; it must not be negative, nor 0 for a log scale or a learning rate", _FORMS
+        )
     if option == "dropout" and last >= 1:
         raise RequestError(f"--range {text!r}: dropout must be below 1", _FORMS)
     return Range(option, low=first, high=last, log=bool(colon))

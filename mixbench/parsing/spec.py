@@ -85,7 +85,7 @@ def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
         sizes.append(sizes[-1] * 2)
     if sizes[-1] != last:
         raise RequestError(
-            f"{option}: doubling {first} does not arrive at {last}",
+            f"{option}: doubling {first} does not reach {last} exactly",
             f"Write {option} {first}..{sizes[-1]}, or {option} {first}..{sizes[-1]},{last} to include {last}.",
         )
     return sizes
@@ -191,6 +191,6 @@ def parse_mixer(text: str) -> MixerSpec:
                 f"--mixer {text!r}: {pair.strip()!r} is not an option", "Options are key=value, separated by commas."
             )
         if key in pairs:
-            raise RequestError(f"--mixer {text!r} gives {key!r} twice", "Name the mixer twice to compare two settings.")
+            raise RequestError(f"--mixer {text!r} gives {key!r} twice", "Give --mixer twice to compare two settings.")
         pairs[key] = value
     return MixerSpec(name.strip(), tuple(pairs.items()), file)

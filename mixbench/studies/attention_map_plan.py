@@ -35,12 +35,12 @@ class MapRequest:
         if self.examples < 1:
             raise RequestError(f"--examples is {self.examples}; it must be at least 1")
         if beyond := [example for example in self.drawn if example >= self.examples]:
-            hint = f"Examples are counted from 0; --examples {max(beyond) + 1} maps enough."
+            hint = f"Examples are counted from 0: give --examples {max(beyond) + 1} or more."
             raise RequestError(f"--draw {beyond[0]}: only {self.examples} examples are mapped", hint)
         for task in (*self.base.tasks, *(run.task for run in self.loaded)):
             check_task(task.name)
             if self.examples > (test := int(task.settings["options"]["test"])):
-                raise RequestError(f"--examples {self.examples}: the test set of {task.name} has {test} examples")
+                raise RequestError(f"--examples is {self.examples}, but the test set of {task.name} has only {test} examples")
 
 
 def check_task(name: str) -> None:

@@ -137,7 +137,7 @@ def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
         count = round(size * task.examples) if size <= 1 else int(size)
         if not 1 <= count <= task.examples:
             raise RequestError(
-                f"--sizes {size:g}: {task.name} has {task.examples} training examples",
+                f"cannot take {size:g} of the {task.examples} training examples of {task.name}",
                 f"Give shares up to 1.0 or counts up to {task.examples}.",
             )
         counts.append(count)

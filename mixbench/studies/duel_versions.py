@@ -16,7 +16,7 @@ from mixbench.execution.lockstep import Version
 from mixbench.mixers.choice import ChosenMixer, choose_mixer
 
 _FORMS = (
-    "A side is a git revision, a folder with sources, a Python interpreter, or a mixer: main, ../old, env/bin/python, fnet."
+    "A version is a git revision, a folder with sources, a Python interpreter, or a mixer: main, ../old, env/bin/python, fnet."
 )
 
 
@@ -45,7 +45,7 @@ def duel_sides(base: str, head: str) -> Iterator[tuple[DuelSide, DuelSide]]:
     with ExitStack() as stack:
         first, second = (_side(text, stack) for text in (base, head))
         if (first.mixer is None) != (second.mixer is None):
-            raise RequestError(f"{base!r} and {head!r} cannot be compared: a mixer can only duel with a mixer", _FORMS)
+            raise RequestError(f"{base!r} and {head!r} cannot be compared: a mixer can only be compared with a mixer", _FORMS)
         yield first, second
 
 

@@ -60,7 +60,7 @@ class StoredMap:
 
 def read_map(file: Path) -> StoredMap:
     """The map in a file. Raises StorageError if it is missing or damaged."""
-    again = "Delete it; `mixbench attention-map` makes it again."
+    again = "Delete it; `mixbench attention-map` writes it again."
     try:
         with storage_errors(f"cannot read the map {file}", again), np.load(file, allow_pickle=False) as arrays:
             return StoredMap(**{name: arrays[name] for name in arrays.files})

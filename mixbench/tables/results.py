@@ -208,7 +208,7 @@ def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], boo
         except ValueError as error:
             raise _damaged(file, number, str(error)) from error
         if row.schema > SCHEMA:
-            raise _from_newer(file, f"has rows of schema {row.schema}; this version knows schema {SCHEMA}")
+            raise _from_newer(file, f"has rows of schema {row.schema}; this version reads schema {SCHEMA}")
         rows.append(row)
     return rows, header == known and len(whole) == len(content)
 

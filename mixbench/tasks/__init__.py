@@ -103,7 +103,7 @@ def _options(*own: Option, train: int = 20_000, dev: int = 1_000, test: int = 2_
     """The options of a task: its own, and those that every task has."""
     sizes = zip(_SIZES.items(), (train, dev, test), strict=True)
     amounts = [Option(name, "count", default, meaning) for (name, meaning), default in sizes]
-    return (*own, *amounts, Option("draw", "count", 1, "number of the draw; each gives other data"))
+    return (*own, *amounts, Option("draw", "count", 1, "number of the draw; each gives different data"))
 
 
 def _mqar_fault(options: Options) -> str | None:
@@ -117,9 +117,9 @@ def _mqar_fault(options: Options) -> str | None:
 
 def _listops_fault(options: Options) -> str | None:
     if int(options["arguments"]) < 2:
-        return "operations have at least 2 arguments"
+        return "arguments must be at least 2"
     if int(options["tokens"]) < 4:
-        return "the shortest expression has 4 tokens"
+        return "tokens must be at least 4, the length of the shortest expression"
     return None
 
 
@@ -135,7 +135,7 @@ TASKS: dict[str, Task] = {
     for task in (
         Task(
             name="shapes",
-            summary="signals with two triangles and two rectangles: give the two shapes of a kind their mean height",
+            summary="signals with two triangles and two rectangles: set both shapes of each kind to their mean height",
             paper="the synthetic attention task of HyperMixer, arXiv 2203.03691",
             target="mixbench.tasks.shapes:generate",
             options=_options(train=25_000, dev=500, test=1_000),

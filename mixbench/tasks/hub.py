@@ -61,7 +61,7 @@ def hub_task(
         if "dev" not in rows:
             raise RequestError(f"{name} has no labelled examples to test on", f"It has {', '.join(splits)}.")
         rows["test"], rows["dev"] = split_off(rows["dev"], len(rows["dev"]) // 2)
-        remarks.append("no test example has a label, so half of the development examples are the test set")
+        remarks.append("no test example has a label, so half of the development examples are used as the test set")
 
     def make() -> Dataset:
         return make_dataset(rows["train"], rows.get("dev"), rows["test"], how, remarks)

@@ -61,7 +61,7 @@ def distinct_splits(
         if ((found < wanted) & (found - before < _LEAST_PROGRESS * wanted)).any():
             missing = int(np.maximum(wanted - found, 0).sum())
             raise RequestError(
-                f"task {task}: {missing} of {wanted.sum()} examples are missing; there are too few distinct ones",
+                f"task {task} has too few distinct examples: {missing} of {wanted.sum()} are missing",
                 "Ask for fewer examples (train=, dev=, test=) or for longer sequences (tokens=).",
             )
     by_class = [np.flatnonzero(_classes(drawn[0], classes) == label) for label in range(classes)]

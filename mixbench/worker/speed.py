@@ -131,7 +131,7 @@ def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Result, Subject]:
     subject.call()
     after = memory.resident_bytes("VmHWM")
     if before is None or after is None:
-        remarks.append("peak_rss_mib: this system does not tell a process's resident peak")
+        remarks.append("peak_rss_mib: this system does not report a process's resident peak")
         return {}, subject
     return {"peak_rss_mib": (after - before) / memory.MIB}, subject
 

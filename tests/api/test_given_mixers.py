@@ -78,7 +78,7 @@ def test_a_class_of_mixbench_is_its_mixer() -> None:
     [
         (lambda: lambda width, tokens: None, "cannot be imported from a file"),
         (nested, "cannot be imported from a file"),
-        (interactive, "the mixer Mine of session is in no file"),
+        (interactive, "the mixer Mine of session is not defined in a file"),
         (lambda: sample_mixers.Mean(4, 4), "is neither a mixer's name nor a class"),
     ],
     ids=["lambda", "class in a function", "interactive class", "module"],

@@ -137,7 +137,7 @@ def test_one_run_in_two_files_and_weights_without_a_row_are_refused(run_process:
     assert run_python("-c", spoil, "copy.pt", folder=folder).exit_code == 0
     done = run_process("attention-map", "--checkpoint", "copy.pt", "--results", "twice", folder=folder)
     assert done.exit_code == 2
-    assert "copy.pt does not say seed of its run" in done.stderr
+    assert "copy.pt lacks seed of its training run" in done.stderr
 
 
 @pytest.mark.slow
@@ -162,15 +162,18 @@ def test_an_interrupted_study_goes_on_with_the_weights_it_has(run_process: Run, 
         (["--task", "hf:glue/sst2"], "task hf does not define which tokens an output needs"),
         (["--task", "shape"], "unknown task 'shape'\n  Did you mean 'shapes'?"),
         (["--mixer", "atention"], "Did you mean 'attention'?"),
-        (["--draw", "one"], "--draw: 'one' is not a list of examples\n  Numbers from 0 on with commas between: --draw 0,3."),
+        (["--draw", "one"], "--draw: 'one' is not a list of examples\n  Give numbers from 0, separated by commas: --draw 0,3."),
         (["--draw=-1"], "--draw: '-1' is not a list of examples"),
-        (["--task", SHAPES, "--examples", "11", "--draw", "0"], "--examples 11: the test set of shapes has 10 examples"),
+        (
+            ["--task", SHAPES, "--examples", "11", "--draw", "0"],
+            "--examples is 11, but the test set of shapes has only 10 examples",
+        ),
         (["--task", SHAPES, "--examples", "5", "--draw", "7"], "--draw 7: only 5 examples are mapped"),
         (["--task", SHAPES, "--size", "0.5,1.0"], "one part of the data"),
-        (["--learning-rate", "auto"], "--learning-rate auto needs a study of its own"),
+        (["--learning-rate", "auto"], "attention-map does not take --learning-rate auto"),
         (["--device", "tpu"], "unknown --device 'tpu'"),
         (["--checkpoint", "nowhere.pt"], "nowhere.pt: No such file or directory\n  Give a file that --save wrote"),
-        (["--checkpoint", "x.pt", "--mixer", "attention"], "--checkpoint says which mixer and task it is"),
+        (["--checkpoint", "x.pt", "--mixer", "attention"], "--checkpoint already determines the mixer and the task"),
     ],
 )
 def test_a_wrong_request_is_refused_with_what_to_do(words: list[str], message: str, run: Run, tmp_path: Path) -> None:

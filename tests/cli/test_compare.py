@@ -117,7 +117,7 @@ def test_what_is_faster_or_new_fails_only_where_the_reference_must_be_renewed(ru
     assert (plain.exit_code, lines(plain)[-1]) == (0, "1 faster, 2 new, 3 same: pass")
     renewed = run("compare", "base", "head", "--any-change")
     assert renewed.exit_code == 1
-    assert lines(renewed)[-1] == "1 faster, 2 new, 3 same: fail (cells are faster or new: renew the base)"
+    assert lines(renewed)[-1] == "1 faster, 2 new, 3 same: fail (cells are faster or new: measure the base again)"
 
 
 def test_undecided_cells_fail_only_strictly(run: Run) -> None:
@@ -158,11 +158,11 @@ def test_other_keys_are_not_comparable_and_named(run: Run) -> None:
         (("base", "empty"), "empty holds no measurements"),
         (("base", "base", "--threshold", "30"), "--threshold: '30' is not a share"),
         (("base", "base", "--threshold", "much"), "--threshold: 'much' is not a share"),
-        (("base", "base", "--threshold", "0"), "the threshold is 0"),
+        (("base", "base", "--threshold", "0"), "--threshold is 0"),
         (("base", "base", "--threshold", "nan"), "is not a share"),
-        (("base", "base", "--threshold", "inf%"), "the threshold is inf"),
+        (("base", "base", "--threshold", "inf%"), "--threshold is inf"),
         (("base", "base", "--tolerance", "flops"), "is not a share"),
-        (("base", "base", "--tolerance", "flops=-1%"), "the tolerance of flops is -0.01"),
+        (("base", "base", "--tolerance", "flops=-1%"), "--tolerance of flops is -0.01"),
         (("base", "base", "--tolerance", "latency=1%"), "unknown metric 'latency'"),
         (("base", "base", "--format", "xml"), "unknown value 'xml' for --format"),
         (("base", "base", "--format", "github-action-benchmark"), "makes several files"),

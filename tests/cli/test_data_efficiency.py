@@ -83,8 +83,11 @@ def test_a_built_in_task_with_a_learning_rate_of_its_own_for_each_mixer(run: Run
         (["--task", "text"], "--task text needs --train"),
         (["--train", "x.tsv"], "--train, --dev and --test belong to a text task\n  Add --task text."),
         (["--sizes", "0"], "--sizes: '0' is not a positive whole number"),
-        (["--sizes", "51"], "shapes has 50 training examples\n  Give shares up to 1.0 or counts up to 50."),
-        (["--sizes", "0.001"], "--sizes 0.001: shapes has 50 training examples"),
+        (
+            ["--sizes", "51"],
+            "cannot take 51 of the 50 training examples of shapes\n  Give shares up to 1.0 or counts up to 50.",
+        ),
+        (["--sizes", "0.001"], "cannot take 0.001 of the 50 training examples of shapes"),
         (["--learning-rate", "fast"], "--learning-rate: 'fast' is not a learning rate"),
         (["--learning-rate", "gmlp=0.1"], "unknown mixer 'gmlp' in --learning-rate"),
         (["--device", "tpu"], "unknown --device 'tpu'"),

@@ -72,7 +72,7 @@ def test_a_mixer_that_does_not_import_is_refused_before_anything_is_measured(run
         (["--mixer", "hypermixr"], "Did you mean 'hypermixer'?"),
         (["--mixer", "attention:head=2"], "Did you mean 'heads'?"),
         (["--mixer", "attention:heads=3"], "3 heads do not divide the width"),
-        (["--tokens", "64..100"], "doubling 64 does not arrive at 100"),
+        (["--tokens", "64..100"], "doubling 64 does not reach 100 exactly"),
         (["--tokens", "ten"], "--tokens: 'ten' is not a positive whole number"),
         (["--width", "0"], "--width: '0' is not a positive whole number"),
         (["--dtype", "float64"], "unknown value 'float64' for --dtype"),

@@ -248,7 +248,7 @@ def test_software_that_changed_with_the_commit_is_told(tracked: Path, run: Run) 
     for number, entry in enumerate(read_history(tracked)):
         write_entry(tracked, replace(entry, software=SOFTWARE | {"torch": "2.14.0" if number >= 4 else "2.13.0"}), replace=True)
     lines = [line for line in run("track", "show").stdout.splitlines() if line.startswith("  worse")]
-    assert [line.split("; ")[-1] for line in lines] == ["with it changed torch 2.13.0 → 2.14.0"] * 6
+    assert [line.split("; ")[-1] for line in lines] == ["changed with it: torch 2.13.0 → 2.14.0"] * 6
 
 
 def test_what_is_too_short_is_said(tracked: Path, run: Run) -> None:

@@ -90,7 +90,7 @@ def test_any_text_is_either_sizes_or_a_clear_error(text: str) -> None:
         ([], "'' is not", ""),
         (str(LARGEST_SIZE + 1), "is not a positive whole number", ""),
         ("512..64", "the range '512..64' runs backwards", "Write --width 64..512."),
-        ("64..100", "doubling 64 does not arrive at 100", "Write --width 64..64, or --width 64..64,100 to include 100."),
+        ("64..100", "doubling 64 does not reach 100 exactly", "Write --width 64..64, or --width 64..64,100 to include 100."),
     ],
 )
 def test_sizes_that_are_wrong_say_why_and_what_to_write(text: str, message: str, hint: str) -> None:
@@ -215,7 +215,7 @@ def test_any_text_is_either_a_mixer_string_or_a_clear_error(text: str) -> None:
         ("mine.py", "does not name a class", "path/to/file.py:ClassName"),
         ("attention:heads", "'heads' is not an option", "key=value"),
         ("attention:=4", "'=4' is not an option", "key=value"),
-        ("attention:heads=4,heads=8", "gives 'heads' twice", "Name the mixer twice"),
+        ("attention:heads=4,heads=8", "gives 'heads' twice", "Give --mixer twice"),
     ],
 )
 def test_mixer_strings_that_are_wrong_say_why_and_what_to_write(text: str, message: str, hint: str) -> None:

@@ -122,7 +122,7 @@ def test_a_loaded_run_is_not_taken_for_one_that_was_trained_here(tmp_path: Path,
     ("changes", "message"),
     [
         ({"examples": 0}, "--examples is 0"),
-        ({"examples": 21}, "--examples 21: the test set of shapes has 20 examples"),
+        ({"examples": 21}, "--examples is 21, but the test set of shapes has only 20 examples"),
         ({"drawn": (0, 3)}, "--draw 3: only 3 examples are mapped"),
         ({"sizes": (0.5, 1.0)}, "one part of the data"),
         (

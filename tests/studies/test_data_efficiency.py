@@ -137,7 +137,7 @@ def test_auto_goes_on_where_every_trial_failed(tmp_path: Path, monkeypatch: pyte
 def test_sizes_are_shares_up_to_one_and_counts_above() -> None:
     assert train_sizes((0.1, 1.0, 25, 10), TASK) == [100, 25, 10]
     for size in (101, 0.001):
-        with pytest.raises(RequestError, match="toy has 100 training examples"):
+        with pytest.raises(RequestError, match="of the 100 training examples of toy"):
             train_sizes((size,), TASK)
 
 
@@ -149,7 +149,7 @@ def test_sizes_are_shares_up_to_one_and_counts_above() -> None:
         ({"timeout": 0.0}, "--timeout is 0"),
         ({"learning_rates": {"": -1.0}}, "--learning-rate is -1"),
         ({"learning_rates": {"atention": 0.1}}, "unknown mixer 'atention' in --learning-rate"),
-        ({"sizes": (1000,)}, "toy has 100 training examples"),
+        ({"sizes": (1000,)}, "of the 100 training examples of toy"),
         ({"width": 6}, "4 heads do not divide the width"),
     ],
 )

@@ -63,7 +63,7 @@ def test_two_mixers_are_sides_too():
     [
         ("nothing", ".", "'nothing' is not a folder, an interpreter, a mixer or a git revision"),
         ("--help", ".", "'--help' is not a folder, an interpreter, a mixer or a git revision"),
-        ("attention", ".", "a mixer can only duel with a mixer"),
+        ("attention", ".", "a mixer can only be compared with a mixer"),
         ("missing.py:Mine", ".", "cannot read missing.py"),
     ],
 )

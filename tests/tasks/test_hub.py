@@ -97,7 +97,7 @@ def test_hidden_test_labels_halve_the_development_examples(save):
     assert set(dataset.dev.targets.tolist()) == set(dataset.test.targets.tolist()) == {0, 1}
     assert dataset.remarks[1:3] == (
         "examples of test without a label, left out: 20",
-        "no test example has a label, so half of the development examples are the test set",
+        "no test example has a label, so half of the development examples are used as the test set",
     )
 
 

@@ -106,7 +106,7 @@ def test_data_that_change_need_a_new_version_of_their_task(text: str, expected: 
     ],
 )
 def test_more_examples_than_there_are_is_an_error_that_says_so(text: str) -> None:
-    with pytest.raises(RequestError, match="examples are missing; there are too few distinct ones") as caught:
+    with pytest.raises(RequestError, match="has too few distinct examples: ") as caught:
         make(f"{text},train=9999")
     assert "train=" in caught.value.hint
 

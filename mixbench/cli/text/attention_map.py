@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NEEDED = {
     "shapes": "a step in a shape needs both shapes of its pair",
-    "mqar": "a query needs its key and the value behind it",
+    "mqar": "a query needs its key and the value that follows it",
 }
 
 
@@ -56,8 +56,8 @@ def _notes(task: TaskMaps) -> Iterator[str]:
     if task.reach is not None:
         beyond = f"inputs more than {task.reach} tokens away, which only mixing reaches" if task.reach else "other inputs"
         yield (
-            f"Shares of the norm of ∂output/∂input, for outputs that need other tokens ({needed}). distant: share of {beyond}."
-            " right: of that share, the part on needed inputs. even map: the same if every input counted alike."
+            f"Shares of the norm of ∂output/∂input, for outputs that need other tokens ({needed}). distant: share on {beyond}."
+            " right: the part of it that falls on needed inputs. even map: the same part if every input counted equally."
         )
     seeds = max(line.seeds for line in task.lines)
     if seeds > 1:

@@ -123,7 +123,8 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 
 def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
     yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread; wall time beside CPU time."
-    yield f"slower and faster: two looks at eight pairs each say so, beyond {percent(comparison.thresholds[DUEL], 'g')}."
+    beyond = percent(comparison.thresholds[DUEL], "g")
+    yield f"slower and faster: eight pairs and eight new ones both show a change beyond {beyond}."
 
 
 def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
@@ -136,7 +137,7 @@ def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
     ]
     yield f"What counts: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."
     if any(judged.verdict in ("slower", "faster") and not _is_time(judged.metric) for judged in leading):
-        yield "slower and faster stand for every metric: costs more or less, scores worse or better."
+        yield "slower and faster apply to every metric: it costs more or less, or scores worse or better."
     if any(judged.verdict == "undecided" and judged.change for judged in leading):
         yield "Undecided: more launches or seeds narrow the interval (--launches 10)."
 
@@ -149,5 +150,5 @@ def _outcome(comparison: Comparison, code: int) -> tuple[str, str]:
     """The last line and its style: how many cells have each verdict, and what follows."""
     counts = [f"{count} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
     word, style = _OUTCOMES[code]
-    why = " (cells are faster or new: renew the base)" if code == 1 and not comparison.failing else ""
+    why = " (cells are faster or new: measure the base again)" if code == 1 and not comparison.failing else ""
     return f"{', '.join(counts) or 'no cells'}: {word}{why}", style

@@ -191,4 +191,4 @@ def _learning_rates(task: TaskSummary) -> Iterator[str]:
         texts = values if same else [f"{rates} ({', '.join(mixers)})" for rates, mixers in values.items()]
         yield f"Learning rate{chosen}: {'; '.join(texts)}."
     if task.trials:
-        yield f"Not shown: {counted(task.trials, 'run')} that only chose a learning rate."
+        yield f"Not shown: {counted(task.trials, 'run')} that only served to choose a learning rate."

@@ -16,7 +16,7 @@ _OWN_TASK = (
         "text",
         "your files: --task text --train FILE --test FILE [--dev FILE] --text COLUMN [--text-pair COLUMN] --label COLUMN",
     ),
-    ("hf:NAME", "a data set of the Hugging Face hub or a local folder: --task hf:glue/sst2; needs mixbench[hf]"),
+    ("hf:NAME", "a data set from the Hugging Face Hub or a local folder: --task hf:glue/sst2; needs mixbench[hf]"),
 )
 
 _OWN_MIXER = (

@@ -38,9 +38,9 @@ def _notes(figures: Figures) -> Iterator[str]:
     yield (
         f"From {figures.pairs} pairs of equal code and {figures.workloads} workloads, {figures.false_alarms.sets} separate sets"
         " of pairs. In brackets: 95 % intervals. flagged: ratios of equal code, shifted by the slowdown (0 %: false alarms);"
-        " with real work: measured."
+        " with real work: the same where one process did real extra work, which cost as much as measured."
     )
-    yield f"A cell is flagged if two looks at eight pairs each find it slower beyond {percent(figures.floor, 'g')}."
+    yield f"A cell is flagged if eight pairs and eight new ones both find it slower by more than {percent(figures.floor, 'g')}."
     if figures.smallest is None:
         yield "No slowdown up to 50 % is found in 90 % of cells: this machine is too noisy for a gate."
     else:

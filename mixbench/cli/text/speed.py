@@ -132,7 +132,7 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
     if any(cell.ratio for cell in cells):
         yield f"ratio: latency relative to {summary.baseline}, paired within launches; below 1 is faster."
     if any(cell.ratio and not cell.paired for cell in cells):
-        yield "*: measured in other processes than the baseline, so not paired."
+        yield "*: measured in different processes from the baseline, so not paired."
     if any(cell.share_of_peak is not None for cell in cells):
         yield "% of peak: FLOP/s relative to a large matrix product in the same launch."
     for remark in sorted({cell.flops_remark for cell in cells} - {""}):

@@ -50,7 +50,7 @@ def change_text(change: Change) -> str:
     suspect, good = change.suspect.commit, change.last_good.commit
     text = f'{level}; suspect {suspect.short} of {suspect.time[:10]} "{suspect.subject}"; last good {good.short}'
     also = [f"{name} {before} → {after}" for name, (before, after) in change.software.items()]
-    return f"{text}; with it changed {', '.join(also)}" if also else text
+    return f"{text}; changed with it: {', '.join(also)}" if also else text
 
 
 def _notes(trends: Trends) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _notes(trends: Trends) -> Iterator[str]:
     if judged:
         chance = "at most 1 % of them show a change by chance."
         yield f"{judged} series of times and scores were judged; {chance}"
-        yield f"A change of time or score shows when {LEAST_COMMITS} commits stand after it."
+        yield f"A change of a time or score is shown once {LEAST_COMMITS} commits have followed it."
     short = Counter(len(series.points) for series in noisy if series.too_short)
     for commits, count in sorted(short.items()):
         found = "1 commit" if commits == 1 else f"{commits} commits"
@@ -71,4 +71,4 @@ def _notes(trends: Trends) -> Iterator[str]:
     if alone := sum(series.too_short for series in trends.series if series.metric in COUNTED):
         yield f"Too short to judge: {alone} series of counts with 1 commit; 2 are needed."
     if unjudged := sum(not series.judgeable for series in trends.series):
-        yield f"Not judged: {unjudged} series with a commit at 0, of which no share can be taken."
+        yield f"Not judged: {unjudged} series with a value of 0, to which no relative change exists."

@@ -147,7 +147,7 @@ class _Judge:
         counts = self._counts(row_type, *good)
         judged = ([] if self.counts_only else self._measured(row_type, *good)) + counts
         if not judged:
-            return {"judgements": (Judgement(STATUS, "undecided", remark="nothing that could be compared was measured"),)}
+            return {"judgements": (Judgement(STATUS, "undecided", remark="no metric that can be compared was measured"),)}
         decides = leading(judged)
         cause = _cause([count for count in counts if count is not decides], *good) if decides.verdict != "same" else ""
         return {"judgements": tuple(judged), "cause": cause}
@@ -188,7 +188,7 @@ class _Judge:
 
 _NO_TIME = {
     True: "no time on the GPU in speed.csv",
-    False: "no CPU time, or no calibration of it in launches.csv: time is not compared",
+    False: "no CPU time in speed.csv, or no calibration in launches.csv: time is not compared",
 }
 
 

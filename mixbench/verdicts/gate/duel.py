@@ -139,12 +139,12 @@ def judge_pairs(
         verdict = "slower" if first > 0 else "faster"
     elif first:
         verdict = "undecided"
-        remark = f"a first look said {'slower' if first > 0 else 'faster'}, a second one did not agree; {remark}".strip("; ")
+        remark = f"the first pairs say {'slower' if first > 0 else 'faster'}, the new ones do not agree; {remark}".strip("; ")
     elif max(abs(change.low or 0), abs(change.high or 0)) <= max(SAME_WITHIN, floor):
         verdict = "same"
     else:
         verdict = "undecided"
-        remark = f"a change of {percent(detectable, '.1f')} would have been seen; {remark}".strip("; ")
+        remark = f"a change of {percent(detectable, '.1f')} would have been detected; {remark}".strip("; ")
     return Judgement(metric, verdict, base, head, change, detectable, remark)
 
 

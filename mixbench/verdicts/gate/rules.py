@@ -64,7 +64,7 @@ def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> 
     if base and head:
         return None
     if base:
-        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{metric_words(metric)} is no longer there")
+        return Judgement(metric, "missing", base=fmean(base.values()), remark=f"{metric_words(metric)} is no longer measured")
     return Judgement(metric, "new", head=fmean(head.values()))
 
 
@@ -83,7 +83,7 @@ def judge_time(
         return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=remark)
     ratio = _ratio(head, base, level)
     if not ratio.low or ratio.high is None:
-        remark = "the launches differ too much to tell anything; measure with --launches 5 or more"
+        remark = "the launches differ too much to judge; measure with --launches 5 or more"
         return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=remark)
     change = Interval(ratio.point - 1, ratio.low - 1, ratio.high - 1)
     detectable = (1 + threshold) * ratio.point / ratio.low - 1
@@ -97,9 +97,9 @@ def judge_time(
         verdict = "same"
     else:
         verdict = "undecided"
-        remark = f"{percent(detectable, '.0f', signed=True)} would be seen"
+        remark = f"{percent(detectable, '.0f', signed=True)} would be detected"
     if verdict in ("same", "undecided") and ratio.low > 1:
-        remark = "seems slower, not surely beyond the threshold: run mixbench duel"
+        remark = "slower, but not certainly by more than the threshold: run mixbench duel"
     return Judgement(metric, verdict, below, above, change, detectable, remark)
 
 
@@ -138,5 +138,5 @@ def judge_score(
     if change.low > 0 or change.high < 0:
         verdict = "faster" if (change.low > 0) == higher_is_better else "slower"
         return Judgement(metric, verdict, below, above, change, detectable)
-    remark = f"a change of {percent(detectable, '.1f')} would be seen"
+    remark = f"a change of {percent(detectable, '.1f')} would be detected"
     return Judgement(metric, "undecided", below, above, change, detectable, remark)

@@ -121,7 +121,7 @@ def _keeps_sequences_apart(case: Case) -> str:
 
 def _honours_mask(case: Case) -> str:
     if case.honours_mask is False:
-        raise NotApplicableError("declared not to honour one")
+        raise NotApplicableError("declared not to honour a mask")
     if case.honours_mask is None and "mask" not in inspect.signature(case.mixer.forward).parameters:
         raise NotApplicableError("forward takes no mask")
     if case.tokens == 1:
@@ -186,7 +186,7 @@ def _declares_flops(case: Case) -> str:
     if not declaring_modules(case.mixer):
         raise NotApplicableError("has no method flops(batch, tokens)")
     if case.closed_forms:
-        raise NotApplicableError("held to its closed form instead")
+        raise NotApplicableError("compared with its closed form instead")
     # only on the meta device: on a real one, kernels from outside torch would run uncounted
     counted = _flops(case, device="meta", trust_declared=False)
     return _demand_equal(counted, _flops(case), "by flops(batch, tokens)")

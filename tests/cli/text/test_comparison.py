@@ -32,7 +32,7 @@ EVERY_CASE = Comparison(
         ),
         cell("gmlp", timed("slower", 0.84, 0.9, 0.97), cause="+25 % FLOPs, 2 more operators, a=1 became b=2"),
         cell("gmlp", Judgement("peak_memory_mib", "slower", 1.0, 1.0001, Interval(0.0001)), tokens="64 tokens"),
-        cell(LONG, timed("undecided", -0.5, 0.1, 5000.0, "+84 % would be seen"), mode="training"),
+        cell(LONG, timed("undecided", -0.5, 0.1, 5000.0, "+84 % would be detected"), mode="training"),
         cell("fnet", timed("faster", -0.046, -0.031, -0.012)),
         cell("fnet", Judgement("cell", "new"), tokens="64 tokens"),
         cell("none", timed("same", -0.01, 0.0, 0.01)),

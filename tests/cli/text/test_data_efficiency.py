@@ -129,7 +129,7 @@ def test_the_notes_name_different_learning_rates_and_the_rows_left_out() -> None
     assert "Learning rate: 0.001 (attention); 0.003 (none)." in text
     assert "5 rows from other environments are left out." in text
     trial = training_rows(("attention",), (2000,), seeds=[0], rates={"attention": 0.003})
-    assert "Not shown: 1 run that only chose a learning rate." in plain(training_rows() + trial)
+    assert "Not shown: 1 run that only served to choose a learning rate." in plain(training_rows() + trial)
 
 
 def test_each_context_has_its_own_heading() -> None:

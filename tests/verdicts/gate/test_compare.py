@@ -240,7 +240,7 @@ def test_a_mixer_that_goes_on_elsewhere_was_not_renamed() -> None:
 def test_a_metric_that_is_gone_fails_its_cell_which_is_still_in_both_versions() -> None:
     comparison = compare(speed(), edited(speed(), lambda row: replace(row, peak_memory_mib=None)))
     assert verdicts(comparison) == {"attention": "missing", "none": "missing"}
-    assert the(comparison).leading.remark == "peak memory is no longer there"
+    assert the(comparison).leading.remark == "peak memory is no longer measured"
     assert comparison.comparable
     assert exit_code(comparison) == 1
     assert "renamed" not in the(comparison).detail

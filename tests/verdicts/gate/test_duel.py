@@ -63,7 +63,7 @@ def test_the_interval_is_over_all_pairs_and_the_smallest_change_is_told():
 
 def test_a_look_that_was_not_confirmed_says_so():
     judged = judge_pairs("cpu_ms", (1.0, 1.0), shifted(0.05), shifted(0.0))
-    assert judged.remark == "a first look said slower, a second one did not agree"
+    assert judged.remark == "the first pairs say slower, the new ones do not agree"
 
 
 @pytest.mark.parametrize("draw", ["normal", "t3"])

@@ -79,7 +79,7 @@ def test_counts_are_compared_launch_by_launch_and_by_their_means_where_no_launch
 def test_a_metric_that_only_one_version_has_is_missing_or_new(judge: Callable[[Values, Values], Judgement]) -> None:
     gone = judge(launches(1.0, 2.0), {})
     assert gone.verdict == "missing"
-    assert gone.remark.endswith("is no longer there")
+    assert gone.remark.endswith("is no longer measured")
     assert judge({}, launches(1.0, 2.0)).verdict == "new"
 
 
@@ -122,7 +122,7 @@ def test_a_slowdown_of_which_nothing_is_sure_says_what_would_be_seen() -> None:
     judgement = time(around(10.0, 0.15), around(11.0, 0.15))
     assert judgement.verdict == "undecided"
     assert judgement.detectable is not None
-    assert judgement.remark == f"{100 * judgement.detectable:+.0f} % would be seen"
+    assert judgement.remark == f"{100 * judgement.detectable:+.0f} % would be detected"
 
 
 def test_the_detectable_change_is_the_border_of_slower() -> None:
@@ -217,7 +217,7 @@ def test_scores_that_scatter_by_more_than_one_percent_are_undecided_and_say_what
     judgement = score(base, {0: 0.78, 1: 0.82, 2: 0.79, 3: 0.81})
     assert judgement.verdict == "undecided"
     assert judgement.detectable is not None
-    assert judgement.remark == f"a change of {100 * judgement.detectable:.1f} % would be seen"
+    assert judgement.remark == f"a change of {100 * judgement.detectable:.1f} % would be detected"
 
 
 def drawn(rng: random.Random, count: int, noise: float) -> dict[int, float]:

@@ -72,7 +72,7 @@ def test_prediction_and_measurement_agree_on_plain_tensors() -> None:
 def test_the_resident_peak_sees_memory_that_is_freed_again() -> None:
     before = memory.reset_resident_peak()
     if before is None:
-        pytest.skip("this system does not tell a process's resident peak")
+        pytest.skip("this system does not report a process's resident peak")
     block = bytearray(64 * memory.MIB)
     del block
     peak = memory.resident_bytes("VmHWM")

@@ -181,7 +181,7 @@ def test_a_wrong_closed_form_fails(count: str) -> None:
     ("kind", "closed_forms", "outcome", "detail"),
     [
         (Declaring, None, "pass", "inference 256, training 768, for 2 sequences"),
-        (Declaring, CLOSED_FORMS, "skip", "held to its closed form instead"),
+        (Declaring, CLOSED_FORMS, "skip", "compared with its closed form instead"),
         (Mean, None, "skip", "has no method flops(batch, tokens)"),
         (MeanAndInverse, None, "skip", "inference: the counter has no formula for linalg_inv_ex"),
         (LookingAtValues, None, "skip", "inference: on meta: RuntimeError"),
@@ -270,7 +270,7 @@ def test_a_class_that_cannot_be_built_fails_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("build", "tokens", "honours_mask", "outcome", "detail"),
     [
-        (Mean, TOKENS, False, "skip", "declared not to honour one"),
+        (Mean, TOKENS, False, "skip", "declared not to honour a mask"),
         (lambda: Maskless(WIDTH, WIDTH), TOKENS, None, "skip", "forward takes no mask"),
         (Mean, 1, None, "skip", "needs at least 2 tokens"),
         (FixedLength, TOKENS, None, "pass", "not compared with an unpadded run: shorter sequences are refused"),

@@ -145,7 +145,7 @@ def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
 
 
 def _title(line: MixerMaps) -> str:
-    share = f"{percent(line.right.point, '.0f')} right" if line.right else "nothing distant"
+    share = f"{percent(line.right.point, '.0f')} right" if line.right else "no distant inputs"
     return f"{style.literal(line.label)}\n{share}"
 
 
@@ -158,6 +158,6 @@ def _reading(task: TaskMaps, width: float) -> str:
     parts = [
         " · ".join([*task.words, *([f"right: over {counted(examples, 'test example')}"] if examples else [])]),
         f"right: of the sensitivity to inputs {nearer}, the share on needed ones{even}",
-        "colours: 1 is an even map, the darkest that of needed inputs in an ideal map; blue: needed inputs",
+        "colours: 1 is an even map; in an ideal map, needed inputs have the darkest colour; blue outlines: needed inputs",
     ]
     return "\n".join(line for part in parts for line in wrap(part, int(_LETTERS * width)))

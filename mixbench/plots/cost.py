@@ -67,7 +67,7 @@ def cost_figure(cost: TaskCost) -> Figure:
         named = {"example": PER_EXAMPLE[cost.unit], "data": "training examples", "trials": "tuning trials"}
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
-        figure.legend([*bars, product], [*named.values(), "cost, 95 %"], loc="outside lower center", ncols=4)
+        figure.legend([*bars, product], [*named.values(), "cost, 95 % interval"], loc="outside lower center", ncols=4)
         bounds = "≥, ≤ and pale: only a bound is known, as the score lies beyond what was trained"
         add_caption(figure, f"{style.literal(cost.subject.words)}\n{bounds}")
     return figure

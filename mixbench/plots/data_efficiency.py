@@ -85,7 +85,7 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figu
     points = [cell.relative.point for _, task in drawn.panels for cell in task.cells if cell.relative]
     if not points:
         return None
-    score, better = ("error", "less") if drawn.is_error else ("score", "more")
+    score, better = ("error", "lower") if drawn.is_error else ("score", "higher")
     with rc_context(style.RC):
         label = f"change of the test {score} against\n{style.literal(str(baseline))} ({better} is better)"
         figure, grid = _panel_figure(drawn, f"Relative change on {name}", label)
@@ -102,7 +102,7 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figu
         _limit_changes(grid[0], [cell.relative for _, task in drawn.panels for cell in task.cells])
         style.value_ticks(grid[0].yaxis, prefixed=False)
         grid[0].yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _change(ratio)))
-        _finish(figure, grid, drawn, "bars: 95 % t-intervals over the seeds that both have, paired")
+        _finish(figure, grid, drawn, "bars: paired 95 % t-intervals over the seeds of both mixers")
     return figure
 
 
@@ -166,7 +166,8 @@ def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
     several = any(len(cell.scores) > 1 for _, task in drawn.panels for cell in task.cells)
     laws = {"": "dashed without a floor", "c + ": "dotted with a floor c"}
     kinds = ", ".join(words for floor, words in laws.items() if floor in fitted)
-    parts = ["mean, 95 % t-interval and dots: seeds" if several else "one seed", f"thin: power laws, {kinds}" if kinds else ""]
+    over = "mean and 95 % t-interval over seeds · dots: single seeds" if several else "one seed"
+    parts = [over, f"thin lines: power laws, {kinds}" if kinds else ""]
     return " · ".join(filter(None, parts))
 
 

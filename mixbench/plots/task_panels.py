@@ -27,7 +27,7 @@ class TaskFigures:
 
     @property
     def is_error(self) -> bool:
-        """Whether less is better."""
+        """Whether lower is better."""
         return self.panels[0][1].is_error
 
     @property
@@ -43,7 +43,7 @@ class TaskFigures:
     @property
     def score_axis(self) -> str:
         """Label of the score axis."""
-        return f"test {self.panels[0][1].score} ({'less' if self.is_error else 'more'} is better)"
+        return f"test {self.panels[0][1].score} ({'lower' if self.is_error else 'higher'} is better)"
 
 
 def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:

@@ -41,7 +41,7 @@ def tuning_figure(search: Search) -> Figure:
     from matplotlib.figure import Figure
 
     looks = style.line_styles(curve.mixer for curve in search.curves)
-    direction = "less" if search.is_error else "more"
+    direction = "lower" if search.is_error else "higher"
     with rc_context(style.RC):
         figure = Figure(figsize=(8.6, 4.4), layout="constrained")
         figure.suptitle(f"Random search on {style.literal(search.task)}", fontsize=11, fontweight="bold")

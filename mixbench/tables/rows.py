@@ -47,7 +47,7 @@ class ProcessColumns(ShapeColumns):
 
     threads: int = size("threads of one operator on the CPU", "threads")
     compiled: bool = column("key", "whether torch.compile was applied")
-    launch: int = column("replicate", "fresh process, counted from 1: the unit of every interval")
+    launch: int = column("replicate", "fresh process, counted from 1; intervals are over launches")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,9 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         "growth of the resident set of a fresh process that builds and calls it once", "MiB", once=True
     )
     energy_j: float | None = metric("energy per call, from a meter", "J", rule="reported", once=True, heading=Heading("J"))
-    operators: int | None = metric("operators that compute (views are not counted) per call", "operators", rule="count")
+    operators: int | None = metric(
+        "operators per call that compute something; views are not counted", "operators", rule="count"
+    )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
     page_faults: float | None = column("observation", "minor page faults per call", "faults", default=None)
     context_switches: int | None = column("observation", "involuntary context switches in the block", "switches", default=None)
@@ -155,9 +157,9 @@ class LaunchRow(Row, OriginColumns, ProcessColumns):
     calibration_ms: float | None = metric(
         "median wall time of the fixed calibration workload, one round each", "ms", positive=True
     )
-    calibration_cpu_ms: float | None = metric("median CPU time of the same", "ms")
+    calibration_cpu_ms: float | None = metric("median CPU time of the calibration workload", "ms")
     peak_gflops_per_s: float | None = metric(
-        "best rate of a large matrix product in this launch, this dtype", "GFLOP/s", "higher", positive=True
+        "best rate of a large matrix product in this launch, in this dtype", "GFLOP/s", "higher", positive=True
     )
     bandwidth_gb_per_s: float | None = metric(
         "best rate of a large copy in this launch, bytes read and written", "GB/s", "higher", positive=True
@@ -168,7 +170,9 @@ class LaunchRow(Row, OriginColumns, ProcessColumns):
     allocator: str = column("observation", "retained (freed memory is kept by the process) or default", default="")
     denormals: str = column("observation", "flushed or kept: whether the CPU accepted flushing", default="")
     parallel: str = column("observation", "threads and OpenMP or MKL version as torch reports them", default="")
-    commit: str = column("observation", "git commit of the working directory, -dirty with changes", default="")
+    commit: str = column(
+        "observation", "git commit of the working directory, followed by -dirty if tracked files had changed", default=""
+    )
     measured_at: str = column("outcome", "start of the measuring process, UTC, ISO 8601; equal for rows of one process")
 
 
@@ -176,7 +180,7 @@ class LaunchRow(Row, OriginColumns, ProcessColumns):
 class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     """data_efficiency.csv: one mixer trained on one part of a data set with one seed."""
 
-    dev_score: float | None = metric("best score on the development set; it chose the weights that are tested", "score", "")
+    dev_score: float | None = metric("best score on the development set; the weights that reached it are tested", "score", "")
     test_score: float | None = metric("score on the test set, taken once", "score", "", words="test score", rule="score")
     test_standard_error: float | None = metric("sampling error of test_score over the examples of the test set", "score", "")
     train_seconds: float | None = metric("wall time of the training steps, evaluation excluded", "s", rule="reported")
@@ -188,9 +192,11 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     best_step: int | None = metric("step with the best score on the development set", "steps", "")
     params: int | None = metric("parameters of the model", "parameters", "", words="parameters", rule="count")
     peak_memory_mib: float | None = metric(
-        "growth of the resident set of the training process; on CUDA peak allocated", "MiB", words="peak memory"
+        "growth of the resident set of the training process; on CUDA, peak allocated memory", "MiB", words="peak memory"
     )
-    score: str = column("observation", "accuracy (higher is better) or mse (lower is better)", default="")
+    score: str = column(
+        "observation", "accuracy (higher is better) or mse, the mean squared error (lower is better)", default=""
+    )
     learning_rate: float | None = column("observation", "learning rate of this run", default=None)
     dropout: float | None = column("observation", "share of activations dropped in training", default=None)
     fraction: float | None = column("observation", "train_size relative to the whole training set", default=None)
@@ -221,19 +227,22 @@ class AttentionMapRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     )
     chance_share: float | None = metric("the same share if all distant inputs counted equally", "share", "")
     distant_share: float | None = metric(
-        "share of the sensitivity of these outputs that falls on distant inputs: those beyond `reach`", "share", ""
+        "share of the sensitivity of these outputs that falls on distant inputs, those beyond `reach`", "share", ""
     )
     test_score: float | None = same_as(TrainingRow, "test_score")
     reach: int | None = column(
-        "observation", "tokens to either side that an output sees without any mixing, by stem and head", "tokens", default=None
+        "observation",
+        "tokens to either side that an output sees without any mixing, through stem and head",
+        "tokens",
+        default=None,
     )
     score: str = same_as(TrainingRow, "score")
     learning_rate: float | None = same_as(TrainingRow, "learning_rate")
     checkpoint: str = column(
-        "observation", "file of the weights, relative to the results folder unless it was given", default=""
+        "observation", "file of the weights, relative to the results folder unless given by --checkpoint", default=""
     )
     map_file: str = column(
-        "observation", "file of the map, relative to the results folder, where the example is drawn", default=""
+        "observation", "file of the map, relative to the results folder; empty for examples that are not drawn", default=""
     )
 
 
@@ -242,12 +251,12 @@ class PairRow(Row, OriginColumns, StatusColumns, ShapeColumns, MixerColumns):
     """pairs.csv: one workload in one pair of processes of equal code, in turns (`mixbench selfcheck`)."""
 
     mixer: str = column("key", "name of the mixer; calibration is the fixed workload of every launch")
-    planted_percent: int = column("key", "extra work of the second process relative to the call, 0 for none", "%")
+    planted_percent: int = column("key", "extra work of the second process relative to the call; 0: none", "%")
     pair: int = column("replicate", "pair of fresh processes, counted from 1")
-    base_ms: float | None = metric("CPU time per call of the first process, on CUDA device time", "ms", positive=True)
-    head_ms: float | None = metric("the same of the second process", "ms", positive=True)
-    log_ratio: float | None = metric("natural logarithm of second to first, the median over rounds", "ln", "")
-    wall_log_ratio: float | None = metric("the same of wall time", "ln", "")
+    base_ms: float | None = metric("CPU time per call of the first process; on CUDA, device time", "ms", positive=True)
+    head_ms: float | None = metric("the same for the second process", "ms", positive=True)
+    log_ratio: float | None = metric("natural logarithm of the ratio of second to first, the median over rounds", "ln", "")
+    wall_log_ratio: float | None = metric("the same for wall time", "ln", "")
     rounds: int | None = column("observation", "rounds of A B B A", "rounds", default=None)
     load: float | None = same_as(LaunchRow, "load")
     measured_at: str = column("outcome", "start of the pair, UTC, ISO 8601")

@@ -55,7 +55,7 @@ class TaskMaps:
 
     @property
     def is_error(self) -> bool:
-        """Whether a smaller score is better."""
+        """Whether lower is better."""
         return self.score in ERRORS
 
 

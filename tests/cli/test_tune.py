@@ -63,7 +63,7 @@ def test_trials_made_elsewhere_are_summarised_and_drawn(run: Run, tmp_path: Path
     assert "≥ 0.550" in wanted.stdout
     assert "≥ 0.610" in wanted.stdout
     errors = run("tune", "--from", file, "--results", tmp_path, "--lower-is-better")
-    assert "less is better" in errors.stdout
+    assert "lower is better" in errors.stdout
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def _task(task: TaskMaps) -> Iterator[Paragraph | Table]:
 
 
 def _columns(task: TaskMaps) -> list[Column]:
-    direction = "less is better" if task.is_error else "more is better"
+    direction = "lower is better" if task.is_error else "higher is better"
     return [
         Column("right, %", [Entry(*interval_text(line.right, _percent)) if line.right else None for line in task.lines]),
         Column("even map, %", [_share(line.chance) for line in task.lines]),

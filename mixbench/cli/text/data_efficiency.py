@@ -55,7 +55,7 @@ def _parts(summary: DataSummary) -> Iterator[Paragraph | Table]:
 
 def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Table]]:
     """Caption and table, where there is anything to show."""
-    better = "less is better" if task.is_error else "more is better"
+    better = "lower is better" if task.is_error else "higher is better"
     every = list(task.lines)
     others = [label for label in every if label != baseline]
     by_size: list[tuple[str, list[str], _EntryOf]] = [
@@ -142,7 +142,7 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
         yield f"Differences to {baseline} are paired: the same seed draws the same examples for every mixer."
     if any(need.examples != UNKNOWN for need in task.needs):
         drawn = f"; seeds resampled, {DRAWS} draws" if seeds > 1 else ""
-        yield f"Examples needed: isotonic regression, linear in log examples, never beyond the trained sizes{drawn}."
+        yield f"Examples needed: by isotonic regression, linear in log examples, within the trained sizes only{drawn}."
         if 1 < seeds < ENOUGH_SEEDS:
             coverage = percent(best_coverage(seeds), ".0f")
             yield f"With {seeds} seeds these intervals hold in at most {coverage} of cases, not 95 %."

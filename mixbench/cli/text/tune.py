@@ -51,7 +51,7 @@ def _tables(search: Search) -> Iterator[tuple[str, Table]]:
     labels = [curve.label for curve in curves]
     longest = max(len(curve.expected) for curve in curves)
     shown = [trials for trials in _SHOWN if trials <= longest]
-    better = "less is better" if search.is_error else "more is better"
+    better = "lower is better" if search.is_error else "higher is better"
     columns = [Column(counted(trials, "trial"), [_expected(curve, trials) for curve in curves]) for trials in shown]
     yield f"expected best development {search.score} by number of trials, {better}", Table(labels, columns)
     others = [curve for curve in curves if curve.label != search.baseline]

@@ -57,7 +57,7 @@ class TaskCost:
 
     @property
     def is_error(self) -> bool:
-        """Whether less is better."""
+        """Whether lower is better."""
         return self.score in ERRORS
 
 

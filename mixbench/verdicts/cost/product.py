@@ -63,7 +63,7 @@ class Evidence:
 
 
 def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is_error: bool) -> tuple[MixerCost, ...]:
-    """The cost of every mixer for every target, ordered by target. Of an error less is better."""
+    """The cost of every mixer for every target, ordered by target. Errors count as better when lower."""
     random = np.random.default_rng(0)
     labels = evidence.labels
     if not labels or not targets:

@@ -54,7 +54,7 @@ class Need:
 def data_needed(
     curves: Mapping[str, Curve], baseline: str | None, targets: Sequence[float], is_error: bool
 ) -> tuple[Need, ...]:
-    """The need of every mixer (curves by label) for each target, ordered by target. Of an error less is better.
+    """The need of every mixer (curves by label) for each target, ordered by target. Errors count as better when lower.
 
     Isotonic regression of the mean score over seeds, interpolated in the logarithm of the size (for an error, also in that of
     the error). The interval comes from 2,000 draws of whole seeds, the same for all mixers.
@@ -129,7 +129,7 @@ def _geometric_mean(values: Sequence[float]) -> float:
 
 
 def _goodness(scores: Mapping[int, float], is_error: bool) -> dict[int, float]:
-    """Scores on the scale on which they are averaged and interpolated, where more is better."""
+    """Scores on the scale on which they are averaged and interpolated, where higher is better."""
     return {seed: -math.log(max(score, 1e-300)) if is_error else score for seed, score in scores.items()}
 
 

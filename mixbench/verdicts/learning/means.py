@@ -8,7 +8,7 @@ from statistics import fmean
 from mixbench.stats import Interval, log_t_interval, t_interval
 
 ERRORS = ("mse", "error")
-"""Scores where less is better."""
+"""Scores where lower is better."""
 
 
 def known_mean(values: Iterable[float | None]) -> float | None:

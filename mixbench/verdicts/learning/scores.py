@@ -84,7 +84,7 @@ class TaskSummary:
 
     @property
     def is_error(self) -> bool:
-        """Whether less is better."""
+        """Whether lower is better."""
         return self.score in ERRORS
 
     @property

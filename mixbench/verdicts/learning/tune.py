@@ -1,4 +1,4 @@
-"""tuning.csv in, summary out: the best validation score to expect from a number of tuning trials, by mixer.
+"""From tuning.csv to a summary: the best development score to expect after a number of tuning trials, by mixer.
 
 Valid for independent random search only. The estimate is that of `expected_best`; the bands are simultaneous, from opda (Lourie
 et al. 2024, arXiv 2311.09480).
@@ -78,7 +78,7 @@ class Search:
 
     @property
     def is_error(self) -> bool:
-        """Whether less is better."""
+        """Whether lower is better."""
         return self.score in ERRORS
 
     def relative(self, curve: Curve) -> tuple[float, ...]:

@@ -69,7 +69,7 @@ def test_a_terminal_shows_every_word_of_the_plain_table(case: str) -> None:
 def test_scores_differences_and_relative_changes_are_next_to_their_intervals() -> None:
     rows = training_rows(("attention", "none"), score="accuracy")
     text, (task,) = plain(rows), summarise(rows).tasks
-    scores = lines_of(text, "test accuracy by training examples, more is better")
+    scores = lines_of(text, "test accuracy by training examples, higher is better")
     assert scores["mixer"].split()[1:] == ["250", "500", "1000", "2000"]
     for cell in task.cells:
         assert cell.score is not None

@@ -1,6 +1,7 @@
 """mixbench: what does this token mixer cost, compared with that one, and how sure are we?
 
-`mixbench.speed(…)` and its sisters take the options of the command line as typed arguments and return pandas DataFrames.
+`mixbench.speed(…)` and the other functions take the options of the command line as typed arguments. Those that measure or train
+return pandas DataFrames.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _FUNCTIONS = {
     "tune": "tune",
     "verify": "verify",
 }
-"""Every public function and the module of `mixbench.api` that has it."""
+"""Every public function, and the module of `mixbench.api` that defines it."""
 
 __all__ = sorted(_FUNCTIONS)
 

@@ -1,4 +1,4 @@
-"""`mixbench` and `python -m mixbench`."""
+"""The entry point of `mixbench` and `python -m mixbench`."""
 
 import io
 import sys

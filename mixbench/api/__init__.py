@@ -1,1 +1,1 @@
-"""The commands as functions: each file has what a command does as a function of its options, and its public form."""
+"""The commands as functions: each file has a function that takes a command's options object, and its public form."""

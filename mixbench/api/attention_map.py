@@ -39,7 +39,7 @@ LEARNING_RATE = 3e-3
 
 @dataclass(frozen=True)
 class MapOutcome:
-    """Rows of the examples that were asked for, what they say, and the figures that were drawn."""
+    """Rows of the requested examples, their summary, and the figures drawn."""
 
     rows: list[AttentionMapRow]
     tasks: tuple[TaskMaps, ...]
@@ -60,7 +60,7 @@ class MapOutcome:
 
 
 def map_attention(options: AttentionMapOptions) -> MapOutcome:
-    """Train and map what the results folder does not hold yet, then summarise and draw what was asked for.
+    """Train and map what the results folder does not hold yet, then summarise and draw the requested examples.
 
     Raises MixbenchError.
     """
@@ -104,7 +104,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
 
 @takes(AttentionMapOptions)
 def attention_map(options: AttentionMapOptions) -> pandas.DataFrame:
-    """Train and map what the results folder does not hold yet; returns the rows asked for, as in attention_map.csv.
+    """Train and map what the results folder does not hold yet; returns the requested rows, as in attention_map.csv.
 
     Times in seconds. Raises MixbenchError.
     """
@@ -126,7 +126,7 @@ def parse_examples(text: Sizes) -> tuple[int, ...]:
 
 
 def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Progress) -> tuple[LoadedRun, ...]:
-    """The runs in checkpoints, with their data made or found in the cache. Raises RequestError for an unusable file."""
+    """The runs in checkpoints, with their data generated or from the cache. Raises RequestError for an unusable file."""
     from mixbench.execution import run_alone
 
     paths = list(dict.fromkeys(Path(file).resolve() for file in files))

@@ -1,4 +1,4 @@
-"""Everything that can be named on the command line or stands in a table."""
+"""The names that mixbench knows: mixers, plug-ins, tasks, metrics and statuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUS_MEANINGS = {
 
 
 def describe(options: CatalogueOptions) -> dict[str, Any]:
-    """Everything that can be named on the command line or stands in a table, as JSON-able data."""
+    """All mixers, plug-ins, tasks, metrics and statuses, as JSON-able data."""
     return {
         "mixers": [_describe(mixer) for mixer in MIXERS.values()],
         "plugins": [{"name": point.name, "target": point.value} for point in entry_points(group=PLUGIN_GROUP)],
@@ -44,7 +44,7 @@ def describe(options: CatalogueOptions) -> dict[str, Any]:
 
 @takes(CatalogueOptions)
 def list(options: CatalogueOptions) -> dict[str, Any]:
-    """Mixers, plug-ins, tasks, metrics and statuses: everything that can be named or stands in a table, as plain values."""
+    """All mixers, plug-ins, tasks, metrics and statuses, as plain values."""
     return describe(options)
 
 

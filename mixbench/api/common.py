@@ -1,4 +1,4 @@
-"""What the functions share."""
+"""Helpers that several API functions share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 def frame(rows: Sequence[Row]) -> pandas.DataFrame:
-    """Rows of one table as a DataFrame with its columns."""
+    """Rows of one table as a DataFrame with the columns of that table."""
     import pandas
 
     return pandas.DataFrame([vars(row) for row in rows], columns=list(vars(rows[0])) if rows else None)
@@ -27,6 +27,6 @@ def several(names: Names | None) -> list[str]:
 
 
 def in_order(rows: Iterable[AnyRow], planned: Iterable[Hashable], key: Callable[[AnyRow], Hashable]) -> list[AnyRow]:
-    """The rows whose key was planned, in the order of the plan."""
+    """The rows with a planned key, in the order of the plan."""
     places = {wanted: place for place, wanted in enumerate(planned)}
     return sorted((row for row in rows if key(row) in places), key=lambda row: places[key(row)])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompareOutcome:
-    """Both versions and what comparing them says."""
+    """Both versions, and their comparison."""
 
     base: Measured
     head: Measured
@@ -30,7 +30,7 @@ class CompareOutcome:
 
     @property
     def report(self) -> Report:
-        """What the formats of `mixbench.verdicts.gate.exports` are made of."""
+        """The comparison in the form that the formats of `mixbench.verdicts.gate.exports` take."""
         from mixbench.verdicts.gate.exports import report
 
         return report(self.head, self.comparison, self.base)

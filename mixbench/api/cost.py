@@ -27,28 +27,28 @@ MAKE = {
     "tuning.csv": "mixbench tune",
     "speed.csv": "mixbench speed --tokens 100 --width 32 --scope block --mode training",
 }
-"""What makes a table where nothing says more: the default studies, and the speed at their length and width."""
+"""The command that makes a table if nothing else is known: the default studies, and the speed at their length and width."""
 Tables = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class CostOutcome:
-    """What reaching a score costs in every task, and how many rows of other environments were left out."""
+    """The cost of reaching a score in every task, and how many rows of other environments were left out."""
 
     costs: tuple[TaskCost, ...]
     left_out: int
     mixed: bool
-    """Whether the tables come from different environments, as was allowed."""
+    """Whether tables of different environments were combined, which the user allowed."""
     results: ResultsFolder
 
     @property
     def folder(self) -> Path:
-        """Where the tables are."""
+        """The results folder with the tables."""
         return self.results.path
 
     @cached_property
     def figures(self) -> tuple[Path, ...]:
-        """The figures, drawn below the results folder when they are first asked for."""
+        """The figures, drawn below the results folder on first use."""
         from mixbench.plots.cost import draw_costs
 
         return tuple(draw_costs(self.costs, self.results.figures))
@@ -107,7 +107,7 @@ def with_folder(command: str, folder: Path) -> str:
 
 
 def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder: ResultsFolder) -> RequestError:
-    """What the most complete task still lacks, and the commands that make it."""
+    """The error that says what the most complete task still lacks, and the commands that make it."""
     if found:
         nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
         lacks = [f"{lack.table} has no rows for {', '.join(lack.mixers)}" for lack in nearest.lacks]

@@ -35,7 +35,7 @@ MIXERS = ("attention", "hypermixer", "none")
 
 @dataclass(frozen=True)
 class DataOutcome:
-    """Rows of the runs that were asked for, in the order of the plan, and what they say."""
+    """Rows of the requested runs, in the order of the plan, and their summary."""
 
     rows: list[TrainingRow]
     summary: DataSummary
@@ -54,7 +54,7 @@ class DataOutcome:
 
 
 def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
-    """Train what the results folder does not hold yet, then summarise what was asked for. Raises MixbenchError."""
+    """Train what the results folder does not hold yet, then summarise the requested runs. Raises MixbenchError."""
     from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.learning.scores import summarise
 
@@ -92,7 +92,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
 
 @takes(DataEfficiencyOptions)
 def data_efficiency(options: DataEfficiencyOptions) -> pandas.DataFrame:
-    """Train what the results folder does not hold yet; returns the rows asked for, with the columns of data_efficiency.csv.
+    """Train what the results folder does not hold yet; returns the requested rows, with the columns of data_efficiency.csv.
 
     Times in seconds. Raises MixbenchError.
     """

@@ -1,4 +1,4 @@
-"""What was found on this machine, what it can do at best, and what will disturb a measurement."""
+"""This machine and its software, its best rates, and what will disturb a measurement."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _peaks(device: str, threads: int, progress: Progress) -> dict[str, Any]:
 
 @takes(DoctorOptions)
 def doctor(options: DoctorOptions) -> dict[str, Any]:
-    """What was found on this machine, its best rates, and what will disturb a measurement, as plain values.
+    """This machine and its software, its best rates, and what will disturb a measurement, as plain values.
 
     Raises RequestError.
     """

@@ -22,11 +22,11 @@ from mixbench.verdicts.gate.duel import FLOOR, Workload, judge_duel, looks
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 Looks = Mapping[int, Sequence[Outcome]]
-"""What pairs of processes saw, by contest."""
+"""The outcomes of pairs of processes, by contest."""
 
 
 def measure_duel(options: DuelOptions) -> Comparison:
-    """What `duel` does, as a function of its options."""
+    """Carry out `duel` with an options object."""
     progress = options.progress or Silent()
     threshold = parse_share(options.threshold, "--threshold")
     with duel_sides(options.base, options.head) as sides:
@@ -96,9 +96,9 @@ def two_looks(
     seed: int = 0,
     words: Callable[[int], str] = str,
 ) -> tuple[Looks, Looks]:
-    """What eight pairs saw of every contest, by number, and what eight more saw of those that the first flagged.
+    """The outcomes of eight pairs for every contest, by number, and of eight more for those that the first flagged.
 
-    Raises RequestError where neither side can be measured at all, WorkerError.
+    Raises RequestError if neither version can be measured at all, WorkerError.
     """
     progress.begin(PAIRS * len(contests))
     options: dict[str, Any] = {"device": device, "timeout": timeout, "words": words, "pairs": PAIRS}

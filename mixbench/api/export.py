@@ -20,7 +20,7 @@ _ELSEWHERE = "Give another folder with --output."
 
 
 def export_results(options: ExportOptions) -> list[Path]:
-    """What `export` does, as a function of its options."""
+    """Carry out `export` with an options object."""
     from mixbench.verdicts.gate.exports import FORMATS, report
 
     formats = parse_names(options.format, tuple(FORMATS), "--format")
@@ -32,7 +32,7 @@ def export_results(options: ExportOptions) -> list[Path]:
 def export(options: ExportOptions) -> list[Path]:
     """Write a results folder as files of these formats into the folder `output` (default: its `exports`); returns the files.
 
-    Raises RequestError where there is nothing to export or a format is unknown, StorageError.
+    Raises RequestError if there is nothing to export or a format is unknown, StorageError.
     """
     return export_results(options)
 
@@ -40,7 +40,7 @@ def export(options: ExportOptions) -> list[Path]:
 def write_exports(report: Report, formats: Names, output: str | Path) -> list[Path]:
     """Write a report as files of these formats into the folder `output`; returns the files.
 
-    Raises RequestError where no folder can be or a format is unknown, StorageError.
+    Raises RequestError if the folder cannot be created or a format is unknown, StorageError.
     """
     from mixbench.verdicts.gate.exports import FORMATS
 
@@ -52,6 +52,6 @@ def write_exports(report: Report, formats: Names, output: str | Path) -> list[Pa
         raise RequestError(f"cannot write to the folder {folder}: {error.strerror}", _ELSEWHERE) from error
     for name, text in texts:
         with storage_errors(f"cannot write {folder / name}", _ELSEWHERE):
-            # a path may hold bytes that are no text
+            # a path may contain bytes that are not text
             write_atomically(folder / name, text.encode(errors="backslashreplace"))
     return [folder / name for name, _ in texts]

@@ -1,4 +1,4 @@
-"""Mixers given from Python as classes: as the strings that the command line takes."""
+"""Turn mixers given from Python as classes into the strings that the command line takes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HINT = "Define it at the top level of a file or a module that can be imported, 
 
 
 def names_of(given: MixerLike | Sequence[MixerLike] | None) -> list[str] | None:
-    """One mixer or several as mixer strings; None where none is given.
+    """One mixer or several as mixer strings; None if none is given.
 
     A class or a function becomes `path/to/file.py:Name`, a class of this package the name of its mixer: the processes that
-    measure import it again. Raises RequestError for what they could not import: a lambda, what is defined in a function or
-    at an interactive prompt.
+    measure import it again. Raises RequestError for anything that they could not import: a lambda, or a class or function that
+    is defined inside a function or at an interactive prompt.
     """
     if given is None:
         return None

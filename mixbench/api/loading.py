@@ -1,4 +1,4 @@
-"""Results folders as what is compared, exported and tracked."""
+"""Load results folders to compare, export or track them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def load(results: str | Path) -> Measured:
-    """All tables of a results folder without launches that a crash cut short, and the environments that rows name.
+    """All tables of a results folder, without launches that a crash cut short, and the environments of the rows.
 
-    Raises RequestError where there is no folder or no cell in it, StorageError where a file is damaged.
+    Raises RequestError if there is no folder or no cell in it, StorageError if a file is damaged.
     """
     from mixbench.verdicts.gate.cells import Measured
     from mixbench.verdicts.gate.compare import COUNTS

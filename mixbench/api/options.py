@@ -1,7 +1,7 @@
-"""Options written once: a frozen dataclass per command from which the command line and the Python function follow.
+"""Options are defined once, in a frozen dataclass per command: the command line and the Python function are derived from it.
 
-A field holds name, type, default and, as `Annotated[…, typer.Option(help=…)]`, its help. What Python takes and the command
-line does not (a list of numbers, a class instead of a mixer's name) is marked by `Typed`.
+A field holds name, type, default and, as `Annotated[…, typer.Option(help=…)]`, its help text. `Typed` marks a field for which
+Python takes more types than the command line, such as a list of numbers, or a class instead of a mixer's name.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ PANELS = (
     "Verdict",
     "Results",
 )
-"""Groups of options in a help text and in a Python signature, in this order; options without one come first."""
+"""Groups of options in a help text and in a Python signature, in this order; options without a group come first."""
 WHAT, MODEL, TEXTS, HOW, WHERE, ROWS, VERDICT, RESULTS = PANELS
 
 
 @dataclass(frozen=True)
 class Typed:
-    """The type of an option on the command line, where Python takes more."""
+    """The type of an option on the command line, if Python takes more types."""
 
     kind: Any
 
@@ -68,12 +68,12 @@ class Described:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Base of the options of every command; its docstring is the command's help, `example_commands` end it."""
+    """Base of the options of every command; the docstring is the command's help text, which ends with `example_commands`."""
 
     example_commands: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        """Hold a Python caller to what the command line holds its users to. Raises RequestError."""
+        """Check the values as the command line does, for callers from Python. Raises RequestError."""
         for option in options_of(type(self)):
             _check(option, getattr(self, option.name))
 
@@ -103,7 +103,7 @@ def takes(
 ) -> Callable[[Callable[[Given], Result]], Callable[P, Result]]:
     """Turn a function of an options object into one that takes the options as keywords: `mixbench.speed(tokens=64)`.
 
-    Type checkers see the options by the constructor of their class, `inspect.signature` and `help` by its fields.
+    Type checkers see the options through the constructor of their class, `inspect.signature` and `help` through its fields.
     """
 
     def decorate(function: Callable[[Given], Result]) -> Callable[P, Result]:
@@ -123,7 +123,7 @@ def takes(
 
 
 def _signature(kind: type[Options], function: Callable[..., Any]) -> inspect.Signature:
-    """The constructor's parameters in the order of the help text, then what only Python takes."""
+    """The constructor's parameters in the order of the help text, then those that only Python takes."""
     types = typing.get_type_hints(kind)
     order = {option.name: place for place, option in enumerate(options_of(kind))}
     parameters = sorted(
@@ -159,7 +159,7 @@ _WORKERS = ("mixbench.execution.server", "mixbench.worker.duel")
 
 
 def _refuse_in_a_worker(name: str) -> None:
-    """A script that defines a mixer and measures it is loaded again by the process that measures."""
+    """Refuse a call in a measuring process, which loads the script again if it defines a mixer and measures it."""
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     started = spec.name if spec else getattr(main, "__file__", None) or ""

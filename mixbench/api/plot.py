@@ -12,7 +12,7 @@ from mixbench.tables.results import ResultsFolder
 
 
 def draw(options: PlotOptions) -> list[Path]:
-    """What `plot` does, as a function of its options."""
+    """Carry out `plot` with an options object."""
     from mixbench.plots import FIGURES
     from mixbench.plots.style import FORMATS
 
@@ -32,6 +32,6 @@ def draw(options: PlotOptions) -> list[Path]:
 def plot(options: PlotOptions) -> list[Path]:
     """Draw every figure that the tables of a results folder allow, below its `figures`; returns the files.
 
-    Raises RequestError where there is nothing to draw.
+    Raises RequestError if there is nothing to draw.
     """
     return draw(options)

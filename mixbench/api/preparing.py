@@ -1,4 +1,4 @@
-"""Tasks as the user named them, with their data made or found in the cache."""
+"""The tasks that the user named, with their data generated or from the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HUB = "hf:"
 
 
 class Chosen(Protocol):
-    """A task whose data can be made: built in, text from files, or from the hub."""
+    """A task whose data can be prepared: built in, text from files, or from the hub."""
 
     @property
     def name(self) -> str: ...
@@ -27,20 +27,20 @@ class Chosen(Protocol):
 
 
 def seeds_of(first: int, count: int) -> tuple[int, ...]:
-    """So many seeds from the first on. Raises RequestError."""
+    """`count` seeds, starting with `first`. Raises RequestError."""
     if count < 1 or first < 0:
         raise RequestError(f"--seeds is {count} and --seed is {first}; they must be at least 1 and at least 0")
     return tuple(range(first, first + count))
 
 
 def model_of(options: Training) -> dict[str, Any]:
-    """What a `DataRequest` says of the model and where it is trained."""
+    """The options of a `DataRequest` about the model and where it is trained."""
     names = ("layers", "width", "batch", "steps", "device", "timeout")
     return {name: getattr(options, name) for name in names}
 
 
 def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
-    """A task whose data are made or found in the cache. Raises RequestError for data that cannot be used."""
+    """Generate a task's data or find them in the cache. Raises RequestError for data that cannot be used."""
     from mixbench.tasks.dataset import load, prepare
 
     progress.remark(f"Preparing the data of {chosen.name} …")
@@ -53,12 +53,12 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
 
 
 def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:
-    """Tasks whose data are made or found in the cache, each data set once. Raises RequestError."""
+    """Generate the data of tasks or find them in the cache, each data set once. Raises RequestError."""
     return tuple({task.folder: task for task in (prepare_task(name, progress) for name in chosen)}.values())
 
 
 def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
-    """The tasks of these names, `shapes` where there are none. Raises RequestError."""
+    """The tasks with these names; `shapes` if there are no names. Raises RequestError."""
     tasks: list[Chosen] = []
     for name in names or ["shapes"]:
         if name == "text":

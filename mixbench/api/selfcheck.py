@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def selfcheck_folder() -> Path:
-    """Where the pairs of this machine are kept unless a folder is named."""
+    """The default folder for the pairs of this machine."""
     return cache_folder() / "selfcheck"
 
 
@@ -38,7 +38,7 @@ def selfcheck(options: SelfcheckOptions) -> Figures:
 
 
 def record_and_judge(options: SelfcheckOptions) -> Figures:
-    """What `selfcheck` does, as a function of its options. Raises MixbenchError."""
+    """Carry out `selfcheck` with an options object. Raises MixbenchError."""
     if not 0 <= options.minutes < 1e6:
         raise RequestError(f"--minutes is {options.minutes:g}; it must be at least 0")
     threshold = parse_share(options.threshold, "--threshold")

@@ -1,4 +1,4 @@
-"""Options that several commands share: one name, one help text, one type each, and bases where defaults are shared too."""
+"""Options that several commands share, each with one name, help text and type; base classes where defaults are shared too."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Study(Followed):
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Study):
-    """A study that trains: the model, where runs are carried out and when one is given up."""
+    """A study that trains: the model, where runs are carried out, and when a run is given up."""
 
     layers: Layers = 1
     width: ModelWidth = 32

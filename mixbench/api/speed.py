@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeedOutcome:
-    """Rows of the cells that were asked for, in the order of the plan, and what they say."""
+    """Rows of the requested cells, in the order of the plan, and their summary."""
 
     rows: list[SpeedRow]
     launches: list[LaunchRow]
@@ -49,7 +49,7 @@ class SpeedOutcome:
 
 
 def measure_speed(options: SpeedOptions) -> SpeedOutcome:
-    """Measure what the results folder does not hold yet, then summarise what was asked for. Raises MixbenchError."""
+    """Measure what the results folder does not hold yet, then summarise the requested cells. Raises MixbenchError."""
     from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.speed import summarise
 
@@ -84,7 +84,7 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
 
 @takes(SpeedOptions)
 def speed(options: SpeedOptions) -> pandas.DataFrame:
-    """Measure what the results folder does not hold yet; returns the rows that were asked for, with the columns of speed.csv.
+    """Measure what the results folder does not hold yet; returns the requested rows, with the columns of speed.csv.
 
     Times in seconds. Raises MixbenchError.
     """

@@ -1,4 +1,4 @@
-"""What the command of a study prints, as a DataFrame."""
+"""The table that the command of a study prints, as a DataFrame."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ SUMMARIES: dict[str, Callable[[ResultsFolder, str | None], Records]] = {
 
 @takes(SummaryOptions)
 def summary(options: SummaryOptions) -> pandas.DataFrame:
-    """What the command of a study prints of a results folder: medians, intervals, ratios, growth; a row per printed line.
+    """The table that the command of a study prints: medians, intervals, ratios, growth; a row per printed line.
 
-    Raises RequestError where the folder has no rows of the study, UnknownNameError, StorageError.
+    Raises RequestError if the results folder has no rows of the study, UnknownNameError, StorageError.
     """
     import pandas
 

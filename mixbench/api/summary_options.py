@@ -15,7 +15,7 @@ from mixbench.api.plot_options import Study
 
 @dataclass(frozen=True, kw_only=True)
 class SummaryOptions(Options):
-    """What the command of a study prints, from the rows of a results folder."""
+    """The table that the command of a study prints, from the rows of a results folder."""
 
     results: shared.FolderOfTables = field(default=Path("results"), kw_only=False)
     study: Annotated[Study, Option(help="The study: speed, data-efficiency, tune, cost or attention-map.")] = "speed"

@@ -1,4 +1,4 @@
-"""A history of runs over commits: add the run of a results folder, show what changed and since when."""
+"""A history of runs over commits: add the run of a results folder; show what changed, and with which commit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from mixbench.verdicts.track.series import Series
 
 DRAWN = ("cpu_per_calibration", "device_ms", "test_score")
-"""Metrics that are drawn unless others are asked for."""
+"""The metrics drawn by default."""
 _DIGITS = 5
-"""Significant digits of what is measured: far below its noise."""
+"""Significant digits of measured values: finer than their noise."""
 
 
 @dataclass(frozen=True)
 class Added:
-    """What was written, a file per machine."""
+    """The files that were written, one per machine."""
 
     commit: Commit
     files: tuple[Path, ...]
@@ -42,7 +42,7 @@ class Added:
 
 @dataclass(frozen=True)
 class Trends:
-    """What a history says. `commits` by their time; `machines` by the hash in the series; changes most important first."""
+    """The series and changes of a history: `commits` by time, `machines` by the hash in the series, important changes first."""
 
     folder: Path
     commits: tuple[Commit, ...]
@@ -74,7 +74,7 @@ class Trends:
 
 
 def add_run(options: TrackAddOptions) -> Added:
-    """What `track_add` does, as a function of its options."""
+    """Carry out `track_add` with an options object."""
     from mixbench.verdicts.gate.cells import process_of, rows_by_machine
     from mixbench.verdicts.gate.compare import COUNTS
 
@@ -122,7 +122,7 @@ def _entry(measured: Measured, commit: Commit, tables: Mapping[type[Row], Sequen
 
 
 def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iterable[TrackedCell]:
-    """A cell with its counts once, its times by launch, its scores by seed, and the share of replicates that failed."""
+    """Cells with counts once, times by launch, scores by seed, and the share of replicates that failed."""
     from mixbench.verdicts.gate.cells import (
         STUDIES,
         by_cell,
@@ -165,16 +165,16 @@ def _rounded(values: Values) -> Values:
 
 @takes(TrackAddOptions)
 def track_add(options: TrackAddOptions) -> Added:
-    """Append the newest run of a results folder to a history, one file per machine that it was measured on.
+    """Append the newest run of a results folder to a history, as one file per machine that it was measured on.
 
-    Without `commit` it is the one checked out here; then the working tree must be clean, and the launches must have been
-    measured at it. Raises RequestError, StorageError.
+    `commit` is by default the one checked out here; then the working tree must be clean, and the launches must have been
+    measured at that commit. Raises RequestError, StorageError.
     """
     return add_run(options)
 
 
 def find_trends(options: TrackShowOptions) -> Trends:
-    """What `track_show` does, as a function of its options."""
+    """Carry out `track_show` with an options object."""
     from mixbench.plots.style import FORMATS
     from mixbench.plots.track import draw_trends
     from mixbench.verdicts.track.change_points import find_changes
@@ -212,8 +212,8 @@ def find_trends(options: TrackShowOptions) -> Trends:
 def track_show(options: TrackShowOptions) -> Trends:
     """Find the change points of every series in a history and draw the trends below its `figures`.
 
-    `metric` is one name or several with commas (default: all are judged, DRAWN is drawn), `cell` a part of the names of
-    the cells. Raises RequestError where there is nothing to show, StorageError naming a damaged file.
+    `metric` is one name, or several separated by commas (default: all are judged, DRAWN is drawn); `cell` is a part of the
+    names of the cells. Raises RequestError if there is nothing to show, StorageError naming a damaged file.
     """
     return find_trends(options)
 

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 RANGES = ("learning_rate=3e-4..3e-2:log", "dropout=0..0.5")
-"""What is drawn unless ranges are given: as in the HyperMixer study, with rates that small models learn at."""
+"""The default ranges: as in the HyperMixer study, with learning rates that suit small models."""
 SIZE = 800
-"""Training examples of built-in tasks that have so many; of others all."""
+"""The default number of training examples for built-in tasks that have at least as many; other tasks use all."""
 
 
 @dataclass(frozen=True)
 class TuneOutcome:
-    """Rows of the trials that were asked for, in the order of the plan, and what they say."""
+    """Rows of the requested trials, in the order of the plan, and their summary."""
 
     rows: list[TrialRow]
     searches: tuple[Search, ...]
@@ -62,7 +62,7 @@ class TuneOutcome:
 
 
 def run_search(options: TuneOptions) -> TuneOutcome:
-    """Train the trials that the results folder does not hold yet, then summarise what was asked for; or read a file.
+    """Train the trials that the results folder does not hold yet, then summarise the requested ones; or read a file.
 
     Raises MixbenchError.
     """
@@ -109,7 +109,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
 
 
 def _ranges(options: TuneOptions, mixers: Sequence[ChosenMixer]) -> tuple[Range, ...]:
-    """What is drawn: what was asked for, and the default ranges of what is neither drawn nor fixed. Raises RequestError."""
+    """The given ranges, and the default ranges of options that are neither drawn nor fixed. Raises RequestError."""
     fixed = {"learning_rate": options.learning_rate is not None, "dropout": options.dropout is not None}
     ranges = parse_ranges(several(options.range), {chosen.name for chosen in mixers})
     drawn = {asked.name for asked in ranges}
@@ -145,7 +145,7 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
 
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> pandas.DataFrame:
-    """Train the trials that the results folder does not hold yet; returns those asked for, with the columns of tuning.csv.
+    """Train the trials that the results folder does not hold yet; returns the requested ones, with the columns of tuning.csv.
 
     With `from_file` nothing is trained and a row per line of what `mixbench tune --from` prints is returned instead.
     Times in seconds. Raises MixbenchError.

@@ -1,4 +1,4 @@
-"""Mixers held to their contract."""
+"""Check that mixers meet the contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VERIFY = "mixbench.worker.measure.verify:verify_job"
 
 
 def check_mixers(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
-    """What `verify` does, as a function of its options."""
+    """Carry out `verify` with an options object."""
     tokens, width = options.tokens, options.width
     given = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())]
     chosen = choose_mixers(given or list(MIXERS))
@@ -35,7 +35,7 @@ def check_mixers(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
 
 @takes(VerifyOptions)
 def verify(options: VerifyOptions) -> dict[str, list[dict[str, str]]]:
-    """Hold mixers to their contract; by mixer, checks with name, outcome (pass, fail, skip) and detail.
+    """Check that mixers meet the contract; returns, by mixer, checks with name, outcome (pass, fail, skip) and detail.
 
     Raises RequestError.
     """

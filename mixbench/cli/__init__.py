@@ -1,4 +1,4 @@
-"""The command line: a table of contents. `commands` has what each command does, `adapter` how its options become Typer's."""
+"""The command line: a list of the commands. `commands` has what each of them does, `adapter` turns its options into Typer's."""
 
 from __future__ import annotations
 

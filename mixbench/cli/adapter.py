@@ -1,4 +1,4 @@
-"""From the options of a command to the function that Typer makes a command of."""
+"""Turn the options of a command into the function from which Typer builds the command."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ Outcome = TypeVar("Outcome")
 Given = TypeVar("Given", bound=Followed)
 
 FEW = 12
-"""A help text with more options shows them in panels."""
+"""A help text with more options than this groups them in panels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Printed(Options):
-    """What only the command line has: how the result is printed."""
+    """Options that only the command line has: how the result is printed."""
 
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=RESULTS)] = False
 
 
 @dataclass(frozen=True)
 class Command:
-    """What Typer makes a command of, and the end of its help text."""
+    """The function from which Typer builds a command, and the end of its help text."""
 
     function: Callable[..., None]
     epilog: str
 
     def add_to(self, app: typer.Typer, name: str) -> None:
-        """Make it a command of this name."""
+        """Add it to an app, as a command of this name."""
         app.command(name, epilog=self.epilog)(self.function)
 
 
 def command(*kinds: type[Options]) -> Callable[[Run], Command]:
     """Turn a function of options objects, one of each kind, into a command.
 
-    Names, types, defaults and helps of its options are those of the fields; the docstring and the examples of the first
-    kind are its help. Errors are reported with their exit code.
+    Its options have the names, types, defaults and help texts of the fields; its help text is the docstring of the first kind,
+    with its examples. Errors are reported with their exit code.
     """
 
     def decorate(run: Run) -> Command:
@@ -83,13 +83,13 @@ def _given(kind: type[Options], options: tuple[Described, ...], values: dict[str
 
 
 def followed(study: Callable[[Given], Outcome], options: Given) -> Outcome:
-    """Run what takes a while, and draw how far it is until it ends."""
+    """Run a function that takes a while, and draw its progress."""
     with progress_display() as progress:
         return study(dataclasses.replace(options, progress=progress))
 
 
 def present(printed: Printed, content: Callable[[], Any], text: Callable[[int, bool], Any]) -> None:
-    """Print a result as asked: its plain values as JSON, or the rich text for a width and a terminal or not."""
+    """Print a result: its plain values as JSON if requested, else the rich text for this width, on a terminal or not."""
     if printed.as_json:
         print_json(content())
     else:

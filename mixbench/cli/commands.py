@@ -1,4 +1,4 @@
-"""What each command does with its options: ask the Python function, print, say what comes next, leave with its exit code.
+"""What each command does with its options: call the Python function, print, say what comes next, end with the exit code.
 
 A command is a function here, its options in `api/<command>_options.py`, its function in `api/<command>.py` and its text in
 `cli/text/<command>.py`. Everything is imported when it is needed: `--help` loads nothing slow.
@@ -99,7 +99,7 @@ def plot(options: PlotOptions) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparePublished(Published):
-    """How a comparison is published, and at what else it fails."""
+    """How a comparison is published, and what else makes it fail."""
 
     any_change: Annotated[
         bool, typer.Option("--any-change", help="Also fail on faster or new cells.", rich_help_panel=VERDICT)

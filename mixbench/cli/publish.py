@@ -1,4 +1,4 @@
-"""What the gate commands do with a comparison: print it, write it for CI, end with the exit code it leads to."""
+"""What the gate commands do with a comparison: print it, write it for CI, end with its exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mixbench.verdicts.gate.exports import Report
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-"""Names the file that GitHub shows as a job's summary."""
+"""The variable that names the file that GitHub shows as the job summary."""
 TEXT = "text"
 
 
@@ -40,7 +40,7 @@ class Published(Printed):
 
 
 def parse_formats(published: Published) -> tuple[str, ...]:
-    """What `--format` and `--json` ask for. Raises UnknownNameError."""
+    """The formats that `--format` and `--json` request. Raises UnknownNameError."""
     from mixbench.verdicts.gate.exports import FORMATS
 
     return parse_names("json" if published.as_json else published.format, (TEXT, *FORMATS), "--format")
@@ -49,9 +49,9 @@ def parse_formats(published: Published) -> tuple[str, ...]:
 def publish(
     report: Report, comparison: Comparison, formats: tuple[str, ...], published: Published, *, any_change: bool = False
 ) -> None:
-    """Print the text or the one file of the formats, or write all files into a folder; Markdown also where GitHub asks.
+    """Print the text or the single file of the formats, or write all files into a folder; on GitHub, add the job summary.
 
-    Raises RequestError where several files have no folder, StorageError, and typer.Exit with the comparison's exit code.
+    Raises RequestError if several files have no folder, StorageError, and typer.Exit with the comparison's exit code.
     """
     from mixbench.api.export import write_exports
     from mixbench.cli.text.comparison import comparison_table

@@ -1,4 +1,4 @@
-"""What every command does with the terminal: report errors with their exit code, draw progress, say where the files are."""
+"""Output that all commands share: report errors with their exit code, draw progress, say where the files are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turn a MixbenchError into a message and its exit code, an interrupt into what to do next and 130."""
+    """Turn a MixbenchError into a message and its exit code, and an interrupt into the command to continue and exit code 130."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
@@ -42,7 +42,7 @@ def reporting() -> Iterator[None]:
 
 
 def _filled(text: str) -> str:
-    """Broken between words where it goes to a terminal; hints are not, so that their commands can be copied."""
+    """A message wrapped between words if it goes to a terminal; hints are not, so that their commands can be copied."""
     if not sys.stderr.isatty():
         return text
     width = shutil.get_terminal_size().columns
@@ -67,12 +67,12 @@ def print_json(content: Any) -> None:
 
 
 def remark(text: str) -> None:
-    """One line to the user, beside the results."""
+    """Print one line for the user to standard error, apart from the results."""
     typer.echo(text, err=True)
 
 
 def conclude(replicate: str, table: Path, failed: int, unit: str) -> None:
-    """Say where the rows of a study are and what comes next; leave with exit code 1 where `failed` of its units did."""
+    """Say where the rows of a study are and what comes next; end with exit code 1 if any of its units failed."""
     remark(f"Every {replicate} is a row of {table}.")
     remark(f"Next: mixbench plot --results {table.parent}" if table.parent != Path("results") else "Next: mixbench plot")
     if failed:

@@ -52,11 +52,13 @@ _FUNCTIONS = {
 __all__ = sorted(_FUNCTIONS)
 
 
-def __getattr__(name: str) -> Any:
-    # imported at first use, so that `mixbench --help` stays instant
-    if name in _FUNCTIONS:
-        return getattr(import_module(f"mixbench.api.{_FUNCTIONS[name]}"), name)
-    raise AttributeError(f"module 'mixbench' has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers know the functions by their names
+
+    def __getattr__(name: str) -> Any:
+        # imported at first use, so that `mixbench --help` stays instant
+        if name in _FUNCTIONS:
+            return getattr(import_module(f"mixbench.api.{_FUNCTIONS[name]}"), name)
+        raise AttributeError(f"module 'mixbench' has no attribute {name!r}")
 
 
 def __dir__() -> Any:

@@ -5,7 +5,7 @@ MixbenchError
 │   ├── UnknownNameError    an unknown name, with the closest known one
 │   └── FolderBusyError     another mixbench is writing to the results folder
 ├── StorageError            a file could not be read or written                   exit code 1
-└── WorkerError             the measuring process did not start or broke down     exit code 1
+└── WorkerError             the measuring process did not start or failed         exit code 1
 """
 
 from __future__ import annotations
@@ -50,4 +50,4 @@ class StorageError(MixbenchError):
 
 
 class WorkerError(MixbenchError):
-    """The measuring process did not start, stopped, or broke the protocol."""
+    """The measuring process did not start, stopped, or gave an answer that cannot be read."""

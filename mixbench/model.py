@@ -1,4 +1,4 @@
-"""What mixers are used in: a pre-norm block, a model of stem, blocks and head, and the closed forms of both."""
+"""The networks around a mixer: a pre-norm block, a model of stem, blocks and head, and the closed forms of both."""
 
 from __future__ import annotations
 

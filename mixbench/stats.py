@@ -94,7 +94,7 @@ def _logs(values: Sequence[float]) -> list[float]:
 
 
 def _around(point: float, error: float, freedom: float, level: float) -> Interval:
-    """`error` is the variance of the point."""
+    """The interval around a point; `error` is the variance of the point."""
     half = t_quantile(freedom, (1 + level) / 2) * math.sqrt(error)
     return Interval(point, point - half, point + half)
 

@@ -50,6 +50,7 @@ def right_uses() -> None:
 
 def wrong_uses() -> None:
     """What a type checker must refuse: options that are not there, values that cannot be, positions that are keywords."""
+    mixbench.sped()  # type: ignore[attr-defined]
     mixbench.speed(token=64)  # type: ignore[call-arg]
     mixbench.speed(launches="5")  # type: ignore[arg-type]
     mixbench.speed(tokens=64.5)  # type: ignore[arg-type]

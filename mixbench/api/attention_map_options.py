@@ -61,5 +61,9 @@ class AttentionMapOptions(shared.Training):
     learning_rate: Annotated[
         str | float | Sequence[str] | None,
         Typed(list[str] | None),
-        Option(help="For all mixers, 1e-3, or for one, attention=1e-3. Repeatable. Default: 3e-3.", rich_help_panel=MODEL),
+        Option(
+            help="For all mixers, 1e-3, or for one, attention=1e-3. Repeatable. Default: 3e-3.",
+            metavar="[MIXER=]RATE",
+            rich_help_panel=MODEL,
+        ),
     ] = None

@@ -47,6 +47,7 @@ class DataEfficiencyOptions(shared.AnyTask):
         Option(
             help="For all mixers, 3e-3, or for one, attention=1e-3; auto chooses on the development set. Repeatable. "
             "Default: 1e-2.",
+            metavar="[MIXER=]RATE",
             rich_help_panel=MODEL,
         ),
     ] = None

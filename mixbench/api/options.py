@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import numbers
 import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from typer.models import ArgumentInfo, OptionInfo
 
@@ -61,6 +62,12 @@ class Described:
         return self.info.help or ""
 
     @property
+    def flag(self) -> str:
+        """What it is called on the command line."""
+        named = self.info.default  # Typer keeps the first name of an annotated option there
+        return named if isinstance(named, str) and named.startswith("--") else f"--{self.name.replace('_', '-')}"
+
+    @property
     def positional(self) -> bool:
         """Whether it is an argument, not an option, of the command."""
         return isinstance(self.info, ArgumentInfo)
@@ -75,7 +82,7 @@ class Options:
     def __post_init__(self) -> None:
         """Check the values as the command line does, for callers from Python. Raises RequestError."""
         for option in options_of(type(self)):
-            _check(option, getattr(self, option.name))
+            object.__setattr__(self, option.name, _checked(option, getattr(self, option.name)))
 
 
 def options_of(kind: type[Options]) -> tuple[Described, ...]:
@@ -133,26 +140,33 @@ def _signature(kind: type[Options], function: Callable[..., Any]) -> inspect.Sig
     return inspect.Signature(typed, return_annotation=inspect.signature(function).return_annotation)
 
 
-_PLAIN = {int: "a whole number", float: "a number", bool: "True or False"}
+_PLAIN: dict[Any, tuple[type, str]] = {
+    int: (numbers.Integral, "a whole number"),
+    float: (numbers.Real, "a number"),
+    bool: (bool, "True or False"),
+}
+"""Types of which Python callers may give a relative, such as a number of numpy, and what they are called."""
 
 
-def _check(option: Described, value: Any) -> None:
-    name = f"--{option.name.replace('_', '-')}"
-    members = get_args(option.python)
-    kinds = [option.python, *members]
+def _checked(option: Described, value: Any) -> Any:
+    """The value as the option's own type. Raises RequestError, UnknownNameError."""
+    members = get_args(option.python) if get_origin(option.python) in (Union, UnionType) else (option.python,)
+    kinds = [kind for kind in members if kind is not NoneType]
     choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     if value is None and NoneType in members:
-        return
+        return None
     if choices:
         if value not in choices:
-            raise UnknownNameError("value", str(value), choices, f"for {name}")
-        return
-    plain = next((kind for kind in kinds if kind in _PLAIN), None)
-    if plain is None or len([kind for kind in kinds if kind is not NoneType and kind is not option.python]) > 1:
-        return
-    good = type(value) is plain or (plain is float and isinstance(value, int) and not isinstance(value, bool))
-    if not good:
-        raise RequestError(f"{name} is {value!r}, not {_PLAIN[plain]}")
+            raise UnknownNameError("value", str(value), choices, f"for {option.flag}")
+        return value
+    if len(kinds) > 1 or kinds[0] not in _PLAIN:
+        return value
+    allowed, words = _PLAIN[kinds[0]]
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kinds[0] is not bool):
+        raise RequestError(f"{option.flag} is {value!r}, not {words}")
+    if option.info.min is not None and value < option.info.min:
+        raise RequestError(f"{option.flag} is {value}; it must be at least {option.info.min:g}")
+    return kinds[0](value)
 
 
 _WORKERS = ("mixbench.execution.server", "mixbench.worker.duel")

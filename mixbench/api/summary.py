@@ -47,6 +47,8 @@ def _cost(folder: ResultsFolder, baseline: str | None) -> Records:
 def _attention_map(folder: ResultsFolder, baseline: str | None) -> Records:
     from mixbench.verdicts.attention_map import records, summarise
 
+    if baseline is not None:
+        raise RequestError("attention maps have no baseline", "Leave baseline out: their shares are relative to an even map.")
     return records(summarise(folder.read(AttentionMapRow)))
 
 

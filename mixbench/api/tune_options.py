@@ -67,6 +67,7 @@ class TuneOptions(shared.AnyTask):
         Typed(list[str] | None),
         Option(
             help="A fixed learning rate instead of the range: 3e-3, or per mixer attention=1e-3. Repeatable.",
+            metavar="[MIXER=]RATE",
             rich_help_panel=MODEL,
         ),
     ] = None

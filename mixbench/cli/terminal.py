@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turn a MixbenchError into a message and its exit code, and an interrupt into the command to continue and exit code 130."""
+    """Turn a MixbenchError into a message and its exit code, and an interrupt into the command to continue and code 130."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield

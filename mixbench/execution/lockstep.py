@@ -47,7 +47,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Contest:
-    """One comparison: the workload of each side, and the share of extra work planted in each."""
+    """One comparison: the workload of each side, and the share of extra work added to each."""
 
     workloads: tuple[Mapping[str, Any], Mapping[str, Any]]
     extra: tuple[float, float] = (0.0, 0.0)

@@ -15,7 +15,7 @@ from mixbench.execution.launch import Died, Launch, Outcome
 
 
 class Slots:
-    """Launch servers as a context manager, one for each of `environments`; leaving it ends them and whatever they run.
+    """Launch servers as a context manager, one for each of `environments`; leaving it ends them and their jobs.
 
     `modules` are imported before the first job. Raises WorkerError if a server does not start.
     """

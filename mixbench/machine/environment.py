@@ -1,4 +1,4 @@
-"""What this machine and its software are (`environment`, stable), and their present state (`snapshot`, varying).
+"""Descriptions of this machine and its software: what is stable (`environment`), and their present state (`snapshot`).
 
 Whatever cannot be read is None; nothing here raises. `root` is the folder that holds /proc and /sys.
 """
@@ -55,7 +55,7 @@ class Snapshot:
 
 
 def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
-    """What is stable: measurements in equal environments may be pooled.
+    """The stable facts: measurements in equal environments may be pooled.
 
     `sources` is a hash of the package's code if it runs from a checkout, so that changed code is always measured again.
     """

@@ -13,7 +13,7 @@ from mixbench.mixers.hypermixer_cost import hypermixer_flops, hypermixer_params
 from mixbench.parsing.option import Option, Value
 
 PAPER_MIXERS = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "hypermixer", "none")
-"""What is measured when no mixer is named: the six that the HyperMixer paper compares, and the control."""
+"""The mixers measured by default: the six that the HyperMixer paper compares, and the control."""
 
 _HEADS = Option("heads", "count", 4, "parallel groups of channels")
 

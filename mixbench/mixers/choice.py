@@ -1,4 +1,4 @@
-"""From a mixer string to the mixer that it names: built in, from a plug-in, or in the user's own file."""
+"""Find the mixer that a mixer string names: built in, from a plug-in, or in the user's own file."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class ChosenMixer:
         return {"width": width, "tokens": tokens, **{name.replace("-", "_"): value for name, value in self.options.items()}}
 
     def closed_forms(self, tokens: int, width: int) -> dict[str, int] | None:
-        """As `Mixer.closed_forms`; None for a mixer that is not built in. Raises RequestError."""
+        """The result of `Mixer.closed_forms`; None for a mixer that is not built in. Raises RequestError."""
         return self.entry.closed_forms(self.options, tokens, width) if self.entry else None
 
     def with_options(self, given: Mapping[str, str]) -> ChosenMixer:
-        """The mixer with some options changed to values as typed; its config is kept. Raises RequestError."""
+        """The mixer with some options changed, to values as typed; its config is kept. Raises RequestError."""
         typed = self.entry.config(given) if self.entry else {name: _literal(text) for name, text in given.items()}
         return replace(self, options={**self.options, **{name: typed[name] for name in given}})
 

@@ -53,7 +53,7 @@ class Mixer:
         return arguments
 
     def closed_forms(self, config: Config, tokens: int, width: int) -> dict[str, int]:
-        """What the closed forms give at a shape: `params`, and the FLOPs of one sequence as `inference` and `training`.
+        """The values of the closed forms at a shape: `params`, and the FLOPs of one sequence as `inference` and `training`.
 
         Raises RequestError for a shape that the mixer cannot have.
         """

@@ -38,5 +38,5 @@ class GMLP(nn.Module):
         return out
 
     def variant(self, tokens: int) -> str:
-        """What runs, as shown in the tables."""
+        """The variant that runs, as shown in the tables."""
         return f"hidden={self.hidden}"

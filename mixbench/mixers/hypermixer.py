@@ -126,5 +126,5 @@ class HyperMixer(nn.Module):
         return _affine(last, summary.transpose(1, 2), offset)
 
     def variant(self, tokens: int) -> str:
-        """What runs at this length, as shown in the tables."""
+        """The variant that runs at this length, as shown in the tables."""
         return f"grouping={'regrouped' if tokens >= self.regroups_from else 'as-written'}"

@@ -31,5 +31,5 @@ class MLPMixer(nn.Module):
         return mix_tokens(self.second.weight[:tokens], self.second.bias[:tokens], hidden)
 
     def variant(self, tokens: int) -> str:
-        """What runs, as shown in the tables."""
+        """The variant that runs, as shown in the tables."""
         return f"hidden={self.hidden}"

@@ -1,1 +1,1 @@
-"""From what users type to typed values."""
+"""Turn what users type into typed values."""

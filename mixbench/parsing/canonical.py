@@ -14,5 +14,5 @@ def canonical_json(values: Mapping[str, Any]) -> str:
 
 
 def digest(text: str, digits: int) -> str:
-    """The first hexadecimal digits of the SHA-256 of a text: a file name for what the text says."""
+    """The first hexadecimal digits of the SHA-256 of a text, used as a file name."""
     return hashlib.sha256(text.encode()).hexdigest()[:digits]

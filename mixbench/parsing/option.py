@@ -38,7 +38,7 @@ class Option:
 
     @property
     def expected(self) -> str:
-        """What can be given, in words."""
+        """The accepted values, in words."""
         return {
             "count": "a positive whole number",
             "size": "a positive whole number, or a size that depends on the shape: 2*width, tokens/2",

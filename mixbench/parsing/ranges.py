@@ -1,4 +1,4 @@
-"""What a random search draws from: ranges as users type them, and the values for each trial."""
+"""The ranges of a random search as users type them, and the values for each trial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMS = "Give learning_rate=1e-4..1e-2:log, dropout=0..0.5, hypermixer.hidden=6
 
 @dataclass(frozen=True)
 class Range:
-    """What one option is drawn from: numbers from `low` to `high`, or `choices` as typed.
+    """The values that one option is drawn from: numbers from `low` to `high`, or `choices` as typed.
 
     `mixer` is "" for options that all mixers draw; `log` draws uniformly on the log scale.
     """

@@ -1,4 +1,4 @@
-"""Typed values from what users type: ranges of sizes, sizes that depend on the shape, mixer strings."""
+"""Parse ranges of sizes, sizes that depend on the shape, and mixer strings."""
 
 from __future__ import annotations
 

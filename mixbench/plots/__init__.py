@@ -1,4 +1,4 @@
-"""Rows in, figures out. To add the figures of a study: a module here and a line in FIGURES. Only drawing loads matplotlib."""
+"""Figures from rows. To add those of a study, write a module here and a line in FIGURES. Only drawing loads matplotlib."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixbench.tables.results import ResultsFolder, complete
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
-"""From folder, formats and baseline to the files written to the folder's `figures`, none without the table."""
+"""A function of folder, formats and baseline that returns the files written to `figures`; none if the table is missing."""
 
 
 def _speed(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Figures of attention_map.csv: what each mixer's outputs depend on next to what they need, an example per row."""
+"""Figures of attention_map.csv: what each mixer's outputs depend on, next to what they need; an example per row."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MOST_EXAMPLES = 4
 _PANEL = (1.75, 1.55)
 """Inches, including labels."""
 _LETTERS = 21
-"""Letters of a caption in an inch."""
+"""Letters of a caption per inch."""
 _COLOURS = "magma_r"
 _SCALE = "‖∂output i / ∂input j‖ relative to an even map"
 _TOP = 10.0
-"""End of the colours where the value on needed inputs of an ideal map is not known."""
+"""The top of the colour scale if the value on needed inputs of an ideal map is unknown."""
 
 Maps = Mapping[str, Mapping[int, StoredMap]]
 """Maps by label and example."""
@@ -127,7 +127,7 @@ def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
 def _against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
     """The map relative to its mean over distant inputs, for outputs that need any: an even map is 1 everywhere.
 
-    This draws mixers alike that differ only in their overall sensitivity.
+    Mixers that differ only in their overall sensitivity therefore look the same.
     """
     places = np.arange(len(stored.norms))
     distant = np.abs(np.subtract.outer(places, places)) > reach

@@ -138,7 +138,7 @@ def _has_both(cell: CellSummary) -> bool:
 
 
 def _panels(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
-    """What all panels have in common, in words; title and cells of each panel."""
+    """A text of what all panels have in common; the title and cells of each panel."""
     groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
     for cell in summary.cells:
         by_width = (replace(cell.context, width=0), cell.tokens)

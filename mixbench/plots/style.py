@@ -1,4 +1,4 @@
-"""The look of every figure: a colour, a marker and a line per mixer, each of which tells mixers apart on its own."""
+"""The look of every figure: a colour, a marker and a line per mixer; each alone is enough to distinguish mixers."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ _OTHERS = [
 
 
 def line_styles(mixers: Iterable[MixerKey]) -> dict[str, LineStyle]:
-    """Style by label: a built-in mixer has its own, of several configs that with the shortest label; others follow in order."""
+    """Style by label: a built-in mixer's own goes to its config with the shortest label; others follow in order."""
     mixers = mixer_order(mixers)
     labels = mixer_labels(mixers)
     plainest = {name: labels[mixer] for mixer in reversed(mixers) if (name := mixer[0]) in BUILT_IN}

@@ -1,4 +1,4 @@
-"""What the figures of one task share: a panel per context, and the look of its mixers."""
+"""Parts that the figures of one task share: a panel per context, and the look of its mixers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TaskFigures:
 
 
 def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
-    """What to draw for each task that has a score."""
+    """The panels of each task that has a score."""
     looks = style.line_styles((cell.mixer, cell.config) for task in summary.tasks for cell in task.cells)
     found = {}
     for name in dict.fromkeys(task.context.task for task in summary.tasks):
@@ -67,7 +67,7 @@ def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
 
 
 def add_caption(figure: Figure, text: str) -> None:
-    """How to read the figure, below it; where a legend is there, as its title."""
+    """Write how to read the figure below it, as the title of the legend if there is one."""
     if figure.legends:
         figure.legends[0].set_title(text)
         figure.legends[0].get_title().set(fontsize=7, color="#444444")

@@ -25,10 +25,10 @@ _MARK = {"worse": "#b2182b", "changed": "#555555", "better": "#1b7837"}
 _LEAST_SPAN = 1.1
 """An axis spans at least a tenth to both sides, so that noise does not look like a change."""
 _PREFIXED = 1e5
-"""From here on, counts have SI prefixes."""
+"""Counts from this on have SI prefixes."""
 _DATES = 3
 _TITLES = {CPU_TIME: "CPU time, relative to the calibration workload,", FAILED: "Share that failed"}
-"""Titles that say more than the words for a metric."""
+"""Titles for metrics whose usual names are too short for a title."""
 
 
 def draw_trends(

@@ -18,7 +18,7 @@ COSTS: dict[str, Callable[[DataCell], float | None]] = {
     "training time (s)": lambda cell: cell.train_seconds,
     "operations of training (FLOP)": lambda cell: cell.train_flops,
 }
-"""What a training run costs, by axis label."""
+"""The cost of a training run, by axis label."""
 
 
 def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:

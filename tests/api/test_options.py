@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from documents import every_command, parse
 from running import Run
 
 import mixbench
+from mixbench.api.options import Options, options_of
+from mixbench.api.speed_options import SpeedOptions
 from mixbench.cli.adapter import FEW
 from mixbench.errors import RequestError
 
@@ -122,3 +126,37 @@ def test_a_wrong_value_from_python_is_refused_as_on_the_command_line(name: str, 
 def test_what_is_no_option_is_a_type_error(name: str, positional: tuple[str, ...], given: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="argument"):
         getattr(mixbench, name)(*positional, **given)
+
+
+def kinds_below(kind: type[Options]) -> Iterator[type[Options]]:
+    for own in kind.__subclasses__():
+        yield own
+        yield from kinds_below(own)
+
+
+MINIMA = [
+    (kind, option.name)
+    for kind in dict.fromkeys(kinds_below(Options))
+    if kind.__module__.endswith("_options") and not kind.__module__.endswith("shared_options")
+    for option in options_of(kind)
+    if option.info.min is not None
+]
+
+
+@pytest.mark.parametrize(("kind", "option"), MINIMA)
+def test_a_number_too_small_for_the_command_line_is_too_small_in_python(kind: type[Options], option: str) -> None:
+    described = {own.name: own for own in options_of(kind)}
+    required = {name: "." for name, own in described.items() if own.default is inspect.Parameter.empty}
+    least = described[option].info.min
+    with pytest.raises(RequestError, match=f"--{option.replace('_', '-')} is {least - 1}; it must be at least {least}"):
+        kind(**required, **{option: least - 1})
+
+
+def test_numbers_of_numpy_are_numbers_and_become_plain_ones() -> None:
+    options = SpeedOptions(launches=np.int64(3), budget=np.float32(0.5), timeout=20)  # type: ignore[arg-type]
+    assert (type(options.launches), type(options.budget), type(options.timeout)) == (int, float, float)
+
+
+def test_a_baseline_of_attention_maps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="attention maps have no baseline"):
+        mixbench.summary(tmp_path, study="attention-map", baseline="attention")

@@ -1,1 +1,1 @@
-"""What each command prints."""
+"""The text that each command prints."""

@@ -1,4 +1,4 @@
-"""What `mixbench attention-map` prints: how much of each mixer's sensitivity falls on the tokens that it needs."""
+"""The text of `mixbench attention-map`: how much of each mixer's sensitivity falls on the tokens that it needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEEDED = {
 
 
 def attention_table(tasks: Sequence[TaskMaps], width: int, terminal: bool) -> Text:
-    """A table per task, then how to read it; as `data_efficiency_table`."""
+    """A table per task, then how to read it; arguments as for `data_efficiency_table`."""
     return fitted((part for task in tasks for part in _task(task)), width if terminal else None)
 
 

@@ -1,4 +1,4 @@
-"""Numbers, or known bounds of them, as entries of a table: `1310 (1170–1560)`, `not reached`, `≥ 2.94`."""
+"""Numbers, or bounds where only those are known, as table entries: `1310 (1170–1560)`, `not reached`, `≥ 2.94`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 
 
 def needed(value: Bracket, interval: Bracket | None, least: float, most: float) -> Entry | None:
-    """What a score needs: `≤ 250` at or below `least`; beyond `most`, `not reached` or, as the end of an interval, `> 2000`."""
+    """The need of a score: `≤ 250` at or below `least`; beyond `most`, `not reached` or, as the end of an interval, `> 20`."""
     if value == UNKNOWN:
         return None
 

@@ -39,7 +39,7 @@ _TENTHS_BELOW = 0.05
 
 
 def comparison_table(comparison: Comparison, code: int, width: int, terminal: bool) -> Text:
-    """What `mixbench compare` prints; `code` is the exit code that the comparison leads to.
+    """The text of `mixbench compare`; `code` is the exit code of the comparison.
 
     On a terminal of at least 60 columns no line is wider than it: names wrap, and a note that does not fit moves below its
     cell. Elsewhere every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
@@ -53,7 +53,7 @@ def comparison_table(comparison: Comparison, code: int, width: int, terminal: bo
 
 
 def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
-    """What all cells share, and the name of each by the rest, the mixer always included."""
+    """The key columns that all cells share, and the name of each cell: its mixer and the remaining key columns."""
     shared, rests = split_places([{"study": cell.study, **cell.place} for cell in cells])
     names = [
         " · ".join([cell.mixer, *(part.replace(" ", _GLUE) for part in own)]) for cell, own in zip(cells, rests, strict=True)
@@ -63,7 +63,7 @@ def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
 
 @dataclass(frozen=True)
 class _Cells:
-    """A line per cell, and below it what does not fit."""
+    """A line per cell; whatever does not fit goes below it."""
 
     cells: Sequence[ComparedCell]
     names: Sequence[str]
@@ -110,7 +110,7 @@ def _signed(share: float) -> str:
 
 
 def _note(cell: ComparedCell) -> str:
-    """Why, and what to do about it."""
+    """The reason for a verdict, and what to do about it."""
     return "; ".join(filter(None, (cell.detail, cell.cause, cell.leading.remark)))
 
 
@@ -147,7 +147,7 @@ def _is_time(metric: str) -> bool:
 
 
 def _outcome(comparison: Comparison, code: int) -> tuple[str, str]:
-    """The last line and its style: how many cells have each verdict, and what follows."""
+    """The last line and its style: how many cells have each verdict, and the outcome."""
     counts = [f"{count} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
     word, style = _OUTCOMES[code]
     why = " (cells are faster or new: measure the base again)" if code == 1 and not comparison.failing else ""

@@ -1,4 +1,4 @@
-"""What `mixbench cost` prints: three factors and their product by target score, a sentence per mixer, and the sources."""
+"""The text of `mixbench cost`: three factors and their product by target score, a sentence per mixer, and the sources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _UNITS = {"s": ("ms", 1e3), "J": ("mJ", 1e3), "FLOP": ("MFLOP", 1e-6)}
 
 
 def cost_table(outcome: CostOutcome, width: int, terminal: bool) -> Text:
-    """Tables per task and target score, sentences and sources; as `data_efficiency_table`."""
+    """Tables per task and target score, sentences and sources; `width` and `terminal` as for `data_efficiency_table`."""
     return fitted((part for cost in outcome.costs for part in _cost(cost, outcome)), width if terminal else None)
 
 
@@ -61,7 +61,7 @@ def _cost(cost: TaskCost, outcome: CostOutcome) -> Iterator[Paragraph | Table]:
 
 
 def sentence(cost: TaskCost, label: str) -> str:
-    """What a mixer costs, in plain words, for the hardest target that the baseline reaches."""
+    """The cost of a mixer as a sentence, for the hardest target that the baseline reaches."""
     by_target = {mixer.target: mixer for mixer in cost.costs if mixer.label == label}
     base = {mixer.target: mixer for mixer in cost.costs if mixer.label == cost.baseline}
     target = next((target for target in reversed(cost.targets) if _reaches(base.get(target))), cost.targets[0])
@@ -127,7 +127,7 @@ def _reaches(cost: MixerCost | None) -> bool:
 
 
 def _tried(cost: MixerCost) -> str:
-    """What did not suffice for the score: `3200 examples`, `10 trials` or both; empty where it is reached."""
+    """The examples or trials that were not enough for the score: `3200 examples`, `10 trials`, both, or "" if it is reached."""
     nouns = {"data": "examples", "trials": "trials"}
     needs = {noun: cost.factors[name].value for name, noun in nouns.items()}
     return " or ".join(f"{need.low:.0f} {noun}" for noun, need in needs.items() if need.high == math.inf)

@@ -1,4 +1,4 @@
-"""What `mixbench data-efficiency` prints: scores by size, alone and against the baseline, and training examples needed."""
+"""The text of `mixbench data-efficiency`: scores by size, alone and against the baseline, and training examples needed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _parts(summary: DataSummary) -> Iterator[Paragraph | Table]:
 
 
 def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Table]]:
-    """Caption and table, where there is anything to show."""
+    """Captions and tables, where there is anything to show."""
     better = "lower is better" if task.is_error else "higher is better"
     every = list(task.lines)
     others = [label for label in every if label != baseline]
@@ -124,13 +124,13 @@ def _same_decimals(interval: Interval) -> Callable[[float], str]:
 
 
 def _percent(value: float) -> str:
-    """Tenths below 100 %."""
+    """A share in per cent, with tenths below 100 %."""
     tenths = in_percent(value, ".1f", signed=True)
     return tenths if abs(float(tenths)) < 100 else _signed(float(tenths))
 
 
 def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
-    """How to read the numbers, and what they lack."""
+    """How to read the numbers, and what they do not include."""
     cells = [cell for cell in task.cells if cell.scores]
     seeds = len({seed for cell in cells for seed in cell.scores})
     if seeds > 1:
@@ -152,7 +152,7 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
 
 
 def _sampling_error(cells: Sequence[DataCell], is_error: bool) -> Iterator[str]:
-    """For errors relative to the error, like everything else about errors."""
+    """The note on the standard error of a score; for errors it is relative to the error, like their intervals."""
     found = [
         cell.test_standard_error / cell.score.point if is_error else cell.test_standard_error
         for cell in cells

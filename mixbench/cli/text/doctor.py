@@ -1,4 +1,4 @@
-"""What `mixbench doctor` prints: the machine, its best rates, and what will disturb a measurement."""
+"""The text of `mixbench doctor`: the machine, its best rates, and what will disturb a measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command prints: paragraphs and tables fitted to a terminal, or in plain aligned lines for a pipe or a file."""
+"""Layout of printed text: paragraphs and tables fitted to a terminal, or as plain aligned lines for a pipe or a file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 GAP = "  "
 _MISSING = "–"
 TELLS_NOTHING = 1000
-"""Bounds that are so many times apart say nothing."""
+"""Bounds that are this many times apart say nothing."""
 UNKNOWN = " (unknown)"
-"""Takes the place of such bounds."""
+"""Printed instead of such bounds."""
 Segment = tuple[str, str]
-"""Text and its style."""
+"""A text and its style."""
 Line = list[Segment]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell of a column: `number` is aligned to the right, the `tail` behind it to the left."""
+    """A cell of a column: `number` is aligned to the right, the `tail` after it to the left."""
 
     number: str
     tail: str = ""
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading and one entry per row, None where there is nothing to show; `words` are aligned to the left."""
+    """A heading and one entry per row, None where there is nothing to show; with `words`, entries are aligned to the left."""
 
     heading: str
     entries: Sequence[Entry | None]
@@ -73,7 +73,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Text that wraps where the room is limited, unless it must stay on one line as a command does."""
+    """Text that wraps where the room is limited, unless it must stay on one line, as a command must."""
 
     text: str
     style: str = ""
@@ -93,12 +93,12 @@ def heading(text: str) -> Paragraph:
 
 
 def caption(text: str) -> Paragraph:
-    """What the table below it shows."""
+    """A line that says what the table below it shows."""
     return Paragraph(text, "italic")
 
 
 def notes(texts: Iterable[str]) -> Iterator[Paragraph]:
-    """How to read a table, below it."""
+    """Notes below a table on how to read it."""
     return (Paragraph(text, "dim") for text in texts)
 
 
@@ -169,7 +169,7 @@ def as_text(lines: Sequence[Sequence[Segment]]) -> Text:
 
 
 def packed(columns: Sequence[Column], room: int | None) -> list[list[Column]]:
-    """Columns in as few tables as the room needs; all in one where it is unlimited."""
+    """Columns in as few tables as fit the room; all in one if it is unlimited."""
     parts: list[list[Column]] = [[]]
     for column in columns:
         used = sum(len(GAP) + other.width for other in parts[-1])
@@ -180,7 +180,7 @@ def packed(columns: Sequence[Column], room: int | None) -> list[list[Column]]:
 
 
 def label_width(labels: Sequence[str], room: int | None, left: int | None) -> int:
-    """Labels wider than a quarter of the room wrap; between words if what other columns leave of it (`left`) allows that."""
+    """The width of labels: those wider than a quarter of the room wrap, between words if `left`, the remaining room, allows."""
     width = max(len("mixer"), *map(len, labels))
     if room is None or left is None:
         return width
@@ -228,6 +228,6 @@ def interval_text(interval: Interval, shown: Callable[[float], str] = number) ->
 
 
 def change_text(change: Interval, shown: Callable[[float], str]) -> tuple[str, str]:
-    """As `interval_text`, for a relative change: `(unknown)` where it may be a thousandfold."""
+    """Like `interval_text`, for a relative change: `(unknown)` if it could be a thousandfold."""
     point, bounds = interval_text(change, shown)
     return point, bounds if change.high is None or change.high < TELLS_NOTHING else UNKNOWN

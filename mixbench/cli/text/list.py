@@ -1,4 +1,4 @@
-"""What `mixbench list` prints: mixers, tasks, metrics and statuses."""
+"""The text of `mixbench list`: mixers, tasks, metrics and statuses."""
 
 from __future__ import annotations
 

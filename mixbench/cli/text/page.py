@@ -1,4 +1,4 @@
-"""Labelled lines of text in sections: wrapped to the width of a terminal, one line per entry when piped."""
+"""Sections of labelled text: wrapped to the width of a terminal, or one line per entry in a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `mixbench selfcheck` prints: how often the duel flags a cell, by slowdown, and what that means."""
+"""The text of `mixbench selfcheck`: how often duel flags a cell, by slowdown, and what that means."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _value(metric: str, heading: Heading, cell: CellSummary, baseline: str | Non
 
 _EntryOf = Callable[[CellSummary, str | None], Entry | None]
 _BESIDE: dict[str, tuple[str, _EntryOf]] = {LATENCY: ("ratio", _ratio), "flops": ("% of peak", _share_of_peak)}
-"""Heading and entries of what is derived from several rows, by the metric that it is shown next to."""
+"""Heading and entries of values derived from several rows, by the metric that they are shown next to."""
 _FORMS: dict[str, Callable[[float], str]] = {
     "number": number,
     "whole": lambda value: number(round(value)),

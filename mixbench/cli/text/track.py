@@ -1,4 +1,4 @@
-"""What `mixbench track show` prints."""
+"""The text of `mixbench track show`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `mixbench tune` prints: expected best scores by trials, alone and against the baseline, and trials needed."""
+"""The text of `mixbench tune`: expected best scores by trials, alone and against the baseline, and trials needed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Needed = tuple[float | None, float | None, float | None]
 
 
 def tuning_table(searches: Sequence[Search], width: int, terminal: bool) -> Text:
-    """Tables per search, then how to read them; as `data_efficiency_table`."""
+    """Tables per search, then how to read them; `width` and `terminal` as for `data_efficiency_table`."""
     return fitted((part for search in searches for part in _search(search)), width if terminal else None)
 
 

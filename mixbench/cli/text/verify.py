@@ -1,4 +1,4 @@
-"""What `mixbench verify` prints."""
+"""The text of `mixbench verify`."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def _signature(kind: type[Options], function: Callable[..., Any]) -> inspect.Sig
     return inspect.Signature(typed, return_annotation=inspect.signature(function).return_annotation)
 
 
-_PLAIN: dict[Any, tuple[type, str]] = {
+_PLAIN: dict[Any, tuple[Any, str]] = {
     int: (numbers.Integral, "a whole number"),
     float: (numbers.Real, "a number"),
     bool: (bool, "True or False"),

@@ -1,1 +1,1 @@
-"""Studies: plan cells, run them in child processes, write rows."""
+"""The studies: plan cells or runs, carry them out in child processes, write rows."""

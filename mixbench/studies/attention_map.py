@@ -49,7 +49,7 @@ def run_attention_map(
 
 @dataclass
 class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
-    """Training runs with a row for each example."""
+    """A study of training runs with a row for each example."""
 
     def missing(self, runs: Sequence[PlannedMap]) -> list[PlannedMap]:
         """The runs that have not failed, with the examples that still lack a row or a map to be drawn."""

@@ -1,4 +1,4 @@
-"""From a request to maps: every mixer, trained with every seed or loaded, and the examples to map."""
+"""Plan the maps of a request: every mixer, trained with every seed or loaded, and the examples to map."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class PlannedMap:
 
     @property
     def subject(self) -> Key:
-        """Empty: the operations of a step are not counted here."""
+        """Empty, because the operations of a step are not counted here."""
         return ()
 
     @property

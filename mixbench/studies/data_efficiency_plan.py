@@ -1,4 +1,4 @@
-"""From a request to training runs: every mixer on every part of every data set with every seed."""
+"""Plan the training runs of a request: every mixer on every part of every data set with every seed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mixbench.tables.rows import TrainingRow
 from mixbench.tasks.dataset import Form
 
 LEARNING_RATE = 1e-2
-"""The learning rate of mixers for which none was asked for."""
+"""The default learning rate."""
 AUTO = "auto"
 LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
-"""The choices of `auto`, which takes the best on the development set, at the largest size with the first seed."""
+"""The rates among which `auto` chooses: it takes the best on the development set, at the largest size with the first seed."""
 
 WARM_UP = 0.1
 WEIGHT_DECAY = 0.01
@@ -74,7 +74,7 @@ class DataRequest:
             train_sizes(self.sizes, task)
 
     def rate(self, mixer: ChosenMixer) -> Rate:
-        """The learning rate that was asked for: a number, or `auto`."""
+        """The requested learning rate: a number, or `auto`."""
         return self.learning_rates.get(mixer.name, self.learning_rates.get("", LEARNING_RATE))
 
 
@@ -126,7 +126,7 @@ class PlannedRun:
 
 
 def known_columns(result: Mapping[str, Any], row_type: type[Row]) -> dict[str, Any]:
-    """Those results of a training process that are columns."""
+    """The results of a training process that are columns of the table."""
     return {name: value for name, value in result.items() if name in columns(row_type)}
 
 

@@ -31,7 +31,7 @@ class DuelCell:
 
 
 def plan_duel(request: SpeedRequest, sides: tuple[DuelSide, DuelSide]) -> list[DuelCell]:
-    """Every workload of the request, or every shape if the sides are two mixers. Raises RequestError."""
+    """Every workload of the request, or every shape if the versions are two mixers. Raises RequestError."""
     own = [side.mixer for side in sides if side.mixer]
     if own:
         plans = [_possible(plan_speed(_with_mixer(request, mixer))) for mixer in own]

@@ -1,4 +1,4 @@
-"""The two sides of a duel: from what the user typed to interpreters, source trees, git revisions or mixers."""
+"""The two sides of a duel: find the interpreter, source tree, git revision or mixer that the user named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a study reports its progress: the command line draws it; Python users and tests get a silent one."""
+"""How a study reports its progress: the command line draws it; for Python users and tests it is silent."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from mixbench.tables.rows import LaunchRow, SpeedRow
 START_TIMEOUT = 300.0
 """Seconds that a preparatory job may take before it announces something."""
 COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
-"""What is found once per cell, before anything is timed."""
+"""The values that are found once per cell, before anything is timed."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Study:
         return cell.identity(self.environment)
 
     def _open(self) -> list[PlannedCell]:
-        """Cells that have launches left and have not failed."""
+        """The cells that have launches left to measure and have not failed."""
         wanted = set(range(1, self.request.launches + 1))
         return [c for c in self.cells if self._id(c) not in self.failed and wanted - self.finished.get(self._id(c), set())]
 

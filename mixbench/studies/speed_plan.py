@@ -1,4 +1,4 @@
-"""From a speed request to cells: every combination of what was asked for, in groups that are measured together."""
+"""Plan the cells of a speed request: every combination of its options, in groups that are measured together."""
 
 from __future__ import annotations
 

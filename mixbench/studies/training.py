@@ -75,7 +75,7 @@ class Planned(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What is kept with the weights: keys and seed of the training run."""
+        """The facts that are kept with the weights: keys and seed of the training run."""
 
     def identity(self, environment: str) -> Key:
         """A key that is unique to this run."""

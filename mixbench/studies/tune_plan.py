@@ -1,4 +1,4 @@
-"""From a request to trials: independent draws of hyperparameters, the same for every mixer."""
+"""Plan the trials of a request: independent draws of hyperparameters, the same for every mixer."""
 
 from __future__ import annotations
 

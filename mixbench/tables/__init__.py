@@ -1,1 +1,1 @@
-"""What is stored on disk: row types, results folders, histories."""
+"""Everything that is stored on disk: row types, results folders, histories."""

@@ -1,4 +1,4 @@
-"""Rows of tables, checked when they are made, and what follows from their fields: the columns, the text of the CSV."""
+"""Rows of tables, checked when they are made, and everything derived from their fields: the columns, the text of the CSV."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Row:
 
 
 def extended_by(row_type: type[Row]) -> type[Row] | None:
-    """The table that a table adds columns to, None where it stands alone."""
+    """The table to which a table adds columns; None if it adds to no other."""
     return next((base for base in row_type.__bases__ if base is not Row and issubclass(base, Row)), None)
 
 
@@ -64,7 +64,7 @@ def with_rule(row_type: type[Row], rule: Rule) -> tuple[str, ...]:
 
 
 def identity(row: Row) -> tuple[Any, ...]:
-    """What makes two rows repetitions of one cell: the keys and the environment."""
+    """The keys and the environment: rows with equal identities are repetitions of one cell."""
     return tuple(getattr(row, name) for name in _layout(type(row)).identity)
 
 
@@ -118,7 +118,7 @@ _READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What follows from the columns of a row type, everywhere in the order of the CSV."""
+    """Facts derived from the columns of a row type, everywhere in the order of the CSV."""
 
     columns: dict[str, Column]
     kinds: dict[str, tuple[type, ...]]

@@ -1,9 +1,9 @@
-"""What the field of a row says about its column, once for everyone who asks: heading, unit, direction, gate rule, figure.
+"""What the field of a row says about its column, once for all uses: heading, unit, direction, gate rule, figure.
 
-- key          what was asked for; keys and `environment` together identify a cell
+- key          what was requested; keys and `environment` together identify a cell
 - replicate    which repetition of the cell this row is
 - metric       a measured or counted quantity; None where the status is not ok or where it does not apply
-- observation  what was seen during the measurement
+- observation  what was observed during the measurement
 - outcome      how it went, where and when
 """
 
@@ -21,7 +21,7 @@ Rule = Literal["count", "time", "score", "reported", ""]
 
 @dataclass(frozen=True)
 class Heading:
-    """How a table of text shows a metric.
+    """How a printed table shows a metric.
 
     Numbers are in multiples of the unit (`per`), with three significant digits, as whole numbers or with an SI prefix.
     """
@@ -54,31 +54,31 @@ class Column:
     better: Better = ""
     """The direction of a metric; empty where neither is better."""
     positive: bool = False
-    """Whether 0 is refused."""
+    """Whether 0 is not allowed."""
     words: str = ""
-    """What people call it; empty: by its name."""
+    """Its usual name; empty if that is the name of the column."""
     rule: Rule = ""
-    """What the gate makes of a metric.
+    """How the gate judges a metric.
 
-    count: equal whenever the code is, so any change is judged; time: judged by its interval and a threshold (on the CPU, CPU
-    time relative to the calibration is judged instead); score: judged by the paired difference; reported: exported with its
-    interval, but not judged; empty: neither.
+    count: depends only on the code, so any change is judged; time: judged by its interval and a threshold (on the CPU, CPU time
+    relative to the calibration is judged instead); score: judged by the paired difference; reported: exported with its
+    interval, but not judged; empty: neither judged nor exported.
     """
     once: bool = False
-    """Found once per cell before anything is timed, like all counts, and equal in all of its rows."""
+    """Whether it is found once per cell before anything is timed, like all counts, and so equal in all rows of the cell."""
     in_summary: bool = False
-    """Part of the summary although no table or figure shows it."""
+    """Whether it is part of the summary although no table or figure shows it."""
     heading: Heading | None = None
     quantity: Quantity | None = None
 
     @property
     def counted(self) -> bool:
-        """Whether it is found once per cell instead of in every block."""
+        """Whether it is found once per cell, not in every block."""
         return self.once or self.rule == "count"
 
     @property
     def summarised(self) -> bool:
-        """Whether the summary has it."""
+        """Whether it is part of the summary."""
         return self.in_summary or self.heading is not None or self.quantity is not None
 
 

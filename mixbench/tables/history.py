@@ -26,7 +26,7 @@ SCHEMA = 1
 """Version of the files. History: 1, the first."""
 ELSEWHERE = "Give another folder with --history."
 ONCE = 0
-"""In place of a replicate: the value is the same for all replicates."""
+"""Used instead of a replicate if the value is the same for all replicates."""
 
 Values = Mapping[int, float]
 """Values by launch or seed."""

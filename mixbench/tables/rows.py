@@ -1,8 +1,8 @@
-"""The tables: one frozen dataclass per CSV. Columns, resume identity and the data dictionary are derived from the fields.
+"""The tables: one frozen dataclass per CSV. Columns, identities of cells and the data dictionary are derived from the fields.
 
-A field says everything about its column once. A new metric of speed.csv is one field of `SpeedRow`, anywhere among the metrics,
-and a value of that name in what a function of `mixbench.worker.speed` returns: `count` for what is found once per cell, else
-`measure_group`. Columns that several tables share are in classes that are not tables themselves; a CSV has its columns in the
+A field says everything about its column. A new metric of speed.csv takes one field of `SpeedRow`, anywhere among the metrics,
+and a value of that name in the result of a function of `mixbench.worker.speed`: `count` if it is found once per cell, else
+`measure_group`. Columns that several tables share are in classes that are not tables themselves. A CSV has its columns in the
 order of their roles.
 """
 
@@ -17,12 +17,12 @@ SCHEMA = 1
 """Version of the tables. History: 1, the first (speed, launches)."""
 
 LOWER_BOUND = "flops is a lower bound"
-"""Begins the remark in `detail` of a row whose operators may hide products that no formula counts."""
+"""The beginning of the remark in `detail` of a row whose operators may hide products that no formula counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MixerColumns:
-    """What was measured or trained."""
+    """Columns about the mixer that was measured or trained."""
 
     mixer: str = column("key", "name of the mixer, or file:class of the user's own")
     config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic")
@@ -30,7 +30,7 @@ class MixerColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeColumns:
-    """How it was called."""
+    """Columns about how a mixer was called."""
 
     scope: str = column("key", "what was measured: mixer, block or model")
     mode: str = column("key", "inference (forward) or training (forward and backward)")
@@ -43,7 +43,7 @@ class ShapeColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessColumns(ShapeColumns):
-    """In which process it was called."""
+    """Columns about the process in which a mixer was called."""
 
     threads: int = size("threads of one operator on the CPU", "threads")
     compiled: bool = column("key", "whether torch.compile was applied")
@@ -52,7 +52,7 @@ class ProcessColumns(ShapeColumns):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingColumns:
-    """What was trained on what."""
+    """Columns about a training run: the task, the model, the data."""
 
     task: str = column("key", "name of the task; what determines its data is in settings")
     mixer: str = same_as(MixerColumns, "mixer")
@@ -68,7 +68,7 @@ class TrainingColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class StatusColumns:
-    """How it went."""
+    """Columns about how a measurement went."""
 
     status: str = column("outcome", "ok, unsupported, diverged, oom, timeout, killed or error", default="ok")
     detail: str = column("outcome", "why the status is not ok, or why a metric is empty", default="")
@@ -76,7 +76,7 @@ class StatusColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class OriginColumns:
-    """Where and when it was measured."""
+    """Columns about where and when a row was measured."""
 
     environment: str = column("outcome", "hash of what is stable about the machine and the software: environments/HASH.json")
     measured_at: str = column("outcome", "start of the measuring process, UTC, ISO 8601")

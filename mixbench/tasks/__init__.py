@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mixbench.tasks.dataset import Dataset
 
 LARGEST_DATA_SET = 2**26
-"""Tokens in all examples together; generating more would exceed the memory of most machines."""
+"""The most tokens in all examples together; generating more would exceed the memory of most machines."""
 
 _SIZES = {"train": "training examples", "dev": "examples to choose by", "test": "examples that are scored once"}
-"""The options that say how many examples there are, and what each is for."""
+"""The options that give the numbers of examples, and the use of each part."""
 
 Options = Mapping[str, Value]
 

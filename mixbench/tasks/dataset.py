@@ -25,10 +25,10 @@ SPLITS = ("train", "dev", "test")
 PADDING = 0
 """The token number that fills up shorter sequences."""
 STEP = 8
-"""Sequences are padded to a multiple of this many tokens, so that there are few lengths to count the cost of."""
+"""Sequences are padded to a multiple of this many tokens, so that operations are counted for few lengths only."""
 _ELSEWHERE = "Data sets are kept in $MIXBENCH_CACHE, or else in ~/.cache/mixbench. Delete the folder to make it again."
 NOT_ASKED = -1
-"""The class of tokens whose class is not asked for."""
+"""The class of tokens that have no class to predict."""
 
 
 @dataclass(frozen=True)

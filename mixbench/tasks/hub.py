@@ -19,10 +19,10 @@ _SPLITS = {
     "dev": ("validation", "dev", "valid", "val", "validation_matched"),
     "test": ("test", "test_matched"),
 }
-"""Known names of splits, by their use; the first one that exists is taken."""
+"""Known names of splits, by their use; the first that exists is used."""
 
 _NUMBERING = ("id", "idx", "index", "guid", "uid")
-"""Columns that number the examples; they are not texts, even if they hold strings."""
+"""Columns that number the examples; they are not texts, even if they contain strings."""
 
 _CHOOSE = "Choose with --text, --text-pair and --label."
 

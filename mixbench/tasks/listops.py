@@ -18,7 +18,7 @@ from mixbench.tasks.sampling import Examples, distinct_splits
 DIGITS = tuple("0123456789")
 OPERATIONS = ("[MIN", "[MAX", "[MED", "[SM")
 SYMBOLS = ("", *DIGITS, *OPERATIONS, "]")
-"""What each token means; the first is padding."""
+"""The meaning of each token; the first is padding."""
 
 _ZERO = PADDING + 1
 _FIRST_OPERATION = _ZERO + len(DIGITS)

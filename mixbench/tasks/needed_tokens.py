@@ -49,9 +49,9 @@ NEEDED: dict[str, Callable[[Mapping[str, Value], int, str, Split, int], Needed]]
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of a map: of all sensitivity, that to distant tokens; of the latter, that to needed tokens.
+    """Shares of a map: the share of all sensitivity that is to distant tokens, and the share of that which is to needed ones.
 
-    `chance` is the share of needed tokens among distant ones. None stands for a share of nothing.
+    `chance` is the share of needed tokens among distant ones. None means that there is nothing to take a share of.
     """
 
     distant: float | None

@@ -1,4 +1,4 @@
-"""From files to rows of labelled text. A row that cannot be read is an error that names file and line."""
+"""Read rows of labelled text from files. For a row that cannot be read, the error names file and line."""
 
 from __future__ import annotations
 
@@ -226,4 +226,4 @@ _READERS: dict[str, tuple[str, Callable[[Path, Sequence[str]], Iterator[Cells]]]
     ".json": ("line", _json_lines),
     ".parquet": ("row", _parquet),
 }
-"""By suffix: what row numbers count, and the function that reads the named columns."""
+"""By file suffix: what row numbers count, and the function that reads the named columns."""

@@ -1,4 +1,4 @@
-"""From random examples to splits, in which no example occurs twice and all classes are equally frequent."""
+"""Make splits from random examples, so that no example occurs twice and all classes are equally frequent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Examples(NamedTuple):
 
 
 Draw = Callable[[int, np.random.Generator], Examples]
-"""Draws at most so many random examples; those that cannot be used may be left out."""
+"""A function that draws at most this many random examples; those that cannot be used may be left out."""
 
 
 def numbered_splits(parts: Iterable[Examples]) -> tuple[Split, Split, Split]:

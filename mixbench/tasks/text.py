@@ -1,4 +1,4 @@
-"""Classification of the user's own texts or pairs of texts: from files to a data set."""
+"""Classification of the user's own texts or pairs of texts: make a data set from files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TextRequest:
 
 @dataclass(frozen=True)
 class ChosenText:
-    """A text task: its name, what determines its data set, and the function that makes it, which raises RequestError."""
+    """A text task: its name, everything that determines its data set, and the function that makes it (raises RequestError)."""
 
     name: str
     recipe: Mapping[str, Any]
@@ -109,9 +109,9 @@ def make_dataset(train: Rows, dev: Rows | None, test: Rows, how: Tokenisation, r
 
 
 def split_off(rows: Rows, count: int) -> tuple[Rows, Rows]:
-    """The rows that stay, and about `count` rows split off, the same for equal rows; equal first texts stay together.
+    """The remaining rows, and about `count` rows split off, the same for equal rows; equal first texts stay together.
 
-    The rows that stay have every label, and so have those split off, except for labels of too few texts. Raises RequestError
+    Both parts have every label, except that labels with too few texts are not in the part split off. Raises RequestError
     if nothing can be split off.
     """
     groups = group_numbers(rows.texts)

@@ -1,4 +1,4 @@
-"""From texts to token numbers, with the user's tokenizer or with WordPiece trained on the training texts."""
+"""Turn texts into token numbers, with the user's tokenizer or with WordPiece trained on the training texts."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _train(texts: Sequence[str], vocabulary: int) -> Tokenizer:
 
 
 def _add_template(tokenizer: Tokenizer) -> None:
-    """Make a tokenizer that adds no tokens itself give [CLS] a [SEP] and [CLS] a [SEP] b [SEP]."""
+    """Let a tokenizer that adds no tokens itself produce [CLS] a [SEP] and [CLS] a [SEP] b [SEP]."""
     from tokenizers.processors import TemplateProcessing
 
     tokenizer.add_special_tokens(["[CLS]", "[SEP]"])
@@ -176,7 +176,7 @@ def _add_template(tokenizer: Tokenizer) -> None:
 
 
 def _frame(tokenizer: Tokenizer, train: Rows) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """What the tokenizer puts before, between and after texts, seen in the first example that gives any tokens."""
+    """The tokens that the tokenizer puts before, between and after texts, from the first example that has any tokens."""
     for first, second in zip(train.texts, train.pairs or repeat(None), strict=False):
         with _encoding_errors():
             whole = tokenizer.encode(first, second)

@@ -1,1 +1,1 @@
-"""Rows in, judgements out."""
+"""Summaries and judgements made from rows."""

@@ -1,4 +1,4 @@
-"""attention_map.csv in, summary out: how much of a trained mixer's sensitivity falls on the tokens that it needs."""
+"""From attention_map.csv to a summary: how much of a trained mixer's sensitivity falls on the tokens that it needs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TaskMaps:
 
     task: str
     words: tuple[str, ...]
-    """What the models share, in words."""
+    """A text of what the models share."""
     score: str
     reach: int | None
     """How many tokens to either side an output sees without mixing."""
@@ -117,7 +117,7 @@ def _reason(row: AttentionMapRow) -> str:
 
 
 def records(tasks: Sequence[TaskMaps]) -> list[dict[str, Any]]:
-    """What the command prints, a record per task and mixer; for columns of intervals see `mixbench.verdicts.records`."""
+    """The printed table as a record per task and mixer; for columns of intervals see `mixbench.verdicts.records`."""
     return [
         {
             "task": task.task,

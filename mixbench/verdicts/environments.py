@@ -1,4 +1,4 @@
-"""Which environment a summary is of: the one that was asked for, else the newest, else the newest that several tables share."""
+"""Choose the environment of a summary: the requested one, else the newest, or the newest that several tables share."""
 
 from __future__ import annotations
 

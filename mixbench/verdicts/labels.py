@@ -1,4 +1,4 @@
-"""What mixers, contexts and columns are called in tables and figures."""
+"""Names of mixers, contexts and columns in tables and figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VERSIONS = {"file_sha256": "file", "plugin_version": "version"}
 
 @dataclass(frozen=True, order=True)
 class Context:
-    """What compared cells share besides the number of tokens; fields as in speed.csv."""
+    """The values that compared cells share, except for the number of tokens; fields as in speed.csv."""
 
     mode: str
     scope: str
@@ -107,7 +107,7 @@ def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
 
 
 def in_words(key: str, value: Any) -> str:
-    """The value of a key column in words that need no heading: `width 256`; "" for the mixer and for columns of JSON."""
+    """The value of a key column as a text that needs no heading: `width 256`; "" for the mixer and for columns of JSON."""
     return _IN_WORDS[key](value) if key in _IN_WORDS else ""
 
 

@@ -1,4 +1,4 @@
-"""Numbers with their intervals as columns of plain records, which `mixbench.summary` returns as a DataFrame."""
+"""Columns of plain records for numbers with their intervals, which `mixbench.summary` returns as a DataFrame."""
 
 from __future__ import annotations
 

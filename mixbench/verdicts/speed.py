@@ -1,6 +1,6 @@
-"""speed.csv in, summary out: latency per mixer, its ratio to the baseline and its growth, each with its interval.
+"""From speed.csv to a summary: latency per mixer, its ratio to the baseline and its growth, each with its interval.
 
-The replicate is the launch: rounds enter only as a median per launch, so that no interval takes them for independent.
+The replicate is the launch: rounds enter only as a median per launch, so that no interval treats them as independent.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def to_json(summary: SpeedSummary) -> dict[str, Any]:
 
 
 def records(summary: SpeedSummary) -> list[dict[str, Any]]:
-    """What the command prints, as records of two tables: "cells", and "growth" of latency with the tokens, N to the `exponent`.
+    """The printed tables as records of two kinds: "cells", and "growth" of latency with the tokens, N to the `exponent`.
 
     Columns as in `mixbench.verdicts.records`; `ratio` is latency relative to the baseline's.
     """

@@ -1,4 +1,4 @@
-"""Numbers in words, alike in tables, figures and messages: shares in per cent, counts with their noun, ranges."""
+"""Numbers as text, the same in tables, figures and messages: shares in per cent, counts with their noun, ranges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
 
 
 def in_percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
-    """As `percent` without the unit, for where a heading has it; what rounds to zero has no minus."""
+    """Like `percent`, without the unit, for use under a heading that has it; a value that rounds to zero has no minus."""
     return f"{100 * share:{'+' if signed else ''}z{form}}"
 
 

@@ -1,1 +1,1 @@
-"""What runs in child processes. Only this folder, `mixers` and `model` import torch."""
+"""Code that runs in child processes. Only this folder, `mixers` and `model` import torch."""

@@ -1,4 +1,4 @@
-"""What runs in the children of an attention-map study: train or load a model, then map what it mixes.
+"""Jobs of an attention-map study, run in child processes: train or load a model, then map what it mixes.
 
 Jobs and results are as in `mixbench.worker.speed`.
 """

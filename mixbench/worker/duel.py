@@ -1,4 +1,4 @@
-"""One side of a duel: builds what is under test and times blocks of it on request, in turns with the other side.
+"""One side of a duel: builds the mixers under test and times blocks of calls on request, in turns with the other side.
 
     PYTHON mixbench/worker/duel.py
 
@@ -154,13 +154,13 @@ def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wa
 
 
 def device_seconds(device: torch.device, call: Call, repeats: int, host: float) -> float:
-    """Seconds of `repeats` calls on a GPU that never waits for the host; `host` is how long launching them takes."""
+    """Seconds of `repeats` calls on a GPU that never waits for the host; `host` is the time to launch them."""
     queued = min(repeats, _QUEUE)
     return seconds_between_events(device, call, queued, wait=1.5 * host * queued / repeats) * repeats / queued
 
 
 class Calibration(nn.Module):
-    """A fixed workload, the same in every version, to compare times of different processes against."""
+    """A fixed workload, the same in every version, with which times of different processes are compared."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any (size, size) to the same shape."""
@@ -187,7 +187,7 @@ class Side:
         self.calls: dict[int, tuple[Call, bool]] = {}
 
     def prepare(self, *, path: list[str], core: int | None, device: str) -> Answer:
-        """Set what must be equal on both sides, before the first operation. `path` comes first on the import path."""
+        """Before the first operation, set what must be equal on both sides. `path` comes first on the import path."""
         sys.path[:0] = path
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
@@ -202,7 +202,7 @@ class Side:
         return {"torch": torch.__version__, "python": sys.version.split()[0]}
 
     def build(self, *, number: int, workload: dict[str, Any], extra: float) -> Answer:
-        """Build a workload, check its output, and plant extra work in its call: 5 % if `extra` is 0.05."""
+        """Build a workload, check its output, and add extra work to its call: 5 % if `extra` is 0.05."""
         training = workload["mode"] == "training"
         torch.set_grad_enabled(training)
         torch.manual_seed(workload["seed"])
@@ -298,7 +298,7 @@ def _build(workload: dict[str, Any]) -> nn.Module:
 
 
 def _with_extra_work(call: Call, share: float, device: torch.device) -> Call:
-    """The call followed by real work that takes `share` of its time: a regression of known size.
+    """The call followed by real work that takes `share` of its time: a slowdown of known size.
 
     The work is one more call every so often after short calls, and small matrix products after long ones.
     """

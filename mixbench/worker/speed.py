@@ -37,7 +37,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory",
 
 
 def pin(threads: int, *, training: bool = False, device: str = "cpu") -> bool:
-    """Set what must be equal in every measurement, before the first operation; returns whether denormals are flushed.
+    """Before the first operation, set everything that must be equal in all measurements; returns whether denormals are flushed.
 
     For a GPU the process may use every core again: its first thread is bound to one core, and the threads that drive the GPU
     would inherit that.
@@ -86,7 +86,7 @@ def run_alone(job: Job, announce: Announce) -> Result:
 
 
 def count(job: Job, announce: Announce) -> Result:
-    """What is found once per cell (FLOPs, memory, operators, energy), in passes that are never timed."""
+    """Find the values that are found once per cell (FLOPs, memory, operators, energy), in passes that are never timed."""
     announce(0)
     cell = Cell(**job["cell"])
     pin(job["threads"], training=cell.mode == "training", device=cell.device)
@@ -195,8 +195,8 @@ def measure_peak(job: Job, announce: Announce) -> Result:
 def measure_group(job: Job, announce: Announce) -> Result:
     """Time the cells of a group in turns, with the calibration workload among them.
 
-    They are built in a random order, too: where its tensors lie in memory makes a layer up to 2 % faster or slower, which
-    over several launches then widens the interval instead of favouring one mixer.
+    They are also built in a random order: a layer is up to 2 % faster or slower depending on where its tensors lie in memory.
+    Over several launches, that widens the interval instead of favouring one mixer.
     """
     announce(CALIBRATION)
     cells = [Cell(**cell) for cell in job["cells"]]

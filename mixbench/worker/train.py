@@ -1,4 +1,4 @@
-"""What runs in the children of a training study: count the operations of a step, train one model.
+"""Jobs of a training study, run in child processes: count the operations of a step, train one model.
 
 Jobs and results are as in `mixbench.worker.speed`.
 """

@@ -1,4 +1,4 @@
-"""Which rows of speed.csv, data_efficiency.csv and tuning.csv make up the cost of a task, and which are missing."""
+"""Find the rows of speed.csv, data_efficiency.csv and tuning.csv that make up the cost of a task, and what is missing."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class TaskCost:
     subject: Subject
     score: str
     unit: str
-    """Unit of what an example costs."""
+    """Unit of the cost of an example."""
     baseline: str | None
     mixers: Mapping[str, MixerKey]
-    """Mixers that have costs, by label."""
+    """Mixers with a cost, by label."""
     reach: Mapping[str, tuple[float, float]]
-    """By factor, data and trials, the smallest and the largest need that can be seen."""
+    """The smallest and the largest need that can be observed, for each of the factors data and trials."""
     targets: tuple[float, ...]
     costs: tuple[MixerCost, ...]
     sources: tuple[Source, ...]
@@ -193,7 +193,7 @@ def _command(
 
 
 def records(cost: TaskCost) -> list[dict[str, Any]]:
-    """What the command prints, a record per target, mixer and factor: alone and relative to the baseline.
+    """The printed tables as a record per target, mixer and factor, alone and relative to the baseline.
 
     For columns of open ends see `mixbench.verdicts.records`.
     """

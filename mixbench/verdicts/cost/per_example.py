@@ -1,4 +1,4 @@
-"""What an example costs, by the rows of speed.csv at a task's length and width that suit the comparison best."""
+"""The cost of an example, from the rows of speed.csv at a task's length and width that suit the comparison best."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
     "energy": (attrgetter("energy_j"), "J"),
     "flops": (attrgetter("flops"), "FLOP"),
 }
-"""What an example can cost: the value per call and its unit."""
+"""The ways to measure the cost of an example: the value per call and its unit."""
 PER_EXAMPLE = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
 """Its name in tables and figures, by unit."""
 COUNTED = "flops"
@@ -61,7 +61,7 @@ def _fits(row: SpeedRow, subject: Subject, wanted: Mapping[str, Any]) -> bool:
 
 
 def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> dict[MixerKey, dict[int, float]]:
-    """What an example costs by launch, the median over rounds; a count, equal in every launch, only once."""
+    """The cost of an example by launch, as the median over rounds; a count is equal in every launch and given once."""
     value = MEASURES[measure][0]
     found = {}
     for mixer, rows in timed.items():

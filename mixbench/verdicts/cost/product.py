@@ -26,7 +26,7 @@ PRODUCT = "product"
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a number, and its 95 % interval; None with fewer than two replicates."""
+    """The value of a number or its known bounds, and the 95 % interval; None with fewer than two replicates."""
 
     value: Bracket
     interval: Bracket | None
@@ -86,7 +86,7 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
 
 
 def reach(evidence: Evidence) -> dict[str, tuple[float, float]]:
-    """By factor, data and trials, the smallest and the largest need that can be seen; trials are seen up to half of them."""
+    """The smallest and the largest observable need for each of the factors data and trials; trials count up to half of them."""
     sizes = [size for label in evidence.labels for size in evidence.data[label]]
     trials = [most_trials(len(evidence.trials[label])) for label in evidence.labels]
     return {"data": (min(sizes), max(sizes)), "trials": (0, max(trials))} if sizes and trials else {}
@@ -120,7 +120,7 @@ def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:
 
 
 def _all_known(drawn: Mapping[str, Numbers], replicates: Mapping[str, int]) -> dict[str, Known]:
-    """What is known of each factor and of the product; `replicates` are those of the measured factors."""
+    """The known values of each factor and of the product; `replicates` are those of the measured factors."""
     numbers: dict[str, float] = {**replicates, PRODUCT: _effective_replicates(drawn, replicates)} if drawn else {}
     return {name: _known(ends, numbers.get(name, 0)) for name, ends in drawn.items()}
 

@@ -22,13 +22,13 @@ class Source:
 
 
 def speed_words(rows: Sequence[SpeedRow]) -> str:
-    """What was measured: context and launches."""
+    """A text of what was measured: context and launches."""
     (words,) = context_words([context_of(rows[0])])
     return ", ".join([*words.values(), counted(len({row.launch for row in rows}), "launch")])
 
 
 def study_words(rows: Sequence[TrainingRow]) -> str:
-    """What was trained for the learning curves: settings, learning rates, sizes and seeds."""
+    """A text of what was trained for the learning curves: settings, learning rates, sizes and seeds."""
     rates = sorted({row.learning_rate for row in rows if row.learning_rate is not None})
     learning_rate = f"learning rate {' and '.join(f'{rate:g}' for rate in rates)}" if rates else ""
     examples = f"{span({row.train_size for row in rows})} examples"
@@ -37,7 +37,7 @@ def study_words(rows: Sequence[TrainingRow]) -> str:
 
 
 def search_words(rows: Sequence[TrialRow]) -> str:
-    """What was trained for the search: settings, examples, ranges and trials."""
+    """A text of what was trained for the search: settings, examples, ranges and trials."""
     ranges = [f"{name} {text}" for name, text in unpacked(rows[0].settings).items() if ".." in str(text)]
     trials = max(row.trial for row in rows)
     return ", ".join([_trained(rows[0]), f"{rows[0].train_size} examples", *ranges, f"{trials} trials"])

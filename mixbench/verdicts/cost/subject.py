@@ -1,4 +1,4 @@
-"""What a cost is of, a task and the shape of the models trained on it, and what the user asked for."""
+"""The subject of a cost, which is a task and the shape of the models trained on it, and the user's wishes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixbench.verdicts.labels import in_words
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for; `columns` are values that rows of speed.csv must have (mode, scope, batch …)."""
+    """The user's request; `columns` are values that rows of speed.csv must have (mode, scope, batch …)."""
 
     task: str | None = None
     measure: str = "time"
@@ -22,7 +22,7 @@ class Wish:
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """What runs of both training tables must share, and rows of speed.csv as far as they have it."""
+    """The values that runs in both training tables must share, and rows of speed.csv too where they have them."""
 
     task: str
     layers: int

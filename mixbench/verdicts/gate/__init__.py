@@ -1,1 +1,1 @@
-"""Two versions compared cell by cell."""
+"""Compare two versions cell by cell."""

@@ -38,7 +38,7 @@ class Measured:
 
 
 def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, remarks: list[str]) -> dict[str, list[Any]]:
-    """Rows of the newest environment of each machine; all under "" where any machine will do."""
+    """Rows of the newest environment of each machine; all under "" if the machine does not matter."""
     newest: dict[str, tuple[str, str]] = {}
     rows = side.rows.get(row_type, ())
     named = {row.environment for row in rows}
@@ -93,7 +93,7 @@ def cell_places(cells: Sequence[CellKey], labels: Mapping[CellKey, str], row_typ
 
 
 def place_of(keys: Mapping[str, Any]) -> dict[str, str]:
-    """Key columns in words, without the mixer and flags that are not set."""
+    """A text of the key columns, without the mixer and without flags that are not set."""
     return {name: text for name, value in keys.items() if value is not False and (text := in_words(name, value))}
 
 
@@ -153,7 +153,7 @@ def failure_of(rows: Sequence[Any]) -> str:
 
 
 def by_replicate(rows: Iterable[Any], metric: str) -> dict[int, float]:
-    """Value of each replicate that has the metric, the median over its rounds."""
+    """The value of each replicate that has the metric: the median over its rounds."""
     found: dict[int, list[float]] = defaultdict(list)
     for row in rows:
         if (value := getattr(row, metric)) is not None:
@@ -167,7 +167,7 @@ def calibration_times(launches: Iterable[LaunchRow]) -> dict[tuple[Any, ...], fl
 
 
 def process_of(row: Row) -> tuple[Any, ...]:
-    """What rows of speed.csv and launches.csv that were measured in one process have in common."""
+    """The values that rows of speed.csv and launches.csv share if they were measured in one process."""
     return tuple(getattr(row, name) for name in (*keys_of(LaunchRow), "environment", "launch", "measured_at"))
 
 

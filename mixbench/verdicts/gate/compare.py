@@ -1,4 +1,4 @@
-"""Two results folders in, a comparison out: cells are matched by key and machine, each metric is judged by its rule."""
+"""Compare two results folders: cells are matched by key and machine, and each metric is judged by its rule."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.words import percent
 
 DEFAULT_THRESHOLD = 0.30
-"""Stored times fail the gate only beyond this: measured at different times, they differ by as much without any change."""
+"""Stored times fail the gate only beyond this: measured at different times, they differ by this much without any change."""
 _LAST = ("train_flops",)
 """Counts that depend on the data, too: of equal changes, another count is shown."""
 COUNTS: dict[type[Row], tuple[str, ...]] = {
     row_type: tuple(sorted(with_rule(row_type, "count"), key=_LAST.__contains__)) for row_type in REPLICATES
 }
-"""Metrics that are equal whenever the code is, by table."""
+"""Metrics that depend only on the code, by table."""
 
 
 def compare(
@@ -62,7 +62,7 @@ def compare(
     pairs: list[_Pair] = []
     for row_type in COUNTS:
         below, above = (rows_by_machine(side, row_type, counts_only, remarks) for side in (base, head))
-        # where a version has no row of the table at all, the table is lost or new, whatever the machine
+        # if a version has no row of the table at all, the table is lost or new on any machine
         machines = [name for name in below | above if (name in below or not below) and (name in above or not above)]
         in_words = _machine_words(machines)
         for machine in machines:
@@ -173,7 +173,7 @@ class _Judge:
         ]
 
     def _times(self, base: Sequence[SpeedRow], head: Sequence[SpeedRow]) -> list[Judgement]:
-        """The times of a GPU as they are; CPU time relative to the calibration, without which it differs from day to day."""
+        """The times of a GPU as they are; CPU time relative to the calibration, because it differs from day to day."""
         on_gpu = base[0].device != "cpu"
         judged = []
         for metric in with_rule(SpeedRow, "time") if on_gpu else (CPU_TIME,):

@@ -1,4 +1,4 @@
-"""What a comparison of two versions says: a verdict per metric and cell; a cell has the worst verdict of its metrics."""
+"""The result of comparing two versions: a verdict per metric and cell; a cell has the worst verdict of its metrics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mixbench.stats import Interval
 VERDICTS = ("broken", "missing", "slower", "undecided", "faster", "new", "same")
 """By importance. slower and faster apply to every metric: it costs more or less, a score is worse or better."""
 DUEL = "duel"
-"""Takes the place of the table where a cell was measured live."""
+"""Used instead of the table's name if a cell was measured live."""
 FAILING = ("broken", "missing", "slower")
 CELL = "cell"
-"""Takes the place of the metric where only one version has the cell."""
+"""Used instead of a metric if only one version has the cell."""
 STATUS = "status"
-"""Takes the place of the metric where the cell failed in either version."""
+"""Used instead of a metric if the cell failed in either version."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ComparedCell:
 
 
 def leading(judgements: Iterable[Judgement]) -> Judgement:
-    """The judgement that decides; of equal verdicts a measured one before a count, then the largest change."""
+    """The judgement that decides; among equal verdicts a measured metric comes before a count, then the largest change."""
     return min(
         judgements,
         key=lambda judgement: (
@@ -91,7 +91,7 @@ class Comparison:
     cells: tuple[ComparedCell, ...]
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    """Relative changes that gate, by what is gated: `time` of stored runs, a count by its metric, DUEL of a duel."""
+    """Relative changes beyond which the gate fails: under `time` for stored runs, a count's metric, or DUEL for a duel."""
 
     @property
     def comparable(self) -> bool:
@@ -111,7 +111,7 @@ class Comparison:
 def exit_code(comparison: Comparison, *, strict: bool = False, any_change: bool = False) -> int:
     """0 pass; 1 a cell fails; 3 with `strict`, nothing fails but some cell is undecided; 4 nothing is comparable.
 
-    With `any_change`, 1 also where a cell is faster or new: the reference must be renewed.
+    With `any_change`, 1 also if a cell is faster or new: the reference must be measured again.
     """
     if not comparison.comparable:
         return 4

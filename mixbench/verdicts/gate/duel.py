@@ -1,4 +1,4 @@
-"""Pairs of processes in, verdicts out: the rule of the live gate, and what it says of every workload."""
+"""The rule of the live gate, and its verdict on every workload, from pairs of processes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mixbench.verdicts.labels import MixerKey, mixer_labels
 from mixbench.verdicts.words import percent
 
 FLOOR = 0.01
-"""Relative change that is never worth a flag: what memory layout alone can make of equal code."""
+"""Relative changes up to this are never flagged: memory layout alone can cause them with equal code."""
 ONE_SIDED = 0.99
 SAME_WITHIN = 0.05
 """Both versions are the same where the interval lies within this, or within the floor where that is wider."""
 SAMPLES_DIFFER = 1e-3
-"""Outputs further apart than this, relative to their norm, are not those of one function."""
+"""Outputs that differ by more than this, relative to their norm, come from different functions."""
 
 
 class TimedPair(Protocol):
@@ -41,12 +41,12 @@ class TimedPair(Protocol):
 
     @property
     def built(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """What base and head built: `operators`, `params`, a `sample` of the output."""
+        """Facts about what base and head built: `operators`, `params`, a `sample` of the output."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What pairs of processes saw of one workload at a first look and, where that flagged it, at a second."""
+    """The pairs in which one workload was measured: the first ones and, if they flagged it, the new ones."""
 
     mixer: MixerKey
     keys: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Workload:
 def judge_duel(
     names: tuple[str, str], workloads: Sequence[Workload], *, threshold: float, same_mixer: bool
 ) -> tuple[ComparedCell, ...]:
-    """Every workload of the versions with these names, judged, the most important first.
+    """Judge every workload of the versions with these names; the most important comes first.
 
     `same_mixer`: both versions are of one mixer, so their outputs should agree; else two mixers were named as versions.
     """
@@ -104,7 +104,7 @@ def _differ(base: Sequence[float], head: Sequence[float]) -> bool:
 
 
 def looks(log_ratios: Sequence[float], floor: float = FLOOR) -> int:
-    """One look at the pairs: 1 where head is slower than base beyond the floor, -1 where it is faster, else 0.
+    """The finding of one set of pairs: 1 if head is slower than base beyond the floor, -1 if it is faster, else 0.
 
     One-sided t-tests over pairs at 1 %, head to base.
     """
@@ -122,9 +122,9 @@ def judge_pairs(
     floor: float = FLOOR,
     wall: float | None = None,
 ) -> Judgement:
-    """The verdict from a first look and, where that flagged the cell, a second one at as many new pairs.
+    """The verdict from the first pairs and, if they flagged the cell, from as many new pairs.
 
-    Slower and faster need both looks to agree. The interval is over all pairs, two-sided at 98 %; seconds per call.
+    For slower and faster, both sets of pairs must agree. The interval is over all pairs, two-sided at 98 %; seconds per call.
     """
     first, second = looks(log_ratios, floor), looks(again, floor) if again else 0
     every = [*log_ratios, *again]

@@ -1,6 +1,6 @@
-"""What CI services read, made from a results folder or a comparison: texts by file name, one function per format.
+"""Files that CI services read, from a results folder or a comparison: texts by file name, one function per format.
 
-The formats as their makers document them: job summaries at docs.github.com, JUnit as GitLab and Jenkins parse it,
+The formats follow their documentation: job summaries at docs.github.com, JUnit as GitLab and Jenkins parse it,
 customSmallerIsBetter and customBiggerIsBetter of github-action-benchmark, the Bencher Metric Format of bencher.dev.
 """
 
@@ -27,7 +27,7 @@ SUMMARY_BYTES = 1_000_000
 """GitHub refuses a job summary above 1 MiB."""
 _VERDICTS = ("", "| verdict | cell | change | why |", "| --- | --- | --- | --- |")
 _BENCHER = {"latency_ms": ("latency", 1_000_000), "tokens_per_s": ("throughput", 1)}
-"""Metrics that Bencher has names of its own for, and how many of its units make one of ours."""
+"""Metrics for which Bencher has its own names, and how many of its units make one of ours."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _headline(report: Report) -> str:
 
 
 def _cut(parts: Sequence[_Part]) -> str:
-    """All lines but the rows that no longer fit, and how many these are."""
+    """All lines except the rows that no longer fit, and a line that says how many were left out."""
     note = "\nLeft out to stay below 1 MiB: {} lines. `--format json` has everything."
     room = SUMMARY_BYTES - _size(note) - sum(_size(line) for part in parts for line in (*part.before, *part.after))
     lines: list[str] = []
@@ -234,4 +234,4 @@ FORMATS: dict[str, Callable[[Report], dict[str, str]]] = {
     "github-action-benchmark": _github_action_benchmark,
     "bencher": _bencher,
 }
-"""By name, what makes texts by file name of a report."""
+"""The formats by name: functions that make texts by file name from a report."""

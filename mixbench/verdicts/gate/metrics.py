@@ -25,10 +25,10 @@ METRICS: dict[str, Column] = {
 
 
 def metric_words(metric: str) -> str:
-    """What people call a metric; its own name where there is nothing else."""
+    """The usual name of a metric, else the name of its column."""
     return (METRICS[metric].words if metric in METRICS else "") or metric
 
 
 def counts_things(metric: str) -> bool:
-    """Whether a metric is a number of things that are called as it is: 3 more operators."""
+    """Whether a metric counts things that have its name: 3 more operators."""
     return metric in METRICS and METRICS[metric].unit == metric

@@ -1,4 +1,4 @@
-"""What there is to report: the measures and failures of a results folder, the verdicts of a comparison on every cell."""
+"""The content of a report: the measures and failures of a results folder, or the verdicts of a comparison on every cell."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ STATES = {
     "same": "",
     "measured": "",
 }
-"""The states of a cell by importance, and their counterparts among tests. A state is a verdict; `failed` where a launch or a
-run did and no verdict says so, `failed before` where the base failed likewise; a status; `measured` where nothing was compared.
+"""The states of a cell by importance, and the corresponding outcomes of a test. A state is a verdict; `failed` if a launch or a
+run failed and no verdict says so, or `failed before` if the base failed too; a status; or `measured` if nothing was compared.
 """
 
 
@@ -49,7 +49,7 @@ class Measure:
     """One metric of one cell over its good launches or seeds."""
 
     cell: str
-    """As `ComparedCell.name`."""
+    """The same name as `ComparedCell.name`."""
     metric: str
     unit: str
     better: Better
@@ -65,14 +65,14 @@ class Failure(NamedTuple):
 
     cell: str
     status: str
-    """That of the first such row."""
+    """The status of the first such row."""
     detail: str
     """Status and reason of the first such row, and how many replicates failed unless all did."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The state of a cell, and why."""
+    """The state of a cell, and the reason for it."""
 
     cell: str
     state: str
@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Report:
-    """A results folder, or a comparison and its head."""
+    """A report on a results folder, or on a comparison and its head."""
 
     title: str
     measures: Sequence[Measure]
@@ -157,7 +157,7 @@ def measures(measured: Measured, *others: Measured) -> list[Measure]:
 
 
 def failures(measured: Measured, *others: Measured) -> list[Failure]:
-    """Cells with a launch or a run that failed, whatever became of the others; arguments as for `measures`."""
+    """Cells with a launch or a run that failed, even if others succeeded; arguments as for `measures`."""
     return [
         Failure(cell, failed[0].status, failure_of(rows))
         for cell, _, rows in _cells(measured, others)
@@ -175,7 +175,7 @@ def unmeasured(measured: Measured, *others: Measured) -> list[Failure]:
 
 
 _HIDING = ("same", "new", "measured")
-"""States that would hide a failure; any other verdict says more than the failure does."""
+"""States that would hide a failure; every other verdict is more informative than the failure."""
 
 
 def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell | None = None) -> Entry:
@@ -233,11 +233,11 @@ _ESTIMATES: dict[Rule, Callable[[Sequence[float]], Interval]] = {
     "reported": _on_log_scale,
     "score": t_interval,
 }
-"""How the values of launches or seeds become one."""
+"""How the values of launches or seeds are combined into one."""
 
 
 def _reported(row_type: type[Row]) -> tuple[str, ...]:
-    """What is measured in every block or run, then counts, then anything else that is found once per cell."""
+    """The metrics measured in every block or run, then counts, then anything else that is found once per cell."""
     table = {name: column for name, column in columns(row_type).items() if column.rule}
     return tuple(sorted(table, key=lambda name: (table[name].counted, table[name].rule != "count")))
 

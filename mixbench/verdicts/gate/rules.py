@@ -22,7 +22,7 @@ def simultaneous_level(cells: int) -> float:
     """The level of each of `cells` intervals at which all of them hold at once with FAMILY_LEVEL (Bonferroni).
 
     Welch's degrees of freedom are an approximation: where one version scatters five times as much as the other, all intervals
-    of 84 cells with 5 launches hold in 88 % of comparisons (simulated). Nothing is slower before the threshold is passed, too.
+    of 84 cells with 5 launches hold in 88 % of comparisons (simulated). Besides, only changes beyond the threshold are slower.
     """
     return 1 - (1 - FAMILY_LEVEL) / max(1, cells)
 
@@ -35,7 +35,7 @@ def judge_count(
     *,
     higher_is_better: bool = False,
 ) -> Judgement:
-    """A deterministic metric by replicate: any change beyond the relative `tolerance` counts.
+    """Judge a deterministic metric by replicate: any change beyond the relative `tolerance` counts.
 
     The largest change of a replicate that both versions have decides; without a common one, that of the means.
     """
@@ -60,7 +60,7 @@ def _relative(base: float, head: float) -> float:
 
 
 def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> Judgement | None:
-    """A metric that only one version has."""
+    """The judgement on a metric that only one version has."""
     if base and head:
         return None
     if base:
@@ -71,9 +71,9 @@ def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> 
 def judge_time(
     metric: str, base: Mapping[int, float], head: Mapping[int, float], *, threshold: float, level: float
 ) -> Judgement:
-    """A positive time by launch, lower is better; the samples are not paired and may differ in size and spread.
+    """Judge a positive time by launch, where lower is better; the samples are not paired and may differ in size and spread.
 
-    slower only where the whole interval of the ratio lies above 1 + threshold, faster likewise; same where it lies between.
+    slower only if the whole interval of the ratio lies above 1 + threshold, faster likewise; same if it lies between the two.
     """
     if lone := _lone(metric, base, head):
         return lone
@@ -104,7 +104,7 @@ def judge_time(
 
 
 def _ratio(head: Mapping[int, float], base: Mapping[int, float], level: float) -> Interval:
-    """Without bounds where no float can hold them: a few launches that differ wildly, among a thousand cells."""
+    """The ratio, without bounds if no float can hold them: a few launches that differ wildly, among a thousand cells."""
     try:
         return unpaired_ratio_interval(list(head.values()), list(base.values()), level)
     except OverflowError:
@@ -114,10 +114,10 @@ def _ratio(head: Mapping[int, float], base: Mapping[int, float], level: float) -
 def judge_score(
     metric: str, base: Mapping[int, float], head: Mapping[int, float], *, higher_is_better: bool, level: float
 ) -> Judgement:
-    """A test score by seed, paired over the seeds that both versions trained.
+    """Judge a test score by seed, paired over the seeds that both versions trained.
 
-    same where the interval of the paired difference lies within EQUAL_SCORE of the base's score, slower (worse) or faster
-    (better) where it excludes 0.
+    same if the interval of the paired difference lies within EQUAL_SCORE of the base's score, slower (worse) or faster (better)
+    if it excludes 0.
     """
     if lone := _lone(metric, base, head):
         return lone

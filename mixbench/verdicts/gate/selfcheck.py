@@ -1,4 +1,4 @@
-"""What the gate can do on a machine: false alarms and detection of the duel's rule, from recorded pairs of equal code."""
+"""How reliable the gate is on a machine: false alarms and detection by duel's rule, from recorded pairs of equal code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mixbench.verdicts.gate.duel import FLOOR, ONE_SIDED
 from mixbench.verdicts.gate.rules import judge_time, simultaneous_level
 
 PAIRS = 8
-"""Pairs of one look, as in a duel."""
+"""Pairs in one set, as in a duel."""
 FEWEST_PAIRS = 2 * PAIRS
 SLOWDOWNS = (0.02, 0.03, 0.05, 0.10, 0.20)
 _DRAWS = 4000
@@ -40,7 +40,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known of the gate on one machine, for the duel's rule and for stored runs."""
+    """How reliable the gate is on one machine, for duel's rule and for stored runs."""
 
     pairs: int
     workloads: int
@@ -59,7 +59,7 @@ class Figures:
 
 
 def figures(rows: Sequence[PairRow], floor: float = FLOOR) -> Figures | None:
-    """The figures of the duel's rule beyond `floor`; None below 16 pairs, which a flagged cell takes."""
+    """The figures of duel's rule for changes beyond `floor`; None with fewer than 16 pairs, the number that a flag takes."""
     ratios: dict[float, dict[str, Numbers]] = {
         percent / 100: {mixer: values for mixer, values in _by_mixer(rows, percent).items() if len(values) >= FEWEST_PAIRS}
         for percent in sorted({row.planted_percent for row in rows})
@@ -100,7 +100,7 @@ def _by_mixer(rows: Sequence[PairRow], percent: int) -> dict[str, Numbers]:
 
 
 def _flagged(log_ratios: Numbers, floor: float) -> float:
-    """Share of random sets of twice eight pairs that both looks call slower; the generator's seed is fixed."""
+    """Share of random draws of twice eight pairs in which both sets of eight say slower; the generator's seed is fixed."""
     generator = np.random.default_rng(0)
     order = np.argsort(generator.random((_DRAWS, len(log_ratios))), axis=1)[:, :FEWEST_PAIRS]
     looks = log_ratios[order].reshape(_DRAWS, 2, PAIRS)
@@ -110,7 +110,7 @@ def _flagged(log_ratios: Numbers, floor: float) -> float:
 
 
 def _rate(share: float, sets: int) -> Rate:
-    """With the interval of the separate sets alone: pairs that several sets share add no information."""
+    """A rate with the interval for the number of separate sets: pairs that several sets share add no information."""
     return Rate(share, *clopper_pearson(share * sets, sets), sets)
 
 

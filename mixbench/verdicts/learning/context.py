@@ -1,4 +1,4 @@
-"""Which training runs are compared: those that share everything but mixer, size and seed."""
+"""Find the training runs to compare: those that share everything but mixer, size and seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Line = tuple[MixerKey, str]
 
 @dataclass(frozen=True, order=True)
 class TaskContext:
-    """What compared runs share; fields as in data_efficiency.csv."""
+    """The values that compared runs share; fields as in data_efficiency.csv."""
 
     task: str
     layers: int
@@ -27,7 +27,7 @@ class TaskContext:
     settings: str
     """Without the requested learning rate."""
     learning_rate: str
-    """That rate, a number or `auto`; empty where each mixer has its own."""
+    """The requested learning rate, a number or `auto`; empty if each mixer has its own."""
 
 
 def by_context(rows: Iterable[TrainingRow]) -> dict[TaskContext, tuple[list[TrainingRow], int]]:

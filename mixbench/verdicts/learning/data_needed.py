@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
 
 TARGETS = 3
-"""How many scores are chosen where none are given."""
+"""How many target scores are chosen by default."""
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """What is known of a positive number: its value (equal ends), an upper bound (`low` 0) or a lower bound (`high` inf)."""
+    """A positive number as far as known: its value (equal ends), an upper bound (`low` 0) or a lower bound (`high` inf)."""
 
     low: float
     high: float

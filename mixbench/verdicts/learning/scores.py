@@ -1,4 +1,4 @@
-"""data_efficiency.csv in, summary out: the test score by mixer and number of examples, alone and against the baseline.
+"""From data_efficiency.csv to a summary: the test score by mixer and number of examples, alone and against the baseline.
 
 The replicate is the seed. It draws the examples, their order and the weights, alike for all mixers, so differences are paired.
 """
@@ -23,7 +23,7 @@ from mixbench.verdicts.learning.resampling import Curve
 from mixbench.verdicts.records import bracket_columns, interval_columns
 
 CONTROL = "none"
-"""The mixer that does not mix: a score that beats it takes mixing."""
+"""The mixer that does not mix: to beat its score, a mixer must mix."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +156,9 @@ def to_json(summary: DataSummary) -> dict[str, Any]:
 
 
 def records(summary: DataSummary) -> list[dict[str, Any]]:
-    """What the command prints as records of two tables: "scores" by mixer and size, "examples needed" by mixer and target.
+    """The printed tables as records of two kinds: "scores" by mixer and size, "examples needed" by mixer and target.
 
-    For columns of intervals and open ends see `mixbench.verdicts.records`. Whatever is relative is so to the baseline.
+    For columns of intervals and open ends see `mixbench.verdicts.records`. Relative values are relative to the baseline.
     """
     return [
         {"table": table, **vars(task.context), "score": task.score, "baseline": summary.baseline, **record}

@@ -164,7 +164,7 @@ def search_of(
 
 
 def _bounds(scores: Sequence[float], score: str) -> tuple[float, float]:
-    """The range of a score, where it has none of its own the range that was seen."""
+    """The range of a score: its own or, if it has none, the observed range."""
     if score == "accuracy" or (score not in ERRORS and min(scores) >= 0 and max(scores) <= 1):
         return 0.0, 1.0
     return (min(0.0, *scores), max(scores)) if score in ERRORS else (min(scores), max(scores))
@@ -209,7 +209,7 @@ def interval_of(curve: Curve, trials: int) -> Interval:
 
 
 def records(searches: Sequence[Search]) -> list[dict[str, Any]]:
-    """What the command prints as records of two tables: "expected scores" by mixer and trials, "trials needed" by target.
+    """The printed tables as records of two kinds: "expected scores" by mixer and trials, "trials needed" by target.
 
     For columns of intervals and open ends see `mixbench.verdicts.records`.
     """

@@ -1,4 +1,4 @@
-"""Series in, change points out: the commits from which on a metric of a cell has another level."""
+"""Find change points in series: the commits with which a metric of a cell got a new level."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ TRACKED: dict[str, Column] = {
 COUNTED = frozenset(name for name, column in TRACKED.items() if column.rule == "count")
 """Free of noise."""
 FOR_PEOPLE = tuple(name for name, column in TRACKED.items() if column.rule == "reported")
-"""Kept to be drawn: too noisy on a shared machine to be judged unless asked for."""
+"""Metrics that are kept to be drawn: on a shared machine they are too noisy to be judged, except on request."""
 NAMES = {name: column.words for name, column in TRACKED.items() if column.words}
-"""What people call the metrics that are not called as their columns."""
+"""The usual names of metrics, where they differ from the names of the columns."""
 _CODE = ("sources", "mixbench")
 """Software that changes with every commit anyway."""
 
@@ -118,6 +118,6 @@ def series_of(entries: Iterable[Entry]) -> list[Series]:
 
 
 def told_apart(series: Sequence[Series]) -> tuple[str, list[str]]:
-    """What all series share, in words, and the name of each: its mixer and what distinguishes it."""
+    """A text of what all series share, and the name of each: its mixer and whatever distinguishes it."""
     shared, rests = split_places([each.place for each in series])
     return " · ".join(shared), [" · ".join([each.label, *own]) for each, own in zip(series, rests, strict=True)]

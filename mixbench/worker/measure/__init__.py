@@ -1,1 +1,1 @@
-"""What is measured in a child process, one quantity per module."""
+"""Measurements in a child process, one quantity per module."""

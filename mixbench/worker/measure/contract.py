@@ -25,7 +25,7 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """What is checked: a mixer in evaluation mode, how to build it again, and what is known of it, as in `verify`."""
+    """The subject of the checks: a mixer in evaluation mode, how to build it again, and the facts given to `verify`."""
 
     build: Callable[[], nn.Module]
     mixer: nn.Module

@@ -1,4 +1,4 @@
-"""Energy per call, always from a meter: Intel's and AMD's RAPL counters for the CPU, NVML's for a GPU."""
+"""Energy per call, always from a meter: the RAPL counters of Intel and AMD for the CPU, those of NVML for a GPU."""
 
 from __future__ import annotations
 

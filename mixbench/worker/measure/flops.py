@@ -174,7 +174,7 @@ _PRODUCTS: dict[Any, Formula] = {
     aten._addmm_activation: flop_registry[aten.addmm],
     aten.convolution_backward: _convolution_backward,
 }
-"""Formulas that torch's own table lacks or has wrong."""
+"""Formulas that are missing or wrong in torch's own table."""
 
 _FREE_NAMES = """
 _local_scalar_dense _reshape_alias _reshape_copy _to_copy _unsafe_view alias arange bernoulli_ cat clone complex constant_pad_nd

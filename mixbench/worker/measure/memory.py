@@ -130,7 +130,7 @@ class _StorageTracker(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a call will need: bytes at its peak, and the operators that it dispatches."""
+    """A prediction for a call: bytes at its peak, and the operators that it dispatches."""
 
     peak: int
     operators: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The measuring loop of one launch: warm up until steady, calibrate blocks, interleave everything in a random order."""
+"""The measuring loop of one launch: warm up until steady, choose block sizes, interleave all calls in a random order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a cell's description to what is measured: a module, its input, and the call that is timed."""
+"""Build what is measured from a cell's description: a module, its input, and the call that is timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixers held to the contract."""
+"""Check that mixers meet the contract."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def verify(
     honours_mask: bool | None = None,
     closed_forms: Mapping[str, int] | None = None,
 ) -> list[Check]:
-    """Hold the mixer that `build` makes for a width and a number of tokens to the contract, on the CPU.
+    """Check that the mixer that `build` makes for a width and a number of tokens meets the contract, on the CPU.
 
     With `honours_mask` None, the mixer is taken to honour a mask if its forward has a parameter `mask`. `closed_forms` are its
     `params`, and its FLOPs for one sequence as `inference` and `training`. If the mixer does not run, all other checks are

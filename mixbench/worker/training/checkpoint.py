@@ -110,7 +110,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_source(file: Path, target: str, config: str) -> None:
-    """Hold a user's mixer to the file that was trained: with other code, the same weights would give other numbers."""
+    """Check that a user's mixer still has the code that was trained: with other code, the weights would give other numbers."""
     try:
         trained = json.loads(config).get("file_sha256")
     except (ValueError, AttributeError) as error:

@@ -44,7 +44,7 @@ class Objective:
         return self.inputs.apply(inputs) if self.form.channels else inputs
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """The mean cross-entropy over what is asked for, or the mean squared error over real tokens: a scalar."""
+        """The mean cross-entropy over the classes to predict, or the mean squared error over real tokens: a scalar."""
         if self.form.output == "value per token":
             squared = (outputs.squeeze(-1) - self.targets.apply(batch.targets)).square()
             return squared.mean() if batch.mask is None else squared[batch.mask].mean()

@@ -36,7 +36,7 @@ _EVALUATION_BATCH = 256
 
 @dataclass(frozen=True)
 class Run:
-    """What determines one training run. `warm_up` is a share of the steps; the development set is scored `evaluations` times.
+    """The settings of one training run. `warm_up` is a share of the steps; the development set is scored `evaluations` times.
 
     With `honours_mask` None, the mixer gets a mask if its forward has a parameter `mask`. `full_length` pads every batch to
     the length of the data set. `flops` maps padded lengths to the FLOPs of one example, forward and backward; {} if unknown.

@@ -17,9 +17,9 @@ from mixbench.api.options import VERDICT, Options, Typed
 class CompareOptions(Options):
     """Judge what became slower, broke or vanished between two results folders.
 
-    Cells are matched by their keys. FLOPs, parameters, operators and memory
-    fail on any increase. Times fail only on the same machine and beyond the
-    threshold, because stored times vary that much without any change.
+    Cells are matched by their keys. Any increase of FLOPs, parameters, operators
+    or memory fails. Times fail only on the same machine and beyond the threshold,
+    because stored times vary that much without any change.
 
     Exit code 1 when a cell is slower, broken or missing, 2 when the request is
     wrong, 3 when cells are undecided (--strict), 4 when nothing is comparable.

@@ -145,7 +145,7 @@ _PLAIN: dict[Any, tuple[Any, str]] = {
     float: (numbers.Real, "a number"),
     bool: (bool, "True or False"),
 }
-"""Types of which Python callers may give a relative, such as a number of numpy, and what they are called."""
+"""Types for which Python callers may also give related ones, such as numpy numbers, and their names in messages."""
 
 
 def _checked(option: Described, value: Any) -> Any:
@@ -180,5 +180,5 @@ def _refuse_in_a_worker(name: str) -> None:
     if started in _WORKERS or started.endswith("mixbench/worker/duel.py"):
         raise RequestError(
             f"mixbench.{name}() was called while the file of a mixer was being loaded: "
-            'put the call behind `if __name__ == "__main__":`'
+            'put the call under `if __name__ == "__main__":`'
         )

@@ -82,8 +82,8 @@ Baseline = Annotated[
         help="Mixer that ratios are relative to. Default: attention where present, else the first.", rich_help_panel=RESULTS
     ),
 ]
-Results = Annotated[File, Typed(Path), Option(help="Folder of tables and figures.", rich_help_panel=RESULTS)]
-FolderOfTables = Annotated[File, Typed(Path), Argument(help="Folder of tables.")]
+Results = Annotated[File, Typed(Path), Option(help="Results folder, for tables and figures.", rich_help_panel=RESULTS)]
+FolderOfTables = Annotated[File, Typed(Path), Argument(help="Results folder.")]
 FigureFormats = Annotated[Names, Typed(str), Option("--format", help="png, svg, pdf, or a list.")]
 Fresh = Annotated[bool, Option("--fresh", help="Measure again and replace what the folder holds.", rich_help_panel=RESULTS)]
 

@@ -25,7 +25,7 @@ def run_data_efficiency(
     save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train whatever is missing of a request, and return the environment's hash.
+    """Train the runs of a request that are missing, and return the environment's hash.
 
     `slots` has the environment variables of each process that trains at the same time; `save` keeps the best weights. Every
     run is on disk as soon as it ends, so an interrupted study can be resumed. Raises RequestError, StorageError, WorkerError.

@@ -1,4 +1,4 @@
-"""The self-check: pairs of processes with equal code, without and with planted extra work, while there is time."""
+"""The self-check: pairs of processes with equal code, with and without real extra work, until the time is up."""
 
 from __future__ import annotations
 

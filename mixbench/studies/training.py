@@ -1,4 +1,4 @@
-"""Training runs for any study: whatever is missing is trained, several runs at a time, with a row as soon as each ends."""
+"""Training runs for any study: missing runs are carried out, several at a time, and each writes its row as soon as it ends."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits of one form; `remarks` tell the user how they were made."""
+    """Three splits of one form; `remarks` say how they were made."""
 
     form: Form
     train: Split

@@ -273,7 +273,7 @@ class Side:
         )
 
     def drop(self, *, number: int) -> Answer:
-        """Forget a workload."""
+        """Discard a workload."""
         self.calls.pop(number, None)
         return {}
 

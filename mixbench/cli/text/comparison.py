@@ -122,7 +122,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 
 
 def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
-    yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread; wall time beside CPU time."
+    yield "In brackets: 98 % intervals over pairs of processes, in turns on one core and thread. wall: the change of wall time."
     beyond = percent(comparison.thresholds[DUEL], "g")
     yield f"slower and faster: eight pairs and eight new ones both show a change beyond {beyond}."
 
@@ -135,7 +135,7 @@ def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
         f"{'times' if name == 'time' else metric_words(name)} beyond {percent(share, 'g')}"
         for name, share in comparison.thresholds.items()
     ]
-    yield f"What counts: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."
+    yield f"Judged as changed: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."
     if any(judged.verdict in ("slower", "faster") and not _is_time(judged.metric) for judged in leading):
         yield "slower and faster apply to every metric: it costs more or less, or scores worse or better."
     if any(judged.verdict == "undecided" and judged.change for judged in leading):

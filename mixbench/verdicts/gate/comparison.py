@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mixbench.stats import Interval
 
 VERDICTS = ("broken", "missing", "slower", "undecided", "faster", "new", "same")
-"""By importance. slower and faster apply to every metric: it costs more or less, a score is worse or better."""
+"""The verdicts by importance. slower and faster apply to every metric: it costs more or less, a score is worse or better."""
 DUEL = "duel"
 """Used instead of the table's name if a cell was measured live."""
 FAILING = ("broken", "missing", "slower")

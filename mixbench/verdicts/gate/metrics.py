@@ -21,7 +21,7 @@ DERIVED: dict[str, Column] = {
 METRICS: dict[str, Column] = {
     name: column for name, column in (columns(TrainingRow) | columns(SpeedRow)).items() if column.role == "metric"
 } | DERIVED
-"""By name; where two tables share a name, the column of speed.csv."""
+"""The metrics by name; if two tables share a name, the column of speed.csv."""
 
 
 def metric_words(metric: str) -> str:

@@ -47,9 +47,9 @@ class Figures:
     floor: float
     false_alarms: Rate
     detected: Mapping[float, Rate]
-    """By slowdown, from pairs of equal code whose ratios were shifted by it."""
+    """Detection rates by slowdown, from pairs of equal code whose ratios were shifted by it."""
     planted: Mapping[float, Rate] = field(default_factory=dict)
-    """By slowdown, from pairs with real extra work."""
+    """Detection rates by slowdown, from pairs with real extra work."""
     planted_ratio: Mapping[float, float] = field(default_factory=dict)
     """The measured cost of the extra work: the mean relative change."""
     smallest: float | None = None
@@ -125,7 +125,7 @@ def clopper_pearson(hits: float, trials: int, level: float = 0.95) -> tuple[floa
 
 
 def _stored_threshold(rows: Sequence[PairRow]) -> float | None:
-    """From five processes against the five after them, as two consecutive stored runs would be compared."""
+    """The threshold from comparing five processes with the next five, as two consecutive stored runs would be compared."""
     times: dict[str, dict[int, float]] = defaultdict(dict)
     for row in rows:
         if row.planted_percent == 0 and row.base_ms is not None:

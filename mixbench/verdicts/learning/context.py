@@ -25,7 +25,7 @@ class TaskContext:
     tokens: int
     device: str
     settings: str
-    """Without the requested learning rate."""
+    """The settings without the requested learning rate."""
     learning_rate: str
     """The requested learning rate, a number or `auto`; empty if each mixer has its own."""
 

@@ -26,7 +26,7 @@ class PowerLaw:
 
     scale: float
     exponent: Interval
-    """With bounds from resampling seeds; none with fewer than two seeds."""
+    """The exponent, with bounds from resampling seeds; without bounds if there are fewer than two seeds."""
     floor: float
 
     def error(self, examples: Numbers) -> Numbers:

@@ -78,7 +78,7 @@ class TaskSummary:
     """accuracy or mse; empty where every run failed."""
     cells: tuple[DataCell, ...]
     needs: tuple[Need, ...]
-    """By target and mixer."""
+    """The examples needed, by target and mixer."""
     trials: int
     """How many runs only chose a learning rate and are left out."""
 

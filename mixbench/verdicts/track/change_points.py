@@ -25,7 +25,7 @@ _LEAST_NOISE = 1e-3
 _NEIGHBOURS = 2
 
 VERDICTS = ("worse", "changed", "better")
-"""By importance; changed: neither direction is better."""
+"""The verdicts by importance; changed: neither direction is better."""
 
 
 @dataclass(frozen=True)

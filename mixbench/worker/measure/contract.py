@@ -233,4 +233,4 @@ CHECKS: dict[str, Callable[[Case], str]] = {
     "has the FLOPs of its closed form": _has_closed_form_flops,
     "declares the FLOPs that it runs": _declares_flops,
 }
-"""By name: each returns a remark or "", and raises ContractError if the mixer breaks the contract."""
+"""The checks by name: each returns a remark or "", and raises ContractError if the mixer breaks the contract."""

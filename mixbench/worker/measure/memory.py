@@ -39,7 +39,7 @@ class LiveMemory:
 
 
 def live_memory_on_cpu(call: Call) -> LiveMemory:
-    """Exact and equal on every run: from the allocator's own events, which include allocations inside kernels."""
+    """The exact bytes, equal on every run: from the allocator's own events, which include allocations inside kernels."""
     call()
     with profile(profile_memory=True) as profiler:
         result = call()
@@ -55,7 +55,7 @@ def live_memory_on_cpu(call: Call) -> LiveMemory:
 
 
 def live_memory_on_cuda(call: Call, device: torch.device) -> LiveMemory:
-    """From the caching allocator's statistics. As on the CPU, the peak excludes what was live before the call."""
+    """The bytes by the caching allocator's statistics. As on the CPU, the peak excludes tensors from before the call."""
     call()
     torch.cuda.synchronize(device)
     torch.cuda.empty_cache()

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 LARGEST_DATA_SET = 2**26
 """The most tokens in all examples together; generating more would exceed the memory of most machines."""
 
-_SIZES = {"train": "training examples", "dev": "examples to choose by", "test": "examples that are scored once"}
+_SIZES = {
+    "train": "training examples",
+    "dev": "development examples, by which weights and rates are chosen",
+    "test": "test examples, scored once",
+}
 """The options that give the numbers of examples, and the use of each part."""
 
 Options = Mapping[str, Value]

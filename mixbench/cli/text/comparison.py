@@ -135,7 +135,7 @@ def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
         f"{'times' if name == 'time' else metric_words(name)} beyond {percent(share, 'g')}"
         for name, share in comparison.thresholds.items()
     ]
-    yield f"Judged as changed: {', '.join([*limits, 'other counts at any change' if limits else 'any change'])}."
+    yield f"Judged as changed: {', '.join([*limits, 'other counts at any change' if limits else 'counts at any change'])}."
     if any(judged.verdict in ("slower", "faster") and not _is_time(judged.metric) for judged in leading):
         yield "slower and faster apply to every metric: it costs more or less, or scores worse or better."
     if any(judged.verdict == "undecided" and judged.change for judged in leading):

@@ -22,6 +22,8 @@ class MixbenchError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # shown below a traceback
 
 
 class RequestError(MixbenchError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 import pytest
 
@@ -59,3 +60,8 @@ def test_a_name_that_is_near_to_none_only_gets_the_list() -> None:
 
 def test_where_nothing_is_known_the_hint_says_so() -> None:
     assert UnknownNameError("option", "heads", [], "of fnet").hint == "There is no option of fnet."
+
+
+def test_a_traceback_shows_the_hint() -> None:
+    error = UnknownNameError("mixer", "atention", ["attention"])
+    assert "Did you mean 'attention'?" in "".join(traceback.format_exception(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from typer import Argument, Option
 
@@ -99,6 +99,8 @@ class Followed(Options):
 @dataclass(frozen=True, kw_only=True)
 class Study(Followed):
     """A study that writes a table: where to, and what happens to rows that already exist."""
+
+    resumes: ClassVar = True
 
     results: Results = Path("results")
     fresh: Fresh = False

@@ -30,7 +30,7 @@ from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli.adapter import Printed, command, followed, present
 from mixbench.cli.publish import Published, parse_formats, publish
-from mixbench.cli.terminal import conclude, print_json, remark
+from mixbench.cli.terminal import conclude, print_json, remark, terminal_width
 
 
 @command(SpeedOptions, Printed)
@@ -212,6 +212,6 @@ def verify(options: VerifyOptions, printed: Printed) -> None:
     if printed.as_json:
         print_json(verdicts)
     else:
-        typer.echo(verify_text(verdicts), nl=False)
+        typer.echo(verify_text(verdicts, terminal_width()), nl=False)
     if any(check["outcome"] == "fail" for checks in verdicts.values() for check in checks):
         raise typer.Exit(1)

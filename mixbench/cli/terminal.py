@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
+def reporting(*, resumes: bool = True) -> Iterator[None]:
     """Turn a MixbenchError into a message and its exit code, and an interrupt into the command to continue and code 130."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -34,7 +34,8 @@ def reporting() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         again = shlex.join(["mixbench", *(option for option in sys.argv[1:] if option != "--fresh")])
-        typer.echo(f"\nInterrupted. What was measured is kept; go on with:\n  {again}", err=True)
+        kept = "What was measured is kept; go on with" if resumes else "Nothing was stored; start again with"
+        typer.echo(f"\nInterrupted. {kept}:\n  {again}", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # `mixbench … | head`
         sys.stderr.close()
@@ -51,6 +52,11 @@ def _filled(text: str) -> str:
 
 def _interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output goes to; None if it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_text(make: Callable[[int, bool], Any]) -> None:

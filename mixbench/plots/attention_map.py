@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 4
 _PANEL = (1.75, 1.55)
 """Inches, including labels."""
-_LETTERS = 21
+_LETTERS = 17
 """Letters of a caption per inch."""
 _COLOURS = "magma_r"
 _SCALE = "‖∂output i / ∂input j‖ relative to an even map"

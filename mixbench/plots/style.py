@@ -160,8 +160,9 @@ def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
     axes.xaxis.set_minor_locator(FixedLocator([float(size) for size in sizes]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    if len(sizes) == 1:
-        axes.set_xlim(sizes[0] / 2, sizes[0] * 2)
+    left, right = axes.get_xlim()
+    if right < 1.01 * left:  # all that is drawn has one size
+        axes.set_xlim(sizes[0] / 2, sizes[-1] * 2)
 
 
 def value_ticks(axis: Axis, prefixed: bool) -> None:

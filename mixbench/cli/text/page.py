@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
+
+from mixbench.cli.terminal import terminal_width
 
 _WIDEST_LABEL = 24
 _NARROWEST_TEXT = 20
@@ -24,7 +24,7 @@ class Section:
 
 def show(sections: Sequence[Section]) -> None:
     """Print sections to standard output."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = terminal_width()
     for number, section in enumerate(sections):
         typer.echo(("\n" if number else "") + typer.style(section.title, bold=True))
         for line in layout(section.lines, width):

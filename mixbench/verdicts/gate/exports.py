@@ -71,7 +71,8 @@ def _headline(report: Report) -> str:
     counted = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no cells"
     if report.comparison and not report.comparison.comparable:
         return f"**Nothing comparable**: {counted}."
-    return f"**{'Passes' if report.passes else 'Fails'}**: {counted}."
+    undecided = report.passes and counts["undecided"]
+    return f"**{'Undecided' if undecided else 'Passes' if report.passes else 'Fails'}**: {counted}."
 
 
 def _cut(parts: Sequence[_Part]) -> str:

@@ -113,6 +113,9 @@ def test_a_summary_says_the_counts_and_what_becomes_of_them_in_one_sentence(ever
     counts = "1 broken, 1 missing, 1 slower, 1 undecided, 1 faster, 1 new, 1 same"
     assert text_of(every, "markdown").split("\n")[:3] == ["## mixbench: base → head", "", f"**Fails**: {counts}."]
     assert "**Passes**: 2 same." in text_of(comparison_of(cell("a", "same"), cell("b", "same")), "markdown")
+    assert "**Undecided**: 1 undecided, 1 same." in text_of(
+        comparison_of(cell("a", "same"), cell("b", "undecided")), "markdown"
+    )
     assert "**Nothing comparable**: 1 new." in text_of(comparison_of(cell("a", "new")), "markdown")
 
 

@@ -161,7 +161,7 @@ def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     left, right = axes.get_xlim()
-    if right < 1.01 * left:  # all that is drawn has one size
+    if right < 1.5 * left:  # all that is drawn has one size
         axes.set_xlim(sizes[0] / 2, sizes[-1] * 2)
 
 

@@ -10,7 +10,8 @@ from mixbench.plots.style import size_ticks
 def test_an_axis_of_sizes_is_wide_enough_where_one_alone_is_drawn() -> None:
     axes = Figure().subplots()
     axes.set_xscale("log")
-    axes.vlines([3], 0.5, 2)  # as the interval of a single size is drawn
+    axes.plot([3], [1.0], "o")
+    axes.vlines([3], 0.5, 2)  # its interval
     size_ticks(axes, [1, 3], most=8)
     left, right = axes.get_xlim()
     assert left <= 1 < 3 < right

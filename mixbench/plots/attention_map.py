@@ -101,7 +101,7 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
             axes.set_xlabel("input j")
         drawn = next(axes for axes in grid[:, needed + 1 :].flat if axes.images)
         panels = list(grid[:, needed + 1 :].flat)
-        figure.colorbar(drawn.images[0], ax=panels, label=_SCALE, extend="max", pad=0.01, aspect=25)
+        figure.colorbar(drawn.images[0], ax=panels, label=_SCALE, extend="max", pad=0.05 / grid.shape[1], aspect=25)
         add_caption(figure, _reading(task, figure.get_figwidth()))
     return figure
 

@@ -25,9 +25,25 @@ def test_without_a_mixer_the_trials_belong_to_the_file(file: Path) -> None:
     assert read_trials(file) == {"sweep": [1.0, 2.0]}
 
 
+@pytest.mark.parametrize("content", ["Mixer,SCORE\na,0.5\n", "mixer;score\na;0.5\n", "mixer\tscore\na\t0.5\n"])
+def test_the_columns_of_other_programs_are_understood(content: str, file: Path) -> None:
+    file.write_text(content)
+    assert read_trials(file) == {"a": [0.5]}
+
+
+def test_a_number_with_a_comma_is_refused_with_how_to_write_it(file: Path) -> None:
+    file.write_text("mixer;score\na;0,71\n")
+    with pytest.raises(RequestError, match="line 2: '0,71' is not a number") as raised:
+        read_trials(file)
+    assert "with a point" in raised.value.hint
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("mixer,score\na,0.71\na,0,71\n", "line 3 has 3 fields, but the header names 2 columns"),
+        ("mixer,score\na\n", "line 2 has 1 field, but the header names 2 columns"),
+        ("score,mixer,Score\n1,a,2\n", "has 2 columns 'score'"),
         ("loss\n1\n", "has no column 'score'; its columns are: loss"),
         ("", "has no column 'score'; its columns are: none"),
         ("score\n1\ntwo\n", "line 3: 'two' is not a number"),

@@ -10,10 +10,13 @@ import dataclasses
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,9 @@ PADDING = 0
 STEP = 8
 """Sequences are padded to a multiple of this many tokens, so that operations are counted for few lengths only."""
 _ELSEWHERE = "Data sets are kept in $MIXBENCH_CACHE, or else in ~/.cache/mixbench. Delete the folder to make it again."
+_NEW = ".new-"
+_ABANDONED = 24 * 3600.0
+"""Seconds after which what a process began to write is taken for abandoned."""
 NOT_ASKED = -1
 """The class of tokens that have no class to predict."""
 
@@ -100,7 +106,9 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
     if not folder.exists():
         made = make()
         with storage_errors(f"cannot write the data set {folder}", _ELSEWHERE):
-            new = cache / f".new-{folder.name}-{os.getpid()}"
+            _drop_leftovers(cache)
+            # no process number: in containers it is the same each time, and a killed run leaves its folder
+            new = cache / f"{_NEW}{folder.name}-{uuid4().hex}"
             new.mkdir(parents=True)
             try:
                 _write(made, recipe, new)
@@ -111,6 +119,14 @@ def prepare(recipe: Mapping[str, Any], make: Callable[[], Dataset], cache: Path 
             finally:
                 shutil.rmtree(new, ignore_errors=True)
     return folder
+
+
+def _drop_leftovers(cache: Path) -> None:
+    """Remove what killed runs were writing more than a day ago."""
+    for left in cache.glob(f"{_NEW}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def load(folder: Path) -> Dataset:

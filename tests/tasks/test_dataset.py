@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +100,20 @@ def test_of_two_processes_that_make_the_same_the_first_wins_and_both_have_it(cac
     folder = prepare(RECIPE, slow, cache)
     assert len(load(folder).train) == 4
     assert list(cache.iterdir()) == [folder]
+
+
+def test_what_a_killed_process_left_is_in_nobody_s_way_and_goes_after_a_day(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    first = prepare(RECIPE, counting, cache)
+    old, young = cache / f".new-{first.name}-7", cache / ".new-other-8"
+    first.rename(old)
+    young.mkdir()
+    day_before = time.time() - 25 * 3600
+    os.utime(old, (day_before, day_before))
+    assert prepare(RECIPE, counting, cache) == first
+    assert sorted(cache.iterdir()) == sorted([first, young])
 
 
 def _gone(folder: Path) -> None:

@@ -49,7 +49,7 @@ _FUNCTIONS = {
 }
 """Every public function, and the module of `mixbench.api` that defines it."""
 
-__all__ = sorted(_FUNCTIONS)
+__all__ = sorted(_FUNCTIONS.keys() - {"list"})  # `import *` leaves Python's own list
 
 
 if not TYPE_CHECKING:  # type checkers know the functions by their names
@@ -62,4 +62,4 @@ if not TYPE_CHECKING:  # type checkers know the functions by their names
 
 
 def __dir__() -> Any:
-    return [*__all__, "__version__"]
+    return [*_FUNCTIONS, "__version__"]

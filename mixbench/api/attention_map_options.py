@@ -46,7 +46,9 @@ class AttentionMapOptions(shared.Training):
         ),
     ] = None
     examples: Annotated[int, Option("--examples", help="Test examples to map.", min=1, rich_help_panel=WHAT)] = 50
-    draw: Annotated[shared.Sizes, Typed(str), Option(help="Examples to draw, counted from 0.", rich_help_panel=WHAT)] = "0,1"
+    draw: Annotated[
+        shared.Sizes, Typed(str, may_be_empty=True), Option(help="Examples to draw, counted from 0.", rich_help_panel=WHAT)
+    ] = "0,1"
     size: Annotated[
         str | float,
         Typed(str),
@@ -59,7 +61,7 @@ class AttentionMapOptions(shared.Training):
     batch: shared.TrainingBatch = 16
     steps: shared.Steps = 2000
     learning_rate: Annotated[
-        str | float | Sequence[str] | None,
+        str | float | Sequence[str | float] | None,
         Typed(list[str] | None),
         Option(
             help="For all mixers, 1e-3, or for one, attention=1e-3. Repeatable. Default: 3e-3.",

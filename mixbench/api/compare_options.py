@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -42,7 +42,7 @@ class CompareOptions(Options):
         ),
     ] = None
     tolerance: Annotated[
-        Mapping[str, str | float] | None,
+        Mapping[str, str | float] | str | Sequence[str] | None,
         Typed(list[str] | None),
         Option(
             help="Tolerated change of a count: peak_memory_mib=1%. Repeatable.",

@@ -33,7 +33,7 @@ class CostOptions(Options):
     ] = "time"
     target: Annotated[
         str | float | Sequence[float],
-        Typed(str),
+        Typed(str, may_be_empty=True),
         Option(help="Scores to reach, e.g. 0.5,0.3. Default: three between the worst and the best.", rich_help_panel=WHAT),
     ] = ""
     baseline: shared.Baseline = None

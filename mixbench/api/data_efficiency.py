@@ -65,7 +65,8 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     learning_rates = parse_learning_rates(options.learning_rate)
     tasks = choose_tasks(several(options.task), options)
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
-    sizes = parse_shares(options.sizes or (SIZES if built_in else TEXT_SIZES), "--sizes")
+    default = SIZES if built_in else TEXT_SIZES
+    sizes = parse_shares(default if options.sizes is None else options.sizes, "--sizes")
     slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
     request = DataRequest(
         tasks=prepare_tasks(tasks, progress),

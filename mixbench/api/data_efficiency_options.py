@@ -42,7 +42,7 @@ class DataEfficiencyOptions(shared.AnyTask):
     seed: shared.FirstSeed = 0
     dropout: Annotated[float, Option(help="Share of activations dropped in training.", rich_help_panel=MODEL)] = 0.0
     learning_rate: Annotated[
-        str | float | Sequence[str] | None,
+        str | float | Sequence[str | float] | None,
         Typed(list[str] | None),
         Option(
             help="For all mixers, 3e-3, or for one, attention=1e-3; auto chooses on the development set. Repeatable. "

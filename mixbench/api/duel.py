@@ -28,7 +28,9 @@ Looks = Mapping[int, Sequence[Outcome]]
 def measure_duel(options: DuelOptions) -> Comparison:
     """Carry out `duel` with an options object."""
     progress = options.progress or Silent()
-    threshold = parse_share(options.threshold, "--threshold")
+    threshold = parse_share(options.threshold, "--threshold", least=0)
+    if not (options.base.strip() and options.head.strip()):
+        raise RequestError("a version to compare has no name", "Name two: mixbench duel main .")
     with duel_sides(options.base, options.head) as sides:
         if sides[0].mixer and options.mixer:
             raise RequestError(

@@ -9,17 +9,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import numbers
 import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, ParamSpec, TypeVar, get_args
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from mixbench.errors import RequestError, UnknownNameError
+from mixbench.api.checking import checked
+from mixbench.errors import RequestError
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -41,9 +40,10 @@ WHAT, MODEL, TEXTS, HOW, WHERE, ROWS, VERDICT, RESULTS = PANELS
 
 @dataclass(frozen=True)
 class Typed:
-    """The type of an option on the command line, if Python takes more types."""
+    """The type of an option on the command line, where Python takes more types; whether a list of nothing is one of them."""
 
     kind: Any
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Described:
     kind: Any
     info: OptionInfo | ArgumentInfo
     default: Any = inspect.Parameter.empty
+    may_be_empty: bool = False
 
     @property
     def help(self) -> str:
@@ -64,6 +65,8 @@ class Described:
     @property
     def flag(self) -> str:
         """What it is called on the command line."""
+        if self.positional:
+            return self.name.upper()
         named = self.info.default  # Typer keeps the first name of an annotated option there
         return named if isinstance(named, str) and named.startswith("--") else f"--{self.name.replace('_', '-')}"
 
@@ -84,7 +87,14 @@ class Options:
     def __post_init__(self) -> None:
         """Check the values as the command line does, for callers from Python. Raises RequestError."""
         for option in options_of(type(self)):
-            object.__setattr__(self, option.name, _checked(option, getattr(self, option.name)))
+            value = checked(
+                option.flag,
+                option.python,
+                getattr(self, option.name),
+                least=option.info.min,
+                may_be_empty=option.may_be_empty,
+            )
+            object.__setattr__(self, option.name, value)
 
 
 def options_of(kind: type[Options]) -> tuple[Described, ...]:
@@ -96,9 +106,9 @@ def options_of(kind: type[Options]) -> tuple[Described, ...]:
         infos = [extra for extra in extras if isinstance(extra, OptionInfo | ArgumentInfo)]
         if not infos:  # only for Python, such as `progress`
             continue
-        typed = [extra.kind for extra in extras if isinstance(extra, Typed)]
+        typed = next((extra for extra in extras if isinstance(extra, Typed)), Typed(python))
         default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
-        found.append(Described(field.name, python, (typed or [python])[0], infos[0], default))
+        found.append(Described(field.name, python, typed.kind, infos[0], default, typed.may_be_empty))
     return tuple(sorted(found, key=_place))
 
 
@@ -115,13 +125,18 @@ def takes(
     Type checkers see the options through the constructor of their class, `inspect.signature` and `help` through its fields.
     """
 
+    kind = typing.cast("type[Options]", options)
+
     def decorate(function: Callable[[Given], Result]) -> Callable[P, Result]:
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> Result:
             _refuse_in_a_worker(function.__name__)
-            return function(options(*args, **kwargs))
+            try:
+                given = options(*args, **kwargs)
+            except TypeError as error:  # an unknown keyword, or an argument that is missing
+                raise TypeError(str(error).replace(f"{kind.__name__}.__init__()", f"{function.__name__}()")) from None
+            return function(given)
 
-        kind = typing.cast("type[Options]", options)
         call.__signature__ = _signature(kind, function)  # type: ignore[attr-defined]
         lines = [f"    {option.name}: {option.help}" for option in options_of(kind)]
         call.__doc__ = "\n".join([inspect.getdoc(function) or "", "", "Options:", *lines])
@@ -140,35 +155,6 @@ def _signature(kind: type[Options], function: Callable[..., Any]) -> inspect.Sig
     )
     typed = [parameter.replace(annotation=types[parameter.name]) for parameter in parameters]
     return inspect.Signature(typed, return_annotation=inspect.signature(function).return_annotation)
-
-
-_PLAIN: dict[Any, tuple[Any, str]] = {
-    int: (numbers.Integral, "a whole number"),
-    float: (numbers.Real, "a number"),
-    bool: (bool, "True or False"),
-}
-"""Types for which Python callers may also give related ones, such as numpy numbers, and their names in messages."""
-
-
-def _checked(option: Described, value: Any) -> Any:
-    """The value as the option's own type. Raises RequestError, UnknownNameError."""
-    members = get_args(option.python) if get_origin(option.python) in (Union, UnionType) else (option.python,)
-    kinds = [kind for kind in members if kind is not NoneType]
-    choices = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
-    if value is None and NoneType in members:
-        return None
-    if choices:
-        if value not in choices:
-            raise UnknownNameError("value", str(value), choices, f"for {option.flag}")
-        return value
-    if len(kinds) > 1 or kinds[0] not in _PLAIN:
-        return value
-    allowed, words = _PLAIN[kinds[0]]
-    if not isinstance(value, allowed) or (isinstance(value, bool) and kinds[0] is not bool):
-        raise RequestError(f"{option.flag} is {value!r}, not {words}")
-    if option.info.min is not None and value < option.info.min:
-        raise RequestError(f"{option.flag} is {value}; it must be at least {option.info.min:g}")
-    return kinds[0](value)
 
 
 _WORKERS = ("mixbench.execution.server", "mixbench.worker.duel")

@@ -41,7 +41,7 @@ def record_and_judge(options: SelfcheckOptions) -> Figures:
     """Carry out `selfcheck` with an options object. Raises MixbenchError."""
     if not 0 <= options.minutes < 1e6:
         raise RequestError(f"--minutes is {options.minutes:g}; it must be at least 0")
-    threshold = parse_share(options.threshold, "--threshold")
+    threshold = parse_share(options.threshold, "--threshold", least=0)
     folder = ResultsFolder(options.results or selfcheck_folder())
     if options.minutes:
         seconds = 60 * options.minutes

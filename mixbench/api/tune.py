@@ -84,10 +84,11 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
     tasks = prepare_tasks(chosen_tasks, progress)
     enough = all(isinstance(task, ChosenTask) for task in chosen_tasks) and min(task.examples for task in tasks) >= SIZE
+    default = str(SIZE) if enough else "1.0"
     base = DataRequest(
         tasks=tasks,
         mixers=mixers,
-        sizes=parse_shares(options.size or (str(SIZE) if enough else "1.0"), "--size"),
+        sizes=parse_shares(default if options.size is None else options.size, "--size"),
         seeds=(options.seed,),
         dropout=options.dropout or 0.0,
         learning_rates=rates,

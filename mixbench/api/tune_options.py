@@ -63,7 +63,7 @@ class TuneOptions(shared.AnyTask):
     ] = False
     dropout: Annotated[float | None, Option(help="A fixed dropout instead of the range.", rich_help_panel=MODEL)] = None
     learning_rate: Annotated[
-        str | float | Sequence[str] | None,
+        str | float | Sequence[str | float] | None,
         Typed(list[str] | None),
         Option(
             help="A fixed learning rate instead of the range: 3e-3, or per mixer attention=1e-3. Repeatable.",
@@ -73,6 +73,6 @@ class TuneOptions(shared.AnyTask):
     ] = None
     target: Annotated[
         str | float | Sequence[float],
-        Typed(str),
+        Typed(str, may_be_empty=True),
         Option(help="Report the trials needed for these scores, e.g. 0.5,0.3.", rich_help_panel=RESULTS),
     ] = ""

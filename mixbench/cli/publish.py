@@ -43,7 +43,10 @@ def parse_formats(published: Published) -> tuple[str, ...]:
     """The formats that `--format` and `--json` request. Raises UnknownNameError."""
     from mixbench.verdicts.gate.exports import FORMATS
 
-    return parse_names("json" if published.as_json else published.format, (TEXT, *FORMATS), "--format")
+    formats = parse_names("json" if published.as_json else published.format, (TEXT, *FORMATS), "--format")
+    if len(formats) > 1 and published.output is None:
+        raise RequestError(f"{','.join(formats)} makes several files", "Give a folder: --output ci")
+    return formats
 
 
 def publish(

@@ -94,7 +94,7 @@ def _training_range(option: str, given: str, text: str) -> Range:
     except ValueError:
         raise RequestError(f"--range {text!r}: {span!r} is not a range of numbers", _FORMS) from None
     if not (math.isfinite(first) and math.isfinite(last) and first <= last):
-        raise RequestError(f"--range {text!r} runs backwards or is infinite", f"Give the smaller end first. {_FORMS}")
+        raise RequestError(f"--range {text!r} runs backwards or is infinite", "Write the smaller end first: dropout=0..0.5.")
     if first < 0 or (colon and first <= 0) or (option == "learning_rate" and first <= 0):
         raise RequestError(
             f"--range {text!r} begins at {first:g}; it must not be negative, nor 0 for a log scale or a learning rate", _FORMS

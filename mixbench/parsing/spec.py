@@ -49,7 +49,7 @@ def parse_shares(text: str | float | Iterable[float], option: str) -> tuple[floa
     return tuple(dict.fromkeys(parts))
 
 
-def parse_learning_rates(given: str | float | Iterable[str] | None) -> dict[str, float | str]:
+def parse_learning_rates(given: str | float | Iterable[str | float] | None) -> dict[str, float | str]:
     """`1e-3`, `"auto"` for all mixers (under ""), `"hypermixer=3e-4"` for one; {} for None. Raises RequestError."""
     texts = [] if given is None else [str(given)] if isinstance(given, str | float | int) else map(str, given)
     rates: dict[str, float | str] = {}
@@ -91,7 +91,7 @@ def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
     return sizes
 
 
-def parse_share(text: str | float, option: str) -> float:
+def parse_share(text: str | float, option: str, least: float = -math.inf) -> float:
     """`30%`, `30 %` or `0.3`. Raises RequestError, also for 30 without a percent sign, which would be 3000 %."""
     digits = str(text).strip()
     try:
@@ -100,6 +100,8 @@ def parse_share(text: str | float, option: str) -> float:
         share = math.nan
     if math.isnan(share) or (share >= _LARGEST_SHARE and not digits.endswith("%")):
         raise RequestError(f"{option}: {text!r} is not a share", "Write 30% or 0.3.")
+    if share < least:
+        raise RequestError(f"{option} is {text}; it must be at least {least:g}")
     return share
 
 

@@ -78,7 +78,9 @@ def test_an_unknown_keyword_is_one_of_the_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: mixbench.duel("none", "none", threshold=-1), lambda: mixbench.selfcheck(threshold=-1)]
+    "call",
+    [lambda: mixbench.duel("none", "none", threshold=-1), lambda: mixbench.selfcheck(threshold=-1)],
+    ids=["duel", "selfcheck"],
 )
 def test_a_negative_threshold_is_refused_before_anything_is_measured(call: Callable[[], object]) -> None:
     with pytest.raises(RequestError, match=r"--threshold is .*; it must be at least 0"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -327,3 +328,20 @@ def test_a_job_gives_plain_values_by_mixer_and_tells_settings_apart() -> None:
     assert verdicts["none"][0] == {"name": "runs", "outcome": "pass", "detail": ""}
     assert [check["name"] for check in verdicts["none"] if check["outcome"] == "fail"] == [FLOPS]
     assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{SAMPLES}: Lost does not exist"}
+
+
+def test_mixers_of_one_name_from_two_files_are_both_told_apart_by_their_file(tmp_path: Path) -> None:
+    mixers = []
+    for folder, forward in (("right", "x"), ("wrong", "x[:, :1]")):
+        path = tmp_path / folder / "mine.py"
+        path.parent.mkdir()
+        path.write_text(
+            f"import torch\n\nclass Mine(torch.nn.Module):\n    def __init__(self, width, tokens):\n"
+            f"        super().__init__()\n\n    def forward(self, x):\n        return {forward}\n"
+        )
+        arguments = {"width": WIDTH, "tokens": TOKENS}
+        mixers.append({"name": "mine.py:Mine", "target": f"{path}:Mine", "arguments": arguments, "honours_mask": None})
+    right, wrong = verify_job({"mixers": mixers}).items()
+    assert (right[0], wrong[0]) == tuple(f"{tmp_path / name / 'mine.py'}:Mine:width=8,tokens=9" for name in ("right", "wrong"))
+    failed = [{check["name"] for check in checks if check["outcome"] == "fail"} for _, checks in (right, wrong)]
+    assert "keeps the shape" in failed[1] - failed[0]

@@ -12,7 +12,7 @@ from mixbench.api.attention_map_options import AttentionMapOptions
 from mixbench.api.common import frame, in_order, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import model_of, prepare_task, prepare_tasks, seeds_of
+from mixbench.api.preparing import model_of, prepare_task, prepare_tasks
 from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
@@ -68,7 +68,6 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     from mixbench.verdicts.attention_map import summarise
 
     progress = options.progress or Silent()
-    seeds = seeds_of(options.seed, options.seeds)
     drawn = parse_examples(options.draw)
     files = [options.checkpoint] if isinstance(options.checkpoint, str | Path) else list(options.checkpoint or ())
     if files and (options.task or options.mixer):
@@ -89,7 +88,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
         tasks=prepare_tasks(chosen, progress),
         mixers=mixers,
         sizes=parse_shares(options.size, "--size"),
-        seeds=seeds,
+        seeds=tuple(range(options.seed, options.seed + options.seeds)),
         dropout=0.0,
         learning_rates={"": LEARNING_RATE, **rates},
         **model_of(options),

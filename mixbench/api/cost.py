@@ -13,7 +13,7 @@ from mixbench.api.cost_options import CostOptions
 from mixbench.api.options import takes
 from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_scores
-from mixbench.tables.results import ResultsFolder, complete
+from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, records, task_costs, to_json
 from mixbench.verdicts.cost.subject import Wish
@@ -74,7 +74,7 @@ def cost_of(options: CostOptions) -> CostOutcome:
     wish = Wish(options.task, options.measure, columns, targets, options.baseline)
     folder = ResultsFolder(options.results)
     every: Tables = {
-        "speed.csv": complete(folder.read(SpeedRow)),
+        "speed.csv": folder.read(SpeedRow),
         "data_efficiency.csv": folder.read(TrainingRow),
         "tuning.csv": folder.read(TrialRow),
     }

@@ -10,7 +10,7 @@ from mixbench.api.common import frame, in_order, several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, seeds_of
+from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
@@ -59,7 +59,6 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     from mixbench.verdicts.learning.scores import summarise
 
     progress = options.progress or Silent()
-    seeds = seeds_of(options.seed, options.seeds)
     mixers = choose_mixers(names_of(options.mixer) or MIXERS)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     learning_rates = parse_learning_rates(options.learning_rate)
@@ -72,7 +71,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         tasks=prepare_tasks(tasks, progress),
         mixers=mixers,
         sizes=sizes,
-        seeds=seeds,
+        seeds=tuple(range(options.seed, options.seed + options.seeds)),
         dropout=options.dropout,
         learning_rates=learning_rates,
         **model_of(options),

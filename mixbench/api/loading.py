@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError
 from mixbench.tables.columns import Row
-from mixbench.tables.results import ResultsFolder, complete
-from mixbench.tables.rows import TABLES, SpeedRow
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import TABLES
 
 if TYPE_CHECKING:
     from mixbench.verdicts.gate.cells import Measured
@@ -26,7 +26,6 @@ def load(results: str | Path) -> Measured:
     if not folder.path.is_dir():
         raise RequestError(f"there is no folder {folder.path}", "Give a folder that mixbench speed or data-efficiency wrote.")
     rows: dict[type[Row], list[Any]] = {row_type: folder.read(row_type) for row_type in TABLES.values()}
-    rows[SpeedRow] = complete(rows[SpeedRow])
     if not any(rows[row_type] for row_type in COUNTS):
         raise RequestError(f"{folder.path} holds no measurements", f"Measure first: mixbench speed --results {folder.path}")
     named = {row.environment for table in rows.values() for row in table}

@@ -26,13 +26,6 @@ class Chosen(Protocol):
     def make(self) -> Any: ...
 
 
-def seeds_of(first: int, count: int) -> tuple[int, ...]:
-    """`count` seeds, starting with `first`. Raises RequestError."""
-    if count < 1 or first < 0:
-        raise RequestError(f"--seeds is {count} and --seed is {first}; they must be at least 1 and at least 0")
-    return tuple(range(first, first + count))
-
-
 def model_of(options: Training) -> dict[str, Any]:
     """The options of a `DataRequest` about the model and where it is trained."""
     names = ("layers", "width", "batch", "steps", "device", "timeout")

@@ -72,8 +72,6 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     if options.from_file is not None:
         return _read_search(options, Path(options.from_file))
     progress = options.progress or Silent()
-    if options.seed < 0:
-        raise RequestError(f"--seed is {options.seed}; it must be at least 0")
     mixers = choose_mixers(names_of(options.mixer) or MIXERS)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     targets = parse_scores(options.target, "--target")

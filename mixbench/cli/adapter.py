@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +14,7 @@ import typer
 from mixbench.api.options import RESULTS, Described, Options, options_of
 from mixbench.api.shared_options import Followed
 from mixbench.cli.terminal import print_json, print_text, progress_display, reporting
+from mixbench.cli.text.page import Section, show
 
 Run = TypeVar("Run", bound=Callable[..., None])
 Outcome = TypeVar("Outcome")
@@ -94,3 +95,11 @@ def present(printed: Printed, content: Callable[[], Any], text: Callable[[int, b
         print_json(content())
     else:
         print_text(text)
+
+
+def present_page(printed: Printed, content: Callable[[], Any], sections: Callable[[], Iterable[Section]]) -> None:
+    """Print a result: its plain values as JSON if requested, else sections of text."""
+    if printed.as_json:
+        print_json(content())
+    else:
+        show(list(sections()))

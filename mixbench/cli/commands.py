@@ -28,7 +28,7 @@ from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
-from mixbench.cli.adapter import Printed, command, followed, present
+from mixbench.cli.adapter import Printed, command, followed, present, present_page
 from mixbench.cli.publish import Published, parse_formats, publish
 from mixbench.cli.terminal import conclude, print_json, remark, terminal_width
 
@@ -165,14 +165,10 @@ def track_add(options: TrackAddOptions) -> None:
 @command(TrackShowOptions, Printed)
 def track_show(options: TrackShowOptions, printed: Printed) -> None:
     from mixbench.api.track import find_trends
-    from mixbench.cli.text.page import show
     from mixbench.cli.text.track import sections
 
     trends = find_trends(options)
-    if printed.as_json:
-        print_json(trends.as_json())
-    else:
-        show(list(sections(trends)))
+    present_page(printed, trends.as_json, lambda: sections(trends))
     for path in trends.figures:
         remark(str(path))
 
@@ -181,26 +177,18 @@ def track_show(options: TrackShowOptions, printed: Printed) -> None:
 def catalogue(options: CatalogueOptions, printed: Printed) -> None:
     from mixbench.api.catalogue import describe
     from mixbench.cli.text.list import sections
-    from mixbench.cli.text.page import show
 
     table = describe(options)
-    if printed.as_json:
-        print_json(table)
-    else:
-        show(sections(table))
+    present_page(printed, lambda: table, lambda: sections(table))
 
 
 @command(DoctorOptions, Printed)
 def doctor(options: DoctorOptions, printed: Printed) -> None:
     from mixbench.api.doctor import examine
     from mixbench.cli.text.doctor import sections
-    from mixbench.cli.text.page import show
 
     report = followed(examine, options)
-    if printed.as_json:
-        print_json(report)
-    else:
-        show(sections(report))
+    present_page(printed, lambda: report, lambda: sections(report))
 
 
 @command(VerifyOptions, Printed)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixbench.tables.results import ResultsFolder, complete
+from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
 Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
@@ -38,7 +38,7 @@ def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -
     from mixbench.verdicts.environments import of_shared
 
     tables: dict[str, Sequence[Any]] = {
-        "speed": complete(folder.read(SpeedRow)),
+        "speed": folder.read(SpeedRow),
         "data": folder.read(TrainingRow),
         "trials": folder.read(TrialRow),
     }

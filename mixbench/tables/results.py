@@ -63,11 +63,12 @@ class ResultsFolder:
                 self._writable = False
 
     def read(self, row_type: type[RowType]) -> list[RowType]:
-        """All rows of a table, in the order written; [] if there is no table. A torn last line is left out.
+        """All rows of a table, in the order written; [] if there is no table.
 
-        Raises StorageError that names file and line.
+        What a crash left is not among them: a torn last line, launches of which rounds are missing. Raises StorageError that
+        names file and line.
         """
-        return _read_table(self._file(row_type), row_type)[0]
+        return _whole(_read_table(self._file(row_type), row_type)[0], row_type)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows of one type in one write, and flush them to disk.
@@ -151,7 +152,7 @@ class ResultsFolder:
             with storage_errors(f"cannot repair {self.path}"):
                 temporary(self._file(row_type)).unlink(missing_ok=True)
             rows, appendable = _read_table(self._file(row_type), row_type)
-            whole = complete(cast("list[SpeedRow]", rows)) if row_type is SpeedRow else rows
+            whole = _whole(rows, row_type)
             if len(whole) < len(rows) or not appendable:
                 self._rewrite(row_type, whole)
 
@@ -159,6 +160,10 @@ class ResultsFolder:
         file = self._file(row_type)
         with storage_errors(f"cannot rewrite {file}"):
             write_atomically(file, _csv([columns(row_type), *(to_record(row).values() for row in rows)]))
+
+
+def _whole(rows: list[RowType], row_type: type[RowType]) -> list[RowType]:
+    return cast("list[RowType]", complete(cast("list[SpeedRow]", rows))) if row_type is SpeedRow else rows
 
 
 def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mixbench.api.shared_options import Texts, Training
-from mixbench.errors import RequestError
+from mixbench.errors import RequestError, UnknownNameError
 from mixbench.studies.data_efficiency_plan import PreparedTask
 from mixbench.studies.progress import Progress
-from mixbench.tasks import choose_task
+from mixbench.tasks import TASKS, choose_task
 
 HUB = "hf:"
 
@@ -47,7 +47,7 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
 
 def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:
     """Generate the data of tasks or find them in the cache, each data set once. Raises RequestError."""
-    return tuple({task.folder: task for task in (prepare_task(name, progress) for name in chosen)}.values())
+    return tuple({task.folder: task for task in (prepare_task(choice, progress) for choice in chosen)}.values())
 
 
 def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
@@ -58,6 +58,8 @@ def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
             tasks.append(_text(files))
         elif name.startswith(HUB):
             tasks.append(_from_hub(name.removeprefix(HUB), files))
+        elif (kind := name.partition(":")[0].strip()) not in TASKS:
+            raise UnknownNameError("task", kind, (*TASKS, "text", f"{HUB}NAME"))
         else:
             tasks.append(choose_task(name))
     if (files.train or files.test or files.dev) and "text" not in names:

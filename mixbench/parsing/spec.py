@@ -84,9 +84,10 @@ def _doubling(first: int, last: int, part: str, option: str) -> list[int]:
     while sizes[-1] * 2 <= last:
         sizes.append(sizes[-1] * 2)
     if sizes[-1] != last:
+        reached = f"{first}..{sizes[-1]}" if len(sizes) > 1 else str(first)
         raise RequestError(
             f"{option}: doubling {first} does not reach {last} exactly",
-            f"Write {option} {first}..{sizes[-1]}, or {option} {first}..{sizes[-1]},{last} to include {last}.",
+            f"Write {option} {reached}, or {option} {reached},{last} to include {last}.",
         )
     return sizes
 

@@ -90,7 +90,8 @@ def test_any_text_is_either_sizes_or_a_clear_error(text: str) -> None:
         ([], "'' is not", ""),
         (str(LARGEST_SIZE + 1), "is not a positive whole number", ""),
         ("512..64", "the range '512..64' runs backwards", "Write --width 64..512."),
-        ("64..100", "doubling 64 does not reach 100 exactly", "Write --width 64..64, or --width 64..64,100 to include 100."),
+        ("64..100", "doubling 64 does not reach 100 exactly", "Write --width 64, or --width 64,100 to include 100."),
+        ("64..200", "doubling 64 does not reach 200 exactly", "Write --width 64..128, or --width 64..128,200 to include 200."),
     ],
 )
 def test_sizes_that_are_wrong_say_why_and_what_to_write(text: str, message: str, hint: str) -> None:

@@ -2,17 +2,15 @@
 
     PYTHON mixbench/worker/duel.py
 
-It is run by its path, so that this one file measures both sides, whatever they are; it needs only torch. Requests and answers
-are JSON lines on standard input and output. The answer to each request is what the method named by `do` returns, or
-`{"fault": reason}`. It ends when its input closes or its parent dies.
+It is run by its path, so that the same code measures both sides, whatever they are. It imports only torch and the files next
+to it. Requests and answers are JSON lines on standard input and output. The answer to each request is what the method named by
+`do` returns, or `{"fault": reason}`. It ends when its input closes or its parent dies.
 """
 
 from __future__ import annotations
 
-import ast
 import ctypes
 import importlib
-import importlib.util
 import json
 import math
 import os
@@ -20,20 +18,23 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from statistics import median
-from types import FunctionType
+from types import ModuleType
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # this file's folder, whose modules are not those under test
+    # the files next to this one, without its folder on the import path: its modules are not those under test
+    __package__ = "mixbench_side"
+    sys.modules[__package__] = ModuleType(__package__)
+    sys.modules[__package__].__path__ = [sys.path.pop(0)]
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-Call = Callable[[], object]
+from .calls import Call, ContractError, build_mixer, check_output, seconds_between_events, training_call
+from .loading import load_class, source_file
+
 Answer = dict[str, Any]
 
 _PR_SET_PDEATHSIG = 1
@@ -42,129 +43,8 @@ _WINDOW = 0.010
 _LONGEST_WARM_UP = 1.0
 _CUDA_WARM_UP = 0.5
 _MANY = 8  # calls in a block, from which one more costs little
-_QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
-_CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
 _SAMPLED = 64
 _SHORT_CALL = 0.0004  # seconds; a block holds 20 of these
-
-
-class ContractError(Exception):
-    """A mixer breaks its contract; the message says how."""
-
-
-def load_class(target: str) -> Callable[..., nn.Module]:
-    """The class, or the function that makes a module, behind `module:Name` or `path/to/file.py:Name`. Raises ContractError."""
-    source, _, name = target.rpartition(":")
-    try:
-        module = _load_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
-    except Exception as error:
-        raise ContractError(f"{source} cannot be imported: {type(error).__name__}: {error}") from error
-    loaded = getattr(module, name, None)
-    if isinstance(loaded, FunctionType) or (isinstance(loaded, type) and issubclass(loaded, nn.Module)):
-        return loaded
-    fault = "does not exist" if loaded is None else "is not a torch.nn.Module class"
-    raise ContractError(f"{source}: {name} {fault}")
-
-
-def _load_file(path: Path) -> Any:
-    if _imports_relatively(path):
-        return _load_from_package(path)
-    name = f"mixbench_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"cannot load {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look up the module of a class
-    sys.path.insert(0, str(path.parent))
-    spec.loader.exec_module(module)
-    return module
-
-
-def _imports_relatively(path: Path) -> bool:
-    """Whether a file imports from the package that it is in: `from .parts import Gate`."""
-    nodes = ast.walk(ast.parse(path.read_bytes()))
-    return any(isinstance(node, ast.ImportFrom) and node.level for node in nodes)
-
-
-def _load_from_package(path: Path) -> Any:
-    """Import a file as the module that it is in its package."""
-    parts = [path.stem]
-    folder = path.parent
-    while (folder / "__init__.py").exists():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    sys.path.insert(0, str(folder))
-    module = importlib.import_module(".".join(parts))
-    if Path(module.__file__ or "").resolve() != path.resolve():
-        raise ImportError(f"{'.'.join(parts)} is {module.__file__}")
-    return module
-
-
-def _source_file(target: str) -> str:
-    source = target.rpartition(":")[0]
-    return str(Path(source if source.endswith(".py") else sys.modules[source].__file__ or "").resolve())
-
-
-def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
-    """Build a mixer. Raises ContractError if its class does not take the arguments, or a function does not make a module."""
-    try:
-        mixer = mixer_class(**arguments)
-    except TypeError as error:
-        raise ContractError(f"cannot be built with {', '.join(arguments)}: {error}") from error
-    if not isinstance(mixer, nn.Module):
-        raise ContractError(f"{mixer_class.__name__} returned {type(mixer).__name__}, not a torch.nn.Module")
-    return mixer
-
-
-def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    """Raise ContractError unless an output is a tensor of this shape and dtype, with finite numbers only."""
-    if not isinstance(y, Tensor):
-        raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
-    if tuple(y.shape) != shape:
-        raise ContractError(f"forward returned the shape {tuple(y.shape)}, not {shape}")
-    if y.dtype != dtype:
-        raise ContractError(f"forward returned {y.dtype}, not {dtype}")
-    if not bool(torch.isfinite(y).all()):
-        raise ContractError("forward returned numbers that are not finite")
-
-
-def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:
-    """A call of forward and backward: gradients of ⟨output, gradient⟩ for x and every parameter that requires one."""
-    wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
-
-    def call() -> tuple[Tensor | None, ...]:
-        # a mixer without parameters on token numbers has nothing to differentiate
-        return torch.autograd.grad(forward(x), wanted, gradient, allow_unused=True) if wanted else (forward(x),)
-
-    return call
-
-
-def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:
-    """Seconds of `repeats` calls on a GPU that first waits about `wait` seconds, so that the calls queue up."""
-    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    with torch.cuda.device(device):
-        if wait:
-            torch.cuda._sleep(int(wait * _CYCLES_PER_SECOND))
-        first.record()
-        for _ in range(repeats):
-            call()
-        last.record()
-        last.synchronize()
-    return float(first.elapsed_time(last)) / 1e3
-
-
-def device_seconds(device: torch.device, call: Call, repeats: int, host: float) -> float:
-    """Seconds of `repeats` calls on a GPU that never waits for the host; `host` is the time to launch them."""
-    queued = min(repeats, _QUEUE)
-    return seconds_between_events(device, call, queued, wait=1.5 * host * queued / repeats) * repeats / queued
-
-
-class Calibration(nn.Module):
-    """A fixed workload, the same in every version, with which times of different processes are compared."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any (size, size) to the same shape."""
-        return torch.softmax(nn.functional.gelu(x @ x) @ x, dim=-1)
 
 
 class _Operators(TorchDispatchMode):
@@ -227,7 +107,7 @@ class Side:
         self.calls[number] = (_with_extra_work(call, extra, self.device) if extra else call), training
         step = max(1, y.numel() // _SAMPLED)
         return {
-            "file": _source_file(workload["target"]),
+            "file": source_file(workload["target"]),
             "params": sum(parameter.numel() for parameter in module.parameters()),
             "operators": operators.count,
             "sample": y.flatten()[::step].float().tolist(),

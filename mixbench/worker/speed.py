@@ -19,7 +19,7 @@ import torch
 
 from mixbench.errors import MixbenchError
 from mixbench.tables.rows import LOWER_BOUND
-from mixbench.worker.duel import Calibration
+from mixbench.worker.calls import Calibration
 from mixbench.worker.measure import energy, memory, peak
 from mixbench.worker.measure.clock import Block, clock_for
 from mixbench.worker.measure.flops import count_flops

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from mixbench.worker.duel import Call, device_seconds
+from mixbench.worker.calls import Call, device_seconds
 
 _MANY = 8  # calls in a block, from which one more costs little
 _STEAL_FIELD = 8  # of the first line of /proc/stat

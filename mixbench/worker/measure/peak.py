@@ -14,7 +14,7 @@ import psutil
 import torch
 
 from mixbench.machine.facts import attempt, last_level_cache_bytes
-from mixbench.worker.duel import seconds_between_events
+from mixbench.worker.calls import seconds_between_events
 from mixbench.worker.measure.energy import Meter, find_meter
 
 DTYPES = ("float32", "bfloat16", "float16")

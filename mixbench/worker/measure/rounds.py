@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from mixbench.stats import median_precision
-from mixbench.worker.duel import Call
+from mixbench.worker.calls import Call
 from mixbench.worker.measure.clock import Block, Clock
 
 Name = TypeVar("Name", bound=Hashable)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.model import Block, classifier
-from mixbench.worker.duel import Call, ContractError, build_mixer, check_output, load_class, training_call
+from mixbench.worker.calls import Call, ContractError, build_mixer, check_output, training_call
+from mixbench.worker.loading import load_class
 
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 

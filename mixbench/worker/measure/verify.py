@@ -10,7 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from mixbench.worker.duel import ContractError, build_mixer, load_class
+from mixbench.worker.calls import ContractError, build_mixer
+from mixbench.worker.loading import load_class
 from mixbench.worker.measure.contract import CHECKS, Case, NotApplicableError, as_tensor
 
 

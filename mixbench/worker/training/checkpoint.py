@@ -18,7 +18,7 @@ from mixbench.model import Model
 from mixbench.tables.storage import storage_errors, write_atomically
 from mixbench.tasks.dataset import Form
 from mixbench.version import __version__
-from mixbench.worker.duel import ContractError
+from mixbench.worker.calls import ContractError
 from mixbench.worker.training.objective import Objective, Scale
 from mixbench.worker.training.run import Result, Run, Trained, build_model
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from mixbench.model import Model, OverTokens, build_blocks
 from mixbench.tasks.dataset import Form, Split, load
 from mixbench.tasks.subsets import nested_order
-from mixbench.worker.duel import build_mixer, load_class
+from mixbench.worker.calls import build_mixer
+from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory
 from mixbench.worker.training.batches import Batch, endless, in_order, make_batch
 from mixbench.worker.training.objective import Objective, objective_for

@@ -1,0 +1,80 @@
+"""The calls that are timed: build a mixer, check its output, run it. It needs only torch: a duel times with it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Call = Callable[[], object]
+
+_QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
+_CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
+
+
+class ContractError(Exception):
+    """A mixer breaks its contract; the message says how."""
+
+
+def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
+    """Build a mixer. Raises ContractError if its class does not take the arguments, or a function does not make a module."""
+    try:
+        mixer = mixer_class(**arguments)
+    except TypeError as error:
+        raise ContractError(f"cannot be built with {', '.join(arguments)}: {error}") from error
+    if not isinstance(mixer, nn.Module):
+        raise ContractError(f"{mixer_class.__name__} returned {type(mixer).__name__}, not a torch.nn.Module")
+    return mixer
+
+
+def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Raise ContractError unless an output is a tensor of this shape and dtype, with finite numbers only."""
+    if not isinstance(y, Tensor):
+        raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
+    if tuple(y.shape) != shape:
+        raise ContractError(f"forward returned the shape {tuple(y.shape)}, not {shape}")
+    if y.dtype != dtype:
+        raise ContractError(f"forward returned {y.dtype}, not {dtype}")
+    if not bool(torch.isfinite(y).all()):
+        raise ContractError("forward returned numbers that are not finite")
+
+
+def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:
+    """A call of forward and backward: gradients of ⟨output, gradient⟩ for x and every parameter that requires one."""
+    wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
+
+    def call() -> tuple[Tensor | None, ...]:
+        # a mixer without parameters on token numbers has nothing to differentiate
+        return torch.autograd.grad(forward(x), wanted, gradient, allow_unused=True) if wanted else (forward(x),)
+
+    return call
+
+
+def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:
+    """Seconds of `repeats` calls on a GPU that first waits about `wait` seconds, so that the calls queue up."""
+    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    with torch.cuda.device(device):
+        if wait:
+            torch.cuda._sleep(int(wait * _CYCLES_PER_SECOND))
+        first.record()
+        for _ in range(repeats):
+            call()
+        last.record()
+        last.synchronize()
+    return float(first.elapsed_time(last)) / 1e3
+
+
+def device_seconds(device: torch.device, call: Call, repeats: int, host: float) -> float:
+    """Seconds of `repeats` calls on a GPU that never waits for the host; `host` is the time to launch them."""
+    queued = min(repeats, _QUEUE)
+    return seconds_between_events(device, call, queued, wait=1.5 * host * queued / repeats) * repeats / queued
+
+
+class Calibration(nn.Module):
+    """A fixed workload, the same in every version, with which times of different processes are compared."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any (size, size) to the same shape."""
+        return torch.softmax(nn.functional.gelu(x @ x) @ x, dim=-1)

@@ -11,8 +11,9 @@ times the forward pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,13 +33,14 @@ class FlopCount:
     """FLOPs per call; `flops` is None, with a `reason`, if they could not be counted.
 
     `uncounted` names the operators that ran without a formula. Those in `hiding` may contain products: with any of them the
-    count is a lower bound.
+    count is a lower bound. `operators` has the calls of those with a formula, by name (`aten.mm.default`).
     """
 
     flops: int | None
     uncounted: tuple[str, ...] = ()
     hiding: tuple[str, ...] = ()
     reason: str = ""
+    operators: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def count_flops(
@@ -91,7 +93,9 @@ def _count(module: nn.Module, x: Tensor, training: bool, tokens: int, batch: int
         if y.requires_grad:
             wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
             torch.autograd.grad(y, wanted, torch.randn_like(y), allow_unused=True)
-    return FlopCount(counter.flops, tuple(sorted(counter.uncounted)), tuple(sorted(counter.hiding)))
+    return FlopCount(
+        counter.flops, tuple(sorted(counter.uncounted)), tuple(sorted(counter.hiding)), operators=counter.operators
+    )
 
 
 def _pass_through(counter: _Counter, flops: int) -> Callable[..., Tensor]:
@@ -110,6 +114,7 @@ class _Counter(TorchDispatchMode):
         self.flops = 0
         self.uncounted: set[str] = set()
         self.hiding: set[str] = set()
+        self.operators: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -121,6 +126,8 @@ class _Counter(TorchDispatchMode):
             if parts is not NotImplemented:
                 return parts
         result = func(*args, **kwargs)
+        if transform or product:
+            self.operators[str(func)] += 1
         if transform:
             self.flops += transform(*args, out_val=result)
         elif product:

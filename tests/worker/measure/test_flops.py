@@ -149,6 +149,11 @@ def test_an_operator_that_may_hide_products_is_told_apart() -> None:
     assert set(counted.hiding) < set(counted.uncounted)
 
 
+def test_operators_with_a_formula_are_listed_with_the_number_of_their_calls() -> None:
+    counted = count(lambda: Call(lambda x: torch.fft.rfft((x @ x.mT @ x).relu() @ x.mT).real))
+    assert counted.operators == {"aten.bmm.default": 3, "aten._fft_r2c.default": 1}
+
+
 class Declaring(nn.Module):
     def __init__(self) -> None:
         super().__init__()

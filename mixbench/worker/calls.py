@@ -12,6 +12,7 @@ Call = Callable[[], object]
 
 _QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
 _CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
+_COMPLEX = {torch.float64: torch.complex128}  # torch has no complex type for half precision that its operators take
 
 
 class ContractError(Exception):
@@ -27,6 +28,26 @@ def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, A
     if not isinstance(mixer, nn.Module):
         raise ContractError(f"{mixer_class.__name__} returned {type(mixer).__name__}, not a torch.nn.Module")
     return mixer
+
+
+def cast(module: nn.Module, *, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Move a module to a device and its parameters and buffers to a precision, in place.
+
+    Floating-point tensors get `dtype`. Complex ones stay complex: complex128 for float64, else complex64. Integers, truth
+    values, and tensors that are neither parameter nor buffer stay as they are, as with torch's own `to`.
+    """
+
+    def moved(tensor: Tensor) -> Tensor:
+        if tensor.is_complex():
+            return tensor.to(device=device, dtype=_COMPLEX.get(dtype, torch.complex64))
+        return tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+
+    return module._apply(moved)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """The real numbers among a module's parameters; a complex one counts as two."""
+    return sum(parameter.numel() * (2 if parameter.is_complex() else 1) for parameter in module.parameters())
 
 
 def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:

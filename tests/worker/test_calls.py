@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from mixbench.worker.calls import cast, count_parameters
+
+CPU = torch.device("cpu")
+
+
+class Held(nn.Module):
+    """A tensor of each kind, registered and not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 2))
+        self.filter = nn.Parameter(torch.randn(5, dtype=torch.cfloat))
+        self.tied = self.filter
+        self.register_buffer("rotation", torch.polar(torch.ones(4), torch.arange(4.0)))
+        self.register_buffer("order", torch.arange(3))
+        self.register_buffer("real", torch.tensor([True, False]))
+        self.plain = torch.ones(2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (torch.float32, torch.complex64),
+        (torch.float64, torch.complex128),
+        (torch.bfloat16, torch.complex64),
+        (torch.float16, torch.complex64),
+    ],
+)
+def test_a_cast_changes_floating_point_tensors_and_keeps_complex_ones_complex(
+    dtype: torch.dtype, expected: torch.dtype
+) -> None:
+    module = Held()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    assert cast(module, device=CPU, dtype=dtype) is module
+    kinds = {name: tensor.dtype for name, tensor in module.state_dict().items()}
+    assert kinds.pop("weight") == dtype
+    assert kinds == {
+        "filter": expected,
+        "tied": expected,
+        "rotation": expected,
+        "order": torch.int64,
+        "real": torch.bool,
+    }
+    assert torch.equal(module.filter.to(torch.complex64), before["filter"])
+    assert torch.equal(module.rotation.to(torch.complex64), before["rotation"])
+    assert module.tied is module.filter
+    assert isinstance(module.filter, nn.Parameter)
+    assert module.plain.dtype == torch.float32
+
+
+def test_a_complex_parameter_counts_as_two() -> None:
+    assert count_parameters(Held()) == 3 * 2 + 2 * 5

@@ -1,11 +1,15 @@
-"""One text for equal values, and short names made from it."""
+"""JSON that is equal for equal values, short names made from it, and the one reader of JSON that others may have touched."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
+
+DEEPEST = 32
+"""Lists and objects within each other that are still read; what mixbench writes has four."""
 
 
 def canonical_json(values: Mapping[str, Any]) -> str:
@@ -16,3 +20,51 @@ def canonical_json(values: Mapping[str, Any]) -> str:
 def digest(text: str, digits: int) -> str:
     """The first hexadecimal digits of the SHA-256 of a text, used as a file name."""
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def read_json(text: str | bytes) -> Any:
+    """The plain values of a JSON text, which `canonical_json` can write again.
+
+    Raises ValueError also for what other readers let through or stumble over: NaN and Infinity, numbers beyond those of a
+    float, a name that an object has twice, half a surrogate pair, more than DEEPEST levels.
+    """
+    try:
+        values = json.loads(
+            text, object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_whole_number
+        )
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    level = [values]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if any(isinstance(value, dict | list) for value in level):
+        raise ValueError(_TOO_DEEP)
+    json.dumps(values, ensure_ascii=False).encode()
+    return values
+
+
+_TOO_DEEP = f"more than {DEEPEST} levels of lists and objects"
+
+
+def _inside(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"{name!r} is given twice")
+        values[name] = value
+    return values
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return number
+
+
+def _whole_number(text: str) -> int:
+    _number(text)
+    return int(text)

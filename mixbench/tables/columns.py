@@ -5,17 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import reprlib
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
+from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar
 
+from mixbench.parsing.canonical import read_json
 from mixbench.tables.fields import ROLES, Column, Rule
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
 FAILURES = ("oom", "timeout", "killed", "error")
 
+LARGEST = 1e30
+"""No number of a row is larger: nothing that can be measured or counted is, and ratios and products stay finite."""
+_POINT_ZERO = re.compile(r"\.0+$")
 _UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")
 
 RowType = TypeVar("RowType", bound="Row")
@@ -33,12 +39,15 @@ class Row:
         kinds = layout.kinds
         for name, value in vars(self).items():
             if type(value) not in kinds[name] and (isinstance(value, bool) or not isinstance(value, kinds[name])):
-                raise ValueError(f"{name} is {value!r}, not {' or '.join(kind.__name__ for kind in kinds[name])}")
+                expected = " or ".join(kind.__name__ for kind in kinds[name])
+                raise ValueError(f"{name} is {reprlib.repr(value)}, not {expected}")
             if isinstance(value, str):
                 if not value.isprintable() and _UNWRITABLE.search(value):
-                    raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {value!r}")
-            elif value is not None and not math.isfinite(value):
-                raise ValueError(f"{name} is {value}, not a finite number")
+                    raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {reprlib.repr(value)}")
+            elif value is not None and not -LARGEST <= value <= LARGEST:
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise ValueError(f"{name} is {value}, not a finite number")
+                raise ValueError(f"{name} is {reprlib.repr(value)}, beyond {LARGEST:g}")
         for name in layout.positive:
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} is {value}, not above 0")
@@ -93,7 +102,7 @@ def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
             elif name in layout.defaults:
                 values[name] = layout.defaults[name]
     except ValueError as error:
-        raise ValueError(f"column {name}: cannot read {record[name]!r}") from error
+        raise ValueError(f"column {name}: cannot read {reprlib.repr(record[name])}") from error
     if len(values) < len(layout.kinds):
         raise ValueError(f"columns are missing: {', '.join(name for name in layout.kinds if name not in values)}")
     # a third faster than row_type(**values), which sets every frozen field on its own
@@ -103,10 +112,22 @@ def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
     return row
 
 
+@lru_cache(maxsize=4096)
+def _read_object(text: str) -> str:
+    if not isinstance(read_json(text), dict):
+        raise ValueError("not a JSON object")
+    return text
+
+
 def _read_flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("not true or false")
     return text.lower() == "true"
+
+
+def _read_whole(text: str) -> int:
+    """Also `64.0`: pandas writes whole numbers like this where one of the column is missing."""
+    return int(_POINT_ZERO.sub("", text))
 
 
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -114,6 +135,12 @@ def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 _READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, bool: _read_flag}
+
+
+def _reader(column: Column, kinds: tuple[type, ...]) -> Callable[[str], Any]:
+    if NoneType in kinds:
+        return _optional(_read_whole if int in kinds else _READERS[kinds[0]])
+    return _read_object if column.json else _READERS[kinds[0]]
 
 
 @dataclass(frozen=True)
@@ -149,10 +176,7 @@ def _layout(row_type: type[Row]) -> _Layout:
         _LAYOUTS[row_type] = _Layout(
             columns=table,
             kinds={name: (*types, int) if float in types else types for name, types in kinds.items()},
-            readers={
-                name: _optional(_READERS[types[0]]) if NoneType in types else _READERS[types[0]]
-                for name, types in kinds.items()
-            },
+            readers={name: _reader(column, kinds[name]) for name, column in table.items()},
             defaults={field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING},
             metrics=tuple(name for name, column in table.items() if column.role == "metric"),
             positive=tuple(name for name, column in table.items() if column.positive),

@@ -70,6 +70,8 @@ class Column:
     """Whether it is part of the summary although no table or figure shows it."""
     heading: Heading | None = None
     quantity: Quantity | None = None
+    json: bool = False
+    """Whether it is a text that holds a JSON object."""
 
     @property
     def counted(self) -> bool:
@@ -87,10 +89,17 @@ def _field(column: Column, default: Any = MISSING) -> Any:
 
 
 def column(
-    role: Role, meaning: str, unit: str = "", *, default: Any = MISSING, positive: bool = False, once: bool = False
+    role: Role,
+    meaning: str,
+    unit: str = "",
+    *,
+    default: Any = MISSING,
+    positive: bool = False,
+    once: bool = False,
+    json: bool = False,
 ) -> Any:
     """A field that is a column; without a default it must be given."""
-    return _field(Column(role, meaning, unit, positive=positive, once=once), default)
+    return _field(Column(role, meaning, unit, positive=positive, once=once, json=json), default)
 
 
 def metric(

@@ -25,7 +25,7 @@ class MixerColumns:
     """Columns about the mixer that was measured or trained."""
 
     mixer: str = column("key", "name of the mixer, or file:class of the user's own")
-    config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic")
+    config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic", json=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,9 @@ class TrainingColumns:
     tokens: int = size("longest sequence of the data set", "tokens")
     train_size: int = size("training examples", "examples")
     device: str = column("key", "cpu or cuda")
-    settings: str = column("key", "every other option that can change the result, and the hash of the data, as canonical JSON")
+    settings: str = column(
+        "key", "every other option that can change the result, and the hash of the data, as canonical JSON", json=True
+    )
     seed: int = column("replicate", "seed of the subset, the weights and the order of examples")
 
 
@@ -87,7 +89,7 @@ class OriginColumns:
 class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     """speed.csv: one block of calls of one mixer in one launch."""
 
-    settings: str = column("key", "every other option that can change the result, as canonical JSON")
+    settings: str = column("key", "every other option that can change the result, as canonical JSON", json=True)
     round: int = column("replicate", "round within the launch, counted from 1; 0 where nothing was timed")
     latency_ms: float | None = metric(
         "wall time per call; on CUDA eager calls, from the first launch to the last result",
@@ -212,7 +214,7 @@ class TrialRow(TrainingRow):
 
     seed: int = column("key", "seed of the search; trial k of a seed draws the same values for every mixer")
     trial: int = column("replicate", "trial of the search, counted from 1")
-    sampled: str = column("observation", "the values that were drawn, as canonical JSON", default="{}")
+    sampled: str = column("observation", "the values that were drawn, as canonical JSON", default="{}", json=True)
 
 
 @dataclass(frozen=True, kw_only=True)

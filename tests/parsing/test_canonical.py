@@ -1,4 +1,7 @@
-"""Files on disk are named by these digests, so they must never change; those of canonical_json are in test_rows."""
+"""Files on disk are named by these digests, so they must never change; those of canonical_json are in test_rows.
+
+And the reader of JSON that anyone may have written.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mixbench.parsing.canonical import canonical_json, digest
+from mixbench.parsing.canonical import DEEPEST, canonical_json, digest, read_json
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder
@@ -37,3 +40,37 @@ def test_the_committed_maps_have_the_names_of_their_runs() -> None:
 def test_names_of_weights_and_data_sets_stay() -> None:
     assert checkpoint_name(("shapes", "é", 3, 0.5, None, True)) == "checkpoints/22bc2ac6d7e892cb.pt"
     assert digest_of({"task": "shapes", "options": {"é": [1, 0.5, None, True]}}) == "991421895c4c8bf0"
+
+
+def test_json_is_read_as_it_was_written() -> None:
+    content = {"a": [1, 0.5, None, True, "é"], "b": {"c": {}}, "big": 10**30}
+    assert read_json(canonical_json(content)) == read_json(json.dumps(content).encode()) == content
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"a":NaN}', "NaN is not a finite number"),
+        ('{"a":-Infinity}', "-Infinity is not a finite number"),
+        ('{"a":1e999}', "1e999 is not a finite number"),
+        ("1" + "0" * 400, "is not a finite number"),
+        ("1" + "0" * 9999, "is not a finite number"),
+        ('{"a":1,"a":2}', "'a' is given twice"),
+        ("[" * 10_000 + "]" * 10_000, "levels of lists and objects"),
+        ("[" * 10**6, "levels of lists and objects"),
+        ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "levels of lists and objects"),
+        (r'{"a":"\ud800"}', "surrogates not allowed"),
+        (b'{"a":"\xff"}', "can't decode"),
+        ("", "Expecting value"),
+        ("{", "Expecting property name"),
+    ],
+    ids="nan infinity float whole-number long-number twice deep endless one-too-deep surrogate bytes nothing torn".split(),
+)
+def test_json_that_would_mislead_whoever_uses_it_is_a_value_error(text: str | bytes, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        read_json(text)
+
+
+def test_json_as_deep_as_allowed_is_read() -> None:
+    text = "[" * DEEPEST + "1" + "]" * DEEPEST
+    assert json.dumps(read_json(text)) == text

@@ -70,7 +70,7 @@ def test_rows_come_back_as_they_were_appended(folder: ResultsFolder) -> None:
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=4))
 @settings(max_examples=50, deadline=None)
 def test_any_text_on_one_line_comes_back(texts: list[tuple[str, str, str]]) -> None:
-    rows = [speed_row(launch=i, mixer=a, settings=b, detail=c) for i, (a, b, c) in enumerate(texts)]
+    rows = [speed_row(launch=i, mixer=a, variant=b, detail=c) for i, (a, b, c) in enumerate(texts)]
     with tempfile.TemporaryDirectory() as path:
         write(ResultsFolder(path), rows)
         assert ResultsFolder(path).read(SpeedRow) == rows

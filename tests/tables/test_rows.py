@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sample_rows import SOUND
 
 from mixbench.parsing.canonical import canonical_json
-from mixbench.tables.columns import FAILURES, STATUSES, Row, columns, from_record, identity, to_record
+from mixbench.tables.columns import FAILURES, LARGEST, STATUSES, Row, columns, from_record, identity, to_record
 from mixbench.tables.dictionary import dictionary
 from mixbench.tables.fields import Column
 from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow, TrainingRow, TrialRow
@@ -24,9 +25,11 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0")),
     int: st.integers(-(2**60), 2**60),
     bool: st.booleans(),
-    float | None: st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    float | None: st.none() | st.floats(-LARGEST, LARGEST),
     int | None: st.none() | st.integers(0, 2**60),
 }
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+OBJECTS = st.dictionaries(TEXTS, st.none() | TEXTS | st.integers(-9, 9), max_size=3).map(canonical_json)
 TRAINED = {"task": "shapes", "layers": 1, "train_size": 10, "seed": 0}
 PAIRED = {"planted_percent": 5, "pair": 1}
 TRIED = {"trial": 1}
@@ -44,7 +47,7 @@ def values_of(row_type: type[Row]) -> st.SearchStrategy[dict[str, Any]]:
     hints = typing.get_type_hints(row_type)
     values = st.fixed_dictionaries(
         {
-            name: BY_TYPE[hints[name]].map(_positive) if column.positive else BY_TYPE[hints[name]]
+            name: OBJECTS if column.json else BY_TYPE[hints[name]].map(_positive) if column.positive else BY_TYPE[hints[name]]
             for name, column in columns(row_type).items()
         }
     )
@@ -164,12 +167,42 @@ def test_a_value_of_the_wrong_type_is_refused(name: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("tokens", ""), ("tokens", "64.0"), ("compiled", "yes"), ("compiled", ""), ("latency_ms", "fast"), ("flops", "1e3")],
+    [
+        ("tokens", ""),
+        ("tokens", "64.0"),
+        ("compiled", "yes"),
+        ("compiled", ""),
+        ("latency_ms", "fast"),
+        ("flops", "1e3"),
+        ("flops", "1.5"),
+        ("config", ""),
+        ("config", "[1]"),
+        ("config", '{"a":NaN}'),
+        ("settings", "{"),
+    ],
 )
 def test_text_that_cannot_be_read_names_its_column(name: str, text: str) -> None:
     record = {**to_record(SpeedRow(**SOUND)), name: text}
-    with pytest.raises(ValueError, match=f"column {name}: cannot read '{text}'"):
+    with pytest.raises(ValueError, match=re.escape(f"column {name}: cannot read {text!r}")):
         from_record(SpeedRow, record)
+
+
+def test_json_without_end_is_quoted_in_part() -> None:
+    record = {**to_record(SpeedRow(**SOUND)), "settings": "[" * 10**6}
+    with pytest.raises(ValueError, match="column settings: cannot read") as caught:
+        from_record(SpeedRow, record)
+    assert len(str(caught.value)) < 100
+
+
+def test_whole_numbers_are_read_as_pandas_writes_a_column_with_gaps() -> None:
+    row = SpeedRow(**SOUND, flops=4194304, params=0)
+    record = {**to_record(row), "flops": "4194304.0", "params": "0.00"}
+    assert from_record(SpeedRow, record) == row
+
+
+@pytest.mark.parametrize(("name", "value"), [("operators", 10**31), ("operators", -(10**400)), ("cpu_ms", 1.1e30)])
+def test_a_number_beyond_all_measurements_is_refused(name: str, value: float) -> None:
+    refused(rf"{name} is .{{5,60}}, beyond 1e\+30", **{name: value})
 
 
 def test_a_missing_column_takes_its_default_and_the_others_are_named() -> None:

@@ -15,7 +15,7 @@ class Block(nn.Module):
     """x + mixer(norm(x)), then x + feature MLP(norm(x)); (batch, tokens, width) to the same shape.
 
     A Transformer encoder layer, normalised before each part, with the mixer in place of attention (HyperMixer, figure 1).
-    The mixer gets a mask only if it honours one. Dropout is applied to what each part adds.
+    The mixer gets a mask, as `mask=`, only if it honours one. Dropout is applied to what each part adds.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         normed = self.mixer_norm(x)
-        mixed = self.mixer(normed) if mask is None or not self.honours_mask else self.mixer(normed, mask)
+        mixed = self.mixer(normed) if mask is None or not self.honours_mask else self.mixer(normed, mask=mask)
         x = x + self.dropout(mixed)
         y: Tensor = x + self.dropout(self.feature_mlp(self.feature_norm(x)))
         return y

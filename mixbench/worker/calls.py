@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +29,23 @@ def build_mixer(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, A
         raise ContractError(f"cannot be built with {', '.join(arguments)}: {error}") from error
     if not isinstance(mixer, nn.Module):
         raise ContractError(f"{mixer_class.__name__} returned {type(mixer).__name__}, not a torch.nn.Module")
+    mask = named_parameters(mixer.forward).get("mask")
+    if mask and mask.default is mask.empty:
+        mixer.forward = partial(mixer.forward, mask=None)  # a mask that must be given: None where there is no padding
     return mixer
+
+
+def named_parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    """The parameters of a function that can be given by name; none where Python does not know them.
+
+    A mask is given as `mask=`, so a mixer gets one if its forward has a parameter of this name here.
+    """
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {name: parameter for name, parameter in parameters.items() if parameter.kind in named}
 
 
 def cast(module: nn.Module, *, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from mixbench.worker.calls import cast, count_parameters
+from mixbench.worker.calls import build_mixer, cast, count_parameters, named_parameters
 
 CPU = torch.device("cpu")
 
@@ -56,3 +56,23 @@ def test_a_cast_changes_floating_point_tensors_and_keeps_complex_ones_complex(
 
 def test_a_complex_parameter_counts_as_two() -> None:
     assert count_parameters(Held()) == 3 * 2 + 2 * 5
+
+
+class MustHaveMask(nn.Module):
+    def forward(self, x: Tensor, *, mask: Tensor | None) -> Tensor:
+        return x if mask is None else x * mask
+
+
+def test_a_mixer_that_must_be_given_a_mask_is_given_none_where_there_is_no_padding() -> None:
+    mixer = build_mixer(MustHaveMask, {})
+    x, mask = torch.ones(2), torch.tensor([True, False])
+    assert torch.equal(mixer(x), x)
+    assert torch.equal(mixer(x, mask=mask), x * mask)
+    assert "mask" in named_parameters(mixer.forward)
+
+
+def test_a_parameter_that_only_takes_a_position_has_no_name() -> None:
+    assert not named_parameters(lambda x, mask, /: x)
+    assert not named_parameters(lambda *arguments, **options: arguments)
+    assert list(named_parameters(lambda x, gate=None, *, mask=None: x)) == ["x", "gate", "mask"]
+    assert named_parameters(torch.relu) == {}

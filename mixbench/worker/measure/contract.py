@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mixbench.worker.calls import named_parameters
 from mixbench.worker.measure.flops import FlopCount, count_flops, declaring_modules
 from mixbench.worker.measure.subject import ContractError
 
@@ -55,8 +55,8 @@ def as_tensor(y: object) -> Tensor:
 
 
 @torch.no_grad()
-def _run(case: Case, x: Tensor, *mask: Tensor) -> Tensor:
-    return as_tensor(case.mixer(x, *mask))
+def _run(case: Case, x: Tensor, **mask: Tensor) -> Tensor:
+    return as_tensor(case.mixer(x, **mask))
 
 
 def _demand_same(first: Tensor, second: Tensor, fault: str) -> None:
@@ -122,8 +122,8 @@ def _keeps_sequences_apart(case: Case) -> str:
 def _honours_mask(case: Case) -> str:
     if case.honours_mask is False:
         raise NotApplicableError("declared not to honour a mask")
-    if case.honours_mask is None and "mask" not in inspect.signature(case.mixer.forward).parameters:
-        raise NotApplicableError("forward takes no mask")
+    if case.honours_mask is None and (reason := _lacks_mask(case.mixer)):
+        raise NotApplicableError(reason)
     if case.tokens == 1:
         raise NotApplicableError("needs at least 2 tokens")
     real = case.tokens - (case.tokens + 2) // 3
@@ -131,7 +131,7 @@ def _honours_mask(case: Case) -> str:
     mask[0, real:] = False
     x = case.input()
     padded = torch.where(mask.unsqueeze(-1), x, 10 * case.input(seed=2))
-    result, other = _run(case, x, mask), _run(case, padded, mask)
+    result, other = _run(case, x, mask=mask), _run(case, padded, mask=mask)
     _demand_same(result[mask], other[mask], "real tokens depend on the content of padded ones")
     try:
         unpadded = _run(case, x[:1, :real])
@@ -139,6 +139,15 @@ def _honours_mask(case: Case) -> str:
         return "not compared with an unpadded run: shorter sequences are refused"
     _demand_same(result[:1, :real], unpadded, "real tokens depend on the amount of padding")
     return ""
+
+
+def _lacks_mask(mixer: nn.Module) -> str:
+    """Why a mixer is given no mask; "" if it is given one."""
+    names = named_parameters(mixer.forward)
+    if "mask" in names:
+        return ""
+    similar = " or ".join(name for name in names if "mask" in name)
+    return f"forward takes no `mask=`, so it is given no mask{similar and f'; rename {similar}'}"
 
 
 @torch.enable_grad()

@@ -6,7 +6,6 @@ Pre-norm encoder, AdamW without weight decay on biases and norms, linear warm-up
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from mixbench.model import Model, OverTokens, build_blocks
 from mixbench.tasks.dataset import Form, Split, load
 from mixbench.tasks.subsets import nested_order
-from mixbench.worker.calls import build_mixer
+from mixbench.worker.calls import build_mixer, named_parameters
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory
 from mixbench.worker.training.batches import Batch, endless, in_order, make_batch
@@ -93,7 +92,7 @@ def build_model(run: Run, form: Form) -> Model:
     head = OverTokens(width, 1) if form.output == "value per token" else nn.Linear(width, form.classes)
     honours_mask = run.honours_mask
     if honours_mask is None:
-        honours_mask = "mask" in inspect.signature(_forward_of(mixer_class, run.arguments)).parameters
+        honours_mask = "mask" in named_parameters(_forward_of(mixer_class, run.arguments))
     blocks = build_blocks(
         lambda: build_mixer(mixer_class, run.arguments), run.layers, width, run.feature_hidden, honours_mask, run.dropout
     )

@@ -116,6 +116,26 @@ class Maskless(nn.Linear):
     pass
 
 
+class MaskByAnotherName(Mean):
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x, attention_mask)
+
+
+class MaskByPosition(Mean):
+    def forward(self, x: Tensor, mask: Tensor | None = None, /) -> Tensor:  # type: ignore[override]
+        return super().forward(x, mask)
+
+
+class MaskByKeyword(Mean):
+    def forward(self, x: Tensor, *, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x, mask)
+
+
+class MaskInThirdPlace(Mean):
+    def forward(self, x: Tensor, gate: Tensor | None = None, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x if gate is None else x * gate, mask)
+
+
 def _overwrite(x: Tensor, y: Tensor) -> Tensor:
     x.detach().zero_()
     return y
@@ -272,7 +292,17 @@ def test_a_class_that_cannot_be_built_fails_with_the_reason() -> None:
     ("build", "tokens", "honours_mask", "outcome", "detail"),
     [
         (Mean, TOKENS, False, "skip", "declared not to honour a mask"),
-        (lambda: Maskless(WIDTH, WIDTH), TOKENS, None, "skip", "forward takes no mask"),
+        (lambda: Maskless(WIDTH, WIDTH), TOKENS, None, "skip", "forward takes no `mask=`, so it is given no mask"),
+        (
+            MaskByAnotherName,
+            TOKENS,
+            None,
+            "skip",
+            "forward takes no `mask=`, so it is given no mask; rename attention_mask",
+        ),
+        (MaskByPosition, TOKENS, None, "skip", "forward takes no `mask=`, so it is given no mask"),
+        (MaskByKeyword, TOKENS, None, "pass", ""),
+        (MaskInThirdPlace, TOKENS, None, "pass", ""),
         (Mean, 1, None, "skip", "needs at least 2 tokens"),
         (FixedLength, TOKENS, None, "pass", "not compared with an unpadded run: shorter sequences are refused"),
     ],

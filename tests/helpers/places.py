@@ -8,3 +8,5 @@ HELPERS = Path(__file__).parent
 REPOSITORY = HELPERS.parents[1]
 SAMPLES = HELPERS / "sample_mixers.py"
 """Mixers of a user's own; importing their module imports torch."""
+ODD = HELPERS / "odd_mixers.py"
+"""More of them, with habits that a measurement may stumble over."""

@@ -52,15 +52,19 @@ class Objective:
 
     @torch.no_grad()
     def scores(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """The score of each example, (batch): the share of correct classes, or the mean squared error in the data's units."""
+        """The score of each example, (batch): the share of correct classes, or the mean squared error in the data's units.
+
+        NaN for an example whose output is not finite: the largest of such numbers would be a class like any other.
+        """
+        if self.form.output == "value per token":
+            squared = (self.targets.undo(outputs.squeeze(-1)) - batch.targets).double().square()
+            mask = torch.ones_like(squared, dtype=torch.bool) if batch.mask is None else batch.mask
+            return squared.where(mask, 0.0).sum(1) / mask.sum(1)
+        right = (outputs.argmax(-1) == batch.targets).double().where(outputs.isfinite().all(-1), torch.nan)
         if self.form.output == "class":
-            return (outputs.argmax(-1) == batch.targets).double()
-        if self.form.output == "class per token":
-            asked = batch.targets != NOT_ASKED
-            return ((outputs.argmax(-1) == batch.targets) & asked).sum(1).double() / asked.sum(1)
-        squared = (self.targets.undo(outputs.squeeze(-1)) - batch.targets).double().square()
-        mask = torch.ones_like(squared, dtype=torch.bool) if batch.mask is None else batch.mask
-        return (squared * mask).sum(1) / mask.sum(1)
+            return right
+        asked = batch.targets != NOT_ASKED
+        return right.where(asked, 0.0).sum(1) / asked.sum(1)
 
 
 def objective_for(form: Form, train: Split) -> Objective:

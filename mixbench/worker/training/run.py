@@ -6,6 +6,7 @@ Pre-norm encoder, AdamW without weight decay on biases and norms, linear warm-up
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from mixbench.model import Model, OverTokens, build_blocks
 from mixbench.tasks.dataset import Form, Split, load
 from mixbench.tasks.subsets import nested_order
-from mixbench.worker.calls import build_mixer, named_parameters
+from mixbench.worker.calls import build_mixer, count_parameters, named_parameters
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory
 from mixbench.worker.training.batches import Batch, endless, in_order, make_batch
@@ -117,6 +118,8 @@ def train(run: Run, announce: Announce) -> Trained:
     best, fitted = _fit(run, model, objective, dataset.train, dataset.dev, examples, announce)
     model.load_state_dict(best)
     tested = _score(run, model, objective, dataset.test)
+    if not bool(torch.isfinite(tested).all()):
+        raise DivergedError("the score on the test set was not finite")
     result = {
         **fitted,
         "test_score": float(tested.mean()),
@@ -124,7 +127,7 @@ def train(run: Run, announce: Announce) -> Trained:
         "test_examples": len(tested),
         "steps": run.steps,
         "examples_seen": run.steps * run.batch,
-        "params": sum(p.numel() for p in model.parameters()),
+        "params": count_parameters(model),
         "peak_memory_mib": _peak_mib(before, run.device),
         "score": dataset.form.score,
         "fraction": run.train_size / len(dataset.train),
@@ -142,7 +145,7 @@ def _fit(
     announce: Announce,
 ) -> tuple[dict[str, Tensor], Result]:
     """Train, and return the best weights and the results of training."""
-    optimiser = torch.optim.AdamW(_parameter_groups(model, run.weight_decay), lr=run.learning_rate, betas=_BETAS, fused=True)
+    optimiser = torch.optim.AdamW(_parameter_groups(model, run.weight_decay), lr=run.learning_rate, betas=_BETAS)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, run))
     lengths = np.asarray(train_split.lengths)[examples]
     batches = endless(lengths, run.batch, np.random.default_rng(run.seed))
@@ -186,11 +189,13 @@ def _score(run: Run, model: Model, objective: Objective, split: Split) -> Tensor
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    parameters = list(model.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    """Weights, which decay, and biases and norms, which do not; complex ones apart, as torch's fused optimiser refuses them."""
+    kinds = [
+        {"params": [p for p in model.parameters() if (p.ndim > 1) == decays and p.is_complex() == complex_ones]}
+        | {"weight_decay": weight_decay if decays else 0.0, "fused": not complex_ones}
+        for decays, complex_ones in itertools.product((True, False), (False, True))
     ]
+    return [kind for kind in kinds if kind["params"]]
 
 
 def _rate(step: int, run: Run) -> float:

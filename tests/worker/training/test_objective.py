@@ -55,3 +55,15 @@ def test_scales_come_from_the_whole_training_set() -> None:
     assert objective.targets.mean == pytest.approx(5 * inputs.mean() + 1)
     numbers = torch.tensor([[1, 2, 3]])
     assert objective_for(CLASSES, train).standardised(numbers) is numbers
+
+
+def test_an_output_that_is_not_finite_has_no_score_unless_nothing_was_asked_there() -> None:
+    nan, right = [math.nan, 1.0], [0.0, 1.0]
+    classes = Objective(CLASSES).scores(torch.tensor([nan, right]), Batch(torch.zeros(2, 3), None, torch.tensor([1, 1])))
+    assert [math.isnan(score) for score in classes.tolist()] == [True, False]
+    outputs = torch.tensor([[right, nan], [nan, right]])
+    tokens = Objective(PER_TOKEN).scores(outputs, Batch(torch.zeros(2, 2), None, torch.tensor([[1, -1], [1, 1]])))
+    assert [math.isnan(score) for score in tokens.tolist()] == [False, True]
+    mask = torch.tensor([[True, False], [True, True]])
+    values = Objective(VALUES).scores(outputs[..., :1], Batch(torch.zeros(2, 2, 1), mask, torch.zeros(2, 2)))
+    assert [math.isnan(score) for score in values.tolist()] == [False, True]

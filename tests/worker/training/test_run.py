@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from places import ODD
 from sample_runs import sample_run
 
 from mixbench.mixers import MIXERS
@@ -104,6 +105,19 @@ def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
         train(run, silently)
     result = trainer.train_cell(dataclasses.asdict(run), silently)
     assert result["status"] == "diverged"
+
+
+def test_a_mixer_that_turns_nan_when_it_is_tested_has_diverged(tmp_path: Path) -> None:
+    result = trainer.train_cell(dataclasses.asdict(run_on(tmp_path, RAGGED, f"{ODD}:NanLater", steps=4)), silently)
+    assert (result["status"], result["detail"]) == ("diverged", "the score on the test set was not finite")
+
+
+def test_a_complex_parameter_is_trained_like_the_pair_of_real_ones_that_it_is(tmp_path: Path) -> None:
+    as_complex, as_pair = (
+        train(run_on(tmp_path, SIGNALS, f"{ODD}:{name}", steps=40), silently).result for name in ("ComplexFilter", "PairFilter")
+    )
+    for name in ("dev_score", "test_score", "params"):
+        assert as_complex[name] == pytest.approx(as_pair[name], rel=1e-5)
 
 
 def test_operations_are_those_of_the_batches_that_ran(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from mixbench.tasks import ChosenTask
 if TYPE_CHECKING:
     import pandas
 
-    from mixbench.verdicts.learning.tune import Search
+    from mixbench.verdicts.learning.tune import Bounds, Search
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 RANGES = ("learning_rate=3e-4..3e-2:log", "dropout=0..0.5")
@@ -71,6 +71,9 @@ def run_search(options: TuneOptions) -> TuneOutcome:
 
     if options.from_file is not None:
         return _read_search(options, Path(options.from_file))
+    given = {"--take": options.take, "--bounds": options.bounds, "--lower-is-better": options.lower_is_better}
+    if alone := [flag for flag, value in given.items() if value]:
+        raise RequestError(f"{alone[0]} is for trials made elsewhere", "Give their file with --from, or leave it out.")
     progress = options.progress or Silent()
     mixers = choose_mixers(names_of(options.mixer) or MIXERS)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
@@ -134,12 +137,40 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
     from mixbench.plots.tune import tuning_figure
     from mixbench.verdicts.learning.tune import search_of
 
-    scores = {(mixer, "{}"): values for mixer, values in read_trials(file).items()}
-    better = "error" if options.lower_is_better else "score"
-    search = search_of(scores, better, options.baseline, parse_scores(options.target, "--target"), task=file.stem)
+    progress = options.progress or Silent()
+    trials = read_trials(file, options.take, lower_is_better=options.lower_is_better)
+    for remark in trials.remarks:
+        progress.remark(remark)
+    scores = {(mixer, "{}"): values for mixer, values in trials.scores.items()}
+    known = [score for values in trials.scores.values() for score in values if score is not None]
+    progress.begin(len(scores))
+    search = search_of(
+        scores,
+        "error" if options.lower_is_better else "score",
+        options.baseline,
+        parse_scores(options.target, "--target"),
+        task=file.stem,
+        bounds=_bounds(options, file, min(known), max(known)),
+        step=progress.step,
+    )
     folder = ResultsFolder(options.results)
     figures = save(tuning_figure(search), folder.figures, f"tune-{file_name(file.stem)}", ("png",))
     return TuneOutcome([], (search,), folder.path, tuple(figures))
+
+
+def _bounds(options: TuneOptions, file: Path, smallest: float, largest: float) -> Bounds | None:
+    """The given bounds of the scores. Raises RequestError where they are no bounds, or a score lies beyond them."""
+    from mixbench.verdicts.learning.tune import Bounds
+
+    ends = parse_scores(options.bounds, "--bounds")
+    if not ends:
+        return None
+    if len(ends) != 2 or ends[0] >= ends[1]:
+        raise RequestError(f"--bounds is {','.join(f'{end:g}' for end in ends)}", "Give two numbers, the smaller first: 0,100.")
+    for score in (smallest, largest):
+        if not ends[0] <= score <= ends[1]:
+            raise RequestError(f"{file} has the score {score:g}, beyond --bounds {ends[0]:g},{ends[1]:g}", "Give wider bounds.")
+    return Bounds(*ends)
 
 
 @takes(TuneOptions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from typer import Option
 
@@ -54,13 +54,26 @@ class TuneOptions(shared.AnyTask):
         Typed(Path | None),
         Option(
             "--from",
-            help="Trials made elsewhere: a CSV with the columns score and mixer. Nothing is trained.",
+            help="Trials made elsewhere: a CSV with the columns score and mixer, or an export. Nothing is trained.",
             rich_help_panel=WHAT,
         ),
     ] = None
     lower_is_better: Annotated[
         bool, Option("--lower-is-better", help="The scores of --from are errors.", rich_help_panel=WHAT)
     ] = False
+    take: Annotated[
+        Literal["last", "best"] | None,
+        Option(help="What a learning curve in --from counts as: its last or its best score.", rich_help_panel=WHAT),
+    ] = None
+    bounds: Annotated[
+        str | Sequence[float],
+        Typed(str, may_be_empty=True),
+        Option(
+            help="The smallest and the largest possible score of --from, which the bands depend on: 0,100. Default: guessed.",
+            metavar="LOW,HIGH",
+            rich_help_panel=WHAT,
+        ),
+    ] = ""
     dropout: Annotated[float | None, Option(help="A fixed dropout instead of the range.", rich_help_panel=MODEL)] = None
     learning_rate: Annotated[
         str | float | Sequence[str | float] | None,

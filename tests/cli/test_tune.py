@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pandas
@@ -66,9 +67,55 @@ def test_trials_made_elsewhere_are_summarised_and_drawn(run: Run, tmp_path: Path
     assert "lower is better" in errors.stdout
 
 
+def test_learning_curves_made_elsewhere_are_reduced_and_the_bounds_of_scores_told(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text("trial,step,score\n" + "".join(f"{k},{step},{20 * step + k}\n" for k in range(6) for step in (1, 2, 3)))
+    refused = run("tune", "--from", file, "--results", tmp_path)
+    assert refused.exit_code == 2
+    assert "--take last" in refused.stderr
+    taken = run("tune", "--from", file, "--results", tmp_path, "--take", "last")
+    assert taken.exit_code == 0, taken.stderr
+    assert "log.csv: 18 rows → 6 trials, the last of each." in taken.stderr
+    assert "From 6 independent random trials" in taken.stdout
+    assert "The bands assume scores between 0 and 100, a guess. Set with --bounds." in taken.stdout
+    given = run("tune", "--from", file, "--results", tmp_path, "--take", "best", "--bounds", "0,100", "--json")
+    (search,) = json.loads(given.stdout)["searches"]
+    assert search["bounds"] == {"low": 0.0, "high": 100.0, "origin": "known"}
+    assert max(search["curves"][0]["high"]) > 65
+    assert "a guess" not in run("tune", "--from", file, "--results", tmp_path, "--take", "best", "--bounds", "0,100").stdout
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [("0,0.5", "has the score 0.6, beyond --bounds 0,0.5"), ("1,0", "Give two numbers"), ("1", "Give two numbers")],
+)
+def test_wrong_bounds_are_refused(bounds: str, message: str, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "sweep.csv"
+    file.write_text("score\n0.2\n0.6\n")
+    done = run("tune", "--from", file, "--results", tmp_path, "--bounds", bounds)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("low", [-1e299, 0.0])
+@pytest.mark.parametrize("options", [(), ("--lower-is-better",)])
+def test_no_warning_of_a_library_is_seen(low: float, options: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "sweep.csv"
+    file.write_text("mixer,score\n" + "".join(f"{m},{s}\n" for m in ("a", "b") for s in (low, low, 0, 1e299)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = run("tune", "--from", file, "--results", tmp_path, "--json", *options)
+    assert done.exit_code == 0
+    assert "NaN" not in done.stdout
+    assert "Infinity" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--take", "last"), "--take is for trials made elsewhere"),
+        (("--bounds", "0,100"), "--bounds is for trials made elsewhere"),
+        (("--lower-is-better",), "--lower-is-better is for trials made elsewhere"),
         (("--range", "steps=1..2"), "steps is not a training option"),
         (("--range", "dropout=0..0.5", "--dropout", "0.1"), "--dropout fixes what --range dropout draws"),
         (("--range", "learning_rate=1e-3..1e-2", "--learning-rate", "1e-3"), "--learning-rate fixes what"),

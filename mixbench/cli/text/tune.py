@@ -19,7 +19,7 @@ from mixbench.cli.text.layout import (
     number,
 )
 from mixbench.verdicts.labels import unpacked
-from mixbench.verdicts.learning.tune import Curve, Search, interval_of
+from mixbench.verdicts.learning.tune import Bounds, Curve, Search, interval_of
 from mixbench.verdicts.words import counted, in_percent, span
 
 if TYPE_CHECKING:
@@ -90,8 +90,19 @@ def _notes(search: Search) -> Iterator[str]:
         yield "Every trial diverged or failed: no score can be expected."
         return
     yield f"From {span(trials)} independent random trials; unbiased estimate, up to half the trials. In brackets: 95 % bands."
+    if search.bounds and search.bounds.origin != "known":
+        yield _about_bounds(search, search.bounds)
     if search.seed is not None:
         yield "Trial k draws the same values for every mixer."
     for curve in search.curves:
         if curve.lost:
             yield f"{curve.label}: {curve.lost} of {len(curve.scores)} trials diverged or failed and count as the worst score."
+
+
+def _about_bounds(search: Search, bounds: Bounds) -> str:
+    hint = " Set with --bounds." if search.seed is None else ""
+    if bounds.origin == "guessed":
+        return f"The bands assume scores between {bounds.low:g} and {bounds.high:g}, a guess.{hint}"
+    if search.is_error:
+        return f"The bands assume that no trial can be worse than the worst seen, {number(bounds.high)}.{hint}"
+    return f"The bands assume that no score can lie beyond those seen, {number(bounds.low)} to {number(bounds.high)}.{hint}"

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 
 from mixbench.verdicts.learning.resampling import Numbers
+
+
+KEPT = 2000
+"""Weights of so many trials are kept for the next scores: 16 MB."""
+TINY = 1e-300
+"""A share below this is none: numbers near the smallest that a float can hold are slow."""
 
 
 def most_trials(count: int) -> int:
@@ -23,7 +30,9 @@ def expected_best(ascending: Numbers) -> Numbers:
     """
     if not len(ascending):
         return np.full(1, -math.inf)
-    return _weights(len(ascending)) @ ascending
+    if len(ascending) <= KEPT:
+        return _weights(len(ascending)) @ ascending
+    return np.array([weights @ ascending for weights in _rows(len(ascending))])
 
 
 def trials_until(expected: Numbers, goal: float) -> float | None:
@@ -39,10 +48,16 @@ def trials_until(expected: Numbers, goal: float) -> float | None:
 
 @cache
 def _weights(count: int) -> Numbers:
-    """Share of the choices of n trials in which each of `count` ascending scores is the largest, (most_trials, count)."""
+    return np.array(list(_rows(count)))
+
+
+def _rows(count: int) -> Iterator[Numbers]:
+    """Share of the choices of n = 1, 2, … trials in which each of `count` ascending scores is the largest, (count) each."""
     places = np.arange(count)
-    weights = [np.full(count, 1 / count)]
+    weights = np.full(count, 1 / count)
+    yield weights
     for n in range(1, most_trials(count)):
         # from C(place, n - 1) / C(count, n) to C(place, n) / C(count, n + 1), neither of which fits into a float
-        weights.append(weights[-1] * (places - n + 1) / n * (n + 1) / (count - n))
-    return np.array(weights)
+        weights = weights * ((places - n + 1) / n * (n + 1) / (count - n))
+        weights[weights < TINY] = 0
+        yield weights

@@ -1,19 +1,16 @@
 """From tuning.csv to a summary: the best development score to expect after a number of tuning trials, by mixer.
 
-Valid for independent random search only. The estimate is that of `expected_best`; the bands are simultaneous, from opda (Lourie
-et al. 2024, arXiv 2311.09480).
+Valid for independent random search only. The estimate is that of `expected_best`, the bands are those of `expected_best_band`.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,14 +19,27 @@ from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow, TrialRow
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts.learning.bands import expected_best_band
 from mixbench.verdicts.learning.data_needed import Bracket
-from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
+from mixbench.verdicts.learning.expected_best import expected_best, trials_until
 from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.records import bracket_columns, interval_columns
 
 LEVEL = 0.95
 DISTANCES = (0.5, 0.2, 0.1)
 """Default targets: the remaining share of the way from the worst expected first trial to the best score of all."""
+USUAL = ((0.0, 1.0), (0.0, 100.0), (-1.0, 1.0), (-100.0, 100.0))
+"""Ranges that scores may have: shares, shares in per cent, correlations and those in per cent."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest score that are possible, which the bands depend on."""
+
+    low: float
+    high: float
+    origin: Literal["known", "guessed", "seen"] = "known"
+    """Whether they are given or follow from the kind of score, are guessed from the scores, or are extreme scores themselves."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,8 @@ class Search:
     baseline: str | None
     curves: tuple[Curve, ...]
     targets: tuple[Target, ...]
+    bounds: Bounds | None
+    """None without scores."""
 
     @property
     def is_error(self) -> bool:
@@ -132,8 +144,11 @@ def with_worst(scores: Mapping[MixerKey, Sequence[float | None]], score: str) ->
     known = [value for values in scores.values() for value in values if value is not None]
     if not known:
         return {}
-    low, high = _bounds(known, score)
-    worst = high if score in ERRORS else low
+    bounds = bounds_of(known, score)
+    return _filled(scores, bounds.high if score in ERRORS else bounds.low)
+
+
+def _filled(scores: Mapping[MixerKey, Sequence[float | None]], worst: float) -> dict[MixerKey, tuple[float, ...]]:
     return {mixer: tuple(worst if value is None else value for value in values) for mixer, values in scores.items()}
 
 
@@ -146,52 +161,50 @@ def search_of(
     task: str = "",
     settings: str = "{}",
     seed: int | None = None,
+    bounds: Bounds | None = None,
+    step: Callable[[int, str], None] = lambda done, label: None,
 ) -> Search:
     """Summarise a search from the scores of its trials by mixer; None is a trial that diverged or failed.
 
-    Raises UnknownNameError for a baseline that is not among the mixers.
+    `bounds` are by default those of `bounds_of`. `step` is called before each curve with the number of curves finished since
+    its last call, and the label of the mixer. Raises UnknownNameError for a baseline that is not among the mixers.
     """
     labels, base = mixer_labels(scores), find_baseline(baseline, list(scores))
     is_error = score in ERRORS
     known = [value for values in scores.values() for value in values if value is not None]
-    filled = with_worst(scores, score)
-    curves = tuple(
-        _curve(mixer, labels[mixer], filled[mixer], list(scores[mixer]).count(None), _bounds(known, score), is_error)
-        for mixer in mixer_order(scores)
-        if filled and scores[mixer]
-    )
-    return Search(task, settings, seed, score, labels[base] if base else None, curves, _targets(curves, is_error, targets))
+    curves = []
+    if known:
+        bounds = bounds or bounds_of(known, score)
+        filled = _filled(scores, bounds.high if is_error else bounds.low)
+        for mixer in (mixer for mixer in mixer_order(scores) if scores[mixer]):
+            step(min(len(curves), 1), labels[mixer])
+            lost = list(scores[mixer]).count(None)
+            curves.append(_curve(mixer, labels[mixer], filled[mixer], lost, bounds, is_error))
+    name = labels[base] if base else None
+    return Search(task, settings, seed, score, name, tuple(curves), _targets(curves, is_error, targets), bounds)
 
 
-def _bounds(scores: Sequence[float], score: str) -> tuple[float, float]:
-    """The range of a score: its own or, if it has none, the observed range."""
-    if score == "accuracy" or (score not in ERRORS and min(scores) >= 0 and max(scores) <= 1):
-        return 0.0, 1.0
-    return (min(0.0, *scores), max(scores)) if score in ERRORS else (min(scores), max(scores))
+def bounds_of(scores: Sequence[float], score: str) -> Bounds:
+    """The range of a kind of score or, if that has none, the narrowest usual range of all scores, or else the scores' own.
+
+    An error has no upper end: the largest one is taken for it.
+    """
+    low, high = min(scores), max(scores)
+    if score == "accuracy":
+        return Bounds(0.0, 1.0)
+    if score in ERRORS:
+        return Bounds(min(0.0, low), high, "seen")
+    usual = (Bounds(*ends, "guessed") for ends in USUAL if ends[0] <= low and high <= ends[1])
+    return next(usual, Bounds(low, high, "seen"))
 
 
-def _curve(
-    mixer: MixerKey, label: str, scores: tuple[float, ...], lost: int, bounds: tuple[float, float], is_error: bool
-) -> Curve:
-    from opda.nonparametric import EmpiricalDistribution
-
-    ns = np.arange(1, most_trials(len(scores)) + 1)
-    with warnings.catch_warnings():
-        # equal scores, as those of trials that diverged, make the band hold more often, not less
-        warnings.filterwarnings("ignore", "Duplicates detected", RuntimeWarning)
-        below, _, above = EmpiricalDistribution.confidence_bands(
-            np.array(scores), LEVEL, *bounds, generator=_generator(len(scores)), method="ld_equal_tailed", n_jobs=1
-        )
-    low, high = (distribution.average_tuning_curve(ns, minimize=is_error) for distribution in (above, below))
+def _curve(mixer: MixerKey, label: str, scores: tuple[float, ...], lost: int, bounds: Bounds, is_error: bool) -> Curve:
     sign = -1 if is_error else 1
-    expected = sign * expected_best(np.sort(sign * np.array(scores, float)))
-    return Curve(mixer, label, scores, lost, *(tuple(map(float, curve)) for curve in (expected, low, high)))
-
-
-@cache
-def _generator(trials: int) -> np.random.Generator:
-    """Seeded, so that the same scores give the same band; one per number of trials, as opda caches bands by generator."""
-    return np.random.default_rng(0)
+    ascending = np.sort(sign * np.array(scores, float))
+    worst, best = sorted((sign * bounds.low, sign * bounds.high))
+    band = [sign * end for end in expected_best_band(ascending, worst, best, LEVEL)][::sign]
+    curves = (sign * expected_best(ascending), *band)
+    return Curve(mixer, label, scores, lost, *(tuple(map(float, curve)) for curve in curves))
 
 
 def _targets(curves: Sequence[Curve], is_error: bool, wanted: Sequence[float]) -> tuple[Target, ...]:

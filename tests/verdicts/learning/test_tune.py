@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import subprocess
-import sys
-from dataclasses import replace
+import warnings
+from dataclasses import asdict, replace
 from statistics import fmean
 
 import numpy as np
@@ -15,7 +14,8 @@ import pytest
 from synthetic_training import trial_rows
 
 from mixbench.tables.rows import TrialRow
-from mixbench.verdicts.learning.tune import Curve, Search, search_of, summarise
+from mixbench.verdicts.labels import MixerKey
+from mixbench.verdicts.learning.tune import Bounds, Curve, Search, bounds_of, search_of, summarise
 
 
 def curve_of(scores: list[float | None], score: str = "accuracy") -> Curve:
@@ -57,13 +57,58 @@ def test_the_band_holds_the_whole_true_curve_in_nineteen_of_twenty_searches():
     assert inside >= 180
 
 
-def test_the_same_scores_give_the_same_band_in_every_process():
-    code = (
-        "from mixbench.verdicts.learning.tune import search_of; "
-        "print(search_of({('own', '{}'): [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}, 'accuracy').curves[0])"
-    )
-    first, second = (subprocess.run([sys.executable, "-c", code], capture_output=True, check=True) for _ in range(2))
-    assert first.stdout == second.stdout
+@pytest.mark.parametrize("is_error", [False, True])
+def test_five_thousand_trials_have_a_curve_and_a_band_without_a_warning(is_error: bool) -> None:
+    scores = [(k + 0.5) / 5000 for k in range(5000)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        curve = curve_of([*scores, None], "mse" if is_error else "accuracy")
+    ns = np.arange(1, 2501)
+    true = 1 / (ns + 1) if is_error else ns / (ns + 1)
+    assert curve.expected == pytest.approx(true, abs=1e-3)
+    assert (np.array(curve.low) < true).all()
+    assert (true < np.array(curve.high)).all()
+    assert max(np.subtract(curve.high, curve.low)) < 0.05
+    json.dumps(asdict(curve), allow_nan=False)
+
+
+@pytest.mark.parametrize("lost", [(), (None,)])
+def test_scores_in_per_cent_have_the_bands_of_shares(lost: tuple[None, ...]) -> None:
+    shares = [0.31, 0.42, 0.47, 0.55, 0.61, 0.64]
+    share, hundred = curve_of([*shares, *lost], "score"), curve_of([*(100 * value for value in shares), *lost], "score")
+    for name in ("scores", "expected", "low", "high"):
+        assert getattr(hundred, name) == pytest.approx([100 * value for value in getattr(share, name)])
+
+
+@pytest.mark.parametrize(
+    ("scores", "score", "bounds"),
+    [
+        ([0.2, 0.9], "accuracy", Bounds(0, 1)),
+        ([0.2, 0.9], "score", Bounds(0, 1, "guessed")),
+        ([20.0, 90.0], "score", Bounds(0, 100, "guessed")),
+        ([-0.2, 0.9], "score", Bounds(-1, 1, "guessed")),
+        ([-20.0, 90.0], "score", Bounds(-100, 100, "guessed")),
+        ([20.0, 101.0], "score", Bounds(20, 101, "seen")),
+        ([0.2, 0.9], "mse", Bounds(0, 0.9, "seen")),
+        ([-0.5, 0.9], "error", Bounds(-0.5, 0.9, "seen")),
+    ],
+)
+def test_the_bounds_of_scores_are_known_guessed_or_seen(scores: list[float], score: str, bounds: Bounds) -> None:
+    assert bounds_of(scores, score) == bounds
+
+
+def test_given_bounds_widen_the_band_and_are_the_worst_score() -> None:
+    scores: dict[MixerKey, list[float | None]] = {("own", "{}"): [3.0, 4.0, 5.0, None]}
+    (narrow,), (wide,) = (search_of(scores, "error", bounds=Bounds(0, high)).curves for high in (5, 10))
+    assert (narrow.scores[-1], wide.scores[-1]) == (5, 10)
+    assert wide.high[0] > narrow.high[0]
+
+
+def test_each_curve_is_announced_with_the_curves_before_it() -> None:
+    told: list[tuple[int, str]] = []
+    scores: dict[MixerKey, list[float | None]] = {(name, "{}"): [0.1, 0.2] for name in ("first", "second", "third")}
+    search_of(scores, "score", step=lambda done, label: told.append((done, label)))
+    assert told == [(0, "first"), (1, "second"), (1, "third")]
 
 
 def test_a_diverged_trial_counts_as_the_worst_score():

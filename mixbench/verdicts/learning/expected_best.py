@@ -10,7 +10,6 @@ import numpy as np
 
 from mixbench.verdicts.learning.resampling import Numbers
 
-
 KEPT = 2000
 """Weights of so many trials are kept for the next scores: 16 MB."""
 TINY = 1e-300

@@ -39,7 +39,7 @@ class Bounds:
     low: float
     high: float
     origin: Literal["known", "guessed", "seen"] = "known"
-    """Whether they are given or follow from the kind of score, are guessed from the scores, or are extreme scores themselves."""
+    """Known from the user or the kind of score, guessed from the scores, or simply the extreme scores seen."""
 
 
 @dataclass(frozen=True)

@@ -51,5 +51,9 @@ class StorageError(MixbenchError):
     """A file could not be read or written; whatever was written before is intact."""
 
 
+class StorageWarning(UserWarning):
+    """Something in a file does not count: what, where, and where it is kept."""
+
+
 class WorkerError(MixbenchError):
     """The measuring process did not start, stopped, or gave an answer that cannot be read."""

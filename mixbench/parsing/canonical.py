@@ -43,6 +43,14 @@ def read_json(text: str | bytes) -> Any:
     return values
 
 
+def read_object(text: str | bytes) -> dict[str, Any]:
+    """The members of a JSON object. Raises ValueError as `read_json` does, and for any other value."""
+    values = read_json(text)
+    if not isinstance(values, dict):
+        raise ValueError("it is not a JSON object")
+    return values
+
+
 _TOO_DEEP = f"more than {DEEPEST} levels of lists and objects"
 
 

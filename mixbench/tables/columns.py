@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar
 
-from mixbench.parsing.canonical import read_json
+from mixbench.parsing.canonical import read_object
 from mixbench.tables.fields import ROLES, Column, Rule
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
@@ -21,7 +21,6 @@ FAILURES = ("oom", "timeout", "killed", "error")
 
 LARGEST = 1e30
 """No number of a row is larger: nothing that can be measured or counted is, and ratios and products stay finite."""
-_POINT_ZERO = re.compile(r"\.0+$")
 _UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")
 
 RowType = TypeVar("RowType", bound="Row")
@@ -65,6 +64,12 @@ def extended_by(row_type: type[Row]) -> type[Row] | None:
 def columns(row_type: type[Row]) -> dict[str, Column]:
     """Columns of a table in the order of the CSV: by role; those that a table adds to the one it extends come last."""
     return _layout(row_type).columns
+
+
+def required(row_type: type[Row]) -> tuple[str, ...]:
+    """Columns without a default."""
+    layout = _layout(row_type)
+    return tuple(name for name in layout.columns if name not in layout.defaults)
 
 
 def with_rule(row_type: type[Row], rule: Rule) -> tuple[str, ...]:
@@ -113,9 +118,8 @@ def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
 
 
 @lru_cache(maxsize=4096)
-def _read_object(text: str) -> str:
-    if not isinstance(read_json(text), dict):
-        raise ValueError("not a JSON object")
+def _check_object(text: str) -> str:
+    read_object(text)
     return text
 
 
@@ -127,7 +131,8 @@ def _read_flag(text: str) -> bool:
 
 def _read_whole(text: str) -> int:
     """Also `64.0`: pandas writes whole numbers like this where one of the column is missing."""
-    return int(_POINT_ZERO.sub("", text))
+    whole, _, decimals = text.partition(".")
+    return int(text if decimals.strip("0") else whole)
 
 
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -140,7 +145,7 @@ _READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, 
 def _reader(column: Column, kinds: tuple[type, ...]) -> Callable[[str], Any]:
     if NoneType in kinds:
         return _optional(_read_whole if int in kinds else _READERS[kinds[0]])
-    return _read_object if column.json else _READERS[kinds[0]]
+    return _check_object if column.json else _READERS[kinds[0]]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """A results folder: tables that grow row by row, written by one process at a time. All access to its files is here.
 
     speed.csv, launches.csv     the tables of `rows`
+    speed.csv.rejected          lines of a table that do not count, with their reasons: see `rejected`
     environments/HASH.json      the stable facts about machine and software, once per environment
     checkpoints/, attention_maps/   files that training processes write: see `artefacts`
     figures/                    drawn from the tables
     .lock, .writer              held by the process that writes, and which one that is
 
 Rows are appended in one write and flushed to disk; everything else is written to a temporary file and renamed. So whatever
-stops a writer, earlier rows are intact. The next writer drops what is torn or incomplete, so that it is measured again.
+stops a writer, earlier rows are intact. The next writer moves aside what is torn, incomplete or damaged, and says so: nothing
+is deleted but what the user asks to measure again. Readers change nothing.
 """
 
 from __future__ import annotations
@@ -16,23 +18,23 @@ import csv
 import io
 import json
 import os
-from collections import defaultdict
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from mixbench.errors import FolderBusyError, RequestError, StorageError
-from mixbench.parsing.canonical import canonical_json, digest
-from mixbench.tables.columns import Row, RowType, columns, from_record, identity, to_record
-from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow
+from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
+from mixbench.parsing.canonical import canonical_json, digest, read_object
+from mixbench.tables.columns import Row, RowType, columns, identity, to_record
+from mixbench.tables.reading import LeftOut, read_table
+from mixbench.tables.rejected import in_words, rejected, set_aside
+from mixbench.tables.rows import TABLES, SpeedRow
+from mixbench.tables.sifting import complete
 from mixbench.tables.storage import ELSEWHERE, append_whole, storage_errors, temporary, write_atomically
 
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
-
-# By default the csv module refuses long texts, but only when reading: a long error message would make a table unreadable.
-csv.field_size_limit(2**31 - 1)
 
 
 class ResultsFolder:
@@ -45,10 +47,10 @@ class ResultsFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Create and lock the folder, and repair what a crash may have left: torn lines, incomplete launches.
+        """Create and lock the folder, and move aside the lines that do not count: torn or damaged ones, incomplete launches.
 
-        The lock ends with the process. Raises FolderBusyError if another process is writing, RequestError if the folder
-        cannot be created, StorageError.
+        The lock ends with the process. Warns of what was moved. Raises FolderBusyError if another process is writing,
+        RequestError if the folder cannot be created, StorageError.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -65,10 +67,22 @@ class ResultsFolder:
     def read(self, row_type: type[RowType]) -> list[RowType]:
         """All rows of a table, in the order written; [] if there is no table.
 
-        What a crash left is not among them: a torn last line, launches of which rounds are missing. Raises StorageError that
-        names file and line.
+        Rows that do not count are not among them: a torn last line, launches of which rounds are missing, what was measured
+        again. Warns of them. Raises StorageError that names file and line of what cannot be read.
         """
-        return _whole(_read_table(self._file(row_type), row_type)[0], row_type)
+        file = self._file(row_type)
+        table = read_table(file, row_type)
+        if table.damaged:
+            first, *others = table.damaged
+            further = f" ({len(others)} further lines cannot be read, either)" if others else ""
+            raise StorageError(
+                f"{file}, line {first.line.number}: {first.reason}{further}",
+                f"Correct or restore it. The next measurement into this folder moves it to {rejected(file).name}.",
+            )
+        if table.incomplete:
+            later = f"the next measurement into this folder moves them to {rejected(file).name}"
+            warnings.warn(f"{file}: left out {in_words(table.incomplete)}; {later}", StorageWarning, stacklevel=2)
+        return table.rows
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows of one type in one write, and flush them to disk.
@@ -94,12 +108,21 @@ class ResultsFolder:
             self._rewrite(row_type, kept)
         return len(rows) - len(kept)
 
+    def set_aside(self, row_type: type[RowType], keep: Callable[[RowType], bool], reason: str) -> None:
+        """Move the rows that `keep` rejects to the file of rejected lines, and warn of it. Raises StorageError."""
+        self._require_writing()
+        stored = read_table(self._file(row_type), row_type).stored
+        if moved := [LeftOut(line, reason) for line, row in stored if not keep(row)]:
+            self._move(row_type, moved, [row for _, row in stored if keep(row)])
+
     def save_environment(self, content: Mapping[str, Any]) -> str:
-        """Write an environment unless it exists; returns its hash, 12 hexadecimal digits. Raises StorageError."""
+        """Write an environment unless it is there already; returns its hash, 12 hexadecimal digits. Raises StorageError."""
         self._require_writing()
         name = digest(canonical_json(content), 12)
         file = self._environment_file(name)
-        if not file.exists():
+        try:
+            self.environment(name)
+        except StorageError:
             with storage_errors(f"cannot write {file}"):
                 file.parent.mkdir(exist_ok=True)
                 write_atomically(file, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
@@ -109,11 +132,16 @@ class ResultsFolder:
         """The environment that a row names by its hash. Raises StorageError if it is missing or damaged."""
         file = self._environment_file(name)
         with storage_errors(f"cannot read {file}"):
-            content = file.read_bytes()
+            stored = file.read_bytes()
         try:
-            return dict(json.loads(content))
-        except (ValueError, TypeError) as error:
-            raise StorageError(f"{file} is damaged: {error}", "Delete it; the next measurement writes it again.") from error
+            environment = read_object(stored)
+            if (own := digest(canonical_json(environment), 12)) != name:
+                raise ValueError(f"its content belongs to {own}.json")
+            return environment
+        except ValueError as error:
+            raise StorageError(
+                f"{file} is damaged: {error}", "Restore it. That of this machine is written again by the next measurement."
+            ) from error
 
     def _file(self, row_type: type[Row]) -> Path:
         return self.path / f"{_NAMES[row_type]}.csv"
@@ -135,7 +163,7 @@ class ResultsFolder:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                who = writer.read_text(encoding="utf-8") if writer.exists() else "another process"
+                who = writer.read_text(encoding="utf-8", errors="replace")[:200] if writer.exists() else "another process"
                 raise FolderBusyError(f"{self.path} is being written by {who}", f"Wait for it to end. {ELSEWHERE}") from None
         try:
             with storage_errors(f"cannot write to the results folder {self.path}"):
@@ -151,28 +179,22 @@ class ResultsFolder:
         for row_type in TABLES.values():
             with storage_errors(f"cannot repair {self.path}"):
                 temporary(self._file(row_type)).unlink(missing_ok=True)
-            rows, appendable = _read_table(self._file(row_type), row_type)
-            whole = _whole(rows, row_type)
-            if len(whole) < len(rows) or not appendable:
-                self._rewrite(row_type, whole)
+            table = read_table(self._file(row_type), row_type)
+            if moved := sorted([*table.damaged, *table.incomplete], key=lambda left: left.line.number):
+                self._move(row_type, moved, table.rows)
+            elif not table.appendable:
+                self._rewrite(row_type, table.rows)
+
+    def _move(self, row_type: type[Row], moved: Sequence[LeftOut], kept: Sequence[Row]) -> None:
+        file = self._file(row_type)
+        set_aside(file, moved)
+        self._rewrite(row_type, kept)
+        warnings.warn(f"{file}: moved to {rejected(file).name}: {in_words(moved)}", StorageWarning, stacklevel=2)
 
     def _rewrite(self, row_type: type[Row], rows: Sequence[Row]) -> None:
         file = self._file(row_type)
         with storage_errors(f"cannot rewrite {file}"):
             write_atomically(file, _csv([columns(row_type), *(to_record(row).values() for row in rows)]))
-
-
-def _whole(rows: list[RowType], row_type: type[RowType]) -> list[RowType]:
-    return cast("list[RowType]", complete(cast("list[SpeedRow]", rows))) if row_type is SpeedRow else rows
-
-
-def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
-    """The rows without those of incomplete launches, which have fewer rows than their `rounds`."""
-    launches = [(*identity(row), row.launch, row.status) for row in rows]
-    rounds: dict[tuple[Any, ...], set[int]] = defaultdict(set)
-    for launch, row in zip(launches, rows, strict=True):
-        rounds[launch].add(row.round)
-    return [row for launch, row in zip(launches, rows, strict=True) if len(rounds[launch]) >= row.rounds]
 
 
 def finished_launches(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], set[int]]:
@@ -189,55 +211,7 @@ def failures(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], SpeedRow]:
     return {identity(row): row for row in rows if row.status != "ok"}
 
 
-def _read_table(file: Path, row_type: type[RowType]) -> tuple[list[RowType], bool]:
-    """The rows, and whether more can be appended to the file as it is: no line is torn and no column missing."""
-    content = b""
-    with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError):
-        content = file.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    try:
-        lines = whole.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise _damaged(file, whole.count(b"\n", 0, error.start) + 1, "not UTF-8") from error
-    known = list(columns(row_type))
-    records = _records(file, lines)
-    _, header = next(records, (1, known))
-    if unknown := [name for name in header if name not in known]:
-        raise _from_newer(file, f"has unknown columns: {', '.join(unknown)}")
-    rows = []
-    for number, fields in records:
-        if len(fields) != len(header):
-            raise _damaged(file, number, f"{len(fields)} columns instead of {len(header)}")
-        try:
-            row: Any = from_record(row_type, dict(zip(header, fields, strict=True)))
-        except ValueError as error:
-            raise _damaged(file, number, str(error)) from error
-        if row.schema > SCHEMA:
-            raise _from_newer(file, f"has rows of schema {row.schema}; this version reads schema {SCHEMA}")
-        rows.append(row)
-    return rows, header == known and len(whole) == len(content)
-
-
-def _records(file: Path, lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The number and fields of each line that is not empty; no field spans lines, because rows refuse line breaks."""
-    number = 0
-    try:
-        for number, fields in enumerate(csv.reader(lines, strict=True), start=1):
-            if fields:
-                yield number, fields
-    except csv.Error as error:
-        raise _damaged(file, number + 1, str(error)) from error
-
-
 def _csv(lines: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue().encode()
-
-
-def _damaged(file: Path, line: int, fault: str) -> StorageError:
-    return StorageError(f"{file}, line {line}: {fault}", "Delete that line to measure it again, or restore the file.")
-
-
-def _from_newer(file: Path, fault: str) -> StorageError:
-    return StorageError(f"{file} {fault}", f"It was written by a newer mixbench: upgrade this one. {ELSEWHERE}")

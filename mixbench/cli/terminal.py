@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import os
 import shlex
 import shutil
 import signal
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,9 +40,32 @@ def reporting(*, resumes: bool = True) -> Iterator[None]:
         kept = "What was measured is kept; go on with" if resumes else "Nothing was stored; start again with"
         typer.echo(f"\nInterrupted. {kept}:\n  {again}", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # `mixbench … | head`
-        sys.stderr.close()
-        raise typer.Exit(0) from None
+
+
+class _Pipe(io.FileIO):
+    """A stream whose reader may go away, as in `mixbench … | head`: what it no longer reads is dropped, and nothing ends."""
+
+    def write(self, data: Any) -> int | None:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            return len(data)
+
+
+def outlive_readers() -> None:
+    """Let a command end as it would have without a pipe, also where the reader of its output or its progress has gone.
+
+    A terminal without UTF-8 shows ? for what it cannot show.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed before the start
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            pipe = io.BufferedWriter(_Pipe(stream.fileno(), "w", closefd=False))
+            lines = stream.line_buffering
+            setattr(sys, name, io.TextIOWrapper(pipe, stream.encoding, "replace", line_buffering=lines, write_through=lines))
 
 
 def _filled(text: str) -> str:
@@ -69,7 +95,16 @@ def print_text(make: Callable[[int, bool], Any]) -> None:
 
 def print_json(content: Any) -> None:
     """Print plain values to standard output as JSON."""
-    typer.echo(json.dumps(content, indent=2))
+    typer.echo(json.dumps(_finite(content), indent=2, allow_nan=False))
+
+
+def _finite(content: Any) -> Any:
+    """The same values with None for numbers that JSON does not have."""
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def remark(text: str) -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import typer
+from running import environment_in
 
 from mixbench.api.duel_options import DuelOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
@@ -50,3 +58,35 @@ def test_checks_of_a_mixer_wrap_between_words() -> None:
         "        training 12288",
     ]
     assert len(verify_text({"attention": checks}, None).splitlines()) == 2
+
+
+@pytest.mark.parametrize(("words", "code"), [(("--help",), 0), (("list",), 0), (("plot", "nowhere"), 2)])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_reader_that_has_gone_changes_neither_the_exit_code_nor_what_is_said(
+    words: tuple[str, ...], code: int, both: bool, tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "mixbench", *words],
+        stdout=writing,
+        stderr=writing if both else subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment_in(tmp_path),
+    )
+    os.close(writing)
+    assert done.returncode == code
+    assert both or b"Traceback" not in done.stderr
+    assert both or b"Exception" not in done.stderr
+    assert both or bool(done.stderr) == (code != 0)
+
+
+def test_a_command_without_a_standard_output_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mixbench", "list"]
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_numbers_that_json_does_not_have_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_json({"scores": (1.5, math.nan), "more": [{"end": math.inf, "name": "NaN"}]})
+    assert json.loads(capsys.readouterr().out) == {"scores": [1.5, None], "more": [{"end": None, "name": "NaN"}]}

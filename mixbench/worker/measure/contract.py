@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.worker.calls import named_parameters
-from mixbench.worker.measure.flops import FlopCount, count_flops, declaring_modules
+from mixbench.worker.measure.declared import ForeignMethodError, declared_flops
+from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.measure.subject import ContractError
 
 TOLERANCE = 1e-4
@@ -175,7 +176,8 @@ def _has_countable_flops(case: Case) -> str:
             raise ContractError(f"{mode}: {counted.reason}")
         if counted.hiding:
             remarks.append(f"{mode}: a lower bound, no formula for {', '.join(counted.hiding)}")
-    return "; ".join(remarks)
+        remarks += [counted.remark] if counted.remark else []
+    return "; ".join(dict.fromkeys(remarks))
 
 
 def _has_closed_form_params(case: Case) -> str:
@@ -192,7 +194,11 @@ def _has_closed_form_flops(case: Case) -> str:
 
 
 def _declares_flops(case: Case) -> str:
-    if not declaring_modules(case.mixer):
+    try:
+        declared = declared_flops(case.mixer, batch=_BATCH, tokens=case.tokens, training=False)
+    except ForeignMethodError as error:
+        raise NotApplicableError(str(error)) from error
+    if declared is None:
         raise NotApplicableError("has no method flops(batch, tokens)")
     if case.closed_forms:
         raise NotApplicableError("compared with its closed form instead")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from places import SAMPLES
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from mixbench.worker.measure.contract import CHECKS
 from mixbench.worker.measure.verify import Check, verify, verify_job
@@ -76,8 +77,24 @@ class Idle(Mean):
 
 
 class Hiding(Mean):
+    """Does not run below a counter."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if _get_current_dispatch_mode():
+            raise OverflowError("planted")
+        return super().forward(x, mask)
+
+
+class Raising(Mean):
     def flops(self, batch: int, tokens: int) -> int:
         raise OverflowError("planted")
+
+
+class Elsewhere(Mean):
+    """A method of the same name, as in Swin."""
+
+    def flops(self, H: int, W: int) -> int:  # noqa: N803
+        return H * W
 
 
 class Twice(Mean):
@@ -95,14 +112,18 @@ class Boasting(Declaring):
         return super().flops(batch, tokens) - 1
 
 
-class MeanAndInverse(Declaring):
+class MeanAndExponential(Declaring):
     """Declares what the counter has no formula for."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        return super().forward(x, mask) + torch.linalg.inv_ex(torch.eye(WIDTH))[0].sum()
+        return super().forward(x, mask) + torch.linalg.matrix_exp(torch.eye(WIDTH)).sum()
+
+    flops = Declaring.flops
 
 
 class LookingAtValues(Declaring):
+    flops = Declaring.flops
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().forward(x, mask) if float(x.detach().sum()) < 1e9 else x
 
@@ -204,9 +225,10 @@ def test_a_wrong_closed_form_fails(count: str) -> None:
         (Declaring, None, "pass", "inference 256, training 768, for 2 sequences"),
         (Declaring, CLOSED_FORMS, "skip", "compared with its closed form instead"),
         (Mean, None, "skip", "has no method flops(batch, tokens)"),
-        (MeanAndInverse, None, "skip", "inference: the counter has no formula for linalg_inv_ex"),
+        (MeanAndExponential, None, "skip", "inference: the counter has no formula for linalg_matrix_exp"),
         (LookingAtValues, None, "skip", "inference: on meta: RuntimeError"),
-        (Hiding, None, "skip", "inference: on meta: OverflowError: planted"),
+        (Elsewhere, None, "skip", "its flops(H, W) is not flops(batch, tokens)"),
+        (Raising, None, "fail", "its flops(batch, tokens) raised OverflowError: planted"),
     ],
 )
 def test_a_declared_count_is_held_to_the_counter_where_that_has_every_formula(
@@ -223,6 +245,7 @@ def test_a_declared_count_of_training_takes_the_factor_that_the_mixer_gives() ->
         """Its map takes no input, so backward needs one product, not two."""
 
         training_factor = 2.0
+        flops = Declaring.flops
 
         def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
             return x + self.linear(torch.ones(len(x), 1, WIDTH, dtype=x.dtype, device=x.device))
@@ -320,10 +343,15 @@ def test_a_mixer_said_to_honour_a_mask_that_takes_none_fails() -> None:
 
 
 def test_a_count_that_is_a_lower_bound_passes_with_a_remark() -> None:
-    build = lambda: Broken(lambda x, y: y + torch.linalg.inv_ex(torch.eye(WIDTH))[0].sum())  # noqa: E731
+    build = lambda: Broken(lambda x, y: y + torch.linalg.matrix_exp(torch.eye(WIDTH)).sum())  # noqa: E731
     (found,) = (check for check in verify(build, width=WIDTH, tokens=TOKENS) if check.name == "has countable FLOPs")
     assert found.outcome == "pass"
-    assert "inference: a lower bound, no formula for linalg_inv_ex" in found.detail
+    assert "inference: a lower bound, no formula for linalg_matrix_exp" in found.detail
+
+
+def test_a_method_that_is_not_asked_for_the_count_is_said() -> None:
+    (found,) = (check for check in verify(Elsewhere, width=WIDTH, tokens=TOKENS) if check.name == "has countable FLOPs")
+    assert (found.outcome, found.detail) == ("pass", "its flops(H, W) is not flops(batch, tokens): operators are counted")
 
 
 def test_verifying_does_not_depend_on_whether_gradients_are_on() -> None:

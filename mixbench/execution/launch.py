@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Literal
 
 from mixbench.errors import WorkerError
+from mixbench.execution.announcements import Board, new_board
+from mixbench.execution.processes import end, guarded, signal_name
+from mixbench.parsing.canonical import read_object
 
 RETAINED_MEMORY = {
     # The process keeps freed buffers, as a caching GPU allocator does. By default glibc returns them, and whether the next
@@ -31,7 +37,11 @@ MEASURING = RETAINED_MEMORY | {
 FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 """Environment variables that measuring processes do not inherit from the user's shell."""
 
-_SECONDS_TO_END = 5.0
+_GRACE = 15.0
+"""Seconds that the server has after a deadline to end a job; then it is taken for stopped."""
+_POLL = 0.1
+_CHUNK = 1 << 16
+_ENDED = "the measuring process was ended"
 
 
 @dataclass(frozen=True)
@@ -53,15 +63,21 @@ class Died:
 Outcome = Finished | Died
 
 
+class _SilentError(Exception):
+    """The server has not answered in time."""
+
+
 class Launch:
     """A launch server as a context manager; leaving it ends the server and whatever the server runs.
 
-    `modules` are imported before the first job. Raises WorkerError if the server does not start or stops answering.
+    `modules` are imported before the first job. Raises WorkerError if the server does not start.
     """
 
     def __init__(self, modules: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
         self._modules = modules
         self._environment = dict(environment or {})
+        self._closed = False
+        self._running = threading.RLock()
 
     def __enter__(self) -> Launch:
         self.start()
@@ -69,24 +85,34 @@ class Launch:
         return self
 
     def start(self) -> None:
-        """Start the server without waiting for its imports. The thread that starts it must outlive it."""
+        """Start the server without waiting for its imports. It ends with the thread that starts it."""
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
         # compile in the child itself: no pool of compiler processes during a measurement
         inherited.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        descriptor = new_board()
+        self._board = Board(descriptor)
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by _close_files()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mixbench.execution.server", *self._modules],
+            guarded([sys.executable, "-m", "mixbench.execution.server", str(descriptor), *self._modules]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,
+            bufsize=0,
             env=inherited | self._environment,
+            pass_fds=(descriptor,),
             start_new_session=True,  # Ctrl-C reaches only the parent, which ends the server
         )
+        os.close(descriptor)
 
     def wait_until_ready(self) -> None:
         """Wait until the server has imported its modules."""
         try:
-            self._answer()
+            if not self._line(math.inf):
+                self._process.wait()
+                raise WorkerError(
+                    f"the measuring process stopped (exit code {self._process.returncode}): {last_line(self._messages)}",
+                    f"Try `{sys.executable} -c 'import torch'`; `mixbench doctor` shows what was found.",
+                )
         except BaseException:
             self.close()
             raise
@@ -95,45 +121,87 @@ class Launch:
         self.close()
 
     def run(self, function: str, job: Mapping[str, Any], timeout: float) -> Outcome:
-        """Call `function` ("module:name") as `name(job, announce)` in a new child, and sleep until it ends."""
+        """Call `function` ("module:name") as `name(job, announce)` in a new child, and sleep until it ends.
+
+        A job that takes the server with it has died; another server is started for the next one.
+        """
+        with self._running:
+            if not self._closed and self._process.poll() is not None:
+                self._close_files()
+                self.start()
+                self.wait_until_ready()
+            if self._closed:
+                raise WorkerError(_ENDED)
+            self._board.announce(0)
+            request = json.dumps({"function": function, "job": job, "timeout": timeout})
+            return self._ask(request.encode() + b"\n", timeout)
+
+    def _ask(self, request: bytes, timeout: float) -> Outcome:
         assert self._process.stdin is not None
-        request = json.dumps({"function": function, "job": job, "timeout": timeout})
         try:
             with contextlib.suppress(BrokenPipeError):  # the missing answer says what happened
-                self._process.stdin.write(request.encode() + b"\n")
-                self._process.stdin.flush()
-            answer = self._answer()
-        except ValueError as error:  # another thread closed the files, or the answer is not JSON
-            raise WorkerError("the measuring process was ended, or gave an answer that cannot be read") from error
-        if answer["event"] == "finished":
-            return Finished(answer["result"])
-        return Died(answer["step"], answer["cause"], answer["detail"])
+                left = memoryview(request)
+                while left:
+                    left = left[self._process.stdin.write(left) :]
+            answer = self._line(timeout)
+        except _SilentError:
+            end(self._process)
+            return Died(self._board.step, "timeout", f"no progress for {timeout:g} s")
+        return read_answer(answer) if answer else self._death()
 
-    def _answer(self) -> dict[str, Any]:
+    def _death(self) -> Died:
+        """What is known of a server that ended while a job ran. Raises WorkerError if it was closed."""
+        code = self._process.wait()
+        if self._closed:
+            raise WorkerError(_ENDED)
+        named = (
+            f"with exit code {code}: {last_line(self._messages)}" if 0 <= code < 128 else f"by {signal_name(abs(code) % 128)}"
+        )
+        return Died(self._board.step, "killed", f"the process that started it was ended meanwhile, {named}")
+
+    def _line(self, timeout: float) -> bytes:
+        """The next line from the server; b"" if it has ended. Raises _SilentError if a deadline passes without one."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            raise WorkerError(
-                f"the measuring process stopped (exit code {self._process.returncode}): {last_line(self._messages)}",
-                f"Try `{sys.executable} -c 'import torch'`; `mixbench doctor` shows what was found.",
-            )
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        received = bytearray()
+        while not received.endswith(b"\n"):  # it sends one line at a time
+            left = None if timeout == math.inf else self._board.left(timeout) + _GRACE
+            if left is not None and left <= 0:
+                raise _SilentError
+            if select.select([self._process.stdout], [], [], left)[0]:
+                data = os.read(self._process.stdout.fileno(), _CHUNK)
+                if not data:
+                    return b""
+                received += data
+        return bytes(received)
 
     def close(self) -> None:
-        """End the server and its child; calling it again does nothing."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()  # the server kills its child and ends
-        try:
-            self._process.wait(timeout=_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._messages.close()
+        """End the server and its child, from any thread; calling it again does nothing."""
+        self._closed = True
+        while True:
+            end(self._process)
+            # a thread that waits for an answer sees the end; one that was just starting another server has done so
+            if self._running.acquire(timeout=_POLL):
+                break
+        self._close_files()
+        self._running.release()
+
+    def _close_files(self) -> None:
+        for file in (self._process.stdin, self._process.stdout, self._messages):
+            assert file is not None
+            file.close()
+
+
+def read_answer(line: bytes) -> Outcome:
+    """The outcome in an answer of the server. What a child sends is read strictly: nothing in it can harm the study."""
+    try:
+        answer = read_object(line)
+        if answer["event"] == "died":
+            return Died(answer["step"], answer["cause"], answer["detail"])
+        if not isinstance(answer["result"], dict):
+            raise ValueError(f"it is a {type(answer['result']).__name__}")
+        return Finished(answer["result"])
+    except ValueError as error:
+        return Died(0, "error", f"the measuring process gave an answer that cannot be used: {error}")
 
 
 def last_line(output: IO[bytes]) -> str:

@@ -1,6 +1,6 @@
 """The launch server: a fresh interpreter that imports modules once and forks an isolated child process for each job.
 
-    python -m mixbench.execution.server MODULE [MODULE …]
+    python -m mixbench.execution.server BOARD MODULE [MODULE …]
 
 Requests and answers are JSON lines on standard input and output. For the request `{"function": "module:name", "job": {…},
 "timeout": seconds}`, the child calls `name(job, announce)`, and the answer is one of
@@ -9,145 +9,213 @@ Requests and answers are JSON lines on standard input and output. For the reques
 - `{"event": "died", "step": announced step, "cause": killed | oom | timeout | error, "detail": one line}`
 
 The server only imports and never runs an operation: a child forked after a parallel operation hangs at its first one. What
-children print goes to a file that is read only when one dies. A child that announces no step for `timeout` seconds is killed.
-Server and child die with their parents.
+children print is read only when one dies. A child that announces no step on the board, whose descriptor is BOARD, for `timeout`
+seconds is killed. When a job has ended, so have all processes that it started.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import json
-import mmap
 import os
+import secrets
 import select
 import signal
-import struct
 import sys
-import tempfile
-import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-_ANNOUNCEMENT = struct.Struct("qd")  # step, time.monotonic() of the announcement
-_PR_SET_PDEATHSIG = 1
+from mixbench.execution.announcements import Board
+from mixbench.execution.answers import COPIED, FINISHED, RAISED, UNSENT, Receiver, Sender
+from mixbench.execution.child import run_job
+from mixbench.execution.processes import adopt_orphans, die_with_parent, end_children, signal_name
 
-Announce = Callable[[int], None]
+_PATIENCE = 0.5
+"""Seconds for helpers of a job that has finished, such as multiprocessing's, to end by themselves."""
+_CHUNK = 1 << 16
+_CHUNKS = 64
+"""As much is read at a time: who prints without end must not keep the server from seeing a deadline."""
+_TAIL = 4096
 
 
 def main() -> None:
     """Serve jobs until standard input closes."""
-    die_with_parent(os.getppid())
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    adopt_orphans()
+    board = Board.hidden(int(sys.argv[1]))
+    answers = os.dup(1)
     os.dup2(2, 1)
-    for module in sys.argv[1:]:
+    for module in sys.argv[2:]:
         importlib.import_module(module)
-    print(json.dumps({"event": "ready"}), file=answers, flush=True)
+    wake, *private = _wake_at_death_of_child()
+    private += [wake, answers]
+    _send(answers, b'{"event": "ready"}')
     requests = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  unbuffered: select must see all that is unread
     while line := requests.readline():
-        print(json.dumps(_serve(json.loads(line))), file=answers, flush=True)
+        _send(answers, _Job(json.loads(line), board, wake).carry_out(private))
 
 
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel (Linux) to kill this process when `parent` dies; on other systems a closed pipe ends it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+def _send(descriptor: int, line: bytes) -> None:
+    left = memoryview(line + b"\n")
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
-def _serve(request: dict[str, Any]) -> dict[str, Any]:
-    shared = mmap.mmap(-1, _ANNOUNCEMENT.size)
-    _announce(shared, 0)
-    read_end, write_end = os.pipe()
-    oom_kills = _oom_kills()
-    with tempfile.TemporaryFile() as output:
+def _wake_at_death_of_child() -> tuple[int, int]:
+    """The ends of a pipe that can be read when a child has ended, so that `select` wakes up."""
+    wake, write_end = os.pipe()
+    for descriptor in (wake, write_end):
+        os.set_blocking(descriptor, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+    return wake, write_end
+
+
+class _Job:
+    """A job in a child of its own."""
+
+    def __init__(self, request: dict[str, Any], board: Board, wake: int) -> None:
+        self._request = request
+        self._timeout: float = request["timeout"]
+        self._board = board
+        self._wake = wake
+        self._printed = bytearray()
+
+    def carry_out(self, private: list[int]) -> bytes:
+        """Run the job to its end and return the answer; the child gets none of the `private` descriptors."""
+        self._board.announce(0)
+        oom_kills = _oom_kills()
+        token = secrets.token_hex(16).encode()
+        (answers, answers_in), (output, output_in) = os.pipe(), os.pipe()
         server = os.getpid()
         child = os.fork()
-        if child == 0:
-            os.close(read_end)
-            _run_child(request, shared, write_end, output, server)
-        os.close(write_end)
-        answer, timed_out = _await(child, read_end, shared, request["timeout"])
-        _, wait_status = os.waitpid(child, 0)
-        if answer is not None and os.waitstatus_to_exitcode(wait_status) == 0:
-            return answer
-        step, _ = _ANNOUNCEMENT.unpack(shared[:])
-        cause, detail = _cause(wait_status, timed_out, request["timeout"], _oom_kills() > oom_kills)
-        last = "" if timed_out else _last_line(output)
-        return {"event": "died", "step": step, "cause": cause, "detail": f"{detail}: {last}" if last else detail}
+        if not child:
+            try:
+                _isolate(server, output_in, [*private, answers, output, output_in])
+                run_job(self._request["function"], self._request["job"], self._board, Sender(answers_in, token))
+            finally:
+                os._exit(UNSENT)
+        os.close(answers_in)
+        os.close(output_in)
+        for descriptor in (answers, output):
+            os.set_blocking(descriptor, False)
+        try:
+            message, fault = self._await(child, answers, output, Receiver(token))
+            step = self._board.step
+            status = end_children(_PATIENCE if message else 0.0).get(child, signal.SIGKILL)
+            self._read(output)
+        finally:
+            os.close(answers)
+            os.close(output)
+        kind, content = message or (b"", b"")
+        if kind == FINISHED:
+            return b'{"event": "finished", "result": ' + content + b"}"
+        if kind == RAISED:
+            cause, detail = "error", json.loads(content)
+        elif kind == COPIED:
+            cause, detail = "error", "it copied the process by os.fork, and the copy returned, too"
+        elif fault:
+            cause, detail = fault
+        else:
+            cause, detail = _cause(status, _oom_kills() > oom_kills)
+            detail = ": ".join(filter(None, (detail, self._last_line())))
+        return json.dumps({"event": "died", "step": step, "cause": cause, "detail": detail}).encode()
 
+    def _await(
+        self, child: int, answers: int, output: int, receiver: Receiver
+    ) -> tuple[tuple[bytes, bytes] | None, tuple[str, str] | None]:
+        """The child's message if it sends one before it ends, and why it was given up, if it was.
 
-def _run_child(request: dict[str, Any], shared: mmap.mmap, write_end: int, output: IO[bytes], server: int) -> None:
-    code = 1
-    try:
-        die_with_parent(server)
-        os.setpgid(0, 0)
-        _die_first()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-        module, _, name = request["function"].partition(":")
-        function = getattr(importlib.import_module(module), name)
-        result = function(request["job"], lambda step: _announce(shared, step))
-        with os.fdopen(write_end, "w") as answer:
-            json.dump({"event": "finished", "result": result}, answer)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _announce(shared: mmap.mmap, step: int) -> None:
-    shared[:] = _ANNOUNCEMENT.pack(step, time.monotonic())
-
-
-def _die_first() -> None:
-    """If memory runs out, let the kernel kill this process, not the one that runs the study."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-
-
-def _await(child: int, pipe: int, shared: mmap.mmap, timeout: float) -> tuple[dict[str, Any] | None, bool]:
-    """Read the child's answer, and whether it timed out; the server sleeps in between and wakes only at a deadline."""
-    received = bytearray()
-    with os.fdopen(pipe, "rb", buffering=0) as stream:
+        The server sleeps in between. It wakes at a deadline, when something is printed, and when a child ends.
+        """
+        watched = [answers, output]
         while True:
-            _, announced = _ANNOUNCEMENT.unpack(shared[:])
-            left = announced + timeout - time.monotonic()
+            left = self._board.left(self._timeout)
             if left <= 0:
-                _kill(child)
-                return None, True
-            ready, _, _ = select.select([stream, sys.stdin], [], [], left)
-            if sys.stdin in ready:  # nothing is sent during a job, so the parent has died
-                _kill(child)
+                return None, ("timeout", f"no progress for {self._timeout:g} s")
+            ready, _, _ = select.select([*watched, 0, self._wake], [], [], left)
+            if 0 in ready:  # nothing is sent during a job, so the parent has died
+                end_children()
                 os._exit(1)
-            if stream in ready:
-                chunk = stream.read(1 << 20)
-                if not chunk:
-                    return (json.loads(received) if received else None), False
-                received += chunk
+            # before the pipe is read, so that nothing that the child has sent is missed
+            ended = self._wake in ready and _has_ended(child, self._wake)
+            if output in ready and not self._read(output):
+                watched.remove(output)
+            if answers in watched:
+                try:
+                    message, is_open = _receive(answers, receiver)
+                except ValueError as error:
+                    return None, ("error", str(error))
+                if message:
+                    return message, None
+                if not is_open:
+                    watched.remove(answers)
+            if ended:
+                return None, None
+
+    def _read(self, output: int) -> bool:
+        """Keep the end of what was printed; returns False if nothing more can come."""
+        for data in _available(output):
+            if not data:
+                return False
+            self._printed = (self._printed + data)[-_TAIL:]
+        return True
+
+    def _last_line(self) -> str:
+        lines = self._printed.decode(errors="replace").replace("\0", "").split("\n")
+        messages = [line.strip() for line in lines if line.strip() and not line.startswith("USDT:")]
+        return messages[-1][:300] if messages else ""
 
 
-def _kill(child: int) -> None:
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError):
-            kill(child, signal.SIGKILL)
+def _isolate(server: int, output: int, foreign: list[int]) -> None:
+    """Make a fork a process of its own that dies with the server and shares no descriptor with it."""
+    die_with_parent(server)
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # if memory runs out, the kernel kills it, not the study
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    for descriptor in foreign:
+        os.close(descriptor)
 
 
-def _cause(wait_status: int, timed_out: bool, timeout: float, out_of_memory: bool) -> tuple[str, str]:
+def _has_ended(child: int, wake: int) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        os.read(wake, _CHUNK)
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _receive(answers: int, receiver: Receiver) -> tuple[tuple[bytes, bytes] | None, bool]:
+    """The first message in the pipe, if it is whole, and whether more can come."""
+    for data in _available(answers):
+        if not data:
+            return None, False
+        if message := receiver.feed(data):
+            return message, True
+    return None, True
+
+
+def _available(descriptor: int) -> Iterator[bytes]:
+    """What is in a pipe that does not block, or much of it; b"" at its end."""
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(_CHUNKS):
+            data = os.read(descriptor, _CHUNK)
+            yield data
+            if not data:
+                return
+
+
+def _cause(wait_status: int, out_of_memory: bool) -> tuple[str, str]:
     code = os.waitstatus_to_exitcode(wait_status)
-    if timed_out:
-        return "timeout", f"no progress for {timeout:g} s"
+    if code == UNSENT:
+        return "error", "the measuring process closed the pipe for its answer"
     if code >= 0:
         return "error", f"the measuring process exited with code {code}"
-    name = signal.Signals(-code).name
+    name = signal_name(-code)
     if name == "SIGKILL" and out_of_memory:
         return "oom", "the kernel killed the measuring process: out of memory"
     return "killed", f"the measuring process was killed by {name}"
@@ -159,14 +227,6 @@ def _oom_kills() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
-
-
-def _last_line(output: IO[bytes]) -> str:
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - 4096))
-    lines = output.read().decode(errors="replace").replace("\0", "").split("\n")
-    messages = [line.strip() for line in lines if line.strip() and not line.startswith("USDT:")]
-    return messages[-1][:300] if messages else ""
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from mixbench.errors import WorkerError
-from mixbench.execution.launch import Died, Launch, Outcome
+from mixbench.execution.launch import Launch, Outcome
 
 
 class Slots:
@@ -52,41 +52,33 @@ class Slots:
     ) -> Iterator[tuple[int, Outcome]]:
         """Call `function` for each job, starting them in order, and yield the index and outcome of each as it ends.
 
-        A server that dies loses only its current job: another is started for the rest. `started` is called from the slots'
-        threads. Raises WorkerError if no server can be kept running.
+        A job that ends its server is the only one lost. `started` is called from the slots' threads. Raises WorkerError if no
+        server can be kept running.
         """
         waiting = deque(range(len(jobs)))
         reports: SimpleQueue[tuple[int, Outcome] | WorkerError | None] = SimpleQueue()
 
-        def work(launch: Launch, environment: Mapping[str, str]) -> None:
-            with ExitStack() as own:
-                while waiting and not self._closing:
-                    try:
-                        index = waiting.popleft()
-                    except IndexError:  # another slot took the last job
-                        return
-                    started(index)
-                    try:
-                        reports.put((index, launch.run(function, jobs[index], timeout)))
-                    except WorkerError as error:
-                        if self._closing:
-                            return
-                        reports.put((index, Died(0, "killed", str(error))))
-                        launch = own.enter_context(Launch(self._modules, environment=environment))
+        def work(launch: Launch) -> None:
+            while waiting and not self._closing:
+                try:
+                    index = waiting.popleft()
+                except IndexError:  # another slot took the last job
+                    return
+                started(index)
+                reports.put((index, launch.run(function, jobs[index], timeout)))
 
-        def work_and_report(launch: Launch, environment: Mapping[str, str]) -> None:
+        def work_and_report(launch: Launch) -> None:
             fault = None
             try:
-                work(launch, environment)
+                work(launch)
             except WorkerError as error:
-                fault = error
+                fault = None if self._closing else error
             finally:
                 reports.put(fault)
 
-        slots = list(zip(self._launches, self._environments, strict=True))
-        for slot in slots:
-            threading.Thread(target=work_and_report, args=slot, daemon=True).start()
-        open_slots, unfinished, fault = len(slots), len(jobs), None
+        for launch in self._launches:
+            threading.Thread(target=work_and_report, args=(launch,), daemon=True).start()
+        open_slots, unfinished, fault = len(self._launches), len(jobs), None
         while open_slots:
             report = reports.get()
             if isinstance(report, tuple):

@@ -21,7 +21,7 @@ def test_one_server_runs_jobs_in_isolated_children_and_survives_those_that_die()
         killed = launch.run("launch_jobs:kill_itself", {"step": 3}, 10)
         assert killed == Died(3, "killed", "the measuring process was killed by SIGKILL")
         raised = launch.run("launch_jobs:raise_error", {}, 10)
-        assert raised == Died(0, "error", "the measuring process exited with code 1: ValueError: planted")
+        assert raised == Died(0, "error", "ValueError: planted")
         segfault = launch.run("launch_jobs:segfault", {}, 10)
         assert isinstance(segfault, Died)
         assert segfault.cause == "killed"

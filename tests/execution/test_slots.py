@@ -62,7 +62,7 @@ def test_a_server_that_dies_takes_only_its_job_with_it() -> None:
 
 def test_servers_that_cannot_start_again_are_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     with Slots([JOBS], [{}]) as slots:
-        slots._modules = ["no_such_module"]
+        slots._launches[0]._modules = ["no_such_module"]
         with pytest.raises(WorkerError, match="no_such_module"):
             list(slots.run(f"{JOBS}:one_of", [{"function": "kill_server"}, ECHO], 20.0))
 
@@ -74,8 +74,8 @@ def test_leaving_ends_servers_and_children(tmp_path: Path) -> None:
         jobs = [{"function": "report_server", "file": str(said)}, *[{"function": "sleep", "steps": 1, "seconds": 60.0}] * 2]
         next(slots.run(f"{JOBS}:one_of", jobs, 90.0))
         servers = [launch._process.pid for launch in slots._launches]
-        assert json.loads(said.read_text())[0] in servers
         family = [child.pid for server in servers for child in psutil.Process(server).children(recursive=True)]
+        assert json.loads(said.read_text())[0] in family
     deadline = time.monotonic() + 5
     while any(map(psutil.pid_exists, [*servers, *family])) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -15,6 +15,7 @@ from mixbench.api.options import RESULTS, Described, Options, options_of
 from mixbench.api.shared_options import Followed
 from mixbench.cli.terminal import print_json, print_text, progress_display, reporting
 from mixbench.cli.text.page import Section, show
+from mixbench.cli.warned import remarks_of_warnings
 
 Run = TypeVar("Run", bound=Callable[..., None])
 Outcome = TypeVar("Outcome")
@@ -55,7 +56,7 @@ def command(*kinds: type[Options]) -> Callable[[Run], Command]:
         several = sum(not option.positional for options in described.values() for option in options) > FEW
 
         def invoke(**values: Any) -> None:
-            with reporting(resumes=kinds[0].resumes):
+            with reporting(resumes=kinds[0].resumes), remarks_of_warnings():
                 run(*(kind(**_given(kind, described[kind], values)) for kind in kinds))
 
         parameters = [_parameter(option, several) for options in described.values() for option in options]

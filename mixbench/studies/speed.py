@@ -59,8 +59,19 @@ def run_speed(
 
 
 def _forget(folder: ResultsFolder, wanted: set[tuple[Any, ...]], statuses: Sequence[str] | None) -> None:
-    """Drop the rows of the wanted cells, or only those with some statuses, so that the cells are measured again."""
+    """Drop the rows of the wanted cells, or only those with some statuses, so that the cells are measured again.
+
+    Rows of launches.csv that no row of speed.csv belongs to any more are dropped with them.
+    """
+    before = {_process(row) for row in folder.read(SpeedRow)}
     folder.replace(SpeedRow, lambda row: identity(row) not in wanted or (statuses is not None and row.status not in statuses))
+    gone = before - {_process(row) for row in folder.read(SpeedRow)}
+    folder.replace(LaunchRow, lambda row: _process(row) not in gone)
+
+
+def _process(row: SpeedRow | LaunchRow) -> tuple[str, str]:
+    """Where and when a measuring process began."""
+    return row.environment, row.measured_at
 
 
 @dataclass
@@ -77,7 +88,7 @@ class _Study:
 
     def run(self) -> None:
         rows = [row for row in self.folder.read(SpeedRow) if row.environment == self.environment]
-        self._drop_orphans({row.measured_at for row in rows})
+        self._set_orphans_aside({row.measured_at for row in rows})
         self.finished = finished_launches(rows)
         self.failed = set(failures(rows))
         self.counts = {identity(row): _counts_of(row) for row in rows if row.status == "ok"}
@@ -92,9 +103,13 @@ class _Study:
         for launch in launches:
             self._launch(launch)
 
-    def _drop_orphans(self, processes: set[str]) -> None:
-        """Drop launch rows whose speed rows were never written, or were dropped to be measured again."""
-        self.folder.replace(LaunchRow, lambda row: row.environment != self.environment or row.measured_at in processes)
+    def _set_orphans_aside(self, processes: set[str]) -> None:
+        """Set launch rows aside whose speed rows were never written, or were set aside."""
+        self.folder.set_aside(
+            LaunchRow,
+            lambda row: row.environment != self.environment or row.measured_at in processes,
+            "of a process without rows in speed.csv",
+        )
 
     def _id(self, cell: PlannedCell) -> tuple[Any, ...]:
         return cell.identity(self.environment)

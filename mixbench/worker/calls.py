@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -80,15 +81,67 @@ def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
         raise ContractError("forward returned numbers that are not finite")
 
 
-def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> Call:
-    """A call of forward and backward: gradients of ⟨output, gradient⟩ for x and every parameter that requires one."""
+def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> TrainingCall:
+    """A call of forward and backward: gradients of ⟨output, gradient⟩ for x and every parameter that requires one.
+
+    It is tried once, to find whether the code allows `torch.autograd.grad`. Raises what the mixer raises.
+    """
     wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
+    return TrainingCall(
+        forward, x, wanted, gradient, allows_grad(lambda grad: TrainingCall(forward, x, wanted, gradient, grad)())
+    )
 
-    def call() -> tuple[Tensor | None, ...]:
+
+@dataclass(frozen=True)
+class TrainingCall:
+    """Forward and backward; the result is a gradient for each tensor that is wanted, or None where it has none.
+
+    `grad` says how they are computed, as in `gradients`.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    x: Tensor
+    wanted: Sequence[Tensor]
+    gradient: Tensor
+    grad: bool
+
+    def __call__(self) -> tuple[Tensor | None, ...]:
+        y = self.forward(self.x)
         # a mixer without parameters on token numbers has nothing to differentiate
-        return torch.autograd.grad(forward(x), wanted, gradient, allow_unused=True) if wanted else (forward(x),)
+        return gradients(y, self.wanted, self.gradient, grad=self.grad) if self.wanted else (y,)
 
-    return call
+
+def gradients(
+    y: Tensor, wanted: Sequence[Tensor], gradient: Tensor, *, grad: bool = True, keep_graph: bool = False
+) -> tuple[Tensor | None, ...]:
+    """The gradients of ⟨y, gradient⟩, by `torch.autograd.grad`, or by `backward` and the attribute `.grad` of each tensor.
+
+    Only the second passes code that works with `.grad` itself, such as re-entrant checkpoints. It may copy a gradient that
+    the first hands out as it is.
+    """
+    if grad:
+        return torch.autograd.grad(y, wanted, gradient, retain_graph=keep_graph, allow_unused=True)
+    torch.autograd.backward(y, gradient, retain_graph=keep_graph)
+    found = tuple(tensor.grad for tensor in wanted)
+    for tensor in wanted:
+        tensor.grad = None
+    return found
+
+
+def allows_grad(run: Callable[[bool], object]) -> bool:
+    """Whether `run(grad)`, which ends in `gradients`, works with `grad` true; false if only the other way works.
+
+    Where neither does, the error of the first is raised.
+    """
+    try:
+        run(True)
+    except RuntimeError as refusal:
+        try:
+            run(False)
+        except Exception:
+            raise refusal from None
+        return False
+    return True
 
 
 def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from mixbench.worker.calls import build_mixer, cast, count_parameters, named_parameters
+from mixbench.worker.calls import build_mixer, cast, count_parameters, named_parameters, training_call
 
 CPU = torch.device("cpu")
 
@@ -76,3 +77,36 @@ def test_a_parameter_that_only_takes_a_position_has_no_name() -> None:
     assert not named_parameters(lambda *arguments, **options: arguments)
     assert list(named_parameters(lambda x, gate=None, *, mask=None: x)) == ["x", "gate", "mask"]
     assert named_parameters(torch.relu) == {}
+
+
+class Reentrant(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.arange(6.0).view(3, 2))
+        self.spare = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = checkpoint(lambda x: (x @ self.weight).sin(), x, use_reentrant=True)
+        return y
+
+
+class Plain(Reentrant):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x @ self.weight).sin()
+
+
+def test_gradients_are_the_same_where_only_backward_is_allowed_and_nothing_is_left_behind() -> None:
+    x, gradient = torch.ones(2, 3, requires_grad=True), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    plain, reentrant = Plain(), Reentrant()
+    call, other = training_call(plain, x, plain, gradient), training_call(reentrant, x, reentrant, gradient)
+    assert (call.grad, other.grad) == (True, False)
+    for _ in range(2):  # nothing adds up
+        for expected, found in zip(call(), other(), strict=True):
+            assert (expected is None and found is None) or torch.equal(expected, found)  # type: ignore[arg-type]
+    assert all(tensor.grad is None for tensor in (x, *reentrant.parameters()))
+
+
+def test_what_cannot_be_differentiated_either_way_raises_the_first_error() -> None:
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        training_call(lambda x: x.detach(), x, nn.Identity(), torch.ones(2))

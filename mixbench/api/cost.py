@@ -110,6 +110,12 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
     """The error that says what the most complete task still lacks, and the commands that make it."""
     if found:
         nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
+        if nearest.mixers:  # then only the targets are missing
+            return RequestError(
+                f"{nearest.subject.words}: there is no default target, because more examples or trials give no mixer a better "
+                f"{nearest.score} than the fewest examples give the best one",
+                "Give the scores to reach, such as --target 0.5, or train with more sizes or trials.",
+            )
         lacks = [f"{lack.table} has no rows for {', '.join(lack.mixers)}" for lack in nearest.lacks]
         fault = f"{nearest.subject.words}: {'; '.join(lacks)} at this shape"
         commands = [lack.command for lack in nearest.lacks]

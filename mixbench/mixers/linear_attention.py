@@ -26,7 +26,9 @@ class LinearAttention(Attention):
         if mask is not None:
             k = k.masked_fill(~mask[:, None, :, None], 0)
         summary = k.transpose(2, 3) @ v  # (batch, heads, width/heads, width/heads)
-        total = k.sum(2).unsqueeze(3)  # (batch, heads, width/heads, 1)
-        mixed = (q @ summary) / (q @ total)
+        norm = q @ k.sum(2).unsqueeze(3)  # (batch, heads, tokens, 1)
+        if mask is not None:
+            norm = norm.masked_fill(norm == 0, 1)  # a sequence of padding alone: 0 / 0 becomes 0
+        mixed = (q @ summary) / norm
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
         return out

@@ -92,6 +92,17 @@ def test_a_missing_table_gives_its_command_alone(run: Run, tmp_path: Path) -> No
     assert "speed.csv has no rows for attention, mlp-mixer, hypermixer" in done.stderr
 
 
+def test_where_no_score_can_be_a_target_the_message_says_why_and_what_to_give(run: Run, tmp_path: Path) -> None:
+    level = [replace(row, test_score=0.5) for row in training_rows(MIXERS)]
+    results = fill_folder(tmp_path, speed(), level, trial_rows(MIXERS, trials=12))
+    done = run("cost", "--results", results)
+    assert done.exit_code == 2
+    assert "there is no default target, because" in done.stderr
+    assert "--target 0.5" in done.stderr
+    assert "Run first" not in done.stderr
+    assert run("cost", "--results", results, "--target", "0.5").exit_code == 0
+
+
 def test_a_mixer_that_lacks_a_table_is_named_with_the_command(run: Run, tmp_path: Path) -> None:
     results = fill_folder(tmp_path, speed(), training_rows((*MIXERS, "none")), trial_rows(MIXERS, trials=12))
     done = run("cost", "--results", results, "--target", "0.15")

@@ -115,6 +115,22 @@ def test_padding_changes_nothing_for_real_tokens_and_no_gradient(
         assert_same(padded, unpadded)
 
 
+@each_padded_case
+def test_a_sequence_of_padding_alone_gives_finite_numbers_and_changes_no_gradient(
+    name: str, given: dict[str, str], tokens: int, width: int
+) -> None:
+    mixer = build(name, given, tokens, width)
+    x = torch.randn(2, tokens, width, requires_grad=True)
+    mask = torch.tensor([True, False]).unsqueeze(1).expand(2, tokens)
+    y = mixer(x, mask)
+    assert y.isfinite().all()
+    wanted = [x, *mixer.parameters()]
+    padded = gradients(y[:1], torch.ones_like(y[:1]), wanted)
+    alone = gradients(mixer(x[:1]), torch.ones_like(y[:1]), wanted)
+    for with_padding, without in zip(padded, alone, strict=True):
+        assert_same(with_padding, without)
+
+
 @each_case
 def test_parameters_equal_the_closed_form(name: str, given: dict[str, str], tokens: int, width: int) -> None:
     params = sum(parameter.numel() for parameter in build(name, given, tokens, width).parameters())

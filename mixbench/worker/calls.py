@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Call = Callable[[], object]
+Result = TypeVar("Result")
 
 _QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
 _CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
@@ -84,12 +85,16 @@ def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
 def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> TrainingCall:
     """A call of forward and backward: gradients of ⟨output, gradient⟩ for x and every parameter that requires one.
 
-    It is tried once, to find whether the code allows `torch.autograd.grad`. Raises what the mixer raises.
+    It is made once here, to find the way in which its gradients can be computed. Raises what the mixer raises.
     """
     wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
-    return TrainingCall(
-        forward, x, wanted, gradient, allows_grad(lambda grad: TrainingCall(forward, x, wanted, gradient, grad)())
-    )
+
+    def attempt(grad: bool) -> TrainingCall:
+        call = TrainingCall(forward, x, wanted, gradient, grad)
+        call()
+        return call
+
+    return either_way(attempt)
 
 
 @dataclass(frozen=True)
@@ -128,20 +133,18 @@ def gradients(
     return found
 
 
-def allows_grad(run: Callable[[bool], object]) -> bool:
-    """Whether `run(grad)`, which ends in `gradients`, works with `grad` true; false if only the other way works.
+def either_way(run: Callable[[bool], Result]) -> Result:
+    """The result of `run(grad)`, which ends in `gradients`: with `grad` false only if the other way is refused.
 
-    Where neither does, the error of the first is raised.
+    Where both are, the error of the first is raised.
     """
     try:
-        run(True)
+        return run(True)
     except RuntimeError as refusal:
         try:
-            run(False)
+            return run(False)
         except Exception:
             raise refusal from None
-        return False
-    return True
 
 
 def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:

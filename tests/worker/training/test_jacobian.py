@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from places import ODD
 from sample_runs import sample_run
 from torch import Tensor
 
@@ -53,6 +54,14 @@ def test_norms_are_those_of_the_whole_jacobian(mixer: str) -> None:
     expected = by_torch(model, numbers)
     assert expected.count_nonzero() > TOKENS
     torch.testing.assert_close(jacobian_norms(model, numbers, range(TOKENS)), expected)
+
+
+def test_code_that_allows_only_backward_gives_the_same_norms() -> None:
+    signal = torch.randn(1, TOKENS, 2, dtype=torch.float64)
+    plain, reentrant = (
+        jacobian_norms(model_of(f"{ODD}:{name}", SIGNALS), signal, range(5)) for name in ("Product", "Reentrant")
+    )
+    torch.testing.assert_close(reentrant, plain)
 
 
 def test_outputs_in_any_order_and_in_small_parts_give_the_same_rows() -> None:

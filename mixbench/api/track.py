@@ -15,7 +15,8 @@ from mixbench.machine import facts as machine
 from mixbench.machine.environment import MACHINE_KEYS, timestamp
 from mixbench.parsing.spec import parse_names
 from mixbench.stats import launch_medians
-from mixbench.tables.history import ONCE, Commit, Entry, TrackedCell, Values, find_commit, read_history, write_entry
+from mixbench.tables.entries import ONCE, Commit, Entry, TrackedCell, Values
+from mixbench.tables.history import find_commit, read_history, write_entry
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
 if TYPE_CHECKING:

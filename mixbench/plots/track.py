@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from mixbench.tables.history import Commit
+    from mixbench.tables.entries import Commit
 
 MOST_PANELS = 12
 """Series in one figure; further ones have files of their own."""

@@ -33,27 +33,42 @@ class Row:
     def __post_init__(self) -> None:
         status = getattr(self, "status", "ok")
         if status not in STATUSES:
-            raise ValueError(f"status is {status!r}, not one of {', '.join(STATUSES)}")
+            raise ValueError(f"status is {reprlib.repr(status)}, not one of {', '.join(STATUSES)}")
         layout = _layout(type(self))
-        kinds = layout.kinds
         for name, value in vars(self).items():
-            if type(value) not in kinds[name] and (isinstance(value, bool) or not isinstance(value, kinds[name])):
-                expected = " or ".join(kind.__name__ for kind in kinds[name])
-                raise ValueError(f"{name} is {reprlib.repr(value)}, not {expected}")
-            if isinstance(value, str):
-                if not value.isprintable() and _UNWRITABLE.search(value):
-                    raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {reprlib.repr(value)}")
-            elif value is not None and not -LARGEST <= value <= LARGEST:
-                if isinstance(value, float) and not math.isfinite(value):
-                    raise ValueError(f"{name} is {value}, not a finite number")
-                raise ValueError(f"{name} is {reprlib.repr(value)}, beyond {LARGEST:g}")
+            _check_type(name, value, layout.kinds[name])
         for name in layout.positive:
-            if (value := getattr(self, name)) is not None and value <= 0:
-                raise ValueError(f"{name} is {value}, not above 0")
+            _check_positive(name, getattr(self, name))
         if status != "ok":
             for name in layout.metrics:
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} has a value, but the status is {status}")
+
+
+def _check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    if type(value) not in kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not {' or '.join(kind.__name__ for kind in kinds)}")
+    if isinstance(value, str):
+        if not value.isprintable() and _UNWRITABLE.search(value):
+            raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {reprlib.repr(value)}")
+    elif value is not None and not -LARGEST <= value <= LARGEST:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, not a finite number")
+        raise ValueError(f"{name} is {reprlib.repr(value)}, beyond {LARGEST:g}")
+
+
+def _check_positive(name: str, value: float | None) -> None:
+    if value is not None and value <= 0:
+        raise ValueError(f"{name} is {value}, not above 0")
+
+
+def check_value(row_type: type[Row], name: str, value: Any) -> Any:
+    """A value as a column of a table can hold it. Raises ValueError."""
+    layout = _layout(row_type)
+    _check_type(name, value, layout.kinds[name])
+    if name in layout.positive:
+        _check_positive(name, value)
+    return _check_object(value) if layout.columns[name].json else value
 
 
 def extended_by(row_type: type[Row]) -> type[Row] | None:
@@ -70,6 +85,11 @@ def required(row_type: type[Row]) -> tuple[str, ...]:
     """Columns without a default."""
     layout = _layout(row_type)
     return tuple(name for name in layout.columns if name not in layout.defaults)
+
+
+def default_values(row_type: type[Row]) -> dict[str, Any]:
+    """The values of the columns that may be missing."""
+    return dict(_layout(row_type).defaults)
 
 
 def with_rule(row_type: type[Row], rule: Rule) -> tuple[str, ...]:

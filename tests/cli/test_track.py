@@ -22,7 +22,8 @@ from mixbench.api.track_options import TrackShowOptions
 from mixbench.cli.text import track
 from mixbench.cli.text.page import layout
 from mixbench.tables.columns import columns
-from mixbench.tables.history import ONCE, find_commit, read_history, write_entry
+from mixbench.tables.entries import ONCE
+from mixbench.tables.history import find_commit, read_history, write_entry
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 

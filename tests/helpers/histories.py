@@ -10,7 +10,7 @@ from typing import Any
 
 from synthetic import MACHINE
 
-from mixbench.tables.history import ONCE, Commit, Entry, TrackedCell, Values
+from mixbench.tables.entries import ONCE, Commit, Entry, TrackedCell, Values
 
 SOFTWARE = {"python": "3.11.7", "torch": "2.13.0", "mixbench": "0.1.0", "sources": "0f"}
 KEY: dict[str, Any] = {

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mixbench.errors import StorageError, UnknownNameError
 from mixbench.plots.track import MOST_PANELS, draw_trends, trend_figure
-from mixbench.tables.history import ONCE, Entry
+from mixbench.tables.entries import ONCE, Entry
 from mixbench.verdicts.track.change_points import Change, find_changes
 from mixbench.verdicts.track.series import Series, series_of
 

@@ -10,9 +10,20 @@ from repositories import Repository
 from synthetic import MACHINE
 
 from mixbench.errors import RequestError, StorageError
-from mixbench.tables.history import ONCE, Entry, find_commit, read_history, write_entry
+from mixbench.tables.entries import ONCE, Entry
+from mixbench.tables.history import find_commit, read_history, write_entry
 
 CELL = cell({"cpu_per_calibration": {1: 0.25, 2: 0.26}, "flops": {ONCE: 10**12}, "failed": {ONCE: 0.0}})
+
+
+def key(**changes: object) -> dict[str, object]:
+    """The cells of a run in which a key of the only cell is changed."""
+    return {"cells": [{"table": "speed", "key": dict(CELL.key) | changes, "metrics": {}}]}
+
+
+def values(flops: object) -> dict[str, object]:
+    """The cells of a run with one metric."""
+    return {"cells": [{"table": "speed", "key": dict(CELL.key), "metrics": {"flops": flops}}]}
 
 
 def damaged(folder: Path, change: object) -> Path:
@@ -92,20 +103,47 @@ def test_figures_and_what_a_stopped_writer_left_are_not_read(tmp_path: Path) -> 
     [
         ("<<<<<<< HEAD\n", "Expecting value"),
         ("\xff", "Expecting value"),
-        ("[]", "list indices"),
-        ({"schema": "1"}, "not supported between"),
+        ("[" * 100_000, "levels of lists"),
+        ("[]", "it is not a JSON object"),
+        ("{}", "schema is missing"),
+        ({"schema": "1"}, "schema is '1', not a whole number"),
+        ({"schema": True}, "schema is True, not a whole number"),
+        ({"commit": 7}, "commit is 7, not a text"),
         ({"commit_time": "yesterday"}, "yesterday"),
         ({"commit_time": "2026-01-01T00:00:00"}, "without an offset"),
+        ({"subject": ["a"]}, r"subject is \['a'\], not a text"),
+        ({"added_at": None}, "added_at is None, not a text"),
         ({"commit": "another"}, "its content belongs to another-"),
         ({"machine": MACHINE | {"cpu": "Other"}}, "its content belongs to"),
-        ({"machine": None}, "NoneType"),
-        ({"cells": [{}]}, "KeyError 'table'"),
-        ({"cells": [{"table": "launches", "key": {}, "metrics": {}}]}, "launches is not a table of cells"),
-        ({"shared": {}, "cells": [{"table": "speed", "key": {"mixer": "attention"}, "metrics": {}}]}, "KeyError 'config'"),
-        ({"shared": None}, "NoneType"),
-        ({"cells": [{"table": "speed", "key": dict(CELL.key), "metrics": {"flops": "many"}}]}, "must be real number"),
-        ({"cells": [{"table": "speed", "key": dict(CELL.key), "metrics": {"flops": float("nan")}}]}, "a value is nan"),
-        ({"cells": [{"table": "speed", "key": dict(CELL.key), "metrics": {"flops": {"one": 1}}}]}, "invalid literal"),
+        ({"machine": None}, "machine is None, not an object"),
+        ({"software": [["torch", "2"]]}, r"software is .*, not an object"),
+        ({"cells": {}}, "cells is {}, not a list"),
+        ({"cells": [7]}, "a cell is 7, not an object"),
+        ({"cells": [{}]}, "table is missing"),
+        ({"cells": [{"table": "launches", "key": {}, "metrics": {}}]}, "'launches' is not a table of cells"),
+        ({"cells": [{"table": ["speed"], "key": {}, "metrics": {}}]}, r"table is \['speed'\], not a text"),
+        ({"shared": {}, "cells": [{"table": "speed", "key": {"mixer": "attention"}, "metrics": {}}]}, "speed has no config"),
+        ({"shared": {"speed": 7}}, "speed is 7, not an object"),
+        ({"shared": None}, "shared is None, not an object"),
+        (key(mixer=7), "mixer is 7, not str"),
+        (key(mixer=["attention"]), "mixer is .*, not str"),
+        (key(config={"heads": 4}), "config is .*, not str"),
+        (key(config="[4]"), "it is not a JSON object"),
+        (key(tokens="64"), "tokens is '64', not int"),
+        (key(tokens=0), "tokens is 0, not above 0"),
+        (key(tokens=10**40), "tokens is .*, beyond 1e"),
+        (key(compiled=1), "compiled is 1, not bool"),
+        (key(device="cpu\n"), "device holds a line break"),
+        (values("many"), "flops is 'many', not a number"),
+        (values(True), "flops is True, not a number"),
+        (values(None), "flops is None, not a number"),
+        (values([1]), r"flops is \[1\], not a number"),
+        (values(float("nan")), "NaN is not a finite number"),
+        (values(1e200), r"flops is 1e\+200, not a number up to 1e\+30"),
+        (values({"one": 1}), "flops has a value for 'one', which is no launch, seed or trial"),
+        (values({"-1": 1}), "flops has a value for '-1'"),
+        (values({"1" * 5000: 1}), "flops has a value for '1111"),
+        (values({"1": {"2": 3}}), "flops is {'2': 3}, not a number"),
     ],
 )
 def test_a_damaged_file_is_an_error_that_names_it(change: object, fault: str, tmp_path: Path) -> None:
@@ -114,6 +152,20 @@ def test_a_damaged_file_is_an_error_that_names_it(change: object, fault: str, tm
         read_history(tmp_path)
     assert f"{file} is damaged" in str(caught.value)
     assert f"git checkout -- {file}" in caught.value.hint
+
+
+def test_what_a_later_version_may_add_is_passed_over(tmp_path: Path) -> None:
+    file = damaged(tmp_path, {"colour": "red", "added_by": {"name": 1}})
+    assert json.loads(file.read_text())["colour"] == "red"
+    (read,) = read_history(tmp_path)
+    assert read == entry(0, CELL)
+
+
+def test_a_name_given_twice_is_damage(tmp_path: Path) -> None:
+    file = damaged(tmp_path, {})
+    file.write_text(file.read_text().replace('"subject"', '"subject":"x","subject"'))
+    with pytest.raises(StorageError, match="'subject' is given twice"):
+        read_history(tmp_path)
 
 
 def test_bytes_that_are_no_text_are_an_error_that_names_the_file(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
+from mixbench.tables.entries import Commit, Entry, TrackedCell, Values
 from mixbench.tables.fields import Column
-from mixbench.tables.history import Commit, Entry, TrackedCell, Values
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.cells import CellKey, cell_places, split_places
 from mixbench.verdicts.gate.compare import COUNTS

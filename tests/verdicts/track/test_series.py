@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from histories import cell, entry, history
 
-from mixbench.tables.history import ONCE
+from mixbench.tables.entries import ONCE
 from mixbench.verdicts.track.series import COUNTED, FOR_PEOPLE, TRACKED, series_of, told_apart
 
 

@@ -16,6 +16,7 @@ from mixbench.machine.environment import environment, timestamp
 from mixbench.studies.progress import Progress
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.columns import Row, columns, identity
+from mixbench.tables.remarks import SEPARATOR, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
@@ -150,7 +151,10 @@ class TrainingStudy(Generic[Run, Trained]):
         jobs = [{**run.job, "learning_rate": 1.0} for run in subjects]
         for index, outcome in slots.run(f"{self.trainer.module}:count_steps", jobs, self.timeout):
             counted: Mapping[str, Any]
-            counted = {"flops": {}, "detail": f"train_flops: {outcome.detail}"} if isinstance(outcome, Died) else outcome.result
+            if isinstance(outcome, Died):
+                counted = {"flops": {}, "detail": unknown("train_flops", outcome.detail)}
+            else:
+                counted = outcome.result
             self.flops[subjects[index].subject] = counted["flops"]
             self.remarks[subjects[index].subject] = counted["detail"]
 
@@ -167,7 +171,8 @@ class TrainingStudy(Generic[Run, Trained]):
             run = runs[index]
             result: dict[str, Any]
             result = {"status": outcome.cause, "detail": outcome.detail} if isinstance(outcome, Died) else dict(outcome.result)
-            detail = "; ".join(filter(None, (result.pop("detail", ""), self.remarks.get(run.subject, ""))))
+            remark = self.remarks.get(run.subject, "") if result["status"] == "ok" else ""
+            detail = SEPARATOR.join(filter(None, (result.pop("detail", ""), remark)))
             self.put(run.rows(result, detail, self.environment, begun[index]))
             if result["status"] != "ok":
                 self.failed += 1

@@ -16,9 +16,6 @@ from mixbench.tables.fields import Heading, Quantity, column, metric, same_as, s
 SCHEMA = 1
 """Version of the tables. History: 1, the first (speed, launches)."""
 
-LOWER_BOUND = "flops is a lower bound"
-"""The beginning of the remark in `detail` of a row whose operators may hide products that no formula counts."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class MixerColumns:
@@ -73,7 +70,9 @@ class StatusColumns:
     """Columns about how a measurement went."""
 
     status: str = column("outcome", "ok, unsupported, diverged, oom, timeout, killed or error", default="ok")
-    detail: str = column("outcome", "why the status is not ok, or why a metric is empty", default="")
+    detail: str = column(
+        "outcome", "why the status is not ok; else remarks on the metrics: why one is empty or only a lower bound", default=""
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +112,15 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         quantity=Quantity("throughput", "Throughput", "throughput (tokens/s)", prefixed=True),
     )
     flops: int | None = metric(
-        "floating-point operations per call, multiply-add = 2",
+        "floating-point operations per call, multiply-add = 2; elementwise operations, and what torch does not dispatch, are not"
+        " counted; a lower bound where detail says so",
         "FLOP",
         words="FLOPs",
         rule="count",
         heading=Heading("GFLOP", per=1e9),
         quantity=Quantity("flops", "Operations", "operations per call (FLOP)", prefixed=True),
     )
-    gflops_per_s: float | None = metric("flops / latency", "GFLOP/s", "higher", in_summary=True)
+    gflops_per_s: float | None = metric("flops / latency; a lower bound where flops is", "GFLOP/s", "higher", in_summary=True)
     params: int | None = metric("parameters of what was measured", "parameters", "", words="parameters", rule="count")
     peak_memory_mib: float | None = metric(
         "peak of live tensors in a call: parameters, input, output, gradients included",
@@ -187,7 +187,10 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     test_standard_error: float | None = metric("sampling error of test_score over the examples of the test set", "score", "")
     train_seconds: float | None = metric("wall time of the training steps, evaluation excluded", "s", rule="reported")
     train_flops: int | None = metric(
-        "floating-point operations of the training steps, multiply-add = 2", "FLOP", words="training FLOPs", rule="count"
+        "floating-point operations of the training steps, counted as flops is; a lower bound where detail says so",
+        "FLOP",
+        words="training FLOPs",
+        rule="count",
     )
     steps: int | None = metric("training steps", "steps", "")
     examples_seen: int | None = metric("training examples seen, repetitions included", "examples", "")

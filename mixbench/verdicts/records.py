@@ -10,6 +10,20 @@ if TYPE_CHECKING:
     from mixbench.verdicts.learning.data_needed import Bracket
 
 
+AT_LEAST = "≥"
+"""Before a number of which only a lower bound is known."""
+
+
+def count_mark(value: float | None, remark: str) -> str | None:
+    """The mark of a count with this remark: `≥` for a lower bound, empty for an exact number; `unknown` or None without one.
+
+    It is `unknown` where the remark says why.
+    """
+    if value is None:
+        return "unknown" if remark else None
+    return AT_LEAST if remark else ""
+
+
 def interval_columns(name: str, interval: Interval | None, scale: float = 1.0) -> dict[str, float | None]:
     """`name`, `name_low` and `name_high`; None for a bound that does not exist, and everywhere without an interval."""
     ends = (interval.point, interval.low, interval.high) if interval else (None, None, None)
@@ -19,7 +33,7 @@ def interval_columns(name: str, interval: Interval | None, scale: float = 1.0) -
 
 
 def bracket_columns(
-    prefix: str, value: Bracket | None, interval: Bracket | None, beyond: str = "≥"
+    prefix: str, value: Bracket | None, interval: Bracket | None, beyond: str = AT_LEAST
 ) -> dict[str, float | str | None]:
     """Both ends of a number, its mark, and both ends of its 95 % interval.
 
@@ -31,7 +45,7 @@ def bracket_columns(
     return {
         f"{prefix}low": low,
         f"{prefix}high": high,
-        f"{prefix}mark": beyond if mark == "≥" else mark,
+        f"{prefix}mark": beyond if mark == AT_LEAST else mark,
         f"{prefix}interval_low": interval_low,
         f"{prefix}interval_high": interval_high,
     }

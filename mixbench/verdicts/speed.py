@@ -14,7 +14,8 @@ from typing import Any
 
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import LOWER_BOUND, LaunchRow, SpeedRow
+from mixbench.tables.remarks import bound_in, unknown_in
+from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
 from mixbench.verdicts.labels import (
@@ -26,7 +27,7 @@ from mixbench.verdicts.labels import (
     mixer_order,
     unpacked,
 )
-from mixbench.verdicts.records import interval_columns
+from mixbench.verdicts.records import count_mark, interval_columns
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -58,7 +59,7 @@ class CellSummary:
     paired: bool
     """Whether the ratio was taken round by round within processes."""
     flops_remark: str
-    """Why flops is only a lower bound; empty where every product has a formula."""
+    """Why flops is only a lower bound, or unknown; empty where every product has a formula."""
     share_of_peak: float | None
     """FLOP/s relative to `peak_gflops_per_s` of the same launch, 0 to 1."""
     peak_gflops_per_s: float | None
@@ -78,6 +79,11 @@ class CellSummary:
     def value(self, metric: str) -> float | None:
         """One of SUMMARISED as a number: the geometric mean over launches."""
         return _typical(self.by_launch[metric].values())
+
+    @property
+    def flops_mark(self) -> str | None:
+        """The mark of flops, and of what comes from it, as of `count_mark`."""
+        return count_mark(self.value("flops"), self.flops_remark)
 
     @property
     def values(self) -> dict[str, float | None]:
@@ -171,6 +177,7 @@ def to_json(summary: SpeedSummary) -> dict[str, Any]:
     for cell, whole in zip(plain["cells"], summary.cells, strict=True):
         del cell["by_launch"]
         cell |= {"config": unpacked(cell["config"]), "launch_ms": dict(whole.launch_ms), **whole.values}
+        cell["flops_mark"] = whole.flops_mark
     for part in (*plain["cells"], *plain["growths"]):
         part |= {"context": part["context"] | {"settings": unpacked(part["context"]["settings"])}}
     return plain
@@ -190,7 +197,7 @@ def records(summary: SpeedSummary) -> list[dict[str, Any]]:
 
 
 def _cell_record(cell: CellSummary) -> dict[str, Any]:
-    derived = ("paired", "flops_remark", "share_of_peak", "peak_gflops_per_s", "clean_share")
+    derived = ("paired", "flops_mark", "flops_remark", "share_of_peak", "peak_gflops_per_s", "clean_share")
     return {
         "tokens": cell.tokens,
         "status": cell.status,
@@ -239,11 +246,19 @@ def _cell(
         latency_ms=log_t_interval(launch_ms) if launch_ms else None,
         ratio=ratio,
         paired=paired,
-        flops_remark=next((part for row in good for part in row.detail.split("; ") if part.startswith(LOWER_BOUND)), ""),
+        flops_remark=_flops_remark(good),
         share_of_peak=_typical(launch_medians(shares).values()),
         peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in peak).values()),
         clean_share=qualities.count("clean") / len(qualities) if qualities else None,
     )
+
+
+def _flops_remark(rows: Sequence[SpeedRow]) -> str:
+    """The remark that a count is a lower bound or, where no row has a count, why it is unknown."""
+    found = [bound_in(row.detail, "flops") for row in rows]
+    if all(row.flops is None for row in rows):
+        found = [unknown_in(row.detail, "flops") for row in rows]
+    return next(filter(None, found), "")
 
 
 def _typical(medians: Iterable[float]) -> float | None:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from mixbench.errors import MixbenchError
-from mixbench.tables.rows import LOWER_BOUND
+from mixbench.tables.remarks import lower_bound, unknown
 from mixbench.worker.calls import Calibration
 from mixbench.worker.measure import energy, memory, peak
 from mixbench.worker.measure.clock import Block, clock_for
@@ -159,11 +159,13 @@ def _count_flops(cell: Cell, remarks: list[str]) -> Result:
     build, inputs = lambda: build_module(cell), lambda: make_input(cell)
     counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch, device=cell.device)
     result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
+    if counted.remark:
+        remarks.append(f"flops: {one_line(counted.remark)}")
     if counted.flops is None:
-        remarks.append(f"flops: {one_line(counted.reason)}")
+        remarks.append(unknown("flops", one_line(counted.reason)))
         return result
     if counted.hiding:
-        remarks.append(f"{LOWER_BOUND}: no formula for {', '.join(counted.hiding)}")
+        remarks.append(lower_bound("flops", counted.hiding))
     return result | {"flops": counted.flops}
 
 

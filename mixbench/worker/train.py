@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mixbench.errors import MixbenchError
+from mixbench.tables.remarks import SEPARATOR, lower_bound, unknown
 from mixbench.tasks.dataset import STEP, Form, load
-from mixbench.worker.measure.flops import count_flops
-from mixbench.worker.speed import describe_failure, failure, pin
+from mixbench.worker.measure.flops import FlopCount, count_flops
+from mixbench.worker.speed import describe_failure, failure, one_line, pin
 from mixbench.worker.training.batches import padded_length
 from mixbench.worker.training.checkpoint import keep
 from mixbench.worker.training.run import DivergedError, Run, build_model, train
@@ -26,7 +26,10 @@ Result = dict[str, Any]
 
 
 def count_steps(job: Job, announce: Announce) -> Result:
-    """FLOPs of one example, forward and backward, at every length that a batch can be padded to; or {} and the reason."""
+    """FLOPs of one example, forward and backward, at every length that a batch can be padded to; {} where one is unknown.
+
+    `detail` says why, or why they are only lower bounds.
+    """
     announce(0)
     run = run_of(job)
     pin(1, training=True)
@@ -34,9 +37,18 @@ def count_steps(job: Job, announce: Announce) -> Result:
         form = load(Path(run.data)).form
         longest = range(1, form.tokens + STEP, STEP)
         lengths = sorted({padded_length(length, form.tokens, full_length=run.full_length) for length in longest})
-        return {"flops": {tokens: _flops_of_an_example(run, form, tokens) for tokens in lengths}, "detail": ""}
+        counts = {tokens: _count_example(run, form, tokens) for tokens in lengths}
     except Exception as error:
-        return {"flops": {}, "detail": f"train_flops: {describe_failure(error)}"}
+        return {"flops": {}, "detail": unknown("train_flops", describe_failure(error))}
+    if faults := [count.reason for count in counts.values() if count.flops is None]:
+        return {"flops": {}, "detail": unknown("train_flops", one_line(faults[0]))}
+    hiding = sorted({operator for count in counts.values() for operator in count.hiding})
+    remarks = [f"train_flops: {one_line(count.remark)}" for count in counts.values() if count.remark]
+    remarks += [lower_bound("train_flops", hiding)] if hiding else []
+    return {
+        "flops": {tokens: count.flops for tokens, count in counts.items()},
+        "detail": SEPARATOR.join(dict.fromkeys(remarks)),
+    }
 
 
 def train_cell(job: Job, announce: Announce) -> Result:
@@ -58,26 +70,11 @@ def run_of(job: Job) -> Run:
     return Run(**{**job, "flops": {int(tokens): flops for tokens, flops in job["flops"].items()}})
 
 
-def _flops_of_an_example(run: Run, form: Form, tokens: int) -> int:
+def _count_example(run: Run, form: Form, tokens: int) -> FlopCount:
     def make_input() -> Tensor:
-        return torch.zeros(1, tokens, dtype=torch.long)
+        return torch.zeros(1, tokens, form.channels) if form.channels else torch.zeros(1, tokens, dtype=torch.long)
 
-    counted = count_flops(
-        lambda: _Step(build_model(run, form), form, tokens), make_input, mode="training", tokens=tokens, batch=1
+    # training computes no gradient of the input, for signals either
+    return count_flops(
+        lambda: build_model(run, form), make_input, mode="training", tokens=tokens, batch=1, input_gradient=False
     )
-    if counted.flops is None:
-        raise MixbenchError(counted.reason)
-    return counted.flops
-
-
-class _Step(nn.Module):
-    """A model on an input without gradient: training does not compute one for signals either."""
-
-    def __init__(self, model: nn.Module, form: Form, tokens: int) -> None:
-        super().__init__()
-        self.model = model
-        self.signal = torch.zeros(1, tokens, form.channels) if form.channels else None
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        scores: Tensor = self.model(numbers if self.signal is None else self.signal)
-        return scores

@@ -8,6 +8,7 @@ from sample_rows import speed_row
 from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
+from mixbench.tables.remarks import lower_bound, unknown
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
 from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, records, summarise, to_json
@@ -252,7 +253,8 @@ def test_the_summary_survives_json() -> None:
 
 
 JSON_OF_A_CELL = """mixer config label context tokens status detail failed_launches launch_ms latency_ms ratio paired
-    tokens_per_s cpu_ms peak_memory_mib flops flops_remark gflops_per_s share_of_peak peak_gflops_per_s energy_j clean_share"""
+    tokens_per_s cpu_ms peak_memory_mib flops flops_mark flops_remark gflops_per_s share_of_peak peak_gflops_per_s energy_j
+    clean_share"""
 
 
 def test_programs_find_every_value_of_a_cell_under_its_name() -> None:
@@ -264,6 +266,25 @@ def test_programs_find_every_value_of_a_cell_under_its_name() -> None:
     assert plain["launch_ms"] == {row.launch: row.latency_ms for row in rows}
     assert plain["peak_memory_mib"] == found.value("peak_memory_mib") == rows[0].peak_memory_mib
     assert plain["energy_j"] is None
+
+
+COUNTS: dict[str, tuple[int | None, str, str | None]] = {
+    "exact": (1000, "energy_j: no meter", ""),
+    "lower bound": (1000, lower_bound("flops", ["foo"]), "≥"),
+    "unknown": (None, unknown("flops", "on cpu: it died"), "unknown"),
+    "not counted": (None, "", None),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_mark_of_a_count_goes_with_it_to_programs_and_tables(name: str) -> None:
+    flops, detail, mark = COUNTS[name]
+    rows, launches = speed_rows(("attention",), (64,), launches=2, rounds=1)
+    summary = summarise([replace(row, flops=flops, detail=detail) for row in rows], launches)
+    (plain,), found = to_json(summary)["cells"], records(summary)[0]
+    for record in (plain, found):
+        assert (record["flops"], record["flops_mark"]) == (flops, mark)
+        assert record["flops_remark"] == (detail if mark else "")
 
 
 def test_records_have_a_line_per_cell_and_one_per_growth() -> None:

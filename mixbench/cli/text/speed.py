@@ -85,15 +85,20 @@ def _ratio(cell: CellSummary, baseline: str | None) -> Entry | None:
 
 
 def _share_of_peak(cell: CellSummary, baseline: str | None) -> Entry | None:
-    return None if cell.share_of_peak is None else Entry(number(100 * cell.share_of_peak))
+    return None if cell.share_of_peak is None else Entry(_marked(cell, number(100 * cell.share_of_peak)))
+
+
+def _marked(cell: CellSummary, text: str) -> str:
+    """A number that comes from flops, with its mark."""
+    return f"{cell.flops_mark} {text}" if cell.flops_mark else text
 
 
 def _value(metric: str, heading: Heading, cell: CellSummary, baseline: str | None) -> Entry | None:
     value = cell.value(metric)
     if value is None:
-        return None
-    bound = "≥ " if metric == "flops" and cell.flops_remark else ""
-    return Entry(bound + _FORMS[heading.form](value if heading.per == 1 else value / heading.per))
+        return Entry(cell.flops_mark) if metric == "flops" and cell.flops_mark else None
+    text = _FORMS[heading.form](value if heading.per == 1 else value / heading.per)
+    return Entry(_marked(cell, text) if metric == "flops" else text)
 
 
 _EntryOf = Callable[[CellSummary, str | None], Entry | None]
@@ -121,6 +126,10 @@ def _growth_table(growths: Sequence[Growth]) -> Table:
     return Table([growth.label for growth in growths], [exponents, over])
 
 
+COUNTING = "FLOPs: products, convolutions and Fourier transforms; elementwise work, such as a cumulative sum, counts 0."
+"""What a count of operations leaves out, said where it is read."""
+
+
 def _notes(summary: SpeedSummary) -> Iterator[str]:
     """How to read the numbers, and what is missing."""
     cells = [cell for cell in summary.cells if cell.latency_ms]
@@ -135,8 +144,10 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
         yield "*: measured in different processes from the baseline, so not paired."
     if any(cell.share_of_peak is not None for cell in cells):
         yield "% of peak: FLOP/s relative to a large matrix product in the same launch."
-    for remark in sorted({cell.flops_remark for cell in cells} - {""}):
-        yield f"≥: {remark}."
+    if any(cell.flops_mark is not None for cell in cells):
+        yield COUNTING
+    for mark, remark in sorted({(cell.flops_mark or "", cell.flops_remark) for cell in cells if cell.flops_remark}):
+        yield f"{mark}: {remark}."
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
         if blocks:
             yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."

@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 from synthetic import speed_rows
 
-from mixbench.cli.text.speed import exponent_text, interval_text, number, speed_table, with_prefix
+from mixbench.cli.text.speed import COUNTING, exponent_text, interval_text, number, speed_table, with_prefix
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import LOWER_BOUND, LaunchRow, SpeedRow
+from mixbench.tables.remarks import lower_bound, unknown
+from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed import SpeedSummary, summarise
 
 Table = tuple[list[SpeedRow], list[LaunchRow]]
@@ -121,11 +122,28 @@ def test_rows_of_other_environments_and_unpaired_ratios_are_mentioned() -> None:
 
 def test_flops_that_may_miss_products_are_a_lower_bound_and_elementwise_operators_alone_do_not_make_one() -> None:
     rows, launches = speed_rows(("attention",), (64,))
+    launches = [replace(row, peak_gflops_per_s=100.0) for row in launches]
     assert "≥" not in plain(summarise([replace(row, uncounted_operators="add gelu") for row in rows], launches))
-    remark = f"{LOWER_BOUND}: no formula for foo, bar"
+    remark = lower_bound("flops", ["foo", "bar"])
     text = plain(summarise([replace(row, detail=f"energy_j: no meter; {remark}") for row in rows], launches))
-    assert "≥ 0.00315" in text
+    line = next(line for line in text.split("\n") if "0.00315" in line)
+    assert "≥ 0.00315     ≥ 25.2" in line  # the share of the peak is one, too
     assert f"≥: {remark}." in text
+
+
+def test_flops_that_could_not_be_counted_are_unknown_with_the_reason() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64,))
+    remark = unknown("flops", "on cpu: RuntimeError: planted")
+    lost = [replace(row, flops=None, gflops_per_s=None, detail=remark) if row.mixer == "none" else row for row in rows]
+    text = plain(summarise(lost, launches))
+    assert next(line for line in text.split("\n") if " none " in line).count("unknown") == 1
+    assert f"unknown: {remark}." in text
+
+
+def test_what_a_count_leaves_out_is_said_once_where_there_is_one() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 128))
+    assert plain(summarise(rows, launches)).count(COUNTING) == 1
+    assert COUNTING not in plain(summarise([replace(row, flops=None, gflops_per_s=None) for row in rows], launches))
 
 
 def test_an_interval_a_thousandfold_wide_is_not_spelled_out() -> None:

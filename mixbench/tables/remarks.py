@@ -1,0 +1,36 @@
+"""What `detail` says of counts of operators in a row that is ok: that one is only a lower bound, or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SEPARATOR = "; "
+"""Between the remarks of `detail`."""
+_LOWER_BOUND = "is a lower bound"
+_UNKNOWN = "is unknown"
+_SOURCES = {"gflops_per_s": "flops", "share_of_peak": "flops"}
+"""Metrics that are lower bounds where the count is that they come from."""
+
+
+def lower_bound(metric: str, operators: Iterable[str]) -> str:
+    """The remark on a count that lacks the products which these operators may hide."""
+    return f"{metric} {_LOWER_BOUND}: no formula for {', '.join(operators)}"
+
+
+def unknown(metric: str, reason: str) -> str:
+    """The remark on a count that could not be taken."""
+    return f"{metric} {_UNKNOWN}: {reason.replace(SEPARATOR, ', ')}"
+
+
+def bound_in(detail: str, metric: str) -> str:
+    """The remark that a metric is only a lower bound; empty where it is exact or not a count of operators."""
+    return _remark(detail, f"{_SOURCES.get(metric, metric)} {_LOWER_BOUND}")
+
+
+def unknown_in(detail: str, metric: str) -> str:
+    """The remark that a count could not be taken; empty where it was."""
+    return _remark(detail, f"{_SOURCES.get(metric, metric)} {_UNKNOWN}")
+
+
+def _remark(detail: str, beginning: str) -> str:
+    return next((remark for remark in detail.split(SEPARATOR) if remark.startswith(beginning)), "")

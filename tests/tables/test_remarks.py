@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from mixbench.tables.remarks import SEPARATOR, bound_in, lower_bound, unknown, unknown_in
+
+
+def test_a_remark_is_found_among_others_by_its_metric() -> None:
+    bound, missing = lower_bound("flops", ["foo", "mine::bar"]), unknown("train_flops", "on meta: it died; on cpu: too")
+    detail = SEPARATOR.join(("energy_j: no meter", bound, missing))
+    assert bound == "flops is a lower bound: no formula for foo, mine::bar"
+    assert bound_in(detail, "flops") == bound
+    assert bound_in(detail, "gflops_per_s") == bound
+    assert unknown_in(detail, "train_flops") == "train_flops is unknown: on meta: it died, on cpu: too"
+    for metric in ("train_flops", "params", "latency_ms"):
+        assert bound_in(detail, metric) == ""
+    assert unknown_in(detail, "flops") == ""
+
+
+def test_a_row_without_a_remark_has_none() -> None:
+    assert (bound_in("", "flops"), unknown_in("", "flops")) == ("", "")

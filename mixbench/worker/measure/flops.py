@@ -91,7 +91,7 @@ def count_flops(
             )
         except Exception as error:  # a module may raise anything
             reasons.append(f"on {place}: {type(error).__name__}: {error}")
-    return FlopCount(None, reason="; ".join(reasons))
+    return FlopCount(None, reason=" and ".join(reasons))
 
 
 def _call(module: nn.Module, x: Tensor) -> None:

@@ -141,6 +141,46 @@ def test_a_signal_takes_no_gradient_in_the_count(tmp_path: Path) -> None:
     assert counted == first + rest
 
 
+UNCOUNTED = """
+import torch
+from torch import nn
+
+class Base(nn.Module):
+    def __init__(self, *, width, tokens):
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(width))
+
+class Exponential(Base):
+    def forward(self, x):
+        return x @ torch.linalg.matrix_exp(self.weight)
+
+class Refusing(Base):
+    def forward(self, x):
+        raise OverflowError("first; second")
+
+class Swin(Base):
+    def forward(self, x):
+        return x @ self.weight
+
+    def flops(self, H, W):
+        return H * W
+"""
+REMARKS = {
+    "Exponential": "train_flops is a lower bound: no formula for linalg_matrix_exp",
+    "Refusing": "train_flops is unknown: on meta: OverflowError: first, second and on cpu: OverflowError: first, second",
+    "Swin": "train_flops: its flops(H, W) is not flops(batch, tokens): operators are counted",
+}
+
+
+@pytest.mark.parametrize("name", REMARKS)
+def test_a_count_of_training_that_is_no_exact_number_says_so(name: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(UNCOUNTED)
+    run = run_on(tmp_path, RAGGED, f"{mine}:{name}")
+    counted = trainer.count_steps(dataclasses.asdict(run), silently)
+    assert (sorted(counted["flops"]), counted["detail"]) == ([] if name == "Refusing" else [12], REMARKS[name])
+
+
 def test_what_a_mixer_raises_is_a_status_and_a_reason(tmp_path: Path) -> None:
     result = trainer.train_cell(dataclasses.asdict(run_on(tmp_path, RAGGED, arguments={"width": 3, "tokens": 4})), silently)
     assert result["status"] == "error"

@@ -11,13 +11,14 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar, get_args
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from mixbench.api.checking import checked
+from mixbench.api.checking import check_path, checked
 from mixbench.errors import RequestError
 
 P = ParamSpec("P")
@@ -36,6 +37,20 @@ PANELS = (
 )
 """Groups of options in a help text and in a Python signature, in this order; options without a group come first."""
 WHAT, MODEL, TEXTS, HOW, WHERE, ROWS, VERDICT, RESULTS = PANELS
+
+
+MOST: Mapping[str, int] = {
+    "launches": 10_000,
+    "seeds": 10_000,
+    "trials": 100_000,
+    "examples": 100_000,
+    "layers": 10_000,
+    "threads": 4096,
+    "jobs": 4096,
+    "per_gpu": 4096,
+    "vocabulary": 10_000_000,
+}
+"""The largest numbers of options whose plan, processes or tables grow with them, in whatever command they are."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,11 @@ class Described:
         return named if isinstance(named, str) and named.startswith("--") else f"--{self.name.replace('_', '-')}"
 
     @property
+    def is_path(self) -> bool:
+        """Whether it is a path, or several, on the command line."""
+        return Path in (self.kind, *get_args(self.kind), *(part for kind in get_args(self.kind) for part in get_args(kind)))
+
+    @property
     def positional(self) -> bool:
         """Whether it is an argument, not an option, of the command."""
         return isinstance(self.info, ArgumentInfo)
@@ -92,8 +112,12 @@ class Options:
                 option.python,
                 getattr(self, option.name),
                 least=option.info.min,
+                most=MOST.get(option.name),
                 may_be_empty=option.may_be_empty,
             )
+            if option.is_path and value is not None:
+                for path in value if isinstance(value, tuple) else [value]:
+                    check_path(option.flag, path)
             object.__setattr__(self, option.name, value)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json
+from mixbench.studies.plan_size import check_plan_size
 from mixbench.studies.speed_plan import FEATURE_FACTOR
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import TrainingRow
@@ -70,6 +71,7 @@ class DataRequest:
                 raise UnknownNameError("mixer", name, names, "in --learning-rate")
             if not isinstance(rate, str) and not 0 < rate < 100:
                 raise RequestError(f"--learning-rate is {rate:g}; it must be above 0 and below 100")
+        check_plan_size(tasks=len(self.tasks), mixers=len(self.mixers), sizes=len(self.sizes), seeds=len(self.seeds))
         for task in self.tasks:
             train_sizes(self.sizes, task)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json
+from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import SpeedRow
 
@@ -57,6 +59,9 @@ class SpeedRequest:
                 raise RequestError(f"--{name} is {getattr(self, name)}; it must be above 0")
         if self.seed >= 2**31:
             raise RequestError(f"--seed is {self.seed}; it must be below {2**31}")
+        shapes = math.prod(map(len, (self.tokens, self.width, self.batch)))
+        kinds = math.prod(map(len, (self.dtype, self.device, self.mode, self.scope)))
+        check_plan_size(mixers=len(self.mixers), shapes=shapes, kinds=kinds, launches=self.launches)
         for device in self.device:
             if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", device):
                 raise RequestError(f"unknown --device {device!r}", "Give cpu, cuda, or cuda with a number: cuda:1.")

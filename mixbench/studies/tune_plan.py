@@ -20,6 +20,7 @@ from mixbench.studies.data_efficiency_plan import (
     plan_run,
     train_sizes,
 )
+from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import TrialRow
 
@@ -41,6 +42,7 @@ class TuneRequest:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise RequestError(f"--trials is {self.trials}; it must be at least 1")
+        check_plan_size(tasks=len(self.base.tasks), mixers=len(self.base.mixers), trials=self.trials)
         if len(self.base.sizes) != 1:
             raise RequestError("a search trains on one part of the data", "Give one size: --size 0.5.")
 

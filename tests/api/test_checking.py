@@ -85,3 +85,46 @@ def test_an_unknown_keyword_is_one_of_the_function() -> None:
 def test_a_negative_threshold_is_refused_before_anything_is_measured(call: Callable[[], object]) -> None:
     with pytest.raises(RequestError, match=r"--threshold is .*; it must be at least 0"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SpeedOptions(launches=2147483647), "--launches is 2147483647; it must be at most 10,000"),
+        (lambda: SpeedOptions(threads=10**30), "--threads is 10{30}; it must be at most 4,096"),
+        (lambda: SpeedOptions(seed=10**30), "--seed is 10{30}; it must be at most 1,099,511,627,776"),
+        (lambda: SpeedOptions(budget=10**400), "--budget is 10.*; it must be at most 1,000,000,000"),
+        (lambda: SpeedOptions(budget=float("inf")), "--budget is inf; it must be at most 1,000,000,000"),
+        (lambda: SpeedOptions(timeout=float("nan")), "--timeout is nan, not a number"),
+        (lambda: SpeedOptions(tokens=[8, 10**13]), "--tokens is 10000000000000; it must be at most"),
+        (lambda: DataEfficiencyOptions(seeds=10**30), "--seeds is 10{30}; it must be at most 10,000"),
+        (lambda: DataEfficiencyOptions(jobs=10**30), "--jobs is 10{30}; it must be at most 4,096"),
+        (lambda: TuneOptions(trials=10**9), "--trials is 1000000000; it must be at most 100,000"),
+        (lambda: AttentionMapOptions(examples=10**9), "--examples is 1000000000; it must be at most 100,000"),
+    ],
+)
+def test_a_number_that_nobody_can_wait_for_is_refused_at_once(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(RequestError, match=message) as caught:
+        make()
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SpeedOptions(results="a" * 256), "--results has a name of 256 bytes; a file or folder has at most 255"),
+        (lambda: SpeedOptions(results="é" * 128), "--results has a name of 256 bytes"),
+        (lambda: SpeedOptions(results="/a" * 2048), "--results has 4,096 bytes; a path has at most 4,095"),
+        (lambda: CompareOptions("a" * 300, "b"), "BASE has a name of 300 bytes"),
+        (lambda: TuneOptions(from_file=Path("b" * 300)), "--from has a name of 300 bytes"),
+        (lambda: SpeedOptions(mixer="\udcff"), "--mixer is not UTF-8"),
+        (lambda: SpeedOptions(results=Path("\ud800")), "--results is no path"),
+    ],
+)
+def test_a_path_that_no_file_can_have_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        make()
+
+
+def test_a_path_of_bytes_that_are_no_text_is_one() -> None:
+    assert SpeedOptions(results=Path("\udcff")).results == Path("\udcff")

@@ -13,6 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 120
+
+
+def shortened(text: str) -> str:
+    """A text as messages quote it: of a long one, the beginning and the end."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+
 
 class MixbenchError(Exception):
     """The message says what went wrong and where, in one sentence; `hint` says what to do next."""
@@ -39,8 +46,9 @@ class UnknownNameError(RequestError):
         names = sorted(known)
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         place = f" {where}" if where else ""
-        known_names = f"Known: {', '.join(names)}." if names else f"There is no {kind}{place}."
-        super().__init__(f"unknown {kind} {name!r}{place}", f"Did you mean {near[0]!r}? {known_names}" if near else known_names)
+        known_names = f"Known: {', '.join(map(shortened, names))}." if names else f"There is no {kind}{place}."
+        hint = f"Did you mean {shortened(near[0])!r}? {known_names}" if near else known_names
+        super().__init__(f"unknown {kind} {shortened(name)!r}{place}", hint)
 
 
 class FolderBusyError(RequestError):

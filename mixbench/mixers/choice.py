@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from mixbench.errors import RequestError, UnknownNameError
+from mixbench.errors import RequestError, UnknownNameError, shortened
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
 from mixbench.parsing.canonical import canonical_json
+from mixbench.parsing.imports import NOT_PYTHON, parse
+from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, with_digest
 from mixbench.parsing.spec import MixerSpec, parse_mixer
 
 PLUGIN_GROUP = "mixbench.mixers"
 """Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""
+_FORM = "The form is path/to/file.py:ClassName."
+_LARGEST_FILE = 10_000_000
 
 
 @dataclass(frozen=True)
 class ChosenMixer:
-    """A mixer with its options. `target` is `module:Class` or `path/to/file.py:Class`; only a built-in mixer has an `entry`."""
+    """A mixer with its options; only a built-in mixer has an `entry`.
+
+    `target` is `module:Class`, or `path/to/file.py:Class@digest` for the code that the file and its modules have now.
+    """
 
     name: str
     target: str
@@ -66,29 +72,59 @@ def choose_mixer(text: str) -> ChosenMixer:
         raise UnknownNameError("mixer", spec.name, [*MIXERS, *plugins])
     plugin = plugins[spec.name]
     options = _untyped_options(spec)
-    version = plugin.dist.version if plugin.dist else ""
-    return ChosenMixer(spec.name, plugin.value, options, canonical_json({**options, "plugin_version": version}))
+    return ChosenMixer(spec.name, plugin.value, options, canonical_json({**options, **_version(plugin)}))
+
+
+def _version(plugin: EntryPoint) -> dict[str, str]:
+    """The version of a plug-in's package; and what its code is, where it is installed in a way that lets it be edited."""
+    version = {"plugin_version": plugin.dist.version if plugin.dist else ""}
+    try:
+        sources = sources_of_module(plugin.value.partition(":")[0])
+    except TooManyModulesError:
+        return version
+    return version | ({"file_sha256": sources.digest} if sources else {})
 
 
 def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
-    path = Path(file)
+    path, shown = Path(file), f"--mixer: {shortened(file)}"
     try:
-        source = path.read_bytes()
+        source = _read(path)
+        tree = parse(source, file)
+        sources = sources_of(path.resolve())
     except OSError as error:
-        hint = "The form is path/to/file.py:ClassName."
-        raise RequestError(f"--mixer: cannot read {file}: {error.strerror}", hint) from error
-    try:
-        tree = ast.parse(source, filename=file)
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise RequestError(f"--mixer: {file}{line} is not valid Python: {getattr(error, 'msg', error)}") from error
+        raise RequestError(f"{shown} cannot be read: {error.strerror}", _FORM) from error
+    except TooManyModulesError as error:
+        raise RequestError(
+            f"{shown} imports modules whose names only running it shows, and {error}",
+            "Move it and its modules to a folder of their own.",
+        ) from error
+    except NOT_PYTHON as error:
+        raise RequestError(f"{shown}{_what_is_wrong(error)}") from error
     classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
     if spec.name not in classes and not _may_define(tree, spec.name):
-        raise UnknownNameError("class", spec.name, classes, f"in {file}")
+        raise UnknownNameError("class", spec.name, classes, f"in {shortened(file)}")
     options = _untyped_options(spec)
-    digest = hashlib.sha256(source).hexdigest()
-    config = canonical_json({**options, "file_sha256": digest})
-    return ChosenMixer(f"{path.name}:{spec.name}", f"{path.resolve()}:{spec.name}", options, config)
+    config = canonical_json({**options, "file_sha256": sources.digest})
+    target = with_digest(f"{path.resolve()}:{spec.name}", sources.digest)
+    return ChosenMixer(f"{path.name}:{spec.name}", target, options, config)
+
+
+def _read(path: Path) -> bytes:
+    """The content of a file. Raises OSError; RequestError for what is no file, or is too large for a source."""
+    size = path.stat().st_size
+    if not path.is_file():
+        raise RequestError(f"--mixer: {shortened(str(path))} is not a file", _FORM)
+    if size > _LARGEST_FILE:
+        raise RequestError(f"--mixer: {shortened(str(path))} has {size / 1e6:.0f} MB; no source is that large", _FORM)
+    return path.read_bytes()
+
+
+def _what_is_wrong(error: BaseException) -> str:
+    if isinstance(error, RecursionError | MemoryError):
+        return " is nested too deeply for Python"
+    if isinstance(error, SyntaxError):
+        return f"{f', line {error.lineno}' if error.lineno else ''} is not valid Python: {error.msg}"
+    return f" is not valid Python: {error}"
 
 
 def _may_define(tree: ast.Module, name: str) -> bool:

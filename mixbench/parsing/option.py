@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mixbench.errors import RequestError, UnknownNameError
+from mixbench.errors import RequestError, UnknownNameError, shortened
 from mixbench.parsing.spec import parse_size_expression
 
 Value = int | bool | str
@@ -14,13 +14,17 @@ Value = int | bool | str
 
 @dataclass(frozen=True)
 class Option:
-    """A typed option of a mixer or a task. `default` is typed as `parse` returns it."""
+    """A typed option of a mixer or a task. `default` is typed as `parse` returns it.
+
+    `before` is the value that describes what ran before there was this option; None if that was the default.
+    """
 
     name: str
     kind: Literal["count", "size", "flag", "choice"]
     default: Value
     meaning: str
     choices: tuple[str, ...] = ()
+    before: Value | None = None
 
     def parse(self, text: str, owner: str) -> Value:
         """The typed value of `text`. Raises RequestError."""
@@ -34,7 +38,7 @@ class Option:
             if text in self.choices:
                 return text
             raise UnknownNameError("value", text, self.choices, f"for option {self.name!r} of {owner}")
-        raise RequestError(f"option {self.name!r} of {owner} cannot be {text!r}", f"It is {self.expected}.")
+        raise RequestError(f"option {self.name!r} of {owner} cannot be {shortened(text)!r}", f"It is {self.expected}.")
 
     @property
     def expected(self) -> str:

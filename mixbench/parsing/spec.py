@@ -7,9 +7,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mixbench.errors import RequestError, UnknownNameError
+from mixbench.errors import RequestError, UnknownNameError, shortened
 
 LARGEST_SIZE = 2**40
+LONGEST_NAME = 200
+"""Characters of a mixer's name: it stands in every row and label."""
+LONGEST_MIXER = 8192
+"""Characters of a mixer string: no path is longer than half of that."""
 _LARGEST_SHARE = 2.0
 _SYMBOLIC_SIZE = re.compile(r"(?:(?P<factor>[0-9]{1,6})\s*\*\s*)?(?P<base>width|tokens)(?:\s*/\s*(?P<divisor>[0-9]{1,6}))?")
 
@@ -183,17 +187,21 @@ def parse_mixer(text: str) -> MixerSpec:
     if path:
         file, rest = path["file"], path["rest"] or ""
     name, _, options = rest.partition(":")
+    shown = repr(shortened(text))
+    for what, characters, most in (("it", len(text), LONGEST_MIXER), ("the name", len(name), LONGEST_NAME)):
+        if characters > most:
+            raise RequestError(f"--mixer {shown}: {what} has {characters} characters", f"At most {most} are read.")
     if not name.strip():
         hint = "Name the class after the file: path/to/file.py:ClassName." if file else "`mixbench list` shows the mixers."
-        raise RequestError(f"--mixer {text!r} does not name a {'class' if file else 'mixer'}", hint)
+        raise RequestError(f"--mixer {shown} does not name a {'class' if file else 'mixer'}", hint)
     pairs: dict[str, str] = {}
     for pair in filter(str.strip, options.split(",")):
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not (key and equals and value):
             raise RequestError(
-                f"--mixer {text!r}: {pair.strip()!r} is not an option", "Options are key=value, separated by commas."
+                f"--mixer {shown}: {shortened(pair.strip())!r} is not an option", "Options are key=value, separated by commas."
             )
         if key in pairs:
-            raise RequestError(f"--mixer {text!r} gives {key!r} twice", "Give --mixer twice to compare two settings.")
+            raise RequestError(f"--mixer {shown} gives {shortened(key)!r} twice", "Give --mixer twice to compare two settings.")
         pairs[key] = value
     return MixerSpec(name.strip(), tuple(pairs.items()), file)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import os
 import shutil
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,10 @@ from hypothesis import strategies as st
 from places import SAMPLES
 
 from mixbench.errors import MixbenchError, RequestError
-from mixbench.mixers import PAPER_MIXERS
+from mixbench.mixers import PAPER_MIXERS, choice
 from mixbench.mixers.choice import choose_mixer, choose_mixers
+from mixbench.parsing import sources
+from mixbench.parsing.sources import split_target
 
 
 def test_without_a_name_the_six_of_the_paper_and_the_control_are_chosen() -> None:
@@ -52,8 +58,43 @@ def test_a_class_in_a_file_carries_the_hash_of_the_file_and_typed_options(tmp_pa
     assert choose_mixer(text).config != mixer.config
 
 
+def test_a_file_that_loads_no_module_of_its_own_keeps_its_plain_hash(tmp_path: Path) -> None:
+    source = Path(shutil.copy(SAMPLES, tmp_path / "mine.py"))
+    (tmp_path / "helper.py").write_text("")
+    assert json.loads(choose_mixer(f"{source}:Mean").config)["file_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def test_a_mixer_is_the_code_of_all_that_it_imports_from_its_folder(tmp_path: Path) -> None:
+    for name, repeats in (("old", 1), ("new", 8), ("copy", 1)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text("from helper import REPEATS\nclass Mine: pass\n")
+        (tmp_path / name / "helper.py").write_text(f"REPEATS = {repeats}\n")
+    texts = [f"{tmp_path / name / 'mine.py'}:Mine" for name in ("old", "new", "copy")]
+    old, new, copy = map(choose_mixer, texts)
+    assert old.config == copy.config != new.config
+    assert [mixer.config for mixer in choose_mixers(texts)] == [old.config, new.config]
+    (tmp_path / "old" / "helper.py").write_text("REPEATS = 8\n")
+    assert choose_mixer(texts[0]).config == new.config
+
+
+def test_a_plug_in_that_can_be_edited_is_its_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "plugged_in"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "layers.py").write_text("class Gate: pass\n")
+    (package / "mixers.py").write_text("from .layers import Gate as Mine\n")
+    point = EntryPoint("plugged", "plugged_in.mixers:Mine", choice.PLUGIN_GROUP)
+    monkeypatch.setattr(choice, "entry_points", lambda group: [point])
+    assert json.loads(choose_mixer("plugged").config) == {"plugin_version": ""}
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    known = choose_mixer("plugged")
+    assert known.target == "plugged_in.mixers:Mine"
+    (package / "layers.py").write_text("class Gate: x = 1\n")
+    assert choose_mixer("plugged").config != known.config
+
+
 def test_a_class_may_also_be_assigned_or_imported() -> None:
-    assert choose_mixer(f"{SAMPLES}:Average").target == f"{SAMPLES}:Average"
+    assert split_target(choose_mixer(f"{SAMPLES}:Average").target)[:2] == (str(SAMPLES), "Average")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +109,13 @@ def test_a_class_may_also_be_assigned_or_imported() -> None:
         ("attention:heads", "'heads' is not an option", "key=value"),
         ("attention:heads=2,heads=4", "gives 'heads' twice", "twice"),
         ("none.py", "does not name a class", "path/to/file.py:ClassName"),
-        ("nowhere.py:Mine", "cannot read nowhere.py", "path/to/file.py:ClassName"),
+        ("nowhere.py:Mine", "nowhere.py cannot be read: No such file", "path/to/file.py:ClassName"),
         ("", "does not name a mixer", "mixbench list"),
+        ("m" * 5000, "the name has 5000 characters", "At most 200"),
+        ("mine.py:" + "M" * 9000, "it has 9008 characters", "At most 8192"),
+        ("folder/" * 900 + "mine.py:Mine", "cannot be read: File name too long", "path/to/file.py:ClassName"),
+        ("attention:heads=" + "4" * 500, "option 'heads' of attention cannot be '444", "a positive whole number"),
+        ("attention:" + "h" * 500 + "=4", "unknown option 'hhh", "Known: heads"),
     ],
 )
 def test_a_wrong_mixer_string_is_an_error_that_says_what_and_what_next(text: str, message: str, hint: str) -> None:
@@ -77,6 +123,7 @@ def test_a_wrong_mixer_string_is_an_error_that_says_what_and_what_next(text: str
         choose_mixer(text)
     assert message in str(caught.value)
     assert hint in caught.value.hint
+    assert len(str(caught.value)) < 250
 
 
 def test_a_class_that_is_not_in_the_file_suggests_the_nearest() -> None:
@@ -85,11 +132,44 @@ def test_a_class_that_is_not_in_the_file_suggests_the_nearest() -> None:
     assert "Product" in caught.value.hint
 
 
-def test_a_file_that_is_not_python_names_the_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x = 1\nclass :\n", "line 2 is not valid Python: invalid syntax"),
+        (b"x = 1\0", "is not valid Python: source code string cannot contain null bytes"),
+        ("x = 'é'".encode("latin-1"), "is not valid Python: (unicode error)"),
+        (b"# coding: nonsense\n", "is not valid Python: unknown encoding: nonsense"),
+        (b"(" * 5000, "is not valid Python: too many nested parentheses"),
+        (b"x = " + b"-" * 100_000 + b"1", "is nested too deeply for Python"),
+        (b"x = " + b"+".join([b"1"] * 20_000), "is nested too deeply for Python"),
+        (b" " * 10_000_001, "has 10 MB; no source is that large"),
+    ],
+    ids=["syntax", "null", "latin-1", "encoding", "parentheses", "unary", "sum", "size"],
+)
+def test_a_file_that_python_cannot_read_says_why_in_one_line(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
-    path.write_text("x = 1\nclass :\n")
-    with pytest.raises(RequestError, match="line 2 is not valid Python"):
+    path.write_bytes(content)
+    with pytest.raises(RequestError) as caught:
         choose_mixer(f"{path}:Mine")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_a_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "folder.py").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(RequestError, match=f"{name}.py is not a file"):
+            choose_mixer(f"{tmp_path / name}.py:Mine")
+
+
+def test_a_file_that_may_import_too_much_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MANY", 0)
+    path = tmp_path / "mine.py"
+    path.write_text("class Mine: pass\nexec(text)\n")
+    with pytest.raises(RequestError, match="imports modules whose names only running it shows") as caught:
+        choose_mixer(f"{path}:Mine")
+    assert "folder of their own" in caught.value.hint
 
 
 @given(st.text(max_size=40))

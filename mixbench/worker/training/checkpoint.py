@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import torch
 
 from mixbench.errors import RequestError, StorageError
 from mixbench.model import Model
+from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target
 from mixbench.tables.storage import storage_errors, write_atomically
 from mixbench.tasks.dataset import Form
 from mixbench.version import __version__
@@ -117,15 +117,20 @@ def _check_source(file: Path, target: str, config: str) -> None:
         raise RequestError(f"{file} does not say which mixer it holds", _AGAIN) from error
     if trained is None:
         return
-    source = Path(target.rpartition(":")[0])
+    source = split_target(target)[0]
     try:
-        found = hashlib.sha256(source.read_bytes()).hexdigest()
+        found = sources_of(Path(source)) if source.endswith(".py") else sources_of_module(source)
     except OSError as error:
         raise RequestError(
             f"{file}: cannot read its mixer {source}: {error.strerror}", f"Restore that file. {_AGAIN}"
         ) from error
-    if found != trained:
-        raise RequestError(f"{file}: its mixer {source} has changed since it was trained", f"Restore that file. {_AGAIN}")
+    except TooManyModulesError as error:
+        raise RequestError(f"{file}: its mixer {source}: {error}", _AGAIN) from error
+    if found is None or found.digest != trained:
+        raise RequestError(
+            f"{file}: its mixer {source} has changed since it was trained, or a module that it imports has",
+            f"Restore that file. {_AGAIN}",
+        )
 
 
 def _model(file: Path, run: Run, form: Form, weights: Mapping[str, Any]) -> Model:

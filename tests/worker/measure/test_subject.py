@@ -179,26 +179,6 @@ def test_a_function_that_makes_a_module_is_a_mixer_and_what_makes_none_is_refuse
         build_subject(cell(f"{path}:number"))
 
 
-def test_a_file_in_a_package_may_import_from_its_package(tmp_path: Path) -> None:
-    package = tmp_path / "own_mixers" / "inner"
-    package.mkdir(parents=True)
-    for folder in (package, package.parent):
-        (folder / "__init__.py").write_text("")
-    (package.parent / "base.py").write_text("import torch\n\nclass Base(torch.nn.Linear):\n    pass\n")
-    (package / "mine.py").write_text(
-        "from ..base import Base\n\nclass Mine(Base):\n    def __init__(self, width, tokens):\n"
-        "        super().__init__(width, width)\n"
-    )
-    assert load_class(f"{package / 'mine.py'}:Mine").__module__ == "own_mixers.inner.mine"
-
-
-def test_a_file_that_does_not_import_says_why(tmp_path: Path) -> None:
-    path = tmp_path / "broken.py"
-    path.write_text("import no_such_package\nclass Mine: pass\n")
-    with pytest.raises(ContractError, match="cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"):
-        load_class(f"{path}:Mine")
-
-
 def test_a_check_reports_every_fault_at_once(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("class Mine: pass\n")

@@ -192,6 +192,13 @@ def test_a_users_mixer_must_be_the_one_that_was_trained(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"0f\.pt: its mixer .*mine\.py has changed since it was trained") as caught:
         load_checkpoint(file)
     assert "Restore that file." in caught.value.hint
+    source.write_text("from helper import Mean\n")
+    (tmp_path / "helper.py").write_text(SAMPLES.read_text())
+    file, _ = kept(tmp_path, mixer=f"{source}:Mean")
+    load_checkpoint(file)
+    (tmp_path / "helper.py").write_text(SAMPLES.read_text() + "\n")
+    with pytest.raises(RequestError, match=r"mine\.py has changed since it was trained, or a module that it imports has"):
+        load_checkpoint(file)
     source.unlink()
     with pytest.raises(RequestError, match=r"cannot read its mixer .*mine\.py: No such file"):
         load_checkpoint(file)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.plots import style
-from mixbench.plots.task_panels import add_caption
+from mixbench.plots.notes import add_caption
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise

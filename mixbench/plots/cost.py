@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.task_panels import add_caption
+from mixbench.plots.notes import add_caption
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost

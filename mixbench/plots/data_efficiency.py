@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixbench.plots import style
-from mixbench.plots.task_panels import TaskFigures, add_caption, task_figures
+from mixbench.plots.notes import add_caption
+from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.scores import DataSummary, TaskSummary
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Panel = tuple[str, TaskSummary]
 """Title and content."""
@@ -64,12 +60,3 @@ def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
             common, list(zip(titles, tasks, strict=True)), {label: look for label, look in looks.items() if label in present}
         )
     return found
-
-
-def add_caption(figure: Figure, text: str) -> None:
-    """Write how to read the figure below it, as the title of the legend if there is one."""
-    if figure.legends:
-        figure.legends[0].set_title(text)
-        figure.legends[0].get_title().set(fontsize=7, color="#444444")
-    else:
-        figure.supxlabel(text, fontsize=7, color="#444444")

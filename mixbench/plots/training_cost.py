@@ -7,16 +7,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.task_panels import TaskFigures, add_caption
+from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
+from mixbench.plots.task_panels import TaskFigures
 from mixbench.verdicts.learning.scores import DataCell, TaskSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_OPERATIONS = "operations of training (FLOP)"
 COSTS: dict[str, Callable[[DataCell], float | None]] = {
     "training time (s)": lambda cell: cell.train_seconds,
-    "operations of training (FLOP)": lambda cell: cell.train_flops,
+    _OPERATIONS: lambda cell: cell.train_flops,
 }
 """The cost of a training run, by axis label."""
 
@@ -40,17 +42,22 @@ def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
         grid = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
         for line, (title, task) in zip(grid, drawn.panels, strict=True):
             line[0].set_ylabel(drawn.score_axis)
-            for axes, cost in zip(line, known.values(), strict=True):
+            for axes, (axis, cost) in zip(line, known.items(), strict=True):
                 axes.set(xscale="log", yscale="log" if drawn.logarithmic else "linear", title=title)
-                _draw_costs(axes, task, cost, drawn)
+                _draw_costs(axes, task, cost, drawn, bounds=axis == _OPERATIONS)
         for axes, axis in zip(grid[-1], known, strict=True):
             axes.set_xlabel(axis)
             style.value_ticks(axes.xaxis, prefixed="FLOP" in axis)
         if drawn.logarithmic:
             style.value_ticks(grid[0][0].yaxis, prefixed=False)
-        style.legend_below(figure, drawn.looks, {label: label for label in drawn.looks})
-        marks = "larger markers: more examples · rings and grey line: Pareto front"
-        add_caption(figure, "\n".join(map(style.literal, filter(None, (drawn.common, marks)))))
+        counted = [cell for cell in cells if cell.train_flops]
+        marks = {label: [cell.train_flops_mark for cell in counted if cell.label == label] for label in drawn.looks}
+        style.legend_below(figure, drawn.looks, {label: named(label, own) for label, own in marks.items()})
+        every = [mark for own in marks.values() for mark in own]
+        front = "Pareto front of what is known exactly" if any(every) else "Pareto front"
+        reading = f"larger markers: more examples · rings and grey line: {front}"
+        counting = about_operations(every) if _OPERATIONS in known else []
+        add_caption(figure, "\n".join(map(style.literal, filter(None, (drawn.common, reading, " · ".join(counting))))))
     return figure
 
 
@@ -63,7 +70,10 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def _draw_costs(axes: Axes, task: TaskSummary, cost: Callable[[DataCell], float | None], drawn: TaskFigures) -> None:
+def _draw_costs(
+    axes: Axes, task: TaskSummary, cost: Callable[[DataCell], float | None], drawn: TaskFigures, *, bounds: bool
+) -> None:
+    """The points of a panel; with `bounds`, marks at costs of which only a lower bound is known."""
     found = [(cell, spent, cell.score.point) for cell in task.cells if cell.score and (spent := cost(cell))]
     for label, cells in task.lines.items():
         own, look = [(spent, score) for cell, spent, score in found if cell in cells], drawn.looks[label]
@@ -72,8 +82,11 @@ def _draw_costs(axes: Axes, task: TaskSummary, cost: Callable[[DataCell], float 
     for cell, spent, score in found:
         look, rank = drawn.looks[cell.label], task.sizes.index(cell.train_size) / len(task.sizes)
         axes.plot(spent, score, look.marker, color=look.color, markersize=4 + 5 * rank, zorder=3)
-    front = pareto_front([(x, y if drawn.is_error else -y) for _, x, y in found])
-    corners = [(found[place][1], found[place][2]) for place in front]
+        if bounds and cell.train_flops_mark:
+            mark_bounds(axes, [(spent, score)], look.color, upwards=False)
+    # what may cost more than is known beats nothing
+    known = [(x, y) for cell, x, y in found if not (bounds and cell.train_flops_mark)]
+    corners = [known[place] for place in pareto_front([(x, y if drawn.is_error else -y) for x, y in known])]
     # between two points of the front the best score is still that of the cheaper one
     steps = [corner for left, right in pairwise(corners) for corner in (left, (right[0], left[1]))] + corners[-1:]
     if steps:

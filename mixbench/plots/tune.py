@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.task_panels import add_caption
+from mixbench.plots.notes import add_caption
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.stats import Interval
+from mixbench.tables.remarks import bound_in, unknown_in
 
 if TYPE_CHECKING:
     from mixbench.verdicts.learning.data_needed import Bracket
@@ -22,6 +24,12 @@ def count_mark(value: float | None, remark: str) -> str | None:
     if value is None:
         return "unknown" if remark else None
     return AT_LEAST if remark else ""
+
+
+def count_remark(metric: str, counted: Sequence[tuple[float | None, str]]) -> str:
+    """The remark on a count in rows, each given by its value and `detail`: a lower bound in any, or why all have none."""
+    find = bound_in if any(value is not None for value, _ in counted) else unknown_in
+    return next((remark for _, detail in counted if (remark := find(detail, metric))), "")
 
 
 def interval_columns(name: str, interval: Interval | None, scale: float = 1.0) -> dict[str, float | None]:

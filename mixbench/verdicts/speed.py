@@ -14,7 +14,6 @@ from typing import Any
 
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
 from mixbench.tables.columns import columns
-from mixbench.tables.remarks import bound_in, unknown_in
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
@@ -27,7 +26,7 @@ from mixbench.verdicts.labels import (
     mixer_order,
     unpacked,
 )
-from mixbench.verdicts.records import count_mark, interval_columns
+from mixbench.verdicts.records import count_mark, count_remark, interval_columns
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -246,19 +245,11 @@ def _cell(
         latency_ms=log_t_interval(launch_ms) if launch_ms else None,
         ratio=ratio,
         paired=paired,
-        flops_remark=_flops_remark(good),
+        flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),
         share_of_peak=_typical(launch_medians(shares).values()),
         peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in peak).values()),
         clean_share=qualities.count("clean") / len(qualities) if qualities else None,
     )
-
-
-def _flops_remark(rows: Sequence[SpeedRow]) -> str:
-    """The remark that a count is a lower bound or, where no row has a count, why it is unknown."""
-    found = [bound_in(row.detail, "flops") for row in rows]
-    if all(row.flops is None for row in rows):
-        found = [unknown_in(row.detail, "flops") for row in rows]
-    return next(filter(None, found), "")
 
 
 def _typical(medians: Iterable[float]) -> float | None:

@@ -1,17 +1,21 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETRIGHTBASE
 from synthetic_training import training_rows, training_settings
 
 from mixbench.plots import FIGURES
 from mixbench.plots.data_efficiency import curves_figure, draw_data_efficiency, relative_figure
+from mixbench.plots.notes import AT_LEAST
 from mixbench.plots.style import BUILT_IN
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure, pareto_front
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.learning.scores import summarise
@@ -178,6 +182,19 @@ def test_a_cost_that_is_not_known_has_no_panel() -> None:
     figure = cost_of(training_rows(train_flops=None))
     assert [axes.get_xlabel() for axes in figure.axes] == ["training time (s)"]
     assert cost_figure(drawn_of(training_rows(train_flops=None, train_seconds=None)), "shapes") is None
+
+
+def test_operations_that_are_lower_bounds_are_marked_and_beat_nothing() -> None:
+    rows = training_rows(("hypermixer", "none"), (250, 500), noise=0, seed_noise=0)
+    remark = lower_bound("train_flops", ["foo"])
+    figure = cost_of([replace(row, detail=remark) if row.mixer == "hypermixer" else row for row in rows])
+    arrows = [[line for line in axes.lines if line.get_marker() == CARETRIGHTBASE] for axes in figure.axes]
+    assert [len(found) for found in arrows] == [0, 2]
+    rings = [next(line for line in axes.lines if line.get_markerfacecolor() == "none") for axes in figure.axes]
+    assert [len(list(ring.get_xdata())) for ring in rings] == [2, 1]
+    assert legend_texts(figure) == ["hypermixer (≥)", "none"]
+    assert AT_LEAST in figure.legends[0].get_title().get_text()
+    assert AT_LEAST not in cost_of(rows).legends[0].get_title().get_text()
 
 
 def test_the_pareto_front_holds_points_that_no_other_matches_or_beats_in_both() -> None:

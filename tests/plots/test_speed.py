@@ -6,12 +6,17 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETRIGHTBASE, CARETUPBASE
 from synthetic import speed_rows
 
 from mixbench.errors import StorageError, UnknownNameError
 from mixbench.plots import FIGURES
-from mixbench.plots.speed import QUANTITIES, Size, draw_speed, flops_figure, size_figure
+from mixbench.plots.notes import AT_LEAST, OPERATIONS
+from mixbench.plots.speed import QUANTITIES, draw_speed, size_figure
+from mixbench.plots.speed_panels import Size
 from mixbench.plots.style import BUILT_IN, FORMATS, line_styles, save
+from mixbench.plots.time_by_flops import flops_figure
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed import summarise
@@ -158,6 +163,49 @@ def test_time_against_flops_shows_the_peak_and_says_what_has_no_flops() -> None:
     without_peak = flops_figure(summarise(speed_rows(("attention",))[0], []))
     assert without_peak is not None
     assert not [text for text in without_peak.axes[0].texts if "peak" in text.get_text()]
+
+
+def bounded(table: Table) -> Table:
+    """The table with FLOPs of hypermixer that are lower bounds."""
+    rows, launches = table
+    detail = lower_bound("flops", ["foo"])
+    return [replace(row, detail=detail) if row.mixer == "hypermixer" else row for row in rows], launches
+
+
+def arrows(axes: Axes, kind: object) -> list[tuple[float, float]]:
+    found = [line for line in axes.lines if line.get_marker() == kind]
+    return [point for line in found for point in zip(line.get_xdata(), line.get_ydata(), strict=True)]
+
+
+@pytest.mark.parametrize("batches", [(1,), (1, 2)], ids=["one panel", "two panels"])
+def test_flops_that_are_lower_bounds_are_marked_in_both_figures_and_explained(batches: tuple[int, ...]) -> None:
+    table = bounded(speed_rows(("attention", "hypermixer"), (64, 128), batches=batches, launches=2, rounds=1))
+    figure = figure_of(table, "flops")
+    for axes in figure.axes:
+        assert sum(label.endswith(" (≥)") for label in legend_texts(axes)) == 1
+        assert len(arrows(axes, CARETUPBASE)) == 2
+    assert AT_LEAST in caption_of(figure)
+    times = flops_figure(summarise(*table))
+    assert times is not None
+    assert legend_texts(times) == ["attention", "hypermixer (≥)"]
+    assert [len(arrows(axes, CARETRIGHTBASE)) for axes in times.axes] == [2] * len(batches)
+    assert AT_LEAST in caption_of(times)
+
+
+def test_exact_flops_have_no_mark_but_what_they_leave_out_is_said() -> None:
+    table = speed_rows(("attention", "hypermixer"), (64, 128), launches=2, rounds=1)
+    for figure in (figure_of(table, "flops"), flops_figure(summarise(*table))):
+        assert figure is not None
+        assert caption_of(figure) == OPERATIONS
+        assert "≥" not in "".join(legend_texts(figure if figure.legends else figure.axes[0]))
+    assert OPERATIONS not in caption_of(figure_of(table, "latency_ms"))
+
+
+def caption_of(figure: Figure) -> str:
+    """The note below a figure, wherever it stands."""
+    if figure.legends:
+        return figure.legends[0].get_title().get_text()
+    return figure.get_supxlabel()
 
 
 def test_built_in_mixers_differ_in_colour_marker_and_line() -> None:

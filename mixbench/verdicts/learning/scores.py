@@ -20,7 +20,7 @@ from mixbench.verdicts.learning.context import TaskContext, by_context
 from mixbench.verdicts.learning.data_needed import Need, data_needed, default_targets
 from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_score, relative_change
 from mixbench.verdicts.learning.resampling import Curve
-from mixbench.verdicts.records import bracket_columns, interval_columns
+from mixbench.verdicts.records import bracket_columns, count_mark, count_remark, interval_columns
 
 CONTROL = "none"
 """The mixer that does not mix: to beat its score, a mixer must mix."""
@@ -52,6 +52,8 @@ class DataCell:
     test_examples: int | None
     train_seconds: float | None
     train_flops: float | None
+    train_flops_remark: str
+    """Why train_flops is only a lower bound, or unknown; empty where every product has a formula."""
     learning_rates: tuple[float, ...]
     """Distinct learning rates of the runs."""
 
@@ -62,6 +64,11 @@ class DataCell:
             return "ok"
         statuses = set(self.failed.values())
         return statuses.pop() if len(statuses) == 1 else "failed"
+
+    @property
+    def train_flops_mark(self) -> str | None:
+        """The mark of train_flops, as of `count_mark`."""
+        return count_mark(self.train_flops, self.train_flops_remark)
 
     @property
     def runs(self) -> int:
@@ -146,10 +153,10 @@ def curves(task: TaskSummary) -> dict[str, Curve]:
 def to_json(summary: DataSummary) -> dict[str, Any]:
     """The summary as plain dicts, lists and numbers: config and settings as objects, infinite ends as "not reached"."""
     plain = dataclasses.asdict(summary)
-    for task in plain["tasks"]:
+    for task, whole in zip(plain["tasks"], summary.tasks, strict=True):
         task["context"]["settings"] = unpacked(task["context"]["settings"])
-        for cell in task["cells"]:
-            cell["config"] = unpacked(cell["config"])
+        for cell, own in zip(task["cells"], whole.cells, strict=True):
+            cell |= {"config": unpacked(cell["config"]), "train_flops_mark": own.train_flops_mark}
         for bracket in (value for need in task["needs"] for value in need.values() if isinstance(value, dict)):
             bracket["high"] = "not reached" if bracket["high"] == math.inf else bracket["high"]
     return plain
@@ -180,6 +187,7 @@ def _score_record(cell: DataCell) -> dict[str, Any]:
         "failed_runs": len(cell.failed),
         "detail": cell.detail,
         **{name: getattr(cell, name) for name in ("test_standard_error", "test_examples", "train_seconds", "train_flops")},
+        **{name: getattr(cell, name) for name in ("train_flops_mark", "train_flops_remark")},
         "learning_rates": ", ".join(f"{rate:g}" for rate in cell.learning_rates),
     }
 
@@ -241,6 +249,7 @@ def _cell(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRo
         test_examples=next((row.test_examples for row in good if row.test_examples is not None), None),
         train_seconds=known_mean(row.train_seconds for row in good),
         train_flops=known_mean(row.train_flops for row in good),
+        train_flops_remark=count_remark("train_flops", [(row.train_flops, row.detail) for row in good]),
         learning_rates=tuple(sorted({row.learning_rate for row in rows if row.learning_rate is not None})),
     )
 

@@ -8,9 +8,10 @@ from synthetic_training import training_rows, training_settings
 
 from mixbench.errors import UnknownNameError
 from mixbench.tables.columns import columns
+from mixbench.tables.remarks import lower_bound, unknown
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.learning.context import TaskContext, task_words
-from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary, summarise, to_json
+from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary, records, summarise, to_json
 
 T_95_2 = 4.302652729911275
 """Quantile 0.975 of Student's t with two degrees of freedom."""
@@ -123,6 +124,25 @@ def test_costs_and_the_sampling_error_are_means_over_seeds() -> None:
     assert found.test_examples == 1000
     unknown = cell([replace(row, train_flops=None) for row in rows], "attention")
     assert unknown.train_flops is None
+
+
+COUNTS: dict[str, tuple[int | None, str, str | None]] = {
+    "exact": (100, "", ""),
+    "lower bound": (100, lower_bound("train_flops", ["foo"]), "≥"),
+    "unknown": (None, unknown("train_flops", "on cpu: it died"), "unknown"),
+    "not counted": (None, "", None),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_mark_of_a_count_goes_with_it_to_programs_and_tables(name: str) -> None:
+    flops, detail, mark = COUNTS[name]
+    rows = [replace(row, train_flops=flops, detail=detail) for row in runs("attention", {0: 0.8, 1: 0.9})]
+    summary = summarise(rows)
+    (plain,), (found, *_) = to_json(summary)["tasks"][0]["cells"], records(summary)
+    for record in (plain, found):
+        assert (record["train_flops"], record["train_flops_mark"]) == (flops, mark)
+        assert record["train_flops_remark"] == (detail if mark else "")
 
 
 def test_means_of_realistic_rows_are_those_of_their_scores() -> None:

@@ -1,0 +1,39 @@
+"""The panels of the figures of speed.csv: one per context."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal, TypeVar
+
+from mixbench.verdicts.labels import Context, context_words
+from mixbench.verdicts.speed import CellSummary, SpeedSummary
+
+Key = TypeVar("Key")
+Size = Literal["tokens", "width"]
+
+
+def panels_of(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
+    """A text of what all panels have in common; the title and cells of each panel."""
+    groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
+    for cell in summary.cells:
+        by_width = (replace(cell.context, width=0), cell.tokens)
+        groups[by_width if size == "width" else (cell.context, 0)].append(cell)
+    if size == "width":
+        groups = {key: cells for key, cells in groups.items() if len({cell.context.width for cell in cells}) > 1}
+    words = context_words([context for context, _ in groups])
+    for fields, (_, tokens) in zip(words, groups, strict=True):
+        if size == "width":
+            fields["width"] = f"{tokens} tokens"
+    varying = [name for name in (words[0] if words else ()) if len({fields[name] for fields in words}) > 1]
+    common = [text for fields in words[:1] for name, text in fields.items() if name not in varying]
+    titles = [" · ".join(fields[name] for name in varying) for fields in words]
+    return " · ".join(common), list(zip(titles, groups.values(), strict=True))
+
+
+def grouped(cells: Sequence[CellSummary], key: Callable[[CellSummary], Key]) -> dict[Key, list[CellSummary]]:
+    groups: dict[Key, list[CellSummary]] = defaultdict(list)
+    for cell in cells:
+        groups[key(cell)].append(cell)
+    return groups

@@ -6,7 +6,7 @@ import inspect
 from numbers import Integral, Real
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from mixbench.model import Block, Model
 from mixbench.worker.calls import ContractError
@@ -71,7 +71,8 @@ def _parameters(method: Any) -> dict[str, inspect.Parameter]:
 
 def _number(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise ContractError(f"its {name} is {type(value).__name__}, not a number")
+        kind = Tensor if isinstance(value, Tensor) else type(value)
+        raise ContractError(f"its {name} is {kind.__name__}, not a number")
     number = int(value) if isinstance(value, Integral) else float(value)
     if not 0 <= number < LARGEST:
         raise ContractError(f"its {name} is not a number from 0 to 2^63")

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
@@ -21,7 +22,7 @@ Formula = Callable[..., float]
 
 
 class NeedsValuesError(Exception):
-    """A count depends on values, which the meta device has not."""
+    """A count depends on values, and there are none."""
 
 
 def formula_of(operator: Any) -> Formula | None:
@@ -50,9 +51,9 @@ def _entries(x: Tensor) -> int:
     """Stored entries. Raises NeedsValuesError for a sparse tensor without values."""
     if not _is_sparse(x):
         return x.numel()
-    if x.is_meta:
-        raise NeedsValuesError("the entries of a sparse tensor are unknown on the meta device")
     values: Tensor = x._values() if x.layout == torch.sparse_coo else x.values()
+    if isinstance(values, FakeTensor):
+        raise NeedsValuesError("the entries of a sparse tensor are unknown without values")
     return values.numel()
 
 

@@ -1,14 +1,16 @@
 """Floating-point operations of a call, multiply-add = 2: matrix products, convolutions, Fourier transforms.
 
-They are counted operator by operator on the meta device, where nothing is computed and attention runs as its two products
-(in full even under a causal mask). A complex product counts as 4 real ones; a Fourier transform of n points as 5 n log2 n, or
-half as much if its input or output is real. As is usual in the field, elementwise operators, reductions, scans and norms are
-not counted. Every operator that computes without a formula is named, and one that may contain products makes the number a
-lower bound. Training is forward and backward, with gradients of a floating-point input and of every parameter: for a linear
-map, 3 times the forward pass.
+They are counted operator by operator on tensors without values, where nothing is computed and attention runs as its two
+products (in full even under a causal mask). These tensors are on the device that is timed, so that code which asks for its
+device takes the path that is timed. The first call is not counted: later ones need not make again what it keeps for them.
 
-Operators in threads that a call starts are counted as well. What torch does not dispatch is not seen: NumPy, and kernels that
-are called directly.
+A complex product counts as 4 real ones; a Fourier transform of n points as 5 n log2 n, or half as much if its input or output
+is real. As is usual in the field, elementwise operators, reductions, scans and norms are not counted. Every operator that
+computes without a formula is named, and one that may contain products makes the number a lower bound. Training is forward and
+backward, with gradients of a floating-point input and of every parameter: for a linear map, 3 times the forward pass.
+
+Operators in threads that a call starts are counted as well. What torch does not dispatch is not seen, but where data leave
+torch for it, for NumPy or a kernel that is called by address, the number is a lower bound, too.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,10 +30,12 @@ from torch._ops import HigherOrderOperator
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mixbench.worker.calls import ContractError
+from mixbench.worker.calls import ContractError, either_way, gradients
 from mixbench.worker.measure.bodies import uncompiled
 from mixbench.worker.measure.declared import declared_flops, mixers_of
+from mixbench.worker.measure.fake import without_values
 from mixbench.worker.measure.flop_formulas import formula_of
+from mixbench.worker.measure.leaving import Leaving
 from mixbench.worker.measure.operators import full_name, is_free, may_hide_products
 
 
@@ -61,44 +66,64 @@ def count_flops(
     device: str = "cpu",
     trust_declared: bool = True,
     input_gradient: bool = True,
+    values: Sequence[bool] = (False, True),
 ) -> FlopCount:
     """Count one call of a module: mode "inference" (forward) or "training" (forward and backward).
 
-    `build` and `make_input` make the module and its input on the default device. Code that cannot run on the meta device,
-    because it looks at values, runs on `device`. A mixer with a method `flops(batch, tokens)` declares its forward count,
-    added for each call; training multiplies it by its `training_factor` (default 3). A method of one of its parts is not
-    asked. With `trust_declared` false, every mixer is counted operator by operator.
+    `build` and `make_input` make the module and its input on the default device, which is `device`. What cannot be counted
+    without values, because code looks at them, is counted with values; `values` says what is tried.
+
+    A mixer with a method `flops(batch, tokens)` declares its forward count, added for each call; training multiplies it by its
+    `training_factor` (default 3). A method of one of its parts is not asked. With `trust_declared` false, every mixer is
+    counted operator by operator.
     """
     reasons = []
-    for place in dict.fromkeys(("meta", device)):
+    training = mode == "training"
+    for given in values:
         counter = _Counter()
         try:
-            # a function mode, such as a device, also keeps attention and encoder layers of torch from fused inference
-            with torch.device(place), sdpa_kernel(SDPBackend.MATH), torch.set_grad_enabled(mode == "training"), uncompiled():
-                module = build().train(mode == "training")
-                remarks = _trust(module, counter, mode == "training", tokens, batch) if trust_declared else []
+            with nullcontext() if given else without_values(), _plainly(device, training), Leaving() as leaving:
+                module = build().train(training)
+                remarks = _trust(module, counter, training, tokens, batch) if trust_declared else []
                 x = make_input()
-                if mode == "training" and input_gradient and x.is_floating_point():
+                if training and input_gradient and x.is_floating_point():
                     x.requires_grad_()
+                grad = either_way(partial(_call, module, x))
+                counter.clear()
                 with counter, _in_new_threads(counter):
-                    _call(module, x)
+                    _call(module, x, grad)
             return FlopCount(
                 round(counter.flops),
-                tuple(sorted(counter.uncounted)),
-                tuple(sorted(counter.hiding)),
+                tuple(sorted(counter.uncounted | leaving.ways)),
+                tuple(sorted(counter.hiding | leaving.ways)),
                 remark="; ".join(dict.fromkeys(remarks)),
                 operators=counter.operators,
             )
         except Exception as error:  # a module may raise anything
-            reasons.append(f"on {place}: {type(error).__name__}: {error}")
+            reasons.append(f"{f'on {device}' if given else 'without values'}: {type(error).__name__}: {error}")
     return FlopCount(None, reason=" and ".join(reasons))
 
 
-def _call(module: nn.Module, x: Tensor) -> None:
+@contextmanager
+def _plainly(device: str, training: bool) -> Iterator[None]:
+    """Work on a device with kernels that do one thing each: fused ones hide what they compute."""
+    with (
+        torch.device(device),  # a function mode also keeps attention and encoder layers of torch from fused inference
+        sdpa_kernel(SDPBackend.MATH),
+        torch.backends.mkldnn.flags(enabled=False, allow_tf32=None),  # type: ignore[arg-type]
+        torch.backends.cudnn.flags(enabled=False),
+        torch.set_grad_enabled(training),
+        uncompiled(),
+    ):
+        yield
+
+
+def _call(module: nn.Module, x: Tensor, grad: bool) -> bool:
     y = module(x)
     if y.requires_grad:
         wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
-        torch.autograd.grad(y, wanted, torch.randn_like(y), allow_unused=True)
+        gradients(y, wanted, torch.randn_like(y), grad=grad)
+    return grad
 
 
 def _trust(module: nn.Module, counter: _Counter, training: bool, tokens: int, batch: int) -> list[str]:
@@ -130,16 +155,22 @@ class _Counter(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was counted so far."""
         self.flops: float = 0
         self.uncounted: set[str] = set()
         self.hiding: set[str] = set()
         self.operators: Counter[str] = Counter()
-        self._lock = threading.Lock()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
             self._name(func.name(), hides=True)
+            return func(*args, **kwargs)
+        if func.namespace == "prim":
             return func(*args, **kwargs)
         formula = formula_of(func._overloadpacket)
         if formula is None:

@@ -1,0 +1,43 @@
+"""Ways on which data leave torch: what is computed with them there is no operator, so it is in no count."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.overrides import TorchFunctionMode
+
+from mixbench.worker.measure.flop_formulas import NeedsValuesError
+
+_WAYS = {
+    "numpy": "Tensor.numpy",
+    "__array__": "numpy.asarray",
+    "__dlpack__": "from_dlpack",
+    "data_ptr": "Tensor.data_ptr",
+}
+"""Methods of a tensor by which other libraries get at its data: NumPy and its like, kernels that are called directly."""
+
+
+class Leaving(TorchFunctionMode):
+    """Names the ways on which code below takes data out of torch; what torch does so itself does not count.
+
+    Raises NeedsValuesError for a tensor without values: whoever gets the address of its data crashes the process.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ways: set[str] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        way = _WAYS.get(getattr(func, "__name__", ""))
+        if way and (way != "Tensor.data_ptr" or not _called_by_torch()):
+            self.ways.add(way)
+            if isinstance(args[0], FakeTensor):
+                raise NeedsValuesError(f"{way} needs values")
+        return func(*args, **(kwargs or {}))
+
+
+def _called_by_torch() -> bool:
+    """Whether torch's own Python code asks: it compares addresses of weights, for instance."""
+    return str(sys._getframe(2).f_globals.get("__name__", "")).startswith("torch.")

@@ -8,7 +8,7 @@ processes that the command has left behind. It does so, too, on SIGTERM and (Lin
 On Linux, a process whose parent dies becomes a child of the guard. So changing the session or the process group, forking
 twice or killing the parent lets none escape. Elsewhere those are found that still have their parent.
 
-It is run by its path and imports only the standard library and psutil, so that it starts at once, for any interpreter.
+It is run by its path, and on Linux without installed packages, so that it starts at once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import psutil
-
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _SECONDS_TO_KILL = 5.0
@@ -33,7 +31,8 @@ _POLL = 0.002
 
 def guarded(command: Sequence[str]) -> list[str]:
     """The command line that runs `command` under a guard, which must be started by this process."""
-    return [sys.executable, "-P", __file__, str(os.getpid()), *command]
+    options = ("-I", "-S") if sys.platform == "linux" else ("-P",)
+    return [sys.executable, *options, __file__, str(os.getpid()), *command]
 
 
 def end(guard: subprocess.Popen[Any]) -> None:
@@ -98,10 +97,29 @@ def _has_children(statuses: dict[int, int]) -> bool:
 def _kill_below() -> None:
     """Kill every process below this one; they are stopped first, so that none can start others meanwhile."""
     stopped: set[int] = set()
-    while found := {process.pid for process in psutil.Process().children(recursive=True)} - stopped:
+    while found := _below() - stopped:
         _send(found, signal.SIGSTOP)
         stopped |= found
     _send(stopped, signal.SIGKILL)
+
+
+def _below() -> set[int]:
+    """All processes below this one."""
+    if sys.platform != "linux":
+        import psutil
+
+        return {process.pid for process in psutil.Process().children(recursive=True)}
+    children: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as status:
+            parent = int(status.read().rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(name))
+    found: set[int] = set()
+    level = children.get(os.getpid(), [])
+    while level:
+        found.update(level)
+        level = [child for process in level for child in children.get(process, []) if child not in found]
+    return found
 
 
 def _send(processes: set[int], signum: int) -> None:

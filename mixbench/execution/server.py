@@ -19,7 +19,6 @@ import contextlib
 import importlib
 import json
 import os
-import secrets
 import select
 import signal
 import sys
@@ -86,7 +85,7 @@ class _Job:
         """Run the job to its end and return the answer; the child gets none of the `private` descriptors."""
         self._board.announce(0)
         oom_kills = _oom_kills()
-        token = secrets.token_hex(16).encode()
+        token = os.urandom(16).hex().encode()
         (answers, answers_in), (output, output_in) = os.pipe(), os.pipe()
         server = os.getpid()
         child = os.fork()

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
-from mixbench.machine.environment import environment, snapshot, timestamp
+from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.studies.progress import Progress
-from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell, SpeedRequest, describe, groups, plan_speed
-from mixbench.tables.columns import STATUSES, columns, identity
+from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
+from mixbench.studies.speed_rows import (
+    COUNTED,
+    UNSEEN,
+    Origin,
+    Outcome,
+    beside_others,
+    counts_of,
+    failure_of,
+    failure_row,
+    read_group,
+)
+from mixbench.tables.columns import STATUSES, identity
 from mixbench.tables.results import ResultsFolder, failures, finished_launches
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
 START_TIMEOUT = 300.0
-"""Seconds that a preparatory job may take before it announces something."""
-COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
-"""The values that are found once per cell, before anything is timed."""
+"""Seconds that a job may take which runs no code of a mixer."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class _Study:
         self._set_orphans_aside({row.measured_at for row in rows})
         self.finished = finished_launches(rows)
         self.failed = set(failures(rows))
-        self.counts = {identity(row): _counts_of(row) for row in rows if row.status == "ok"}
+        self.counts = {identity(row): counts_of(row) for row in rows if row.status == "ok"}
         self._write_unsupported()
         uncounted = [cell for cell in self._open() if self._id(cell) not in self.counts]
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
@@ -123,28 +132,21 @@ class _Study:
         return [cell for cell in self._open() if launch not in self.finished.get(self._id(cell), set())]
 
     def _write_unsupported(self) -> None:
-        cells = [cell for cell in self._open() if cell.unsupported]
-        now = timestamp()
-        self._fail([(cell, 1, {"status": "unsupported", "detail": cell.unsupported}) for cell in cells], now)
-
-    def _fail(self, cells: Sequence[tuple[PlannedCell, int, Mapping[str, Any]]], measured_at: str) -> None:
-        rows = [
-            SpeedRow(
-                **cell.keys,
-                launch=launch,
-                round=0,
-                status=outcome["status"],
-                detail=outcome["detail"],
-                environment=self.environment,
-                measured_at=measured_at,
-            )
-            for cell, launch, outcome in cells
+        unsupported = [
+            (cell, {"status": "unsupported", "detail": cell.unsupported}) for cell in self._open() if cell.unsupported
         ]
+        self._fail(unsupported, self._origin(1))
+
+    def _fail(self, failed: Sequence[tuple[PlannedCell, Outcome]], origin: Origin) -> None:
+        rows = [failure_row(cell, outcome, origin) for cell, outcome in failed]
         self.folder.append(rows)
-        self.failed |= {self._id(cell) for cell, _, _ in cells}
+        self.failed |= {self._id(cell) for cell, _ in failed}
         for row in rows:
             if row.status != "unsupported":
                 self.progress.remark(f"{row.mixer} at {row.tokens} tokens, width {row.width}: {row.status}: {row.detail}")
+
+    def _origin(self, launch: int, seen: Snapshot = UNSEEN) -> Origin:
+        return Origin(self.environment, launch, timestamp(), seen)
 
     def _function(self, name: str) -> str:
         return f"{self.worker.module}:{name}"
@@ -156,25 +158,39 @@ class _Study:
         on_cpu = all(cell.keys["device"] == "cpu" for cell in self.cells)
         modules = [self.worker.module, *(self.worker.for_counting if on_cpu else ())]
         with Launch(modules) as launch:
-            targets = sorted({cell.job["target"] for cell in uncounted})
-            job = {"devices": list(self.request.device), "targets": targets}
-            checked = launch.run(self._function("check"), job, START_TIMEOUT)
-            faults = [checked.detail] if isinstance(checked, Died) else checked.result["faults"]
-            if faults:
-                raise RequestError("; ".join(faults), "Nothing was measured.")
+            dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
             for cell in uncounted:
                 self.progress.step(0, f"counting {cell.keys['mixer']}, {describe(cell)}")
-                measured_at = timestamp()
-                counted = launch.run(
-                    self._function("count"), {"cell": cell.job, "threads": cell.keys["threads"]}, self.request.timeout
-                )
-                outcome = _died(counted) if isinstance(counted, Died) else counted.result
-                if outcome["status"] == "ok":
+                origin = self._origin(1)
+                outcome = dead.get(cell.job["target"]) or self._count(launch, cell)
+                if outcome.get("status") == "ok":
                     self.counts[self._id(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
                     self.progress.step(1, "")
                 else:
-                    self._fail([(cell, 1, outcome)], measured_at)
+                    self._fail([(cell, outcome)], origin)
                     self.progress.step(1 + self.request.launches, "")
+
+    def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:
+        """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
+        faults: list[str] = []
+        dead: dict[str, Outcome] = {}
+        if self.request.device != ("cpu",):
+            checked = launch.run(self._function("check"), {"devices": list(self.request.device), "targets": []}, START_TIMEOUT)
+            faults += [checked.detail] if isinstance(checked, Died) else checked.result["faults"]
+        for target in targets:  # each in a process of its own, so that none has to answer for another
+            checked = launch.run(self._function("check"), {"devices": [], "targets": [target]}, self.request.timeout)
+            if isinstance(checked, Died):
+                dead[target] = {"status": checked.cause, "detail": f"while it was imported: {checked.detail}"}
+            else:
+                faults += checked.result.get("faults", [])
+        if faults:
+            raise RequestError("; ".join(faults), "Nothing was measured.")
+        return dead
+
+    def _count(self, launch: Launch, cell: PlannedCell) -> Outcome:
+        job = {"cell": cell.job, "threads": cell.keys["threads"]}
+        counted = launch.run(self._function("count"), job, self.request.timeout)
+        return failure_of(counted) if isinstance(counted, Died) else counted.result
 
     def _launch(self, number: int) -> None:
         if not self._missing(number):
@@ -193,48 +209,33 @@ class _Study:
                 self.progress.step(0, f"launch {number} of {self.request.launches}: {describe(group[0])}")
                 self._measure(launch, number, group, peaks[machine])
 
-    def _measure(self, launch: Launch, number: int, group: list[PlannedCell], peaks: Mapping[str, Any]) -> None:
-        """Measure a group in one launch. A cell that kills the child gets a row, and the others are measured without it."""
-        left = list(group)
-        while left:
-            seen = snapshot()
-            measured_at = timestamp()
-            outcome = launch.run(self._function("measure_group"), self._group_job(left, number), self.request.timeout)
-            if isinstance(outcome, Died):
-                guilty = [left[outcome.step]] if 0 <= outcome.step < len(left) else left
-                self._fail([(cell, number, _died(outcome)) for cell in guilty], measured_at)
-                self.progress.step(len(guilty) * (self.request.launches - number + 1), "")
-                left = [cell for cell in left if cell not in guilty]
+    def _measure(self, launch: Launch, number: int, group: Sequence[PlannedCell], peaks: Outcome) -> None:
+        """Measure a group in one launch, in one process, but for cells that fail there or disturb the others.
+
+        Each of those is measured in a process of its own before it is judged: no cell has to answer for another.
+        """
+        parties: list[tuple[Sequence[PlannedCell], str]] = [(group, "")]
+        while parties:
+            cells, remark = parties.pop(0)
+            origin = self._origin(number, snapshot())
+            outcome = launch.run(self._function("measure_group"), self._group_job(cells, number), self.request.timeout)
+            counts = [self.counts[self._id(cell)] for cell in cells]
+            measured = read_group(cells, outcome, counts, peaks, origin, remark)
+            if measured.launch and measured.rows:
+                self.folder.append([measured.launch])
+                self.folder.append([row for rows in measured.rows.values() for row in rows])
+            for index in measured.rows:
+                self.finished.setdefault(self._id(cells[index]), set()).add(number)
+            self.progress.step(len(measured.rows), "")
+            if len(cells) == 1:
+                for failure in measured.failed.values():
+                    self._fail([(cells[0], failure)], origin)
+                    self.progress.step(self.request.launches - number + 1, "")
                 continue
-            result = outcome.result
-            failed = {int(index): fault for index, fault in result["failed"].items()}
-            blocks = {int(index): measured for index, measured in result["blocks"].items()}
-            rows = [
-                row
-                for index, cell in enumerate(left)
-                if index in blocks
-                for row in self._rows(cell, number, blocks[index], result["stopped_by"], measured_at)
-            ]
-            observed = {name: value for name, value in result["launch"].items() if name in columns(LaunchRow)}
-            launch_row = LaunchRow(
-                **{name: group[0].keys[name] for name in GROUP_KEYS},
-                launch=number,
-                **{name: value for name, value in peaks.items() if name in columns(LaunchRow)},
-                **observed,
-                load=seen.load,
-                available_mib=seen.available_mib,
-                cpu_mhz=seen.cpu_mhz,
-                commit=seen.commit,
-                environment=self.environment,
-                measured_at=measured_at,
-            )
-            self.folder.append([launch_row])
-            self.folder.append(rows)
-            for index in blocks:
-                self.finished.setdefault(self._id(left[index]), set()).add(number)
-            self._fail([(left[index], number, fault) for index, fault in failed.items()], measured_at)
-            self.progress.step(len(blocks) + len(failed) * (self.request.launches - number + 1), "")
-            return
+            apart = {**{index: beside_others(failure) for index, failure in measured.failed.items()}, **measured.disturbing}
+            rest = [cell for index, cell in enumerate(cells) if index not in measured.rows and index not in apart]
+            parties += [(rest, remark)] if rest else []
+            parties += [([cells[index]], reason) for index, reason in apart.items()]
 
     def _group_job(self, cells: Sequence[PlannedCell], launch: int) -> dict[str, Any]:
         seed = random.Random(f"{self.request.seed}/{launch}/{cells[0].group}").getrandbits(32)
@@ -245,33 +246,3 @@ class _Study:
             "budget": self.request.budget,
             "order_seed": seed,
         }
-
-    def _rows(
-        self, cell: PlannedCell, launch: int, blocks: Sequence[Mapping[str, Any]], stopped_by: str, measured_at: str
-    ) -> list[SpeedRow]:
-        counts = self.counts[self._id(cell)]
-        tokens = cell.keys["tokens"] * cell.keys["batch"]
-        return [
-            SpeedRow(
-                **cell.keys,
-                launch=launch,
-                round=number,
-                **block,
-                **counts,
-                tokens_per_s=tokens / block["latency_ms"] * 1e3,
-                gflops_per_s=counts["flops"] / block["latency_ms"] / 1e6 if counts.get("flops") else None,
-                rounds=len(blocks),
-                stopped_by=stopped_by,
-                environment=self.environment,
-                measured_at=measured_at,
-            )
-            for number, block in enumerate(blocks, start=1)
-        ]
-
-
-def _counts_of(row: SpeedRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in COUNTED}
-
-
-def _died(outcome: Died) -> dict[str, str]:
-    return {"status": outcome.cause, "detail": outcome.detail}

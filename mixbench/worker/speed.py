@@ -10,9 +10,9 @@ from __future__ import annotations
 import importlib
 import os
 import random
-import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from mixbench.worker.measure.clock import Block, clock_for
 from mixbench.worker.measure.flops import count_flops
 from mixbench.worker.measure.rounds import interleave
 from mixbench.worker.measure.subject import Cell, ContractError, Subject, build_module, build_subject, load_class, make_input
+from mixbench.worker.measure.surroundings import PINNED, Surroundings
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -198,21 +199,29 @@ def measure_group(job: Job, announce: Announce) -> Result:
     """Time the cells of a group in turns, with the calibration workload among them.
 
     They are also built in a random order: a layer is up to 2 % faster or slower depending on where its tensors lie in memory.
-    Over several launches, that widens the interval instead of favouring one mixer.
+    Over several launches, that widens the interval instead of favouring one mixer. Where one changes what all share, the
+    result only says which, as `disturbing`.
     """
     announce(CALIBRATION)
     cells = [Cell(**cell) for cell in job["cells"]]
     flushed = pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
     device = torch.device(cells[0].device)
     failed: dict[int, Result] = {}
+    remarks: dict[int, str] = {}
     calls: dict[int, Callable[[], object]] = {CALIBRATION: _calibration(device)}
     order = random.Random(job["order_seed"])
+    surroundings = Surroundings()
     for index in order.sample(range(len(cells)), len(cells)):
         announce(index)
         try:
             calls[index] = build_subject(cells[index]).call
         except Exception as error:
             failed[index] = failure(error)
+        if changed := surroundings.changed(PINNED):
+            remarks[index] = f"it changed {', '.join(changed)}, which was set back"
+            pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
+        if len(cells) > 1 and (changes := surroundings.changes()):
+            return {"disturbing": {index: one_line(changes)}}
     rounds = interleave(
         calls,
         clock_for(device),
@@ -221,15 +230,20 @@ def measure_group(job: Job, announce: Announce) -> Result:
         order=order,
         announce=announce,
     )
+    if len(cells) > 1 and (changes := surroundings.changes(at_the_end=True)):
+        return {"disturbing": dict.fromkeys(range(len(cells)), one_line(changes))}
+    if changed := surroundings.changed(PINNED):
+        remarks[0] = f"it changed {', '.join(changed)} while it ran"
     failed |= {index: failure(error) for index, error in rounds.raised.items()}
     calibration = rounds.blocks.pop(CALIBRATION, [])
     return {
         "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},
         "failed": failed,
+        "remarks": remarks,
         "stopped_by": rounds.stopped_by,
         "launch": {
-            "calibration_ms": statistics.median(block.latency for block in calibration) * 1e3 if calibration else None,
-            "calibration_cpu_ms": statistics.median(b.cpu / b.repeats for b in calibration) * 1e3 if calibration else None,
+            "calibration_ms": median(block.latency for block in calibration) * 1e3 if calibration else None,
+            "calibration_cpu_ms": median(b.cpu / b.repeats for b in calibration) * 1e3 if calibration else None,
             "allocator": memory.allocator_behaviour(),
             "denormals": "flushed" if flushed else "kept",
             "parallel": one_line(torch.__config__.parallel_info()),

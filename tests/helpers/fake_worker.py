@@ -1,5 +1,6 @@
 """A worker without torch that answers in milliseconds. What a cell does is chosen by the environment variable FAKE_CELLS:
-JSON from mixer class to `die`, `hang`, `raise`, `exit` or `fail-count`."""
+JSON from mixer class to `die`, `hang`, `raise`, `exit`, `fail-count`, `die-at-import`, `hang-at-import`, `raise-beside` and
+`disturb-beside` others, or the name of an answer that nothing can be made of."""
 
 from __future__ import annotations
 
@@ -17,13 +18,32 @@ Job = Mapping[str, Any]
 MEGAFLOP = 10**6
 
 
-def _behaviour(cell: Mapping[str, Any]) -> str:
+UNUSABLE: dict[str, Any] = {
+    "no-blocks": None,
+    "no-latency": [{"cpu_ms": 1.0, "quality": "clean"}],
+    "no-time": [{"latency_ms": 0.0, "cpu_ms": 1.0, "quality": "clean"}],
+    "words": [{"latency_ms": "fast", "cpu_ms": 1.0, "quality": "clean"}],
+    "unknown": [{"latency_ms": 1.0, "cpu_ms": 1.0, "quality": "clean", "charm": 1}],
+    "two-lines": [{"latency_ms": 1.0, "cpu_ms": 1.0, "quality": "a\nb"}],
+}
+
+
+def _behaviour_of(target: str) -> str:
     behaviours: dict[str, str] = json.loads(os.environ.get("FAKE_CELLS", "{}"))
-    return behaviours.get(cell["target"].rpartition(":")[2], "")
+    return behaviours.get(target.rpartition(":")[2], "")
+
+
+def _behaviour(cell: Mapping[str, Any]) -> str:
+    return _behaviour_of(cell["target"])
 
 
 def check(job: Job, announce: Announce) -> dict[str, Any]:
     announce(0)
+    behaviours = [_behaviour_of(target) for target in job["targets"]]
+    if "die-at-import" in behaviours:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "hang-at-import" in behaviours:
+        time.sleep(60)
     return {"faults": ["no such class"] if os.environ.get("FAKE_FAULT") else []}
 
 
@@ -41,6 +61,7 @@ def measure_peak(job: Job, announce: Announce) -> dict[str, Any]:
 def measure_group(job: Job, announce: Announce) -> dict[str, Any]:
     blocks: dict[int, list[dict[str, Any]]] = {}
     failed: dict[int, dict[str, str]] = {}
+    beside = len(job["cells"]) > 1
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     for index, cell in enumerate(job["cells"]):
         announce(index)
@@ -52,8 +73,13 @@ def measure_group(job: Job, announce: Announce) -> dict[str, Any]:
             os._exit(3)
         if behaviour == "hang":
             time.sleep(60)
-        if behaviour == "raise":
+        if behaviour == "disturb-beside" and beside:
+            return {"disturbing": {index: "the default dtype"}}
+        if behaviour == "raise" or (behaviour == "raise-beside" and beside):
             failed[index] = {"status": "error", "detail": "ValueError: planted"}
+            continue
+        if behaviour in UNUSABLE:
+            blocks |= {index: UNUSABLE[behaviour]} if UNUSABLE[behaviour] else {}
             continue
         latency = 2.0 if "Attention" in cell["target"] else 1.0
         blocks[index] = [{"latency_ms": latency, "cpu_ms": latency, "quality": "clean"} for _ in range(3)]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fake_worker import UNUSABLE
 from recorder import Recorder
 from run_fake_speed import FAKE, fake_request
 
@@ -88,6 +89,57 @@ def test_a_cell_that_fails_is_a_row_and_the_others_are_measured(
     assert len([row for row in rows if row.mixer == "attention"]) == 3 * 2 * 2 * 3
     assert len(progress.remarks) == len(bad)
     assert progress.done == progress.total
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "detail"),
+    [
+        ("die-at-import", "killed", "while it was imported: the measuring process was killed by SIGKILL"),
+        ("hang-at-import", "timeout", "while it was imported: no progress for 0.3 s"),
+    ],
+)
+def test_a_mixer_that_cannot_be_imported_without_harm_is_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, status: str, detail: str
+) -> None:
+    fakes(monkeypatch, HyperMixer=behaviour)
+    rows, progress = run(tmp_path, fake_request(launches=1, timeout=0.3))
+    assert {(row.status, row.detail) for row in rows if row.mixer == "hypermixer"} == {(status, detail)}
+    assert len([row for row in rows if row.mixer == "attention" and row.status == "ok"]) == 3 * 2 * 3
+    assert progress.done == progress.total
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "remark"),
+    [
+        ("raise-beside", "measured alone, because it failed beside other mixers: ValueError: planted"),
+        ("disturb-beside", "measured alone, because it changes for other mixers: the default dtype"),
+    ],
+)
+def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, remark: str
+) -> None:
+    fakes(monkeypatch, HyperMixer=behaviour)
+    rows, progress = run(tmp_path)
+    assert {row.status for row in rows} == {"ok"}
+    assert len(rows) == 2 * 3 * 2 * 2 * 3
+    assert {(row.mixer, row.detail) for row in rows} == {("attention", ""), ("hypermixer", remark)}
+    first, second = ({row.measured_at for row in rows if row.mixer == name} for name in ("attention", "hypermixer"))
+    assert not first & second
+    assert {row.measured_at for row in ResultsFolder(tmp_path).read(LaunchRow)} == first | second
+    assert progress.done == progress.total
+
+
+@pytest.mark.parametrize("behaviour", UNUSABLE)
+def test_an_answer_of_which_no_row_can_be_made_is_an_error_of_its_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    fakes(monkeypatch, HyperMixer=behaviour)
+    request = replace(fake_request(launches=1), tokens=(8,), mode=("inference",))
+    rows, _ = run(tmp_path, request)
+    (bad,) = (row for row in rows if row.mixer == "hypermixer")
+    assert bad.status == "error"
+    assert bad.detail.startswith("the measuring process gave an answer that cannot be used: ")
+    assert len([row for row in rows if row.mixer == "attention" and row.status == "ok"]) == 3
 
 
 def test_failed_cells_count_as_finished_until_they_are_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

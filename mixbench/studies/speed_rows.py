@@ -1,0 +1,162 @@
+"""The rows of the speed study, made from what measuring processes answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mixbench.execution import Died, Finished
+from mixbench.machine.environment import Snapshot
+from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell
+from mixbench.tables.columns import STATUSES, columns
+from mixbench.tables.remarks import SEPARATOR
+from mixbench.tables.rows import LaunchRow, SpeedRow
+
+COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
+"""The values that are found once per cell, before anything is timed."""
+
+UNUSABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What is raised where an answer does not have the form that it should have."""
+
+Outcome = Mapping[str, Any]
+
+
+UNSEEN = Snapshot()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The process that rows come from: environment, launch, when it began, and the state of the machine then."""
+
+    environment: str
+    launch: int
+    measured_at: str
+    seen: Snapshot = UNSEEN
+
+
+def failure_of(outcome: Died) -> Outcome:
+    """Status and detail of a cell whose process died."""
+    return {"status": outcome.cause, "detail": outcome.detail}
+
+
+def failure_row(cell: PlannedCell, outcome: Outcome, origin: Origin) -> SpeedRow:
+    """The row of a cell that was not measured, with the status and the detail of its outcome."""
+    status = outcome.get("status")
+    return SpeedRow(
+        **cell.keys,
+        launch=origin.launch,
+        round=0,
+        status=status if status in STATUSES and status != "ok" else "error",
+        detail=_one_line(outcome.get("detail")),
+        environment=origin.environment,
+        measured_at=origin.measured_at,
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of the cells that one process was to measure, by their index: rows, a failure, or what it does to others."""
+
+    rows: Mapping[int, list[SpeedRow]] = field(default_factory=dict)
+    failed: Mapping[int, Outcome] = field(default_factory=dict)
+    disturbing: Mapping[int, str] = field(default_factory=dict)
+    launch: LaunchRow | None = None
+
+
+def read_group(
+    cells: Sequence[PlannedCell],
+    outcome: Finished | Died,
+    counts: Sequence[Outcome],
+    peaks: Outcome,
+    origin: Origin,
+    remark: str,
+) -> Measured:
+    """The rows of a process that was to measure some cells, with a remark that holds for all of them.
+
+    A process that died before it came to a cell, or gave an answer of which no row can be made, has failed for all.
+    """
+    every = range(len(cells))
+    if isinstance(outcome, Died):
+        guilty = [outcome.step] if outcome.step in every else every
+        return Measured(failed=dict.fromkeys(guilty, failure_of(outcome)))
+    result = outcome.result
+    try:
+        if result.get("disturbing"):
+            return Measured(disturbing={int(index): _disturbs(what) for index, what in result["disturbing"].items()})
+        failed = {int(index): failure for index, failure in result["failed"].items()}
+        blocks = {int(index): measured for index, measured in result["blocks"].items()}
+        remarks = {int(index): said for index, said in result.get("remarks", {}).items()}
+        launch = _launch_row(cells[0], peaks, result["launch"], origin)
+    except UNUSABLE as error:
+        return Measured(failed=dict.fromkeys(every, _unusable(error)))
+    rows: dict[int, list[SpeedRow]] = {}
+    for index in every:
+        if index not in failed:
+            try:
+                said = [remark, remarks.get(index, "")]
+                rows[index] = _block_rows(cells[index], blocks[index], counts[index], origin, result["stopped_by"], said)
+            except UNUSABLE as error:
+                failed[index] = _unusable(error)
+    return Measured(rows, failed, launch=launch)
+
+
+def beside_others(failure: Outcome) -> str:
+    """The remark on a cell that failed in a process with others, and is measured in one of its own."""
+    reason = _one_line(failure.get("detail")).replace(SEPARATOR, ", ")
+    return f"measured alone, because it failed beside other mixers: {reason}"
+
+
+def _disturbs(what: str) -> str:
+    return f"measured alone, because it changes for other mixers: {what}"
+
+
+def _unusable(error: Exception) -> Outcome:
+    return {"status": "error", "detail": f"the measuring process gave an answer that cannot be used: {error}"}
+
+
+def _block_rows(
+    cell: PlannedCell, blocks: Sequence[Outcome], counts: Outcome, origin: Origin, stopped_by: str, remarks: Sequence[str]
+) -> list[SpeedRow]:
+    tokens = cell.keys["tokens"] * cell.keys["batch"]
+    said = (*counts.get("detail", "").split(SEPARATOR), *map(_one_line, remarks))
+    return [
+        SpeedRow(
+            **cell.keys,
+            launch=origin.launch,
+            round=number,
+            **block,
+            **{**counts, "detail": SEPARATOR.join(filter(None, dict.fromkeys(said)))},
+            tokens_per_s=tokens / block["latency_ms"] * 1e3,
+            gflops_per_s=counts["flops"] / block["latency_ms"] / 1e6 if counts.get("flops") else None,
+            rounds=len(blocks),
+            stopped_by=stopped_by,
+            environment=origin.environment,
+            measured_at=origin.measured_at,
+        )
+        for number, block in enumerate(blocks, start=1)
+    ]
+
+
+def _launch_row(cell: PlannedCell, peaks: Outcome, observed: Outcome, origin: Origin) -> LaunchRow:
+    known = columns(LaunchRow)
+    return LaunchRow(
+        **{name: cell.keys[name] for name in GROUP_KEYS},
+        launch=origin.launch,
+        **{name: value for name, value in {**peaks, **observed}.items() if name in known},
+        load=origin.seen.load,
+        available_mib=origin.seen.available_mib,
+        cpu_mhz=origin.seen.cpu_mhz,
+        commit=origin.seen.commit,
+        environment=origin.environment,
+        measured_at=origin.measured_at,
+    )
+
+
+def counts_of(row: SpeedRow) -> dict[str, Any]:
+    """The values of a row that are found once per cell."""
+    return {name: getattr(row, name) for name in COUNTED}
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).encode(errors="replace").decode().replace("\0", " ").split())[:500]

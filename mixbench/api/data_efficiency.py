@@ -10,7 +10,7 @@ from mixbench.api.common import frame, in_order, several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks
+from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, say_what_parts_lack
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
@@ -76,6 +76,8 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         learning_rates=learning_rates,
         **model_of(options),
     )
+    runs = plan_runs(request)
+    say_what_parts_lack(request.tasks, runs, progress)
     folder = ResultsFolder(options.results)
     digest = run_data_efficiency(
         request,
@@ -86,7 +88,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         retry_failed=options.retry_failed,
         save=options.save,
     )
-    rows = in_order(folder.read(TrainingRow), (run.identity(digest) for run in plan_runs(request)), key_of)
+    rows = in_order(folder.read(TrainingRow), (run.identity(digest) for run in runs), key_of)
     return DataOutcome(rows, summarise(rows, options.baseline, environment=digest), folder.path)
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from mixbench.api.shared_options import Texts, Training
-from mixbench.errors import RequestError, UnknownNameError
-from mixbench.studies.data_efficiency_plan import PreparedTask
+from mixbench.api.text_files import HUB, from_hub, require_texts, text_files
+from mixbench.errors import UnknownNameError
+from mixbench.studies.data_efficiency_plan import PlannedRun, PreparedTask
 from mixbench.studies.progress import Progress
 from mixbench.tasks import TASKS, choose_task
-
-HUB = "hf:"
 
 
 class Chosen(Protocol):
@@ -52,38 +50,32 @@ def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[Prepare
 
 def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
     """The tasks with these names; `shapes` if there are no names. Raises RequestError."""
+    require_texts(names, files)
     tasks: list[Chosen] = []
     for name in names or ["shapes"]:
         if name == "text":
-            tasks.append(_text(files))
+            tasks.append(text_files(files))
         elif name.startswith(HUB):
-            tasks.append(_from_hub(name.removeprefix(HUB), files))
+            tasks.append(from_hub(name.removeprefix(HUB), files))
         elif (kind := name.partition(":")[0].strip()) not in TASKS:
             raise UnknownNameError("task", kind, (*TASKS, "text", f"{HUB}NAME"))
         else:
             tasks.append(choose_task(name))
-    if (files.train or files.test or files.dev) and "text" not in names:
-        raise RequestError("--train, --dev and --test belong to a text task", "Add --task text.")
     return tasks
 
 
-def _text(files: Texts) -> Chosen:
-    from mixbench.tasks.text import TextRequest, text_task
+def say_what_parts_lack(tasks: Sequence[PreparedTask], runs: Iterable[PlannedRun], progress: Progress) -> None:
+    """Say which classes the parts that are trained on lack, once for each size."""
+    from mixbench.tasks.dataset import load
+    from mixbench.tasks.subsets import classes_lacking
 
-    for option in ("train", "test", "text", "label"):
-        if getattr(files, option) is None:
-            form = "--task text --train FILE --test FILE --text COLUMN --label COLUMN [--dev FILE] [--text-pair COLUMN]"
-            raise RequestError(f"--task text needs --{option}", f"The form is {form}.")
-    train, test = Path(str(files.train)), Path(str(files.test))
-    dev = None if files.dev is None else Path(files.dev)
-    tokenizer = None if files.tokenizer is None else Path(files.tokenizer)
-    text, label = str(files.text), str(files.label)
-    return text_task(TextRequest(train, dev, test, text, files.text_pair, label, files.tokens, tokenizer, files.vocabulary))
-
-
-def _from_hub(name: str, files: Texts) -> Chosen:
-    from mixbench.tasks.hub import hub_task
-
-    tokenizer = None if files.tokenizer is None else Path(files.tokenizer)
-    columns = {"text": files.text, "text_pair": files.text_pair, "label": files.label}
-    return hub_task(name, files.tokens, tokenizer, files.vocabulary, **columns)
+    parts: dict[str, dict[tuple[int, int], None]] = {}
+    for run in runs:
+        parts.setdefault(run.job["data"], {})[run.keys["train_size"], run.seed] = None
+    for task in tasks:
+        lacking: dict[int, dict[str, None]] = {}
+        smaller = [part for part in parts.get(str(task.folder), {}) if part[0] < task.examples]
+        for size, _, names in classes_lacking(task.form, load(task.folder).train, smaller):
+            lacking.setdefault(size, {}).update(dict.fromkeys(names))
+        for size, classes in lacking.items():
+            progress.remark(f"{task.name}: some parts of {size:,} training examples lack classes: {', '.join(classes)}")

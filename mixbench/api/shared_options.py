@@ -14,11 +14,14 @@ from mixbench.studies.progress import Progress
 
 File = str | Path
 Names = str | Sequence[str]
+Part = str | Path | float
+"""A file, or a share of the training examples."""
 Numbers = str | float | Iterable[float]
 Sizes = str | int | Iterable[int]
 MixerLike = str | Callable[..., Any]
 """A mixer as the command line names it, or a class or function that can be imported and makes a module."""
 
+PART = "FILE|SHARE"
 NAMED = "NAME[:KEY=VALUE,...]"
 
 Mixers = Annotated[
@@ -126,7 +129,7 @@ class Training(Study):
     )
 
 
-_FORMATS = "TSV, CSV, JSONL or Parquet"
+_FORMATS = "TSV, CSV, JSONL, Parquet, or a folder of texts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,16 +142,44 @@ class Texts(Options):
         Option(help=f"Training examples of --task text: {_FORMATS}.", rich_help_panel=TEXTS),
     ] = None
     dev: Annotated[
-        File | None,
-        Typed(Path | None),
-        Option(help=f"Development examples: {_FORMATS}. Default: split off the training examples.", rich_help_panel=TEXTS),
+        Part | None,
+        Typed(str | None),
+        Option(
+            help="Development examples: a file, or a share of the training examples. Default: 0.1, at most 2,000.",
+            metavar=PART,
+            rich_help_panel=TEXTS,
+        ),
     ] = None
-    test: Annotated[File | None, Typed(Path | None), Option(help=f"Test examples: {_FORMATS}.", rich_help_panel=TEXTS)] = None
-    text: Annotated[str | None, Option(help="Column of the text, or of the first text of a pair.", rich_help_panel=TEXTS)] = (
-        None
-    )
+    test: Annotated[
+        Part | None,
+        Typed(str | None),
+        Option(
+            help="Test examples: a file, or a share of the training examples that is split off.",
+            metavar=PART,
+            rich_help_panel=TEXTS,
+        ),
+    ] = None
+    text: Annotated[
+        str | None,
+        Option(help="Column of the text, or of the first text of a pair; data.text in nested JSON.", rich_help_panel=TEXTS),
+    ] = None
     text_pair: Annotated[str | None, Option(help="Column of the second text of a pair.", rich_help_panel=TEXTS)] = None
     label: Annotated[str | None, Option(help="Column of the class.", rich_help_panel=TEXTS)] = None
+    columns: Annotated[
+        Names | None,
+        Typed(str | None),
+        Option(
+            help="Names of all columns, in order, for TSV and CSV without a line of names: text,label.",
+            metavar="NAME,NAME,...",
+            rich_help_panel=TEXTS,
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None, Option(help="Encoding of the files, e.g. latin-1. Default: UTF-8.", rich_help_panel=TEXTS)
+    ] = None
+    skip_bad_rows: Annotated[
+        bool, Option("--skip-bad-rows", help="Leave out rows that cannot be used, and say how many.", rich_help_panel=TEXTS)
+    ] = False
     tokens: Annotated[int, Option(help="Longest text in tokens; longer ones are cut.", min=1, rich_help_panel=TEXTS)] = 128
     tokenizer: Annotated[
         File | None,

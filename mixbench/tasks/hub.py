@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from mixbench.errors import RequestError, UnknownNameError
+from mixbench.errors import RequestError
 from mixbench.tasks.dataset import Dataset
-from mixbench.tasks.reading import EXTRA_HINT, Cells, Columns, Rows, collect
-from mixbench.tasks.text import VERSION, ChosenText, make_dataset, split_off
+from mixbench.tasks.reading.rows import EXTRA_HINT, Columns, Found, Record, Rows, collect
+from mixbench.tasks.reading.words import listed, shown, unknown
+from mixbench.tasks.splitting import split_off
+from mixbench.tasks.text import VERSION, ChosenText, make_dataset, share_recipe
 from mixbench.tasks.tokenisation import Tokenisation
 
 _SPLITS = {
@@ -36,18 +39,21 @@ def hub_task(
     text: str | None = None,
     text_pair: str | None = None,
     label: str | None = None,
+    shares: Mapping[str, float] = MappingProxyType({}),
+    skip_bad_rows: bool = False,
 ) -> ChosenText:
     """A data set from the hub (`ag_news`, `glue/sst2`, `owner/name`, `owner/name/configuration`) or from a local folder.
 
     Without `text`, the one or two columns of texts are used, in order; without `label`, the only column of classes, or else
     the one named label. Examples without a label are left out; if no test example has one, half of the development examples
-    become the test set. The data set is read at once. Raises RequestError.
+    become the test set. `shares` of the training examples become the parts that the data set does not have. It is read at
+    once. Raises RequestError.
     """
     how = Tokenisation(tokens, tokenizer, vocabulary)
     splits = _load(name)
     names = {use: split for use, known in _SPLITS.items() for split in known[::-1] if split in splits}
     if "train" not in names:
-        raise RequestError(f"{name} has no split named train", f"It has {', '.join(splits)}.")
+        raise RequestError(f"{name} has no split named train", f"It has {listed(splits)}.")
     columns = _columns(name, splits[names["train"]].features, text, text_pair, label)
     remarks = [f"texts: {', '.join(columns.names[:-1])}; label: {columns.label}"]
     rows: dict[str, Rows] = {}
@@ -56,15 +62,20 @@ def hub_task(
         if hidden := labels.count(None):
             remarks.append(f"examples of {split} without a label, left out: {hidden:,}")
         if hidden < len(labels) or use == "train":
-            rows[use] = collect(f"{name}, {split}", "row", _records(splits[split], columns, labels), columns)
-    if "test" not in rows:
+            found = Found("row", _records(splits[split], columns, labels))
+            rows[use] = collect(f"{name}, {split}", found, columns, skip=skip_bad_rows)
+    for use in shares:
+        if use in rows:
+            raise RequestError(f"{name} has {len(rows[use]):,} {use} examples of its own", f"Leave out --{use}.")
+    if "test" not in rows and "test" not in shares:
         if "dev" not in rows:
-            raise RequestError(f"{name} has no labelled examples to test on", f"It has {', '.join(splits)}.")
-        rows["test"], rows["dev"] = split_off(rows["dev"], len(rows["dev"]) // 2)
+            hint = f"It has {listed(splits)}. To split off a fifth of the training examples: --test 0.2."
+            raise RequestError(f"{name} has no labelled examples to test on", hint)
+        rows["test"], rows["dev"] = split_off(rows["dev"], len(rows["dev"]) // 2, "test")
         remarks.append("no test example has a label, so half of the development examples are used as the test set")
 
     def make() -> Dataset:
-        return make_dataset(rows["train"], rows.get("dev"), rows["test"], how, remarks)
+        return make_dataset(rows, shares, how, remarks)
 
     content = hashlib.sha256()
     for use, part in rows.items():
@@ -74,6 +85,7 @@ def hub_task(
         "version": VERSION,
         "content_sha256": content.hexdigest(),
         "columns": list(columns.names),
+        **share_recipe(shares),
         **how.recipe(),
     }
     return ChosenText(f"hf:{name}", recipe, make)
@@ -86,18 +98,27 @@ def _load(name: str) -> Mapping[str, Any]:
     except ImportError as error:
         raise RequestError(f"the data set {name} needs the package datasets", EXTRA_HINT) from error
     folder = Path(name)
+    if folder.is_file():
+        raise RequestError(f"{name} is a file, not a data set", f"Give it as --task text --train {name} --test 0.2.")
     try:
         if not folder.is_dir():
             return _from_hub(name)
+        if (folder / "state.json").exists():  # a single part, saved by itself
+            return {"train": datasets.Dataset.load_from_disk(name)}
         if (folder / "dataset_dict.json").exists():
             return dict(datasets.DatasetDict.load_from_disk(name))
         return dict(datasets.load_dataset(str(folder.absolute())))
     except ConnectionError as error:
-        hint = "Try again with a connection, or give files with --train and --test."
-        raise RequestError(f"the data set {name} cannot be reached: {error}", hint) from error
+        hint = "Try again with a connection, or give files with --task text --train FILE --test FILE."
+        raise RequestError(f"the data set {name} cannot be reached: {_reason(error)}", hint) from error
     except Exception as error:  # missing, damaged, private, without configuration: the types depend on the version
         hint = "Give a folder, or a name as on https://huggingface.co/datasets, followed by /configuration if it has several."
-        raise RequestError(f"cannot load the data set {name}: {error}", hint) from error
+        raise RequestError(f"cannot load the data set {name}: {_reason(error)}", hint) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the package says, on one line."""
+    return shown(" ".join(str(error).split()), 200)
 
 
 def _from_hub(name: str) -> Mapping[str, Any]:
@@ -121,18 +142,18 @@ def _columns(name: str, features: Mapping[str, Any], text: str | None, text_pair
 
     for given in filter(None, (text, text_pair, label)):
         if given not in features:
-            raise UnknownNameError("column", given, features, f"in {name}")
+            raise unknown("column", given, features, f"in {name}")
     if label is None:
         classes = [column for column, feature in features.items() if isinstance(feature, ClassLabel)]
         found = classes or [column for column in features if column == "label"]
         if len(found) != 1:
-            raise RequestError(f"{name}: the label could be any of {', '.join(found or features)}", _CHOOSE)
+            raise RequestError(f"{name}: the label could be any of {listed(found or features)}", _CHOOSE)
         label = found[0]
     if text is None:
         strings = [column for column, feature in features.items() if isinstance(feature, Value) and "string" in feature.dtype]
         texts = [column for column in strings if column != label and column not in _NUMBERING]
         if text_pair or len(texts) not in (1, 2):
-            raise RequestError(f"{name}: the text could be any of {', '.join(texts or features)}", _CHOOSE)
+            raise RequestError(f"{name}: the text could be any of {listed(texts or features)}", _CHOOSE)
         text, text_pair = texts[0], texts[1] if len(texts) == 2 else None
     return Columns(text, text_pair, label)
 
@@ -141,13 +162,13 @@ def _labels(name: str, split: str, part: Any, columns: Columns) -> list[Any]:
     """The label of each example; None if it is not published, which is class -1."""
     for column in columns.names:
         if column not in part.features:
-            raise UnknownNameError("column", column, part.features, f"in {name}, {split}")
+            raise unknown("column", column, part.features, f"in {name}, {split}")
     labels = part.with_format(None).select_columns([columns.label])[:][columns.label]
     names = getattr(part.features[columns.label], "names", None)  # of a ClassLabel
     return [None if label is None or label < 0 else names[label] for label in labels] if names else labels
 
 
-def _records(part: Any, columns: Columns, labels: list[Any]) -> Iterator[Cells]:
+def _records(part: Any, columns: Columns, labels: list[Any]) -> Iterator[Record]:
     """The rows with a label, as numbered in the split from 1."""
     texts = columns.names[:-1]
     batches = part.with_format(None).select_columns(list(texts)).iter(batch_size=1000)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mixbench.errors import RequestError
 from mixbench.tasks.dataset import PADDING
-from mixbench.tasks.reading import Rows
+from mixbench.tasks.reading.rows import Rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -25,6 +25,7 @@ _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _PADDING_NAMES = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 _OTHER_TOKENIZER = "Give a tokenizer that was made for texts like these."
 _AT_ONCE = 10_000  # texts; then their detailed encodings are freed
+_LONGEST_WORD = 100  # characters; WordPiece calls longer ones unknown, and learning from them takes their length squared
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ def _train(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     """WordPiece on lower-cased words, as in BERT (arXiv 1810.04805); equal texts give equal vocabularies."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+    texts = [" ".join(word for word in text.split() if len(word) <= _LONGEST_WORD) for text in texts]
     normalise, split = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     # The trainer numbers the characters inside words in the order of a hash map, and breaks ties between pairs by these
     # numbers, so every run would give another vocabulary. Listed in advance, they have the same numbers in every run.

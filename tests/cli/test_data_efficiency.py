@@ -85,7 +85,7 @@ def test_a_built_in_task_with_a_learning_rate_of_its_own_for_each_mixer(run: Run
         ),
         (["--task", "mqar:tokens=3"], "8 pairs and as many queries need 24 tokens, not 3"),
         (["--task", "text"], "--task text needs --train"),
-        (["--train", "x.tsv"], "--train, --dev and --test belong to a text task\n  Add --task text."),
+        (["--train", "x.tsv"], "--train belongs to a text task\n  Add --task text, or leave it out."),
         (["--sizes", "0"], "--sizes: '0' is not a positive whole number"),
         (
             ["--sizes", "51"],

@@ -147,10 +147,50 @@ def test_splits_that_are_needed(save):
     with pytest.raises(RequestError, match="has no split named train") as raised:
         hub_task(save(other=part(10), test=part(10)), 16)
     assert raised.value.hint == "It has other, test."
-    with pytest.raises(RequestError, match="has no labelled examples to test on"):
+    with pytest.raises(RequestError, match="has no labelled examples to test on") as raised:
         hub_task(save(train=part(10), more=part(10)), 16)
+    assert raised.value.hint == "It has train, more. To split off a fifth of the training examples: --test 0.2."
     with pytest.raises(RequestError, match="data, train has no rows"):
         hub_task(save(train=part(4, label=[-1] * 4), test=part(10)), 16)
+
+
+def test_a_share_of_the_training_examples_is_the_test_set_of_a_data_set_without_one(save):
+    task = hub_task(save(train=part(60)), 16, shares={"test": 0.2})
+    assert [len(split) for split in (task.make().train, task.make().dev, task.make().test)] == [43, 5, 12]
+    assert task.recipe["shares"] == {"test": 0.2}
+    hidden = part(20, 90, label=[-1] * 20)
+    assert len(hub_task(save(train=part(60), test=hidden), 16, shares={"test": 0.5}).make().test) == 30
+
+
+def test_a_share_does_not_replace_labelled_examples(save):
+    name = save(train=part(60), validation=part(10, 60), test=part(10, 70))
+    for use in ("dev", "test"):
+        with pytest.raises(RequestError, match=f"has 10 {use} examples of its own") as raised:
+            hub_task(name, 16, shares={use: 0.2})
+        assert raised.value.hint == f"Leave out --{use}."
+
+
+def test_a_single_part_that_was_saved_by_itself_is_the_training_part(tmp_path):
+    part(60).save_to_disk(tmp_path / "alone")
+    name = str(tmp_path / "alone")
+    assert len(hub_task(name, 16, shares={"test": 0.2}).make().test) == 12
+    with pytest.raises(RequestError, match="has no labelled examples to test on") as raised:
+        hub_task(name, 16)
+    assert "--test 0.2" in raised.value.hint
+
+
+def test_bad_rows_can_be_left_out(save):
+    name = save(train=part(6, text=["a", "b", "c", " ", "d", "e"]), test=part(6, 40))
+    dataset = hub_task(name, 16, skip_bad_rows=True).make()
+    assert len(dataset.train) + len(dataset.dev) == 5
+    assert "train: 1 of 6 rows are left out: text is empty (row 4)" in dataset.remarks
+
+
+def test_a_file_is_no_data_set_and_belongs_to_another_task(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n")
+    with pytest.raises(RequestError, match="is a file, not a data set") as raised:
+        hub_task(str(tmp_path / "a.csv"), 16)
+    assert raised.value.hint == f"Give it as --task text --train {tmp_path / 'a.csv'} --test 0.2."
 
 
 def test_what_is_no_data_set_is_a_wrong_request(tmp_path):
@@ -189,7 +229,7 @@ def test_without_a_connection_a_copy_on_disk_is_found_by_its_other_name(served):
     [
         (None, "cannot load the data set no/where: Dataset 'no' doesn't exist"),
         (ConnectionError("Couldn't reach 'no'"), "the data set no/where cannot be reached: Couldn't reach 'no'"),
-        (ValueError("Config name is missing"), "cannot load the data set no/where: Config name is missing"),
+        (ValueError("Config name is missing:\n a\n b"), "cannot load the data set no/where: Config name is missing: a b"),
     ],
 )
 def test_failures_of_the_hub_say_what_to_do(failure, complaint, served):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mixbench.tasks.dataset import Split
-from mixbench.tasks.subsets import nested_order
+from mixbench.tasks.dataset import Form, Split
+from mixbench.tasks.subsets import classes_lacking, nested_order
 
 SEEDS = st.integers(0, 2**32)
 
@@ -85,3 +85,12 @@ def test_no_example_of_a_class_is_more_likely_to_come_first_than_another() -> No
     first = np.bincount([nested_order(split, seed)[0] for seed in range(4000)], minlength=8)
     for members in (first[:6], first[6:]):
         assert members.min() > 0.7 * members.mean() > 0
+
+
+def test_parts_that_lack_classes_are_named() -> None:
+    split = split_of(np.array([0] * 50 + [1] * 50 + [2] * 2, np.int32))
+    form = Form(3, 5, 0, "class", 3, "accuracy", ("a", "b", "rare"))
+    found = list(classes_lacking(form, split, [(102, 0), (4, 0), (4, 1)]))
+    assert {(size, seed) for size, seed, _ in found} <= {(4, 0), (4, 1)}
+    assert {name for *_, names in found for name in names} == {"rare"}
+    assert list(classes_lacking(Form(3, 5, 0, "class per token", 3, "accuracy"), split, [(4, 0)])) == []

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from mixbench.errors import RequestError
 from mixbench.tasks import dataset
-from mixbench.tasks.reading import Rows
+from mixbench.tasks.reading.rows import Rows
 from mixbench.tasks.tokenisation import Encoder, Tokenisation, encode, kept_lengths, make_encoder, pad
 
 

@@ -1,0 +1,1 @@
+"""Read labelled texts from the user's files: tables, JSON, Parquet, folders of texts."""

@@ -10,7 +10,8 @@ from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.selfcheck import figures_in_words, known_figures
 from mixbench.errors import RequestError
-from mixbench.execution.lockstep import Contest, Fault, Timed, Version
+from mixbench.execution.lockstep import Contest, Fault, Timed
+from mixbench.execution.version import Version
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_names, parse_share, parse_sizes
 from mixbench.studies.duel import PAIRS, DuelCell, Outcome, plan_duel, run_duel
@@ -55,6 +56,8 @@ def measure_duel(options: DuelOptions) -> Comparison:
             seed=options.seed,
         )
         cells = dict(enumerate(plan_duel(request, sides)))
+        for text in dict.fromkeys(text for side in sides for text in side.remarks):
+            progress.remark(text)
         versions = sides[0].version, sides[1].version
         contests = {number: cell.contest for number, cell in cells.items()}
         first, second = two_looks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -21,28 +22,21 @@ import psutil
 
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY, last_line
+from mixbench.execution.version import Version, check_modules, lacks
 from mixbench.machine.facts import affinity
+from mixbench.parsing.canonical import read_object
 
-WORKER = Path(__file__).parents[1] / "worker" / "duel.py"
+PACKAGE = Path(__file__).parents[1]
+WORKER = PACKAGE / "worker" / "duel.py"
 BLOCK = 0.008
 """Seconds per block: short compared with the machine's drift, long compared with two clock reads and two messages."""
 ROUNDS = 24
 FEWEST_ROUNDS = 12
+_NO_TRACES = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""The user's sources stay as they are: no __pycache__ is left among them."""
 _SECONDS_PER_CELL = 0.8
+_SECONDS_TO_START = 60.0
 _SECONDS_TO_END = 5.0
-
-
-@dataclass(frozen=True)
-class Version:
-    """One side of a duel: its interpreter, folders put first on its import path, and where its mixers must come from.
-
-    An empty `root` accepts mixers from anywhere.
-    """
-
-    name: str
-    python: str
-    path: tuple[str, ...] = ()
-    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,12 +67,16 @@ class Fault:
     detail: str
 
 
-class _DeadError(Exception):
-    """A worker ended, or hung and was killed."""
+class _FaultError(Exception):
+    """A worker could not do what it was asked for."""
 
     def __init__(self, worker: _Worker, message: str) -> None:
         super().__init__(message)
         self.worker = worker
+
+
+class _DeadError(_FaultError):
+    """A worker ended, or was ended because it hung or wrote what is no answer."""
 
 
 @dataclass
@@ -89,6 +87,8 @@ class _Worker:
 
     def __post_init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in (*FOREIGN_SETTINGS, "PYTHONPATH")}
+        if self.version.pythonpath:
+            inherited["PYTHONPATH"] = os.pathsep.join(self.version.pythonpath)
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         try:
             self.process = subprocess.Popen(
@@ -97,31 +97,39 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=self._messages,
                 bufsize=0,
-                env=inherited | RETAINED_MEMORY,
+                cwd=self.version.folder,
+                env=inherited | RETAINED_MEMORY | _NO_TRACES,
                 start_new_session=True,  # Ctrl-C reaches only the parent, which ends the worker
             )
         except OSError as error:
             self._messages.close()
             raise WorkerError(f"cannot start {self.version.python}: {error.strerror}") from error
         self._received = b""
+        self._answered = False
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """The answer to a request. Raises _FaultError, and RequestError if the version used code that is not its own."""
         self._send(do, **request)
-        return self.answer()
+        answer = self.answer()
+        check_modules(self.version, answer)
+        if "fault" in answer:
+            raise _FaultError(self, answer["fault"])
+        return answer
 
     def _send(self, do: str, **request: Any) -> None:
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # the missing answer says what happened
-            self.process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self.process.stdin.write(json.dumps({"do": do, **request}, default=str).encode() + b"\n")
 
     def answer(self) -> dict[str, Any]:
         """The next answer; sleeps until it comes. Raises _DeadError."""
         assert self.process.stdout is not None
-        deadline = time.monotonic() + self.timeout
+        timeout = self.timeout if self._answered else max(self.timeout, _SECONDS_TO_START)
+        deadline = time.monotonic() + timeout
         while b"\n" not in self._received:
             if not select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 self.end()
-                raise _DeadError(self, f"no answer for {self.timeout:g} s")
+                raise _DeadError(self, f"no answer for {timeout:g} s")
             chunk = self.process.stdout.read(1 << 16)
             if not chunk:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -129,9 +137,13 @@ class _Worker:
                 self.end()
                 raise _DeadError(self, f"the process ended (exit code {self.process.returncode}): {last_line(self._messages)}")
             self._received += chunk
+        self._answered = True
         line, _, self._received = self._received.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        try:
+            return read_object(line)
+        except ValueError as error:
+            self.end()
+            raise _DeadError(self, f"it gave an answer that cannot be used: {error}") from error
 
     def end(self) -> None:
         self.process.kill()
@@ -170,7 +182,7 @@ def run_pair(
                 workers.append(_Worker(version, timeout))
             core = _idlest_core() if device == "cpu" else None
             for worker in workers:
-                _prepare(worker, path=list(worker.version.path), core=core, device=device)
+                _prepare(worker, core=core, device=device)
             while waiting:
                 number = waiting.pop()
                 announce(number)
@@ -185,14 +197,17 @@ def run_pair(
 
 def _prepare(worker: _Worker, **settings: Any) -> None:
     """Raise WorkerError if a worker does not start, RequestError if it lacks the device."""
+    version = worker.version
+    tree = dataclasses.asdict(version.tree) if version.tree else {}
+    places = {"path": version.path, "package": PACKAGE, "tree": tree}
     try:
         worker.answer()
-        fault = worker.ask("prepare", **settings).get("fault")
+        worker.ask("prepare", **places, **settings)
     except _DeadError as death:
-        hint = f"It needs torch: try `{worker.version.python} -c 'import torch'`."
-        raise WorkerError(f"{worker.version.name} cannot be measured: {death}", hint) from death
-    if fault:
-        raise RequestError(f"{worker.version.name} cannot be measured: {fault}", "Measure on the CPU: --device cpu.")
+        hint = f"It needs torch: try `{version.python} -c 'import torch'`."
+        raise WorkerError(f"{version.name} cannot be measured: {death}", hint) from death
+    except _FaultError as fault:
+        raise RequestError(f"{version.name} cannot be measured: {fault}", "Measure on the CPU: --device cpu.") from fault
 
 
 def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: random.Random) -> Timed | Fault:
@@ -200,30 +215,28 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
     faults = ["", ""]
     first = order.randrange(2)  # the side built first gets other memory addresses
     for side in (first, 1 - first):
-        request = {"number": number, "workload": dict(contest.workloads[side]), "extra": contest.extra[side]}
+        worker, workload = workers[side], contest.workloads[side]
+        faults[side] = lacks(worker.version, workload)
         try:
-            built[side] = workers[side].ask("build", **request)
-            faults[side] = built[side].get("fault", "") or _foreign(workers[side].version, built[side])
             if not faults[side]:
-                built[side] |= workers[side].ask("warm_up", number=number)
-        except _DeadError as death:
-            faults[side] = str(death)
+                built[side] = worker.ask("build", number=number, workload=dict(workload), extra=contest.extra[side])
+                built[side] |= worker.ask("warm_up", number=number)
+        except _FaultError as fault:
+            faults[side] = str(fault)
+    if not any(faults):
+        try:
+            timed = _rounds(workers, number, built)
+        except _FaultError as fault:
+            faults[workers.index(fault.worker)] = str(fault)
+        for side, worker in enumerate(workers):
+            try:
+                if not faults[side]:
+                    worker.ask("finish", number=number)
+            except _FaultError as fault:
+                faults[side] = str(fault)
     if any(faults):
         return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))))
-    try:
-        timed = _rounds(workers, number, built)
-        for worker in workers:
-            worker.ask("drop", number=number)
-    except _DeadError as death:
-        return Fault((death.worker is workers[0], death.worker is workers[1]), str(death))
     return timed
-
-
-def _foreign(version: Version, built: Mapping[str, Any]) -> str:
-    """What is wrong if a mixer does not come from the version to be measured, else ""."""
-    if not version.root or Path(built["file"]).is_relative_to(version.root):
-        return ""
-    return f"the mixer comes from {built['file']}, not from {version.name}"
 
 
 def _rounds(workers: Sequence[_Worker], number: int, built: list[dict[str, Any]]) -> Timed:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
+from mixbench.execution.lockstep import Contest, Fault, Timed, run_pair
+from mixbench.execution.version import Version
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.studies.duel_versions import DuelSide
 from mixbench.studies.progress import Progress

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.execution.lockstep import Version
+from mixbench.execution.version import Tree, Version
 from mixbench.mixers.choice import ChosenMixer, choose_mixer
+from mixbench.studies.git import GitError, commit_of, not_a_revision, top_of, work_trees
+from mixbench.studies.git_trees import git_tree
 
 _FORMS = (
     "A version is a git revision, a folder with sources, a Python interpreter, or a mixer: main, ../old, env/bin/python, fnet."
@@ -22,52 +22,70 @@ _FORMS = (
 
 @dataclass(frozen=True)
 class DuelSide:
-    """A version, and how it changes the workloads.
-
-    It may have its own `mixer`; files below `origin` are replaced by the files at the same place in the version.
-    """
+    """A version, the mixer if it is one, and `remarks` on files of it that could not be had."""
 
     version: Version
     mixer: ChosenMixer | None = None
-    origin: Path | None = None
+    remarks: tuple[str, ...] = ()
 
     def target(self, target: str) -> str:
         """The place of a class in this version; `module:Class` is unchanged."""
         file, _, name = target.rpartition(":")
-        if not file.endswith(".py") or self.origin is None or not Path(file).is_relative_to(self.origin):
+        moved = self.version.tree.moved(Path(file)) if self.version.tree and file.endswith(".py") else None
+        if (str(moved or file), self.version.python) == (file, sys.executable):
             return target
-        return f"{Path(self.version.root) / Path(file).relative_to(self.origin)}:{name}"
+        return f"{moved or file}:{name.partition('@')[0]}"  # other code than what was planned is just what a duel is for
 
 
 @contextmanager
 def duel_sides(base: str, head: str) -> Iterator[tuple[DuelSide, DuelSide]]:
-    """Both sides. Revisions are checked out, and removed at the end. Raises RequestError."""
+    """Both sides. The files of revisions are there until the context ends. Raises RequestError."""
     with ExitStack() as stack:
         first, second = (_side(text, stack) for text in (base, head))
         if (first.mixer is None) != (second.mixer is None):
-            raise RequestError(f"{base!r} and {head!r} cannot be compared: a mixer can only be compared with a mixer", _FORMS)
+            mixer = base if first.mixer else head
+            raise RequestError(
+                f"{base!r} and {head!r} cannot be compared: a mixer can only be compared with a mixer",
+                f"{_FORMS} A branch with the name of a mixer is heads/{mixer}.",
+            )
         yield first, second
 
 
 def _side(text: str, stack: ExitStack) -> DuelSide:
-    path = Path(text)
-    if path.is_dir():
-        root = path.resolve()
-        return DuelSide(Version(text, sys.executable, _import_path(root), str(root)), origin=Path.cwd())
-    if path.is_file() and os.access(path, os.X_OK) and path.suffix != ".py":
-        return DuelSide(Version(text, str(path.absolute())))  # not resolved: in an environment, python is a link
+    here = Path.cwd()
+    if os.path.isdir(text):
+        _refuse_revision(text, here, "folder")
+        return DuelSide(_folder(text, Path(text).resolve(), here))
+    if os.path.isfile(text) and os.access(text, os.X_OK) and not text.endswith(".py"):
+        _refuse_revision(text, here, "file")
+        return DuelSide(Version(text, os.path.abspath(text)))  # not resolved: in an environment, python is a link
     if mixer := _mixer(text):
-        return DuelSide(Version(text, sys.executable), mixer=mixer)
-    top = _git("rev-parse", "--show-toplevel")
-    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}") if top else ""
-    if not commit:
-        where = "" if top else ", and the working directory is not in a git repository"
-        remote = " A branch of the remote is origin/main; a shallow clone lacks older commits." if top else ""
-        raise RequestError(f"{text!r} is not a folder, an interpreter, a mixer or a git revision{where}", _FORMS + remote)
-    root = stack.enter_context(_worktree(commit))
-    inside = Path.cwd().relative_to(Path(top).resolve())
-    version = Version(f"{text} ({commit[:9]})", sys.executable, _import_path(root / inside, root), str(root))
-    return DuelSide(version, origin=Path(top).resolve())
+        return DuelSide(Version(text, sys.executable, pythonpath=_pythonpath()), mixer=mixer)
+    try:
+        top = top_of(here)
+        commit = commit_of(text, here)
+    except GitError as error:
+        raise not_a_revision(text, here, error, _FORMS) from error
+    name = f"{text} ({commit[:9]})"
+    try:
+        files = stack.enter_context(git_tree(commit, top))
+    except GitError as error:
+        raise RequestError(f"git cannot write the files of {name}: {error}", error.advice or "Name a source tree.") from error
+    remarks = tuple(f"{name}: {remark}" for remark in files.remarks)
+    return DuelSide(_in_tree(name, _tree_of_work_tree(files.root, top), here.relative_to(top)), remarks=remarks)
+
+
+def _refuse_revision(text: str, here: Path, what: str) -> None:
+    """Refuse a bare name that is also that of a revision, as git does."""
+    if os.sep in text or text in (os.curdir, os.pardir):
+        return
+    try:
+        commit_of(text, here)
+    except GitError:
+        return
+    raise RequestError(
+        f"{text!r} is both a {what} and a git revision", f"Write .{os.sep}{text} for the {what}, heads/{text} for a branch."
+    )
 
 
 def _mixer(text: str) -> ChosenMixer | None:
@@ -83,31 +101,43 @@ def _mixer(text: str) -> ChosenMixer | None:
         return None
 
 
-def _import_path(*folders: Path) -> tuple[str, ...]:
-    """The folders that Python searches first: these and their `src`."""
-    every = [place for folder in folders for place in (folder, folder / "src") if place.is_dir()]
-    return tuple(dict.fromkeys(map(str, every)))
+def _folder(text: str, root: Path, here: Path) -> Version:
+    """A folder stands for the working directory; if both are at one place in working trees of git, so do these trees."""
+    top, own_top = _top(here), _top(root)
+    if top and own_top and root.relative_to(own_top) == here.relative_to(top):
+        return _in_tree(text, _tree_of_work_tree(own_top, top), here.relative_to(top))
+    return _in_tree(text, Tree(root, (here,), work_trees(top) if top else (here,)))
 
 
-@contextmanager
-def _worktree(commit: str) -> Iterator[Path]:
-    """A temporary folder with the files of a commit. Raises RequestError."""
-    _git("worktree", "prune")
-    with tempfile.TemporaryDirectory(prefix="mixbench-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder).resolve() / commit[:12]
-        made = subprocess.run(
-            ["git", "worktree", "add", "--detach", "--quiet", str(place), commit], capture_output=True, text=True, check=False
-        )
-        if made.returncode:
-            raise RequestError(f"git cannot check out {commit[:9]}: {made.stderr.strip()}", "Give a source tree instead.")
-        try:
-            yield place
-        finally:
-            _git("worktree", "remove", "--force", str(place))
+def _top(folder: Path) -> Path | None:
+    try:
+        return top_of(folder)
+    except GitError:
+        return None
 
 
-def _git(*arguments: str) -> str:
-    """What git prints; "" if it fails or is not installed."""
-    with suppress(OSError):
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
-    return ""
+def _tree_of_work_tree(root: Path, top: Path) -> Tree:
+    """The tree at `root` instead of the working tree at `top`, and of every other one of its repository."""
+    places = work_trees(top)
+    return Tree(root, places, places)
+
+
+def _in_tree(name: str, tree: Tree, inside: Path = Path()) -> Version:
+    """The version of a tree that is used from its folder `inside`."""
+    folder = tree.root / inside
+    path = [place for start in (folder, tree.root) for place in (start, start / "src") if place.is_dir()]
+    return Version(
+        name,
+        sys.executable,
+        tuple(dict.fromkeys(map(str, path))),
+        _pythonpath(tree),
+        folder if folder.is_dir() else tree.root,
+        tree,
+    )
+
+
+def _pythonpath(tree: Tree | None = None) -> tuple[str, ...]:
+    """The user's PYTHONPATH; entries in a working tree are those in the tree, if they are there."""
+    places = [Path(place).resolve() for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    moved = [(tree.moved(place) if tree else None) or place for place in places]
+    return tuple(str(new if new.exists() else place) for new, place in zip(moved, places, strict=True))

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mixbench.execution.lockstep import WORKER, Contest, Fault, Version, run_pair
+from mixbench.execution.lockstep import WORKER, Contest, Fault, run_pair
+from mixbench.execution.version import Version
 from mixbench.machine.environment import environment, snapshot, timestamp
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.progress import Progress

@@ -23,20 +23,35 @@ from types import ModuleType
 from typing import Any
 
 if __name__ == "__main__":
-    # the files next to this one, without its folder on the import path: its modules are not those under test
-    __package__ = "mixbench_side"
-    sys.modules[__package__] = ModuleType(__package__)
-    sys.modules[__package__].__path__ = [sys.path.pop(0)]
+    # the package around this file under another name, and its folder not on the import path: its modules are not under test
+    __package__ = "mixbench_side.worker"
+    _here = os.path.dirname(os.path.abspath(__file__))
+    for _name, _folder in ((__package__, _here), ("mixbench_side", os.path.dirname(_here))):
+        sys.modules[_name] = ModuleType(_name)
+        sys.modules[_name].__path__ = [_folder]
+    sys.path[:] = [entry for entry in sys.path if entry != _here]
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .calls import Call, ContractError, build_mixer, check_output, seconds_between_events, training_call
+from .calls import (
+    Call,
+    ContractError,
+    build_mixer,
+    cast,
+    check_output,
+    count_parameters,
+    seconds_between_events,
+    training_call,
+)
+from .imports import Imports
 from .loading import load_class, source_file
 
 Answer = dict[str, Any]
 
+_MEASURING = (__package__ or "").partition(".")[0]
+"""The package that measures, which is no part of a version."""
 _PR_SET_PDEATHSIG = 1
 _STEADY = 0.10
 _WINDOW = 0.010
@@ -54,6 +69,10 @@ class _Operators(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.count = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # to skip it, torch would first import it: seconds in each of the processes
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += not func.is_view
         return func(*args, **(kwargs or {}))
@@ -65,10 +84,16 @@ class Side:
     def __init__(self) -> None:
         self.device = torch.device("cpu")
         self.calls: dict[int, tuple[Call, bool]] = {}
+        self.checks: dict[int, Call] = {}
+        self.imports: Imports | None = None
 
-    def prepare(self, *, path: list[str], core: int | None, device: str) -> Answer:
-        """Before the first operation, set what must be equal on both sides. `path` comes first on the import path."""
-        sys.path[:0] = path
+    def prepare(self, *, path: list[str], package: str, tree: dict[str, Any], core: int | None, device: str) -> Answer:
+        """Before the first operation, set what must be equal on both sides.
+
+        `path` comes first on the import path; `package` and `tree` are the arguments of `Imports`.
+        """
+        self.imports = Imports(package, **tree)
+        self.imports.install(path)
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
         torch.set_num_threads(1)
@@ -87,7 +112,7 @@ class Side:
         torch.set_grad_enabled(training)
         torch.manual_seed(workload["seed"])
         dtype = getattr(torch, workload["dtype"])
-        module = _build(workload).to(device=self.device, dtype=dtype)
+        module = cast(_build(workload), device=self.device, dtype=dtype)
         module.train(training)
         batch, tokens, width = (int(workload[name]) for name in ("batch", "tokens", "width"))
         torch.manual_seed(workload["seed"])
@@ -96,19 +121,25 @@ class Side:
         x = torch.randint(workload["vocabulary"], (batch, tokens)) if is_model else torch.randn(shape).to(dtype)
         x = x.to(self.device)
         gradient = torch.randn(shape).to(device=self.device, dtype=dtype)
-        with torch.no_grad():
-            y = module(x)
-        check_output(y, shape, dtype)
+
+        def checked() -> Tensor:
+            with torch.no_grad():
+                y: Tensor = module(x)
+            check_output(y, shape, dtype)
+            return y
+
+        y = checked()
         if training and x.is_floating_point():
             x.requires_grad_()
         call: Call = training_call(module, x, module, gradient) if training else lambda: module(x)
         with _Operators() as operators:
             call()
         self.calls[number] = (_with_extra_work(call, extra, self.device) if extra else call), training
+        self.checks[number] = checked
         step = max(1, y.numel() // _SAMPLED)
         return {
             "file": source_file(workload["target"]),
-            "params": sum(parameter.numel() for parameter in module.parameters()),
+            "params": count_parameters(module),
             "operators": operators.count,
             "sample": y.flatten()[::step].float().tolist(),
         }
@@ -152,10 +183,19 @@ class Side:
             measured | {"device": seconds_between_events(self.device, call, repeats, wait=1.5 * host)} if on_gpu else measured
         )
 
-    def drop(self, *, number: int) -> Answer:
-        """Discard a workload."""
-        self.calls.pop(number, None)
+    def finish(self, *, number: int) -> Answer:
+        """Check the output after all blocks, and discard the workload."""
+        try:
+            self.checks[number]()
+        except ContractError as error:
+            raise ContractError(f"after many calls, {error}") from error
+        finally:
+            del self.calls[number], self.checks[number]
         return {}
+
+    def modules(self, *, failed: bool) -> Answer:
+        """Code that was used and is not this version's own, and what it asked for in vain; see `Imports.told`."""
+        return dict(self.imports.told(__package__.partition(".")[0], failed=failed)) if self.imports and __package__ else {}
 
 
 def _build(workload: dict[str, Any]) -> nn.Module:
@@ -230,12 +270,15 @@ def main() -> None:
     print(json.dumps({}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
+        do = request.pop("do")
         try:
-            answer = getattr(side, request.pop("do"))(**request)
+            answer = getattr(side, do)(**request)
         except Exception as error:
             traceback.print_exc()
             kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
             answer = {"fault": " ".join(f"{kind}{error}".split())[:500]}
+        if do != "block" or "fault" in answer:
+            answer |= side.modules(failed="fault" in answer)
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -13,16 +13,43 @@ from killing import kill_when
 from places import SAMPLES
 
 from mixbench.errors import RequestError, WorkerError
-from mixbench.execution.lockstep import Contest, Fault, Timed, Version, run_pair
+from mixbench.execution.lockstep import Contest, Fault, Timed, run_pair
+from mixbench.execution.version import Tree, Version
 
 HERE = Version("this installation", sys.executable)
+
+
+LATER = """
+
+class Fading(Product):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x) * (float("nan") if self.calls > 20 else 1)
+
+
+class Tiring(Product):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > 20:
+            raise ValueError("enough")
+        return super().forward(x)
+"""
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
-    path.write_text(f'{SAMPLES.read_text()}\nprint("what a module prints must not reach the protocol")\n')
+    path.write_text(f'{SAMPLES.read_text()}{LATER}\nprint("what a module prints must not reach the protocol")\n')
     return path
+
+
+def in_tree(root: Path, origin: Path) -> Version:
+    root.mkdir(exist_ok=True)
+    return Version("tree", sys.executable, (str(root),), (), root, Tree(root, (origin,), (origin,)))
 
 
 def workload(file: Path, name: str, **changes: Any) -> dict[str, Any]:
@@ -44,8 +71,18 @@ def run(
 @pytest.mark.slow
 def test_both_sides_are_built_checked_and_timed_in_turns(file):
     planted = Contest((workload(file, "Product"), workload(file, "Product")), extra=(0.0, 3.0))
-    seen = run({1: contest(file, "Product", "Twice"), 2: contest(file, "Product", "Product", mode="training"), 3: planted})
-    assert all(isinstance(outcome, Timed) for outcome in seen.values())
+    seen = run(
+        {
+            1: contest(file, "Product", "Twice"),
+            2: contest(file, "Product", "Product", mode="training"),
+            3: planted,
+            4: contest(file, "Fading", "Product"),
+            5: contest(file, "Product", "Tiring"),
+        }
+    )
+    assert all(isinstance(seen[number], Timed) for number in (1, 2, 3))
+    assert seen[4] == Fault((True, False), "after many calls, forward returned numbers that are not finite")
+    assert seen[5] == Fault((False, True), "ValueError: enough")
     assert seen[1].log_ratio > 0.2
     assert seen[3].log_ratio > 0.5
     assert abs(seen[2].log_ratio) < 0.5
@@ -74,14 +111,34 @@ def test_a_contest_that_kills_or_hangs_a_process_leaves_the_others_to_a_new_pair
     assert "the shape ()" in seen[3].detail
 
 
+LAZY = """
+import sys
+import torch
+
+class Lazy(torch.nn.Module):
+    def __init__(self, width, tokens):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls == 4:
+            sys.path.append({folder!r})
+            import late_helper
+        return x * 2
+"""
+
+
 @pytest.mark.slow
-def test_a_module_from_elsewhere_is_not_taken_for_the_version(file, tmp_path):
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    version = Version("tree", sys.executable, (str(tree),), str(tree))
-    seen = run({0: contest(file, "Product", "Product")}, (HERE, version))
-    assert seen[0].sides == (False, True)
-    assert seen[0].detail == f"the mixer comes from {file}, not from tree"
+def test_a_module_that_is_imported_late_from_the_repository_ends_the_duel(tmp_path):
+    tree, user = tmp_path / "tree", tmp_path / "user"
+    version = in_tree(tree, user)
+    user.mkdir()
+    (user / "late_helper.py").write_text("")
+    (tree / "mine.py").write_text(LAZY.format(folder=str(user)))
+    with pytest.raises(RequestError) as raised:
+        run({0: contest(tree / "mine.py", "Lazy", "Lazy")}, (version, version))
+    assert str(raised.value) == f"tree asks for what only your working tree has: late_helper from {user / 'late_helper.py'}"
 
 
 @pytest.mark.slow
@@ -91,7 +148,7 @@ def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
     (package / "none.py").write_text("class NoMixing:\n    pass\n")
     for folder in (package, package.parent):
         (folder / "__init__.py").write_text("")
-    version = Version("tree", sys.executable, (str(tmp_path),), str(tmp_path))
+    version = in_tree(tmp_path, tmp_path / "user")
     none = {"target": "mixbench.mixers.none:NoMixing"}
     seen = run({0: contest(tmp_path, "", "", **none)}, (HERE, version))
     assert seen[0].sides == (False, True)
@@ -115,7 +172,8 @@ def test_a_device_that_is_not_there_is_a_wrong_request(file):
 def test_both_processes_die_with_the_parent_however_it_dies(file, tmp_path):
     code = f"""
 import random, sys
-from mixbench.execution.lockstep import Contest, Version, run_pair
+from mixbench.execution.lockstep import Contest, run_pair
+from mixbench.execution.version import Version
 hanging = {workload(file, "Hanging")!r}
 here = Version("here", sys.executable)
 run_pair((here, here), {{0: Contest((hanging, hanging))}}, device="cpu", timeout=600, order=random.Random(0))

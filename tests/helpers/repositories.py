@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 from collections.abc import Mapping
@@ -36,3 +37,20 @@ class Repository:
         self.git("commit", "-q", "--allow-empty", "-m", message)
         self.commits.append(self.git("rev-parse", "HEAD"))
         return self.commits[-1]
+
+    def linked(self, path: Path, branch: str) -> Repository:
+        """Another working tree of this repository, on a new branch."""
+        self.git("worktree", "add", "-q", "-b", branch, str(path))
+        other = copy.copy(self)
+        other.path = path
+        return other
+
+    def state(self) -> dict[str, tuple[int, bytes]]:
+        """Everything that git keeps: the time of the last change and the content of each file below `.git`."""
+        return state_of(self.path / ".git")
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """The time of the last change and the content of each file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}

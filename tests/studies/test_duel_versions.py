@@ -1,7 +1,8 @@
-"""What the two sides of a duel may be, and that nothing that was checked out stays."""
+"""What the two sides of a duel may be, what they are made from, and what is said of a text that is none."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from repositories import Repository
 
 from mixbench.errors import RequestError, UnknownNameError
+from mixbench.execution.version import Tree
 from mixbench.studies.duel_versions import duel_sides
 
 
@@ -22,33 +24,77 @@ def repository(tmp_path, monkeypatch):
     return made
 
 
-def test_a_revision_is_checked_out_and_removed_again(repository):
+def refusal(base: str, head: str = ".") -> RequestError:
+    with pytest.raises(RequestError) as raised, duel_sides(base, head):
+        pass
+    return raised.value
+
+
+def test_the_files_of_a_revision_stand_for_those_of_the_working_tree(repository):
     mine = repository.path / "sub" / "mine.py"
     with duel_sides("HEAD~1", ".") as (base, head):
         target = base.target(f"{mine}:Mine")
         file, name = target.rsplit(":", 1)
         assert (Path(file).read_text(), name) == ("# old\n", "Mine")
-        assert base.version.path[0] == str(Path(file).parent)
+        assert base.version.path == (str(Path(file).parent), str(base.version.tree.root))
+        assert base.version.folder == Path(file).parent
         assert base.version.python == sys.executable
         assert base.version.name == f"HEAD~1 ({repository.commits[0][:9]})"
+        assert base.version.tree.repository == (repository.path,)
         assert head.target(f"{mine}:Mine") == f"{mine}:Mine"
-        assert head.version.root == str(mine.parent)
+        assert head.version.tree.root == repository.path
+        assert head.version.path == (str(mine.parent), str(repository.path))
         assert base.target("package.module:Mine") == "package.module:Mine"
     assert not Path(file).exists()
-    assert len(repository.git("worktree", "list").splitlines()) == 1
 
 
-def test_what_was_checked_out_goes_when_the_duel_is_interrupted(repository):
-    with pytest.raises(KeyboardInterrupt), duel_sides("HEAD~1", "HEAD"):
-        raise KeyboardInterrupt
-    assert len(repository.git("worktree", "list").splitlines()) == 1
+def test_a_digest_of_planned_code_is_not_asked_of_other_code(repository):
+    mine = repository.path / "sub" / "mine.py"
+    with duel_sides("HEAD~1", ".") as (base, head):
+        assert base.target(f"{mine}:Mine@12ab") == f"{base.version.folder / 'mine.py'}:Mine"
+        assert head.target(f"{mine}:Mine@12ab") == f"{mine}:Mine@12ab"
 
 
-def test_an_interpreter_keeps_its_own_modules(tmp_path):
+def test_a_working_tree_at_the_same_place_corresponds_as_a_whole(repository, tmp_path):
+    other = repository.linked(tmp_path / "other", "feature")
+    with duel_sides("../other/sub", ".") as (base, head):
+        assert base.version.tree == Tree(other.path, (repository.path, other.path), (repository.path, other.path))
+        assert head.version.tree.root == repository.path
+        assert base.target(f"{repository.path}/shared.py:Mine") == f"{other.path}/shared.py:Mine"
+
+
+def test_another_folder_stands_for_the_working_directory(repository):
+    old = repository.path / "sub" / "old"
+    old.mkdir()
+    with duel_sides("old", "..") as (base, head):
+        assert base.version.tree == Tree(old, (old.parent,), (repository.path,))
+        assert base.target(f"{old.parent}/mine.py:Mine") == f"{old}/mine.py:Mine"
+        assert base.version.folder == old
+        assert head.version.tree.root == repository.path
+        assert head.target(f"{old.parent}/mine.py:Mine") == f"{repository.path}/mine.py:Mine"
+
+
+def test_pythonpath_leads_into_the_tree_where_it_is_in_the_repository(repository, monkeypatch):
+    outside = repository.path.parent
+    repository.commit("lib", {"lib/helper.py": ""})
+    (repository.path / "untracked").mkdir()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["../lib", "../untracked", str(outside)]))
+    with duel_sides("HEAD", ".") as (base, head):
+        root = base.version.tree.root
+        assert base.version.pythonpath == (str(root / "lib"), str(repository.path / "untracked"), str(outside))
+        assert head.version.pythonpath[0] == str(repository.path / "lib")
+    with duel_sides("attention", "hypermixer") as (base, _):
+        assert base.version.pythonpath == head.version.pythonpath
+
+
+def test_an_interpreter_keeps_its_own_modules(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
     with duel_sides(str(python), sys.executable) as (base, _):
-        assert (base.version.python, base.version.path, base.version.root) == (str(python), (), "")
+        assert (base.version.python, base.version.path, base.version.pythonpath) == (str(python), (), ())
+        assert base.version.tree is None
+        assert base.target("/x/mine.py:Mine@12ab") == "/x/mine.py:Mine"
 
 
 def test_two_mixers_are_sides_too():
@@ -63,23 +109,33 @@ def test_two_mixers_are_sides_too():
     [
         ("nothing", ".", "'nothing' is not a folder, an interpreter, a mixer or a git revision"),
         ("--help", ".", "'--help' is not a folder, an interpreter, a mixer or a git revision"),
+        ("x" * 5000, ".", "is not a folder, an interpreter, a mixer or a git revision"),
         ("attention", ".", "a mixer can only be compared with a mixer"),
         ("missing.py:Mine", ".", "cannot read missing.py"),
     ],
 )
 def test_a_side_that_is_nothing_is_named(base, head, message, repository):
-    with pytest.raises(RequestError, match=message), duel_sides(base, head):
-        pass
+    assert message in str(refusal(base, head))
 
 
 def test_a_mixer_with_a_typing_error_gets_a_suggestion(repository):
-    with pytest.raises(UnknownNameError) as raised, duel_sides("hypermxer:tied=true", "attention"):
-        pass
-    assert "Did you mean 'hypermixer'?" in raised.value.hint
+    error = refusal("hypermxer:tied=true", "attention")
+    assert isinstance(error, UnknownNameError)
+    assert "Did you mean 'hypermixer'?" in error.hint
 
 
-def test_outside_a_repository_the_error_says_so(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(RequestError, match="the working directory is not in a git repository"), duel_sides("main", "."):
+def test_a_branch_with_the_name_of_a_mixer_can_be_named_too(repository):
+    repository.git("branch", "hypermixer")
+    assert refusal("main", "hypermixer").hint.endswith("A branch with the name of a mixer is heads/hypermixer.")
+    with duel_sides("main", "heads/hypermixer"):
         pass
+
+
+def test_a_folder_with_the_name_of_a_branch_is_ambiguous(repository):
+    repository.git("branch", "old")
+    Path("old").mkdir()
+    error = refusal("old")
+    assert str(error) == "'old' is both a folder and a git revision"
+    assert error.hint == "Write ./old for the folder, heads/old for a branch."
+    with duel_sides("./old", "heads/old") as (base, head):
+        assert (base.version.name, head.version.name[:9]) == ("./old", "heads/old")

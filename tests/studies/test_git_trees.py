@@ -1,0 +1,183 @@
+"""The files of a commit are those of a checkout, and nothing in the user's repository changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from places import REPOSITORY
+from repositories import IDENTITY, Repository
+
+from mixbench.studies.git import GitError
+from mixbench.studies.git_trees import git_tree
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    (tmp_path / "user").mkdir()
+    return Repository(tmp_path / "user")
+
+
+def files(root: Path) -> dict[str, str]:
+    found = sorted(path for path in root.rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_bytes().decode() for path in found}
+
+
+def test_a_tree_has_the_files_of_its_commit_with_links_and_rights(repository):
+    names = {"mine.py": "old", "a b/é\nü.py": "odd", "run.sh": "#!/bin/sh\n"}
+    os.symlink("mine.py", repository.path / "link.py")
+    repository.git("add", "link.py")
+    for name, text in names.items():
+        (repository.path / name).parent.mkdir(exist_ok=True)
+        (repository.path / name).write_text(text)
+    (repository.path / "run.sh").chmod(0o755)
+    repository.git("add", ".")
+    first = repository.commit("Old")
+    repository.commit("New", {"mine.py": "new", "more.py": ""})
+    (repository.path / "untracked.py").write_text("")
+    with git_tree(first, repository.path) as tree:
+        assert files(tree.root) == {**names, "link.py": "old"}
+        assert os.readlink(tree.root / "link.py") == "mine.py"
+        assert os.access(tree.root / "run.sh", os.X_OK)
+        assert not os.access(tree.root / "mine.py", os.X_OK)
+        assert tree.remarks == ()
+    assert not tree.root.parent.exists()
+
+
+def test_attributes_and_filters_are_those_of_a_checkout_of_that_commit(repository):
+    repository.git("config", "filter.loud.smudge", "tr a-z A-Z")
+    attributes = "tests export-ignore\nversion.py export-subst\nloud.py filter=loud\nwindows.txt eol=crlf\n"
+    repository.commit("With", {".gitattributes": attributes, "windows.txt": "one\ntwo\n", "version.py": "$Format:%H$"})
+    with_attributes = repository.commit("More", {"tests/mixer.py": "x", "loud.py": "loud"})
+    repository.git("rm", "-q", ".gitattributes")
+    without = repository.commit("Without")
+    with git_tree(with_attributes, repository.path) as tree:
+        written = files(tree.root)
+        assert written["tests/mixer.py"] == "x"
+        assert written["version.py"] == "$Format:%H$"
+        assert written["loud.py"] == "LOUD"
+        assert written["windows.txt"] == "one\r\ntwo\r\n"
+    with git_tree(without, repository.path) as tree:
+        assert files(tree.root)["loud.py"] == "loud"
+
+
+def test_nothing_in_the_repository_changes_and_no_hook_runs(repository, tmp_path):
+    first = repository.commit("Old", {"mine.py": "old", "sub/other.py": ""})
+    repository.commit("New", {"mine.py": "new"})
+    repository.git("worktree", "add", "-q", str(tmp_path / "away"), "HEAD~1")
+    shutil.rmtree(tmp_path / "away")  # as on a disk that is not mounted
+    for key, value in {
+        "core.splitIndex": "true",
+        "core.sparseCheckout": "true",
+        "core.fsmonitor": str(tmp_path / "hook"),
+        "core.untrackedCache": "true",
+        "submodule.recurse": "true",
+        "core.logAllRefUpdates": "always",
+    }.items():
+        repository.git("config", key, value)
+    (repository.path / ".git" / "info" / "sparse-checkout").write_text("/sub\n")
+    ran = tmp_path / "ran"
+    for hook in ("post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc"):
+        script = repository.path / ".git" / "hooks" / hook
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!/bin/sh\ntouch {ran}\n")
+        script.chmod(0o755)
+    shutil.copy(script, tmp_path / "hook")
+    (repository.path / "mine.py").write_text("changed")
+    before = repository.state()
+    with git_tree(first, repository.path) as tree:
+        assert files(tree.root) == {"mine.py": "old", "sub/other.py": ""}
+    assert repository.state() == before
+    assert not ran.exists()
+
+
+HOOK = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{package!r}, {helpers!r}]
+from repositories import state_of
+from mixbench.studies.duel_versions import duel_sides
+git = Path({git!r})
+before = state_of(git)
+with duel_sides("HEAD", ".") as (base, head):
+    assert (base.version.tree.root / "mine.py").read_text() == "old", "the base is another"
+    assert (head.version.tree.root / "mine.py").read_text() == "new", "the head is another"
+    assert head.version.tree.root == Path.cwd()
+assert state_of(git) == before, "the repository was changed"
+"""
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["main worktree", "linked worktree"])
+def test_inside_a_hook_the_commit_is_the_one_that_the_user_makes(repository, tmp_path, linked):
+    repository.commit("Old", {"mine.py": "old"})
+    work = repository.linked(tmp_path / "linked", "other") if linked else repository
+    hook = repository.path / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    code = HOOK.format(
+        package=str(REPOSITORY), helpers=str(REPOSITORY / "tests" / "helpers"), git=str(repository.path / ".git")
+    )
+    hook.write_text(f"#!{sys.executable}\n{code}")
+    hook.chmod(0o755)
+    (work.path / "mine.py").write_text("new")
+    work.git("commit", "-q", "-a", "-m", "New")
+    assert work.git("show", "HEAD:mine.py") == "new"
+    assert work.git("status", "--porcelain") == ""
+    assert len(work.git("worktree", "list").splitlines()) == 1 + linked
+
+
+def test_submodules_are_written_too_as_far_as_their_commits_are_here(repository, tmp_path):
+    library = Repository(Path(tempfile.mkdtemp(dir=tmp_path)))
+    inner = Repository(Path(tempfile.mkdtemp(dir=tmp_path)))
+    inner.commit("Inner", {"deep.py": "deep"})
+    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    library.commit("One", {"lib.py": "one"})
+    library.git(*add, str(inner.path), "deeper")
+    library.commit("Two")
+    repository.git(*add, "--name", "library", str(library.path), "vendor/lib")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    first = repository.commit("With a submodule")
+    repository.git("-C", "vendor/lib", *IDENTITY, "commit", "-q", "--allow-empty", "-m", "Local")
+    repository.git("add", "vendor/lib")
+    repository.commit("With a later submodule")
+    with git_tree(first, repository.path) as tree:
+        written = files(tree.root)
+        assert written["vendor/lib/lib.py"] == "one"
+        assert written["vendor/lib/deeper/deep.py"] == "deep"
+        assert tree.remarks == ()
+    shutil.rmtree(repository.path / "vendor")  # another branch is checked out
+    with git_tree(first, repository.path) as tree:
+        assert files(tree.root)["vendor/lib/lib.py"] == "one"
+    shutil.rmtree(repository.path / ".git" / "modules")
+    with git_tree(first, repository.path) as tree:
+        assert "vendor/lib/lib.py" not in files(tree.root)
+        (remark,) = tree.remarks
+        assert remark.startswith("the submodule vendor/lib is left out: its commit ")
+        assert remark.endswith("is not here; git submodule update --init vendor/lib")
+
+
+def test_pointers_of_lfs_are_told(repository):
+    text = "*.bin filter=lfs diff=lfs merge=lfs -text\n"
+    commit = repository.commit("Large", {".gitattributes": text, "weights.bin": POINTER, "small.bin": "content"})
+    with git_tree(commit, repository.path) as tree:
+        assert tree.remarks == ("weights.bin is a pointer of Git LFS, without the content: git lfs fetch --all",)
+
+
+def test_what_goes_wrong_is_told_in_gits_words(repository):
+    commit = repository.commit("One", {"mine.py": "text"})
+    blob = repository.git("rev-parse", "HEAD:mine.py")
+    (repository.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(GitError, match=f"unable to read sha1 file of mine.py \\({blob}\\)"), git_tree(commit, repository.path):
+        pass
+
+
+def test_nothing_stays_when_the_duel_is_interrupted(repository):
+    commit = repository.commit("One", {"mine.py": "text"})
+    with pytest.raises(KeyboardInterrupt), git_tree(commit, repository.path) as tree:
+        raise KeyboardInterrupt
+    assert not tree.root.parent.exists()

@@ -15,7 +15,8 @@ from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_scores
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.cost.evidence import TaskCost, records, task_costs, to_json
+from mixbench.verdicts.cost.evidence import TaskCost, task_costs
+from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.environments import choose_environment, of_newest, of_shared
 
@@ -116,9 +117,13 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
                 f"{nearest.score} than the fewest examples give the best one",
                 "Give the scores to reach, such as --target 0.5, or train with more sizes or trials.",
             )
-        lacks = [f"{lack.table} has no rows for {', '.join(lack.mixers)}" for lack in nearest.lacks]
+        lacks = [
+            f"{names}: {lack.reason}" if lack.reason else f"{lack.table} has no rows for {names}"
+            for lack in nearest.lacks
+            for names in [", ".join(lack.mixers)]
+        ]
         fault = f"{nearest.subject.words}: {'; '.join(lacks)} at this shape"
-        commands = [lack.command for lack in nearest.lacks]
+        commands = [lack.command for lack in nearest.lacks if lack.command]
     else:
         missing = [name for name in MAKE if not tables[name]]
         fault = f"{folder.path} has no {', no '.join(missing)}: the cost is time per example × examples × trials"
@@ -128,7 +133,8 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
         fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
     runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
     other = "\n  Or combine rows from different environments: --mix-environments" if elsewhere else ""
-    return RequestError(fault, f"Run first:\n  {runs}{other}")
+    hint = f"Run first:\n  {runs}" if runs else "Measure the cost of an example in another way: --measure time."
+    return RequestError(fault, f"{hint}{other}")
 
 
 def _differences(elsewhere: Sequence[str], tables: Tables, every: Tables, folder: ResultsFolder) -> str:

@@ -38,7 +38,7 @@ def _tune(folder: ResultsFolder, baseline: str | None) -> Records:
 
 
 def _cost(folder: ResultsFolder, baseline: str | None) -> Records:
-    from mixbench.verdicts.cost.evidence import records
+    from mixbench.verdicts.cost.records import records
 
     outcome = cost_of(CostOptions(results=folder.path, baseline=baseline))
     return [record for cost in outcome.costs for record in records(cost)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.notes import add_caption
+from mixbench.plots.notes import OPERATIONS, add_caption
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
@@ -68,8 +68,10 @@ def cost_figure(cost: TaskCost) -> Figure:
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
         figure.legend([*bars, product], [*named.values(), "cost, 95 % interval"], loc="outside lower center", ncols=4)
-        bounds = "≥, ≤ and pale: only a bound is known, as the score lies beyond what was trained"
-        add_caption(figure, f"{style.literal(cost.subject.words)}\n{bounds}")
+        why = ", or some operators have no formula" if cost.bounds else ""
+        bounds = f"≥, ≤ and pale: only a bound is known, as the score lies beyond what was trained{why}"
+        counting = [OPERATIONS] if cost.unit == "FLOP" else []
+        add_caption(figure, "\n".join([style.literal(cost.subject.words), bounds, *counting]))
     return figure
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mixbench.verdicts.words import COUNTED_OPERATIONS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OPERATIONS = "operations: products, convolutions and Fourier transforms; elementwise work is not counted"
+OPERATIONS = f"operations: {COUNTED_OPERATIONS}"
 AT_LEAST = "(≥) and arrows: a lower bound, as some operators have no formula"
 
 

@@ -25,3 +25,7 @@ def counted(count: int, noun: str) -> str:
 def span(numbers: Collection[Any]) -> str:
     """The range of some numbers: `3 to 5`, or `5` where all are equal."""
     return str(min(numbers)) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}"
+
+
+COUNTED_OPERATIONS = "products, convolutions and Fourier transforms; elementwise work, such as a cumulative sum, counts 0"
+"""What a count of FLOPs is of, said where it is read."""

@@ -21,6 +21,8 @@ from mixbench.api.cost import cost_of
 from mixbench.api.cost_options import CostOptions
 from mixbench.cli.text.cost import cost_table
 from mixbench.tables.columns import Row
+from mixbench.tables.remarks import lower_bound
+from mixbench.verdicts.words import COUNTED_OPERATIONS
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 
@@ -59,6 +61,32 @@ def test_the_same_as_json_and_from_python(run: Run, tmp_path: Path) -> None:
     own = frame[frame.mixer == "hypermixer"].set_index("factor")
     assert own.relative_low["product"] == pytest.approx(by_name["product"]["relative_low"])
     assert own.relative_low["product"] == pytest.approx(own.relative_low[["example", "data", "trials"]].prod())
+
+
+def flops_bounded(*mixers: str) -> list[Row]:
+    rows, detail = speed_rows(MIXERS, (100,), modes=("training",))[0], lower_bound("flops", ["foo"])
+    return [replace(row, detail=detail) if row.mixer in mixers else row for row in rows]
+
+
+def test_a_lower_bound_of_operations_stays_one_in_tables_sentences_json_and_figure(run: Run, tmp_path: Path) -> None:
+    trained = training_rows(MIXERS), trial_rows(MIXERS, trials=12)
+    results = fill_folder(tmp_path / "one", flops_bounded("hypermixer"), *trained)
+    asked = ("cost", "--measure", "flops", "--target", "0.08", "--results")
+    done = run(*asked, results)
+    assert re.search(r"hypermixer +≥ 16.1 ", done.stdout)
+    assert re.search(r"hypermixer +≥ 0.921 .* ≥ [\d.]+ \(", done.stdout)
+    assert "hypermixer reaches mse ≤ 0.08 at a cost at least " in done.stdout
+    assert "hypermixer: flops is a lower bound: no formula for foo." in done.stdout
+    assert f"FLOPs: {COUNTED_OPERATIONS}." in done.stdout
+    (task,) = json.loads(run(*asked, results, "--json").stdout)["tasks"]
+    marks = {one["factor"]: one["relative_mark"] for one in task["costs"] if one["mixer"] == "hypermixer"}
+    assert marks == {"example": "≥", "data": "", "trials": "", "product": "≥"}
+    assert "at a cost at most " in run(*asked, results, "--baseline", "hypermixer").stdout
+    both = fill_folder(tmp_path / "both", flops_bounded("attention", "hypermixer"), *trained)
+    compared = run(*asked, both).stdout
+    assert "attention reaches mse ≤ 0.08 with " in compared
+    assert "at 17.5 MFLOP or more per example." in compared
+    assert "their FLOPs are lower bounds, so their costs cannot be compared." in compared
 
 
 def test_what_is_not_reached_stays_visible(run: Run, tmp_path: Path) -> None:

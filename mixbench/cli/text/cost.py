@@ -25,7 +25,9 @@ from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
+from mixbench.verdicts.learning.data_needed import UNKNOWN as UNKNOWN_RATIO
 from mixbench.verdicts.learning.resampling import DRAWS
+from mixbench.verdicts.words import COUNTED_OPERATIONS
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -54,6 +56,9 @@ def _cost(cost: TaskCost, outcome: CostOutcome) -> Iterator[Paragraph | Table]:
     yield BLANK
     yield from notes(_notes(cost, outcome))
     for lack in cost.lacks:
+        if lack.reason:
+            yield from notes([f"{', '.join(lack.mixers)} is left out: {lack.reason}."])
+            continue
         them = "them" if len(lack.mixers) > 1 else "it"
         yield from notes([f"{lack.table} has no rows for {', '.join(lack.mixers)} at this shape. To include {them}:"])
         yield Paragraph(f"  {with_folder(lack.command, outcome.folder)}", "dim", wraps=False)
@@ -69,7 +74,8 @@ def sentence(cost: TaskCost, label: str) -> str:
     limit = _tried(own)
     if not own.ratios:
         unit, factor = _UNITS[cost.unit]
-        each = f"{number(own.factors['example'].value.low * factor)} {unit}"
+        example = own.factors["example"].value
+        each = f"{number(example.low * factor)} {unit}{' or more' if example.mark else ''}"
         if limit:
             return f"{label} does not reach {goal} within {limit}; an example costs {each}."
         data, trials = (_number(needed(own.factors[name].value, None, *cost.reach[name])) for name in ("data", "trials"))
@@ -81,6 +87,8 @@ def sentence(cost: TaskCost, label: str) -> str:
         return f"{label} does not reach {goal} within {limit}{nor}: their costs cannot be compared."
     if times is None and not _reaches(base.get(target)):
         return f"{label} reaches {goal}, but {cost.baseline} does not: their costs cannot be compared."
+    if times is None and own.ratios["example"].value == UNKNOWN_RATIO:
+        return f"{label} and {cost.baseline} reach {goal}; their FLOPs are lower bounds, so their costs cannot be compared."
     if times is None:
         return f"{label} and {cost.baseline} reach {goal} with the fewest examples that were tried: try a harder score."
     if limit:
@@ -89,7 +97,9 @@ def sentence(cost: TaskCost, label: str) -> str:
     factors = " × ".join(f"{name} {_number(ratio(own.ratios[factor].value, None))}" for name, factor in names.items())
     interval = "" if times.tail == UNKNOWN else times.tail
     undecided = "" if _decided(product) else "; it could be cheaper or more expensive"
-    return f"{label} reaches {goal} at {_times(product)}{interval} times the cost of {cost.baseline} ({factors}){undecided}."
+    times_it = f"{_times(product)}{interval} times"
+    cost_of = f"a cost {times_it} that" if product.value.mark else f"{times_it} the cost"
+    return f"{label} reaches {goal} at {cost_of} of {cost.baseline} ({factors}){undecided}."
 
 
 def _score(cost: TaskCost, target: float) -> str:
@@ -118,12 +128,14 @@ def _relative(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
 
 
 def _measured(known: Known, factor: float) -> Entry:
+    if known.value.mark:
+        return Entry(f"{known.value.mark} {number(known.value.low * factor)}")
     ends = (known.interval.low * factor, known.interval.high * factor) if known.interval else (None, None)
     return Entry(*interval_text(Interval(known.value.low * factor, *ends)))
 
 
 def _reaches(cost: MixerCost | None) -> bool:
-    return cost is not None and cost.factors[PRODUCT].value.high < math.inf
+    return cost is not None and cost.reached
 
 
 def _tried(cost: MixerCost) -> str:
@@ -156,6 +168,10 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
         " launches, seeds and trials. ≥, ≤ and not reached: the score lies beyond what was trained. Examples are read off test"
         " scores, trials off development scores."
     )
+    if cost.unit == "FLOP":
+        yield f"FLOPs: {COUNTED_OPERATIONS}."
+    for label, remark in cost.bounds.items():
+        yield f"{label}: {remark}."
     for source in cost.sources:
         yield f"{source.table}, {source.rows} rows: {source.words}."
     if outcome.mixed:

@@ -25,7 +25,7 @@ from mixbench.tables.fields import Heading
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
-from mixbench.verdicts.words import span
+from mixbench.verdicts.words import COUNTED_OPERATIONS, span
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -126,10 +126,6 @@ def _growth_table(growths: Sequence[Growth]) -> Table:
     return Table([growth.label for growth in growths], [exponents, over])
 
 
-COUNTING = "FLOPs: products, convolutions and Fourier transforms; elementwise work, such as a cumulative sum, counts 0."
-"""What a count of operations leaves out, said where it is read."""
-
-
 def _notes(summary: SpeedSummary) -> Iterator[str]:
     """How to read the numbers, and what is missing."""
     cells = [cell for cell in summary.cells if cell.latency_ms]
@@ -145,7 +141,7 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
     if any(cell.share_of_peak is not None for cell in cells):
         yield "% of peak: FLOP/s relative to a large matrix product in the same launch."
     if any(cell.flops_mark is not None for cell in cells):
-        yield COUNTING
+        yield f"FLOPs: {COUNTED_OPERATIONS}."
     for mark, remark in sorted({(cell.flops_mark or "", cell.flops_remark) for cell in cells if cell.flops_remark}):
         yield f"{mark}: {remark}."
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):

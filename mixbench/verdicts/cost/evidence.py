@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeVar
 
@@ -14,27 +13,34 @@ from mixbench.mixers import MIXERS
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.commands import TRAINED_WITH, speed_command, training_command
-from mixbench.verdicts.cost.per_example import COUNTED, MEASURES, per_launch, rows_of_examples
-from mixbench.verdicts.cost.product import PRODUCT, Evidence, MixerCost, costs, default_targets, reach
+from mixbench.verdicts.cost.per_example import (
+    COUNTED,
+    MEASURES,
+    lower_bounds,
+    per_launch,
+    rows_of_examples,
+    without_ratio,
+)
+from mixbench.verdicts.cost.product import Evidence, MixerCost, costs, default_targets, reach
 from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.learning.tune import by_mixer, by_search, score_name, with_worst
-from mixbench.verdicts.records import bracket_columns
 
 Trained = TypeVar("Trained", bound=TrainingRow)
 
 
 @dataclass(frozen=True)
 class Lack:
-    """Mixers for which a factor was not measured, and the command that measures it."""
+    """Mixers without a factor, and the command that measures it, or the `reason` why measuring does not help."""
 
     factor: str
     table: str
     mixers: tuple[str, ...]
-    command: str
+    command: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class TaskCost:
     costs: tuple[MixerCost, ...]
     sources: tuple[Source, ...]
     lacks: tuple[Lack, ...]
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    """By label, why the cost of an example is only a lower bound."""
 
     @property
     def is_error(self) -> bool:
@@ -106,7 +114,9 @@ def _task_cost(
         {labels[mixer]: curves[mixer] for mixer in whole},
         {labels[mixer]: scores[mixer] for mixer in whole},
         exact=wish.measure == COUNTED,
+        bounds={labels[mixer]: remark for mixer, remark in lower_bounds(timed, wish.measure).items() if mixer in whole},
     )
+    useless = without_ratio(speed, subject, [mixer for mixer in mixers if mixer not in examples], wish)
     targets = tuple(wish.targets) or default_targets(evidence, score in ERRORS)
     baseline = labels[base] if base else None
     factors: list[tuple[str, str, Mapping[MixerKey, Any], list[Any], Callable[..., str]]] = [
@@ -129,8 +139,10 @@ def _task_cost(
                 factor, table, tuple(labels[mixer] for mixer in absent), _command(factor, absent, subject, study, search, wish)
             )
             for factor, table, there, _, _ in factors
-            if (absent := [mixer for mixer in mixers if mixer not in there])
-        ),
+            if (absent := [mixer for mixer in mixers if mixer not in there and (factor != "example" or mixer not in useless)])
+        )
+        + tuple(Lack("example", "speed.csv", (labels[mixer],), reason=reason) for mixer, reason in useless.items()),
+        bounds=evidence.bounds,
     )
 
 
@@ -190,37 +202,3 @@ def _command(
     model = {"layers": subject.layers, "width": subject.width}
     settings = unpacked((study or search)[0].settings)
     return training_command("data-efficiency" if factor == "data" else "tune", mixers, subject.task, model, settings)
-
-
-def records(cost: TaskCost) -> list[dict[str, Any]]:
-    """The printed tables as a record per target, mixer and factor, alone and relative to the baseline.
-
-    For columns of open ends see `mixbench.verdicts.records`.
-    """
-    units = {"example": f"{cost.unit} per example", "data": "examples", "trials": "trials", PRODUCT: cost.unit}
-    return [
-        {
-            "task": cost.subject.task,
-            "score": cost.score,
-            "target": own.target,
-            "baseline": cost.baseline,
-            "mixer": own.label,
-            "factor": factor,
-            "unit": units[factor],
-            **bracket_columns("", known.value, known.interval, beyond="not reached"),
-            **bracket_columns("relative_", ratio.value if ratio else None, ratio.interval if ratio else None),
-        }
-        for own in cost.costs
-        for factor, known in own.factors.items()
-        for ratio in [own.ratios.get(factor)]
-    ]
-
-
-def to_json(cost: TaskCost) -> dict[str, Any]:
-    """The cost as plain dicts, lists and numbers; infinite ends as "not reached"."""
-    plain = {name: getattr(cost, name) for name in ("score", "unit", "baseline", "targets")}
-    parts = {name: [asdict(part) for part in getattr(cost, name)] for name in ("sources", "lacks")}
-    costs = [
-        {name: "not reached" if value == math.inf else value for name, value in record.items()} for record in records(cost)
-    ]
-    return {"subject": asdict(cost.subject), **plain, "costs": costs, **parts}

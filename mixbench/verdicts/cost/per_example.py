@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from mixbench.stats import launch_medians
+from mixbench.tables.remarks import bound_in, unknown_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, unpacked
@@ -69,3 +70,19 @@ def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> di
         per_example = {launch: median / rows[0].batch for launch, median in medians.items()}
         found[mixer] = dict(list(per_example.items())[:1]) if measure == COUNTED else per_example
     return found
+
+
+def lower_bounds(counted: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> dict[MixerKey, str]:
+    """Why the cost of an example is only a lower bound, for the mixers where it is."""
+    found = {mixer: next(filter(None, (bound_in(row.detail, measure) for row in rows)), "") for mixer, rows in counted.items()}
+    return {mixer: remark for mixer, remark in found.items() if remark}
+
+
+def without_ratio(rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish) -> dict[MixerKey, str]:
+    """Why mixers that were measured at the subject's length and width have no operations to compare."""
+    found = {}
+    for row in rows:
+        if wish.measure == COUNTED and row.status == "ok" and not row.flops and _fits(row, subject, wish.columns):
+            known = "no more is known than ≥ 0 FLOP" if bound_in(row.detail, COUNTED) else "0 FLOP, which allows no ratio"
+            found[row.mixer, row.config] = known if row.flops == 0 else unknown_in(row.detail, COUNTED) or "FLOPs not counted"
+    return {mixer: reason for mixer, reason in found.items() if mixer in mixers}

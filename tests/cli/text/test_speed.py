@@ -4,12 +4,13 @@ from dataclasses import replace
 import pytest
 from synthetic import speed_rows
 
-from mixbench.cli.text.speed import COUNTING, exponent_text, interval_text, number, speed_table, with_prefix
+from mixbench.cli.text.speed import exponent_text, interval_text, number, speed_table, with_prefix
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import lower_bound, unknown
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed import SpeedSummary, summarise
+from mixbench.verdicts.words import COUNTED_OPERATIONS
 
 Table = tuple[list[SpeedRow], list[LaunchRow]]
 
@@ -142,8 +143,8 @@ def test_flops_that_could_not_be_counted_are_unknown_with_the_reason() -> None:
 
 def test_what_a_count_leaves_out_is_said_once_where_there_is_one() -> None:
     rows, launches = speed_rows(("attention", "none"), (64, 128))
-    assert plain(summarise(rows, launches)).count(COUNTING) == 1
-    assert COUNTING not in plain(summarise([replace(row, flops=None, gflops_per_s=None) for row in rows], launches))
+    assert plain(summarise(rows, launches)).count(COUNTED_OPERATIONS) == 1
+    assert COUNTED_OPERATIONS not in plain(summarise([replace(row, flops=None, gflops_per_s=None) for row in rows], launches))
 
 
 def test_an_interval_a_thousandfold_wide_is_not_spelled_out() -> None:

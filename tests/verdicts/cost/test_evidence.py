@@ -14,9 +14,11 @@ from synthetic_training import training_rows, training_settings, trial_rows
 
 from mixbench.errors import UnknownNameError
 from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.cost.evidence import TaskCost, records, task_costs, to_json
+from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.product import PRODUCT
+from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
 
 MIXERS = ("attention", "hypermixer", "none")
@@ -178,8 +180,60 @@ def test_a_search_over_options_of_a_mixer_belongs_to_the_mixer_with_equal_other_
     }
 
 
-def test_a_mixer_without_operations_has_no_ratio_and_is_missing() -> None:
-    assert [lack.mixers for lack in one_cost(measure="flops").lacks] == [("none",)]
+def counting(detail: str = "", **changes: object) -> list[SpeedRow]:
+    """Rows of speed in which hypermixer's count is changed and explained."""
+    return [replace(row, detail=detail, **changes) if row.mixer == "hypermixer" else row for row in speed_of()]  # type: ignore[arg-type]
+
+
+BOUND = lower_bound("flops", ["foo"])
+WITHOUT_RATIO: dict[str, tuple[list[SpeedRow], tuple[str, str]]] = {
+    "no operations": (speed_of(), ("none", "0 FLOP, which allows no ratio")),
+    "at least none": (counting(BOUND, flops=0), ("hypermixer", "no more is known than ≥ 0 FLOP")),
+    "unknown": (counting("flops is unknown: on cpu: it died", flops=None), ("hypermixer", "flops is unknown: on cpu: it died")),
+    "without a reason": (counting(flops=None), ("hypermixer", "FLOPs not counted")),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_RATIO)
+def test_a_mixer_without_operations_to_compare_is_left_out_with_the_reason_and_no_command(name: str) -> None:
+    rows, (label, reason) = WITHOUT_RATIO[name]
+    found = one_cost(rows, measure="flops")
+    assert label not in found.mixers
+    (lack,) = (lack for lack in found.lacks if lack.mixers == (label,))
+    assert (lack.factor, lack.command, lack.reason) == ("example", "", reason)
+    assert label in one_cost(rows).mixers
+
+
+def test_a_count_that_is_a_lower_bound_makes_ratios_and_products_bounds() -> None:
+    exact, bounded = (one_cost(counting(detail), measure="flops", targets=(0.08,)) for detail in ("", BOUND))
+    assert (exact.bounds, bounded.bounds) == ({}, {"hypermixer": BOUND})
+    value = exact.costs[1].ratios[PRODUCT].value.low
+    own = bounded.costs[1]
+    assert own.factors["example"].value.mark == own.ratios["example"].value.mark == own.ratios[PRODUCT].value.mark == "≥"
+    assert own.ratios[PRODUCT].value.low == pytest.approx(value)
+    assert own.reached
+    turned = one_cost(counting(BOUND), measure="flops", targets=(0.08,), baseline="hypermixer").costs
+    other = next(one for one in turned if one.label == "attention")
+    assert other.ratios[PRODUCT].value.mark == "≤"
+    assert other.ratios[PRODUCT].value.high == pytest.approx(1 / value)
+    both = [replace(row, detail=BOUND) for row in speed_of()]
+    assert one_cost(both, measure="flops", targets=(0.08,)).costs[1].ratios[PRODUCT].value.mark == "unknown"
+    assert one_cost(counting(BOUND), targets=(0.08,)).costs[1].ratios[PRODUCT].value.mark == ""
+
+
+def test_records_and_json_tell_a_lower_bound_from_a_score_that_was_not_reached() -> None:
+    bounded = one_cost(counting(BOUND), measure="flops", targets=(0.08,))
+    of = {record["factor"]: record for record in records(bounded) if record["mixer"] == "hypermixer"}
+    assert [of[factor]["mark"] for factor in ("example", "data", PRODUCT)] == ["≥", "", "≥"]
+    assert [of[factor]["relative_mark"] for factor in ("example", PRODUCT)] == ["≥", "≥"]
+    plain = to_json(bounded)
+    ends = {one["factor"]: (one["high"], one["relative_high"]) for one in plain["costs"] if one["mixer"] == "hypermixer"}
+    assert ends["example"] == ends[PRODUCT] == ("unknown", "unknown")
+    assert plain["bounds"] == {"hypermixer": BOUND}
+    missed = to_json(one_cost(counting(BOUND), measure="flops", targets=(0.001,)))
+    marks = {one["factor"]: (one["mark"], one["high"]) for one in missed["costs"] if one["mixer"] == "hypermixer"}
+    assert marks["example"] == ("≥", "unknown")
+    assert marks["data"] == marks[PRODUCT] == ("not reached", "not reached")
 
 
 SEARCHED = training_settings(searched={"hypermixer.hidden": "64,128"})

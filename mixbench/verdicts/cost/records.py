@@ -1,0 +1,56 @@
+"""The cost of a task as plain values: records of a table, and JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from mixbench.verdicts.cost.evidence import TaskCost
+from mixbench.verdicts.cost.product import PRODUCT, MixerCost
+from mixbench.verdicts.records import AT_LEAST, bracket_columns
+
+_NOT_REACHED = "not reached"
+
+
+def records(cost: TaskCost) -> list[dict[str, Any]]:
+    """The printed tables as a record per target, mixer and factor, alone and relative to the baseline.
+
+    For columns of open ends see `mixbench.verdicts.records`.
+    """
+    units = {"example": f"{cost.unit} per example", "data": "examples", "trials": "trials", PRODUCT: cost.unit}
+    return [
+        {
+            "task": cost.subject.task,
+            "score": cost.score,
+            "target": own.target,
+            "baseline": cost.baseline,
+            "mixer": own.label,
+            "factor": factor,
+            "unit": units[factor],
+            **bracket_columns("", known.value, known.interval, beyond=_beyond(own, factor)),
+            **bracket_columns("relative_", ratio.value if ratio else None, ratio.interval if ratio else None),
+        }
+        for own in cost.costs
+        for factor, known in own.factors.items()
+        for ratio in [own.ratios.get(factor)]
+    ]
+
+
+def _beyond(cost: MixerCost, factor: str) -> str:
+    """What an open upper end means: the score was not reached, or the count of operations is a lower bound."""
+    counted = factor in ("example", PRODUCT) and cost.factors["example"].value.high == math.inf
+    return AT_LEAST if counted and (cost.reached or factor == "example") else _NOT_REACHED
+
+
+def to_json(cost: TaskCost) -> dict[str, Any]:
+    """The cost as plain dicts, lists and numbers; infinite ends as "not reached", or "unknown" beyond a lower bound."""
+    plain = {name: getattr(cost, name) for name in ("score", "unit", "baseline", "targets")} | {"bounds": dict(cost.bounds)}
+    parts = {name: [asdict(part) for part in getattr(cost, name)] for name in ("sources", "lacks")}
+    by_key = {(own.label, own.target): own for own in cost.costs}
+    costs = []
+    for record in records(cost):
+        beyond = _beyond(by_key[record["mixer"], record["target"]], record["factor"])
+        end = _NOT_REACHED if beyond == _NOT_REACHED else "unknown"
+        costs.append({name: end if value == math.inf else value for name, value in record.items()})
+    return {"subject": asdict(cost.subject), **plain, "costs": costs, **parts}

@@ -22,6 +22,7 @@ import psutil
 
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY, last_line
+from mixbench.execution.processes import end, guarded, signal_name
 from mixbench.execution.version import Version, check_modules, lacks
 from mixbench.machine.facts import affinity
 from mixbench.parsing.canonical import read_object
@@ -86,20 +87,19 @@ class _Worker:
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        inherited = {name: value for name, value in os.environ.items() if name not in (*FOREIGN_SETTINGS, "PYTHONPATH")}
-        if self.version.pythonpath:
-            inherited["PYTHONPATH"] = os.pathsep.join(self.version.pythonpath)
+        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
+        pythonpath = f"PYTHONPATH={os.pathsep.join(self.version.pythonpath)}"  # the guard keeps the user's
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         try:
             self.process = subprocess.Popen(
-                [self.version.python, str(WORKER)],
+                guarded(["env", pythonpath, self.version.python, str(WORKER)]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._messages,
                 bufsize=0,
                 cwd=self.version.folder,
                 env=inherited | RETAINED_MEMORY | _NO_TRACES,
-                start_new_session=True,  # Ctrl-C reaches only the parent, which ends the worker
+                start_new_session=True,  # Ctrl-C reaches only the parent, which ends the guard
             )
         except OSError as error:
             self._messages.close()
@@ -135,7 +135,7 @@ class _Worker:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(timeout=_SECONDS_TO_END)
                 self.end()
-                raise _DeadError(self, f"the process ended (exit code {self.process.returncode}): {last_line(self._messages)}")
+                raise _DeadError(self, f"the process ended ({_how(self.process.returncode)}): {last_line(self._messages)}")
             self._received += chunk
         self._answered = True
         line, _, self._received = self._received.partition(b"\n")
@@ -146,8 +146,7 @@ class _Worker:
             raise _DeadError(self, f"it gave an answer that cannot be used: {error}") from error
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.wait(timeout=_SECONDS_TO_END)
+        end(self.process)
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -157,6 +156,11 @@ class _Worker:
         self.end()
         self.process.stdout.close()
         self._messages.close()
+
+
+def _how(code: int) -> str:
+    """How a guarded process ended, from the exit code of its guard."""
+    return signal_name(code - 128) if code > 128 else f"exit code {code}"
 
 
 def run_pair(

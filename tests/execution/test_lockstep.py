@@ -178,4 +178,4 @@ hanging = {workload(file, "Hanging")!r}
 here = Version("here", sys.executable)
 run_pair((here, here), {{0: Contest((hanging, hanging))}}, device="cpu", timeout=600, order=random.Random(0))
 """
-    kill_when(lambda children: len(children) == 2, "-c", code, folder=tmp_path)
+    kill_when(lambda children: len(children) == 4, "-c", code, folder=tmp_path)

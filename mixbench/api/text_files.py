@@ -40,6 +40,8 @@ def from_hub(name: str, files: Texts) -> ChosenText:
     """The task of `--task hf:NAME`. Raises RequestError."""
     from mixbench.tasks.hub import hub_task
 
+    if not name:
+        raise RequestError(f"--task {HUB} names no data set", f"Give its name or folder: --task {HUB}glue/sst2.")
     return hub_task(
         name,
         files.tokens,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mixbench.api.common import frame, in_order, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks
+from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, say_what_parts_lack
 from mixbench.api.tune_options import TuneOptions
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
@@ -96,6 +96,8 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         **model_of(options),
     )
     request = TuneRequest(base, ranges, options.trials)
+    trials = plan_trials(request)
+    say_what_parts_lack(tasks, (trial.run for trial in trials), progress)
     folder = ResultsFolder(options.results)
     digest = run_tuning(
         request,
@@ -106,7 +108,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         retry_failed=options.retry_failed,
         save=options.save,
     )
-    rows = in_order(folder.read(TrialRow), (trial.identity(digest) for trial in plan_trials(request)), key_of)
+    rows = in_order(folder.read(TrialRow), (trial.identity(digest) for trial in trials), key_of)
     return TuneOutcome(rows, summarise(rows, options.baseline, targets), folder.path)
 
 

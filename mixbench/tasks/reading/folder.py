@@ -51,7 +51,8 @@ def _classes(path: Path) -> tuple[list[str], list[str]]:
 
 def _inside(folder: Path) -> tuple[list[str], list[str]]:
     """The names of files and of folders in a folder, in order, without hidden ones."""
-    files, folders = [], []
+    files: list[str] = []
+    folders: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith("."):

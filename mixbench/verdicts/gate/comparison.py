@@ -31,6 +31,9 @@ class Judgement:
     detectable: float | None = None
     """The smallest relative change that would have been detected."""
     remark: str = ""
+    base_mark: str = ""
+    """≥ before a count that is only a lower bound."""
+    head_mark: str = ""
 
 
 @dataclass(frozen=True)

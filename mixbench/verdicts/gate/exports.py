@@ -186,7 +186,8 @@ def _junit(report: Report) -> dict[str, str]:
 
 
 def _judgement_text(judgement: Judgement) -> str:
-    sides = " → ".join("none" if side is None else _number(side) for side in (judgement.base, judgement.head))
+    known = ((judgement.base, judgement.base_mark), (judgement.head, judgement.head_mark))
+    sides = " → ".join("none" if side is None else f"{mark} {_number(side)}".strip() for side, mark in known)
     change = f", {_percent(judgement.change)}" if judgement.change else ""
     return _printable(f"{judgement.metric}: {judgement.verdict}, {sides}{change}")
 

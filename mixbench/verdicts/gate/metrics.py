@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Column
+from mixbench.tables.remarks import bound_in
 from mixbench.tables.rows import SpeedRow, TrainingRow
 
 CPU_TIME = "cpu_per_calibration"
@@ -22,6 +27,23 @@ METRICS: dict[str, Column] = {
     name: column for name, column in (columns(TrainingRow) | columns(SpeedRow)).items() if column.role == "metric"
 } | DERIVED
 """The metrics by name; if two tables share a name, the column of speed.csv."""
+_LOWER_BOUND = "{}_lower_bound"
+LOWER_BOUNDS: dict[str, Column] = {
+    _LOWER_BOUND.format(name): dataclasses.replace(METRICS[name], words=f"lower bound of {METRICS[name].words}")
+    for name in ("flops", "train_flops")
+}
+"""Counts of which only a lower bound is known have names of their own, so that nothing compares them with exact ones."""
+METRICS |= LOWER_BOUNDS
+
+
+def bound_of(rows: Iterable[Any], metric: str) -> str:
+    """The remark that a metric of a cell's rows is only a lower bound; empty where it is not."""
+    return next(filter(None, (bound_in(row.detail, metric) for row in rows)), "")
+
+
+def name_of(metric: str, rows: Iterable[Any]) -> str:
+    """The name under which a metric of a cell's rows is reported and tracked: another one for a lower bound."""
+    return _LOWER_BOUND.format(metric) if bound_of(rows, metric) else metric
 
 
 def metric_words(metric: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import fmean, geometric_mean
 
 from mixbench.stats import Interval, t_interval, unpaired_ratio_interval
 from mixbench.verdicts.gate.comparison import Judgement
 from mixbench.verdicts.gate.metrics import metric_words
+from mixbench.verdicts.records import AT_LEAST
 from mixbench.verdicts.words import percent
 
 FAMILY_LEVEL = 0.95
@@ -34,13 +36,32 @@ def judge_count(
     tolerance: float = 0.0,
     *,
     higher_is_better: bool = False,
+    bounds: tuple[str, str] = ("", ""),
 ) -> Judgement:
     """Judge a deterministic metric by replicate: any change beyond the relative `tolerance` counts.
 
-    The largest change of a replicate that both versions have decides; without a common one, that of the means.
+    The largest change of a replicate that both versions have decides; without a common one, that of the means. `bounds` says
+    why a version's count is only a lower bound: what both count can be compared only if both lack the same.
     """
+    judged = _judge_count(metric, base, head, tolerance, higher_is_better, bounds)
+    base_mark, head_mark = (AT_LEAST if bound else "" for bound in bounds)
+    return replace(judged, base_mark=base_mark, head_mark=head_mark)
+
+
+def _judge_count(
+    metric: str,
+    base: Mapping[int, float],
+    head: Mapping[int, float],
+    tolerance: float,
+    higher_is_better: bool,
+    bounds: tuple[str, str],
+) -> Judgement:
     if lone := _lone(metric, base, head):
         return lone
+    if bounds[0] != bounds[1]:
+        sides = " and ".join(f"{side}: {bound}" for side, bound in zip(("base", "head"), bounds, strict=True) if bound)
+        remark = f"not comparable; {sides}"
+        return Judgement(metric, "undecided", fmean(base.values()), fmean(head.values()), remark=remark)
     shared = [(base[replicate], head[replicate]) for replicate in base if replicate in head]
     means = fmean(base.values()), fmean(head.values())
     below, above = max(shared or [means], key=lambda pair: abs(_relative(*pair)))
@@ -49,6 +70,7 @@ def judge_count(
     within = abs(change) <= tolerance or math.isclose(abs(change), tolerance, rel_tol=1e-6)
     verdict = "same" if within else "faster" if (change > 0) == higher_is_better else "slower"
     remark = f"from 0 to {above:g}" if above and not below else ""
+    remark = "; ".join(filter(None, (remark, f"of what is counted: {bounds[0]}" if bounds[0] and verdict != "same" else "")))
     return Judgement(metric, verdict, below, above, Interval(change), remark=remark)
 
 

@@ -14,7 +14,7 @@ from mixbench.tables.fields import Column
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.cells import CellKey, cell_places, split_places
 from mixbench.verdicts.gate.compare import COUNTS
-from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, METRICS
+from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, LOWER_BOUNDS, METRICS
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
 from mixbench.verdicts.learning.means import ERRORS
 
@@ -23,7 +23,8 @@ LEAST_COMMITS = 3
 
 _ORDER = (CPU_TIME, "device_ms", "test_score", "latency_ms", FAILED)
 TRACKED: dict[str, Column] = {
-    name: METRICS[name] for name in dict.fromkeys((*_ORDER, *(count for counts in COUNTS.values() for count in counts)))
+    name: METRICS[name]
+    for name in dict.fromkeys((*_ORDER, *(count for counts in COUNTS.values() for count in counts), *LOWER_BOUNDS))
 }
 """The metrics that a history follows. The direction of test_score is that of the kind of score."""
 COUNTED = frozenset(name for name, column in TRACKED.items() if column.rule == "count")

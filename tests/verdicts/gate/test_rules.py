@@ -37,6 +37,25 @@ def test_more_cells_widen_each_interval_as_bonferroni_says() -> None:
     assert simultaneous_level(20) == pytest.approx(1 - 0.05 / 20)
 
 
+BOUNDS = {
+    "the head alone": (("", "no formula for foo"), "undecided", "not comparable; head: no formula for foo"),
+    "the base alone": (("no formula for foo", ""), "undecided", "not comparable; base: no formula for foo"),
+    "other operators": (("no a", "no b"), "undecided", "not comparable; base: no a and head: no b"),
+    "both alike": (("no formula for foo",) * 2, "slower", "of what is counted: no formula for foo"),
+    "neither": (("", ""), "slower", ""),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_lower_bound_is_compared_only_with_one_that_lacks_the_same(name: str) -> None:
+    bounds, verdict, remark = BOUNDS[name]
+    judged = judge_count("flops", launches(100.0), launches(120.0), bounds=bounds)
+    assert (judged.verdict, judged.remark) == (verdict, remark)
+    assert (judged.base, judged.head) == (100, 120)
+    assert (judged.base_mark, judged.head_mark) == tuple("≥" if bound else "" for bound in bounds)
+    assert judge_count("flops", launches(100.0), launches(100.0), bounds=("no a",) * 2).remark == ""
+
+
 @pytest.mark.parametrize(("head", "verdict"), [(101.0, "slower"), (99.0, "faster"), (100.0, "same")])
 def test_any_change_of_a_count_counts(head: float, verdict: str) -> None:
     judgement = judge_count("flops", launches(100.0), launches(head))

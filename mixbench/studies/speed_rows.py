@@ -84,7 +84,7 @@ def read_group(
     try:
         if result.get("disturbing"):
             return Measured(disturbing={int(index): _disturbs(what) for index, what in result["disturbing"].items()})
-        failed = {int(index): failure for index, failure in result["failed"].items()}
+        failed = {int(index): failure for index, failure in result["failed"].items() if int(index) in every}
         blocks = {int(index): measured for index, measured in result["blocks"].items()}
         remarks = {int(index): said for index, said in result.get("remarks", {}).items()}
         launch = _launch_row(cells[0], peaks, result["launch"], origin)

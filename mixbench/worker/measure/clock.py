@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter, process_time  # as they are before a mixer's code is loaded
 from typing import Any, Protocol
 
 import torch
@@ -90,19 +90,19 @@ class CpuClock:
     settling = 0.0
 
     def now(self) -> float:
-        return time.perf_counter()
+        return perf_counter()
 
     def block(self, call: Call, repeats: int) -> Block:
         if repeats >= _MANY:
             call()
         steal = _steal_seconds()
         before = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = time.process_time()
-        wall = time.perf_counter()
+        cpu = process_time()
+        wall = perf_counter()
         for _ in range(repeats):
             call()
-        wall = time.perf_counter() - wall
-        cpu = time.process_time() - cpu
+        wall = perf_counter() - wall
+        cpu = process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
         steal_after = _steal_seconds()
         return Block(
@@ -129,19 +129,19 @@ class CudaClock:
         self._sensors = sensors
 
     def now(self) -> float:
-        return time.perf_counter()
+        return perf_counter()
 
     def block(self, call: Call, repeats: int) -> Block:
         torch.cuda.synchronize(self._device)
         before = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = time.process_time()
-        start = time.perf_counter()
+        cpu = process_time()
+        start = perf_counter()
         for _ in range(repeats):
             call()
-        launched = time.perf_counter()
+        launched = perf_counter()
         torch.cuda.synchronize(self._device)
-        end = time.perf_counter()
-        cpu = time.process_time() - cpu
+        end = perf_counter()
+        cpu = process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
         host = launched - start
         device = device_seconds(self._device, call, repeats, host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
@@ -22,12 +23,16 @@ import typer
 from mixbench.errors import MixbenchError
 
 INTERRUPTED = 130
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""What ends a command like Ctrl-C: a supervisor, and a terminal that is closed."""
 
 
 @contextmanager
 def reporting(*, resumes: bool = True) -> Iterator[None]:
     """Turn a MixbenchError into a message and its exit code, and an interrupt into the command to continue and code 130."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
     try:
         yield
     except MixbenchError as error:
@@ -48,7 +53,9 @@ class _Pipe(io.FileIO):
     def write(self, data: Any) -> int | None:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: a terminal that was closed
+                raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             return len(data)
 
@@ -77,6 +84,8 @@ def _filled(text: str) -> str:
 
 
 def _interrupt(signum: int, frame: Any) -> None:
+    for number in _ENDING:  # a terminal that is closed sends several, and a clean end takes a while
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

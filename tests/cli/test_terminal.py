@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,30 @@ def test_an_interrupt_says_whether_anything_is_kept(resumes: bool, text: str, ca
         raise KeyboardInterrupt
     assert left.value.exit_code == 130
     assert text in capsys.readouterr().err
+
+
+@pytest.fixture
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_ends_a_command_like_an_interrupt_and_only_once(number: signal.Signals) -> None:
+    with pytest.raises(typer.Exit) as left, terminal.reporting(), ExitStack() as ends:
+        ends.callback(os.kill, os.getpid(), number)
+        os.kill(os.getpid(), number)
+    assert left.value.exit_code == 130
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_a_command_that_must_outlive_its_terminal_does() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    with terminal.reporting():
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def test_only_what_can_be_resumed_promises_it() -> None:

@@ -54,7 +54,12 @@ MIXERS: dict[str, Mixer] = {
             summary="real part of the Fourier transform over tokens and channels; a padded token counts as a token",
             paper="FNet, arXiv 2105.03824",
             target="mixbench.mixers.fnet:FNet",
-            flops=lambda tokens, width: round(5 * tokens * width * math.log2(tokens * width)),
+            options=(
+                Option(
+                    "norm", "choice", "ortho", "divide by √(N·d), or not, as in the paper", ("ortho", "none"), before="none"
+                ),
+            ),
+            flops=lambda tokens, width, **_: round(5 * tokens * width * math.log2(tokens * width)),
             params=lambda **_: 0,
             training_factor=2,
             honours_mask=False,

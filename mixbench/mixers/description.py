@@ -36,6 +36,11 @@ class Mixer:
     half_on_cpu: bool = True
     constraint: Callable[..., str | None] = lambda **arguments: None
 
+    @property
+    def before(self) -> dict[str, Value]:
+        """Options that rows and checkpoints from before there were such may lack, and what then ran."""
+        return {option.name: option.before for option in self.options if option.before is not None}
+
     def config(self, given: Mapping[str, str]) -> dict[str, Value]:
         """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
         return typed_options(self.options, given, self.name)

@@ -12,14 +12,18 @@ SMALL = 2**16
 """Elements up to which computing the whole spectrum is faster than computing half and mirroring it."""
 
 
-def _real_fourier(x: Tensor) -> Tensor:
+NORMS = {"ortho": "ortho", "none": "backward"}
+"""What torch calls each norm of the forward transform: divided by √(N·d), or as it is."""
+
+
+def _real_fourier(x: Tensor, norm: str) -> Tensor:
     """Real part of the Fourier transform of a real x over its last two axes."""
     if x.numel() <= SMALL:
-        whole: Tensor = torch.fft.fft2(x).real
+        whole: Tensor = torch.fft.fft2(x, norm=norm).real
         return whole
     width = x.shape[-1]
     kept = width // 2 + 1
-    half = torch.fft.rfft2(x).real  # (..., tokens, kept)
+    half = torch.fft.rfft2(x, norm=norm).real  # (..., tokens, kept)
     # the transform of a real signal at (-n, -k) is the conjugate of the transform at (n, k)
     mirrored = half[..., 1 : width - kept + 1].flip(-2, -1)
     out = torch.empty_like(x)
@@ -35,33 +39,37 @@ class _RealFourier(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        return _real_fourier(x)
+    def forward(x: Tensor, norm: str) -> Tensor:
+        return _real_fourier(x, norm)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        pass
+    def setup_context(ctx: Any, inputs: tuple[Tensor, str], output: Tensor) -> None:
+        ctx.norm = inputs[1]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        result: Tensor = _RealFourier.apply(gradient)  # type: ignore[no-untyped-call]
-        return result
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _RealFourier.apply(gradient, ctx.norm), None  # type: ignore[no-untyped-call]
 
 
 class FNet(nn.Module):
     """Real part of the Fourier transform over tokens and channels, (batch, tokens, width) to the same shape; no parameters.
+
+    `norm` ortho divides by √(N·d), so the output is of the scale of the input. The paper has no such factor (`none`); it
+    normalises after the residual connection, where the factor is lost, while in a block that normalises before the mixer an
+    output √(N·d) times too large drowns the residual.
 
     A mask is ignored: a padded token counts as a token. A CPU has no transform in half precision.
     """
 
     training_factor = 2
 
-    def __init__(self, *, width: int, tokens: int) -> None:
+    def __init__(self, *, width: int, tokens: int, norm: str = "ortho") -> None:
         super().__init__()
         self.width = width
+        self.norm = NORMS[norm]
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        out: Tensor = _RealFourier.apply(x)  # type: ignore[no-untyped-call]
+        out: Tensor = _RealFourier.apply(x, self.norm)  # type: ignore[no-untyped-call]
         return out
 
     def flops(self, batch: int, tokens: int) -> int:

@@ -81,6 +81,22 @@ class HyperMixer(nn.Module):
             self.table = nn.Parameter(0.02 * torch.randn(tokens, width))
         elif positions == "sinusoidal":
             self.register_buffer("table", sinusoids(tokens, width).to(torch.get_default_dtype()), persistent=False)
+        if not layer_norm:
+            self._start_at_the_scale_of_the_input(tokens)
+
+    def _start_at_the_scale_of_the_input(self, tokens: int) -> None:
+        """Draw `second` anew, so that tokens which are all alike come out at their own scale; a layer norm would see to that.
+
+        The variance of a hypernetwork's last layer follows from that wanted of the weights it makes (hyperfan-in, Chang et al.
+        2020, arXiv 2312.08399). Here W1 makes a mean over the tokens and W2 a sum over hidden units, half of which GELU leaves.
+        """
+        networks, _, inputs, hidden = self.second.shape
+        variances = (2 / tokens**2, 1 / hidden) if networks == 2 else (2 / (tokens * hidden),)
+        positions = {"none": 0.0, "sinusoidal": 0.5, "learned": 0.02**2}[self.positions]
+        seen = self.scale**2 + positions  # mean square of τ(X), and of what the first layer and GELU make of it
+        for weight, variance in zip(self.second, variances, strict=True):
+            bound = math.sqrt(3 * variance / (inputs * seen))
+            nn.init.uniform_(weight, -bound, bound)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Raises ValueError for more tokens than there are learned positions."""

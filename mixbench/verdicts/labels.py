@@ -150,10 +150,12 @@ def _short(name: str) -> str:
 
 
 def _options(name: str, config: str) -> list[str]:
-    defaults = {option.name: option.default for option in MIXERS[name].options} if name in MIXERS else {}
+    entry = MIXERS.get(name)
+    defaults = {option.name: option.default for option in entry.options} if entry else {}
+    before = entry.before if entry else {}
     return [
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in unpacked(config).items()
+        for key, value in (before | unpacked(config)).items()
         if key not in _VERSIONS and defaults.get(key) != value
     ]
 

@@ -48,14 +48,15 @@ def _heads(qkv: Tensor, heads: int) -> list[tuple[Tensor, ...]]:
     return list(zip(*groups, strict=True))
 
 
-def fnet(p: Parameters, x: Tensor, **_: Any) -> Tensor:
+def fnet(p: Parameters, x: Tensor, *, norm: str, **_: Any) -> Tensor:
     tokens, width = x.shape
+    scale = {"ortho": 1 / math.sqrt(tokens * width), "none": 1.0}[norm]
     rows = []
     for n in range(tokens):
         row = []
         for k in range(width):
             angles = [[2 * math.pi * (n * m / tokens + k * j / width) for j in range(width)] for m in range(tokens)]
-            row.append((x * torch.cos(torch.tensor(angles, dtype=x.dtype))).sum())
+            row.append(scale * (x * torch.cos(torch.tensor(angles, dtype=x.dtype))).sum())
         rows.append(torch.stack(row))
     return torch.stack(rows)
 

@@ -14,16 +14,29 @@ def _path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(fnet, "SMALL", 0 if request.param == "half mirrored" else 10**9)
 
 
-@pytest.mark.parametrize(("tokens", "width"), SHAPES)
-def test_fnet_is_the_real_part_of_the_transform_at_odd_and_even_sizes(tokens: int, width: int) -> None:
+each_norm = pytest.mark.parametrize(("norm", "called"), [("ortho", "ortho"), ("none", "backward")])
+each_shape = pytest.mark.parametrize(("tokens", "width"), SHAPES)
+
+
+@each_norm
+@each_shape
+def test_fnet_is_the_real_part_of_the_transform_at_odd_and_even_sizes(tokens: int, width: int, norm: str, called: str) -> None:
     x = torch.randn(2, tokens, width, dtype=torch.float64)
-    torch.testing.assert_close(FNet(width=width, tokens=tokens)(x), torch.fft.fft2(x).real, rtol=1e-12, atol=1e-12)
+    mixed = FNet(width=width, tokens=tokens, norm=norm)(x)
+    torch.testing.assert_close(mixed, torch.fft.fft2(x, norm=called).real, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("tokens", "width"), SHAPES)
-def test_fnet_has_right_first_and_second_derivatives(tokens: int, width: int) -> None:
+def test_fnet_divides_by_the_root_of_its_size_unless_told_otherwise() -> None:
+    x = torch.randn(2, 12, 3, dtype=torch.float64)
+    published = FNet(width=3, tokens=12, norm="none")(x)
+    torch.testing.assert_close(FNet(width=3, tokens=12)(x), published / 6)
+
+
+@each_norm
+@each_shape
+def test_fnet_has_right_first_and_second_derivatives(tokens: int, width: int, norm: str, called: str) -> None:
     x = torch.randn(1, tokens, width, dtype=torch.float64, requires_grad=True)
-    mixer = FNet(width=width, tokens=tokens)
+    mixer = FNet(width=width, tokens=tokens, norm=norm)
     assert torch.autograd.gradcheck(mixer, x)
     assert torch.autograd.gradgradcheck(mixer, x)
 

@@ -23,6 +23,7 @@ CASES = [
     ("fnet", {}, 9, 1),
     ("fnet", {}, 6, 2),
     ("fnet", {}, 5, 7),
+    *[("fnet", {"norm": "none"}, tokens, width) for tokens, width in ((1, 9), (9, 1), (6, 2), (5, 7))],
     ("mlp-mixer", {"hidden": "5"}, 3, 7),
     ("gmlp", {"hidden": "6"}, 3, 7),
     ("hypermixer", {"hidden": "5"}, 3, 7),

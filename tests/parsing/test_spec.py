@@ -254,7 +254,7 @@ def test_any_text_for_an_option_is_either_its_value_or_a_clear_error(mixer: Mixe
     ("mixer", "options", "message", "hint"),
     [
         ("attention", {"head": "4"}, "unknown option 'head' of attention", "Did you mean 'heads'?"),
-        ("fnet", {"heads": "4"}, "unknown option 'heads' of fnet", "There is no option of fnet."),
+        ("none", {"heads": "4"}, "unknown option 'heads' of none", "There is no option of none."),
         ("attention", {"heads": "0"}, "option 'heads' of attention cannot be '0'", "It is a positive whole number."),
         ("gmlp", {"hidden": "width*4"}, "option 'hidden' of gmlp cannot be 'width*4'", "2*width, tokens/2"),
         ("hypermixer", {"tied": "yes"}, "option 'tied' of hypermixer cannot be 'yes'", "It is true or false."),

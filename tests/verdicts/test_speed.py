@@ -141,6 +141,14 @@ def test_labels_show_the_options_that_differ_from_the_defaults() -> None:
     assert mixer_labels([plain, other]) == {plain: "hypermixer", other: "hypermixer bias=true heads=4"}
 
 
+def test_a_row_from_before_an_option_is_labelled_by_what_then_ran() -> None:
+    before, now, named = ("fnet", "{}"), ("fnet", '{"norm":"ortho"}'), ("fnet", '{"norm":"none"}')
+    assert mixer_labels([before, now]) == {before: "fnet norm=none", now: "fnet"}
+    assert find_baseline("fnet:norm=none", [before, now]) == before
+    assert find_baseline("fnet", [before, now]) == now
+    assert len(set(mixer_labels([before, now, named]).values())) == 3
+
+
 def test_labels_of_own_mixers_show_file_and_hash_only_to_tell_two_apart() -> None:
     conv = ("my.py:Conv", '{"file_sha256":"aaaaaaaaaaaa","size":3}')
     moved = ("other.py:Conv", '{"file_sha256":"aaaaaaaaaaaa","size":3}')

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from mixbench.errors import RequestError, StorageError
+from mixbench.mixers import MIXERS
 from mixbench.model import Model
 from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target
 from mixbench.tables.storage import storage_errors, write_atomically
@@ -78,13 +79,20 @@ def load_checkpoint(file: Path) -> Checkpoint:
     """
     content = _read(file)
     try:
-        run, form = Run(**content["run"]), Form(**content["form"])
+        run, form = _as_it_ran(Run(**content["run"])), Form(**content["form"])
         objective = Objective(form, Scale(**content["inputs"]), Scale(**content["targets"]))
         row, result, weights = (dict(content[name]) for name in ("row", "result", "weights"))
     except (TypeError, ValueError) as error:
         raise RequestError(f"{file} is not a valid checkpoint of format {FORMAT}: {error}", _AGAIN) from error
     _check_source(file, run.target, str(row.get("config", "")))
     return Checkpoint(run, row, Trained(_model(file, run, form, weights), objective, result))
+
+
+def _as_it_ran(run: Run) -> Run:
+    """The run with the options of its mixer that there were not yet when it was kept."""
+    before = next((mixer.before for mixer in MIXERS.values() if mixer.target == run.target), {})
+    arguments = {name.replace("-", "_"): value for name, value in before.items()}
+    return dataclasses.replace(run, arguments={**arguments, **run.arguments})
 
 
 def _read(file: Path) -> dict[str, Any]:

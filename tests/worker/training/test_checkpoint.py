@@ -72,6 +72,16 @@ def test_a_model_comes_back_with_its_weights_scales_and_scores(form: Form, tmp_p
     assert not loaded.trained.model.training
 
 
+def test_a_model_from_before_an_option_of_its_mixer_runs_as_it_then_did(tmp_path: Path) -> None:
+    file, _ = kept(tmp_path, mixer="fnet:norm=none")
+    x = torch.randn(2, TOKENS, 1)
+    expected = load_checkpoint(file).trained.model(x)
+    content = torch.load(file, weights_only=True)
+    del content["run"]["arguments"]["norm"]
+    torch.save(content, file)
+    torch.testing.assert_close(load_checkpoint(file).trained.model(x), expected, rtol=0, atol=0)
+
+
 def test_a_checkpoint_holds_nothing_but_plain_values_and_tensors(tmp_path: Path) -> None:
     file, _ = kept(tmp_path)
     content = torch.load(file, weights_only=True)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -57,10 +56,18 @@ def _handlers() -> Iterator[None]:
 @pytest.mark.usefixtures("_handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_closed_terminal_ends_a_command_like_an_interrupt_and_only_once(number: signal.Signals) -> None:
-    with pytest.raises(typer.Exit) as left, terminal.reporting(), ExitStack() as ends:
-        ends.callback(os.kill, os.getpid(), number)
-        os.kill(os.getpid(), number)
-    assert left.value.exit_code == 130
+    cleaned_up = []
+
+    def end_twice() -> None:
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            os.kill(os.getpid(), number)
+            cleaned_up.append(True)
+
+    with pytest.raises(typer.Exit) as left, terminal.reporting():
+        end_twice()
+    assert (left.value.exit_code, cleaned_up) == (130, [True])
 
 
 @pytest.mark.usefixtures("_handlers")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError
 from mixbench.tables.columns import Row
+from mixbench.tables.origins import read_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES
 
@@ -29,4 +30,5 @@ def load(results: str | Path) -> Measured:
     if not any(rows[row_type] for row_type in COUNTS):
         raise RequestError(f"{folder.path} holds no measurements", f"Measure first: mixbench speed --results {folder.path}")
     named = {row.environment for table in rows.values() for row in table}
-    return Measured(str(results), rows, {digest: folder.environment(digest) for digest in sorted(named)})
+    environments = {digest: folder.environment(digest) for digest in sorted(named)}
+    return Measured(str(results), rows, environments, read_origins(folder.path))

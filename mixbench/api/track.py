@@ -135,9 +135,10 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
         share_failed,
     )
     from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.same_mixers import names_of
 
     calibration = calibration_times(measured.rows.get(LaunchRow, ()))
-    for key, of_cell in by_cell(rows).items():
+    for key, of_cell in by_cell(rows, names_of(rows, measured.places)).items():
         good = good_rows(of_cell)
         metrics: dict[str, Values] = {"failed": {ONCE: share_failed(of_cell)}}
         for metric in COUNTS[row_type]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,7 +14,7 @@ from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
 from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.imports import NOT_PYTHON, parse
-from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, with_digest
+from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target, with_digest
 from mixbench.parsing.spec import MixerSpec, parse_mixer
 
 PLUGIN_GROUP = "mixbench.mixers"
@@ -50,6 +50,22 @@ class ChosenMixer:
         """The mixer with some options changed, to values as typed; its config is kept. Raises RequestError."""
         typed = self.entry.config(given) if self.entry else {name: _literal(text) for name, text in given.items()}
         return replace(self, options={**self.options, **{name: typed[name] for name in given}})
+
+
+def code_of(mixers: Iterable[ChosenMixer]) -> dict[str, Path]:
+    """The users' files among the targets of mixers, by the digest of their code."""
+    targets = [split_target(mixer.target) for mixer in mixers]
+    return {digest: Path(file) for file, _, digest in targets if digest}
+
+
+def distinct_ends(paths: Sequence[str]) -> list[str]:
+    """The ends of distinct paths, as short as tells them apart: `a/mine.py` and `b/mine.py`."""
+    parts = [Path(path).parts for path in paths]
+    for count in range(1, max(map(len, parts), default=0)):
+        ends = [str(Path(*own[-count:])) for own in parts]
+        if len({*ends}) == len(ends):
+            return ends
+    return list(paths)
 
 
 def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:

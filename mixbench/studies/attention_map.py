@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.machine.environment import environment
+from mixbench.mixers.choice import code_of
 from mixbench.studies.attention_map_plan import MapRequest, PlannedMap, plan_maps
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy
 from mixbench.tables.artefacts import checkpoint_name
+from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.tables.storage import storage_errors
@@ -36,6 +38,7 @@ def run_attention_map(
     maps = plan_maps(request)
     with folder.writing():
         digest = folder.save_environment(environment())
+        write_origins(folder.path, code_of(request.base.mixers))
         study = _Study(folder, progress, AttentionMapRow, trainer or MAPPER, request.base.timeout, digest, slots)
         study.read(maps, fresh=fresh, retry_failed=retry_failed)
         if fresh:

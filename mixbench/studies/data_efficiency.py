@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.machine.environment import environment
+from mixbench.mixers.choice import code_of
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy, first_of_each
+from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
 
@@ -34,6 +36,7 @@ def run_data_efficiency(
     trials = plan_trials(request)
     with folder.writing():
         digest = folder.save_environment(environment())
+        write_origins(folder.path, code_of(request.mixers))
         study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, slots, save)
         every = [*runs, *(trial for some in trials.values() for trial in some)]
         study.read(every, fresh=fresh, retry_failed=retry_failed)

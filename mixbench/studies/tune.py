@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mixbench.machine.environment import environment
+from mixbench.mixers.choice import code_of
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy
 from mixbench.studies.tune_plan import PlannedTrial, TuneRequest, plan_trials
+from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrialRow
 
@@ -30,6 +32,7 @@ def run_tuning(
     trials = plan_trials(request)
     with folder.writing():
         digest = folder.save_environment(environment())
+        write_origins(folder.path, code_of(request.base.mixers))
         study: TrainingStudy[PlannedTrial, TrialRow]
         study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, slots, save)
         study.read(trials, fresh=fresh, retry_failed=retry_failed)

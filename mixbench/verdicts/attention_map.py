@@ -69,7 +69,7 @@ def summarise(rows: Sequence[AttentionMapRow]) -> tuple[TaskMaps, ...]:
 
 
 def _task(rows: Sequence[AttentionMapRow]) -> TaskMaps:
-    cells = by_cell(rows)
+    cells = by_cell(rows, {})
     labels = cell_labels(list(cells), AttentionMapRow)
     places = cell_places(list(cells), labels, AttentionMapRow)
     shared, own = split_places([{k: v for k, v in places[cell].items() if k != "task"} for cell in cells])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -13,10 +13,11 @@ from mixbench.machine.environment import machine_part
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.labels import MixerKey, in_words, mixer_labels, unpacked, without_versions
+from mixbench.verdicts.gate.same_mixers import Names, Places, names_of_both
+from mixbench.verdicts.labels import MixerKey, in_words, mixer_labels, unpacked
 
 CellKey = tuple[Any, ...]
-"""Values of the key columns, the config without the hash of a user's file."""
+"""Values of the key columns; the mixer and its config are those that a comparison knows it by."""
 REPLICATES: dict[type[Row], tuple[str, str]] = {
     SpeedRow: ("launch", "launches"),
     TrainingRow: ("seed", "seeds"),
@@ -30,11 +31,12 @@ STUDIES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.ite
 
 @dataclass(frozen=True)
 class Measured:
-    """The content of a results folder; `environments` by the hash in the rows."""
+    """The content of a results folder; `environments` by the hash in the rows, places of users' files by that of their code."""
 
     name: str
     rows: Mapping[type[Row], Sequence[Any]]
     environments: Mapping[str, Mapping[str, Any]]
+    places: Places = field(default_factory=dict)
 
 
 def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, remarks: list[str]) -> dict[str, list[Any]]:
@@ -56,13 +58,19 @@ def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, rema
     return kept
 
 
-def by_cell(rows: Iterable[Any]) -> dict[CellKey, list[Any]]:
-    """Rows by key, from the newest of several environments; for a user's mixer, from the newest state of its file."""
+def names_in_both(base: Measured, head: Measured, row_type: type[Row]) -> tuple[Names, Names]:
+    """The mixers of a table in two folders, as `names_of_both` tells them apart."""
+    below, above = (rows_by_machine(side, row_type, True, []).get("", []) for side in (base, head))
+    return names_of_both(below, above, {**base.places, **head.places})
+
+
+def by_cell(rows: Iterable[Any], names: Names) -> dict[CellKey, list[Any]]:
+    """Rows by key, from the newest of several environments and, of one mixer with several states of its code, of the newest."""
     cells: dict[CellKey, dict[tuple[str, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        keys = [getattr(row, name) for name in keys_of(type(row))]
-        keys[keys_of(type(row)).index("config")] = without_versions(row.config)
-        cells[tuple(keys)][row.config, row.environment].append(row)
+        named = dict(zip(("mixer", "config"), names.get((row.mixer, row.config), (row.mixer, row.config)), strict=True))
+        key = tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))
+        cells[key][row.config, row.environment].append(row)
     return {key: max(states.values(), key=lambda state: state[-1].measured_at) for key, states in cells.items()}
 
 

@@ -24,6 +24,7 @@ from mixbench.verdicts.gate.cells import (
     failure_of,
     flattened,
     good_rows,
+    names_in_both,
     relative_time,
     rows_by_machine,
     share_failed,
@@ -65,8 +66,9 @@ def compare(
         # if a version has no row of the table at all, the table is lost or new on any machine
         machines = [name for name in below | above if (name in below or not below) and (name in above or not above)]
         in_words = _machine_words(machines)
+        names = names_in_both(base, head, row_type)
         for machine in machines:
-            cells = [by_cell(side.get(machine, ())) for side in (below, above)]
+            cells = [by_cell(side.get(machine, ()), own) for side, own in zip((below, above), names, strict=True)]
             keys = dict.fromkeys((*cells[0], *cells[1]))
             pairs += [_Pair(row_type, in_words[machine], key, cells[0].get(key, []), cells[1].get(key, [])) for key in keys]
         for side, others in ((base, below.keys() - machines), (head, above.keys() - machines)):

@@ -21,6 +21,7 @@ from mixbench.verdicts.gate.cells import (
     cell_places,
     failure_of,
     good_rows,
+    names_in_both,
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.learning.means import ERRORS
@@ -116,12 +117,11 @@ class Report:
 
 def report(measured: Measured, comparison: Comparison | None = None, base: Measured | None = None) -> Report:
     """A results folder, and the outcome of comparing it, as the head, with `base`."""
-    others = [base] if base else []
     return Report(
         title=f"{comparison.base} → {comparison.head}" if comparison else measured.name,
-        measures=measures(measured, *others),
-        failures=failures(measured, *others),
-        unmeasured=unmeasured(measured, *others),
+        measures=measures(measured, base),
+        failures=failures(measured, base),
+        unmeasured=unmeasured(measured, base),
         comparison=comparison,
         remarks=comparison.remarks if comparison else _left_out(measured),
     )
@@ -138,14 +138,14 @@ def duel_report(comparison: Comparison) -> Report:
     return Report(f"{comparison.base} → {comparison.head}", measured, (), comparison=comparison, remarks=comparison.remarks)
 
 
-def measures(measured: Measured, *others: Measured) -> list[Measure]:
+def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
     """Every cell and metric of the newest environment of each table.
 
-    `others` are compared with it: the same name means the same cell in all of them.
+    With the `base` that it is compared with, the same name means the same cell in both.
     """
     return [
         Measure(cell, metric, column.unit, _better(column, good[0]), interval.point, interval.low, interval.high)
-        for cell, row_type, rows in _cells(measured, others)
+        for cell, row_type, rows in _cells(measured, base)
         if (good := good_rows(rows))
         for metric in REPORTED[row_type]
         if (values := by_replicate(good, metric))
@@ -156,20 +156,20 @@ def measures(measured: Measured, *others: Measured) -> list[Measure]:
     ]
 
 
-def failures(measured: Measured, *others: Measured) -> list[Failure]:
+def failures(measured: Measured, base: Measured | None = None) -> list[Failure]:
     """Cells with a launch or a run that failed, even if others succeeded; arguments as for `measures`."""
     return [
         Failure(cell, failed[0].status, failure_of(rows))
-        for cell, _, rows in _cells(measured, others)
+        for cell, _, rows in _cells(measured, base)
         if (failed := [row for row in rows if row.status in FAILURES])
     ]
 
 
-def unmeasured(measured: Measured, *others: Measured) -> list[Failure]:
+def unmeasured(measured: Measured, base: Measured | None = None) -> list[Failure]:
     """Cells without any value that did not fail: unsupported or diverged; arguments as for `measures`."""
     return [
         Failure(cell, rows[0].status, failure_of(rows))
-        for cell, _, rows in _cells(measured, others)
+        for cell, _, rows in _cells(measured, base)
         if not any(row.status == "ok" or row.status in FAILURES for row in rows)
     ]
 
@@ -188,11 +188,13 @@ def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell 
     return Entry(cell, state, "; ".join(dict.fromkeys(filter(None, reasons))), compared)
 
 
-def _cells(measured: Measured, others: Sequence[Measured]) -> Iterator[tuple[str, type[Row], list[Any]]]:
+def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, type[Row], list[Any]]]:
     """Name, table and rows of each cell."""
     for row_type in REPORTED:
-        cells, *theirs = (by_cell(_newest(folder, row_type)) for folder in (measured, *others))
-        named = list(dict.fromkeys(key for version in (cells, *theirs) for key in version))
+        names = names_in_both(base or measured, measured, row_type)
+        theirs = by_cell(_newest(base, row_type), names[0]) if base else {}
+        cells = by_cell(_newest(measured, row_type), names[1])
+        named = list(dict.fromkeys((*cells, *theirs)))
         labels = cell_labels(named, row_type)
         places = cell_places(named, labels, row_type)
         for key, rows in cells.items():

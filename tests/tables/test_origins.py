@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mixbench.errors import StorageError
+from mixbench.tables.origins import read_origins, write_origins
+
+DIGEST, OTHER = "0f" * 32, "1e" * 32
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+def test_places_are_relative_to_the_folder_and_added_to_those_that_are_known(folder: Path, tmp_path: Path) -> None:
+    write_origins(folder, {DIGEST: tmp_path / "a" / "mine.py"})
+    write_origins(folder, {OTHER: tmp_path / "b" / "mine.py"})
+    assert read_origins(folder) == {DIGEST: "../a/mine.py", OTHER: "../b/mine.py"}
+
+
+def test_without_mixers_of_the_users_there_is_no_file(folder: Path) -> None:
+    write_origins(folder, {})
+    assert not list(folder.iterdir())
+    assert read_origins(folder) == {}
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff", b'{"a": NaN}'])
+def test_what_cannot_be_read_is_kept_aside(content: bytes, folder: Path, tmp_path: Path) -> None:
+    (folder / "sources.json").write_bytes(content)
+    assert read_origins(folder) == {}
+    write_origins(folder, {DIGEST: tmp_path / "mine.py"})
+    assert read_origins(folder) == {DIGEST: "../mine.py"}
+    assert (folder / "sources.json.rejected").read_bytes() == content
+
+
+def test_only_places_that_are_texts_count(folder: Path) -> None:
+    (folder / "sources.json").write_text(f'{{"{DIGEST}": 3, "{OTHER}": "../mine.py"}}')
+    assert read_origins(folder) == {OTHER: "../mine.py"}
+
+
+def test_a_place_that_no_text_can_hold_is_written_all_the_same(folder: Path, tmp_path: Path) -> None:
+    write_origins(folder, {DIGEST: tmp_path / "\udcff.py"})
+    assert read_origins(folder) == {DIGEST: "../?.py"}
+
+
+def test_a_folder_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"cannot write .*sources\.json"):
+        write_origins(tmp_path / "nowhere", {DIGEST: tmp_path / "mine.py"})

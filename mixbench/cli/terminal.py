@@ -50,7 +50,7 @@ def reporting(*, resumes: bool = True) -> Iterator[None]:
 class _Pipe(io.FileIO):
     """A stream whose reader may go away, as in `mixbench … | head`: what it no longer reads is dropped, and nothing ends."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError as error:

@@ -172,7 +172,7 @@ def search_of(
     labels, base = mixer_labels(scores), find_baseline(baseline, list(scores))
     is_error = score in ERRORS
     known = [value for values in scores.values() for value in values if value is not None]
-    curves = []
+    curves: list[Curve] = []
     if known:
         bounds = bounds or bounds_of(known, score)
         filled = _filled(scores, bounds.high if is_error else bounds.low)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 LEARNING_RATE = 3e-3
+_DESCRIBE = "mixbench.worker.attention_map:describe"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
         learning_rates={"": LEARNING_RATE, **rates},
         **model_of(options),
     )
-    request = MapRequest(base, load_runs(files, folder, progress), options.examples, drawn)
+    request = MapRequest(base, load_runs(files, folder, progress, options.timeout), options.examples, drawn)
     digest = run_attention_map(request, folder, progress, slots=slots, fresh=options.fresh, retry_failed=options.retry_failed)
     planned = (key for run in plan_maps(request) for key in run.row_keys(digest))
     rows = in_order(folder.read(AttentionMapRow), planned, key_of)
@@ -124,18 +125,21 @@ def parse_examples(text: Sizes) -> tuple[int, ...]:
     return examples
 
 
-def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Progress) -> tuple[LoadedRun, ...]:
+def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Progress, timeout: float) -> tuple[LoadedRun, ...]:
     """The runs in checkpoints, with their data generated or from the cache. Raises RequestError for an unusable file."""
-    from mixbench.execution import run_alone
+    from mixbench.execution import Died, run_each
 
     paths = list(dict.fromkeys(Path(file).resolve() for file in files))
     if not paths:
         return ()
-    job = {"files": list(map(str, paths))}
-    described = run_alone("mixbench.worker.attention_map:describe", job, threads=1, timeout=300.0)["checkpoints"]
-    for content in described:
-        if "fault" in content:
-            raise RequestError(content["fault"], content["hint"])
+    jobs = ({"files": [str(path)]} for path in paths)
+    described: list[Mapping[str, Any]] = []
+    for path, outcome in zip(paths, run_each(_DESCRIBE, jobs, threads=1, timeout=timeout), strict=True):
+        if isinstance(outcome, Died):
+            raise RequestError(f"{path} cannot be loaded: {outcome.detail}")
+        described += outcome.result["checkpoints"]
+        if "fault" in described[-1]:
+            raise RequestError(described[-1]["fault"], described[-1]["hint"])
     runs: dict[tuple[Any, ...], LoadedRun] = {}
     for path, content in zip(paths, described, strict=True):
         run = _loaded(path, content, folder, progress)

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
 
@@ -37,6 +38,8 @@ MEASURING = RETAINED_MEMORY | {
 FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 """Environment variables that measuring processes do not inherit from the user's shell."""
 
+_SAFE = () if Path(__file__).parents[2] == Path.cwd() else ("-P",)
+"""Keeps the modules in the working directory from taking the place of Python's own, unless this package is there."""
 _GRACE = 15.0
 """Seconds that the server has after a deadline to end a job; then it is taken for stopped."""
 _POLL = 0.1
@@ -93,7 +96,7 @@ class Launch:
         self._board = Board(descriptor)
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by _close_files()
         self._process = subprocess.Popen(
-            guarded([sys.executable, "-m", "mixbench.execution.server", str(descriptor), *self._modules]),
+            guarded([sys.executable, *_SAFE, "-m", "mixbench.execution.server", str(descriptor), *self._modules]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,
@@ -211,11 +214,19 @@ def last_line(output: IO[bytes]) -> str:
     return " ".join(lines[-1].split())[:300] if lines else "it printed nothing"
 
 
+def run_each(
+    function: str, jobs: Iterable[Mapping[str, Any]], *, threads: int, timeout: float, modules: Sequence[str] = ()
+) -> Iterator[Outcome]:
+    """Run each job in a process of its own: `name(job)` for the function "module:name"; `modules` are imported once before."""
+    with Launch(["mixbench.worker.speed", *modules], environment=MEASURING) as launch:
+        for job in jobs:
+            work = {"function": function, "job": job, "threads": threads}
+            yield launch.run("mixbench.worker.speed:run_alone", work, timeout)
+
+
 def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
-    """Run one job in a process of its own: `name(job)` for the function "module:name". Raises WorkerError if it fails."""
-    work = {"function": function, "job": job, "threads": threads}
-    with Launch(["mixbench.worker.speed"], environment=MEASURING) as launch:
-        outcome = launch.run("mixbench.worker.speed:run_alone", work, timeout)
+    """Run one job as in `run_each`. Raises WorkerError if it fails."""
+    (outcome,) = run_each(function, [job], threads=threads, timeout=timeout)
     if isinstance(outcome, Died):
         raise WorkerError(f"{function} failed: {outcome.detail}")
     return outcome.result

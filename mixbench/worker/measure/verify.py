@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -52,24 +51,12 @@ def verify(
 def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     """`verify` for a worker: checks by mixer, as plain values, for the mixers that `job["mixers"]` lists.
 
-    Each has a name, a target, arguments, and optionally honours_mask and closed_forms. Where several mixers share a name,
-    their arguments are added to it, or their files where these are equal, too.
+    Each has a name that no other has, a target, arguments, and optionally honours_mask and closed_forms.
     """
-    mixers = job["mixers"]
     return {
-        name: [asdict(check) for check in _verify_target(**{key: mixer[key] for key in mixer if key != "name"})]
-        for name, mixer in zip(_distinct_names(mixers), mixers, strict=True)
+        mixer["name"]: [asdict(check) for check in _verify_target(**{key: mixer[key] for key in mixer if key != "name"})]
+        for mixer in job["mixers"]
     }
-
-
-def _distinct_names(mixers: Sequence[Mapping[str, Any]]) -> list[str]:
-    settings = [",".join(f"{name}={value}" for name, value in mixer["arguments"].items()) for mixer in mixers]
-    levels = [
-        (mixer["name"], f"{mixer['name']}:{own}", f"{mixer['target']}:{own}")
-        for mixer, own in zip(mixers, settings, strict=True)
-    ]
-    counts = [Counter(names) for names in zip(*levels, strict=True)]
-    return [next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), names[-1]) for names in levels]
 
 
 def _verify_target(target: str, arguments: Mapping[str, Any], **known: Any) -> list[Check]:

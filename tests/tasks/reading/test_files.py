@@ -271,3 +271,26 @@ def test_a_file_that_may_not_be_read_is_a_wrong_request(tmp_path):
 def test_equal_numbers_are_equal_labels(written, label, tmp_path):
     path = write(tmp_path / "data.jsonl", f'{{"text": "a", "label": {written}}}')
     assert read_rows(path, TEXT).labels == [label]
+
+
+FRAGMENTS = rb"""text~label~	~,~;~|~"~""~{~}~[~]~"text":~"label":~1.0~1~ ~a b~PAR1""".split(b"~")
+BYTES = [b"\t", b"\n", b"\r\n", b"\r", b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\xe9", b"\x1f\x8b"]
+READINGS = [Reading(), Reading(header=("text", "label")), Reading(encoding="utf-16"), Reading(skip_bad_rows=True)]
+
+
+@given(
+    st.lists(st.sampled_from([*FRAGMENTS, *BYTES]) | st.binary(max_size=4), max_size=40).map(b"".join),
+    st.sampled_from([".tsv", ".csv", ".jsonl", ".txt", ".parquet"]),
+    st.sampled_from(READINGS),
+)
+@settings(max_examples=100, deadline=None)
+def test_whatever_a_file_holds_it_is_read_or_refused_in_one_line(content: bytes, suffix: str, reading: Reading) -> None:
+    told = ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder) / f"data{suffix}", content)
+        try:
+            assert all(text.strip() and label for text, label in texts_and_labels(read_rows(path, TEXT, reading)))
+        except RequestError as error:
+            told = str(error)
+    assert (told or "read").isprintable()
+    assert len(told) < 1000

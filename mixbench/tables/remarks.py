@@ -1,4 +1,4 @@
-"""What `detail` says of counts of operators in a row that is ok: that one is only a lower bound, or unknown."""
+"""What `detail` says of a row that is ok: a count is only a lower bound, or unknown; the calls change what they should not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 SEPARATOR = "; "
 """Between the remarks of `detail`."""
+CHANGES_INPUT = "it changes its input in place"
+HOLDS_MORE = "it holds more memory from call to call"
+BACKWARD = "gradients come from backward(), as the code refuses torch.autograd.grad"
+"""What is special about the calls of a mixer."""
 _LOWER_BOUND = "is a lower bound"
 _UNKNOWN = "is unknown"
 _SOURCES = {"gflops_per_s": "flops", "share_of_peak": "flops"}

@@ -18,7 +18,8 @@ from mixbench.tables.artefacts import StoredMap
 from mixbench.tasks import TASKS, ChosenTask
 from mixbench.tasks.dataset import Split, load
 from mixbench.tasks.needed_tokens import needed_tokens, shares
-from mixbench.worker.speed import failure, one_line, pin
+from mixbench.worker.calls import one_line
+from mixbench.worker.speed import failure, pin
 from mixbench.worker.train import run_of
 from mixbench.worker.training.batches import make_batch
 from mixbench.worker.training.checkpoint import keep, load_checkpoint

@@ -173,3 +173,8 @@ class Calibration(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any (size, size) to the same shape."""
         return torch.softmax(nn.functional.gelu(x @ x) @ x, dim=-1)
+
+
+def one_line(text: str) -> str:
+    """A text on one line, at most 500 characters long."""
+    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]

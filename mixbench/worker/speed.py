@@ -11,20 +11,18 @@ import importlib
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
 
-from mixbench.errors import MixbenchError
-from mixbench.tables.remarks import lower_bound, unknown
-from mixbench.worker.calls import Calibration
-from mixbench.worker.measure import energy, memory, peak
+from mixbench.worker.calls import Calibration, Call, ContractError, one_line
+from mixbench.worker.loading import load_class
+from mixbench.worker.measure import memory, once, peak
 from mixbench.worker.measure.clock import Block, clock_for
-from mixbench.worker.measure.flops import count_flops
 from mixbench.worker.measure.rounds import interleave
-from mixbench.worker.measure.subject import Cell, ContractError, Subject, build_module, build_subject, load_class, make_input
+from mixbench.worker.measure.subject import Cell, Subject, build_subject
 from mixbench.worker.measure.surroundings import PINNED, Surroundings
 
 Announce = Callable[[int], None]
@@ -86,100 +84,27 @@ def run_alone(job: Job, announce: Announce) -> Result:
     return result
 
 
+def foresee(job: Job, announce: Announce) -> Result:
+    """What is known of a cell before it runs, for `count`. Nothing is measured in this process: see `once.foresee`."""
+    return _once(job, announce, once.foresee)
+
+
 def count(job: Job, announce: Announce) -> Result:
-    """Find the values that are found once per cell (FLOPs, memory, operators, energy), in passes that are never timed."""
+    """Find the values that are found once per cell (FLOPs, memory, operators, energy), in passes that are never timed.
+
+    `job["foreseen"]` is the result of `foresee`; it may be empty or missing.
+    """
+    return _once(job, announce, partial(once.find, foreseen=job.get("foreseen", {})))
+
+
+def _once(job: Job, announce: Announce, work: Callable[[Cell], Result]) -> Result:
     announce(0)
     cell = Cell(**job["cell"])
     pin(job["threads"], training=cell.mode == "training", device=cell.device)
-    device = torch.device(cell.device)
     try:
-        prediction = _predict(cell)
-        available = memory.available_bytes(device)
-        if prediction and prediction.peak > available:
-            needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
-            return {"status": "oom", "detail": f"needs {needed}, {free} are available: not run"}
-        remarks: list[str] = []
-        resident, subject = _resident_growth(cell, remarks)
-        result: Result = {"status": "ok", "params": sum(p.numel() for p in subject.module.parameters()), **resident}
-        result |= {"variant": _variant(subject, cell, prediction)}
-        result |= _live_memory(subject, device)
-        if prediction and not cell.compiled:
-            result["operators"] = len(prediction.operators)
-        result |= _count_flops(cell, remarks)
-        result |= _energy(subject, device, remarks)
+        return work(cell)
     except Exception as error:
         return failure(error)
-    return result | {"detail": "; ".join(remarks)}
-
-
-def _predict(cell: Cell) -> memory.Prediction | None:
-    def make_call() -> tuple[Callable[[], object], object]:
-        subject = build_subject(eager, fake=True)
-        return subject.call, subject
-
-    eager = replace(cell, compiled=False)
-    try:
-        return memory.predict(make_call)
-    except (ContractError, MixbenchError):
-        raise
-    except Exception:  # code that looks at values cannot run on fake tensors, so there is no prediction
-        return None
-
-
-def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Result, Subject]:
-    before = memory.reset_resident_peak()
-    subject = build_subject(cell)
-    subject.call()
-    after = memory.resident_bytes("VmHWM")
-    if before is None or after is None:
-        remarks.append("peak_rss_mib: this system does not report a process's resident peak")
-        return {}, subject
-    return {"peak_rss_mib": (after - before) / memory.MIB}, subject
-
-
-def _variant(subject: Subject, cell: Cell, prediction: memory.Prediction | None) -> str:
-    variants = (getattr(module, "variant", None) for module in subject.module.modules())
-    parts = [variant(cell.tokens) for variant in variants if callable(variant)][:1]
-    kernels = [name for name in (prediction.operators if prediction else ()) if "_scaled_dot_product_" in name]
-    parts += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
-    return one_line(", ".join(map(str, parts)))
-
-
-def _live_memory(subject: Subject, device: torch.device) -> Result:
-    on_gpu = device.type == "cuda"
-    used = memory.live_memory_on_cuda(subject.call, device) if on_gpu else memory.live_memory_on_cpu(subject.call)
-    bytes_used = {
-        "peak_memory_mib": used.peak + subject.held_bytes,
-        "allocated_mib": used.allocated,
-        "peak_reserved_mib": used.reserved,
-    }
-    return {name: size / memory.MIB for name, size in bytes_used.items() if size is not None}
-
-
-def _count_flops(cell: Cell, remarks: list[str]) -> Result:
-    build, inputs = lambda: build_module(cell), lambda: make_input(cell)
-    counted = count_flops(build, inputs, mode=cell.mode, tokens=cell.tokens, batch=cell.batch, device=cell.device)
-    result: Result = {"uncounted_operators": " ".join(counted.uncounted)}
-    if counted.remark:
-        remarks.append(f"flops: {one_line(counted.remark)}")
-    if counted.flops is None:
-        remarks.append(unknown("flops", one_line(counted.reason)))
-        return result
-    if counted.hiding:
-        remarks.append(lower_bound("flops", counted.hiding))
-    return result | {"flops": counted.flops}
-
-
-def _energy(subject: Subject, device: torch.device, remarks: list[str]) -> Result:
-    meter = energy.find_meter(device)
-    if isinstance(meter, str):
-        remarks.append(f"energy_j: {one_line(meter)}")
-        return {}
-    joules = energy.energy_per_call(subject.call, meter)
-    if not joules:
-        remarks.append(f"energy_j: the counter of {meter.name} did not move")
-        return {}
-    return {"energy_j": joules}
 
 
 def measure_peak(job: Job, announce: Announce) -> Result:
@@ -208,13 +133,15 @@ def measure_group(job: Job, announce: Announce) -> Result:
     device = torch.device(cells[0].device)
     failed: dict[int, Result] = {}
     remarks: dict[int, str] = {}
-    calls: dict[int, Callable[[], object]] = {CALIBRATION: _calibration(device)}
+    subjects: dict[int, Subject] = {}
+    calls: dict[int, Call] = {CALIBRATION: _calibration(device)}
     order = random.Random(job["order_seed"])
     surroundings = Surroundings()
     for index in order.sample(range(len(cells)), len(cells)):
         announce(index)
         try:
-            calls[index] = build_subject(cells[index]).call
+            subjects[index] = build_subject(cells[index])
+            calls[index] = subjects[index].call
         except Exception as error:
             failed[index] = failure(error)
         if changed := surroundings.changed(PINNED):
@@ -230,11 +157,16 @@ def measure_group(job: Job, announce: Announce) -> Result:
         order=order,
         announce=announce,
     )
+    failed |= {index: failure(error) for index, error in rounds.raised.items()}
+    for index in rounds.blocks.keys() & subjects.keys():
+        announce(index)
+        if fault := _fault_of_output(subjects[index], cells[index]):
+            del rounds.blocks[index]
+            failed[index] = fault
     if len(cells) > 1 and (changes := surroundings.changes(at_the_end=True)):
         return {"disturbing": dict.fromkeys(range(len(cells)), one_line(changes))}
     if changed := surroundings.changed(PINNED):
         remarks[0] = f"it changed {', '.join(changed)} while it ran"
-    failed |= {index: failure(error) for index, error in rounds.raised.items()}
     calibration = rounds.blocks.pop(CALIBRATION, [])
     return {
         "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},
@@ -251,7 +183,18 @@ def measure_group(job: Job, announce: Announce) -> Result:
     }
 
 
-def _calibration(device: torch.device) -> Callable[[], object]:
+def _fault_of_output(subject: Subject, cell: Cell) -> Result | None:
+    """What is wrong with the output after all rounds."""
+    try:
+        subject.check_output(getattr(torch, cell.dtype))
+    except ContractError as error:
+        return failure(ContractError(f"after many calls, {error}"))
+    except Exception as error:
+        return failure(error)
+    return None
+
+
+def _calibration(device: torch.device) -> Call:
     x = torch.randn(256, 256, generator=torch.Generator().manual_seed(0)).to(device)
     calibration = Calibration()
 
@@ -288,8 +231,3 @@ def describe_failure(error: Exception) -> str:
     """An exception as one line: its message after its type, which a ContractError does not need."""
     kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
     return one_line(f"{kind}{error}")
-
-
-def one_line(text: str) -> str:
-    """A text on one line, at most 500 characters long."""
-    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]

@@ -47,6 +47,11 @@ def check(job: Job, announce: Announce) -> dict[str, Any]:
     return {"faults": ["no such class"] if os.environ.get("FAKE_FAULT") else []}
 
 
+def foresee(job: Job, announce: Announce) -> dict[str, Any]:
+    announce(0)
+    return {"status": "ok"}
+
+
 def count(job: Job, announce: Announce) -> dict[str, Any]:
     announce(0)
     if _behaviour(job["cell"]) == "fail-count":

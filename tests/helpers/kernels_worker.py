@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 import fake_worker
-from fake_worker import Announce, Job, check, measure_group, measure_peak
+from fake_worker import Announce, Job, check, foresee, measure_group, measure_peak
 
-__all__ = ["check", "count", "measure_group", "measure_peak"]
+__all__ = ["check", "count", "foresee", "measure_group", "measure_peak"]
 
 
 def count(job: Job, announce: Announce) -> dict[str, Any]:

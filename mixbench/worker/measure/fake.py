@@ -109,13 +109,12 @@ class Prediction:
 def predict(make_call: Callable[[], tuple[Call, object]]) -> Prediction:
     """Build and call without values.
 
-    `make_call` builds module and input, and returns the call and whatever must stay alive. The call is made twice: the peak
-    is that of both, with everything that is built, and the operators are those of the second. Allocations inside kernels are
-    left out, so the peak serves only to decide whether to try.
+    `make_call` builds module and input, and returns the call and whatever must stay alive. The peak includes everything that
+    is built, the operators are those of the call. Allocations inside kernels are left out, so the peak serves only to decide
+    whether to try.
     """
     with without_values(), _Storages() as tracker:
         call, alive = make_call()
-        call()
         tracker.heavy.clear()
         result = call()
         del result, alive

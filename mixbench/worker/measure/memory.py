@@ -1,28 +1,24 @@
-"""Memory of one call: the exact peak of live tensors, the process's resident peak, and a prediction before it runs."""
+"""Memory of one call: the exact peak of live tensors, what it keeps, and the process's resident peak."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import resource
-import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.autograd.profiler import profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.autograd.profiler import profile, record_function
 
-Call = Callable[[], object]
+from mixbench.worker.calls import Call
 
 MIB = 2**20
 
-_VIEWS = ("aten::detach", "aten::_unsafe_view")  # not marked as views, though they compute nothing
+_CALL = "mixbench call"
+_CALLS_TO_GROW = 3
 _HUGE_PAGES = 16  # page faults for 32 MiB if the kernel hands out pages of 2 MiB
 
 
@@ -30,44 +26,84 @@ _HUGE_PAGES = 16  # page faults for 32 MiB if the kernel hands out pages of 2 Mi
 class LiveMemory:
     """Bytes in one call: the peak of live allocations made in it, and the sum of all allocations.
 
-    `reserved` is the peak that a GPU's caching allocator held.
+    `left` are the bytes that were allocated and not freed after it, and after each of the further calls. `reserved` is the
+    peak that a GPU's caching allocator held.
     """
 
     peak: int
     allocated: int
+    left: tuple[int, ...]
     reserved: int | None = None
 
+    @property
+    def grows(self) -> bool:
+        """Whether more is left after every call than after the one before.
 
-def live_memory_on_cpu(call: Call) -> LiveMemory:
-    """The exact bytes, equal on every run: from the allocator's own events, which include allocations inside kernels."""
-    call()
+        A table that is made once, or a state that replaces an earlier one, does not grow.
+        """
+        return all(after > before for before, after in pairwise((0, *self.left)))
+
+
+def live_memory(call: Call, device: torch.device, calls: int = 1) -> LiveMemory:
+    """The exact bytes, equal on every run of equal calls. The peak excludes tensors from before the call."""
+    return _on_cuda(call, device, calls) if device.type == "cuda" else _on_cpu(call, calls)
+
+
+def grows(call: Call, device: torch.device) -> bool:
+    """Whether more memory is left from call to call even after garbage was collected."""
+
+    def collecting() -> None:
+        call()
+        gc.collect()
+
+    gc.freeze()  # only what the calls make is looked at
+    try:
+        return live_memory(collecting, device, _CALLS_TO_GROW).grows
+    finally:
+        gc.unfreeze()
+
+
+def _on_cpu(call: Call, calls: int) -> LiveMemory:
+    """From the allocator's own events, which include allocations inside kernels."""
     with profile(profile_memory=True) as profiler:
-        result = call()
-    del result
+        for _ in range(calls):
+            with record_function(_CALL):
+                result = call()
+            del result
     assert profiler.kineto_results is not None
-    events = (event for event in profiler.kineto_results.events() if event.name() == "[memory]")
+    events = sorted(profiler.kineto_results.events(), key=lambda event: event.start_ns())
     live = peak = allocated = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        live += event.nbytes()
-        allocated += max(0, event.nbytes())
-        peak = max(peak, live)
-    return LiveMemory(peak, allocated)
+    left: list[int] = []
+    for event in events:
+        if event.name() == _CALL:
+            left.append(live)
+        elif event.name() == "[memory]":
+            live += event.nbytes()
+            if len(left) == 1:
+                allocated += max(0, event.nbytes())
+                peak = max(peak, live)
+    return LiveMemory(peak, allocated, (*left[1:], live))
 
 
-def live_memory_on_cuda(call: Call, device: torch.device) -> LiveMemory:
-    """The bytes by the caching allocator's statistics. As on the CPU, the peak excludes tensors from before the call."""
-    call()
-    torch.cuda.synchronize(device)
+def _on_cuda(call: Call, device: torch.device, calls: int) -> LiveMemory:
+    """From the caching allocator's statistics."""
+
+    def read() -> dict[str, int]:
+        torch.cuda.synchronize(device)
+        return torch.cuda.memory_stats(device)
+
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
-    before = torch.cuda.memory_stats(device)
-    result = call()
-    torch.cuda.synchronize(device)
-    del result
-    after = torch.cuda.memory_stats(device)
+    stats = [read()]
+    for _ in range(calls):
+        call()
+        stats.append(read())
+    before, after = stats[:2]
+    current = before["requested_bytes.all.current"]
     return LiveMemory(
-        after["requested_bytes.all.peak"] - before["requested_bytes.all.current"],
+        after["requested_bytes.all.peak"] - current,
         after["requested_bytes.all.allocated"] - before["requested_bytes.all.allocated"],
+        tuple(later["requested_bytes.all.current"] - current for later in stats[1:]),
         after["reserved_bytes.all.peak"],
     )
 
@@ -93,61 +129,6 @@ def available_bytes(device: torch.device, cgroup: Path = Path("/sys/fs/cgroup"))
     except (OSError, ValueError):
         return available
     return available if limit == "max" else max(0, min(available, int(limit) - used))
-
-
-class _StorageTracker(TorchDispatchMode):
-    """Adds up the live storages that operators created, and lists the operators that ran."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
-        self.operators: list[str] = []
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func.namespace != "prim" and not func.is_view and func.name() not in _VIEWS:
-            self.operators.append(str(func))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                self._add(tensor.untyped_storage())
-        return result
-
-    def _add(self, storage: torch.UntypedStorage) -> None:
-        address = storage._cdata
-        if address in self._known:
-            return
-        self._known.add(address)
-        size = storage.nbytes()
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._remove, address, size)
-
-    def _remove(self, address: int, size: int) -> None:
-        self._known.discard(address)
-        self.live -= size
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A prediction for a call: bytes at its peak, and the operators that it dispatches."""
-
-    peak: int
-    operators: tuple[str, ...]
-
-
-def predict(make_call: Callable[[], tuple[Call, object]]) -> Prediction:
-    """Build and call with fake tensors, which dispatch as on the real device but hold no memory.
-
-    `make_call` builds module and input, and returns the call and whatever must stay alive. The peak includes everything that
-    is built. It leaves out allocations inside kernels, so it serves only to decide whether to try.
-    """
-    with FakeTensorMode(), _StorageTracker() as tracker:
-        call, alive = make_call()
-        tracker.operators.clear()
-        result = call()
-        del result, alive
-    return Prediction(tracker.peak, tuple(tracker.operators))
 
 
 def reset_resident_peak() -> int | None:

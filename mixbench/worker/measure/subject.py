@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.model import Block, classifier
-from mixbench.worker.calls import Call, ContractError, build_mixer, check_output, training_call
+from mixbench.worker.calls import Call, ContractError, build_mixer, cast, check_output, training_call
 from mixbench.worker.loading import load_class
+from mixbench.worker.measure.held import held_bytes
 
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 
@@ -74,24 +75,39 @@ def make_input(cell: Cell) -> Tensor:
 class Subject:
     """A module with its input, ready to be called. `call` runs the forward pass or, in training, forward and backward.
 
-    Gradients are switched on or off once per process: doing it in the call would be timed.
+    Gradients are switched on or off once per process: doing it in the call would be timed. `make_input` makes the input
+    again, as it was before any call. `held` is what exists outside the call, besides the module.
     """
 
     module: nn.Module
+    forward: Callable[[Tensor], Tensor]
     call: Call
+    x: Tensor
+    make_input: Callable[[], Tensor]
+    shape: tuple[int, ...]
     held: tuple[Tensor, ...]
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that exist outside the call: parameters, buffers, the input, and in training the output's gradient."""
-        tensors = (*self.module.parameters(), *self.module.buffers(), *self.held)
-        return sum({tensor.data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
+        """Bytes that exist outside the call: what the module holds, the input, and in training the output's gradient."""
+        return held_bytes(self.module, self.held, self.x.device)
+
+    @property
+    def changes_input(self) -> bool:
+        """Whether the calls so far have changed the input in place."""
+        return not torch.equal(self.x, self.make_input())
+
+    @torch.no_grad()
+    def check_output(self, dtype: torch.dtype) -> None:
+        """Check the output for the input as it was before any call. Raises ContractError, and whatever the mixer raises."""
+        self.x.copy_(self.make_input())
+        check_output(self.forward(self.x), self.shape, dtype)
 
 
 def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     """Build a cell's module with its seed, move it to its device and dtype, and check one output.
 
-    A `fake` module, made of fake tensors, is built in place because it cannot be moved, and has no output to check.
+    A `fake` module, made of tensors without values, is built in place because it cannot be moved; its output is not checked.
 
     In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to every parameter and, unless it
     is token numbers, the input. Raises ContractError for a wrong shape, a number that is not finite, or a compiled module
@@ -103,28 +119,41 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
         with device, _default_dtype(dtype):
             module = build_module(cell)
     else:
-        module = build_module(cell).to(device=device, dtype=dtype)
+        module = cast(build_module(cell), device=device, dtype=dtype)
     training = cell.mode == "training"
     module.train(training)
-    x = make_input(cell).to(device)
-    x = x.to(dtype) if x.is_floating_point() else x
+    make_it = _repeatedly(partial(make_input, cell), device, dtype)
+    x = make_it()
     shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
     gradient = torch.randn(shape).to(device=device, dtype=dtype)
-    if not fake:
-        with torch.no_grad():
-            check_output(module(x), shape, dtype)
+    with torch.no_grad():
+        y = module(x)
+        if not fake:
+            check_output(y, shape, dtype)
+        del y
     if training and x.is_floating_point():
         x.requires_grad_()
     forward = _compiled(module, x) if cell.compiled else module
     call = training_call(forward, x, module, gradient) if training else partial(forward, x)
-    if cell.compiled:
-        call()  # compile the backward pass before the warm-up
-    return Subject(module, call, (x, gradient) if training else (x,))
+    return Subject(module, forward, call, x, make_it, shape, (x, gradient) if training else (x,))
+
+
+def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype) -> Callable[[], Tensor]:
+    """A function that makes the same random tensor at every call, and moves it."""
+    state = torch.get_rng_state()
+
+    def again() -> Tensor:
+        torch.set_rng_state(state)
+        made = make().to(device)
+        return made.to(dtype) if made.is_floating_point() else made
+
+    return again
 
 
 def _compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     forward: Callable[[Tensor], Tensor] = torch.compile(module)
-    result, expected = forward(x).detach(), module(x).detach()
+    # each with an input of its own, which it may change
+    result, expected = (run(x.detach().clone().requires_grad_(x.requires_grad)).detach() for run in (forward, module))
     difference = ((result - expected).norm() / expected.norm().clamp(min=1e-30)).item()
     if not difference <= torch.finfo(expected.dtype).eps ** 0.5:
         raise ContractError(f"the compiled forward returned a different result, by {difference:.2g} of its norm")

@@ -34,7 +34,7 @@ def test_prediction_and_measurement_agree_on_plain_tensors() -> None:
 
     call, held = make_call()
     held_bytes = (256 * 512 + 512 + 1024 * 256) * 4
-    measured = memory.live_memory_on_cpu(call).peak + held_bytes
+    measured = memory.live_memory(call, torch.device("cpu")).peak + held_bytes
     assert held
     assert predict(make_call).peak == pytest.approx(measured, rel=0.001)
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from mixbench.worker.measure import memory
 
+CPU = torch.device("cpu")
 MEBIBYTE = torch.Size([2**18])  # float32
 
 
@@ -17,16 +19,16 @@ def test_the_live_peak_is_exact_and_equal_on_every_run() -> None:
         del a
         return b.sum()
 
-    first = memory.live_memory_on_cpu(call)
+    first = memory.live_memory(call, CPU)
     assert first.peak / memory.MIB == pytest.approx(3, abs=0.001)
     assert first.allocated / memory.MIB == pytest.approx(3, abs=0.001)
-    assert memory.live_memory_on_cpu(call) == first
+    assert memory.live_memory(call, CPU) == first
 
 
 def test_the_live_peak_sees_what_a_kernel_allocates_inside() -> None:
     x = torch.randn(1, 1, 512, 64)
     seen_by_operators = x.nbytes + 512 * 4  # output and log-sum-exp
-    live = memory.live_memory_on_cpu(lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x))
+    live = memory.live_memory(lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x), CPU)
     assert live.peak > 1.2 * seen_by_operators
 
 
@@ -37,36 +39,69 @@ def test_memory_that_was_there_before_does_not_count() -> None:
         held[0] = torch.ones(8)
         return held[0]
 
-    assert memory.live_memory_on_cpu(call).peak < 1000
+    assert memory.live_memory(call, CPU).peak < 1000
 
 
-def test_a_prediction_needs_no_memory_and_counts_what_is_built() -> None:
-    def make_call() -> tuple[memory.Call, object]:
-        x = torch.empty(2**40)  # 4 TiB
-        return lambda: torch.relu(x), x
+def test_what_a_call_keeps_is_known_and_its_result_is_not_kept() -> None:
+    held: list[torch.Tensor] = []
 
-    assert memory.predict(make_call).peak / 2**40 == pytest.approx(8)
+    def call() -> torch.Tensor:
+        held.append(torch.ones(MEBIBYTE))
+        return torch.ones(MEBIBYTE)
 
-
-def test_a_prediction_names_the_operators_without_views() -> None:
-    def make_call() -> tuple[memory.Call, object]:
-        x = torch.empty(4, 6)
-        return lambda: (x.T.reshape(2, 12).detach() @ x.view(12, 2)).relu(), x
-
-    operators = memory.predict(make_call).operators
-    assert [name.split(".")[1] for name in operators] == ["clone", "mm", "relu"]
+    live = memory.live_memory(call, CPU, calls=3)
+    assert (live.left, live.peak) == ((memory.MIB, 2 * memory.MIB, 3 * memory.MIB), 2 * memory.MIB)
 
 
-def test_prediction_and_measurement_agree_on_plain_tensors() -> None:
-    def make_call() -> tuple[memory.Call, object]:
-        linear, x = torch.nn.Linear(256, 512), torch.randn(1024, 256)
-        return lambda: torch.nn.functional.gelu(linear(x)), (linear, x)
+class Keeping:
+    """Calls that keep tensors, each in its own way."""
 
-    call, held = make_call()
-    held_bytes = (256 * 512 + 512 + 1024 * 256) * 4
-    measured = memory.live_memory_on_cpu(call).peak + held_bytes
-    assert held
-    assert memory.predict(make_call).peak == pytest.approx(measured, rel=0.001)
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+        self.state = torch.zeros(10)
+
+    def all_of_them(self) -> None:
+        self.kept.append(torch.ones(1))
+
+    def the_last_one(self) -> None:
+        self.state = self.state + 1
+
+    def the_last_two(self) -> None:
+        self.kept = [*self.kept[-1:], torch.ones(1)]
+
+    def the_first_one(self) -> None:
+        self.kept = self.kept or [torch.ones(1)]
+
+    def until_garbage_is_collected(self) -> None:
+        cycle: list[Any] = [torch.ones(1)]
+        cycle.append(cycle)
+
+    def nothing(self) -> torch.Tensor:
+        return torch.ones(1)
+
+
+@pytest.mark.parametrize(
+    ("way", "grows"),
+    [
+        ("all_of_them", True),
+        ("the_last_one", False),
+        ("the_last_two", False),
+        ("the_first_one", False),
+        ("nothing", False),
+    ],
+)
+def test_growth_is_told_from_state_that_is_replaced(way: str, grows: bool) -> None:
+    call = getattr(Keeping(), way)
+    for _ in range(3):
+        call()
+    assert memory.live_memory(call, CPU, calls=6).grows == grows
+
+
+def test_garbage_is_no_growth() -> None:
+    keeping = Keeping()
+    assert memory.live_memory(keeping.until_garbage_is_collected, CPU, calls=3).grows
+    assert not memory.grows(keeping.until_garbage_is_collected, CPU)
+    assert memory.grows(keeping.all_of_them, CPU)
 
 
 def test_the_resident_peak_sees_memory_that_is_freed_again() -> None:

@@ -1,0 +1,173 @@
+"""What is found once per cell, in passes that are never timed: memory, FLOPs, operators, energy, and remarks on them.
+
+Two processes share the work. One foresees what it can without values; the other runs the cell, and nothing there has met a
+tensor without values. Values are named as their columns in `SpeedRow`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from mixbench.errors import MixbenchError
+from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARATOR, lower_bound, unknown
+from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, one_line
+from mixbench.worker.measure import energy, memory
+from mixbench.worker.measure.declared import declared_flops, mixers_of
+from mixbench.worker.measure.fake import Operators, Prediction, predict
+from mixbench.worker.measure.flops import FlopCount, count_flops
+from mixbench.worker.measure.outside import share_outside
+from mixbench.worker.measure.subject import Cell, Subject, build_module, build_subject, make_input
+
+Values = dict[str, Any]
+
+_SHORT = 0.1  # seconds; a longer call is repeated less often
+_CALLS = 6
+_FEWER_CALLS = 3
+
+
+def foresee(cell: Cell) -> Values:
+    """What a call would take, for `find`: `prediction` (None if the code looks at values) and `count`, both as plain values.
+
+    Or status oom with the reason, if there is less memory. Nothing can be measured in this process afterwards. Raises
+    ContractError for a cell that cannot be built.
+    """
+    prediction = _predict(cell)
+    available = memory.available_bytes(torch.device(cell.device))
+    if prediction and prediction.peak > available:
+        needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
+        return {"status": "oom", "detail": f"needs {needed}, {free} are available: not run"}
+    return {"status": "ok", "prediction": prediction and asdict(prediction), "count": asdict(_count(cell, values=False))}
+
+
+def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
+    """Run a cell: its values, and as `detail` the remarks on them. `foreseen` is empty where nothing is known.
+
+    Raises what the mixer raises.
+    """
+    remarks: list[str] = []
+    device = torch.device(cell.device)
+    resident, subject, seconds = _resident_growth(cell, remarks)
+    with Operators() as operators:
+        subject.call()
+    prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
+    heavy = prediction.heavy if prediction and cell.compiled else operators.heavy
+    values = {"status": "ok", "params": count_parameters(subject.module), **resident}
+    values |= {"variant": _variant(subject, cell, heavy)}
+    values |= _live_memory(subject, device, seconds, remarks)
+    if not cell.compiled:
+        values["operators"] = len(operators.names)
+    if isinstance(subject.call, TrainingCall) and not subject.call.grad:
+        remarks.append(BACKWARD)
+    if subject.changes_input:
+        remarks.append(CHANGES_INPUT)
+    values |= _energy(subject, device, remarks)
+    differs = prediction is not None and heavy != prediction.heavy
+    values |= _flops(cell, subject, foreseen.get("count"), differs, remarks)
+    return values | {"detail": SEPARATOR.join(remarks)}
+
+
+def _predict(cell: Cell) -> Prediction | None:
+    def make_call() -> tuple[Call, object]:
+        subject = build_subject(replace(cell, compiled=False), fake=True)
+        return subject.call, subject
+
+    try:
+        return predict(make_call)
+    except (ContractError, MixbenchError):
+        raise
+    except Exception:  # the code looks at values
+        return None
+
+
+def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject, float]:
+    """The growth, the cell as it was built, and the seconds of a call."""
+    before = memory.reset_resident_peak()
+    subject = build_subject(cell)
+    start = time.perf_counter()
+    subject.call()
+    seconds = time.perf_counter() - start
+    after = memory.resident_bytes("VmHWM")
+    if before is None or after is None:
+        remarks.append("peak_rss_mib: this system does not report a process's resident peak")
+        return {}, subject, seconds
+    return {"peak_rss_mib": (after - before) / memory.MIB}, subject, seconds
+
+
+def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:
+    variants = (getattr(module, "variant", None) for module in subject.module.modules())
+    parts = [variant(cell.tokens) for variant in variants if callable(variant)][:1]
+    kernels = [name for name in operators if "_scaled_dot_product_" in name]
+    parts += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
+    return one_line(", ".join(map(str, parts)))
+
+
+def _live_memory(subject: Subject, device: torch.device, seconds: float, remarks: list[str]) -> Values:
+    held = subject.held_bytes
+    used = memory.live_memory(subject.call, device, _CALLS if seconds < _SHORT else _FEWER_CALLS)
+    if used.grows and memory.grows(subject.call, device):
+        remarks.append(HOLDS_MORE)
+    found = {"peak_memory_mib": used.peak + held, "allocated_mib": used.allocated, "peak_reserved_mib": used.reserved}
+    return {name: size / memory.MIB for name, size in found.items() if size is not None}
+
+
+def _count(cell: Cell, *, values: bool) -> FlopCount:
+    return count_flops(
+        lambda: build_module(cell),
+        lambda: make_input(cell),
+        mode=cell.mode,
+        tokens=cell.tokens,
+        batch=cell.batch,
+        device=cell.device,
+        values=[values],
+    )
+
+
+def _flops(cell: Cell, subject: Subject, foreseen: Values | None, differs: bool, remarks: list[str]) -> Values:
+    """FLOPs as foreseen, or counted here if they are not known or if other operators than those ran."""
+    counted = FlopCount(**foreseen) if foreseen else FlopCount(None)
+    if counted.flops is None or differs:
+        here = _count(cell, values=True)
+        if here.flops != counted.flops is not None:
+            remarks.append(f"flops: counted on {cell.device}, where other operators run than without values")
+        counted = replace(here, reason=" and ".join(filter(None, (counted.reason, here.reason))))
+    if counted.remark:
+        remarks.append(f"flops: {one_line(counted.remark)}")
+    result: Values = {"uncounted_operators": " ".join(counted.uncounted)}
+    if counted.flops is None:
+        remarks.append(unknown("flops", one_line(counted.reason)))
+        return result
+    hiding = [*counted.hiding, *_outside(cell, subject)]
+    if hiding:
+        remarks.append(lower_bound("flops", hiding))
+    return result | {"flops": counted.flops}
+
+
+def _outside(cell: Cell, subject: Subject) -> Iterator[str]:
+    """Work outside torch's operators, unless the count comes from the mixer, which knows of it."""
+    if cell.device == "cpu" and not cell.compiled and not _declares(cell, subject) and (share := share_outside(subject.call)):
+        yield f"work outside torch's operators, {100 * share:.0f} % of the CPU time"
+
+
+def _declares(cell: Cell, subject: Subject) -> bool:
+    shape = {"batch": cell.batch, "tokens": cell.tokens, "training": cell.mode == "training"}
+    try:
+        return all(declared_flops(mixer, **shape) is not None for mixer in mixers_of(subject.module))  # type: ignore[arg-type]
+    except ContractError:
+        return False
+
+
+def _energy(subject: Subject, device: torch.device, remarks: list[str]) -> Values:
+    meter = energy.find_meter(device)
+    if isinstance(meter, str):
+        remarks.append(f"energy_j: {one_line(meter)}")
+        return {}
+    joules = energy.energy_per_call(subject.call, meter)
+    if not joules:
+        remarks.append(f"energy_j: the counter of {meter.name} did not move")
+        return {}
+    return {"energy_j": joules}

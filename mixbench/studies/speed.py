@@ -11,16 +11,15 @@ from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
+from mixbench.studies.outcomes import Outcome, failure_of
 from mixbench.studies.progress import Progress
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
 from mixbench.studies.speed_rows import (
     COUNTED,
     UNSEEN,
     Origin,
-    Outcome,
     beside_others,
     counts_of,
-    failure_of,
     failure_row,
     read_group,
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from mixbench.execution import Died, Finished
 from mixbench.machine.environment import Snapshot
+from mixbench.studies.outcomes import UNUSABLE, Outcome, failure_of, one_line, unusable
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell
 from mixbench.tables.columns import STATUSES, columns
 from mixbench.tables.remarks import SEPARATOR
@@ -15,12 +16,6 @@ from mixbench.tables.rows import LaunchRow, SpeedRow
 
 COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
 """The values that are found once per cell, before anything is timed."""
-
-UNUSABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
-"""What is raised where an answer does not have the form that it should have."""
-
-Outcome = Mapping[str, Any]
-
 
 UNSEEN = Snapshot()
 
@@ -35,11 +30,6 @@ class Origin:
     seen: Snapshot = UNSEEN
 
 
-def failure_of(outcome: Died) -> Outcome:
-    """Status and detail of a cell whose process died."""
-    return {"status": outcome.cause, "detail": outcome.detail}
-
-
 def failure_row(cell: PlannedCell, outcome: Outcome, origin: Origin) -> SpeedRow:
     """The row of a cell that was not measured, with the status and the detail of its outcome."""
     status = outcome.get("status")
@@ -48,7 +38,7 @@ def failure_row(cell: PlannedCell, outcome: Outcome, origin: Origin) -> SpeedRow
         launch=origin.launch,
         round=0,
         status=status if status in STATUSES and status != "ok" else "error",
-        detail=_one_line(outcome.get("detail")),
+        detail=one_line(outcome.get("detail")),
         environment=origin.environment,
         measured_at=origin.measured_at,
     )
@@ -89,7 +79,7 @@ def read_group(
         remarks = {int(index): said for index, said in result.get("remarks", {}).items()}
         launch = _launch_row(cells[0], peaks, result["launch"], origin)
     except UNUSABLE as error:
-        return Measured(failed=dict.fromkeys(every, _unusable(error)))
+        return Measured(failed=dict.fromkeys(every, unusable(error)))
     rows: dict[int, list[SpeedRow]] = {}
     for index in every:
         if index not in failed:
@@ -97,13 +87,13 @@ def read_group(
                 said = [remark, remarks.get(index, "")]
                 rows[index] = _block_rows(cells[index], blocks[index], counts[index], origin, result["stopped_by"], said)
             except UNUSABLE as error:
-                failed[index] = _unusable(error)
+                failed[index] = unusable(error)
     return Measured(rows, failed, launch=launch)
 
 
 def beside_others(failure: Outcome) -> str:
     """The remark on a cell that failed in a process with others, and is measured in one of its own."""
-    reason = _one_line(failure.get("detail")).replace(SEPARATOR, ", ")
+    reason = one_line(failure.get("detail")).replace(SEPARATOR, ", ")
     return f"measured alone, because it failed beside other mixers: {reason}"
 
 
@@ -111,15 +101,11 @@ def _disturbs(what: str) -> str:
     return f"measured alone, because it changes for other mixers: {what}"
 
 
-def _unusable(error: Exception) -> Outcome:
-    return {"status": "error", "detail": f"the measuring process gave an answer that cannot be used: {error}"}
-
-
 def _block_rows(
     cell: PlannedCell, blocks: Sequence[Outcome], counts: Outcome, origin: Origin, stopped_by: str, remarks: Sequence[str]
 ) -> list[SpeedRow]:
     tokens = cell.keys["tokens"] * cell.keys["batch"]
-    said = (*counts.get("detail", "").split(SEPARATOR), *map(_one_line, remarks))
+    said = (*counts.get("detail", "").split(SEPARATOR), *map(one_line, remarks))
     return [
         SpeedRow(
             **cell.keys,
@@ -156,7 +142,3 @@ def _launch_row(cell: PlannedCell, peaks: Outcome, observed: Outcome, origin: Or
 def counts_of(row: SpeedRow) -> dict[str, Any]:
     """The values of a row that are found once per cell."""
     return {name: getattr(row, name) for name in COUNTED}
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).encode(errors="replace").decode().replace("\0", " ").split())[:500]

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from mixbench.errors import RequestError
-from mixbench.execution import Died
+from mixbench.execution import Died, Finished
 from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.slots import Slots
 from mixbench.machine.environment import environment, timestamp
+from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
 from mixbench.studies.progress import Progress
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.columns import Row, columns, identity
@@ -150,13 +151,10 @@ class TrainingStudy(Generic[Run, Trained]):
         subjects = first_of_each(runs)
         jobs = [{**run.job, "learning_rate": 1.0} for run in subjects]
         for index, outcome in slots.run(f"{self.trainer.module}:count_steps", jobs, self.timeout):
-            counted: Mapping[str, Any]
-            if isinstance(outcome, Died):
-                counted = {"flops": {}, "detail": unknown("train_flops", outcome.detail)}
-            else:
-                counted = outcome.result
-            self.flops[subjects[index].subject] = counted["flops"]
-            self.remarks[subjects[index].subject] = counted["detail"]
+            counted: Mapping[str, Any] = {} if isinstance(outcome, Died) else outcome.result
+            remark = unknown("train_flops", outcome.detail) if isinstance(outcome, Died) else counted.get("detail", "")
+            self.flops[subjects[index].subject] = counted.get("flops", {})
+            self.remarks[subjects[index].subject] = remark
 
     def train(self, slots: Slots, runs: Sequence[Run]) -> None:
         """Train the runs, starting them in order."""
@@ -169,17 +167,27 @@ class TrainingStudy(Generic[Run, Trained]):
         function = f"{self.trainer.module}:{self.trainer.cell}"
         for done, (index, outcome) in enumerate(slots.run(function, jobs, self.timeout, begin), 1):
             run = runs[index]
-            result: dict[str, Any]
-            result = {"status": outcome.cause, "detail": outcome.detail} if isinstance(outcome, Died) else dict(outcome.result)
-            remark = self.remarks.get(run.subject, "") if result["status"] == "ok" else ""
-            detail = SEPARATOR.join(filter(None, (result.pop("detail", ""), remark)))
-            self.put(run.rows(result, detail, self.environment, begun[index]))
-            if result["status"] != "ok":
+            rows = self._rows(run, outcome, begun[index])
+            self.put(rows)
+            if rows[0].status != "ok":
                 self.failed += 1
-                self.progress.remark(f"{run.words}: {result['status']}: {detail}")
+                self.progress.remark(f"{run.words}: {rows[0].status}: {rows[0].detail}")
             running = min(len(self.slots), len(runs) - done)
             failed = f", {self.failed} failed" if self.failed else ""
             self.progress.step(1, f"{running} running{failed}; {run.words} done")
+
+    def _rows(self, run: Run, outcome: Finished | Died, begun: str) -> Sequence[Trained]:
+        def rows_of(result: Result, remark: str) -> Sequence[Trained]:
+            detail = SEPARATOR.join(filter(None, (result.get("detail", ""), remark)))
+            others = {name: value for name, value in result.items() if name != "detail"}
+            rows: Sequence[Trained] = run.rows(others, detail, self.environment, begun)
+            return rows
+
+        result = failure_of(outcome) if isinstance(outcome, Died) else outcome.result
+        try:
+            return rows_of(result, self.remarks.get(run.subject, "") if result["status"] == "ok" else "")
+        except UNUSABLE as error:
+            return rows_of(unusable(error), "")
 
     def job(self, run: Run) -> dict[str, Any]:
         """The job of a run's training process."""

@@ -1,5 +1,5 @@
 """A trainer without torch that answers in milliseconds. What a run does is chosen by the environment variable FAKE_RUNS:
-JSON from mixer class to `die`, `hang`, `raise` or `diverge`."""
+JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server` or `nonsense`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
     behaviour = behaviours.get(job["target"].rpartition(":")[2], "")
     if behaviour == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "kill-server":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    if behaviour == "nonsense":
+        return {"status": "ok", "dev_score": "high"}
     if behaviour == "hang":
         time.sleep(60)
     if behaviour == "raise":

@@ -226,21 +226,27 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
                 built[side] = worker.ask("build", number=number, workload=dict(workload), extra=contest.extra[side])
                 built[side] |= worker.ask("warm_up", number=number)
         except _FaultError as fault:
-            faults[side] = str(fault)
+            faults[side] = _in_words(fault)
     if not any(faults):
         try:
             timed = _rounds(workers, number, built)
         except _FaultError as fault:
-            faults[workers.index(fault.worker)] = str(fault)
+            faults[workers.index(fault.worker)] = _in_words(fault)
         for side, worker in enumerate(workers):
             try:
                 if not faults[side]:
                     worker.ask("finish", number=number)
             except _FaultError as fault:
-                faults[side] = str(fault)
+                faults[side] = _in_words(fault)
     if any(faults):
         return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))))
     return timed
+
+
+def _in_words(fault: _FaultError) -> str:
+    """A fault with files as the user knows them, not where the tree of a version is at the moment."""
+    tree = fault.worker.version.tree
+    return str(fault).replace(f"{tree.root}{os.sep}", "") if tree else str(fault)
 
 
 def _rounds(workers: Sequence[_Worker], number: int, built: list[dict[str, Any]]) -> Timed:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.execution.version import Tree, Version
 from mixbench.mixers.choice import ChosenMixer, choose_mixer
+from mixbench.parsing.sources import split_target
 from mixbench.studies.git import GitError, commit_of, not_a_revision, top_of, work_trees
 from mixbench.studies.git_trees import git_tree
 
@@ -30,11 +31,11 @@ class DuelSide:
 
     def target(self, target: str) -> str:
         """The place of a class in this version; `module:Class` is unchanged."""
-        file, _, name = target.rpartition(":")
-        moved = self.version.tree.moved(Path(file)) if self.version.tree and file.endswith(".py") else None
-        if (str(moved or file), self.version.python) == (file, sys.executable):
+        if self.mixer:
             return target
-        return f"{moved or file}:{name.partition('@')[0]}"  # other code than what was planned is just what a duel is for
+        source, name, _ = split_target(target)  # other code than what was planned is just what a duel is for
+        moved = self.version.tree.moved(Path(source)) if self.version.tree and source.endswith(".py") else None
+        return f"{moved or source}:{name}"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def repository(tmp_path, monkeypatch):
     """Two commits of sub/mine.py; the working directory is `sub`."""
     made = Repository(tmp_path)
     for text in ("old", "new"):
-        made.commit(text, {"sub/mine.py": f"# {text}\n"})
+        made.commit(text, {"sub/mine.py": f"# {text}\nMine = None\n"})
     monkeypatch.chdir(tmp_path / "sub")
     return made
 
@@ -35,7 +35,7 @@ def test_the_files_of_a_revision_stand_for_those_of_the_working_tree(repository)
     with duel_sides("HEAD~1", ".") as (base, head):
         target = base.target(f"{mine}:Mine")
         file, name = target.rsplit(":", 1)
-        assert (Path(file).read_text(), name) == ("# old\n", "Mine")
+        assert (Path(file).read_text(), name) == ("# old\nMine = None\n", "Mine")
         assert base.version.path == (str(Path(file).parent), str(base.version.tree.root))
         assert base.version.folder == Path(file).parent
         assert base.version.python == sys.executable
@@ -52,7 +52,9 @@ def test_a_digest_of_planned_code_is_not_asked_of_other_code(repository):
     mine = repository.path / "sub" / "mine.py"
     with duel_sides("HEAD~1", ".") as (base, head):
         assert base.target(f"{mine}:Mine@12ab") == f"{base.version.folder / 'mine.py'}:Mine"
-        assert head.target(f"{mine}:Mine@12ab") == f"{mine}:Mine@12ab"
+        assert head.target(f"{mine}:Mine@12ab") == f"{mine}:Mine"
+    with duel_sides(f"{mine}:Mine", "attention") as (base, _):
+        assert base.target(f"{mine}:Mine@12ab") == f"{mine}:Mine@12ab"
 
 
 def test_a_working_tree_at_the_same_place_corresponds_as_a_whole(repository, tmp_path):
@@ -111,7 +113,7 @@ def test_two_mixers_are_sides_too():
         ("--help", ".", "'--help' is not a folder, an interpreter, a mixer or a git revision"),
         ("x" * 5000, ".", "is not a folder, an interpreter, a mixer or a git revision"),
         ("attention", ".", "a mixer can only be compared with a mixer"),
-        ("missing.py:Mine", ".", "cannot read missing.py"),
+        ("missing.py:Mine", ".", "missing.py cannot be read"),
     ],
 )
 def test_a_side_that_is_nothing_is_named(base, head, message, repository):

@@ -177,7 +177,9 @@ def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "data-efficiency.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [README, *(ROOT / "docs" / name for name in ("data-efficiency.md", "data.md"))], ids=lambda page: page.name
+)
 def test_the_text_data_of_a_page_can_be_trained_on(page: Path, tmp_path: Path) -> None:
     quickly = "--steps 2 --seeds 1 --mixer none"
     script = shell_block(page, "printf").replace("--steps 100", quickly)

@@ -26,9 +26,12 @@ class LinearAttention(Attention):
         if mask is not None:
             k = k.masked_fill(~mask[:, None, :, None], 0)
         summary = k.transpose(2, 3) @ v  # (batch, heads, width/heads, width/heads)
-        norm = q @ k.sum(2).unsqueeze(3)  # (batch, heads, tokens, 1)
-        if mask is not None:
-            norm = norm.masked_fill(norm == 0, 1)  # a sequence of padding alone: 0 / 0 becomes 0
-        mixed = (q @ summary) / norm
+        total = k.sum(2).unsqueeze(3)  # (batch, heads, width/heads, 1)
+        mixed = (q @ summary) / _norm(q @ total, mask)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
         return out
+
+
+def _norm(weights: Tensor, mask: Tensor | None) -> Tensor:
+    """The sum of each token's weights; 1 where a sequence is padding alone, so that 0 / 0 becomes 0."""
+    return weights if mask is None else weights.masked_fill(weights == 0, 1)

@@ -12,7 +12,8 @@ from mixbench.api.verify_options import VerifyOptions
 from mixbench.errors import RequestError
 from mixbench.execution import Died, run_each
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.choice import choose_mixers, distinct_ends
+from mixbench.parsing.sources import split_target
 
 _VERIFY = "mixbench.worker.measure.verify:verify_job"
 _IMPORTED_ONCE = ("mixbench.worker.measure.verify", "torch._dynamo")
@@ -52,12 +53,17 @@ def check_mixers(options: VerifyOptions) -> Verdicts:
 
 
 def distinct_names(mixers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A name for each mixer: where several share theirs, with their arguments, and where these are equal with their targets."""
+    """A name for each mixer: where several share theirs, with their arguments, or with the end of their file's path."""
     settings = [",".join(f"{name}={value}" for name, value in mixer["arguments"].items()) for mixer in mixers]
-    levels = [
-        (mixer["name"], f"{mixer['name']}:{own}", f"{mixer['target']}:{own}")
-        for mixer, own in zip(mixers, settings, strict=True)
-    ]
+    sources = [split_target(mixer["target"])[0] for mixer in mixers]
+    levels = []
+    for mixer, own in zip(mixers, settings, strict=True):
+        source, name, _ = split_target(mixer["target"])
+        same = list(
+            dict.fromkeys(place for place, other in zip(sources, mixers, strict=True) if other["name"] == mixer["name"])
+        )
+        short = f"{distinct_ends(same)[same.index(source)]}:{name}"
+        levels.append((mixer["name"], f"{mixer['name']}:{own}", short, f"{short}:{own}"))
     counts = [Counter(names) for names in zip(*levels, strict=True)]
     return [next((name for name, count in zip(names, counts, strict=True) if count[name] == 1), names[-1]) for names in levels]
 

@@ -38,8 +38,6 @@ MEASURING = RETAINED_MEMORY | {
 FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 """Environment variables that measuring processes do not inherit from the user's shell."""
 
-_SAFE = () if Path(__file__).parents[2] == Path.cwd() else ("-P",)
-"""Keeps the modules in the working directory from taking the place of Python's own, unless this package is there."""
 _GRACE = 15.0
 """Seconds that the server has after a deadline to end a job; then it is taken for stopped."""
 _POLL = 0.1
@@ -95,8 +93,10 @@ class Launch:
         descriptor = new_board()
         self._board = Board(descriptor)
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by _close_files()
+        # a random.py in the working directory is not Python's; mixbench may be there, though
+        safe = () if Path().samefile(Path(__file__).parents[2]) else ("-P",)
         self._process = subprocess.Popen(
-            guarded([sys.executable, *_SAFE, "-m", "mixbench.execution.server", str(descriptor), *self._modules]),
+            guarded([sys.executable, *safe, "-m", "mixbench.execution.server", str(descriptor), *self._modules]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,

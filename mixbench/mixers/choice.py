@@ -16,6 +16,7 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.imports import NOT_PYTHON, parse
 from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target, with_digest
 from mixbench.parsing.spec import MixerSpec, parse_mixer
+from mixbench.tables.origins import learn_place
 
 PLUGIN_GROUP = "mixbench.mixers"
 """Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""
@@ -122,6 +123,7 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
     options = _untyped_options(spec)
     config = canonical_json({**options, "file_sha256": sources.digest})
     target = with_digest(f"{path.resolve()}:{spec.name}", sources.digest)
+    learn_place(sources.digest, str(path.resolve()))
     return ChosenMixer(f"{path.name}:{spec.name}", target, options, config)
 
 

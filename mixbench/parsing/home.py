@@ -80,7 +80,7 @@ class Home:
             return None if is_installed(elsewhere) else (os.path.dirname(_path_of(elsewhere)), False)
         if own or itself:
             return None if itself else (str(self.file.parent), True)
-        around = self._around(top) or [Path.cwd()]
+        around = self._around(top) or [Path(_working_directory())]
         return (str(around[0]), True) if len(around) == 1 and find(around[0], top) else None
 
     def _around(self, top: str) -> list[Path]:
@@ -121,13 +121,20 @@ def find(folder: str | Path, name: str, loader: Any = SourceFileLoader) -> Modul
 
 def importable(top: str) -> ModuleSpec | None:
     """The module that Python itself finds, without regard to the folder of the script that runs."""
-    script = "" if sys.flags.safe_path else os.path.dirname(os.path.abspath(sys.argv[0])) if sys.argv else ""
-    path = [place for number, place in enumerate(sys.path) if number or place not in ("", os.getcwd(), script)]
+    script = "" if sys.flags.safe_path else os.path.dirname(os.path.join(_working_directory(), *sys.argv[:1]))
+    path = [place for number, place in enumerate(sys.path) if number or place not in ("", _working_directory(), script)]
     for finder in sys.meta_path:
         with suppress(ImportError, AttributeError, ValueError):
             if spec := finder.find_spec(top, path if finder is PathFinder else None):
                 return spec
     return None
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it has been deleted
+        return os.devnull
 
 
 def _path_of(spec: ModuleSpec) -> str:

@@ -16,14 +16,28 @@ from mixbench.parsing.canonical import read_object
 from mixbench.tables.storage import storage_errors, write_atomically
 
 _FILE = "sources.json"
+_known: dict[str, str] = {}
+
+
+def learn_place(digest: str, place: str) -> None:
+    """Remember in this process where code with this hash is."""
+    _known[digest] = place
+
+
+def known_place(digest: str) -> str | None:
+    """Where code with this hash is, as learnt from a mixer string or from the last folder that was read."""
+    return _known.get(digest)
 
 
 def read_origins(folder: Path) -> dict[str, str]:
-    """Places by the hash of the code; what cannot be read is unknown."""
+    """Places by the hash of the code, which are remembered; what cannot be read is unknown."""
     try:
-        return {digest: place for digest, place in read_object((folder / _FILE).read_bytes()).items() if isinstance(place, str)}
+        content = read_object((folder / _FILE).read_bytes())
     except (OSError, ValueError):
         return {}
+    places = {digest: place for digest, place in content.items() if isinstance(place, str)}
+    _known.update(places)
+    return places
 
 
 def write_origins(folder: Path, files: Mapping[str, Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import choose_mixer
+from mixbench.mixers.choice import choose_mixer, distinct_ends
 from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.origins import known_place
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.words import counted
 
@@ -42,16 +43,31 @@ class Context:
 def mixer_labels(mixers: Iterable[MixerKey]) -> dict[MixerKey, str]:
     """A distinct short label for each mixer: its name and the options that differ from their defaults (`hypermixer heads=4`).
 
-    For a user's `file.py:Class`, the class and all its options. File name, hash and version appear only where two labels would
-    be equal without them.
+    For a user's `file.py:Class`, the class and all its options. The file's name, or as much of its path or of the hash of its
+    code as is needed, appears only where two labels would be equal without it.
     """
     mixers = list(dict.fromkeys(mixers))
-    spellings = [_spellings(*mixer) for mixer in mixers]
+    ends = file_ends(mixers)
+    spellings = [_spellings(*mixer, ends.get(mixer, "")) for mixer in mixers]
     counts = [Counter(level) for level in zip(*spellings, strict=True)]
     return {
         mixer: next((text for text, count in zip(own, counts, strict=True) if count[text] == 1), " ".join(mixer))
         for mixer, own in zip(mixers, spellings, strict=True)
     }
+
+
+def file_ends(mixers: Iterable[MixerKey], place_of: Callable[[str], str | None] = known_place) -> dict[MixerKey, str]:
+    """For mixers that differ only in their code, the ends of their files' paths; none where one is unknown or shared."""
+    groups: dict[MixerKey, list[MixerKey]] = defaultdict(list)
+    for mixer in mixers:
+        groups[mixer[0], without_versions(mixer[1])].append(mixer)
+    ends: dict[MixerKey, str] = {}
+    for group in groups.values():
+        places = [place_of(str(unpacked(config).get("file_sha256"))) for _, config in group]
+        known = [place for place in places if place is not None]
+        if len({*known}) == len(group) > 1:
+            ends |= zip(group, distinct_ends(known), strict=True)
+    return ends
 
 
 def mixer_order(mixers: Iterable[MixerKey]) -> list[MixerKey]:
@@ -138,11 +154,12 @@ _IN_WORDS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _spellings(name: str, config: str) -> tuple[str, ...]:
+def _spellings(name: str, config: str, end: str) -> tuple[str, ...]:
     options = _options(name, config)
     values = unpacked(config)
     version = [f"{name}={str(values[key])[:8]}" for key, name in _VERSIONS.items() if key in values]
-    return tuple(" ".join([spelling, *options, *suffix]) for suffix in ([], version) for spelling in (_short(name), name))
+    suffixes: list[list[str]] = [[], [f"file={end}"] if end else version, version]
+    return tuple(" ".join([spelling, *options, *suffix]) for suffix in suffixes for spelling in (_short(name), name))
 
 
 def _short(name: str) -> str:

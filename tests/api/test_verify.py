@@ -42,8 +42,15 @@ def test_mixers_of_one_name_are_told_apart_by_their_settings_or_their_file() -> 
         "mean:width=8,tokens=9,gain=2",
     ]
     assert distinct_names([described("m.py:M", f"{folder}/m.py:M") for folder in "ab"]) == [
-        "a/m.py:M:width=8,tokens=9",
-        "b/m.py:M:width=8,tokens=9",
+        "a/m.py:M",
+        "b/m.py:M",
+    ]
+    several = [described("m.py:M", f"/{folder}/m.py:M@0f", gain=gain) for folder in "ab" for gain in (1, 2)]
+    assert distinct_names(several) == [
+        "a/m.py:M:width=8,tokens=9,gain=1",
+        "a/m.py:M:width=8,tokens=9,gain=2",
+        "b/m.py:M:width=8,tokens=9,gain=1",
+        "b/m.py:M:width=8,tokens=9,gain=2",
     ]
 
 

@@ -45,6 +45,14 @@ def test_what_a_job_prints_does_not_reach_the_protocol() -> None:
         assert outcome == Finished({"done": True})
 
 
+def test_modules_in_the_working_directory_take_no_other_modules_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("random", "typing", "json", "mixbench", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('this is the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    with Launch(["launch_jobs"]) as launch:
+        assert launch.run("launch_jobs:print_noise", {}, 10) == Finished({"done": True})
+
+
 def test_the_child_dies_with_its_server_and_the_server_with_its_launch(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     with Launch(["launch_jobs"]) as launch:

@@ -8,6 +8,7 @@ from sample_rows import speed_row
 from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
+from mixbench.tables.origins import learn_place
 from mixbench.tables.remarks import lower_bound, unknown
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
@@ -157,6 +158,12 @@ def test_labels_of_own_mixers_show_file_and_hash_only_to_tell_two_apart() -> Non
     assert mixer_labels([conv, moved]) == {conv: "my.py:Conv size=3", moved: "other.py:Conv size=3"}
     assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=aaaaaaaa", edited: "Conv size=3 file=bbbbbbbb"}
     assert len(set(mixer_labels([conv, moved, edited]).values())) == 3
+    learn_place("aaaaaaaaaaaa", "../old/my.py")
+    learn_place("bbbbbbbbbbbb", "../new/my.py")
+    assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=old/my.py", edited: "Conv size=3 file=new/my.py"}
+    assert find_baseline("Conv size=3 file=new/my.py", [conv, edited]) == edited
+    learn_place("bbbbbbbbbbbb", "../old/my.py")
+    assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=aaaaaaaa", edited: "Conv size=3 file=bbbbbbbb"}
 
 
 def test_a_failed_cell_keeps_its_status_and_has_no_numbers() -> None:

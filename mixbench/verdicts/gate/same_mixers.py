@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mixbench.mixers.choice import distinct_ends
 from mixbench.parsing.canonical import canonical_json
-from mixbench.verdicts.labels import MixerKey, unpacked, without_versions
+from mixbench.verdicts.labels import MixerKey, file_ends, unpacked, without_versions
 
 Names = Mapping[MixerKey, MixerKey]
 """For each mixer the name and config by which a comparison knows it: without versions, unless these tell it from another."""
@@ -75,17 +74,17 @@ def _changed(before: set[MixerKey], after: set[MixerKey], places: Places) -> dic
 
 def _told_apart(mixers: set[MixerKey], places: Places) -> dict[MixerKey, MixerKey]:
     """Without versions where no other mixer is alike; else with the place of the file, or the hash where that is unknown."""
+    ends = file_ends(mixers, places.get)
+    alone = {group[0] for group in _grouped(mixers, _alike).values() if len(group) == 1}
     names: dict[MixerKey, MixerKey] = {}
-    for (name, config), group in _grouped(sorted(mixers), _alike).items():
-        files = [_place(mixer, places) for mixer in group]
-        if len(group) == 1:
-            names[group[0]] = name, config
-        elif None in files or len({*files}) < len(files) or "file" in unpacked(config):
-            names |= {mixer: mixer for mixer in group}
+    for mixer in mixers:
+        name, config = _alike(mixer)
+        if mixer in alone:
+            names[mixer] = name, config
+        elif mixer in ends and "file" not in unpacked(config):
+            names[mixer] = name, canonical_json({**unpacked(config), "file": ends[mixer]})
         else:
-            ends = distinct_ends([file or "" for file in files])
-            shown = [canonical_json({**unpacked(config), "file": end}) for end in ends]
-            names |= {mixer: (name, own) for mixer, own in zip(group, shown, strict=True)}
+            names[mixer] = mixer
     return names
 
 

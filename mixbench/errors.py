@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _LONGEST = 120
+"""Characters of a text that a message quotes."""
+_LONGEST_MESSAGE, _LONGEST_HINT = 1500, 5000
 
 
-def shortened(text: str) -> str:
-    """A text as messages quote it: of a long one, the beginning and the end."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+def shortened(text: str, most: int = _LONGEST) -> str:
+    """A text as messages, tables and figures show it: of a long one, the beginning and the end."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) :]}"
 
 
 class MixbenchError(Exception):
@@ -27,8 +29,8 @@ class MixbenchError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(shortened(message, _LONGEST_MESSAGE))
+        self.hint = hint = shortened(hint, _LONGEST_HINT)
         if hint:
             self.add_note(hint)  # shown below a traceback
 
@@ -43,11 +45,11 @@ class UnknownNameError(RequestError):
     """An unknown name; the hint suggests the closest of `known`."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
-        names = sorted(known)
-        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        names = list(map(shortened, sorted(known)))
+        near = get_close_matches(shortened(name), names, n=1, cutoff=0.5)
         place = f" {where}" if where else ""
-        known_names = f"Known: {', '.join(map(shortened, names))}." if names else f"There is no {kind}{place}."
-        hint = f"Did you mean {shortened(near[0])!r}? {known_names}" if near else known_names
+        known_names = f"Known: {', '.join(names)}." if names else f"There is no {kind}{place}."
+        hint = f"Did you mean {near[0]!r}? {known_names}" if near else known_names
         super().__init__(f"unknown {kind} {shortened(name)!r}{place}", hint)
 
 

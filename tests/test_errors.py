@@ -65,3 +65,9 @@ def test_where_nothing_is_known_the_hint_says_so() -> None:
 def test_a_traceback_shows_the_hint() -> None:
     error = UnknownNameError("mixer", "atention", ["attention"])
     assert "Did you mean 'attention'?" in "".join(traceback.format_exception(error))
+
+
+def test_whatever_a_message_quotes_it_stays_readable() -> None:
+    for error in (UnknownNameError("mixer", "m" * 10**6, ["m" * 10**6 + "n", "none"]), RequestError("x" * 10**6, "y" * 10**6)):
+        assert len(str(error)) < 1600
+        assert len(error.hint) < 5100

@@ -6,6 +6,8 @@ MixbenchError
 │   └── FolderBusyError     another mixbench is writing to the results folder
 ├── StorageError            a file could not be read or written                   exit code 1
 └── WorkerError             the measuring process did not start or failed         exit code 1
+
+StorageWarning is no error: it tells what was left out of a file.
 """
 
 from __future__ import annotations

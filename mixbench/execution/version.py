@@ -64,7 +64,7 @@ def check_modules(version: Version, answer: Mapping[str, Any]) -> None:
             "Name a mixer in a file of the versions: --mixer path/to/file.py:ClassName.",
         )
     hint = (
-        "Both versions may run that file. Install each version into an environment of its own and name the two interpreters:"
+        "Install each version into an environment of its own, and name the two interpreters:"
         " mixbench duel old-env/bin/python new-env/bin/python."
     )
     if foreign := answer.get("foreign"):

@@ -146,7 +146,7 @@ class Imports(MetaPathFinder):
         """
         if not self.root:
             return {}
-        loaded = [(name, file) for name, file in _loaded() if name != "__main__" and not f"{name}.".startswith(f"{measuring}.")]
+        loaded = [one for one in _loaded() if one[0].partition(".")[0] not in ("__main__", "__mp_main__", measuring)]
         libraries = [("", file) for file in _libraries()]
         built = tuple(EXTENSION_SUFFIXES)
         return {

@@ -213,6 +213,14 @@ spec.loader.exec_module(sys.modules["helper"])
     assert places.seen("linked")[1] == {"foreign": [["linked", file]], "lacking": []}
 
 
+def test_the_code_that_measures_is_no_part_of_a_version(places):
+    code = "import types\nfor name in given['measuring']: sys.modules[name] = types.ModuleType(name)\n"
+    code += "for name in given['measuring']: sys.modules[name].__file__ = given['origins'][0] + '/duel.py'"
+    names = ["__main__", "__mp_main__", "no_such_package.duel"]
+    assert places.seen(code=code, measuring=names)[1] == OWN
+    assert places.seen(code=code, measuring=["no_such_packages"])[1]["foreign"] != []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which libraries are loaded")
 def test_a_library_from_the_repository_is_told(places):
     import _ctypes

@@ -10,7 +10,7 @@ from itertools import count, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.errors import StorageError, UnknownNameError
+from mixbench.errors import StorageError, UnknownNameError, shortened
 from mixbench.stats import log_t_interval
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
 
@@ -27,6 +27,8 @@ PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
 FEW_LAUNCHES = 12
 """Up to this many launches, each is drawn as a dot."""
 PALE = "#999999"
+LONGEST_TEXT = 300
+"""Characters of a text from the user: to draw a longer one takes for ever, or leaves no room for anything else."""
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -135,13 +137,13 @@ def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[s
         if place >= len(titles):
             axes.remove()
             continue
-        axes.set(xscale="log", yscale="log", title=titles[place])
+        axes.set(xscale="log", yscale="log", title=literal(titles[place]))
         lowest = place + columns >= len(titles)
         axes.tick_params(labelbottom=lowest)
         axes.set_xlabel(labels[0] if lowest else "")
         axes.set_ylabel(labels[1] if place % columns == 0 else "")
-    heading = figure.suptitle(f"{title}\n", fontsize=11, fontweight="bold")
-    below = Annotation(common, (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
+    heading = figure.suptitle(f"{literal(title)}\n", fontsize=11, fontweight="bold")
+    below = Annotation(literal(common), (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
     figure.add_artist(below)
     return figure, list(grid.flat[: len(titles)])
 
@@ -197,8 +199,11 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
 
 
 def literal(text: str) -> str:
-    """Text from the user, which matplotlib must not read as mathematics."""
-    return text.replace("$", r"\$")
+    """Text from the user, which matplotlib must not read as mathematics; of a long one, the beginning and the end.
+
+    The result is literal already: it may be given again.
+    """
+    return re.sub(r"(?<!\\)\$", r"\\$", shortened(text, LONGEST_TEXT))
 
 
 def file_name(task: str) -> str:

@@ -9,7 +9,7 @@ import reprlib
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -68,7 +68,8 @@ def check_value(row_type: type[Row], name: str, value: Any) -> Any:
     _check_type(name, value, layout.kinds[name])
     if name in layout.positive:
         _check_positive(name, value)
-    return _check_object(value) if layout.columns[name].json else value
+    inner = layout.columns[name].json
+    return value if inner is None else _check_object(value, inner)
 
 
 def extended_by(row_type: type[Row]) -> type[Row] | None:
@@ -138,8 +139,14 @@ def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
 
 
 @lru_cache(maxsize=4096)
-def _check_object(text: str) -> str:
-    read_object(text)
+def _check_object(text: str, inner: tuple[str, ...]) -> str:
+    values = read_object(text)
+    for path in inner:
+        value: Any = values
+        for name in path.split("."):
+            value = value.get(name, {})
+            if not isinstance(value, dict):
+                raise ValueError(f"{path} is {reprlib.repr(value)}, not an object")
     return text
 
 
@@ -165,7 +172,7 @@ _READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, 
 def _reader(column: Column, kinds: tuple[type, ...]) -> Callable[[str], Any]:
     if NoneType in kinds:
         return _optional(_read_whole if int in kinds else _READERS[kinds[0]])
-    return _check_object if column.json else _READERS[kinds[0]]
+    return _READERS[kinds[0]] if column.json is None else partial(_check_object, inner=column.json)
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,8 @@ class Column:
     """Whether it is part of the summary although no table or figure shows it."""
     heading: Heading | None = None
     quantity: Quantity | None = None
-    json: bool = False
-    """Whether it is a text that holds a JSON object."""
+    json: tuple[str, ...] | None = None
+    """Of a text that holds a JSON object, the members that are objects, too, where they are there: `task`, `task.options`."""
 
     @property
     def counted(self) -> bool:
@@ -96,7 +96,7 @@ def column(
     default: Any = MISSING,
     positive: bool = False,
     once: bool = False,
-    json: bool = False,
+    json: tuple[str, ...] | None = None,
 ) -> Any:
     """A field that is a column; without a default it must be given."""
     return _field(Column(role, meaning, unit, positive=positive, once=once, json=json), default)

@@ -2,6 +2,7 @@
 
     speed.csv, launches.csv     the tables of `rows`
     speed.csv.rejected          lines of a table that do not count, with their reasons: see `rejected`
+    sources.json                where the code of users' mixers was: see `origins`
     environments/HASH.json      the stable facts about machine and software, once per environment
     checkpoints/, attention_maps/   files that training processes write: see `artefacts`
     figures/                    drawn from the tables
@@ -18,6 +19,7 @@ import csv
 import io
 import json
 import os
+import reprlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +30,7 @@ from typing import Any
 from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.columns import Row, RowType, columns, identity, to_record
+from mixbench.tables.origins import read_origins
 from mixbench.tables.reading import LeftOut, read_table
 from mixbench.tables.rejected import in_words, rejected, set_aside
 from mixbench.tables.rows import TABLES, SpeedRow
@@ -70,6 +73,7 @@ class ResultsFolder:
         Rows that do not count are not among them: a torn last line, launches of which rounds are missing, what was measured
         again. Warns of them. Raises StorageError that names file and line of what cannot be read.
         """
+        read_origins(self.path)
         file = self._file(row_type)
         table = read_table(file, row_type)
         if table.damaged:
@@ -135,6 +139,9 @@ class ResultsFolder:
             stored = file.read_bytes()
         try:
             environment = read_object(stored)
+            gpus = environment.get("gpus", [])
+            if not (isinstance(gpus, list) and all(isinstance(gpu, str) for gpu in gpus)):
+                raise ValueError(f"gpus is {reprlib.repr(gpus)}, not a list of texts")
             if (own := digest(canonical_json(environment), 12)) != name:
                 raise ValueError(f"its content belongs to {own}.json")
             return environment
@@ -176,10 +183,10 @@ class ResultsFolder:
             lock.release()
 
     def _repair(self) -> None:
-        for row_type in TABLES.values():
+        tables = {row_type: read_table(self._file(row_type), row_type) for row_type in TABLES.values()}
+        for row_type, table in tables.items():
             with storage_errors(f"cannot repair {self.path}"):
                 temporary(self._file(row_type)).unlink(missing_ok=True)
-            table = read_table(self._file(row_type), row_type)
             if moved := sorted([*table.damaged, *table.incomplete], key=lambda left: left.line.number):
                 self._move(row_type, moved, table.rows)
             elif not table.appendable:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from mixbench.tables.columns import Row
 from mixbench.tables.fields import Heading, Quantity, column, metric, same_as, size
 
+_SETTINGS = ("task", "task.options", "searched")
+"""Objects within the settings of a run: what determines its data, and the ranges of its search."""
+
 SCHEMA = 1
 """Version of the tables. History: 1, the first (speed, launches)."""
 
@@ -22,7 +25,7 @@ class MixerColumns:
     """Columns about the mixer that was measured or trained."""
 
     mixer: str = column("key", "name of the mixer, or file:class of the user's own")
-    config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic", json=True)
+    config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic", json=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class TrainingColumns:
     train_size: int = size("training examples", "examples")
     device: str = column("key", "cpu or cuda")
     settings: str = column(
-        "key", "every other option that can change the result, and the hash of the data, as canonical JSON", json=True
+        "key", "every other option that can change the result, and the hash of the data, as canonical JSON", json=_SETTINGS
     )
     seed: int = column("replicate", "seed of the subset, the weights and the order of examples")
 
@@ -88,7 +91,7 @@ class OriginColumns:
 class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     """speed.csv: one block of calls of one mixer in one launch."""
 
-    settings: str = column("key", "every other option that can change the result, as canonical JSON", json=True)
+    settings: str = column("key", "every other option that can change the result, as canonical JSON", json=_SETTINGS)
     round: int = column("replicate", "round within the launch, counted from 1; 0 where nothing was timed")
     latency_ms: float | None = metric(
         "wall time per call; on CUDA eager calls, from the first launch to the last result",
@@ -217,7 +220,7 @@ class TrialRow(TrainingRow):
 
     seed: int = column("key", "seed of the search; trial k of a seed draws the same values for every mixer")
     trial: int = column("replicate", "trial of the search, counted from 1")
-    sampled: str = column("observation", "the values that were drawn, as canonical JSON", default="{}", json=True)
+    sampled: str = column("observation", "the values that were drawn, as canonical JSON", default="{}", json=())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from mixbench.errors import RequestError, UnknownNameError
+from mixbench.errors import RequestError, UnknownNameError, shortened
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer, distinct_ends
-from mixbench.parsing.canonical import canonical_json
+from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.origins import known_place
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.words import counted
@@ -21,6 +21,8 @@ from mixbench.verdicts.words import counted
 MixerKey = tuple[str, str]
 """Name and config of a mixer, as two columns of every table."""
 
+LONGEST_LABEL = 120
+"""Characters of a mixer's label."""
 _VERSIONS = {"file_sha256": "file", "plugin_version": "version"}
 """Keys of a config that are not options, and their names in a label that needs them."""
 
@@ -51,9 +53,14 @@ def mixer_labels(mixers: Iterable[MixerKey]) -> dict[MixerKey, str]:
     spellings = [_spellings(*mixer, ends.get(mixer, "")) for mixer in mixers]
     counts = [Counter(level) for level in zip(*spellings, strict=True)]
     return {
-        mixer: next((text for text, count in zip(own, counts, strict=True) if count[text] == 1), " ".join(mixer))
+        mixer: _bounded(next((text for text, count in zip(own, counts, strict=True) if count[text] == 1), " ".join(mixer)))
         for mixer, own in zip(mixers, spellings, strict=True)
     }
+
+
+def _bounded(label: str) -> str:
+    """The label; of one that no table or figure has room for, the beginning, the end and a hash that keeps it distinct."""
+    return label if len(label) <= LONGEST_LABEL else f"{shortened(label, LONGEST_LABEL - 20)} #{digest(label, 8)}"
 
 
 def file_ends(mixers: Iterable[MixerKey], place_of: Callable[[str], str | None] = known_place) -> dict[MixerKey, str]:
@@ -117,14 +124,14 @@ def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
     names = [name for name in names if name != "compiled" or any(context.compiled for context in contexts)]
     return [
         {name: in_words(name, getattr(context, name)) for name in names}
-        | {name: f"{name}={own[name]}" for name in differing if name in own}
+        | {name: shortened(f"{name}={own[name]}") for name in differing if name in own}
         for context, own in zip(contexts, settings, strict=True)
     ]
 
 
 def in_words(key: str, value: Any) -> str:
     """The value of a key column as a text that needs no heading: `width 256`; "" for the mixer and for columns of JSON."""
-    return _IN_WORDS[key](value) if key in _IN_WORDS else ""
+    return shortened(_IN_WORDS[key](value)) if key in _IN_WORDS else ""
 
 
 def mixer_string(mixer: MixerKey) -> str:
@@ -180,10 +187,9 @@ def _options(name: str, config: str) -> list[str]:
 def unpacked(text: str) -> dict[str, Any]:
     """The object in a JSON column (config, settings); any other text comes back as `{"text": text}`."""
     try:
-        values = json.loads(text)
+        return read_object(text)
     except ValueError:
-        values = None
-    return values if isinstance(values, dict) else {"text": text}
+        return {"text": text}
 
 
 def _words(text: str) -> list[str]:

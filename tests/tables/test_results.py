@@ -500,6 +500,14 @@ def test_an_environment_that_is_missing_or_damaged_is_named(folder: ResultsFolde
         folder.environment("no-such")
 
 
+@pytest.mark.parametrize("gpus", [7, {"H100": 1}, ["H100", 7], None])
+def test_gpus_that_have_no_names_are_damage(folder: ResultsFolder, gpus: Any) -> None:
+    with folder.writing():
+        digest = folder.save_environment({"gpus": gpus})
+    with pytest.raises(StorageError, match=r"gpus is .*, not a list of texts"):
+        folder.environment(digest)
+
+
 def test_a_row_that_is_written_twice_over_keeps_its_digits(folder: ResultsFolder) -> None:
     row = speed_row(latency_ms=1 / 3, steal_ms=2e-7)
     write(folder, [row])

@@ -47,7 +47,11 @@ def values_of(row_type: type[Row]) -> st.SearchStrategy[dict[str, Any]]:
     hints = typing.get_type_hints(row_type)
     values = st.fixed_dictionaries(
         {
-            name: OBJECTS if column.json else BY_TYPE[hints[name]].map(_positive) if column.positive else BY_TYPE[hints[name]]
+            name: OBJECTS
+            if column.json is not None
+            else BY_TYPE[hints[name]].map(_positive)
+            if column.positive
+            else BY_TYPE[hints[name]]
             for name, column in columns(row_type).items()
         }
     )
@@ -179,6 +183,9 @@ def test_a_value_of_the_wrong_type_is_refused(name: str, value: object) -> None:
         ("config", "[1]"),
         ("config", '{"a":NaN}'),
         ("settings", "{"),
+        ("settings", '{"task":7}'),
+        ("settings", '{"task":{"options":[]}}'),
+        ("settings", '{"searched":null}'),
     ],
 )
 def test_text_that_cannot_be_read_names_its_column(name: str, text: str) -> None:

@@ -9,12 +9,19 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
+from mixbench.errors import shortened
 from mixbench.stats import Interval
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 GAP = "  "
+WIDEST_LABEL, LONGEST_TEXT = 200, 2000
+"""Characters of a name and of a text that are shown; of longer ones, the beginning and the end."""
+_UNSEEN = dict.fromkeys(
+    [*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\N{REPLACEMENT CHARACTER}"
+)
+"""Characters that would move the cursor, colour the terminal or turn the writing around."""
 _MISSING = "–"
 TELLS_NOTHING = 1000
 """Bounds that are this many times apart say nothing."""
@@ -118,16 +125,17 @@ class Table:
 
     def lines(self, room: int | None) -> list[Line]:
         """The lines of the table, or of the tables that it takes."""
+        labels = [shortened(label, WIDEST_LABEL) for label in self.labels]
         before = self.first.width + len(GAP) if self.first else 0
         widest = [*(column.width for column in self.columns), *(len(_kind(text)) for text in self.instead.values())]
         left = room and room - before - max(widest, default=0) - len(GAP)
-        label = label_width([self.heading, *self.labels], room, left)
+        label = label_width([self.heading, *labels], room, left)
         lines: list[Line] = []
         for part in packed(self.columns, room and room - before - label):
             first = f"{self.first.heading:>{self.first.width}}{GAP}" if self.first else ""
             header = "".join([first, f"{self.heading:<{label}}", *(column.header for column in part)])
             lines += [*([[]] if lines else []), [(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
-            for row, name in enumerate(self.labels):
+            for row, name in enumerate(labels):
                 if row in self.instead:
                     text = self.instead[row] if part[:1] == list(self.columns[:1]) else _kind(self.instead[row])
                     entries = [[(GAP + line, "yellow")] for line in wrapped(text, room and room - before - label - len(GAP))]
@@ -162,10 +170,15 @@ def as_text(lines: Sequence[Sequence[Segment]]) -> Text:
     """Lines as rich text, without blanks at their ends."""
     from rich.text import Text
 
-    texts = [Text.assemble(*line) for line in lines]
+    texts = [Text.assemble(*((seen(text), style) for text, style in line)) for line in lines]
     for text in texts:
         text.rstrip()
     return Text("\n").join(texts)
+
+
+def seen(text: str) -> str:
+    """A line of text in which nothing controls the terminal."""
+    return text.translate(_UNSEEN)
 
 
 def packed(columns: Sequence[Column], room: int | None) -> list[list[Column]]:
@@ -190,6 +203,7 @@ def label_width(labels: Sequence[str], room: int | None, left: int | None) -> in
 
 def wrapped(text: str, room: int | None) -> list[str]:
     """Lines of at most `room` characters, never broken between a number and its %; one line where the room is unlimited."""
+    text = shortened(text, LONGEST_TEXT)
     if not room:
         return [text]
     lines = textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), max(room, 1))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import typer
 
 from mixbench.cli.terminal import terminal_width
+from mixbench.cli.text.layout import LONGEST_TEXT, seen
+from mixbench.errors import shortened
 
 _WIDEST_LABEL = 24
 _NARROWEST_TEXT = 20
@@ -35,7 +37,7 @@ def layout(lines: Sequence[tuple[str, str]], width: int | None) -> list[str]:
     """Labels in one column and wrapped texts in another, at most `width` characters together; None: texts do not wrap."""
     column = min(_WIDEST_LABEL, max((len(label) for label, _ in lines), default=0)) + 4
     laid: list[str] = []
-    for label, text in lines:
+    for label, text in ((seen(label), shortened(seen(text), LONGEST_TEXT)) for label, text in lines):
         first = f"  {label}".ljust(column)
         if len(first) > column and width is not None:  # a label too long for the column gets its own line
             laid.append(first)

@@ -112,3 +112,17 @@ def test_bounds_a_thousandfold_apart_are_unknown() -> None:
 def test_a_change_that_may_be_a_thousandfold_is_unknown(high: float | None, bounds: str) -> None:
     change = Interval(1.0, None if high is None else 0.1, high)
     assert change_text(change, lambda value: f"{value:+.1f}") == ("+1.0", bounds)
+
+
+def test_a_name_without_end_is_shown_by_its_beginning_and_its_end() -> None:
+    table = Table(["a" * 10**6 + "z", "b"], [Column("ms", [Entry("1"), Entry("2")])])
+    for room in (None, 80):
+        text = fitted([table], room).plain
+        assert len(text) < 2000
+        assert "…" in text
+        assert "z" in text
+    assert len(fitted([Paragraph("c" * 10**6)], None).plain) < 2100
+
+
+def test_nothing_that_is_printed_controls_the_terminal() -> None:
+    assert fitted([Paragraph("a\x1b[31m\x07b\u202ec·é\N{NARROW NO-BREAK SPACE}")], None).plain == "a�[31m�b�c·é"

@@ -27,7 +27,7 @@ def text_files(files: Texts) -> ChosenText:
 
     for option in ("train", "test"):
         if getattr(files, option) is None:
-            raise RequestError(f"--task text needs --{option}", f"The form is {_FORM}. A share for all is one: --test 0.2.")
+            raise RequestError(f"--task text needs --{option}", f"The form is {_FORM}. From a single file: --test 0.2.")
     train = Path(str(files.train))
     dev, test = _part("dev", files.dev), _part("test", files.test)
     assert test is not None

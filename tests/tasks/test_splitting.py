@@ -71,7 +71,7 @@ def test_texts_that_differ_in_case_and_spaces_alone_have_equal_numbers():
 
 
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=80), st.integers(4, 20))
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_part_keeps_the_proportions_of_the_labels(labels: list[int], count: int) -> None:
     rows = rows_of(list(enumerate(labels)))
     _, part = split_off(rows, count, "test")

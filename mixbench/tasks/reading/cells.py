@@ -26,7 +26,7 @@ _FAULTS = {
 _HINT = 'Put a cell with a comma, a quote or a line break in double quotes, and double the quotes in it: "so ""quoted"", yes".'
 
 
-def literal(lines: Iterator[str], separator: str) -> Iterator[Row]:
+def literal(lines: Iterator[str], separator: str) -> Iterator[tuple[int, list[str]]]:
     """Cells in which quotes have no special meaning; no empty lines."""
     rows = ((number, line.rstrip("\r\n").split(separator)) for number, line in enumerate(lines, 1))
     return ((number, cells) for number, cells in rows if not _blank(cells))
@@ -91,7 +91,6 @@ def has_quoting(file: TextFile, separator: str) -> bool | None:
     width = ragged = 0
     begins, regular, needed = False, True, False
     for _, cells in literal(file.lines(), separator):
-        assert isinstance(cells, list)
         if not width:
             width = len(cells)
             needed = all(map(_WHOLE.fullmatch, cells))

@@ -96,7 +96,7 @@ class Surroundings:
     def __init__(self) -> None:
         self._settings = {name: _read(setting) for name, setting in (PINNED | OTHERS).items()}
         own = [module for name, module in list(sys.modules.items()) if name.startswith(_OWN)]
-        self._functions = [(module, dict(vars(module))) for module in (*_WATCHED, *own)]
+        self._functions = [(owner, _members(owner)) for owner in (*_WATCHED, *own)]
 
     def changed(self, settings: Settings) -> list[str]:
         """The names of settings that have changed."""
@@ -105,9 +105,9 @@ class Surroundings:
     def replaced(self) -> list[str]:
         """Functions and classes of torch, of the standard library and of mixbench that are no longer what they were."""
         return [
-            f"{getattr(module, '__name__', module)}.{name}"
-            for module, before in self._functions
-            for now in (vars(module),)
+            f"{getattr(owner, '__name__', owner)}.{name}"
+            for owner, before in self._functions
+            for now in (_members(owner),)
             for name, value in before.items()
             if callable(value) and now.get(name) is not value and not _is_from_torch(now.get(name))
         ]
@@ -115,6 +115,12 @@ class Surroundings:
     def changes(self, *, at_the_end: bool = False) -> str:
         """What has changed, in words, or "". Pinned settings, which can be set again, count only at the end."""
         return ", ".join([*self.changed(PINNED | OTHERS if at_the_end else OTHERS), *self.replaced()])
+
+
+def _members(owner: object) -> dict[str, Any]:
+    """What a module holds, or a class and those that it inherits from."""
+    levels = reversed(owner.__mro__) if isinstance(owner, type) else [owner]
+    return {name: value for level in levels for name, value in vars(level).items()}
 
 
 def _read(setting: Callable[[], Any]) -> Any:

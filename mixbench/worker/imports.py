@@ -12,6 +12,7 @@ import os
 import re
 import site
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -28,14 +29,17 @@ Modules = list[tuple[str, str]]
 """Names of modules, each with its file; a library that is no module has the name ""."""
 
 _MAPPED = Path("/proc/self/maps")
+_LIBRARY = re.compile(r"^\S+ ..x. \S+ \S+ \S+ +(/.*\.so(?:\.\d+)*)(?: \(deleted\))?$", re.MULTILINE)
+_CACHES = ("XDG_CACHE_HOME", "TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
 class Imports(MetaPathFinder):
     """Finds modules as Python would, but those of the user's `repository` in the tree at `root`.
 
-    `repository` has the working trees of the repository; the tree stands for each of the folders `origins`. What lies in one of
-    them is decided by the innermost folder: packages that are installed in a virtual environment there belong to no version.
-    Without a tree, every module is imported as it is. Where nothing else has mixbench, it is the one at `package`.
+    `repository` has the working trees of the repository; the tree stands for each of the folders `origins`. The innermost
+    folder decides where a file belongs: packages that are installed in a virtual environment in the repository, and what torch
+    has compiled into a cache there, belong to no version. Without a tree, every module is imported as it is. Where nothing else
+    has mixbench, it is the one at `package`.
     """
 
     def __init__(self, package: str, root: str = "", origins: Iterable[str] = (), repository: Iterable[str] = ()) -> None:
@@ -46,7 +50,7 @@ class Imports(MetaPathFinder):
         """Modules that this version asked for in vain and the repository has, with their files."""
         self._left_out: list[str] = []
         self._copied: set[str] = set()
-        self._installed = [*map(os.path.realpath, _of_the_interpreter())]
+        self._installed = [*map(os.path.realpath, [*_of_the_interpreter(), *_caches()])]
         self._installed += filter(self._was_filled_by_pip, map(os.path.realpath, sys.path))
 
     def _was_filled_by_pip(self, folder: str) -> bool:
@@ -175,6 +179,12 @@ def _of_the_interpreter() -> list[str]:
     return [*prefixes, *site.getsitepackages(), site.getusersitepackages()]
 
 
+def _caches() -> list[str]:
+    """Where code that is compiled at run time is kept."""
+    named = filter(None, map(os.environ.get, _CACHES))
+    return [*named, os.path.expanduser("~/.cache"), os.path.expanduser("~/.triton"), tempfile.gettempdir()]
+
+
 def _installed_from(distribution: Distribution) -> tuple[str, bool]:
     """The place on this machine that a package was installed from, "" if unknown, and whether it is editable."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
@@ -200,6 +210,5 @@ def _loaded() -> Modules:
 def _libraries() -> list[str]:
     """The shared libraries that this process has loaded; none where that cannot be known."""
     with suppress(OSError):
-        lines = (line.split(maxsplit=5) for line in _MAPPED.read_text(errors="replace").splitlines())
-        return sorted({line[5] for line in lines if len(line) == 6 and ".so" in line[5]})
+        return sorted(set(_LIBRARY.findall(_MAPPED.read_text(errors="replace"))))
     return []

@@ -106,7 +106,11 @@ class Places:
             "code": code,
             "must": must,
         } | changes
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([given["package"], given["mixbench"]])}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": given.get("HOME", "/nowhere"),
+            "PYTHONPATH": os.pathsep.join([given["package"], given["mixbench"]]),
+        }
         command = [sys.executable, "-S", "-P", "-c", SCRIPT, json.dumps(given)]
         done = subprocess.run(command, cwd=self.tree, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -225,12 +229,16 @@ def test_the_code_that_measures_is_no_part_of_a_version(places):
 def test_a_library_from_the_repository_is_told(places):
     import _ctypes
 
-    library = places.repository / "lib.so"
-    library.write_bytes(Path(_ctypes.__file__).read_bytes())
-    assert places.seen(code=f"import ctypes; ctypes.CDLL({str(library)!r})")[1] == {
-        "foreign": [["", str(library)]],
-        "lacking": [],
-    }
+    library, compiled = places.repository / "a b.so.1", places.repository / ".cache" / "kernel.so"
+    compiled.parent.mkdir()
+    for place in (library, compiled, places.repository / "data.so.bin"):
+        place.write_bytes(Path(_ctypes.__file__).read_bytes())
+    code = "import ctypes, mmap\nfor file in given['libraries']: ctypes.CDLL(file)\n"
+    code += (
+        "file = open(given['origins'][0] + '/data.so.bin', 'rb'); kept = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)"
+    )
+    told = places.seen(code=code, libraries=[str(library), str(compiled)], HOME=str(places.repository))[1]
+    assert told == {"foreign": [["", str(library)]], "lacking": []}
 
 
 def test_packages_that_are_installed_inside_the_repository_belong_to_no_version(places):

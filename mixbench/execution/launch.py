@@ -40,6 +40,7 @@ FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 
 _GRACE = 15.0
 """Seconds that the server has after a deadline to end a job; then it is taken for stopped."""
+_SECONDS_TO_END = 0.5
 _POLL = 0.1
 _CHUNK = 1 << 16
 _ENDED = "the measuring process was ended"
@@ -180,6 +181,10 @@ class Launch:
     def close(self) -> None:
         """End the server and its child, from any thread; calling it again does nothing."""
         self._closed = True
+        assert self._process.stdin is not None
+        self._process.stdin.close()  # the server kills its child and ends
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_SECONDS_TO_END)
         while True:
             end(self._process)
             # a thread that waits for an answer sees the end; one that was just starting another server has done so

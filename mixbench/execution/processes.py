@@ -67,15 +67,19 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_children(patience: float = 0.0) -> dict[int, int]:
+def end_children(patience: float = 0.0, group: int | None = None) -> dict[int, int]:
     """Wait until this process has no children, for `patience` seconds, then kill all that are below it.
 
-    Returns the wait statuses of the children by their ids. One that cannot be killed is given up after five seconds.
+    A process group is killed first: at once, however many there are and however fast they multiply. Returns the wait statuses
+    of the children by their ids. One that cannot be killed is given up after five seconds.
     """
     statuses: dict[int, int] = {}
     begun = time.monotonic()
-    while _has_children(statuses) and time.monotonic() < begun + patience:
+    while patience and _has_children(statuses) and time.monotonic() < begun + patience:
         time.sleep(_POLL)
+    if group:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
     begun = time.monotonic()
     while _has_children(statuses) and time.monotonic() < begun + _SECONDS_TO_KILL:
         _kill_below()

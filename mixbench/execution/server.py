@@ -53,6 +53,7 @@ def main() -> None:
     requests = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  unbuffered: select must see all that is unread
     while line := requests.readline():
         _send(answers, _Job(json.loads(line), board, wake).carry_out(private))
+    os._exit(0)
 
 
 def _send(descriptor: int, line: bytes) -> None:
@@ -102,7 +103,7 @@ class _Job:
         try:
             message, fault = self._await(child, answers, output, Receiver(token))
             step = self._board.step
-            status = end_children(_PATIENCE if message else 0.0).get(child, signal.SIGKILL)
+            status = end_children(_PATIENCE if message else 0.0, child).get(child, signal.SIGKILL)
             self._read(output)
         finally:
             os.close(answers)
@@ -135,7 +136,7 @@ class _Job:
                 return None, ("timeout", f"no progress for {self._timeout:g} s")
             ready, _, _ = select.select([*watched, 0, self._wake], [], [], left)
             if 0 in ready:  # nothing is sent during a job, so the parent has died
-                end_children()
+                end_children(group=child)
                 os._exit(1)
             # before the pipe is read, so that nothing that the child has sent is missed
             ended = self._wake in ready and _has_ended(child, self._wake)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -65,3 +67,92 @@ class NanLater(Product):
     def forward(self, x: Tensor) -> Tensor:
         self.left -= not self.training
         return super().forward(x) if self.left >= 0 else torch.full_like(x, torch.nan)
+
+
+class InPlace(nn.Module):
+    """Doubles its input in place."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mul_(2)
+
+
+class Growing(Product):
+    """Keeps the input of every call."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__(width, tokens)
+        self.kept: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.kept.append(x.clone())
+        return super().forward(x)
+
+
+class Running(Product):
+    """Keeps a running mean, which replaces the last one."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__(width, tokens)
+        self.mean = torch.zeros(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 1))
+        return super().forward(x)
+
+
+class Table(Product):
+    """Holds a table of 1 MiB that is neither parameter nor buffer, and one of 2 MiB since its first call."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__(width, tokens)
+        self.tables = {"first": torch.zeros(2**18)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "second" not in self.tables:
+            self.tables["second"] = torch.zeros(2**19)
+        return super().forward(x) + self.tables["first"][: x.shape[-1]]
+
+
+class TypeOf(Product):
+    """Runs more for a plain tensor than for a subclass."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        return super().forward(y) if type(x) is Tensor else y
+
+
+class Arrays(Product):
+    """A product that NumPy computes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.from_numpy(x.numpy() @ self.weight.detach().numpy())
+
+
+@functools.cache
+def _cached_table(width: int) -> Tensor:
+    return torch.ones(width)
+
+
+class CachedTable(Product):
+    """Keeps a table for all modules in its process."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * _cached_table(x.shape[-1])
+
+
+class Flex(nn.Module):
+    """Attention by torch's flexible kernel."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        from torch.nn.attention.flex_attention import flex_attention
+
+        q = x.unsqueeze(1)
+        y = flex_attention(q, q, q)
+        assert isinstance(y, Tensor)
+        return y.squeeze(1)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mixbench.worker.calls import Call
+from mixbench.worker.measure.bodies import uncompiled
 from mixbench.worker.measure.flop_formulas import formula_of
 from mixbench.worker.measure.held import dense_parts
 from mixbench.worker.measure.leaving import Leaving
@@ -65,6 +66,9 @@ class Operators(TorchDispatchMode):
             if formula_of(func._overloadpacket) or (not is_free(func) and may_hide_products(func)):
                 self.heavy[str(func)] += 1
         return result
+
+
+Mode = TypeVar("Mode", bound=Operators)
 
 
 class _Storages(Operators):
@@ -113,9 +117,29 @@ def predict(make_call: Callable[[], tuple[Call, object]]) -> Prediction:
     is built, the operators are those of the call. Allocations inside kernels are left out, so the peak serves only to decide
     whether to try.
     """
-    with without_values(), _Storages() as tracker:
-        call, alive = make_call()
-        tracker.heavy.clear()
-        result = call()
-        del result, alive
+
+    def run(tracker: _Storages) -> None:
+        with without_values():
+            call, alive = make_call()
+            tracker.heavy.clear()
+            result = call()
+            del result, alive
+
+    tracker = _watch(_Storages, run)
     return Prediction(tracker.peak, dict(tracker.heavy))
+
+
+def operators_of(call: Call) -> Operators:
+    """The operators that a call runs."""
+    return _watch(Operators, lambda _: call())
+
+
+def _watch(kind: Callable[[], Mode], run: Callable[[Mode], object]) -> Mode:
+    """Run below a mode of this kind; where code wants to be compiled, which no mode allows, as plain Python."""
+    try:
+        with kind() as mode:
+            run(mode)
+    except RuntimeError:
+        with kind() as mode, uncompiled():
+            run(mode)
+    return mode

@@ -97,7 +97,7 @@ def count_flops(
                 tuple(sorted(counter.uncounted | leaving.ways)),
                 tuple(sorted(counter.hiding | leaving.ways)),
                 remark="; ".join(dict.fromkeys(remarks)),
-                operators=counter.operators,
+                operators=dict(counter.operators),
             )
         except Exception as error:  # a module may raise anything
             reasons.append(f"{f'on {device}' if given else 'without values'}: {type(error).__name__}: {error}")

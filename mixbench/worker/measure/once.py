@@ -18,7 +18,7 @@ from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARAT
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, one_line
 from mixbench.worker.measure import energy, memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
-from mixbench.worker.measure.fake import Operators, Prediction, predict
+from mixbench.worker.measure.fake import Prediction, operators_of, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.measure.outside import share_outside
 from mixbench.worker.measure.subject import Cell, Subject, build_module, build_subject, make_input
@@ -52,22 +52,22 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     remarks: list[str] = []
     device = torch.device(cell.device)
     resident, subject, seconds = _resident_growth(cell, remarks)
-    with Operators() as operators:
-        subject.call()
-    prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
-    heavy = prediction.heavy if prediction and cell.compiled else operators.heavy
-    values = {"status": "ok", "params": count_parameters(subject.module), **resident}
-    values |= {"variant": _variant(subject, cell, heavy)}
+    values: Values = {"status": "ok", "params": count_parameters(subject.module), **resident}
     values |= _live_memory(subject, device, seconds, remarks)
-    if not cell.compiled:
-        values["operators"] = len(operators.names)
     if isinstance(subject.call, TrainingCall) and not subject.call.grad:
         remarks.append(BACKWARD)
     if subject.changes_input:
         remarks.append(CHANGES_INPUT)
     values |= _energy(subject, device, remarks)
+    outside = list(_outside(cell, subject))
+    # the rest watches every operator: torch may not be able to compile code any more that it could not compile meanwhile
+    prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
+    operators = None if cell.compiled else operators_of(subject.call)
+    heavy = operators.heavy if operators else prediction.heavy if prediction else {}
+    values |= {"operators": len(operators.names)} if operators else {}
+    values |= {"variant": _variant(subject, cell, heavy)}
     differs = prediction is not None and heavy != prediction.heavy
-    values |= _flops(cell, subject, foreseen.get("count"), differs, remarks)
+    values |= _flops(cell, foreseen.get("count"), differs, outside, remarks)
     return values | {"detail": SEPARATOR.join(remarks)}
 
 
@@ -127,7 +127,7 @@ def _count(cell: Cell, *, values: bool) -> FlopCount:
     )
 
 
-def _flops(cell: Cell, subject: Subject, foreseen: Values | None, differs: bool, remarks: list[str]) -> Values:
+def _flops(cell: Cell, foreseen: Values | None, differs: bool, outside: list[str], remarks: list[str]) -> Values:
     """FLOPs as foreseen, or counted here if they are not known or if other operators than those ran."""
     counted = FlopCount(**foreseen) if foreseen else FlopCount(None)
     if counted.flops is None or differs:
@@ -141,8 +141,7 @@ def _flops(cell: Cell, subject: Subject, foreseen: Values | None, differs: bool,
     if counted.flops is None:
         remarks.append(unknown("flops", one_line(counted.reason)))
         return result
-    hiding = [*counted.hiding, *_outside(cell, subject)]
-    if hiding:
+    if hiding := [*counted.hiding, *outside]:
         remarks.append(lower_bound("flops", hiding))
     return result | {"flops": counted.flops}
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from places import SAMPLES
+from sample_cells import BATCH, TOKENS, WIDTH, cell
 from torch import Tensor, nn
 
 from mixbench.execution import Finished, Launch
@@ -16,31 +16,6 @@ from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.speed import Worker
 from mixbench.worker import speed as worker
 from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
-
-TOKENS, WIDTH, BATCH = 6, 8, 2
-
-
-def cell(mixer: str, **changes: Any) -> Cell:
-    chosen = choose_mixer(mixer)
-    plain = Cell(
-        target=chosen.target,
-        arguments=chosen.arguments(TOKENS, WIDTH),
-        scope="mixer",
-        mode="inference",
-        tokens=TOKENS,
-        width=WIDTH,
-        batch=BATCH,
-        dtype="float32",
-        device="cpu",
-        compiled=False,
-        seed=0,
-        honours_mask=bool(chosen.entry and chosen.entry.honours_mask),
-        layers=2,
-        feature_hidden=16,
-        vocabulary=50,
-        classes=3,
-    )
-    return replace(plain, **changes)
 
 
 def count(measured: Cell) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from places import ODD
+from sample_cells import BATCH, TOKENS, WIDTH, cell
+
+from mixbench.execution import Finished, Launch
+from mixbench.worker import speed as worker
+from mixbench.worker.measure.memory import MIB
+from mixbench.worker.measure.once import find, foresee
+from mixbench.worker.measure.subject import Cell, build_subject
+
+PRODUCT = 2 * BATCH * TOKENS * WIDTH**2
+
+
+def found(name: str, **changes: Any) -> dict[str, Any]:
+    """What is found without anything foreseen."""
+    measured = odd(name, **changes)
+    worker.pin(1, training=measured.mode == "training")
+    return find(measured, {})
+
+
+def odd(name: str, **changes: Any) -> Cell:
+    return cell(f"{ODD}:{name}", **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "remark"),
+    [
+        ("InPlace", "it changes its input in place"),
+        ("Growing", "it holds more memory from call to call"),
+        ("Arrays", "flops is a lower bound: no formula for Tensor.numpy"),
+    ],
+)
+def test_what_is_special_about_the_calls_is_remarked(name: str, remark: str) -> None:
+    values = found(name)
+    assert values["status"] == "ok"
+    assert remark in values["detail"].split("; ")
+
+
+def test_state_that_is_replaced_leaves_no_remark() -> None:
+    detail = found("Running")["detail"]
+    assert "memory" not in detail.replace("peak_rss", "")
+    assert "input" not in detail
+
+
+def test_memory_is_all_that_the_module_holds_with_what_the_first_call_makes() -> None:
+    plain, table = found("Product"), found("Table")
+    output = 4 * BATCH * TOKENS * WIDTH  # of the product, which is added to
+    assert table["peak_memory_mib"] - plain["peak_memory_mib"] == pytest.approx(3 + output / MIB, abs=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_complex_parameter_is_measured_as_it_is_and_counts_as_two(mode: str, dtype: str) -> None:
+    values = found("ComplexFilter", mode=mode, dtype=dtype)
+    assert values["params"] == 2 * (TOKENS // 2 + 1) * WIDTH
+    assert values["params"] == found("PairFilter", mode=mode)["params"]
+
+
+def test_a_re_entrant_checkpoint_is_measured_in_training_and_the_way_is_said() -> None:
+    values = found("Reentrant", mode="training")
+    assert "gradients come from backward(), as the code refuses torch.autograd.grad" in values["detail"]
+    assert values["flops"] == 4 * PRODUCT
+    plain = found("Product", mode="training")
+    assert plain["flops"] == 3 * PRODUCT
+    assert "backward" not in plain["detail"]
+
+
+def test_a_count_is_that_of_the_operators_that_run() -> None:
+    measured = odd("TypeOf")
+    worker.pin(1)
+    foreseen = foresee(measured)
+    assert foreseen["count"]["flops"] == PRODUCT
+    values = find(measured, foreseen)
+    assert values["flops"] == 2 * PRODUCT
+    assert "flops: counted on cpu, where other operators run than without values" in values["detail"]
+    honest = odd("Product")
+    values = find(honest, foresee(honest))
+    assert (values["flops"], "counted on" in values["detail"]) == (PRODUCT, False)
+
+
+def test_an_output_that_turns_nan_only_in_later_calls_makes_the_cell_an_error() -> None:
+    cells = [odd("NanLater"), odd("Product"), odd("InPlace")]
+    job = {"cells": [vars(c) for c in cells], "threads": 1, "precision": 0.5, "budget": 0.1, "order_seed": 1}
+    result = worker.measure_group(job, lambda step: None)
+    fault = "after many calls, forward returned numbers that are not finite"
+    assert result["failed"] == {0: {"status": "error", "detail": fault}}
+    assert set(result["blocks"]) == {1, 2}
+
+
+def test_a_check_of_the_output_gives_the_input_back() -> None:
+    subject = build_subject(odd("InPlace"))
+    before = subject.make_input()
+    assert subject.changes_input
+    subject.check_output(torch.float32)
+    assert torch.equal(subject.x, 2 * before)
+
+
+@pytest.mark.slow
+def test_what_is_foreseen_leaves_no_traces_where_a_cell_runs() -> None:
+    with Launch([worker.__name__]) as launch:
+        for name in ("Flex", "CachedTable"):
+            job = {"cell": vars(odd(name, tokens=16, width=16, arguments={"width": 16, "tokens": 16})), "threads": 1}
+            foreseen = launch.run(f"{worker.__name__}:foresee", job, 100)
+            assert isinstance(foreseen, Finished)
+            counted = launch.run(f"{worker.__name__}:count", job | {"foreseen": foreseen.result}, 100)
+            assert isinstance(counted, Finished)
+            assert counted.result["status"] == "ok", counted.result["detail"]
+            assert counted.result["flops"] > 0

@@ -135,6 +135,7 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
         share_failed,
     )
     from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.metrics import name_of
     from mixbench.verdicts.gate.same_mixers import names_of
 
     calibration = calibration_times(measured.rows.get(LaunchRow, ()))
@@ -143,7 +144,7 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
         metrics: dict[str, Values] = {"failed": {ONCE: share_failed(of_cell)}}
         for metric in COUNTS[row_type]:
             counts = by_replicate(good, metric)
-            metrics[metric] = {ONCE: next(iter(counts.values()))} if len(set(counts.values())) == 1 else counts
+            metrics[name_of(metric, good)] = {ONCE: next(iter(counts.values()))} if len(set(counts.values())) == 1 else counts
         if row_type is SpeedRow:
             metrics["cpu_per_calibration"] = launch_medians((row.launch, relative_time(row, calibration)) for row in good)
             metrics["latency_ms"] = launch_medians((row.launch, row.latency_ms) for row in good)

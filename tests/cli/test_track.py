@@ -24,6 +24,7 @@ from mixbench.cli.text.page import layout
 from mixbench.tables.columns import columns
 from mixbench.tables.entries import ONCE
 from mixbench.tables.history import find_commit, read_history, write_entry
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
@@ -84,6 +85,24 @@ def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(repository:
     assert list(timed["flops"]) == [ONCE]
     assert list(cells["data_efficiency", "attention"]["test_score"]) == list(range(5))
     assert all(len(f"{value:.10g}") <= 8 for value in timed["latency_ms"].values())
+
+
+def test_a_count_that_is_a_lower_bound_is_a_series_of_its_own(repository: Repository, run: Run) -> None:
+    measure()
+    run("track", "add")
+    add_version(repository)
+    rows, launches = speed_rows(("attention", "none"), (64,), rounds=3)
+    remark = lower_bound("flops", ["foo"])
+    rows = [replace(row, flops=1, detail=remark) if row.mixer == "attention" else row for row in rows]
+    launches = [replace(row, calibration_cpu_ms=2.0) for row in launches]
+    fill_folder(Path("bounded"), rows, launches, machine=MACHINE | SOFTWARE)
+    assert run("track", "add", "bounded").exit_code == 0
+    cells = ([cell for cell in entry.cells if cell.key["mixer"] == "attention"] for entry in read_history(Path("history")))
+    before, after = (cell.metrics for (cell,) in cells)
+    assert ("flops" in before, "flops_lower_bound" in before) == (True, False)
+    assert ("flops" in after, "flops_lower_bound" in after) == (False, True)
+    shown = run("track", "show", "--json")
+    assert not [change for change in json.loads(shown.stdout)["changes"] if "flops" in change["metric"]]
 
 
 def test_the_same_commit_again_needs_replace_and_another_machine_does_not(repository: Repository, run: Run) -> None:

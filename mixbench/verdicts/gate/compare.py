@@ -30,7 +30,7 @@ from mixbench.verdicts.gate.cells import (
     share_failed,
 )
 from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
-from mixbench.verdicts.gate.metrics import CPU_TIME, counts_things, metric_words
+from mixbench.verdicts.gate.metrics import CPU_TIME, bound_of, counts_things, metric_words
 from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.means import ERRORS
@@ -160,7 +160,8 @@ class _Judge:
             below, above = by_replicate(base, metric), by_replicate(head, metric)
             if below or above:
                 tolerance, higher = self.tolerances.get(metric, 0.0), columns(row_type)[metric].better == "higher"
-                judged.append(judge_count(metric, below, above, tolerance, higher_is_better=higher))
+                bounds = bound_of(base, metric), bound_of(head, metric)
+                judged.append(judge_count(metric, below, above, tolerance, higher_is_better=higher, bounds=bounds))
         return judged
 
     def _measured(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> list[Judgement]:

@@ -189,7 +189,8 @@ def _judgement_text(judgement: Judgement) -> str:
     known = ((judgement.base, judgement.base_mark), (judgement.head, judgement.head_mark))
     sides = " → ".join("none" if side is None else f"{mark} {_number(side)}".strip() for side, mark in known)
     change = f", {_percent(judgement.change)}" if judgement.change else ""
-    return _printable(f"{judgement.metric}: {judgement.verdict}, {sides}{change}")
+    why = f" ({judgement.remark})" if judgement.base_mark or judgement.head_mark else ""
+    return _printable(f"{judgement.metric}: {judgement.verdict}, {sides}{change}{why}")
 
 
 def _github_action_benchmark(report: Report) -> dict[str, str]:

@@ -24,6 +24,7 @@ from mixbench.verdicts.gate.cells import (
     names_in_both,
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
+from mixbench.verdicts.gate.metrics import name_of
 from mixbench.verdicts.learning.means import ERRORS
 
 STATES = {
@@ -144,7 +145,7 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
     With the `base` that it is compared with, the same name means the same cell in both.
     """
     return [
-        Measure(cell, metric, column.unit, _better(column, good[0]), interval.point, interval.low, interval.high)
+        Measure(cell, name_of(metric, good), column.unit, _better(column, good[0]), interval.point, interval.low, interval.high)
         for cell, row_type, rows in _cells(measured, base)
         if (good := good_rows(rows))
         for metric in REPORTED[row_type]

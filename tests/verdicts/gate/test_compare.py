@@ -10,6 +10,7 @@ from synthetic_training import training_rows, training_settings, trial_rows
 
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import COUNTS, compare
@@ -49,6 +50,20 @@ def in_attention(**changes: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if row.mixer == "attention"
         else row
     )
+
+
+def test_flops_that_are_a_lower_bound_in_one_version_alone_are_undecided() -> None:
+    base, remark = speed(), lower_bound("flops", ["foo"])
+    bounded = in_attention(flops=lambda count: count - 1, detail=lambda _: remark)
+    head = edited(base, bounded)
+    (cell,) = (cell for cell in compare(base, head).cells if cell.mixer == "attention")
+    (judged,) = (judgement for judgement in cell.judgements if judgement.metric == "flops")
+    assert (judged.verdict, judged.base_mark, judged.head_mark) == ("undecided", "", "≥")
+    assert judged.remark == f"not comparable; head: {remark}"
+    assert exit_code(compare(base, head)) == 0
+    assert exit_code(compare(base, head), strict=True) == 3
+    again = edited(head, in_attention(flops=lambda count: count + 5))
+    assert exit_code(compare(head, again)) == 1
 
 
 def failed(row: Any, status: str, detail: str = "") -> Any:

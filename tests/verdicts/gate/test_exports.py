@@ -12,6 +12,7 @@ from synthetic import speed_rows
 from synthetic_training import training_rows
 
 from mixbench.stats import Interval
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import SpeedRow, TrainingRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import compare
@@ -287,6 +288,21 @@ def test_each_file_of_github_action_benchmark_has_one_direction(folder: Report) 
     }
     units = {entry["unit"] for entry in found["benchmark-smaller-is-better.json"].values()}
     assert units == {"ms", "FLOP", "MiB", "s"}
+
+
+@pytest.mark.parametrize("format", ["markdown", "json", "github-action-benchmark", "bencher"])
+def test_no_service_takes_a_lower_bound_for_an_exact_count(format: str) -> None:
+    bounded = report(measured(speed_row(flops=3, detail=lower_bound("flops", ["foo"]))))
+    text = "".join(FORMATS[format](bounded).values()).replace("\\_", "_")
+    assert "flops_lower_bound" in text
+    assert not re.search(r"flops(?!_)", text.replace("flops is a lower bound", ""))
+
+
+def test_a_judgement_on_a_lower_bound_shows_it() -> None:
+    base, head = (measured(speed_row(flops=3, detail=detail)) for detail in ("", lower_bound("flops", ["foo"])))
+    (text,) = FORMATS["junit"](report(head, compare(base, head), base)).values()
+    remark = "not comparable; head: flops is a lower bound: no formula for foo"
+    assert f"flops: undecided, 3 → ≥ 3 ({remark})" in text
 
 
 def test_an_error_goes_where_smaller_is_better() -> None:

@@ -8,6 +8,7 @@ from synthetic import speed_rows
 from synthetic_training import training_rows, training_settings
 
 from mixbench.tables.columns import columns
+from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import COUNTS, compare
@@ -77,6 +78,13 @@ def test_an_accuracy_is_a_mean_over_seeds() -> None:
     found = scored("accuracy", [0.25, 0.5, 0.75])
     half = T_95_2 * 0.25 / math.sqrt(3)
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+
+
+def test_a_count_that_is_a_lower_bound_is_a_measure_of_another_name() -> None:
+    bounded = speed_row(flops=3, detail=lower_bound("flops", ["foo"]))
+    found = {measure.metric: measure for measure in measures(measured(bounded))}
+    assert "flops" not in found
+    assert (found["flops_lower_bound"].value, found["flops_lower_bound"].unit) == (3, "FLOP")
 
 
 def test_one_launch_gives_a_value_without_bounds() -> None:

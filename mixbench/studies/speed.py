@@ -188,7 +188,13 @@ class _Study:
 
     def _count(self, launch: Launch, cell: PlannedCell) -> Outcome:
         job = {"cell": cell.job, "threads": cell.keys["threads"]}
-        counted = launch.run(self._function("count"), job, self.request.timeout)
+        foreseen = launch.run(self._function("foresee"), job, self.request.timeout)
+        known = {} if isinstance(foreseen, Died) else foreseen.result
+        if isinstance(foreseen, Died) and foreseen.cause in ("timeout", "oom"):
+            return failure_of(foreseen)  # other deaths may be due to tensors without values
+        if known.get("status", "ok") != "ok":
+            return known
+        counted = launch.run(self._function("count"), job | {"foreseen": known}, self.request.timeout)
         return failure_of(counted) if isinstance(counted, Died) else counted.result
 
     def _launch(self, number: int) -> None:

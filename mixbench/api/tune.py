@@ -31,7 +31,8 @@ from mixbench.tasks import ChosenTask
 if TYPE_CHECKING:
     import pandas
 
-    from mixbench.verdicts.learning.tune import Bounds, Search
+    from mixbench.verdicts.learning.bounds import Bounds
+    from mixbench.verdicts.learning.tune import Search
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 RANGES = ("learning_rate=3e-4..3e-2:log", "dropout=0..0.5")
@@ -162,7 +163,7 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
 
 def _bounds(options: TuneOptions, file: Path, smallest: float, largest: float) -> Bounds | None:
     """The given bounds of the scores. Raises RequestError where they are no bounds, or a score lies beyond them."""
-    from mixbench.verdicts.learning.tune import Bounds
+    from mixbench.verdicts.learning.bounds import Bounds
 
     ends = parse_scores(options.bounds, "--bounds")
     if not ends:

@@ -19,7 +19,8 @@ from mixbench.cli.text.layout import (
     number,
 )
 from mixbench.verdicts.labels import unpacked
-from mixbench.verdicts.learning.tune import Bounds, Curve, Search, interval_of
+from mixbench.verdicts.learning.bounds import Bounds
+from mixbench.verdicts.learning.tune import Curve, Search, interval_of
 from mixbench.verdicts.words import counted, in_percent, span
 
 if TYPE_CHECKING:

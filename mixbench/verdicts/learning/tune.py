@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from mixbench.tables.rows import TrainingRow, TrialRow
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.bands import expected_best_band
+from mixbench.verdicts.learning.bounds import Bounds, bounds_of
 from mixbench.verdicts.learning.data_needed import Bracket
 from mixbench.verdicts.learning.expected_best import expected_best, trials_until
 from mixbench.verdicts.learning.means import ERRORS
@@ -28,18 +29,6 @@ from mixbench.verdicts.records import bracket_columns, interval_columns
 LEVEL = 0.95
 DISTANCES = (0.5, 0.2, 0.1)
 """Default targets: the remaining share of the way from the worst expected first trial to the best score of all."""
-USUAL = ((0.0, 1.0), (0.0, 100.0), (-1.0, 1.0), (-100.0, 100.0))
-"""Ranges that scores may have: shares, shares in per cent, correlations and those in per cent."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The smallest and the largest score that are possible, which the bands depend on."""
-
-    low: float
-    high: float
-    origin: Literal["known", "guessed", "seen"] = "known"
-    """Known from the user or the kind of score, guessed from the scores, or simply the extreme scores seen."""
 
 
 @dataclass(frozen=True)
@@ -182,20 +171,6 @@ def search_of(
             curves.append(_curve(mixer, labels[mixer], filled[mixer], lost, bounds, is_error))
     name = labels[base] if base else None
     return Search(task, settings, seed, score, name, tuple(curves), _targets(curves, is_error, targets), bounds)
-
-
-def bounds_of(scores: Sequence[float], score: str) -> Bounds:
-    """The range of a kind of score or, if that has none, the narrowest usual range of all scores, or else the scores' own.
-
-    An error has no upper end: the largest one is taken for it.
-    """
-    low, high = min(scores), max(scores)
-    if score == "accuracy":
-        return Bounds(0.0, 1.0)
-    if score in ERRORS:
-        return Bounds(min(0.0, low), high, "seen")
-    usual = (Bounds(*ends, "guessed") for ends in USUAL if ends[0] <= low and high <= ends[1])
-    return next(usual, Bounds(low, high, "seen"))
 
 
 def _curve(mixer: MixerKey, label: str, scores: tuple[float, ...], lost: int, bounds: Bounds, is_error: bool) -> Curve:

@@ -15,7 +15,8 @@ from synthetic_training import trial_rows
 
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.labels import MixerKey
-from mixbench.verdicts.learning.tune import Bounds, Curve, Search, bounds_of, search_of, summarise
+from mixbench.verdicts.learning.bounds import Bounds, bounds_of
+from mixbench.verdicts.learning.tune import Curve, Search, search_of, summarise
 
 
 def curve_of(scores: list[float | None], score: str = "accuracy") -> Curve:

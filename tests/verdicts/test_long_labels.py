@@ -1,4 +1,4 @@
-"""Names and settings without end, as a damaged or hostile table may hold them, stay short and distinct wherever they are shown."""
+"""Names and settings without end, as a damaged table may hold them, are short and distinct wherever they are shown."""
 
 from __future__ import annotations
 

@@ -19,6 +19,10 @@ class DuelOptions(shared.Followed):
     turns, on one core and one thread. What they flag must be flagged again by
     eight new pairs. Without --mixer: attention, hypermixer and mlp-mixer.
 
+    Each version uses its own files only, wherever an editable installation
+    leads; what it still imports from your repository ends the duel. Git writes
+    the files of a revision to a temporary folder; your repository is only read.
+
     Exit code 1 when a workload is slower or broken, 2 when the request is
     wrong, 3 when one is undecided (--strict).
     """

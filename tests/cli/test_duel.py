@@ -6,13 +6,18 @@ import json
 import math
 import random
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from places import SAMPLES
+from places import REPOSITORY, SAMPLES
 from repositories import Repository
+from running import environment_in
 
 from mixbench.execution.lockstep import Contest, Fault, Timed
 from mixbench.tables.results import ResultsFolder
@@ -153,14 +158,79 @@ def test_a_wrong_request_is_named(run, arguments, message, pairs):
     assert message in done.stderr
 
 
+def test_the_sample_in_the_docs_is_what_the_program_prints(run, pairs, tmp_path, monkeypatch):
+    page = (REPOSITORY / "docs" / "gate.md").read_text()
+    script, sample = re.findall(r"```(?:sh|text)\n(.*?)```", page, re.DOTALL)[:2]
+    *making, command = script.strip().split("\n")
+    subprocess.run(["bash", "-ec", "\n".join(making)], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    built = {"operators": 3, "params": 10, "sample": [1.0]}, {"operators": 4, "params": 10, "sample": [1.0]}
+    wall = math.log1p(0.098)
+
+    def outcome(contest: Contest, pair: int) -> Timed:
+        file = contest.workloads[1]["target"].partition(":")[0]
+        assert Path(file).read_text() == (tmp_path / "new" / "mine.py").read_text()
+        return Timed(math.log1p(0.1) + (-1) ** pair * 0.01557, wall, (0.001, 0.0011), 24, built)
+
+    pairs(outcome)
+    done = run(*command.split()[1:])
+    assert done.exit_code == 1, done.stderr
+    printed = done.stdout.splitlines()
+    shown = [line for line in sample.splitlines() if line != "…"]
+    assert [line for line in shown if line not in printed] == []
+    assert len(shown) == 5
+
+
+def test_a_version_without_files_that_it_names_says_so(run, pairs, tmp_path, monkeypatch):
+    noise = random.Random(0)
+    pairs(lambda contest, pair: timed(0.0, noise))
+    repository = Repository(tmp_path)
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    repository.commit("Large", {".gitattributes": "*.bin filter=lfs\n", "weights.bin": pointer, "mine.py": SAMPLES.read_text()})
+    monkeypatch.chdir(tmp_path)
+    done = run("duel", "HEAD", ".", "--mixer", "mine.py:Product")
+    name = f"HEAD ({repository.commits[0][:9]})"
+    assert f"{name}: weights.bin is a pointer of Git LFS, without the content: git lfs fetch --all" in done.stderr.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_duel_leaves_nothing_behind(number, tmp_path):
+    """A closed terminal sends SIGHUP."""
+    repository, temporary = tmp_path / "user", tmp_path / "temporary"
+    for folder in (repository, temporary):
+        folder.mkdir()
+    made = Repository(repository)
+    for text in ("Old", "New"):
+        made.commit(text, {"mine.py": f"{SAMPLES.read_text()}\n# {text}\n"})
+    before = made.state()
+    command = [sys.executable, "-m", "mixbench", "duel", "HEAD~1", "HEAD", "--mixer", "mine.py:Product"]
+    environment = environment_in(tmp_path, TMPDIR=str(temporary))
+    process = subprocess.Popen(command, cwd=repository, env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len([*temporary.glob("*/*/mine.py")]) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert "Interrupted. Nothing was stored" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert [*temporary.iterdir()] == []
+    assert made.state() == before
+    assert made.git("status", "--porcelain") == ""
+
+
 @pytest.mark.slow
 def test_a_real_regression_between_two_commits_is_found(run, tmp_path, monkeypatch):
-    """The whole way: git, two interpreters, pairs of processes."""
-    source = SAMPLES.read_text()
-    repository = Repository(tmp_path)
-    repository.commit("Fast", {"mine.py": source})
-    repository.commit("Slow", {"mine.py": f"{source}\nProduct = Twice\n"})
-    monkeypatch.chdir(tmp_path)
+    """The whole way: git, two interpreters, pairs of processes; the import path leads to the working tree."""
+    user = tmp_path / "user"
+    user.mkdir()
+    repository = Repository(user)
+    mixer = f"{SAMPLES.read_text()}\nfrom package import AGAIN\n\nProduct = Twice if AGAIN else Product\n"
+    repository.commit("Fast", {"mine.py": mixer, "python/package.py": "AGAIN = False"})
+    repository.commit("Slow", {"python/package.py": "AGAIN = True"})
+    monkeypatch.chdir(user)
+    monkeypatch.setenv("PYTHONPATH", str(user / "python"))
     monkeypatch.setattr("mixbench.api.duel.PAIRS", 3)
     options = ["--mixer", "mine.py:Product", "--width", "128", "--tokens", "128", "--json"]
     done = run("duel", "HEAD~1", ".", *options)
@@ -168,6 +238,7 @@ def test_a_real_regression_between_two_commits_is_found(run, tmp_path, monkeypat
     (cell,) = json.loads(done.stdout)["comparison"]["cells"]
     assert cell["verdict"] == "slower"
     assert "more operators" in cell["cause"]
+    assert repository.git("status", "--porcelain") == ""
 
 
 def test_selfcheck_needs_pairs_and_tells_what_they_say(run, pairs, tmp_path):

@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from mixbench.worker.calls import either_way, gradients, named_parameters
-from mixbench.worker.measure.declared import ForeignMethodError, declared_flops
-from mixbench.worker.measure.flops import FlopCount, count_flops
-from mixbench.worker.measure.subject import ContractError
+from mixbench.worker.calls import ContractError, cast, either_way, gradients, named_parameters
+from mixbench.worker.measure import memory
+from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
+from mixbench.worker.measure.contract_counts import (
+    declares_flops,
+    has_closed_form_flops,
+    has_closed_form_params,
+    has_countable_flops,
+)
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest value, between float32 results that should be equal."""
-_MODES = ("inference", "training")
-_BATCH = 2
-
-
-class NotApplicableError(Exception):
-    """The check does not apply to this mixer; the message says why."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """The subject of the checks: a mixer in evaluation mode, how to build it again, and the facts given to `verify`."""
-
-    build: Callable[[], nn.Module]
-    mixer: nn.Module
-    width: int
-    tokens: int
-    honours_mask: bool | None = None
-    closed_forms: Mapping[str, int] | None = None
-
-    def input(self, batch: int = _BATCH, seed: int = 1) -> Tensor:
-        """Random normal (batch, tokens, width)."""
-        return torch.randn(batch, self.tokens, self.width, generator=torch.Generator().manual_seed(seed))
-
-    def counted(self, mode: str, **options: Any) -> FlopCount:
-        """The FLOPs of one call; `options` are those of `count_flops`."""
-
-        def make_input() -> Tensor:
-            return torch.randn(_BATCH, self.tokens, self.width)
-
-        return count_flops(self.build, make_input, mode=mode, tokens=self.tokens, batch=_BATCH, **options)
-
-
-def as_tensor(y: object) -> Tensor:
-    """The output of a mixer. Raises ContractError if it is not a tensor."""
-    if not isinstance(y, Tensor):
-        raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
-    return y
+_CALLS = 6
+_CPU = torch.device("cpu")
 
 
 @torch.no_grad()
@@ -60,10 +29,10 @@ def _run(case: Case, x: Tensor, **mask: Tensor) -> Tensor:
     return as_tensor(case.mixer(x, **mask))
 
 
-def _demand_same(first: Tensor, second: Tensor, fault: str) -> None:
+def _demand_same(first: Tensor, second: Tensor, fault: str, tolerance: float = TOLERANCE) -> None:
     largest = second.abs().max().item()
     difference = (first - second).abs().max().item()
-    if not difference <= TOLERANCE * max(largest, 1e-30):
+    if not difference <= tolerance * max(largest, 1e-30):
         raise ContractError(f"{fault}: results differ by {difference:.2g}, the largest is {largest:.2g}")
 
 
@@ -87,10 +56,31 @@ def _takes_other_batches(case: Case) -> str:
 
 def _keeps_dtype(case: Case) -> str:
     for dtype in (torch.float64, torch.float32):
-        result = _run(replace(case, mixer=case.build().eval().to(dtype)), case.input().to(dtype))
+        result = _output_from_seed(case, dtype, 1)
         if result.dtype != dtype:
             raise ContractError(f"{dtype} became {result.dtype}")
     return ""
+
+
+def _computes_the_same_in_double(case: Case) -> str:
+    single = _output_from_seed(case, torch.float32, 1)
+    if not torch.allclose(single, _output_from_seed(case, torch.float32, 2)):
+        raise NotApplicableError("the result is random")
+    try:
+        double = _output_from_seed(case, torch.float64, 1)
+    except Exception as error:
+        raise NotApplicableError("does not run in float64") from error
+    _demand_same(double, single, "in float64 it is another function", tolerance=10 * TOLERANCE)
+    return ""
+
+
+def _output_from_seed(case: Case, dtype: torch.dtype, seed: int) -> Tensor:
+    """The first output of a mixer that is built from the same random numbers at every call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        mixer = cast(case.build().eval(), device=_CPU, dtype=dtype)
+        torch.manual_seed(seed)
+        return _run(replace(case, mixer=mixer), case.input().to(dtype))
 
 
 def _is_finite(case: Case) -> str:
@@ -110,6 +100,17 @@ def _leaves_input(case: Case) -> str:
     _run(case, x)
     if not torch.equal(x, case.input()):
         raise ContractError("forward changed its input in place")
+    return ""
+
+
+def _holds_no_more(case: Case) -> str:
+    x = case.input()
+
+    def call() -> None:
+        _run(case, x)
+
+    if memory.live_memory(call, _CPU, _CALLS).grows and memory.grows(call, _CPU):
+        raise ContractError("more memory is held after every call")
     return ""
 
 
@@ -171,84 +172,21 @@ def _passes_gradients(case: Case) -> str:
     return ""
 
 
-def _has_countable_flops(case: Case) -> str:
-    remarks = []
-    for mode in _MODES:
-        counted = case.counted(mode)
-        if counted.flops is None:
-            raise ContractError(f"{mode}: {counted.reason}")
-        if counted.hiding:
-            remarks.append(f"{mode}: a lower bound, no formula for {', '.join(counted.hiding)}")
-        remarks += [counted.remark] if counted.remark else []
-    return "; ".join(dict.fromkeys(remarks))
-
-
-def _has_closed_form_params(case: Case) -> str:
-    expected = _closed_forms(case)["params"]
-    found = sum(parameter.numel() for parameter in case.mixer.parameters())
-    if found != expected:
-        raise ContractError(f"{found} parameters, but {expected} by the closed form")
-    return str(found)
-
-
-def _has_closed_form_flops(case: Case) -> str:
-    closed_forms = _closed_forms(case)
-    return _demand_equal(_flops(case), {mode: _BATCH * closed_forms[mode] for mode in _MODES}, "by the closed form")
-
-
-def _declares_flops(case: Case) -> str:
-    try:
-        declared = declared_flops(case.mixer, batch=_BATCH, tokens=case.tokens, training=False)
-    except ForeignMethodError as error:
-        raise NotApplicableError(str(error)) from error
-    if declared is None:
-        raise NotApplicableError("has no method flops(batch, tokens)")
-    if case.closed_forms:
-        raise NotApplicableError("compared with its closed form instead")
-    # only without values: with them, kernels from outside torch would run uncounted
-    counted = _flops(case, values=[False], trust_declared=False)
-    return _demand_equal(counted, _flops(case), "by flops(batch, tokens)")
-
-
-def _closed_forms(case: Case) -> Mapping[str, int]:
-    if case.closed_forms is None:
-        raise NotApplicableError("not a built-in mixer, so no closed form is known")
-    return case.closed_forms
-
-
-def _flops(case: Case, **options: Any) -> dict[str, int]:
-    """FLOPs by mode. Raises NotApplicableError unless every operator could be counted."""
-    flops = {}
-    for mode in _MODES:
-        counted = case.counted(mode, **options)
-        if counted.flops is None:
-            raise NotApplicableError(f"{mode}: {counted.reason}")
-        if counted.hiding:
-            raise NotApplicableError(f"{mode}: the counter has no formula for {', '.join(counted.hiding)}")
-        flops[mode] = counted.flops
-    return flops
-
-
-def _demand_equal(found: Mapping[str, int], expected: Mapping[str, int], source: str) -> str:
-    for mode, flops in found.items():
-        if flops != expected[mode]:
-            raise ContractError(f"{mode}: {flops} FLOPs counted, but {expected[mode]} {source}, for {_BATCH} sequences")
-    return f"{', '.join(f'{mode} {flops}' for mode, flops in found.items())}, for {_BATCH} sequences"
-
-
 CHECKS: dict[str, Callable[[Case], str]] = {
     "keeps the shape": _keeps_shape,
     "keeps the dtype": _keeps_dtype,
+    "computes the same in float64": _computes_the_same_in_double,
     "gives finite numbers": _is_finite,
     "is deterministic in evaluation mode": _is_deterministic,
     "leaves its input unchanged": _leaves_input,
+    "holds no more memory from call to call": _holds_no_more,
     "keeps the sequences of a batch apart": _keeps_sequences_apart,
     "takes other batch sizes": _takes_other_batches,
     "honours a mask": _honours_mask,
     "passes gradients to input and parameters": _passes_gradients,
-    "has countable FLOPs": _has_countable_flops,
-    "has the parameters of its closed form": _has_closed_form_params,
-    "has the FLOPs of its closed form": _has_closed_form_flops,
-    "declares the FLOPs that it runs": _declares_flops,
+    "has countable FLOPs": has_countable_flops,
+    "has the parameters of its closed form": has_closed_form_params,
+    "has the FLOPs of its closed form": has_closed_form_flops,
+    "declares the FLOPs that it runs": declares_flops,
 }
 """The checks by name: each returns a remark or "", and raises ContractError if the mixer breaks the contract."""

@@ -11,7 +11,8 @@ from torch import nn
 
 from mixbench.worker.calls import ContractError, build_mixer
 from mixbench.worker.loading import load_class
-from mixbench.worker.measure.contract import CHECKS, Case, NotApplicableError, as_tensor
+from mixbench.worker.measure.contract import CHECKS
+from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from places import SAMPLES
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
+from torch.utils.checkpoint import checkpoint
 
 from mixbench.worker.measure.contract import CHECKS
 from mixbench.worker.measure.verify import Check, verify, verify_job
@@ -132,6 +133,38 @@ class FixedLength(Mean):
         return super().forward(x, mask) + torch.zeros(TOKENS, 1)
 
 
+class Hoarding(Mean):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Tensor] = []
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        self.kept.append(x.clone())
+        return super().forward(x, mask)
+
+
+class Rotating(Mean):
+    """Holds complex numbers, parameters and not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.randn(WIDTH // 2, dtype=torch.cfloat))
+        self.register_buffer("turns", torch.polar(torch.ones(WIDTH // 2), torch.arange(WIDTH // 2.0)))
+        self.angles = self.turns.clone()
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        pairs = torch.view_as_complex(super().forward(x, mask).unflatten(-1, (-1, 2)))
+        return torch.view_as_real(pairs * self.gain * self.turns * self.angles).flatten(-2).to(x.dtype)
+
+
+class Rechecking(Mean):
+    """Runs its forward pass again in the backward pass."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y: Tensor = checkpoint(super().forward, x, mask, use_reentrant=True)
+        return y
+
+
 class Maskless(nn.Linear):
     pass
 
@@ -168,12 +201,17 @@ def _one_batch_only(x: Tensor, y: Tensor) -> Tensor:
 PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "keeps the shape": (lambda: Broken(lambda x, y: y[:, 1:]), "the shape (2, 9, 8) became (2, 8, 8)"),
     "keeps the dtype": (lambda: Broken(lambda x, y: y.float()), "torch.float64 became torch.float32"),
+    "computes the same in float64": (
+        lambda: Broken(lambda x, y: y if x.dtype == torch.float32 else 2 * y),
+        "in float64 it is another function: results differ by",
+    ),
     "gives finite numbers": (lambda: Broken(lambda x, y: y / torch.zeros(1)), "144 numbers are not finite"),
     "is deterministic in evaluation mode": (
         lambda: Broken(lambda x, y: nn.functional.dropout(y)),
         "two calls in evaluation mode: results differ by",
     ),
     "leaves its input unchanged": (lambda: Broken(_overwrite), "forward changed its input in place"),
+    "holds no more memory from call to call": (Hoarding, "more memory is held after every call"),
     "keeps the sequences of a batch apart": (
         lambda: Broken(lambda x, y: y - y.mean(0)),
         "a sequence depends on the others in its batch: results differ by",
@@ -190,6 +228,11 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
 
 def outcomes(checks: list[Check]) -> dict[str, str]:
     return {check.name: check.outcome for check in checks}
+
+
+@pytest.mark.parametrize("kind", [Rotating, Rechecking])
+def test_complex_numbers_and_re_entrant_checkpoints_break_nothing(kind: type[Mean]) -> None:
+    assert "fail" not in outcomes(verify(kind, width=WIDTH, tokens=TOKENS)).values()
 
 
 @pytest.mark.parametrize("kind", [Mean, Dropping])

@@ -1,0 +1,77 @@
+"""Checks of the contract on counts: those that the counter takes, those of closed forms, those that a mixer declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mixbench.worker.calls import ContractError, count_parameters
+from mixbench.worker.measure.contract_case import BATCH, Case, NotApplicableError
+from mixbench.worker.measure.declared import ForeignMethodError, declared_flops
+
+_MODES = ("inference", "training")
+
+
+def has_countable_flops(case: Case) -> str:
+    remarks = []
+    for mode in _MODES:
+        counted = case.counted(mode)
+        if counted.flops is None:
+            raise ContractError(f"{mode}: {counted.reason}")
+        if counted.hiding:
+            remarks.append(f"{mode}: a lower bound, no formula for {', '.join(counted.hiding)}")
+        remarks += [counted.remark] if counted.remark else []
+    return "; ".join(dict.fromkeys(remarks))
+
+
+def has_closed_form_params(case: Case) -> str:
+    expected = _closed_forms(case)["params"]
+    found = count_parameters(case.mixer)
+    if found != expected:
+        raise ContractError(f"{found} parameters, but {expected} by the closed form")
+    return str(found)
+
+
+def has_closed_form_flops(case: Case) -> str:
+    closed_forms = _closed_forms(case)
+    return _demand_equal(_flops(case), {mode: BATCH * closed_forms[mode] for mode in _MODES}, "by the closed form")
+
+
+def declares_flops(case: Case) -> str:
+    try:
+        declared = declared_flops(case.mixer, batch=BATCH, tokens=case.tokens, training=False)
+    except ForeignMethodError as error:
+        raise NotApplicableError(str(error)) from error
+    if declared is None:
+        raise NotApplicableError("has no method flops(batch, tokens)")
+    if case.closed_forms:
+        raise NotApplicableError("compared with its closed form instead")
+    # only without values: with them, kernels from outside torch would run uncounted
+    counted = _flops(case, values=[False], trust_declared=False)
+    return _demand_equal(counted, _flops(case), "by flops(batch, tokens)")
+
+
+def _closed_forms(case: Case) -> Mapping[str, int]:
+    if case.closed_forms is None:
+        raise NotApplicableError("not a built-in mixer, so no closed form is known")
+    return case.closed_forms
+
+
+def _flops(case: Case, **options: Any) -> dict[str, int]:
+    """FLOPs by mode. Raises NotApplicableError unless every operator could be counted."""
+    flops = {}
+    for mode in _MODES:
+        counted = case.counted(mode, **options)
+        if counted.flops is None:
+            raise NotApplicableError(f"{mode}: {counted.reason}")
+        if counted.hiding:
+            raise NotApplicableError(f"{mode}: the counter has no formula for {', '.join(counted.hiding)}")
+        flops[mode] = counted.flops
+    return flops
+
+
+def _demand_equal(found: Mapping[str, int], expected: Mapping[str, int], source: str) -> str:
+    for mode, flops in found.items():
+        if flops != expected[mode]:
+            raise ContractError(f"{mode}: {flops} FLOPs counted, but {expected[mode]} {source}, for {BATCH} sequences")
+    return f"{', '.join(f'{mode} {flops}' for mode, flops in found.items())}, for {BATCH} sequences"

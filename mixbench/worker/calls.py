@@ -62,7 +62,8 @@ def cast(module: nn.Module, *, device: torch.device, dtype: torch.dtype) -> nn.M
             return tensor.to(device=device, dtype=_COMPLEX.get(dtype, torch.complex64))
         return tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
 
-    return module._apply(moved)
+    applied: nn.Module = module._apply(moved)
+    return applied
 
 
 def count_parameters(module: nn.Module) -> int:

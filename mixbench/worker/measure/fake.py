@@ -136,10 +136,12 @@ def operators_of(call: Call) -> Operators:
 
 def _watch(kind: Callable[[], Mode], run: Callable[[Mode], object]) -> Mode:
     """Run below a mode of this kind; where code wants to be compiled, which no mode allows, as plain Python."""
+    mode = kind()
     try:
-        with kind() as mode:
+        with mode:
             run(mode)
     except RuntimeError:
-        with kind() as mode, uncompiled():
+        mode = kind()
+        with mode, uncompiled():
             run(mode)
     return mode

@@ -110,7 +110,7 @@ def _plainly(device: str, training: bool) -> Iterator[None]:
     with (
         torch.device(device),  # a function mode also keeps attention and encoder layers of torch from fused inference
         sdpa_kernel(SDPBackend.MATH),
-        torch.backends.mkldnn.flags(enabled=False, allow_tf32=None),  # type: ignore[arg-type]
+        torch.backends.mkldnn.flags(enabled=False, allow_tf32=None),
         torch.backends.cudnn.flags(enabled=False),
         torch.set_grad_enabled(training),
         uncompiled(),

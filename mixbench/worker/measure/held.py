@@ -60,7 +60,7 @@ def _memory(found: Tensor | Array, device: str) -> Iterator[tuple[int, int]]:
 def dense_parts(tensor: Tensor) -> Iterator[Tensor]:
     """The tensors with a storage of their own that make up a sparse, nested or otherwise composed one; else the tensor."""
     if is_traceable_wrapper_subclass(tensor):
-        names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
+        names, _ = tensor.__tensor_flatten__()
         parts = [getattr(tensor, name) for name in names]
     elif tensor.layout == torch.sparse_coo:
         parts = [tensor._indices(), tensor._values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -36,6 +37,12 @@ class ChosenMixer:
     options: Config
     config: str
     entry: Mixer | None = None
+    text: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, or the mixer string where another chosen mixer has that name, too."""
+        return self.text or self.name
 
     def arguments(self, tokens: int, width: int) -> dict[str, Any]:
         """Keyword arguments of the class at a shape. Raises RequestError for a shape that the mixer cannot have."""
@@ -71,8 +78,9 @@ def distinct_ends(paths: Sequence[str]) -> list[str]:
 
 def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
     """The mixers that the user named, each once; PAPER_MIXERS if none was named. Raises RequestError."""
-    chosen = [choose_mixer(text) for text in texts or PAPER_MIXERS]
-    return tuple({(mixer.name, mixer.config): mixer for mixer in chosen}.values())
+    chosen = {(mixer.name, mixer.config): (text, mixer) for text in texts or PAPER_MIXERS for mixer in [choose_mixer(text)]}
+    names = Counter(name for name, _ in chosen)
+    return tuple(replace(mixer, text=text) if names[mixer.name] > 1 else mixer for text, mixer in chosen.values())
 
 
 def choose_mixer(text: str) -> ChosenMixer:

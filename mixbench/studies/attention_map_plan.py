@@ -99,7 +99,7 @@ class PlannedMap:
     @property
     def words(self) -> str:
         """The run in a few words."""
-        return f"{self.keys['task']}, {self.keys['mixer']}, seed {self.seed}"
+        return f"{self.keys['task']}, {self.run.label if self.run else self.keys['mixer']}, seed {self.seed}"
 
     def identity(self, environment: str) -> Key:
         """The identity of the training run: `data-efficiency --save` keeps its weights under the same name."""

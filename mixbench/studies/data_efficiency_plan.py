@@ -65,7 +65,7 @@ class DataRequest:
             raise RequestError(f"--dropout is {self.dropout:g}; it must be at least 0 and below 1")
         if not 0 < self.timeout < 1e9:
             raise RequestError(f"--timeout is {self.timeout:g}; it must be above 0")
-        names = {mixer.name for mixer in self.mixers}
+        names = {name for mixer in self.mixers for name in (mixer.name, mixer.label)}
         for name, rate in self.learning_rates.items():
             if name and name not in names:
                 raise UnknownNameError("mixer", name, names, "in --learning-rate")
@@ -77,17 +77,19 @@ class DataRequest:
 
     def rate(self, mixer: ChosenMixer) -> Rate:
         """The requested learning rate: a number, or `auto`."""
-        return self.learning_rates.get(mixer.name, self.learning_rates.get("", LEARNING_RATE))
+        named = (name for name in (mixer.label, mixer.name, "") if name in self.learning_rates)
+        return self.learning_rates.get(next(named, ""), LEARNING_RATE)
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training run: the row's keys, the seed, and what the training process needs. `rate` is None until chosen."""
+    """One training run: the row's keys, the seed, what the training process needs. `rate` is None until chosen."""
 
     keys: dict[str, Any]
     seed: int
     job: dict[str, Any]
     rate: float | None
+    label: str
 
     @property
     def about(self) -> dict[str, Any]:
@@ -110,7 +112,7 @@ class PlannedRun:
     @property
     def words(self) -> str:
         """The run in a few words."""
-        return f"{self.keys['task']}, {self.keys['mixer']} on {self.keys['train_size']} examples, seed {self.seed}"
+        return f"{self.keys['task']}, {self.label} on {self.keys['train_size']} examples, seed {self.seed}"
 
     def rows(self, result: Mapping[str, Any], detail: str, environment: str, begun: str) -> list[TrainingRow]:
         """The row of this run, from what the training process returned."""
@@ -222,4 +224,4 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "device": request.device,
         "flops": {},
     }
-    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate)
+    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label)

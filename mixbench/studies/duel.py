@@ -47,7 +47,7 @@ def plan_duel(request: SpeedRequest, sides: tuple[DuelSide, DuelSide]) -> list[D
         ]
         base = cells_of_sides[0]
         mixer = mixers[base.keys["mixer"], base.keys["config"]]
-        cells.append(DuelCell(mixer, base.keys, Contest((jobs[0], jobs[1])), f"{mixer.name}, {describe(base)}"))
+        cells.append(DuelCell(mixer, base.keys, Contest((jobs[0], jobs[1])), f"{mixer.label}, {describe(base)}"))
     return cells
 
 

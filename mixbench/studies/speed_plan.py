@@ -73,6 +73,7 @@ class PlannedCell:
 
     keys: dict[str, Any]
     job: dict[str, Any]
+    label: str
     unsupported: str = ""
 
     @property
@@ -120,9 +121,10 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
             try:
                 arguments = mixer.arguments(tokens, width)
             except RequestError as error:
-                yield PlannedCell(keys, {}, str(error))
+                yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
-            yield PlannedCell(keys, _job(request, keys, mixer, arguments), _unsupported(mixer, dtype, device))
+            job = _job(request, keys, mixer, arguments)
+            yield PlannedCell(keys, job, mixer.label, _unsupported(mixer, dtype, device))
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:

@@ -76,7 +76,7 @@ class PlannedTrial:
 
     @property
     def words(self) -> str:
-        return f"{self.keys['task']}, {self.keys['mixer']}, trial {self.trial}"
+        return f"{self.keys['task']}, {self.run.label}, trial {self.trial}"
 
     @property
     def about(self) -> dict[str, Any]:

@@ -45,6 +45,15 @@ def test_the_same_mixer_named_twice_is_measured_once() -> None:
     assert len(choose_mixers(["attention", "attention:heads=4", "attention:heads=2"])) == 2
 
 
+def test_mixers_of_one_name_are_called_as_they_were_typed() -> None:
+    assert [mixer.label for mixer in choose_mixers(["attention", "fnet"])] == ["attention", "fnet"]
+    assert [mixer.label for mixer in choose_mixers(["attention", "attention:heads=2", "fnet"])] == [
+        "attention",
+        "attention:heads=2",
+        "fnet",
+    ]
+
+
 def test_a_class_in_a_file_carries_the_hash_of_the_file_and_typed_options(tmp_path: Path) -> None:
     source = Path(shutil.copy(SAMPLES, tmp_path / "mine.py"))
     text = f"{source}:Mean:gain=3,mode=fast,rate=0.5,on=true"

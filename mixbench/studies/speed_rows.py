@@ -18,6 +18,9 @@ COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counte
 """The values that are found once per cell, before anything is timed."""
 
 UNSEEN = Snapshot()
+_ALONE = "measured alone, because"
+_OF_A_PROCESS = (_ALONE, "it changed ")
+"""How remarks begin that hold for one process."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,11 @@ def read_group(
 def beside_others(failure: Outcome) -> str:
     """The remark on a cell that failed in a process with others, and is measured in one of its own."""
     reason = one_line(failure.get("detail")).replace(SEPARATOR, ", ")
-    return f"measured alone, because it failed beside other mixers: {reason}"
+    return f"{_ALONE} it failed beside other mixers: {reason}"
 
 
 def _disturbs(what: str) -> str:
-    return f"measured alone, because it changes for other mixers: {what}"
+    return f"{_ALONE} it changes for other mixers: {what}"
 
 
 def _block_rows(
@@ -140,5 +143,6 @@ def _launch_row(cell: PlannedCell, peaks: Outcome, observed: Outcome, origin: Or
 
 
 def counts_of(row: SpeedRow) -> dict[str, Any]:
-    """The values of a row that are found once per cell."""
-    return {name: getattr(row, name) for name in COUNTED}
+    """The values of a row that are found once per cell, with the remarks that are not those of its process."""
+    remarks = (remark for remark in row.detail.split(SEPARATOR) if not remark.startswith(_OF_A_PROCESS))
+    return {name: getattr(row, name) for name in COUNTED} | {"detail": SEPARATOR.join(remarks)}

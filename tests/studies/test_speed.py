@@ -127,6 +127,9 @@ def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
     assert not first & second
     assert {row.measured_at for row in ResultsFolder(tmp_path).read(LaunchRow)} == first | second
     assert progress.done == progress.total
+    fakes(monkeypatch)
+    later = [row for row in run(tmp_path, fake_request(launches=3))[0] if row.launch == 3]
+    assert {row.detail for row in later} == {""}
 
 
 @pytest.mark.parametrize("behaviour", UNUSABLE)

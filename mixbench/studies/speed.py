@@ -11,6 +11,7 @@ from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
+from mixbench.mixers.choice import code_of
 from mixbench.studies.outcomes import Outcome, failure_of
 from mixbench.studies.progress import Progress
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
@@ -24,6 +25,7 @@ from mixbench.studies.speed_rows import (
     read_group,
 )
 from mixbench.tables.columns import STATUSES, identity
+from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder, failures, finished_launches
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
@@ -59,6 +61,7 @@ def run_speed(
     cells = plan_speed(request)
     with folder.writing():
         digest = folder.save_environment(environment())
+        write_origins(folder.path, code_of(request.mixers))
         wanted = {cell.identity(digest) for cell in cells}
         if fresh or retry_failed:
             _forget(folder, wanted, None if fresh else tuple(status for status in STATUSES if status != "ok"))
@@ -140,9 +143,9 @@ class _Study:
         rows = [failure_row(cell, outcome, origin) for cell, outcome in failed]
         self.folder.append(rows)
         self.failed |= {self._id(cell) for cell, _ in failed}
-        for row in rows:
+        for row, (cell, _) in zip(rows, failed, strict=True):
             if row.status != "unsupported":
-                self.progress.remark(f"{row.mixer} at {row.tokens} tokens, width {row.width}: {row.status}: {row.detail}")
+                self.progress.remark(f"{cell.label} at {row.tokens} tokens, width {row.width}: {row.status}: {row.detail}")
 
     def _origin(self, launch: int, seen: Snapshot = UNSEEN) -> Origin:
         return Origin(self.environment, launch, timestamp(), seen)
@@ -159,7 +162,7 @@ class _Study:
         with Launch(modules) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
             for cell in uncounted:
-                self.progress.step(0, f"counting {cell.keys['mixer']}, {describe(cell)}")
+                self.progress.step(0, f"counting {cell.label}, {describe(cell)}")
                 origin = self._origin(1)
                 outcome = dead.get(cell.job["target"]) or self._count(launch, cell)
                 if outcome.get("status") == "ok":

@@ -11,6 +11,8 @@ from mixbench.worker.calls import Call
 _FLOOR = 1e-3
 _PER_OPERATOR = 1e-4  # Python's own work around an operator takes less than a fifth of it
 _SHARE = 0.5
+_OPERATORS = ("::", "Torch-Compiled Region")
+"""In the names of operators and of code that torch compiled, and in no names that a mixer may give to its parts."""
 
 
 def share_outside(call: Call) -> float:
@@ -18,31 +20,26 @@ def share_outside(call: Call) -> float:
 
     So work of less than 1 ms, plus 0.1 ms for each operator, or of less than half of the time, is not found.
     """
-    seconds = _cpu_seconds(call)
-    if seconds < _FLOOR:
-        return 0.0
-    operators, inside = _in_operators(call)
-    seconds = min(seconds, _cpu_seconds(call))
-    outside = seconds - inside
-    explained = max(_SHARE * seconds, _FLOOR + _PER_OPERATOR * operators)
-    return outside / seconds if outside > explained else 0.0
-
-
-def _cpu_seconds(call: Call) -> float:
     start = time.thread_time()
     call()
-    return time.thread_time() - start
+    if time.thread_time() - start < _FLOOR:
+        return 0.0
+    return min(_share(call) for _ in range(2)) if _share(call) else 0.0
 
 
-def _in_operators(call: Call) -> tuple[int, float]:
-    """Operators of a call, and the seconds that pass in them."""
+def _share(call: Call) -> float:
+    """The same of one call, in which threads may have waited for each other: within operators."""
     with profile() as profiler:
+        start = time.thread_time()
         call()
+        seconds = time.thread_time() - start
     assert profiler.kineto_results is not None
-    events = [event for event in profiler.kineto_results.events() if "::" in event.name()]
+    events = [event for event in profiler.kineto_results.events() if any(mark in event.name() for mark in _OPERATORS)]
     spans = sorted((event.start_ns(), event.start_ns() + event.duration_ns()) for event in events)
-    total = end = 0
-    for start, stop in spans:  # operators that others call lie within these
-        total += max(0, stop - max(start, end))
+    inside = end = 0
+    for begin, stop in spans:  # operators that others call lie within these
+        inside += max(0, stop - max(begin, end))
         end = max(end, stop)
-    return len(events), total / 1e9
+    outside = seconds - inside / 1e9
+    explained = max(_SHARE * seconds, _FLOOR + _PER_OPERATOR * len(events))
+    return outside / seconds if outside > explained else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,15 @@ from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
+from mixbench.parsing.canonical import read_object
+from mixbench.parsing.option import typed_options
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, check_task, map_keys, plan_maps
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.training import key_of, slots_for
-from mixbench.tables.columns import FAILURES
+from mixbench.tables.columns import FAILURES, check_value
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.tasks import TASKS, ChosenTask, choose_task
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 LEARNING_RATE = 3e-3
+_AGAIN = "Train it again with --save."
 _DESCRIBE = "mixbench.worker.attention_map:describe"
 
 
@@ -152,13 +154,22 @@ def load_runs(files: Iterable[str | Path], folder: ResultsFolder, progress: Prog
 def _loaded(path: Path, described: Mapping[str, Any], folder: ResultsFolder, progress: Progress) -> LoadedRun:
     row = described["row"]
     if lacking := [name for name in (*map_keys(), "seed") if name not in row]:
-        raise RequestError(f"{path} lacks {', '.join(lacking)} of its training run", "Train it again with --save.")
-    check_task(row["task"])
-    made = json.loads(row["settings"])["task"]
-    task = prepare_task(ChosenTask(TASKS[row["task"]], made["options"]), progress)
-    if task.settings["data"] != made["data"]:
-        fault = f"{path} was trained on different data from what the task {row['task']} gives here"
-        raise RequestError(fault, "Train it again with --save.")
+        raise RequestError(f"{path} lacks {', '.join(lacking)} of its training run", _AGAIN)
     home = folder.path.resolve()
-    file = path.relative_to(home) if path.is_relative_to(home) else path
-    return LoadedRun(str(file), task, {name: row[name] for name in map_keys()}, row["seed"], described["learning_rate"])
+    file = str(path.relative_to(home) if path.is_relative_to(home) else path)
+    try:
+        kept = {name: row[name] for name in (*map_keys(), "seed")}
+        kept |= {"learning_rate": described["learning_rate"], "checkpoint": file}
+        for name, value in kept.items():
+            check_value(AttentionMapRow, name, value)
+    except ValueError as error:
+        raise RequestError(f"{path} holds no training run: {error}", _AGAIN) from error
+    check_task(row["task"])
+    made = read_object(row["settings"]).get("task", {})
+    entry = TASKS[row["task"]]
+    options = {name: str(value) for name, value in made.get("options", {}).items()}
+    task = prepare_task(ChosenTask(entry, typed_options(entry.options, options, entry.name)), progress)
+    if task.settings["data"] != made.get("data"):
+        fault = f"{path} was trained on different data from what the task {row['task']} gives here"
+        raise RequestError(fault, _AGAIN)
+    return LoadedRun(file, task, {name: row[name] for name in map_keys()}, row["seed"], described["learning_rate"])

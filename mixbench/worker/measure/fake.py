@@ -140,7 +140,7 @@ def _watch(kind: Callable[[], Mode], run: Callable[[Mode], object]) -> Mode:
     try:
         with mode:
             run(mode)
-    except RuntimeError:
+    except Exception:  # an error of any kind, where torch compiles only a part
         mode = kind()
         with mode, uncompiled():
             run(mode)

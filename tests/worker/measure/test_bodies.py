@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.worker.measure.bodies import uncompiled
+from mixbench.worker.measure.fake import operators_of
 from mixbench.worker.measure.flops import FlopCount, count_flops
 
 B, N, D = 2, 6, 8
@@ -71,6 +72,15 @@ def test_control_flow_is_counted_by_what_its_bodies_run(name: str) -> None:
     # the carry after a scan's last step is not used, so nothing flows back through that product
     unused = 2 * PRODUCT // N if function is scan else 0
     assert (trained.flops, trained.hiding) == (3 * products * PRODUCT - unused, ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONTROL_FLOW)
+def test_the_operators_of_control_flow_are_listed_in_training_too(name: str) -> None:
+    function, products = CONTROL_FLOW[name]
+    module, x = Call(function), torch.ones(B, N, D, requires_grad=True)
+    heavy = operators_of(lambda: torch.autograd.grad(module(x).sum(), [x, module.weight])).heavy
+    assert sum(heavy.values()) >= 3 * products
 
 
 @pytest.mark.slow

@@ -85,6 +85,13 @@ class _Worker:
     version: Version
     timeout: float
     process: subprocess.Popen[bytes] = field(init=False)
+    changed: bool = field(init=False, default=False)
+    """Whether a mixer has changed what others share with it: settings, or functions of torch or Python."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can measure other mixers."""
+        return self.process.poll() is None and not self.changed
 
     def __post_init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
@@ -109,8 +116,13 @@ class _Worker:
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """The answer to a request. Raises _FaultError, and RequestError if the version used code that is not its own."""
-        self._send(do, **request)
+        token = os.urandom(8).hex()
+        self._send(do, token=token, **request)
         answer = self.answer()
+        if answer.pop("token", None) != token:
+            self.end()
+            raise _DeadError(self, "something else wrote among its answers")
+        self.changed |= bool(answer.get("changed"))
         check_modules(self.version, answer)
         if "fault" in answer:
             raise _FaultError(self, answer["fault"])
@@ -175,7 +187,8 @@ def run_pair(
     """Measure every contest once in a fresh pair of processes, in a random order. Raises WorkerError, RequestError.
 
     Both processes are pinned to the core that is idlest at that moment, and take turns timing blocks: A B B A in each round.
-    A contest that ends a process becomes a Fault, and the contests after it are measured in a new pair.
+    A contest that ends a process becomes a Fault. The contests after it are measured in a new pair, as they are after one that
+    changes what mixers share in a process.
     """
     waiting = order.sample(list(contests), len(contests))
     outcome: dict[int, Timed | Fault] = {}
@@ -191,7 +204,7 @@ def run_pair(
                 number = waiting.pop()
                 announce(number)
                 outcome[number] = _contest(workers, number, contests[number], order)
-                if isinstance(outcome[number], Fault) and any(worker.process.poll() is not None for worker in workers):
+                if not all(worker.usable for worker in workers):
                     break
         finally:
             for worker in workers:

@@ -16,9 +16,9 @@ import math
 import os
 import signal
 import sys
-import time
 import traceback
 from statistics import median
+from time import perf_counter, process_time  # as they are before a mixer's code is loaded
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +47,7 @@ from .calls import (
 )
 from .imports import Imports
 from .loading import load_class, source_file
+from .measure.surroundings import Surroundings
 
 Answer = dict[str, Any]
 
@@ -86,6 +87,7 @@ class Side:
         self.calls: dict[int, tuple[Call, bool]] = {}
         self.checks: dict[int, Call] = {}
         self.imports: Imports | None = None
+        self.surroundings: Surroundings | None = None
 
     def prepare(self, *, path: list[str], package: str, tree: dict[str, Any], core: int | None, device: str) -> Answer:
         """Before the first operation, set what must be equal on both sides.
@@ -96,11 +98,8 @@ class Side:
         self.imports.install(path)
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cudnn.benchmark = False
+        _pin()
+        self.surroundings = Surroundings()
         self.device = torch.device(device)
         if self.device.type == "cuda" and not torch.cuda.is_available():
             return {"fault": f"device {device} is not available: this torch ({torch.__version__}) sees no GPU"}
@@ -113,6 +112,8 @@ class Side:
         torch.manual_seed(workload["seed"])
         dtype = getattr(torch, workload["dtype"])
         module = cast(_build(workload), device=self.device, dtype=dtype)
+        _pin()
+        torch.set_grad_enabled(training)
         module.train(training)
         batch, tokens, width = (int(workload[name]) for name in ("batch", "tokens", "width"))
         torch.manual_seed(workload["seed"])
@@ -146,11 +147,11 @@ class Side:
 
     def warm_up(self, *, number: int) -> Answer:
         """Call until two windows agree within 10 %; returns the seconds per call."""
-        start, repeats, before = time.perf_counter(), 1, math.inf
+        start, repeats, before = perf_counter(), 1, math.inf
         settling = _CUDA_WARM_UP if self.device.type == "cuda" else 0.0
         while True:
             block = self.block(number=number, repeats=repeats)
-            latency, spent = block["wall"] / repeats, time.perf_counter() - start
+            latency, spent = block["wall"] / repeats, perf_counter() - start
             steady = abs(latency / before - 1) <= _STEADY and spent >= settling
             if block["wall"] >= _WINDOW and (steady or spent >= _LONGEST_WARM_UP + settling):
                 return {"latency": latency}
@@ -169,15 +170,15 @@ class Side:
         on_gpu = self.device.type == "cuda"
         if on_gpu:
             torch.cuda.synchronize(self.device)
-        cpu = time.process_time()
-        wall = time.perf_counter()
+        cpu = process_time()
+        wall = perf_counter()
         for _ in range(repeats):
             call()
-        host = time.perf_counter() - wall
+        host = perf_counter() - wall
         if on_gpu:
             torch.cuda.synchronize(self.device)
-        wall = time.perf_counter() - wall
-        cpu = time.process_time() - cpu
+        wall = perf_counter() - wall
+        cpu = process_time() - cpu
         measured = {"wall": wall, "cpu": cpu}
         return (
             measured | {"device": seconds_between_events(self.device, call, repeats, wait=1.5 * host)} if on_gpu else measured
@@ -193,9 +194,23 @@ class Side:
             del self.calls[number], self.checks[number]
         return {}
 
+    def changed(self) -> Answer:
+        """What this process is no longer, as a mixer has changed it."""
+        changes = self.surroundings.changes() if self.surroundings else ""
+        return {"changed": changes} if changes else {}
+
     def modules(self, *, failed: bool) -> Answer:
         """Code that was used and is not this version's own, and what it asked for in vain; see `Imports.told`."""
         return dict(self.imports.told(__package__.partition(".")[0], failed=failed)) if self.imports and __package__ else {}
+
+
+def _pin() -> None:
+    """Set what must be equal on both sides, whatever the code of a mixer has set."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
 
 
 def _build(workload: dict[str, Any]) -> nn.Module:
@@ -248,7 +263,7 @@ def _with_extra_work(call: Call, share: float, device: torch.device) -> Call:
 def _seconds(call: Call, device: torch.device) -> float:
     """Seconds per call over a window: CPU time, or wall time for a GPU."""
     on_gpu = device.type == "cuda"
-    clock = time.perf_counter if on_gpu else time.process_time
+    clock = perf_counter if on_gpu else process_time
     call()
     repeats, start = 0, clock()
     while True:
@@ -267,19 +282,29 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     side = Side()
+    own = os.getpid()
     print(json.dumps({}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        do = request.pop("do")
+        do, token = request.pop("do"), request.pop("token")
         try:
             answer = getattr(side, do)(**request)
         except Exception as error:
             traceback.print_exc()
             kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
             answer = {"fault": " ".join(f"{kind}{error}".split())[:500]}
+        if os.getpid() != own:
+            _end_copied(own)
         if do != "block" or "fault" in answer:
-            answer |= side.modules(failed="fault" in answer)
-        print(json.dumps(answer), file=answers, flush=True)
+            answer |= side.modules(failed="fault" in answer) | side.changed()
+        print(json.dumps(answer | {"token": token}), file=answers, flush=True)
+
+
+def _end_copied(original: int) -> None:
+    """In a copy that a mixer made with os.fork, and that came back: end both processes."""
+    os.write(2, b"it copied the process by os.fork, and the copy returned, too\n")
+    os.kill(original, signal.SIGKILL)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,17 @@ def test_a_device_that_is_not_there_is_a_wrong_request(file):
 
 
 @pytest.mark.slow
+def test_a_mixer_that_changes_its_process_comes_back_twice_or_scribbles_harms_no_other_contest(file):
+    names = ("Disturbing", "Product", "Forking", "Scribbling")
+    seen = run({number: contest(file, name, name) for number, name in enumerate(names)})
+    faults = {names[number]: outcome.detail for number, outcome in seen.items() if isinstance(outcome, Fault)}
+    assert faults.keys() == {"Forking", "Scribbling"}
+    assert "it copied the process by os.fork, and the copy returned, too" in faults["Forking"]
+    assert faults["Scribbling"] == "something else wrote among its answers"
+    assert isinstance(seen[1], Timed)
+
+
+@pytest.mark.slow
 def test_both_processes_die_with_the_parent_however_it_dies(file, tmp_path):
     code = f"""
 import random, sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -112,6 +113,33 @@ class Hanging(Mean):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         time.sleep(1000)
         return x
+
+
+class Forking(Mean):
+    """Comes back twice."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        os.fork()
+        return super().forward(x)
+
+
+class Scribbling(Mean):
+    """Writes to all files that are open."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        for descriptor in range(3, 32):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b"{}\n")
+        return super().forward(x)
+
+
+class Disturbing(Product):
+    """Changes what all mixers of a process share."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__(width, tokens)
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(2)
 
 
 class NotAModule:

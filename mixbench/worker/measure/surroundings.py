@@ -62,7 +62,7 @@ PINNED: Settings = {
 
 OTHERS: Settings = {
     "the default dtype": torch.get_default_dtype,
-    "the default device": torch.get_default_device,
+    "the default device": lambda: torch.get_default_device(),  # not in every torch
     "deterministic algorithms": torch.are_deterministic_algorithms_enabled,
     "anomaly detection": torch.is_anomaly_enabled,
     "autocast": lambda: [torch.is_autocast_enabled(device) for device in ("cpu", "cuda")],

@@ -9,7 +9,8 @@ SEPARATOR = "; "
 CHANGES_INPUT = "it changes its input in place"
 HOLDS_MORE = "it holds more memory from call to call"
 BACKWARD = "gradients come from backward(), as the code refuses torch.autograd.grad"
-"""What is special about the calls of a mixer."""
+CALLS = (CHANGES_INPUT, HOLDS_MORE, BACKWARD)
+"""What can be special about the calls of a mixer."""
 _LOWER_BOUND = "is a lower bound"
 _UNKNOWN = "is unknown"
 _SOURCES = {"gflops_per_s": "flops", "share_of_peak": "flops"}

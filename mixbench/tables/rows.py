@@ -124,7 +124,9 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         quantity=Quantity("flops", "Operations", "operations per call (FLOP)", prefixed=True),
     )
     gflops_per_s: float | None = metric("flops / latency; a lower bound where flops is", "GFLOP/s", "higher", in_summary=True)
-    params: int | None = metric("parameters of what was measured; a complex one counts as two", "parameters", "", words="parameters", rule="count")
+    params: int | None = metric(
+        "parameters of what was measured; a complex one counts as two", "parameters", "", words="parameters", rule="count"
+    )
     peak_memory_mib: float | None = metric(
         "peak of live tensors in a call, with all that the module holds, input, output and gradients",
         "MiB",
@@ -198,7 +200,9 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     steps: int | None = metric("training steps", "steps", "")
     examples_seen: int | None = metric("training examples seen, repetitions included", "examples", "")
     best_step: int | None = metric("step with the best score on the development set", "steps", "")
-    params: int | None = metric("parameters of the model; a complex one counts as two", "parameters", "", words="parameters", rule="count")
+    params: int | None = metric(
+        "parameters of the model; a complex one counts as two", "parameters", "", words="parameters", rule="count"
+    )
     peak_memory_mib: float | None = metric(
         "growth of the resident set of the training process; on CUDA, peak allocated memory", "MiB", words="peak memory"
     )

@@ -22,6 +22,7 @@ from mixbench.cli.text.layout import (
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
+from mixbench.tables.remarks import CALLS, SEPARATOR
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
@@ -144,6 +145,9 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
         yield f"FLOPs: {COUNTED_OPERATIONS}."
     for mark, remark in sorted({(cell.flops_mark or "", cell.flops_remark) for cell in cells if cell.flops_remark}):
         yield f"{mark}: {remark}."
+    for remark in CALLS:
+        if labels := dict.fromkeys(cell.label for cell in cells if remark in cell.detail.split(SEPARATOR)):
+            yield f"{', '.join(labels)}: {remark}."
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
         if blocks:
             yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."

@@ -37,5 +37,10 @@ def unknown_in(detail: str, metric: str) -> str:
     return _remark(detail, f"{_SOURCES.get(metric, metric)} {_UNKNOWN}")
 
 
+def notes_in(detail: str, metric: str) -> list[str]:
+    """The remarks on how a count was taken."""
+    return [remark for remark in detail.split(SEPARATOR) if remark.startswith(f"{metric}: ")]
+
+
 def _remark(detail: str, beginning: str) -> str:
     return next((remark for remark in detail.split(SEPARATOR) if remark.startswith(beginning)), "")

@@ -22,7 +22,7 @@ from mixbench.cli.text.layout import (
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
-from mixbench.tables.remarks import CALLS, SEPARATOR
+from mixbench.tables.remarks import CALLS, SEPARATOR, notes_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
@@ -145,6 +145,8 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
         yield f"FLOPs: {COUNTED_OPERATIONS}."
     for mark, remark in sorted({(cell.flops_mark or "", cell.flops_remark) for cell in cells if cell.flops_remark}):
         yield f"{mark}: {remark}."
+    for label, remark in dict.fromkeys((cell.label, remark) for cell in cells for remark in notes_in(cell.detail, "flops")):
+        yield f"{label}: {remark}."
     for remark in CALLS:
         if labels := dict.fromkeys(cell.label for cell in cells if remark in cell.detail.split(SEPARATOR)):
             yield f"{', '.join(labels)}: {remark}."

@@ -148,6 +148,13 @@ def test_flops_that_could_not_be_counted_are_unknown_with_the_reason() -> None:
     assert f"unknown: {remark}." in text
 
 
+def test_how_a_count_was_taken_is_told_of_its_mixer() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 128))
+    remark = "flops: its flops(H, W) is not flops(batch, tokens): operators are counted"
+    told = [replace(row, detail=f"energy_j: no meter; {remark}") if row.mixer == "none" else row for row in rows]
+    assert plain(summarise(told, launches)).count(f"none: {remark}.") == 1
+
+
 def test_what_a_count_leaves_out_is_said_once_where_there_is_one() -> None:
     rows, launches = speed_rows(("attention", "none"), (64, 128))
     assert plain(summarise(rows, launches)).count(COUNTED_OPERATIONS) == 1

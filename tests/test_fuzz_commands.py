@@ -15,10 +15,11 @@ from hostile_options import command_lines
 from hypothesis import HealthCheck, Phase, given, settings
 
 from mixbench.errors import RequestError
+from mixbench.plots import FIGURES
 from mixbench.tasks.dataset import Dataset, Form, Split
 
 CASES = settings(
-    max_examples=250,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
@@ -70,6 +71,8 @@ def prepare_place(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setenv("MIXBENCH_CACHE", str(folder / "cache"))
     patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **how: Path(path).write_bytes(b""))
+    for study in ("data-efficiency", "tune", "cost", "attention-map"):
+        patch.setitem(FIGURES, study, lambda folder, formats, baseline: [])
     patch.setattr("mixbench.tasks.dataset.prepare", lambda recipe, make: folder / "data")
     patch.setattr("mixbench.tasks.dataset.load", lambda path: dataset)
     patch.setattr("mixbench.tasks.hub.hub_task", refuse)

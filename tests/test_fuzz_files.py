@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mixbench.tables.entries import Commit
 
 CASES = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,
@@ -54,7 +54,7 @@ def quicken(patch: pytest.MonkeyPatch, *, draw: bool = False) -> None:
 
 
 @given(st.sampled_from(sorted(READERS)), damaged(sound_results()))
-@settings(CASES, max_examples=150)
+@settings(CASES, max_examples=30)
 def test_a_reader_of_a_damaged_folder_ends_with_a_meaning_and_changes_nothing(reader: str, files: Files) -> None:
     with TemporaryDirectory() as path:
         read_results(reader, files, Path(path))
@@ -84,14 +84,14 @@ def test_a_summary_of_a_damaged_folder_is_made_or_refused(study: str, files: Fil
 
 
 @given(damaged(sound_results()))
-@settings(CASES, max_examples=100)
+@settings(CASES, max_examples=60)
 def test_measuring_into_a_damaged_folder_loses_no_line(files: Files) -> None:
     with TemporaryDirectory() as path:
         measure_into(Path(path), files)
 
 
 @given(damaged(sound_history()))
-@settings(CASES, max_examples=100)
+@CASES
 def test_a_damaged_history_is_shown_or_named(files: Files) -> None:
     with TemporaryDirectory() as path:
         show_history(files, Path(path))

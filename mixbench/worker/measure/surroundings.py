@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._library import custom_ops
 from torch.nn.modules import module as hooks
 
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
@@ -97,6 +98,7 @@ class Surroundings:
         self._settings = {name: _read(setting) for name, setting in (PINNED | OTHERS).items()}
         own = [module for name, module in list(sys.modules.items()) if name.startswith(_OWN)]
         self._functions = [(owner, _members(owner)) for owner in (*_WATCHED, *own)]
+        self._operators = dict(custom_ops.OPDEFS)
 
     def changed(self, settings: Settings) -> list[str]:
         """The names of settings that have changed."""
@@ -114,7 +116,13 @@ class Surroundings:
 
     def changes(self, *, at_the_end: bool = False) -> str:
         """What has changed, in words, or "". Pinned settings, which can be set again, count only at the end."""
-        return ", ".join([*self.changed(PINNED | OTHERS if at_the_end else OTHERS), *self.replaced()])
+        settings = self.changed(PINNED | OTHERS if at_the_end else OTHERS)
+        return ", ".join([*settings, *self.replaced(), *self._replaced_operators()])
+
+    def _replaced_operators(self) -> list[str]:
+        """Operators that were known at the last call and have been registered again: whoever had them runs others now."""
+        before, self._operators = self._operators, dict(custom_ops.OPDEFS)
+        return [f"the operator {name}" for name, own in before.items() if self._operators.get(name, own) is not own]
 
 
 def _members(owner: object) -> dict[str, Any]:

@@ -142,3 +142,19 @@ def test_a_process_that_is_left_running_is_named(surroundings: Surroundings) -> 
         assert surroundings.changes() == "running processes"
         left.communicate()
     assert surroundings.changes() == ""
+
+
+def test_an_operator_that_is_registered_again_is_named(surroundings: Surroundings) -> None:
+    def register(factor: int) -> object:
+        @torch.library.custom_op("mixbench_tests::scale", mutates_args=())
+        def scale(x: torch.Tensor) -> torch.Tensor:
+            return factor * x
+
+        return scale
+
+    first = register(2)
+    assert surroundings.changes() == ""
+    second = register(5)
+    assert surroundings.changes() == "the operator mixbench_tests::scale"
+    assert surroundings.changes() == ""
+    assert first is not second

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 from hostile_mixers import GOOD, HOSTILE, measure
-from killing import with_mark
+from left_behind import with_mark
 
 
 def main() -> int:

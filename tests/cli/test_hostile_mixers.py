@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile_mixers import GOOD, HOSTILE, measure
-from killing import with_mark
+from left_behind import with_mark
 
 TRIED = (
     "loops at import",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killing import with_mark
+from left_behind import with_mark
 from places import HELPERS
 
 from mixbench.errors import WorkerError

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from killing import kill_when, with_mark
+from killing import kill_when
+from left_behind import with_mark
 from places import HELPERS
 
 from mixbench.execution.processes import end, guarded
@@ -61,6 +62,7 @@ def test_ending_the_guard_ends_all(mark: str) -> None:
     assert with_mark(mark) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
 def test_the_death_of_whoever_started_the_guard_ends_all(mark: str, tmp_path: Path) -> None:
     code = f"""

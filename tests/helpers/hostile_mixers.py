@@ -162,7 +162,7 @@ HOSTILE = {
         detail=f"{_ALONE}json.",
     ),
     "patches builtins": Hostile(
-        on_import="import builtins; builtins.open = builtins.print = broken", status="ok", detail=f"{_ALONE}builtins."
+        on_import="import builtins; builtins.input = builtins.print = broken", status="ok", detail=f"{_ALONE}builtins."
     ),
     "patches torch": Hostile(
         on_build="torch.matmul = torch.softmax = broken; torch.nn.functional.gelu = broken; torch.Tensor.__matmul__ = broken",
@@ -172,9 +172,7 @@ HOSTILE = {
     "sets the default dtype": Hostile(
         on_build="torch.set_default_dtype(torch.float64)", status="ok", detail=f"{_ALONE}the default dtype"
     ),
-    "sets the default device": Hostile(
-        on_forward="torch.set_default_device('meta')", status="ok", detail=f"{_ALONE}the default"
-    ),
+    "sets the default device": Hostile(on_forward="torch.set_default_device('meta')", detail="meta tensor"),
     "detects anomalies": Hostile(
         on_import="torch.autograd.set_detect_anomaly(True)", status="ok", detail=f"{_ALONE}anomaly detection"
     ),

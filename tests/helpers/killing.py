@@ -28,11 +28,6 @@ def children(process: subprocess.Popen[Any]) -> list[int]:
     return []
 
 
-def with_mark(mark: str) -> list[int]:
-    """The processes that have a word in their command line."""
-    return [process.pid for process in psutil.process_iter(["cmdline"]) if mark in (process.info["cmdline"] or ())]
-
-
 def wait_until_gone(pids: list[int]) -> list[int]:
     """Those that are still there after thirty seconds, in which a child that was just importing torch notices."""
     deadline = time.monotonic() + 30

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -40,7 +40,7 @@ class Home:
 
     file: Path
     searched: bool = False
-    _importable: dict[str, ModuleSpec | None] = field(default_factory=dict, compare=False)
+    _folders: dict[tuple[str, bool], tuple[str, bool] | None] = field(default_factory=dict, compare=False)
 
     @cached_property
     def packages(self) -> tuple[str, ...]:
@@ -71,11 +71,16 @@ class Home:
             return None
         if self.packages and top == self.packages[0]:
             return str(self.file.parents[len(self.packages)]), True
-        itself = top == importer == self.module
+        wanted = top, top == importer == self.module
+        if wanted not in self._folders:
+            self._folders[wanted] = self._look_for(*wanted)
+        return self._folders[wanted]
+
+    def _look_for(self, top: str, itself: bool) -> tuple[str, bool] | None:
         own = None if itself else find(self.file.parent, top)
         if own and own.loader:
             return str(self.file.parent), True
-        elsewhere = self.importable(top)
+        elsewhere = importable(top)
         if elsewhere and (elsewhere.origin or not own):  # a folder without __init__.py comes last
             return None if is_installed(elsewhere) else (os.path.dirname(_path_of(elsewhere)), False)
         if own or itself:
@@ -87,16 +92,14 @@ class Home:
         """The folders above the file's, in it and next to it that have a module."""
         if not self.searched:
             return []
-        above = [folder for folder in self.file.parents[1 : _ABOVE + 1] if folder not in (Path.home(), Path(folder.anchor))]
+        above = [
+            folder
+            for folder in self.file.parents[1 : _ABOVE + 1]
+            if str(folder) not in (os.path.expanduser("~"), folder.anchor)
+        ]
         with suppress(OSError):
             above += [folder for parent in self.file.parents[:2] for folder in parent.iterdir() if folder != self.file.parent]
         return [folder for folder in above if (folder / f"{top}.py").is_file() or (folder / top).is_dir()]
-
-    def importable(self, top: str) -> ModuleSpec | None:
-        """The top-level module that any file can import under this name."""
-        if top not in self._importable:
-            self._importable[top] = importable(top)
-        return self._importable[top]
 
     def modules(self, name: str, importer: str) -> Iterator[tuple[str, ModuleSpec]]:
         """The packages that lead to a module, and the module, as far as they exist and are not installed."""
@@ -149,5 +152,11 @@ def is_installed(spec: ModuleSpec) -> bool:
 
 def is_installation(path: str) -> bool:
     """Whether a path is below a folder of Python's own modules or of installed packages."""
-    library = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
-    return bool({"site-packages", "dist-packages"} & set(Path(path).parts)) or any(map(Path(path).is_relative_to, library))
+    parts = Path(path).parts
+    return not {"site-packages", "dist-packages"}.isdisjoint(parts) or any(parts[: len(own)] == own for own in _library())
+
+
+@cache
+def _library() -> list[tuple[str, ...]]:
+    """The parts of the folders of Python's own modules."""
+    return [Path(sysconfig.get_path(name)).parts for name in ("stdlib", "platstdlib")]

@@ -67,7 +67,7 @@ def _search(home: Home, *names: str) -> tuple[Sources, bool]:
     """What the file at home and the modules with these names may load, and whether one of them changes the import path."""
     changes_path = False
     modules: dict[str, str] = {}
-    missing: set[str] = set()
+    others: set[str] = set()
     waiting = [file for name in (home.module, *names) for file in _files(home, name, "")] + [(home.module, home.file)]
     while waiting:
         name, path = waiting.pop()
@@ -84,13 +84,13 @@ def _search(home: Home, *names: str) -> tuple[Sources, bool]:
         for imported in imports.names:
             waiting += _files(home, imported, name)
             top = imported.partition(".")[0]
-            if top not in NEVER_OWN and not home.folder_of(top, name) and not home.importable(top):
-                missing.add(top)
+            others |= set() if home.folder_of(top, name) else {top}
         for package in imports.whole:
             waiting += _direct_modules(home, package, name)
         if imports.unseen:
             waiting += _all_code(home, name, path)
-    return Sources(home, modules, frozenset(missing)), changes_path
+    missing = frozenset(top for top in others - NEVER_OWN if not importable(top))
+    return Sources(home, modules, missing), changes_path
 
 
 def _files(home: Home, name: str, importer: str) -> list[tuple[str, Path]]:

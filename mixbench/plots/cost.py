@@ -68,7 +68,7 @@ def cost_figure(cost: TaskCost) -> Figure:
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
         figure.legend([*bars, product], [*named.values(), "cost, 95 % interval"], loc="outside lower center", ncols=4)
-        why = ", or some operators have no formula" if cost.bounds else ""
+        why = ", or the count leaves out some operators" if cost.bounds else ""
         bounds = f"≥, ≤ and pale: only a bound is known, as the score lies beyond what was trained{why}"
         counting = [OPERATIONS] if cost.unit == "FLOP" else []
         add_caption(figure, "\n".join([style.literal(cost.subject.words), bounds, *counting]))

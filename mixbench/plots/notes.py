@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPERATIONS = f"operations: {COUNTED_OPERATIONS}"
-AT_LEAST = "(≥) and arrows: a lower bound, as some operators have no formula"
+AT_LEAST = "(≥) and arrows: a lower bound, as it leaves out some operators"
 
 
 def add_caption(figure: Figure, text: str) -> None:

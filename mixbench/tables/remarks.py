@@ -17,9 +17,9 @@ _SOURCES = {"gflops_per_s": "flops", "share_of_peak": "flops"}
 """Metrics that are lower bounds where the count is that they come from."""
 
 
-def lower_bound(metric: str, operators: Iterable[str]) -> str:
-    """The remark on a count that lacks the products which these operators may hide."""
-    return f"{metric} {_LOWER_BOUND}: no formula for {', '.join(operators)}"
+def lower_bound(metric: str, unseen: Iterable[str]) -> str:
+    """The remark on a count that lacks the products which these operators, or other work, may hide."""
+    return f"{metric} {_LOWER_BOUND}: it leaves out {', '.join(unseen)}"
 
 
 def unknown(metric: str, reason: str) -> str:

@@ -24,6 +24,7 @@ from mixbench.worker.measure.clock import Block, clock_for
 from mixbench.worker.measure.rounds import interleave
 from mixbench.worker.measure.subject import Cell, Subject, build_subject
 from mixbench.worker.measure.surroundings import PINNED, Surroundings
+from mixbench.worker.measure.threads import expect_no_more_threads
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -43,6 +44,7 @@ def pin(threads: int, *, training: bool = False, device: str = "cpu") -> bool:
     """
     if device != "cpu" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    expect_no_more_threads()
     torch.set_num_threads(threads)
     torch.set_grad_enabled(training)
     flushed = torch.set_flush_denormal(True)

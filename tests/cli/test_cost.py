@@ -76,7 +76,7 @@ def test_a_lower_bound_of_operations_stays_one_in_tables_sentences_json_and_figu
     assert re.search(r"hypermixer +≥ 16.1 ", done.stdout)
     assert re.search(r"hypermixer +≥ 0.921 .* ≥ [\d.]+ \(", done.stdout)
     assert "hypermixer reaches mse ≤ 0.08 at a cost at least " in done.stdout
-    assert "hypermixer: flops is a lower bound: no formula for foo." in done.stdout
+    assert "hypermixer: flops is a lower bound: it leaves out foo." in done.stdout
     assert f"FLOPs: {COUNTED_OPERATIONS}." in done.stdout
     (task,) = json.loads(run(*asked, results, "--json").stdout)["tasks"]
     marks = {one["factor"]: one["relative_mark"] for one in task["costs"] if one["mixer"] == "hypermixer"}

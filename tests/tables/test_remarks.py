@@ -6,7 +6,7 @@ from mixbench.tables.remarks import SEPARATOR, bound_in, lower_bound, unknown, u
 def test_a_remark_is_found_among_others_by_its_metric() -> None:
     bound, missing = lower_bound("flops", ["foo", "mine::bar"]), unknown("train_flops", "on meta: it died; on cpu: too")
     detail = SEPARATOR.join(("energy_j: no meter", bound, missing))
-    assert bound == "flops is a lower bound: no formula for foo, mine::bar"
+    assert bound == "flops is a lower bound: it leaves out foo, mine::bar"
     assert bound_in(detail, "flops") == bound
     assert bound_in(detail, "gflops_per_s") == bound
     assert unknown_in(detail, "train_flops") == "train_flops is unknown: on meta: it died, on cpu: too"

@@ -15,7 +15,6 @@ torch for it, for NumPy or a kernel that is called by address, the number is a l
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +36,9 @@ from mixbench.worker.measure.fake import without_values
 from mixbench.worker.measure.flop_formulas import formula_of
 from mixbench.worker.measure.leaving import Leaving
 from mixbench.worker.measure.operators import full_name, is_free, may_hide_products
+from mixbench.worker.measure.threads import in_all_threads, unwatched_threads, watching_new_threads
+
+_EARLIER_THREADS = "work in threads that started earlier"
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,26 @@ def count_flops(
     for given in values:
         counter = _Counter()
         try:
-            with nullcontext() if given else without_values(), _plainly(device, training), Leaving() as leaving:
+            with (
+                nullcontext() if given else without_values(),
+                _plainly(device, training),
+                Leaving() as leaving,
+                watching_new_threads(),
+            ):
+                unseen = {_EARLIER_THREADS} if unwatched_threads() else set()
                 module = build().train(training)
                 remarks = _trust(module, counter, training, tokens, batch) if trust_declared else []
                 x = make_input()
                 if training and input_gradient and x.is_floating_point():
                     x.requires_grad_()
-                grad = either_way(partial(_call, module, x))
+                grad = either_way(partial(_call, module, x, training))
                 counter.clear()
-                with counter, _in_new_threads(counter):
-                    _call(module, x, grad)
+                with in_all_threads(counter):
+                    _call(module, x, training, grad)
             return FlopCount(
                 round(counter.flops),
                 tuple(sorted(counter.uncounted | leaving.ways)),
-                tuple(sorted(counter.hiding | leaving.ways)),
+                tuple(sorted(counter.hiding | leaving.ways | unseen)),
                 remark="; ".join(dict.fromkeys(remarks)),
                 operators=dict(counter.operators),
             )
@@ -118,9 +126,9 @@ def _plainly(device: str, training: bool) -> Iterator[None]:
         yield
 
 
-def _call(module: nn.Module, x: Tensor, grad: bool) -> bool:
+def _call(module: nn.Module, x: Tensor, training: bool, grad: bool) -> bool:
     y = module(x)
-    if y.requires_grad:
+    if training and y.requires_grad:  # in a thread of its own, code makes gradients possible in inference, too
         wanted = [tensor for tensor in (x, *module.parameters()) if tensor.requires_grad]
         gradients(y, wanted, torch.randn_like(y), grad=grad)
     return grad
@@ -192,19 +200,3 @@ class _Counter(TorchDispatchMode):
         self.uncounted.add(operator)
         if hides:
             self.hiding.add(operator)
-
-
-@contextmanager
-def _in_new_threads(counter: _Counter) -> Iterator[None]:
-    """Count in the threads that start meanwhile: a dispatch mode is one thread's own."""
-
-    def enter(*_: object) -> None:
-        sys.setprofile(None)
-        counter.__enter__()  # type: ignore[no-untyped-call]  # for the life of the thread
-
-    before = threading.getprofile()
-    threading.setprofile(enter)
-    try:
-        yield
-    finally:
-        threading.setprofile(before)

@@ -6,7 +6,6 @@ tensor without values. Values are named as their columns in `SpeedRow`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -22,12 +21,9 @@ from mixbench.worker.measure.fake import Prediction, operators_of, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.measure.outside import share_outside
 from mixbench.worker.measure.subject import Cell, Subject, build_module, build_subject, make_input
+from mixbench.worker.measure.trace import Trace, trace
 
 Values = dict[str, Any]
-
-_SHORT = 0.1  # seconds; a longer call is repeated less often
-_CALLS = 6
-_FEWER_CALLS = 3
 
 
 def foresee(cell: Cell) -> Values:
@@ -36,12 +32,13 @@ def foresee(cell: Cell) -> Values:
     Or status oom with the reason, if there is less memory. Nothing can be measured in this process afterwards. Raises
     ContractError for a cell that cannot be built.
     """
+    counted = _count(cell, values=False)  # first, as only a count follows code into threads that it keeps for later calls
     prediction = _predict(cell)
     available = memory.available_bytes(torch.device(cell.device))
     if prediction and prediction.peak > available:
         needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
         return {"status": "oom", "detail": f"needs {needed}, {free} are available: not run"}
-    return {"status": "ok", "prediction": prediction and asdict(prediction), "count": asdict(_count(cell, values=False))}
+    return {"status": "ok", "prediction": prediction and asdict(prediction), "count": asdict(counted)}
 
 
 def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
@@ -51,15 +48,17 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     """
     remarks: list[str] = []
     device = torch.device(cell.device)
-    resident, subject, seconds = _resident_growth(cell, remarks)
+    resident, subject = _resident_growth(cell, remarks)
+    held = subject.held_bytes
+    traced = trace(subject.call) if device.type == "cpu" else None
     values: Values = {"status": "ok", "params": count_parameters(subject.module), **resident}
-    values |= _live_memory(subject, device, seconds, remarks)
+    values |= _live_memory(subject, held, device, traced, remarks)
     if isinstance(subject.call, TrainingCall) and not subject.call.grad:
         remarks.append(BACKWARD)
     if subject.changes_input:
         remarks.append(CHANGES_INPUT)
+    outside = list(_outside(cell, subject, traced)) if traced else []
     values |= _energy(subject, device, remarks)
-    outside = list(_outside(cell, subject))
     # the rest watches every operator: torch may not be able to compile code any more that it could not compile meanwhile
     prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
     operators = None if cell.compiled else operators_of(subject.call)
@@ -84,18 +83,15 @@ def _predict(cell: Cell) -> Prediction | None:
         return None
 
 
-def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject, float]:
-    """The growth, the cell as it was built, and the seconds of a call."""
+def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
+    """The growth while a cell is built, which includes a call, and the cell."""
     before = memory.reset_resident_peak()
     subject = build_subject(cell)
-    start = time.perf_counter()
-    subject.call()
-    seconds = time.perf_counter() - start
     after = memory.resident_bytes("VmHWM")
     if before is None or after is None:
         remarks.append("peak_rss_mib: this system does not report a process's resident peak")
-        return {}, subject, seconds
-    return {"peak_rss_mib": (after - before) / memory.MIB}, subject, seconds
+        return {}, subject
+    return {"peak_rss_mib": (after - before) / memory.MIB}, subject
 
 
 def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:
@@ -106,10 +102,14 @@ def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:
     return one_line(", ".join(map(str, parts)))
 
 
-def _live_memory(subject: Subject, device: torch.device, seconds: float, remarks: list[str]) -> Values:
-    held = subject.held_bytes
-    used = memory.live_memory(subject.call, device, _CALLS if seconds < _SHORT else _FEWER_CALLS)
-    if used.grows and memory.grows(subject.call, device):
+def _live_memory(subject: Subject, held: int, device: torch.device, traced: Trace | None, remarks: list[str]) -> Values:
+    """`held` are the bytes that existed before the call that was traced."""
+
+    def live(call: Call) -> memory.LiveMemory:
+        return memory.live_on_cpu(trace(call)) if traced else memory.live_on_cuda(call, device)
+
+    used = memory.live_on_cpu(traced) if traced else live(subject.call)
+    if used.left > 0 and memory.grows(live, subject.call):
         remarks.append(HOLDS_MORE)
     found = {"peak_memory_mib": used.peak + held, "allocated_mib": used.allocated, "peak_reserved_mib": used.reserved}
     return {name: size / memory.MIB for name, size in found.items() if size is not None}
@@ -146,9 +146,9 @@ def _flops(cell: Cell, foreseen: Values | None, differs: bool, outside: list[str
     return result | {"flops": counted.flops}
 
 
-def _outside(cell: Cell, subject: Subject) -> Iterator[str]:
+def _outside(cell: Cell, subject: Subject, traced: Trace) -> Iterator[str]:
     """Work outside torch's operators, unless the count comes from the mixer, which knows of it."""
-    if cell.device == "cpu" and not cell.compiled and not _declares(cell, subject) and (share := share_outside(subject.call)):
+    if not cell.compiled and not _declares(cell, subject) and (share := share_outside(traced, subject.call)):
         yield f"work outside torch's operators, {100 * share:.0f} % of the CPU time"
 
 

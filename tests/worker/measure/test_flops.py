@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from mixbench.worker.measure.flops import FlopCount, count_flops
+from mixbench.worker.measure.threads import expect_no_more_threads
 
 BATCH, TOKENS, WIDTH, HEADS = 2, 10, 32, 4
 ATTENTION = BATCH * (8 * TOKENS * WIDTH**2 + 4 * TOKENS**2 * WIDTH)
@@ -172,7 +173,7 @@ def test_an_operator_of_another_library_is_known_by_its_full_name() -> None:
 
 
 class Threaded(nn.Module):
-    """A product in another thread."""
+    """A product in another thread, by default a new one for each call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,15 +181,58 @@ class Threaded(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with ThreadPoolExecutor(1) as pool:
-            y: Tensor = pool.submit(self.linear, x).result()
+            return self.run(pool, x)
+
+    def run(self, pool: ThreadPoolExecutor, x: Tensor) -> Tensor:
+        y: Tensor = pool.submit(self.linear, x).result()
         return y @ y.mT @ y
 
 
-def test_operators_in_threads_that_a_call_starts_are_counted() -> None:
+class OwnThread(Threaded):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = ThreadPoolExecutor(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(self.pool, x)
+
+
+class SharedThread(Threaded):
+    pools: ClassVar[list[ThreadPoolExecutor]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.pools:
+            self.pools.append(ThreadPoolExecutor(1))
+        return self.run(self.pools[0], x)
+
+
+@pytest.fixture
+def _no_threads_left() -> Iterator[None]:
+    yield
+    while SharedThread.pools:
+        SharedThread.pools.pop().shutdown()
+
+
+@pytest.mark.usefixtures("_no_threads_left")
+@pytest.mark.parametrize("kind", [Threaded, OwnThread, SharedThread])
+def test_operators_in_threads_that_a_call_starts_are_counted(kind: type[nn.Module]) -> None:
     flops = 2 * BATCH * TOKENS * WIDTH**2 + 4 * BATCH * TOKENS**2 * WIDTH
-    assert count(Threaded).flops == flops
-    assert count(Threaded, mode="training").flops == 3 * flops
+    for _ in range(2):
+        assert count(kind).flops == flops
+        assert count(kind, mode="training").flops == 3 * flops
     assert threading.getprofile() is None
+
+
+def test_a_thread_that_started_earlier_makes_the_count_a_lower_bound() -> None:
+    expect_no_more_threads()
+    pool = ThreadPoolExecutor(1)
+    pool.submit(int).result()
+    try:
+        assert count(lambda: nn.Linear(WIDTH, WIDTH)).hiding == ("work in threads that started earlier",)
+        expect_no_more_threads()
+        assert count(lambda: nn.Linear(WIDTH, WIDTH)).hiding == ()
+    finally:
+        pool.shutdown()
 
 
 class Looking(nn.Module):

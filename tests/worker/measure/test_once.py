@@ -32,7 +32,7 @@ def odd(name: str, **changes: Any) -> Cell:
     [
         ("InPlace", "it changes its input in place"),
         ("Growing", "it holds more memory from call to call"),
-        ("Arrays", "flops is a lower bound: no formula for Tensor.numpy"),
+        ("Arrays", "flops is a lower bound: it leaves out Tensor.numpy"),
     ],
 )
 def test_what_is_special_about_the_calls_is_remarked(name: str, remark: str) -> None:

@@ -166,7 +166,7 @@ class Swin(Base):
         return H * W
 """
 REMARKS = {
-    "Exponential": "train_flops is a lower bound: no formula for linalg_matrix_exp",
+    "Exponential": "train_flops is a lower bound: it leaves out linalg_matrix_exp",
     "Refusing": "train_flops is unknown: without values: OverflowError: first, second and on cpu: OverflowError: first, second",
     "Swin": "train_flops: its flops(H, W) is not flops(batch, tokens): operators are counted",
 }

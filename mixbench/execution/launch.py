@@ -87,7 +87,7 @@ class Launch:
         return self
 
     def start(self) -> None:
-        """Start the server without waiting for its imports. It ends with the thread that starts it."""
+        """Start the server without waiting for its imports."""
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
         # compile in the child itself: no pool of compiler processes during a measurement
         inherited.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")

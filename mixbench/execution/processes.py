@@ -54,7 +54,7 @@ def signal_name(signum: int) -> str:
 
 
 def die_with_parent(parent: int, signum: int = signal.SIGKILL) -> None:
-    """Ask the kernel (Linux) to send this process a signal when `parent` dies."""
+    """Ask the kernel (Linux) to send this process a signal when `parent` dies, or the thread that started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
         if os.getppid() != parent:
@@ -135,28 +135,40 @@ def _send(processes: set[int], signum: int) -> None:
 def main() -> None:
     """Run the command line that follows the id of the parent."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
+
+    def leave_if_orphaned(signum: int, frame: object) -> None:
+        if os.getppid() != parent:  # else only the thread has ended that started this process
+            _leave(signal.SIGTERM, frame)
+
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, leave_if_orphaned)
     adopt_orphans()
-    die_with_parent(parent, signal.SIGTERM)
+    die_with_parent(parent, signal.SIGHUP)
     code = 128 + signal.SIGTERM
     try:
         code = _run(command)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _ignore_signals()
         end_children()
         os._exit(code)
 
 
 def _leave(signum: int, frame: object) -> None:
-    signal.signal(signum, signal.SIG_IGN)
+    _ignore_signals()
     raise SystemExit
+
+
+def _ignore_signals() -> None:
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
 
 
 def _run(command: list[str]) -> int:
     guard = os.getpid()
     started = os.fork()
     if not started:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_DFL)
         os.setsid()
         die_with_parent(guard)
         try:

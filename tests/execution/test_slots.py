@@ -60,6 +60,16 @@ def test_a_server_that_dies_takes_only_its_job_with_it() -> None:
     assert [isinstance(found[index], Died) for index in range(8)] == [True, False, False, False, True, False, False, False]
 
 
+def test_a_server_that_was_started_again_serves_later_jobs_too() -> None:
+    with Slots([JOBS], [{}]) as slots:
+        for _ in range(3):
+            found = dict(slots.run(f"{JOBS}:one_of", [{"function": "kill_server"}, ECHO], 20.0))
+            assert isinstance(found[0], Died)
+            assert isinstance(found[1], Finished)
+            again = dict(slots.run(f"{JOBS}:one_of", [{"function": "sleep", "steps": 1, "seconds": 0.3}], 20.0))
+            assert again == {0: Finished({})}
+
+
 def test_servers_that_cannot_start_again_are_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     with Slots([JOBS], [{}]) as slots:
         slots._launches[0]._modules = ["no_such_module"]

@@ -17,10 +17,10 @@ from mixbench.worker.measure.contract_counts import (
     has_closed_form_params,
     has_countable_flops,
 )
+from mixbench.worker.measure.trace import trace
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest value, between float32 results that should be equal."""
-_CALLS = 6
 _CPU = torch.device("cpu")
 
 
@@ -109,7 +109,8 @@ def _holds_no_more(case: Case) -> str:
     def call() -> None:
         _run(case, x)
 
-    if memory.live_memory(call, _CPU, _CALLS).grows and memory.grows(call, _CPU):
+    call()
+    if memory.grows(lambda call: memory.live_on_cpu(trace(call)), call):
         raise ContractError("more memory is held after every call")
     return ""
 

@@ -5,52 +5,71 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate
 from pathlib import Path
 
 import psutil
 import torch
-from torch.autograd.profiler import profile, record_function
 
 from mixbench.worker.calls import Call
+from mixbench.worker.measure.trace import Trace
 
 MIB = 2**20
 
-_CALL = "mixbench call"
-_CALLS_TO_GROW = 3
+_CALLS_TO_GROW = 4
 _HUGE_PAGES = 16  # page faults for 32 MiB if the kernel hands out pages of 2 MiB
 
 
 @dataclass(frozen=True)
 class LiveMemory:
-    """Bytes in one call: the peak of live allocations made in it, and the sum of all allocations.
+    """Bytes in one call: the peak of live allocations made in it, the sum of all, and those that outlive it and its result.
 
-    `left` are the bytes that were allocated and not freed after it, and after each of the further calls. `reserved` is the
-    peak that a GPU's caching allocator held.
+    They are exact, and equal for equal calls. Tensors from before the call do not count. `reserved` is the peak that a GPU's
+    caching allocator held.
     """
 
     peak: int
     allocated: int
-    left: tuple[int, ...]
+    left: int
     reserved: int | None = None
 
-    @property
-    def grows(self) -> bool:
-        """Whether more is left after every call than after the one before.
 
-        A table that is made once, or a state that replaces an earlier one, does not grow.
-        """
-        return all(after > before for before, after in pairwise((0, *self.left)))
-
-
-def live_memory(call: Call, device: torch.device, calls: int = 1) -> LiveMemory:
-    """The exact bytes, equal on every run of equal calls. The peak excludes tensors from before the call."""
-    return _on_cuda(call, device, calls) if device.type == "cuda" else _on_cpu(call, calls)
+def live_on_cpu(traced: Trace) -> LiveMemory:
+    """From the allocator's own events, which include allocations inside kernels."""
+    levels = list(accumulate(traced.changes))
+    allocated = sum(change for change in traced.changes if change > 0)
+    return LiveMemory(max(0, *levels, 0), allocated, levels[-1] if levels else 0)
 
 
-def grows(call: Call, device: torch.device) -> bool:
-    """Whether more memory is left from call to call even after garbage was collected."""
+def live_on_cuda(call: Call, device: torch.device) -> LiveMemory:
+    """From the caching allocator's statistics."""
+    torch.cuda.synchronize(device)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_stats(device)
+    result = call()
+    torch.cuda.synchronize(device)
+    peak = torch.cuda.memory_stats(device)
+    del result
+    after = torch.cuda.memory_stats(device)
+    current = before["requested_bytes.all.current"]
+    return LiveMemory(
+        peak["requested_bytes.all.peak"] - current,
+        peak["requested_bytes.all.allocated"] - before["requested_bytes.all.allocated"],
+        after["requested_bytes.all.current"] - current,
+        peak["reserved_bytes.all.peak"],
+    )
+
+
+def grows(live: Callable[[Call], LiveMemory], call: Call) -> bool:
+    """Whether more memory is held after every call than after the one before, even when garbage was collected.
+
+    `live` measures a call. A table that is made once, or a state that replaces an earlier one, does not grow.
+    """
+    if live(call).left <= 0:
+        return False
 
     def collecting() -> None:
         call()
@@ -58,54 +77,9 @@ def grows(call: Call, device: torch.device) -> bool:
 
     gc.freeze()  # only what the calls make is looked at
     try:
-        return live_memory(collecting, device, _CALLS_TO_GROW).grows
+        return all(live(collecting).left > 0 for _ in range(_CALLS_TO_GROW))
     finally:
         gc.unfreeze()
-
-
-def _on_cpu(call: Call, calls: int) -> LiveMemory:
-    """From the allocator's own events, which include allocations inside kernels."""
-    with profile(profile_memory=True) as profiler:
-        for _ in range(calls):
-            with record_function(_CALL):
-                result = call()
-            del result
-    assert profiler.kineto_results is not None
-    events = sorted(profiler.kineto_results.events(), key=lambda event: event.start_ns())
-    live = peak = allocated = 0
-    left: list[int] = []
-    for event in events:
-        if event.name() == _CALL:
-            left.append(live)
-        elif event.name() == "[memory]":
-            live += event.nbytes()
-            if len(left) == 1:
-                allocated += max(0, event.nbytes())
-                peak = max(peak, live)
-    return LiveMemory(peak, allocated, (*left[1:], live))
-
-
-def _on_cuda(call: Call, device: torch.device, calls: int) -> LiveMemory:
-    """From the caching allocator's statistics."""
-
-    def read() -> dict[str, int]:
-        torch.cuda.synchronize(device)
-        return torch.cuda.memory_stats(device)
-
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(device)
-    stats = [read()]
-    for _ in range(calls):
-        call()
-        stats.append(read())
-    before, after = stats[:2]
-    current = before["requested_bytes.all.current"]
-    return LiveMemory(
-        after["requested_bytes.all.peak"] - current,
-        after["requested_bytes.all.allocated"] - before["requested_bytes.all.allocated"],
-        tuple(later["requested_bytes.all.current"] - current for later in stats[1:]),
-        after["reserved_bytes.all.peak"],
-    )
 
 
 def resident_bytes(field: str = "VmRSS") -> int | None:

@@ -11,6 +11,7 @@ from mixbench.worker.calls import Call
 from mixbench.worker.measure import memory
 from mixbench.worker.measure.fake import Operators, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
+from mixbench.worker.measure.trace import trace
 
 N, D = 6, 4
 
@@ -34,7 +35,7 @@ def test_prediction_and_measurement_agree_on_plain_tensors() -> None:
 
     call, held = make_call()
     held_bytes = (256 * 512 + 512 + 1024 * 256) * 4
-    measured = memory.live_memory(call, torch.device("cpu")).peak + held_bytes
+    measured = memory.live_on_cpu(trace(call)).peak + held_bytes
     assert held
     assert predict(make_call).peak == pytest.approx(measured, rel=0.001)
 

@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 import torch
 
+from mixbench.worker.calls import Call
 from mixbench.worker.measure import memory
+from mixbench.worker.measure.trace import trace
 
-CPU = torch.device("cpu")
 MEBIBYTE = torch.Size([2**18])  # float32
+
+
+def live(call: Call) -> memory.LiveMemory:
+    return memory.live_on_cpu(trace(call))
 
 
 def test_the_live_peak_is_exact_and_equal_on_every_run() -> None:
@@ -19,17 +24,17 @@ def test_the_live_peak_is_exact_and_equal_on_every_run() -> None:
         del a
         return b.sum()
 
-    first = memory.live_memory(call, CPU)
+    first = live(call)
     assert first.peak / memory.MIB == pytest.approx(3, abs=0.001)
     assert first.allocated / memory.MIB == pytest.approx(3, abs=0.001)
-    assert memory.live_memory(call, CPU) == first
+    assert live(call) == first
 
 
 def test_the_live_peak_sees_what_a_kernel_allocates_inside() -> None:
     x = torch.randn(1, 1, 512, 64)
     seen_by_operators = x.nbytes + 512 * 4  # output and log-sum-exp
-    live = memory.live_memory(lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x), CPU)
-    assert live.peak > 1.2 * seen_by_operators
+    used = live(lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x))
+    assert used.peak > 1.2 * seen_by_operators
 
 
 def test_memory_that_was_there_before_does_not_count() -> None:
@@ -39,7 +44,7 @@ def test_memory_that_was_there_before_does_not_count() -> None:
         held[0] = torch.ones(8)
         return held[0]
 
-    assert memory.live_memory(call, CPU).peak < 1000
+    assert live(call).peak < 1000
 
 
 def test_what_a_call_keeps_is_known_and_its_result_is_not_kept() -> None:
@@ -49,8 +54,8 @@ def test_what_a_call_keeps_is_known_and_its_result_is_not_kept() -> None:
         held.append(torch.ones(MEBIBYTE))
         return torch.ones(MEBIBYTE)
 
-    live = memory.live_memory(call, CPU, calls=3)
-    assert (live.left, live.peak) == ((memory.MIB, 2 * memory.MIB, 3 * memory.MIB), 2 * memory.MIB)
+    used = live(call)
+    assert (used.left, used.peak) == (memory.MIB, 2 * memory.MIB)
 
 
 class Keeping:
@@ -87,6 +92,7 @@ class Keeping:
         ("the_last_one", False),
         ("the_last_two", False),
         ("the_first_one", False),
+        ("until_garbage_is_collected", False),
         ("nothing", False),
     ],
 )
@@ -94,14 +100,7 @@ def test_growth_is_told_from_state_that_is_replaced(way: str, grows: bool) -> No
     call = getattr(Keeping(), way)
     for _ in range(3):
         call()
-    assert memory.live_memory(call, CPU, calls=6).grows == grows
-
-
-def test_garbage_is_no_growth() -> None:
-    keeping = Keeping()
-    assert memory.live_memory(keeping.until_garbage_is_collected, CPU, calls=3).grows
-    assert not memory.grows(keeping.until_garbage_is_collected, CPU)
-    assert memory.grows(keeping.all_of_them, CPU)
+    assert memory.grows(live, call) == grows
 
 
 def test_the_resident_peak_sees_memory_that_is_freed_again() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch.autograd.profiler import record_function
 
 from mixbench.worker.measure.outside import share_outside
+from mixbench.worker.measure.trace import trace
 
 X = torch.randn(64, 64)
 
@@ -46,7 +47,7 @@ def _a_loop_over_tokens() -> torch.Tensor:
 
 @pytest.mark.parametrize("call", [lambda: _spin(0.01), _under_a_name, _among_operators], ids=["alone", "named", "among"])
 def test_work_outside_operators_is_found(call: Callable[[], object]) -> None:
-    assert share_outside(call) > 0.5
+    assert share_outside(trace(call), call) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,4 @@ def test_work_outside_operators_is_found(call: Callable[[], object]) -> None:
     ids=["operators", "loop", "sleep", "little", "nothing"],
 )
 def test_operators_waiting_and_little_work_are_not(call: Callable[[], object]) -> None:
-    assert share_outside(call) == 0
+    assert share_outside(trace(call), call) == 0

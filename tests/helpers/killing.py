@@ -59,10 +59,10 @@ def kill_when(ready: Callable[[list[int]], object], *arguments: object, folder: 
 
 
 def start_helper(script: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
-    """Start a script of `tests/helpers`, whose children find the modules there."""
+    """Start a script of `tests/helpers`, whose children find the modules there; what it says of files is left out."""
     return subprocess.Popen(
         [sys.executable, str(HELPERS / script), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(HELPERS), **variables},
+        env={**os.environ, "PYTHONPATH": str(HELPERS), "PYTHONWARNINGS": "ignore::UserWarning", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -98,7 +98,7 @@ def _check_text(flag: str, value: str | os.PathLike[Any]) -> None:
             raise RequestError(f"{flag} is not UTF-8: {reprlib.repr(value)}") from None
 
 
-def _check_number(flag: str, value: numbers.Real, least: float | None, most: float) -> None:
+def _check_number(flag: str, value: Any, least: float | None, most: float) -> None:
     if least is not None and value < least:
         raise RequestError(f"{flag} is {reprlib.repr(value)}; it must be at least {least:g}")
     if value != value:

@@ -131,7 +131,7 @@ TEXTS = apart(
     *("", " ", "9" * 400, "x" * 300, "y" * 5000, "z" * 60_000, "a/" * 3000, ",".join(map(str, range(1, 3000)))),
 )
 PATHS = apart(
-    "R H missing file.txt file.txt/below locked /dev/null /proc/self/mem /proc/x . R/speed.csv \udcff \u00e9 ~ link",
+    "R H missing file.txt file.txt/below locked /dev/null /proc/self/mem /proc/x . R/speed.csv \u00e9 ~ link",
     *("", " ", "a\nb", "n" * 256, "p/" * 2500),
 )
 

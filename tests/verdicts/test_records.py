@@ -26,6 +26,7 @@ from mixbench.stats import Interval
 from mixbench.tables.results import ResultsFolder
 from mixbench.verdicts import attention_map
 from mixbench.verdicts.cost import evidence
+from mixbench.verdicts.cost.records import records as cost_records
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.learning import scores, tune
 from mixbench.verdicts.learning.data_needed import Bracket
@@ -159,7 +160,7 @@ def test_expected_scores_and_trials_needed_of_tune() -> None:
 def test_factors_and_product_of_cost(tmp_path: Path) -> None:
     rows = speed_rows(MIXERS, (100,), modes=("training",))[0], training_rows(MIXERS), trial_rows(MIXERS, trials=12)
     (cost,) = evidence.task_costs(*rows, Wish(targets=(0.2, 0.1, 0.01)))
-    records = evidence.records(cost)
+    records = cost_records(cost)
     text = cost_table(CostOutcome((cost,), 0, False, ResultsFolder(tmp_path)), 80, terminal=False).plain
     printed = iter(tables(text, cost.mixers))
     assert {record["unit"] for record in records} == {"s per example", "examples", "trials", "s"}

@@ -57,6 +57,10 @@ class Operators(TorchDispatchMode):
         self.names: list[str] = []
         self.heavy: Counter[str] = Counter()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # to skip it would import it, which takes seconds, and nothing is compiled here
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if not isinstance(func, OpOverload):  # control flow, whose bodies follow

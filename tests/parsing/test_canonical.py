@@ -64,7 +64,21 @@ def test_json_is_read_as_it_was_written() -> None:
         ("", "Expecting value"),
         ("{", "Expecting property name"),
     ],
-    ids="nan infinity float whole-number long-number twice deep endless one-too-deep surrogate bytes nothing torn".split(),
+    ids=[
+        "nan",
+        "infinity",
+        "float",
+        "whole-number",
+        "long-number",
+        "twice",
+        "deep",
+        "endless",
+        "one-too-deep",
+        "surrogate",
+        "bytes",
+        "nothing",
+        "torn",
+    ],
 )
 def test_json_that_would_mislead_whoever_uses_it_is_a_value_error(text: str | bytes, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):

@@ -115,8 +115,8 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         quantity=Quantity("throughput", "Throughput", "throughput (tokens/s)", prefixed=True),
     )
     flops: int | None = metric(
-        "floating-point operations per call, multiply-add = 2; elementwise operations, and what torch does not dispatch, are not"
-        " counted; a lower bound where detail says so",
+        "floating-point operations per call, multiply-add = 2; elementwise operations, and what torch does not dispatch,"
+        " are not counted; a lower bound where detail says so",
         "FLOP",
         words="FLOPs",
         rule="count",

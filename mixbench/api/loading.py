@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def load(results: str | Path) -> Measured:
     from mixbench.verdicts.gate.compare import COUNTS
 
     folder = ResultsFolder(results)
-    if not folder.path.is_dir():
+    if not isdir(folder.path):
         raise RequestError(f"there is no folder {folder.path}", "Give a folder that mixbench speed or data-efficiency wrote.")
     rows: dict[type[Row], list[Any]] = {row_type: folder.read(row_type) for row_type in TABLES.values()}
     if not any(rows[row_type] for row_type in COUNTS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import exists
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def add_run(options: TrackAddOptions) -> Added:
         _refuse_other_code(measured.name, chosen, {row.commit for row in launches})
     entries = [_entry(measured, chosen, tables) for tables in by_machine.values()]
     history = Path(options.history)
-    if there := [entry for entry in entries if (history / entry.file_name).exists() and not options.replace]:
+    if there := [entry for entry in entries if exists(history / entry.file_name) and not options.replace]:
         write_entry(history, there[0])  # says so, before anything is written
     files = tuple(write_entry(history, entry, replace=options.replace) for entry in entries)
     return Added(chosen, files, sum(len(entry.cells) for entry in entries), tuple(remarks))

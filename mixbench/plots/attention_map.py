@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os.path import isfile
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def _stored(line: MixerMaps, results: Path, examples: Sequence[int] | None) -> d
     wanted = (
         sorted(line.drawn)[:MOST_EXAMPLES] if examples is None else [example for example in examples if example in line.drawn]
     )
-    return {example: read_map(file) for example in wanted if (file := results / line.drawn[example]).is_file()}
+    return {example: read_map(file) for example in wanted if isfile(file := results / line.drawn[example])}
 
 
 def map_figure(task: TaskMaps, maps: Maps) -> Figure:
@@ -78,7 +79,7 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
     columns = needed + 1 + len(lines)
     with rc_context(style.RC | {"axes.grid": False}):
         figure = Figure(figsize=(_PANEL[0] * columns + 0.9, _PANEL[1] * len(examples) + 1.35), layout="constrained")
-        figure.suptitle(f"What outputs depend on: {style.literal(task.task)}", fontsize=11, fontweight="bold")
+        figure.suptitle(f"What outputs depend on: {task.task}", fontsize=11, fontweight="bold")
         grid = figure.subplots(len(examples), columns, squeeze=False)
         for row, example in zip(grid, examples, strict=True):
             shown = next(own[example] for own in maps.values() if example in own)
@@ -146,7 +147,7 @@ def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
 
 def _title(line: MixerMaps) -> str:
     share = f"{percent(line.right.point, '.0f')} right" if line.right else "no distant inputs"
-    return f"{style.literal(line.label)}\n{share}"
+    return f"{line.label}\n{share}"
 
 
 def _reading(task: TaskMaps, width: float) -> str:

@@ -50,7 +50,7 @@ def cost_figure(cost: TaskCost) -> Figure:
     with rc_context(style.RC):
         height = 1.9 + len(cost.targets) * (0.55 + 0.5 * len(labels))
         figure = Figure(figsize=(6.8, height), layout="constrained")
-        figure.suptitle(f"Cost of reaching a score on {style.literal(cost.subject.task)}", fontsize=11, fontweight="bold")
+        figure.suptitle(f"Cost of reaching a score on {cost.subject.task}", fontsize=11, fontweight="bold")
         panels = list(figure.subplots(len(cost.targets), 1, sharex=True, squeeze=False)[:, 0])
         for axes, target in zip(panels, cost.targets, strict=True):
             axes.set(title=f"{cost.score} {sign} {target:g}", xscale="log", yticks=range(len(labels)))
@@ -62,16 +62,16 @@ def cost_figure(cost: TaskCost) -> Figure:
                 if mixer.target == target and mixer.label in labels:
                     _draw(axes, labels.index(mixer.label), mixer)
         _limit(panels, cost)
-        panels[-1].set_xlabel(f"relative to {style.literal(str(cost.baseline))} (log scale)")
+        panels[-1].set_xlabel(f"relative to {cost.baseline} (log scale)")
         style.value_ticks(panels[-1].xaxis, prefixed=False)
         named = {"example": PER_EXAMPLE[cost.unit], "data": "training examples", "trials": "tuning trials"}
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
         figure.legend([*bars, product], [*named.values(), "cost, 95 % interval"], loc="outside lower center", ncols=4)
         why = ", or the count leaves out some operators" if cost.bounds else ""
-        bounds = f"≥, ≤ and pale: only a bound is known, as the score lies beyond what was trained{why}"
+        bounds = f"≥, ≤ and pale: only a bound is known, because the score lies outside the trained range{why}"
         counting = [OPERATIONS] if cost.unit == "FLOP" else []
-        add_caption(figure, "\n".join([style.literal(cost.subject.words), bounds, *counting]))
+        add_caption(figure, "\n".join([cost.subject.words, bounds, *counting]))
     return figure
 
 

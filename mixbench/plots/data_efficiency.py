@@ -88,7 +88,7 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figu
         return None
     score, better = ("error", "lower") if drawn.is_error else ("score", "higher")
     with rc_context(style.RC):
-        label = f"change of the test {score} against\n{style.literal(str(baseline))} ({better} is better)"
+        label = f"change of the test {score} against\n{baseline} ({better} is better)"
         figure, grid = _panel_figure(drawn, f"Relative change on {name}", label)
         places = {label: 1.02 ** (2 * place - len(drawn.looks) + 1) for place, label in enumerate(drawn.looks)}
         for axes, (_, task) in zip(grid, drawn.panels, strict=True):
@@ -109,7 +109,7 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figu
 
 def _panel_figure(drawn: TaskFigures, title: str, axis: str) -> tuple[Figure, list[Axes]]:
     titles = [title for title, _ in drawn.panels]
-    figure, grid = style.panel_figure(style.literal(title), style.literal(drawn.common), titles, (EXAMPLES, axis))
+    figure, grid = style.panel_figure(title, drawn.common, titles, (EXAMPLES, axis))
     return figure, grid
 
 

@@ -131,7 +131,7 @@ def _mark_failures(
             height, color, sizes = 1 - step * (place + 0.3), looks[label].color, [size_of(cell) for cell in cells]
             axes.plot(sizes, [height] * len(sizes), "x", color=color, mew=1.6, transform=at)
             axes.annotate(
-                style.literal(f"{label}: {status}"),
+                f"{label}: {status}",
                 (sizes[0], height),
                 xycoords=at,
                 xytext=(0, -4),

@@ -27,8 +27,10 @@ PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
 FEW_LAUNCHES = 12
 """Up to this many launches, each is drawn as a dot."""
 PALE = "#999999"
-LONGEST_TEXT = 300
-"""Characters of a text from the user: to draw a longer one takes for ever, or leaves no room for anything else."""
+LONGEST_NAME = 60
+"""Characters of a task in the name of a file."""
+LONGEST_LINE = 300
+"""Characters of a line: to draw a longer one takes for ever, or leaves no room for anything else."""
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -137,13 +139,13 @@ def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[s
         if place >= len(titles):
             axes.remove()
             continue
-        axes.set(xscale="log", yscale="log", title=literal(titles[place]))
+        axes.set(xscale="log", yscale="log", title=titles[place])
         lowest = place + columns >= len(titles)
         axes.tick_params(labelbottom=lowest)
         axes.set_xlabel(labels[0] if lowest else "")
         axes.set_ylabel(labels[1] if place % columns == 0 else "")
-    heading = figure.suptitle(f"{literal(title)}\n", fontsize=11, fontweight="bold")
-    below = Annotation(literal(common), (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
+    heading = figure.suptitle(f"{title}\n", fontsize=11, fontweight="bold")
+    below = Annotation(common, (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
     figure.add_artist(below)
     return figure, list(grid.flat[: len(titles)])
 
@@ -199,16 +201,17 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
 
 
 def literal(text: str) -> str:
-    """Text from the user, which matplotlib must not read as mathematics; of a long one, the beginning and the end.
+    """Lines that matplotlib does not read as mathematics; of a long one, the beginning and the end.
 
-    The result is literal already: it may be given again.
+    `save` makes every text of a figure literal, but for the labels of ticks, which are made when it is drawn.
     """
-    return re.sub(r"(?<!\\)\$", r"\\$", shortened(text, LONGEST_TEXT))
+    lines = "\n".join(shortened(line, LONGEST_LINE) for line in text.split("\n"))
+    return re.sub(r"(?<!\\)\$", r"\\$", lines)
 
 
 def file_name(task: str) -> str:
     """The name of a task as part of a file name."""
-    return re.sub(r"[^\w.+-]+", "-", task).strip("-.") or "task"
+    return re.sub(r"[^\w.+-]+", "-", task[:LONGEST_NAME]).strip("-.") or "task"
 
 
 def distinct_name(name: str, taken: set[str]) -> str:
@@ -228,7 +231,7 @@ def proxy(look: LineStyle) -> Line2D:
 def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: Mapping[str, LineStyle], alone: bool) -> None:
     """Texts next to a panel, the highest line first, with the names of mixers if it is the only panel."""
     shown = [
-        (label, f"{literal(label)}  {text}".rstrip() if alone else text)
+        (label, f"{label}  {text}".rstrip() if alone else text)
         for _, label, text in sorted(entries, reverse=True)
         if alone or text
     ]
@@ -246,18 +249,21 @@ def legend_beside(axes: Axes, entries: Sequence[tuple[float, str, str]], looks: 
 def legend_below(figure: Figure, looks: Mapping[str, LineStyle], names: Mapping[str, str]) -> None:
     """One legend for all panels, below them."""
     handles = [proxy(look) for look in looks.values()]
-    figure.legend(handles, [literal(names[label]) for label in looks], loc="outside lower center", ncols=min(len(looks), 4))
+    figure.legend(handles, [names[label] for label in looks], loc="outside lower center", ncols=min(len(looks), 4))
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
     """Write the figure in each format, as `name.png` …, the same bytes every time. Raises UnknownNameError and StorageError."""
     from matplotlib import rc_context
+    from matplotlib.text import Text
 
     for kind in formats:
         if kind not in FORMATS:
             raise UnknownNameError("format", kind, FORMATS, "for figures")
     dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     paths = [folder / f"{name}.{kind}" for kind in formats]
+    for text in figure.findobj(lambda artist: isinstance(artist, Text)):
+        text.set_text(literal(text.get_text()))  # type: ignore[attr-defined]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, kind in zip(paths, formats, strict=True):

@@ -68,16 +68,14 @@ def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
     with rc_context(style.RC | {"lines.markersize": 3.0, "lines.linewidth": 1.0}):
         figure, grid = _grid(len(series))
         for axes, each, name in zip(grid, series, names, strict=True):
-            axes.set_title(style.literal(f"{name} ({each.machine[:6]})" if len(machines) > 1 else name), fontsize=8)
+            axes.set_title(f"{name} ({each.machine[:6]})" if len(machines) > 1 else name, fontsize=8)
             own = [change for change in changes if change.series is each]
             _draw_series(axes, each, places, looks.get(each.label) or next(iter(looks.values())))
             _mark_changes(axes, each, own, places)
             _ticks(axes, commits)
         name = _TITLES.get(metric) or metric_words(metric)
         heading = figure.suptitle(f"{name[0].upper()}{name[1:]} over commits\n", fontsize=11, fontweight="bold")
-        below = Annotation(
-            style.literal(common), (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444"
-        )
+        below = Annotation(common, (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
         figure.add_artist(below)
         figure.supylabel(TRACKED[metric].unit, fontsize=9)
         figure.supxlabel("commits in order, evenly spaced", fontsize=9)

@@ -38,7 +38,7 @@ def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
     with rc_context(style.RC):
         rows, columns = len(drawn.panels), len(known)
         figure = Figure(figsize=(style.PANEL_ALONE[0] if columns == 1 else 8.6, 3.4 * rows + 1.2), layout="constrained")
-        figure.suptitle(f"Score against cost on {style.literal(name)}", fontsize=11, fontweight="bold")
+        figure.suptitle(f"Score against cost on {name}", fontsize=11, fontweight="bold")
         grid = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
         for line, (title, task) in zip(grid, drawn.panels, strict=True):
             line[0].set_ylabel(drawn.score_axis)
@@ -54,10 +54,10 @@ def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
         marks = {label: [cell.train_flops_mark for cell in counted if cell.label == label] for label in drawn.looks}
         style.legend_below(figure, drawn.looks, {label: named(label, own) for label, own in marks.items()})
         every = [mark for own in marks.values() for mark in own]
-        front = "Pareto front of what is known exactly" if any(every) else "Pareto front"
+        front = "Pareto front of the exact values" if any(every) else "Pareto front"
         reading = f"larger markers: more examples · rings and grey line: {front}"
         counting = about_operations(every) if _OPERATIONS in known else []
-        add_caption(figure, "\n".join(map(style.literal, filter(None, (drawn.common, reading, " · ".join(counting))))))
+        add_caption(figure, "\n".join(filter(None, (drawn.common, reading, " · ".join(counting)))))
     return figure
 
 

@@ -44,7 +44,7 @@ def tuning_figure(search: Search) -> Figure:
     direction = "lower" if search.is_error else "higher"
     with rc_context(style.RC):
         figure = Figure(figsize=(8.6, 4.4), layout="constrained")
-        figure.suptitle(f"Random search on {style.literal(search.task)}", fontsize=11, fontweight="bold")
+        figure.suptitle(f"Random search on {search.task}", fontsize=11, fontweight="bold")
         expected, relative = figure.subplots(1, 2)
         logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
         for curve in search.curves:
@@ -56,7 +56,7 @@ def tuning_figure(search: Search) -> Figure:
             axes.set_yscale("log")
             style.value_ticks(axes.yaxis, prefixed=False)
         expected.set(xlabel=TRIALS, ylabel=f"expected best development {search.score} ({direction} is better)")
-        base = style.literal(str(search.baseline))
+        base = str(search.baseline)
         relative.set(xlabel=TRIALS, ylabel=f"relative to {base}" if logarithmic else f"change against {base}, %")
         longest = max(len(curve.expected) for curve in search.curves)
         for axes in (expected, relative):

@@ -137,7 +137,7 @@ class TrainingStudy(Generic[Run, Trained]):
 
     def has_file(self, name: str) -> bool:
         """Whether the results folder has the file that a row names."""
-        return bool(name) and (self.folder.path / name).is_file()
+        return bool(name) and os.path.isfile(self.folder.path / name)
 
     @contextmanager
     def open_slots(self) -> Iterator[Slots]:

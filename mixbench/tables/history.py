@@ -6,6 +6,7 @@ figures/                drawn from the files
 
 from __future__ import annotations
 
+from os.path import exists
 from pathlib import Path
 
 from mixbench.errors import RequestError, StorageError
@@ -31,7 +32,7 @@ def find_commit(name: str = "HEAD") -> Commit:
 def write_entry(folder: Path, entry: Entry, *, replace: bool = False) -> Path:
     """Write the file of a run, whole or not at all. Raises RequestError if it already exists, StorageError."""
     file = folder / entry.file_name
-    if file.exists() and not replace:
+    if exists(file) and not replace:
         raise RequestError(
             f"{folder} already has commit {entry.commit.short} for this machine", "Add --replace to replace the earlier run."
         )

@@ -12,7 +12,7 @@ from synthetic_training import training_rows, training_settings
 from mixbench.plots import FIGURES
 from mixbench.plots.data_efficiency import curves_figure, draw_data_efficiency, relative_figure
 from mixbench.plots.notes import AT_LEAST
-from mixbench.plots.style import BUILT_IN
+from mixbench.plots.style import BUILT_IN, save
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure, pareto_front
 from mixbench.tables.remarks import lower_bound
@@ -251,12 +251,12 @@ def test_nothing_is_drawn_if_every_run_failed_or_nothing_ran(tmp_path: Path) -> 
     assert not (tmp_path / "figures").exists()
 
 
-def test_dollars_in_a_name_are_not_read_as_mathematics() -> None:
+def test_dollars_in_a_name_are_not_read_as_mathematics(tmp_path: Path) -> None:
     rows = training_rows(("my.py:Conv:kind=$^$",), (250,), seeds=[0], task="$^$")
     drawn = task_figures(summarise(rows))["$^$"]
     for figure in (curves_figure(drawn, "$^$"), cost_figure(drawn, "$^$")):
         assert figure is not None
-        figure.draw_without_rendering()
+        save(figure, tmp_path, "figure", ("svg",))
 
 
 def test_the_table_of_figures_draws_from_a_results_folder(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from matplotlib.figure import Figure
 
 from mixbench.plots import style
@@ -18,6 +21,21 @@ def test_an_axis_of_sizes_is_wide_enough_where_one_alone_is_drawn() -> None:
     assert left <= 1 < 3 < right
 
 
-def test_a_text_of_the_user_is_no_mathematics_and_has_an_end() -> None:
-    assert style.literal("a$b$") == r"a\$b\$" == style.literal(style.literal("a$b$"))
-    assert style.literal("m" * 10**6) == f"{'m' * 150}…{'m' * 150}"
+def test_every_text_of_a_figure_is_no_mathematics_and_has_an_end(tmp_path: Path) -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([1, 2], label="a$b")
+    axes.set(xlabel="m" * 10**6, title="$x_{")
+    legend = axes.legend()
+    figure.suptitle("two\nlines")
+    start = time.process_time()
+    style.save(figure, tmp_path, "figure", ("png", "svg"))
+    assert time.process_time() - start < 20
+    assert axes.get_xlabel() == f"{'m' * 150}…{'m' * 150}"
+    assert (axes.get_title(), legend.get_texts()[0].get_text()) == (r"\$x_{", r"a\$b")
+    assert figure.get_suptitle() == "two\nlines"
+    assert "a$b" in (tmp_path / "figure.svg").read_text()
+
+
+def test_the_name_of_a_file_has_an_end() -> None:
+    assert len(style.file_name("t" * 10**6)) < 100

@@ -28,7 +28,7 @@ _PREFERRED: dict[str, tuple[Any, ...]] = {
     "compiled": (False, True),
     "dtype": ("float32", "bfloat16", "float16"),
 }
-"""Preferred values of columns of speed.csv, best first; the first column weighs most."""
+"""Preferred values of columns of speed.csv, best first, before all others; the first column weighs most."""
 
 
 def rows_of_examples(
@@ -44,7 +44,7 @@ def rows_of_examples(
             contexts[context_of(row)][mixer].append(row)
 
     def rank(context: Context) -> tuple[Any, ...]:
-        preferred = (-values.index(getattr(context, name)) for name, values in _PREFERRED.items())
+        preferred = (-[*values, getattr(context, name)].index(getattr(context, name)) for name, values in _PREFERRED.items())
         newest = max(row.measured_at for own in contexts[context].values() for row in own)
         return len(contexts[context]), *preferred, -context.batch, newest
 
@@ -83,6 +83,8 @@ def without_ratio(rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[M
     found = {}
     for row in rows:
         if wish.measure == COUNTED and row.status == "ok" and not row.flops and _fits(row, subject, wish.columns):
-            known = "no more is known than ≥ 0 FLOP" if bound_in(row.detail, COUNTED) else "0 FLOP, which allows no ratio"
-            found[row.mixer, row.config] = known if row.flops == 0 else unknown_in(row.detail, COUNTED) or "FLOPs not counted"
+            known = "its FLOPs are unknown (≥ 0)" if bound_in(row.detail, COUNTED) else "its FLOPs are 0, so there is no ratio"
+            found[row.mixer, row.config] = (
+                known if row.flops == 0 else unknown_in(row.detail, COUNTED) or "its FLOPs are not counted"
+            )
     return {mixer: reason for mixer, reason in found.items() if mixer in mixers}

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from damaging import Files, damaged, sound_history, sound_results, write_files
+from damaging import Files, damaged, sound_history, sound_results, with_cell, write_files
 from fuzzing import measure_into, read_with, summarise
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -63,6 +63,23 @@ def test_a_reader_of_a_damaged_folder_ends_with_a_meaning_and_changes_nothing(re
 @pytest.mark.parametrize("reader", sorted(READERS))
 def test_a_sound_folder_is_read(reader: str, tmp_path: Path) -> None:
     assert read_results(reader, dict(sound_results()), tmp_path) in CODES_OF_SOUND.get(reader, (0,))
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "column", "text"),
+    [
+        ("cost", "speed.csv", "dtype", "float8"),
+        ("cost", "speed.csv", "scope", "layer"),
+        ("plot attention-map", "attention_map.csv", "map_file", "m" * 5000),
+        ("plot tune", "tuning.csv", "task", "t" * 10**6),
+        ("plot data-efficiency", "data_efficiency.csv", "score", "s" * 10**6),
+    ],
+    ids=["dtype", "scope", "map", "task", "score"],
+)
+def test_a_column_of_what_nobody_wrote_is_read(reader: str, name: str, column: str, text: str, tmp_path: Path) -> None:
+    files = dict(sound_results())
+    files[name] = with_cell(column, 1.0, text, files[name])
+    read_results(reader, files, tmp_path)
 
 
 def test_a_sound_history_is_shown(tmp_path: Path) -> None:

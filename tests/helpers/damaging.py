@@ -28,13 +28,32 @@ HOSTILE_TEXTS = (
     *("None", "ok", "oom", "attention", "a/b.py:Mine", "../../etc/passwd", "=1+1", "%s%n{0}", "é漢\u202e", "\x1b[31mred"),
     *("{}", "[]", '{"a":', "[" * 10_000, '{"a":' * 3000 + "1" + "}" * 3000, '{"heads":NaN}', '{"a":1,"a":2}', '{"":null}'),
     *('{"task":7,"searched":[]}', '{"task":"x","searched":"y"}', '{"layers":{"a":[1]}}', '{"task":{"data":[]},"steps":"x"}'),
-    *("a$b_{$", "\\frac{1}{0}$$", "x" * 300, "Ω" * 5000),
+    *("a$b_{$", "\\frac{1}{0}$$", "x" * 300, "Ω" * 5000, "m" * 100_000),
 )
 """What a cell or a member may hold."""
 HOSTILE_VALUES: tuple[Any, ...] = (
     *(None, True, 0, -1, 7, 10**30, 10**400, 1.5, 1e-300, 1e300),
     *("", "text", "9" * 40, "m" * 5000, [], {}, [[]], {"a": 1}, [1, "a"]),
 )
+COLUMNS = (
+    *(
+        "mixer",
+        "config",
+        "settings",
+        "environment",
+        "measured_at",
+        "task",
+        "rounds",
+        "round",
+        "score",
+        "scope",
+        "mode",
+        "dtype",
+    ),
+    *("device", "threads", "compiled", "launch", "status", "detail", "flops", "latency_ms", "cpu_ms", "calibration_cpu_ms"),
+    *("dev_score", "test_score", "train_size", "seed", "trial", "sampled", "map_file", "checkpoint", "right_share", "tokens"),
+)
+"""Columns on which much depends; of those that a table lacks, its first is meant."""
 INSERTED = (
     *(b"\0", b"\xff", b'"', b",", b"\r", b"\n", b"\r\n", b"\xef\xbb\xbf", b";", b"\t", b"#", b"{", b"[" * 5000, b"9" * 25),
     *(b"1e999", b"nan", "\u2028".encode(), b"<<<<<<< HEAD\n", b"\xf0\x9f\x98\x80", b"$"),
@@ -130,7 +149,7 @@ WHOLE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def _cell(column: str | float, row: float, text: str, content: bytes) -> bytes:
+def with_cell(column: str | float, row: float, text: str, content: bytes) -> bytes:
     """A table with another text in one cell, or in a whole column for a row beyond the last."""
     try:
         header, *rows = csv.reader(io.StringIO(content.decode()))
@@ -184,10 +203,8 @@ def damages(names: st.SearchStrategy[str]) -> st.SearchStrategy[Damage]:
     """One change to one of the files with these names."""
     place = _shares()
     lines = st.sampled_from(("delete", "repeat", "swap", "join", "sort", "reverse"))
-    column = (
-        st.sampled_from(("mixer", "config", "settings", "environment", "measured_at", "task", "rounds", "round", "score"))
-        | place
-    )
+    named = st.sampled_from(COLUMNS)
+    column = st.one_of(named, named, named, place)
     texts = st.sampled_from(HOSTILE_TEXTS) | st.text(max_size=8)
     any_bytes = st.one_of(
         st.builds(partial, st.just(_flip), place, st.integers(0, 7)),
@@ -196,7 +213,7 @@ def damages(names: st.SearchStrategy[str]) -> st.SearchStrategy[Damage]:
         st.builds(partial, st.just(_lines), lines, place, place),
         st.sampled_from(list(WHOLE.values())),
     )
-    in_table = st.builds(partial, st.just(_cell), column, place | st.just(1.0), texts)
+    in_table = st.builds(partial, st.just(with_cell), column, place | st.just(1.0), texts)
     hows = st.sampled_from(("set", "set", "set", "delete", "rename", "nest"))
     in_json = st.builds(
         partial, st.just(_member), st.lists(place, min_size=1, max_size=6), hows, st.sampled_from(HOSTILE_VALUES)
@@ -236,4 +253,6 @@ def damaged(sound: Mapping[str, bytes]) -> st.SearchStrategy[Files]:
                 continue
         return files
 
-    return st.lists(damages(st.sampled_from(sorted(sound))), min_size=1, max_size=3).map(apply)
+    tables = [name for name in sound if name.endswith(".csv")]
+    names = st.sampled_from([*sorted(sound), *tables, *tables])
+    return st.lists(damages(names), min_size=1, max_size=3).map(apply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from references import reference_of
 
 import mixbench
+from mixbench.execution import Finished
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixers
 from mixbench.worker.measure.verify import verify_job
@@ -24,13 +25,13 @@ def _planted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def verify(*mixers: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[dict[str, str]]]:
-    """`mixbench verify` without a process of its own."""
+    """`mixbench verify` without processes of their own."""
 
-    def run_alone(function: str, job: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        return verify_job(job)
+    def run_each(function: str, jobs: Sequence[Mapping[str, Any]], **_: Any) -> list[Finished]:
+        return [Finished(verify_job(job)) for job in jobs]
 
     module = importlib.import_module("mixbench.api.verify")
-    monkeypatch.setattr(module, "run_alone", run_alone)
+    monkeypatch.setattr(module, "run_each", run_each)
     verdicts: dict[str, list[dict[str, str]]] = module.verify(mixers or None, tokens=5, width=8)
     return verdicts
 

@@ -112,7 +112,7 @@ def check_path(flag: str, value: str | os.PathLike[str]) -> None:
     try:
         path = os.fsencode(value)
     except UnicodeEncodeError:
-        raise RequestError(f"{flag} is no path: {reprlib.repr(os.fspath(value))}") from None
+        raise RequestError(f"{flag} is not a path: {reprlib.repr(os.fspath(value))}") from None
     if len(path) > _LONGEST_PATH:
         raise RequestError(f"{flag} has {len(path):,} bytes; a path has at most {_LONGEST_PATH:,}")
     if (longest := max(map(len, path.split(b"/")))) > _LONGEST_NAME:

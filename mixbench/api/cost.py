@@ -113,8 +113,8 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
         nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
         if nearest.mixers:  # then only the targets are missing
             return RequestError(
-                f"{nearest.subject.words}: there is no default target, because more examples or trials give no mixer a better "
-                f"{nearest.score} than the fewest examples give the best one",
+                f"{nearest.subject.words}: there is no default target: with more examples or trials, no mixer gets a better "
+                f"{nearest.score} than the best mixer gets with the fewest",
                 "Give the scores to reach, such as --target 0.5, or train with more sizes or trials.",
             )
         lacks = [
@@ -133,7 +133,7 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
         fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
     runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
     other = "\n  Or combine rows from different environments: --mix-environments" if elsewhere else ""
-    hint = f"Run first:\n  {runs}" if runs else "Measure the cost of an example in another way: --measure time."
+    hint = f"Run first:\n  {runs}" if runs else "Use the time of an example instead of its FLOPs: --measure time."
     return RequestError(fault, f"{hint}{other}")
 
 

@@ -19,9 +19,10 @@ class DuelOptions(shared.Followed):
     turns, on one core and one thread. What they flag must be flagged again by
     eight new pairs. Without --mixer: attention, hypermixer and mlp-mixer.
 
-    Each version uses its own files only, wherever an editable installation
-    leads; what it still imports from your repository ends the duel. Git writes
-    the files of a revision to a temporary folder; your repository is only read.
+    Each version uses only its own files, even with an editable installation.
+    If it still imports a module from your repository, the duel ends with an
+    error. Git writes the files of a revision to a temporary folder; your
+    repository is only read.
 
     Exit code 1 when a workload is slower or broken, 2 when the request is
     wrong, 3 when one is undecided (--strict).
@@ -46,5 +47,5 @@ class DuelOptions(shared.Followed):
     device: shared.OneDevice = "cpu"
     layers: shared.Blocks = 6
     seed: shared.SpeedSeed = 0
-    timeout: Annotated[float, Option(help="Give up a version after this many silent seconds.", rich_help_panel=HOW)] = 120.0
+    timeout: Annotated[float, Option(help="Give up on a version after this many silent seconds.", rich_help_panel=HOW)] = 120.0
     threshold: shared.Threshold = "1%"

@@ -78,4 +78,4 @@ def say_what_parts_lack(tasks: Sequence[PreparedTask], runs: Iterable[PlannedRun
         for size, _, names in classes_lacking(task.form, load(task.folder).train, smaller):
             lacking.setdefault(size, {}).update(dict.fromkeys(names))
         for size, classes in lacking.items():
-            progress.remark(f"{task.name}: some parts of {size:,} training examples lack classes: {', '.join(classes)}")
+            progress.remark(f"{task.name}: some training subsets of {size:,} examples lack the classes {', '.join(classes)}")

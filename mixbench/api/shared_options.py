@@ -124,9 +124,9 @@ class Training(Study):
         Option(help="Runs side by side on the CPU. Default: the number of physical cores.", min=1, rich_help_panel=WHERE),
     ] = None
     per_gpu: Annotated[int, Option(help="Runs side by side on each GPU.", min=1, rich_help_panel=WHERE)] = 1
-    timeout: Annotated[float, Option(help="Give up a run after this many seconds without progress.", rich_help_panel=WHERE)] = (
-        300.0
-    )
+    timeout: Annotated[
+        float, Option(help="Give up on a run after this many seconds without progress.", rich_help_panel=WHERE)
+    ] = 300.0
 
 
 _FORMATS = "TSV, CSV, JSONL, Parquet, or a folder of texts"
@@ -161,7 +161,9 @@ class Texts(Options):
     ] = None
     text: Annotated[
         str | None,
-        Option(help="Column of the text, or of the first text of a pair; data.text in nested JSON.", rich_help_panel=TEXTS),
+        Option(
+            help="Column of the text, or of the first text of a pair; in nested JSON, a path: data.text.", rich_help_panel=TEXTS
+        ),
     ] = None
     text_pair: Annotated[str | None, Option(help="Column of the second text of a pair.", rich_help_panel=TEXTS)] = None
     label: Annotated[str | None, Option(help="Column of the class.", rich_help_panel=TEXTS)] = None
@@ -169,7 +171,7 @@ class Texts(Options):
         Names | None,
         Typed(str | None),
         Option(
-            help="Names of all columns, in order, for TSV and CSV without a line of names: text,label.",
+            help="Names of all columns, in order, for TSV and CSV files without a header: text,label.",
             metavar="NAME,NAME,...",
             rich_help_panel=TEXTS,
         ),

@@ -47,8 +47,8 @@ class SpeedOptions(shared.Study):
     budget: Annotated[
         float, Option(help="Stop a launch after this many seconds per shape, even if less precise.", rich_help_panel=HOW)
     ] = 1.6
-    timeout: Annotated[float, Option(help="Give up a cell after this many seconds without progress.", rich_help_panel=HOW)] = (
-        300.0
-    )
+    timeout: Annotated[
+        float, Option(help="Give up on a cell after this many seconds without progress.", rich_help_panel=HOW)
+    ] = 300.0
     seed: shared.SpeedSeed = 0
     baseline: shared.Baseline = None

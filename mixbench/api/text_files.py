@@ -73,7 +73,7 @@ def _part(flag: str, given: Part | None) -> Path | float | None:
     except ValueError:
         return Path(str(given))
     if not 0 < share < 1:
-        hint = f"A share is below 1, such as 0.2; a file of that name is ./{given}."
+        hint = f"A share is between 0 and 1, such as 0.2. For a file with this name, write ./{given}."
         raise RequestError(f"--{flag} {given} is neither a file nor a share of the training examples", hint)
     return share
 

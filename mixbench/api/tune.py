@@ -74,7 +74,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         return _read_search(options, Path(options.from_file))
     given = {"--take": options.take, "--bounds": options.bounds, "--lower-is-better": options.lower_is_better}
     if alone := [flag for flag, value in given.items() if value]:
-        raise RequestError(f"{alone[0]} is for trials made elsewhere", "Give their file with --from, or leave it out.")
+        raise RequestError(f"{alone[0]} needs a file of trials made elsewhere", "Give it with --from, or leave out the option.")
     progress = options.progress or Silent()
     mixers = choose_mixers(names_of(options.mixer) or MIXERS)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
@@ -172,7 +172,9 @@ def _bounds(options: TuneOptions, file: Path, smallest: float, largest: float) -
         raise RequestError(f"--bounds is {','.join(f'{end:g}' for end in ends)}", "Give two numbers, the smaller first: 0,100.")
     for score in (smallest, largest):
         if not ends[0] <= score <= ends[1]:
-            raise RequestError(f"{file} has the score {score:g}, beyond --bounds {ends[0]:g},{ends[1]:g}", "Give wider bounds.")
+            raise RequestError(
+                f"{file} has the score {score:g}, outside --bounds {ends[0]:g},{ends[1]:g}", "Give wider bounds."
+            )
     return Bounds(*ends)
 
 

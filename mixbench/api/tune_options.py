@@ -54,7 +54,7 @@ class TuneOptions(shared.AnyTask):
         Typed(Path | None),
         Option(
             "--from",
-            help="Trials made elsewhere: a CSV with the columns score and mixer, or an export. Nothing is trained.",
+            help="Trials made elsewhere: a CSV with the columns score and mixer, or an export of a tuner. Nothing is trained.",
             rich_help_panel=WHAT,
         ),
     ] = None
@@ -63,13 +63,13 @@ class TuneOptions(shared.AnyTask):
     ] = False
     take: Annotated[
         Literal["last", "best"] | None,
-        Option(help="What a learning curve in --from counts as: its last or its best score.", rich_help_panel=WHAT),
+        Option(help="Score of each trial if --from holds learning curves: its last or its best.", rich_help_panel=WHAT),
     ] = None
     bounds: Annotated[
         str | Sequence[float],
         Typed(str, may_be_empty=True),
         Option(
-            help="The smallest and the largest possible score of --from, which the bands depend on: 0,100. Default: guessed.",
+            help="Smallest and largest possible score in --from, used by the confidence bands: 0,100. Default: guessed.",
             metavar="LOW,HIGH",
             rich_help_panel=WHAT,
         ),

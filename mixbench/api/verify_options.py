@@ -26,4 +26,4 @@ class VerifyOptions(Options):
     mixer: shared.Mixers = None
     tokens: Annotated[int, Option(help="Sequence length to check at.", min=1)] = 17
     width: Annotated[int, Option(help="Width to check at.", min=1)] = 32
-    timeout: Annotated[float, Option(help="Give up a mixer after this many seconds.")] = 300.0
+    timeout: Annotated[float, Option(help="Give up on a mixer after this many seconds.")] = 300.0

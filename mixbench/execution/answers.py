@@ -34,7 +34,7 @@ class Sender:
         """Send JSON. Raises OSError if the descriptor is no longer the pipe."""
         message = memoryview(b"".join((self._token, kind, content.encode(), b"\n")))
         if self._identity() != self._pipe:
-            raise OSError("the pipe for the answer was closed, and another file opened in its place")
+            raise OSError("the mixer closed the pipe for the answer and opened another file in its place")
         while message:
             message = message[_write(self._descriptor, message) :]
 

@@ -43,7 +43,7 @@ _GRACE = 15.0
 _SECONDS_TO_END = 0.5
 _POLL = 0.1
 _CHUNK = 1 << 16
-_ENDED = "the measuring process was ended"
+_ENDED = "the measuring process was stopped"
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Launch:
         named = (
             f"with exit code {code}: {last_line(self._messages)}" if 0 <= code < 128 else f"by {signal_name(abs(code) % 128)}"
         )
-        return Died(self._board.step, "killed", f"the process that started it was ended meanwhile, {named}")
+        return Died(self._board.step, "killed", f"the parent of the measuring process was ended, {named}")
 
     def _line(self, timeout: float) -> bytes:
         """The next line from the server; b"" if it has ended. Raises _SilentError if a deadline passes without one."""
@@ -209,7 +209,7 @@ def read_answer(line: bytes) -> Outcome:
             raise ValueError(f"it is a {type(answer['result']).__name__}")
         return Finished(answer["result"])
     except ValueError as error:
-        return Died(0, "error", f"the measuring process gave an answer that cannot be used: {error}")
+        return Died(0, "error", f"the measuring process returned an invalid answer: {error}")
 
 
 def last_line(output: IO[bytes]) -> str:

@@ -121,7 +121,7 @@ class _Worker:
         answer = self.answer()
         if answer.pop("token", None) != token:
             self.end()
-            raise _DeadError(self, "something else wrote among its answers")
+            raise _DeadError(self, "other output was mixed into its answers")
         self.changed |= bool(answer.get("changed"))
         check_modules(self.version, answer)
         if "fault" in answer:
@@ -155,7 +155,7 @@ class _Worker:
             return read_object(line)
         except ValueError as error:
             self.end()
-            raise _DeadError(self, f"it gave an answer that cannot be used: {error}") from error
+            raise _DeadError(self, f"it returned an invalid answer: {error}") from error
 
     def end(self) -> None:
         end(self.process)

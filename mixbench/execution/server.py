@@ -114,7 +114,7 @@ class _Job:
         if kind == RAISED:
             cause, detail = "error", json.loads(content)
         elif kind == COPIED:
-            cause, detail = "error", "it copied the process by os.fork, and the copy returned, too"
+            cause, detail = "error", "it called os.fork, and the child process returned, too"
         elif fault:
             cause, detail = fault
         else:

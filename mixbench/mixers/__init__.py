@@ -56,7 +56,12 @@ MIXERS: dict[str, Mixer] = {
             target="mixbench.mixers.fnet:FNet",
             options=(
                 Option(
-                    "norm", "choice", "ortho", "divide by √(N·d), or not, as in the paper", ("ortho", "none"), before="none"
+                    "norm",
+                    "choice",
+                    "ortho",
+                    "ortho divides by √(N·d), none does not (paper)",
+                    ("ortho", "none"),
+                    before="none",
                 ),
             ),
             flops=lambda tokens, width, **_: round(5 * tokens * width * math.log2(tokens * width)),

@@ -120,7 +120,7 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
         raise RequestError(f"{shown} cannot be read: {error.strerror}", _FORM) from error
     except TooManyModulesError as error:
         raise RequestError(
-            f"{shown} imports modules whose names only running it shows, and {error}",
+            f"{shown} imports modules by names that are computed at run time, and {error}",
             "Move it and its modules to a folder of their own.",
         ) from error
     except NOT_PYTHON as error:
@@ -141,7 +141,7 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise RequestError(f"--mixer: {shortened(str(path))} is not a file", _FORM)
     if size > _LARGEST_FILE:
-        raise RequestError(f"--mixer: {shortened(str(path))} has {size / 1e6:.0f} MB; no source is that large", _FORM)
+        raise RequestError(f"--mixer: {shortened(str(path))} has {size / 1e6:.0f} MB, too large for a source file", _FORM)
     return path.read_bytes()
 
 

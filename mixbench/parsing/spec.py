@@ -190,7 +190,7 @@ def parse_mixer(text: str) -> MixerSpec:
     shown = repr(shortened(text))
     for what, characters, most in (("it", len(text), LONGEST_MIXER), ("the name", len(name), LONGEST_NAME)):
         if characters > most:
-            raise RequestError(f"--mixer {shown}: {what} has {characters} characters", f"At most {most} are read.")
+            raise RequestError(f"--mixer {shown}: {what} has {characters} characters", f"At most {most} are allowed.")
     if not name.strip():
         hint = "Name the class after the file: path/to/file.py:ClassName." if file else "`mixbench list` shows the mixers."
         raise RequestError(f"--mixer {shown} does not name a {'class' if file else 'mixer'}", hint)

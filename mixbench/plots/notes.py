@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPERATIONS = f"operations: {COUNTED_OPERATIONS}"
-AT_LEAST = "(≥) and arrows: a lower bound, as it leaves out some operators"
+AT_LEAST = "(≥) and arrows: lower bounds, because some operators are not counted"
 
 
 def add_caption(figure: Figure, text: str) -> None:

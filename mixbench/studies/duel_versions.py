@@ -47,7 +47,7 @@ def duel_sides(base: str, head: str) -> Iterator[tuple[DuelSide, DuelSide]]:
             mixer = base if first.mixer else head
             raise RequestError(
                 f"{base!r} and {head!r} cannot be compared: a mixer can only be compared with a mixer",
-                f"{_FORMS} A branch with the name of a mixer is heads/{mixer}.",
+                f"{_FORMS} For a branch with the name of a mixer, write heads/{mixer}.",
             )
         yield first, second
 

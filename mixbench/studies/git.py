@@ -41,7 +41,7 @@ def _run(*words: str, at: Path, **variables: str) -> tuple[str, str]:
     except FileNotFoundError as error:
         raise GitError("git is not installed") from error
     except (OSError, ValueError) as error:  # a word of megabytes, a null character
-        raise GitError(f"git cannot be asked: {getattr(error, 'strerror', None) or error}") from error
+        raise GitError(f"git cannot be run: {getattr(error, 'strerror', None) or error}") from error
     messages = os.fsdecode(done.stderr)
     if done.returncode:
         raise GitError(*_reason_and_advice(messages, done.returncode))
@@ -100,7 +100,7 @@ def not_a_revision(text: str, at: Path, error: GitError, forms: str) -> RequestE
     if reason.startswith(_NOWHERE):
         return _refusal(text, "the working directory is not in a git repository", forms)
     if reason != _UNKNOWN:
-        bare = "This is a bare repository, or the inside of one: run it in a clone." if reason == _NO_WORK_TREE else ""
+        bare = "This is a bare repository or a .git folder: use a working tree." if reason == _NO_WORK_TREE else ""
         said = reason if reason.startswith("git ") else f"git says: {reason}"
         return _refusal(text, said, error.advice or bare or forms)
     try:
@@ -120,7 +120,7 @@ def _unknown(text: str, at: Path, forms: str) -> RequestError:
         hints.append(
             "This clone is shallow and lacks older commits: git fetch --unshallow (fetch-depth: 0 in GitHub's checkout)."
         )
-    return _refusal(text, "", " ".join(hints) or f"{forms} A branch of the remote is origin/main, once it was fetched.")
+    return _refusal(text, "", " ".join(hints) or f"{forms} For a branch of the remote, fetch it and write origin/main.")
 
 
 def _refusal(text: str, reason: str, hint: str) -> RequestError:

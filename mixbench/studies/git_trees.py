@@ -66,7 +66,7 @@ def _write(commit: str, repository: _Repository, root: Path, inside: str = "") -
     if pointers:
         more = ", …" if len(pointers) > _SHOWN else ""
         are = "are pointers" if len(pointers) > 1 else "is a pointer"
-        yield f"{', '.join(pointers[:_SHOWN])}{more} {are} of Git LFS, without the content: git lfs fetch --all"
+        yield f"{', '.join(pointers[:_SHOWN])}{more} {are} of Git LFS without its content. Run: git lfs fetch --all"
     for own, path in re.findall(r"160000 (\w+) \d\t([^\0]+)", listed):
         try:
             submodule = _submodule(repository, commit, path, own)
@@ -96,7 +96,7 @@ def _submodule(repository: _Repository, commit: str, path: str, own: str) -> _Re
         except GitError:
             continue
         return _Repository(git_dir, work_tree)
-    raise GitError(f"its commit {own[:9]} is not here; git submodule update --init {path}")
+    raise GitError(f"its commit {own[:9]} is missing. Run: git submodule update --init {path}")
 
 
 def _git_dirs(repository: _Repository, commit: str, path: str) -> Iterator[Path]:

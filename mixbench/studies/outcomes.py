@@ -20,7 +20,7 @@ def failure_of(outcome: Died) -> Outcome:
 
 def unusable(error: Exception) -> Outcome:
     """Status and detail where no rows can be made of the answer."""
-    return {"status": "error", "detail": one_line(f"the measuring process gave an answer that cannot be used: {error}")}
+    return {"status": "error", "detail": one_line(f"the measuring process returned an invalid answer: {error}")}
 
 
 def one_line(text: object) -> str:

@@ -15,5 +15,5 @@ def check_plan_size(**counts: int) -> None:
     if (product := math.prod(counts.values())) > MOST:
         factors = " × ".join(f"{count:,} {name}" for name, count in counts.items() if count > 1)
         raise RequestError(
-            f"{factors} are {product:,} measurements; a request has at most {MOST:,}", "Ask for fewer, or for a part at a time."
+            f"{factors} make {product:,} measurements; at most {MOST:,} are allowed", "Ask for fewer, or split the request."
         )

@@ -119,7 +119,7 @@ class _Study:
         self.folder.set_aside(
             LaunchRow,
             lambda row: row.environment != self.environment or row.measured_at in processes,
-            "of a process without rows in speed.csv",
+            "a launch without rows in speed.csv",
         )
 
     def _id(self, cell: PlannedCell) -> tuple[Any, ...]:

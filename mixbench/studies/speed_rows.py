@@ -97,11 +97,11 @@ def read_group(
 def beside_others(failure: Outcome) -> str:
     """The remark on a cell that failed in a process with others, and is measured in one of its own."""
     reason = one_line(failure.get("detail")).replace(SEPARATOR, ", ")
-    return f"{_ALONE} it failed beside other mixers: {reason}"
+    return f"{_ALONE} it failed in a process with other mixers: {reason}"
 
 
 def _disturbs(what: str) -> str:
-    return f"{_ALONE} it changes for other mixers: {what}"
+    return f"{_ALONE} it changes what other mixers share: {what}"
 
 
 def _block_rows(

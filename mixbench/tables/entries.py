@@ -125,7 +125,7 @@ def from_bytes(content: bytes) -> Entry:
         raise NewerEntryError
     commit = Commit(*(_member(read, name, str) for name in ("commit", "commit_time", "subject")))
     if commit.moment.tzinfo is None:
-        raise ValueError(f"commit_time is {commit.time}, without an offset")
+        raise ValueError(f"commit_time is {commit.time}, without a UTC offset")
     shared = _member(read, "shared", dict)
     cells = tuple(_cell(cell, shared) for cell in _member(read, "cells", list))
     return Entry(commit, _member(read, "added_at", str), _member(read, "machine", dict), _member(read, "software", dict), cells)
@@ -165,7 +165,7 @@ def _values(metric: str, plain: Any) -> dict[int, float]:
     values = plain if isinstance(plain, dict) else {str(ONCE): plain}
     for replicate, value in values.items():
         if not (replicate.isascii() and replicate.isdigit() and len(replicate) <= _MOST_DIGITS):
-            raise ValueError(f"{metric} has a value for {reprlib.repr(replicate)}, which is no launch, seed or trial")
+            raise ValueError(f"{metric} has a value for {reprlib.repr(replicate)}, which is not a launch, seed or trial number")
         if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
             raise ValueError(f"{metric} is {reprlib.repr(value)}, not a number up to {LARGEST:g}")
     return {int(replicate): value for replicate, value in values.items()}

@@ -78,7 +78,7 @@ def read_trials(path: Path, take: Take | None = None, *, lower_is_better: bool =
     if len(trials) < len(ended):
         if take is None:
             raise _curves(path, trials)
-        remarks.append(f"{path.name}: {_rows(len(ended))} → {len(trials):,} trials, the {take} of each.")
+        remarks.append(f"{path.name}: {_rows(len(ended))} reduced to {len(trials):,} trials, the {take} score of each.")
     scores: dict[str, list[float | None]] = {}
     for trial in trials:
         scores.setdefault(trial[0].mixer, []).append(_score_of(trial, take or "last", lower_is_better))
@@ -104,9 +104,9 @@ def _by_trial(path: Path, lines: Sequence[_Line]) -> list[list[_Line]]:
         step = trial[0].step
         if not name and step is not None and step != first.setdefault(mixer, step):
             raise RequestError(
-                f"{path}, line {begin}: which trial does step {step:g} belong to? The first trial of {mixer} begins at step "
-                f"{first[mixer]:g}",
-                f"Number the trials in a column {TRIAL} or, if each row is a trial of its own, remove the column of the step.",
+                f"{path}, line {begin}: it is unclear which trial step {step:g} belongs to; "
+                f"the first trial of {mixer} begins at step {first[mixer]:g}",
+                f"Number the trials in a column {TRIAL} or, if each row is a trial of its own, remove the steps.",
             )
     return list(found.values())
 
@@ -194,6 +194,6 @@ def _number(text: str, where: str) -> float | None:
 def _state(path: Path, line: _Line) -> str:
     if line.state and line.state not in _STATES:
         raise RequestError(
-            f"{path}, line {line.number}: {line.state!r} is no known state of a trial", f"Known: {', '.join(_STATES)}."
+            f"{path}, line {line.number}: {line.state!r} is not a known trial state", f"Known: {', '.join(_STATES)}."
         )
     return _STATES.get(line.state, _DONE)

@@ -77,11 +77,11 @@ def read_table(file: Path, row_type: type[RowType]) -> Table[RowType]:
     if not numbered:
         return Table([], [], [], appendable=not content)
     if len(numbered) == 1 and texts[-1] and _begins_header(texts[-1], known):
-        return Table([], [], [LeftOut(Line(*numbered[0], b""), "torn: a part of the header")], appendable=False)
+        return Table([], [], [LeftOut(Line(*numbered[0], b""), "incomplete header")], appendable=False)
     found = _first_header(numbered, known)
     if found is None:
         start = ",".join(known[:3])
-        raise StorageError(f"{file} has no line that names its columns", f"Restore its first line, {start},… . {ELSEWHERE}")
+        raise StorageError(f"{file} has no header", f"Restore its first line, which begins with {start}. {ELSEWHERE}")
     separator, names, header = found
     _check_header(file, *header, names, row_type)
     whole = not texts[-1] and not _LONE_RETURN.search(content)
@@ -101,7 +101,7 @@ def read_table(file: Path, row_type: type[RowType]) -> Table[RowType]:
                 stored.append((line, _row(file, fields, names, row_type)))
         except ValueError as error:
             last = number == len(texts)  # not ended by a line break
-            (torn if last else damaged).append(LeftOut(line, f"torn: {error}" if last else str(error)))
+            (torn if last else damaged).append(LeftOut(line, f"incomplete line: {error}" if last else str(error)))
     reasons = left_out([row for _, row in stored])
     incomplete = [LeftOut(line, reasons[place]) for place, (line, _) in enumerate(stored) if place in reasons]
     kept = [pair for place, pair in enumerate(stored) if place not in reasons]
@@ -170,4 +170,7 @@ def _row(file: Path, fields: list[str], names: Sequence[str], row_type: type[Row
 
 
 def _from_newer(file: Path, fault: str) -> StorageError:
-    return StorageError(f"{file} {fault}", f"It was written by a newer mixbench: upgrade this one. {ELSEWHERE}")
+    return StorageError(
+        f"{file} {fault}",
+        f"If a newer mixbench wrote it, upgrade this one; if it was changed by hand, restore it. {ELSEWHERE}",
+    )

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 SEPARATOR = "; "
 """Between the remarks of `detail`."""
 CHANGES_INPUT = "it changes its input in place"
-HOLDS_MORE = "it holds more memory from call to call"
-BACKWARD = "gradients come from backward(), as the code refuses torch.autograd.grad"
+HOLDS_MORE = "it holds more memory after every call"
+BACKWARD = "gradients come from backward(), because the code does not support torch.autograd.grad"
 CALLS = (CHANGES_INPUT, HOLDS_MORE, BACKWARD)
 """What can be special about the calls of a mixer."""
 _LOWER_BOUND = "is a lower bound"

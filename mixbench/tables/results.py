@@ -78,7 +78,7 @@ class ResultsFolder:
         table = read_table(file, row_type)
         if table.damaged:
             first, *others = table.damaged
-            further = f" ({len(others)} further lines cannot be read, either)" if others else ""
+            further = f" ({len(others)} more lines cannot be read)" if others else ""
             raise StorageError(
                 f"{file}, line {first.line.number}: {first.reason}{further}",
                 f"Correct or restore it. The next measurement into this folder moves it to {rejected(file).name}.",
@@ -147,7 +147,7 @@ class ResultsFolder:
             return environment
         except ValueError as error:
             raise StorageError(
-                f"{file} is damaged: {error}", "Restore it. That of this machine is written again by the next measurement."
+                f"{file} is damaged: {error}", "Restore it. If it describes this machine, the next measurement writes it again."
             ) from error
 
     def _file(self, row_type: type[Row]) -> Path:

@@ -13,7 +13,7 @@ from mixbench.tables.rows import LaunchRow, PairRow, SpeedRow
 _EVERY_TIME = (LaunchRow, PairRow)
 """Rows of one cell and replicate that were measured at different times all count."""
 _ROUND = "round"
-AGAIN = "given again below"
+AGAIN = "repeated below"
 REPLACED = "measured again later"
 
 
@@ -59,5 +59,5 @@ def _judge(rows: Sequence[Row], places: Sequence[int]) -> dict[int, str]:
     if isinstance(first, SpeedRow):
         rounds = max(rows[place].rounds for place in places)  # type: ignore[attr-defined]
         if len(last) < rounds:
-            return dict.fromkeys(places, f"of a launch with {len(last)} of {rounds} rounds")
+            return dict.fromkeys(places, f"from a launch with only {len(last)} of {rounds} rounds")
     return {place: AGAIN for place in places if place not in last.values()}

@@ -53,7 +53,7 @@ def _one_class(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> list[st
         for old, new in zip(before[name].labels, rows.labels, strict=True):
             spellings.setdefault(new, set()).add(old)
     several = [" and ".join(sorted(old, key=lambda label: (len(label), label))) for old in spellings.values() if len(old) > 1]
-    return [f"one class each: {listed(sorted(several))}"] if several else []
+    return [f"labels treated as one class: {listed(sorted(several))}"] if several else []
 
 
 def _alike(labels: set[str]) -> list[str]:
@@ -62,7 +62,7 @@ def _alike(labels: set[str]) -> list[str]:
     for label in sorted(labels):
         by_case.setdefault(label.casefold(), []).append(label)
     alike = [" and ".join(map(shown, group)) for group in by_case.values() if len(group) > 1]
-    return [f"different classes, although they differ in case alone: {listed(alike)}"] if alike else []
+    return [f"labels that differ only in case are different classes: {listed(alike)}"] if alike else []
 
 
 def require_classes(train: Rows) -> None:
@@ -105,4 +105,4 @@ def class_remarks(parts: Mapping[str, Rows], labels: Sequence[str]) -> Iterator[
         yield f"{len(labels):,} classes ({'/'.join(parts)}), from {told[by_size[0]]} to {told[by_size[-1]]}"
     for name, count in counts.items():
         if lacking := [label for label in labels if not count[label]]:
-            yield f"classes that the {name} set lacks: {listed(lacking)}"
+            yield f"classes without examples in the {name} set: {listed(lacking)}"

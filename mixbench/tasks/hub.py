@@ -66,7 +66,7 @@ def hub_task(
             rows[use] = collect(f"{name}, {split}", found, columns, skip=skip_bad_rows)
     for use in shares:
         if use in rows:
-            raise RequestError(f"{name} has {len(rows[use]):,} {use} examples of its own", f"Leave out --{use}.")
+            raise RequestError(f"{name} already has {len(rows[use]):,} {use} examples", f"Leave out --{use}.")
     if "test" not in rows and "test" not in shares:
         if "dev" not in rows:
             hint = f"It has {listed(splits)}. To split off a fifth of the training examples: --test 0.2."

@@ -136,7 +136,7 @@ def _seen_before(parts: Mapping[str, Rows]) -> Iterator[str]:
     for name in ("dev", "test"):
         if count := sum(example in seen for example in _examples(parts[name])):
             found = f"{count:,} of {len(parts[name]):,}"
-            yield f"{name} examples whose texts are in the training set too, case and spaces aside: {found}"
+            yield f"{name} examples whose texts are also in the training set, ignoring case and spaces: {found}"
 
 
 def _examples(rows: Rows) -> Iterable[tuple[str, str]]:

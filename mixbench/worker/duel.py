@@ -302,7 +302,7 @@ def main() -> None:
 
 def _end_copied(original: int) -> None:
     """In a copy that a mixer made with os.fork, and that came back: end both processes."""
-    os.write(2, b"it copied the process by os.fork, and the copy returned, too\n")
+    os.write(2, b"it called os.fork, and the child process returned, too\n")
     os.kill(original, signal.SIGKILL)
     os._exit(1)
 

@@ -103,7 +103,7 @@ class _Namespace:
         """Raise ImportError for code that is not part of what identifies the mixer."""
         known = self.sources.modules.get(name)
         if known is None:
-            raise ImportError(f"the module {name} is imported in a way that only running the file shows; import it by its name")
+            raise ImportError(f"the code does not show that it imports the module {name}; use a plain import statement")
         if known != hashlib.sha256(content).hexdigest():
             raise ImportError(f"the module {name} has changed since the file was loaded")
 
@@ -162,8 +162,8 @@ def _load_file(path: Path, digest: str) -> ModuleType:
         if spec and not is_installed(spec):
             del sys.modules[name]
             raise ContractError(
-                f"{path} imports {name} from {spec.origin}, which only changing the import path leads to: whether its code has"
-                " changed could not be told; name its folder in PYTHONPATH"
+                f"{path} imports {name} from {spec.origin}, which is found only after the import path is changed, so mixbench"
+                " cannot notice changes of its code; add its folder to PYTHONPATH"
             )
     if digest:
         _planned[path, digest] = namespace

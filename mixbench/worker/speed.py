@@ -147,7 +147,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         except Exception as error:
             failed[index] = failure(error)
         if changed := surroundings.changed(PINNED):
-            remarks[index] = f"it changed {', '.join(changed)}, which was set back"
+            remarks[index] = f"it changed {', '.join(changed)}, which was reset"
             pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
         if len(cells) > 1 and (changes := surroundings.changes()):
             return {"disturbing": {index: one_line(changes)}}

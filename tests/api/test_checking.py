@@ -118,7 +118,7 @@ def test_a_number_that_nobody_can_wait_for_is_refused_at_once(make: Callable[[],
         (lambda: CompareOptions("a" * 300, "b"), "BASE has a name of 300 bytes"),
         (lambda: TuneOptions(from_file=Path("b" * 300)), "--from has a name of 300 bytes"),
         (lambda: SpeedOptions(mixer="\udcff"), "--mixer is not UTF-8"),
-        (lambda: SpeedOptions(results=Path("\ud800")), "--results is no path"),
+        (lambda: SpeedOptions(results=Path("\ud800")), "--results is not a path"),
     ],
 )
 def test_a_path_that_no_file_can_have_is_refused(make: Callable[[], object], message: str) -> None:

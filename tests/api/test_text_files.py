@@ -51,7 +51,7 @@ def test_a_number_is_a_share_and_a_path_is_a_file():
 def test_a_number_that_is_no_share_is_refused(number):
     with pytest.raises(RequestError, match="neither a file nor a share of the training examples") as raised:
         task(test=number)
-    assert raised.value.hint == f"A share is below 1, such as 0.2; a file of that name is ./{number}."
+    assert raised.value.hint == f"A share is between 0 and 1, such as 0.2. For a file with this name, write ./{number}."
 
 
 @pytest.mark.parametrize("columns", ["text, label", ["text", "label"]])
@@ -98,5 +98,5 @@ def test_what_is_known_of_the_data_is_said_once_and_what_parts_lack_once_per_siz
     )
     say_what_parts_lack(tasks, plan_runs(request), heard)
     assert sum("examples by class" in remark for remark in heard.remarks) == 1
-    assert heard.remarks[-1] == "text:all: some parts of 4 training examples lack classes: rare"
-    assert sum("lack classes" in remark for remark in heard.remarks) == 1
+    assert heard.remarks[-1] == "text:all: some training subsets of 4 examples lack the classes rare"
+    assert sum("lack the classes" in remark for remark in heard.remarks) == 1

@@ -190,7 +190,9 @@ def test_a_version_without_files_that_it_names_says_so(run, pairs, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     done = run("duel", "HEAD", ".", "--mixer", "mine.py:Product")
     name = f"HEAD ({repository.commits[0][:9]})"
-    assert f"{name}: weights.bin is a pointer of Git LFS, without the content: git lfs fetch --all" in done.stderr.splitlines()
+    assert (
+        f"{name}: weights.bin is a pointer of Git LFS without its content. Run: git lfs fetch --all" in done.stderr.splitlines()
+    )
 
 
 @pytest.mark.slow

@@ -75,9 +75,9 @@ def test_learning_curves_made_elsewhere_are_reduced_and_the_bounds_of_scores_tol
     assert "--take last" in refused.stderr
     taken = run("tune", "--from", file, "--results", tmp_path, "--take", "last")
     assert taken.exit_code == 0, taken.stderr
-    assert "log.csv: 18 rows → 6 trials, the last of each." in taken.stderr
+    assert "log.csv: 18 rows reduced to 6 trials, the last score of each." in taken.stderr
     assert "From 6 independent random trials" in taken.stdout
-    assert "The bands assume scores between 0 and 100, a guess. Set with --bounds." in taken.stdout
+    assert "The bands assume that all scores lie between 0 and 100 (guessed). Set the range with --bounds." in taken.stdout
     given = run("tune", "--from", file, "--results", tmp_path, "--take", "best", "--bounds", "0,100", "--json")
     (search,) = json.loads(given.stdout)["searches"]
     assert search["bounds"] == {"low": 0.0, "high": 100.0, "origin": "known"}
@@ -87,7 +87,7 @@ def test_learning_curves_made_elsewhere_are_reduced_and_the_bounds_of_scores_tol
 
 @pytest.mark.parametrize(
     ("bounds", "message"),
-    [("0,0.5", "has the score 0.6, beyond --bounds 0,0.5"), ("1,0", "Give two numbers"), ("1", "Give two numbers")],
+    [("0,0.5", "has the score 0.6, outside --bounds 0,0.5"), ("1,0", "Give two numbers"), ("1", "Give two numbers")],
 )
 def test_wrong_bounds_are_refused(bounds: str, message: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "sweep.csv"
@@ -113,9 +113,9 @@ def test_no_warning_of_a_library_is_seen(low: float, options: tuple[str, ...], r
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--take", "last"), "--take is for trials made elsewhere"),
-        (("--bounds", "0,100"), "--bounds is for trials made elsewhere"),
-        (("--lower-is-better",), "--lower-is-better is for trials made elsewhere"),
+        (("--take", "last"), "--take needs a file of trials made elsewhere"),
+        (("--bounds", "0,100"), "--bounds needs a file of trials made elsewhere"),
+        (("--lower-is-better",), "--lower-is-better needs a file of trials made elsewhere"),
         (("--range", "steps=1..2"), "steps is not a training option"),
         (("--range", "dropout=0..0.5", "--dropout", "0.1"), "--dropout fixes what --range dropout draws"),
         (("--range", "learning_rate=1e-3..1e-2", "--learning-rate", "1e-3"), "--learning-rate fixes what"),

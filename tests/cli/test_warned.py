@@ -36,8 +36,9 @@ def test_a_reader_says_once_what_it_leaves_out_and_changes_nothing(command: str,
     done = run(*READERS[command], torn, *([torn] if command == "compare" else []))
     told = [line for line in done.stderr.splitlines() if "left out" in line]
     assert told == [
-        f"{torn / 'speed.csv'}: left out 2 lines from line 35 on (of a launch with 2 of 3 rounds), "
-        "line 37 (torn: 40 columns instead of 42); the next measurement into this folder moves them to speed.csv.rejected"
+        f"{torn / 'speed.csv'}: left out 2 lines from line 35 on (from a launch with only 2 of 3 rounds), "
+        "line 37 (incomplete line: 40 columns instead of 42); "
+        "the next measurement into this folder moves them to speed.csv.rejected"
     ]
     assert done.exit_code == (2 if command == "cost" else 0)
     assert (torn / "speed.csv").read_bytes() == content

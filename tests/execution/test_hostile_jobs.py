@@ -18,10 +18,10 @@ from mixbench.execution import Died, Finished, Launch, launch
 
 TIMEOUT = 0.8
 OUTLIVED = ("timeout", f"no progress for {TIMEOUT:g} s")
-COPIED = ("error", "it copied the process by os.fork, and the copy returned, too")
+COPIED = ("error", "it called os.fork, and the child process returned, too")
 UNSENT = ("error", "the measuring process closed the pipe for its answer")
-UNUSABLE = "the measuring process gave an answer that cannot be used: "
-SERVER_KILLED = ("killed", "the process that started it was ended meanwhile, by SIGKILL")
+UNUSABLE = "the measuring process returned an invalid answer: "
+SERVER_KILLED = ("killed", "the parent of the measuring process was ended, by SIGKILL")
 ANSWERED = "answered"
 
 EXPECTED: dict[str, Any] = {

@@ -80,5 +80,5 @@ def test_a_server_that_cannot_start_is_a_clear_error() -> None:
 def test_a_launch_that_another_thread_ended_is_an_error_of_the_worker() -> None:
     with Launch(["launch_jobs"]) as launch:
         launch.close()
-        with pytest.raises(WorkerError, match="was ended"):
+        with pytest.raises(WorkerError, match="was stopped"):
             launch.run("launch_jobs:echo", {"text": "too late"}, 10)

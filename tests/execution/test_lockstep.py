@@ -138,7 +138,7 @@ def test_a_module_that_is_imported_late_from_the_repository_ends_the_duel(tmp_pa
     (tree / "mine.py").write_text(LAZY.format(folder=str(user)))
     with pytest.raises(RequestError) as raised:
         run({0: contest(tree / "mine.py", "Lazy", "Lazy")}, (version, version))
-    assert str(raised.value) == f"tree asks for what only your working tree has: late_helper from {user / 'late_helper.py'}"
+    assert str(raised.value) == f"tree needs modules of your working tree: late_helper from {user / 'late_helper.py'}"
 
 
 @pytest.mark.slow
@@ -174,8 +174,8 @@ def test_a_mixer_that_changes_its_process_comes_back_twice_or_scribbles_harms_no
     seen = run({number: contest(file, name, name) for number, name in enumerate(names)})
     faults = {names[number]: outcome.detail for number, outcome in seen.items() if isinstance(outcome, Fault)}
     assert faults.keys() == {"Forking", "Scribbling"}
-    assert "it copied the process by os.fork, and the copy returned, too" in faults["Forking"]
-    assert faults["Scribbling"] == "something else wrote among its answers"
+    assert "it called os.fork, and the child process returned, too" in faults["Forking"]
+    assert faults["Scribbling"] == "other output was mixed into its answers"
     assert isinstance(seen[1], Timed)
 
 

@@ -55,7 +55,7 @@ def foresee(job: Job, announce: Announce) -> dict[str, Any]:
 def count(job: Job, announce: Announce) -> dict[str, Any]:
     announce(0)
     if _behaviour(job["cell"]) == "fail-count":
-        return {"status": "oom", "detail": "needs 2 MiB, 1 MiB are available: not run"}
+        return {"status": "oom", "detail": "not run: it needs 2 MiB, but only 1 MiB are available"}
     return {"status": "ok", "detail": "", "flops": MEGAFLOP, "params": 7, "peak_memory_mib": 1.5}
 
 

@@ -87,9 +87,9 @@ class Hostile:
 
 
 _SILENT = "no progress for"
-_COPIED = "it copied the process by os.fork, and the copy returned, too"
-_SERVER = "the process that started it was ended meanwhile, by SIGKILL"
-_ALONE = "measured alone, because it changes for other mixers: "
+_COPIED = "it called os.fork, and the child process returned, too"
+_SERVER = "the parent of the measuring process was ended, by SIGKILL"
+_ALONE = "measured alone, because it changes what other mixers share: "
 
 HOSTILE = {
     # without end
@@ -183,7 +183,7 @@ HOSTILE = {
         on_import="torch.set_num_threads(1 + torch.get_num_threads()); torch.set_grad_enabled(True)",
         on_build="torch.set_float32_matmul_precision('high'); torch.set_flush_denormal(False)",
         status="ok",
-        detail="which was set back",
+        detail="which was reset",
     ),
     "hooks all modules": Hostile(
         on_import="nn.modules.module.register_module_forward_hook(lambda module, x, y: y)",

@@ -88,7 +88,7 @@ def test_fresh_replaces_the_rows_of_the_request_and_no_others(tmp_path: Path) ->
     ("behaviour", "status", "detail"),
     [
         ("die", "killed", "SIGKILL"),
-        ("kill-server", "killed", "the process that started it was ended meanwhile, by SIGKILL"),
+        ("kill-server", "killed", "the parent of the measuring process was ended, by SIGKILL"),
         ("nonsense", "error", "an answer that cannot be used: dev_score is 'high', not float"),
         ("raise", "error", "planted"),
         ("diverge", "diverged", "loss"),

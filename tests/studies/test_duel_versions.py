@@ -128,7 +128,7 @@ def test_a_mixer_with_a_typing_error_gets_a_suggestion(repository):
 
 def test_a_branch_with_the_name_of_a_mixer_can_be_named_too(repository):
     repository.git("branch", "hypermixer")
-    assert refusal("main", "hypermixer").hint.endswith("A branch with the name of a mixer is heads/hypermixer.")
+    assert refusal("main", "hypermixer").hint.endswith("For a branch with the name of a mixer, write heads/hypermixer.")
     with duel_sides("main", "heads/hypermixer"):
         pass
 

@@ -90,7 +90,7 @@ def test_a_bare_repository_is_named(repository, tmp_path, monkeypatch):
     monkeypatch.chdir(clone(repository.path, tmp_path / "bare.git", "--bare"))
     error = refusal("main")
     assert str(error).endswith("git says: this operation must be run in a work tree")
-    assert "run it in a clone" in error.hint
+    assert "use a working tree" in error.hint
 
 
 def test_the_name_of_a_branch_and_a_tag_is_ambiguous(repository):

@@ -158,14 +158,14 @@ def test_submodules_are_written_too_as_far_as_their_commits_are_here(repository,
         assert "vendor/lib/lib.py" not in files(tree.root)
         (remark,) = tree.remarks
         assert remark.startswith("the submodule vendor/lib is left out: its commit ")
-        assert remark.endswith("is not here; git submodule update --init vendor/lib")
+        assert remark.endswith("is missing. Run: git submodule update --init vendor/lib")
 
 
 def test_pointers_of_lfs_are_told(repository):
     text = "*.bin filter=lfs diff=lfs merge=lfs -text\n"
     commit = repository.commit("Large", {".gitattributes": text, "weights.bin": POINTER, "small.bin": "content"})
     with git_tree(commit, repository.path) as tree:
-        assert tree.remarks == ("weights.bin is a pointer of Git LFS, without the content: git lfs fetch --all",)
+        assert tree.remarks == ("weights.bin is a pointer of Git LFS without its content. Run: git lfs fetch --all",)
 
 
 def test_what_goes_wrong_is_told_in_gits_words(repository):

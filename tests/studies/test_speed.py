@@ -111,8 +111,8 @@ def test_a_mixer_that_cannot_be_imported_without_harm_is_a_row(
 @pytest.mark.parametrize(
     ("behaviour", "remark"),
     [
-        ("raise-beside", "measured alone, because it failed beside other mixers: ValueError: planted"),
-        ("disturb-beside", "measured alone, because it changes for other mixers: the default dtype"),
+        ("raise-beside", "measured alone, because it failed in a process with other mixers: ValueError: planted"),
+        ("disturb-beside", "measured alone, because it changes what other mixers share: the default dtype"),
     ],
 )
 def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
@@ -141,7 +141,7 @@ def test_an_answer_of_which_no_row_can_be_made_is_an_error_of_its_cell(
     rows, _ = run(tmp_path, request)
     (bad,) = (row for row in rows if row.mixer == "hypermixer")
     assert bad.status == "error"
-    assert bad.detail.startswith("the measuring process gave an answer that cannot be used: ")
+    assert bad.detail.startswith("the measuring process returned an invalid answer: ")
     assert len([row for row in rows if row.mixer == "attention" and row.status == "ok"]) == 3
 
 

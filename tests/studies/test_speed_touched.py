@@ -51,7 +51,7 @@ def test_a_damaged_launch_of_this_machine_is_measured_again_and_kept(tmp_path: P
     lines = table.read_text().splitlines(keepends=True)
     lines[5] = lines[5].replace(",ok,", ",okay,")
     table.write_text("".join(lines))
-    with pytest.warns(StorageWarning, match=r"moved to speed\.csv\.rejected: .*launch with 2 of 3 rounds"):
+    with pytest.warns(StorageWarning, match=r"moved to speed\.csv\.rejected: .*launch with only 2 of 3 rounds"):
         after = run(tmp_path)
     assert blocks(after) == blocks(before)
     assert lines[5] in (tmp_path / "speed.csv.rejected").read_text()
@@ -64,7 +64,7 @@ def test_a_launch_without_any_row_is_set_aside_but_for_fresh(tmp_path: Path) -> 
     assert not (tmp_path / "launches.csv.rejected").exists()
     assert len(ResultsFolder(tmp_path).read(LaunchRow)) == len(launches)
     (tmp_path / "speed.csv").unlink()
-    with pytest.warns(StorageWarning, match=r"launches\.csv: moved to .* \(of a process without rows in speed\.csv\)"):
+    with pytest.warns(StorageWarning, match=r"launches\.csv: moved to .* \(a launch without rows in speed\.csv\)"):
         run(tmp_path)
     assert len(ResultsFolder(tmp_path).read(LaunchRow)) == len(launches)
     kept = (tmp_path / "launches.csv.rejected").read_text().splitlines()

@@ -93,7 +93,7 @@ def test_a_state_that_is_about_something_else_is_nobodys_business(file: Path) ->
     file.write_text("score,state\n0.5,Oregon\n0.6,Utah\n")
     assert read_trials(file).scores == {"sweep": [0.5, 0.6]}
     file.write_text("score,state\n0.5,finished\n0.6,Utah\n")
-    with pytest.raises(RequestError, match="line 3: 'utah' is no known state"):
+    with pytest.raises(RequestError, match="line 3: 'utah' is not a known trial state"):
         read_trials(file)
 
 
@@ -120,7 +120,7 @@ def test_a_learning_curve_counts_as_its_last_or_its_best_score(content: str, fil
     assert last.scores == {"a": [0.3, 0.4], "b": [0.2]}
     assert best.scores == {"a": [0.3, 0.5], "b": [0.2]}
     assert least.scores == {"a": [0.1, 0.4], "b": [0.2]}
-    assert last.remarks == ("sweep.csv: 5 rows → 3 trials, the last of each.",)
+    assert last.remarks == ("sweep.csv: 5 rows reduced to 3 trials, the last score of each.",)
 
 
 def test_a_curve_that_ends_without_a_score_diverged(file: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_step_is_no_curve_where_each_row_is_a_trial(content: str, file: Path) 
 
 def test_steps_that_fit_no_trial_are_refused(file: Path) -> None:
     file.write_text("mixer,step,score\na,1,0.1\na,1,0.2\na,2,0.3\na,2,0.4\n")
-    with pytest.raises(RequestError, match="line 5: which trial does step 2 belong to") as raised:
+    with pytest.raises(RequestError, match="line 5: it is unclear which trial step 2 belongs to") as raised:
         read_trials(file, "last")
     assert "column trial" in raised.value.hint
 

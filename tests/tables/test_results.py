@@ -166,7 +166,7 @@ def test_incomplete_launches_are_set_aside_and_whole_ones_and_failures_stay(fold
     failed = speed_row(launch=3, round=0, status="killed", detail="signal 9", mixer="gmlp")
     rows = [*launch_of(1, rounds=3), *launch_of(2, rounds=3)[:2], failed]
     write(folder, rows, [launch_row()])
-    with pytest.warns(StorageWarning, match=r"left out 2 lines from line 5 on \(of a launch with 2 of 3 rounds\)"):
+    with pytest.warns(StorageWarning, match=r"left out 2 lines from line 5 on \(from a launch with only 2 of 3 rounds\)"):
         assert folder.read(SpeedRow) == [*rows[:3], failed]
     with pytest.warns(StorageWarning, match=r"moved to speed\.csv\.rejected: 2 lines from line 5 on"):
         write(folder)

@@ -71,7 +71,7 @@ def test_the_last_trial_counts_only_with_all_of_its_values(tmp_path: Path) -> No
     assert folder.read(TrialRow) == rows
     for cut in range(1, len('"{""dropout"":0.25}"') + 1):
         table.write_bytes(whole[:-cut])
-        with pytest.warns(StorageWarning, match=r"left out line 4 \(torn: "):
+        with pytest.warns(StorageWarning, match=r"left out line 4 \(incomplete line: "):
             assert folder.read(TrialRow) == rows[:-1]
 
 
@@ -80,16 +80,16 @@ def test_a_torn_line_and_the_rest_of_its_launch_are_kept_beside_the_table(folder
     table.write_bytes(b"\n".join(lines)[:-20])
     (told,) = written_to(folder)
     assert told == (
-        f"{table}: moved to speed.csv.rejected: 2 lines from line 17 on (of a launch with 2 of 3 rounds), "
-        "line 19 (torn: 41 columns instead of 42)"
+        f"{table}: moved to speed.csv.rejected: 2 lines from line 17 on (from a launch with only 2 of 3 rounds), "
+        "line 19 (incomplete line: 41 columns instead of 42)"
     )
     assert table.read_bytes().splitlines() == lines[:-3]
     header, *aside = rejected(table)
     assert header.startswith("# moved from speed.csv at 20")
     assert [line.encode() for line in aside if not line.startswith("#")] == [*lines[:1], *lines[-3:-1], lines[-1][:-20]]
     assert [line for line in aside if line.startswith("#")] == [
-        "# 2 lines from line 17 on: of a launch with 2 of 3 rounds",
-        "# line 19: torn: 41 columns instead of 42",
+        "# 2 lines from line 17 on: from a launch with only 2 of 3 rounds",
+        "# line 19: incomplete line: 41 columns instead of 42",
     ]
     assert written_to(folder) == []
 
@@ -234,7 +234,7 @@ def test_sorted_lines_are_the_same_rows(folder: ResultsFolder, table: Path) -> N
 def test_rows_that_stand_twice_count_once_and_are_told(folder: ResultsFolder, table: Path) -> None:
     rows, content = folder.read(SpeedRow), table.read_bytes()
     table.write_bytes(content + content)
-    with pytest.warns(StorageWarning, match=r"left out 18 lines from line 2 on \(given again below\)"):
+    with pytest.warns(StorageWarning, match=r"left out 18 lines from line 2 on \(repeated below\)"):
         assert folder.read(SpeedRow) == rows
     assert len(written_to(folder)) == 1
     assert table.read_bytes() == content
@@ -262,7 +262,7 @@ def test_calibrations_of_one_launch_at_different_times_all_count(folder: Results
 @pytest.mark.parametrize(
     ("damage", "fault"),
     [
-        (lambda text: text.partition("\n")[2], r"has no line that names its columns"),
+        (lambda text: text.partition("\n")[2], r"has no header"),
         (lambda text: text.replace("mixer,", "mixr,", 1), "line 1: the header lacks mixer and has the unknown mixr"),
         (lambda text: text.replace("config,", "mixer,", 1), "line 1: the header lacks config and has twice mixer"),
         (lambda text: text.replace(",schema\n", ",schema,colour\n", 1), "has unknown columns: colour"),
@@ -270,7 +270,7 @@ def test_calibrations_of_one_launch_at_different_times_all_count(folder: Results
             lambda text: f"{header_of(LaunchRow)}\n",
             "line 1: the header lacks mixer, config, settings, round and has the unknown",
         ),
-        (lambda text: "my,own,table\n1,2,3\n", "has no line that names its columns"),
+        (lambda text: "my,own,table\n1,2,3\n", "has no header"),
     ],
     ids=["none", "misspelt", "twice", "newer", "another-table", "not-ours"],
 )

@@ -37,13 +37,15 @@ def test_equal_numbers_and_equal_truth_values_are_one_class(train, test, classes
 
 
 def test_what_was_taken_for_one_class_is_said():
-    assert unified({"train": rows(["1", "0", "1.0"]), "test": rows(["0.0"])})[1] == ["one class each: 0 and 0.0, 1 and 1.0"]
+    assert unified({"train": rows(["1", "0", "1.0"]), "test": rows(["0.0"])})[1] == [
+        "labels treated as one class: 0 and 0.0, 1 and 1.0"
+    ]
     assert unified({"train": rows(["1", "0"])})[1] == []
 
 
 def test_classes_that_differ_in_case_alone_stay_and_are_said():
     assert unified({"train": rows(["Pos", "neg", "pos"])})[1] == [
-        "different classes, although they differ in case alone: Pos and pos"
+        "labels that differ only in case are different classes: Pos and pos"
     ]
 
 
@@ -69,8 +71,8 @@ def test_examples_are_counted_by_class_and_part():
     parts = {"train": rows(["b", "a", "b"]), "dev": rows(["a"]), "test": rows(["b"])}
     assert list(class_remarks(parts, ["a", "b"])) == [
         "examples by class (train/dev/test): a 1/1/0, b 2/0/1",
-        "classes that the dev set lacks: b",
-        "classes that the test set lacks: a",
+        "classes without examples in the dev set: b",
+        "classes without examples in the test set: a",
     ]
 
 
@@ -79,5 +81,5 @@ def test_of_many_classes_the_ends_are_told():
     parts = {"train": rows(labels), "test": rows([])}
     first, second = class_remarks(parts, sorted(set(labels)))
     assert first == "40 classes (train/test), from c39 40/0 to c0 1/0"
-    assert second.startswith("classes that the test set lacks: c0, c1, c10, ")
+    assert second.startswith("classes without examples in the test set: c0, c1, c10, ")
     assert second.endswith(", 28 more")

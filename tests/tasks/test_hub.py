@@ -165,7 +165,7 @@ def test_a_share_of_the_training_examples_is_the_test_set_of_a_data_set_without_
 def test_a_share_does_not_replace_labelled_examples(save):
     name = save(train=part(60), validation=part(10, 60), test=part(10, 70))
     for use in ("dev", "test"):
-        with pytest.raises(RequestError, match=f"has 10 {use} examples of its own") as raised:
+        with pytest.raises(RequestError, match=f"already has 10 {use} examples") as raised:
             hub_task(name, 16, shares={use: 0.2})
         assert raised.value.hint == f"Leave out --{use}."
 

@@ -141,18 +141,18 @@ def test_remarks_tell_of_cut_texts_and_of_examples_seen_before(request_):
     rewrite(request_.test, [*numbered(2), ("word " * 30, "odd"), ("new", "odd")])
     assert remarks_of(request_) == [
         "cut to 16 tokens: 1 of 74 examples, 1.35%",
-        "test examples whose texts are in the training set too, case and spaces aside: 2 of 4",
+        "test examples whose texts are also in the training set, ignoring case and spaces: 2 of 4",
     ]
 
 
 def test_texts_that_differ_in_case_and_spaces_alone_were_seen_before(request_):
     rewrite(request_.dev, [("Text  3 of MANY ", "odd"), ("text 99 of many", "odd")])
-    assert remarks_of(request_)[-1] == "dev examples whose texts are in the training set too, case and spaces aside: 1 of 2"
+    assert remarks_of(request_)[-1] == "dev examples whose texts are also in the training set, ignoring case and spaces: 1 of 2"
 
 
 def test_classes_that_a_part_lacks_are_told(request_):
     rewrite(request_.test, [("new", "odd")])
-    assert remarks_of(request_) == ["classes that the test set lacks: even"]
+    assert remarks_of(request_) == ["classes without examples in the test set: even"]
 
 
 def test_one_class_is_one_class_however_the_files_spell_it(request_):
@@ -162,7 +162,7 @@ def test_one_class_is_one_class_however_the_files_spell_it(request_):
     dataset = text_task(request_).make()
     assert dataset.form.labels == ("0", "1")
     assert dataset.test.targets.tolist() == [number % 2 for number in range(20)]
-    assert dataset.remarks[0] == "one class each: 0 and 0.0, 1 and 1.0 and 1.00"
+    assert dataset.remarks[0] == "labels treated as one class: 0 and 0.0, 1 and 1.0 and 1.00"
 
 
 def test_a_share_of_the_one_file_becomes_the_test_set(request_):
@@ -224,7 +224,7 @@ def test_pairs_are_grouped_by_their_first_text(request_):
         rewrite(path, rows, ("premise", "hypothesis", "label"))
     dataset = text_task(dataclasses.replace(request_, columns=PAIRS)).make()
     assert dataset.train.groups.tolist() == [0, 1, 0]
-    assert "dev examples whose texts are in the training set too, case and spaces aside: 3 of 3" in dataset.remarks
+    assert "dev examples whose texts are also in the training set, ignoring case and spaces: 3 of 3" in dataset.remarks
 
 
 def test_an_example_was_seen_before_only_where_both_texts_are_the_same(request_):
@@ -233,7 +233,7 @@ def test_an_example_was_seen_before_only_where_both_texts_are_the_same(request_)
     rewrite(request_.dev, [("a man", "runs", "yes")], header)
     rewrite(request_.test, [("a man", "runs", "yes"), ("a dog", "walks", "yes")], header)
     remarks = remarks_of(dataclasses.replace(request_, columns=PAIRS))
-    assert remarks[-1] == "test examples whose texts are in the training set too, case and spaces aside: 1 of 2"
+    assert remarks[-1] == "test examples whose texts are also in the training set, ignoring case and spaces: 1 of 2"
     assert not any(remark.startswith("dev examples") for remark in remarks)
 
 
@@ -250,7 +250,7 @@ def test_a_development_set_that_is_split_off_has_an_upper_limit(request_):
 
 def test_a_label_too_rare_for_the_development_set_is_told(request_):
     dataset = without_dev(request_, [*numbered(30), ("rare", "once")])
-    assert "classes that the dev set lacks: once" in dataset.remarks
+    assert "classes without examples in the dev set: once" in dataset.remarks
     assert dataset.form.labels == ("even", "odd", "once")
     assert 2 in dataset.train.targets
 

@@ -101,9 +101,9 @@ def _notes(search: Search) -> Iterator[str]:
 
 
 def _about_bounds(search: Search, bounds: Bounds) -> str:
-    hint = " Set with --bounds." if search.seed is None else ""
+    hint = " Set the range with --bounds." if search.seed is None else ""
     if bounds.origin == "guessed":
-        return f"The bands assume scores between {bounds.low:g} and {bounds.high:g}, a guess.{hint}"
+        return f"The bands assume that all scores lie between {bounds.low:g} and {bounds.high:g} (guessed).{hint}"
     if search.is_error:
-        return f"The bands assume that no trial can be worse than the worst seen, {number(bounds.high)}.{hint}"
-    return f"The bands assume that no score can lie beyond those seen, {number(bounds.low)} to {number(bounds.high)}.{hint}"
+        return f"The bands assume that no trial can have a larger error than the largest seen, {number(bounds.high)}.{hint}"
+    return f"The bands assume that all scores lie in the range seen, {number(bounds.low)} to {number(bounds.high)}.{hint}"

@@ -18,8 +18,8 @@ Row = tuple[int, list[str] | BadRowError]
 
 _WHOLE = re.compile(r'"(?:[^"]|"")*"')
 _FAULTS = {
-    "unexpected end": "a quote opens a cell and nothing closes it",
-    "expected after": "a quote closes within a cell",
+    "unexpected end": "a quote is never closed",
+    "expected after": "text after the closing quote of a cell",
     "new-line character": "a line break in a cell without quotes",
 }
 """What the csv module says, and what that means."""

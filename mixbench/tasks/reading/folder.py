@@ -21,7 +21,7 @@ _LAYOUT = "A folder holds one folder per class, named after it, with one text pe
 def read_folder(path: Path, encoding: str = "") -> Found:
     """The text of each file, and the name of its folder as the label. Raises RequestError for a folder of another layout."""
     classes, without_label = _classes(path)
-    remarks = [f"{name} is no class: its {len(_inside(path / name)[0]):,} texts are left out" for name in without_label]
+    remarks = [f"{name} is not a class: its {len(_inside(path / name)[0]):,} texts are left out" for name in without_label]
     return Found("file", _records(path, classes, encoding), tuple(remarks))
 
 
@@ -40,11 +40,11 @@ def _classes(path: Path) -> tuple[list[str], list[str]]:
     """The names of the folders that are classes, and of those whose texts have no label. Raises RequestError."""
     files, folders = _inside(path)
     if {"dataset_dict.json", "dataset_info.json", "state.json"} & set(files):
-        raise RequestError(f"{path} is a data set that the package datasets saved", f"Give it as --task hf:{path}.")
+        raise RequestError(f"{path} is a data set saved by the package datasets", f"Give it as --task hf:{path}.")
     if not folders:
         raise RequestError(f"{path} holds no folders, but {listed(files) or 'nothing'}", f"Give one of its files. {_LAYOUT}")
     if nested := [str(path / name) for name in folders if _inside(path / name)[1]]:
-        raise RequestError(f"{path} holds folders in folders: {listed(folders)}", f"Give one of these: {listed(nested, str)}.")
+        raise RequestError(f"{path} contains nested folders: {listed(folders)}", f"Give one of these: {listed(nested, str)}.")
     without_label = [name for name in folders if name.lower() in _UNLABELLED]
     return [name for name in folders if name not in without_label], without_label
 

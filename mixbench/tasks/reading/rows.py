@@ -140,7 +140,7 @@ def _kinds(unit: str, faults: Mapping[str, Sequence[Place]]) -> str:
     ordered = sorted(faults.items(), key=lambda fault: -len(fault[1]))
     kinds = [f"{reason} ({places(unit, where)})" for reason, where in ordered[:_KINDS]]
     if others := sum(len(where) for _, where in ordered[_KINDS:]):
-        kinds.append(f"{others:,} with other faults")
+        kinds.append(f"{others:,} with other errors")
     return "; ".join(kinds)
 
 
@@ -166,7 +166,7 @@ def _text(column: str, cell: Any, encoding: str) -> str:
     except UnicodeEncodeError as error:  # a byte that could not be decoded, or half a pair that JSON spells out
         if 0xDC00 <= ord(cell[error.start]) <= 0xDCFF:
             raise BadRowError(f"{column} is not {encoding}", "Name the encoding, e.g. --encoding latin-1.") from None
-        raise BadRowError(f"{column} holds half a character") from None
+        raise BadRowError(f"{column} contains an incomplete character (half a surrogate pair)") from None
     return cell
 
 

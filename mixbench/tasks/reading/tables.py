@@ -81,7 +81,7 @@ def _remarks(separator: str, suffix: str, quotes: bool | None) -> Iterator[str]:
     if _OWN.get(suffix) != separator:
         yield f"cells are separated by {_SEPARATORS[separator]}"
     if separator not in _ALWAYS_QUOTED and quotes is not None:
-        yield "cells in double quotes are read as in CSV" if quotes else "double quotes are read as they stand"
+        yield "cells in double quotes are read as in CSV" if quotes else "double quotes are read as ordinary characters"
 
 
 def _records(rows: Iterator[Row], wanted: Sequence[int], width: int, naming: str, hint: str) -> Iterator[Record]:

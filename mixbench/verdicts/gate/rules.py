@@ -59,8 +59,8 @@ def _judge_count(
     if lone := _lone(metric, base, head):
         return lone
     if bounds[0] != bounds[1]:
-        sides = " and ".join(f"{side}: {bound}" for side, bound in zip(("base", "head"), bounds, strict=True) if bound)
-        remark = f"not comparable; {sides}"
+        sides = " and ".join(f"in the {side}, {bound}" for side, bound in zip(("base", "head"), bounds, strict=True) if bound)
+        remark = f"not comparable: {sides}"
         return Judgement(metric, "undecided", fmean(base.values()), fmean(head.values()), remark=remark)
     shared = [(base[replicate], head[replicate]) for replicate in base if replicate in head]
     means = fmean(base.values()), fmean(head.values())
@@ -70,7 +70,7 @@ def _judge_count(
     within = abs(change) <= tolerance or math.isclose(abs(change), tolerance, rel_tol=1e-6)
     verdict = "same" if within else "faster" if (change > 0) == higher_is_better else "slower"
     remark = f"from 0 to {above:g}" if above and not below else ""
-    remark = "; ".join(filter(None, (remark, f"of what is counted: {bounds[0]}" if bounds[0] and verdict != "same" else "")))
+    remark = "; ".join(filter(None, (remark, f"in both, {bounds[0]}" if bounds[0] and verdict != "same" else "")))
     return Judgement(metric, verdict, below, above, Interval(change), remark=remark)
 
 

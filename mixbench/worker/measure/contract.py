@@ -70,7 +70,7 @@ def _computes_the_same_in_double(case: Case) -> str:
         double = _output_from_seed(case, torch.float64, 1)
     except Exception as error:
         raise NotApplicableError("does not run in float64") from error
-    _demand_same(double, single, "in float64 it is another function", tolerance=10 * TOLERANCE)
+    _demand_same(double, single, "in float64 it computes something else", tolerance=10 * TOLERANCE)
     return ""
 
 
@@ -111,7 +111,7 @@ def _holds_no_more(case: Case) -> str:
 
     call()
     if memory.grows(lambda call: memory.live_on_cpu(trace(call)), call):
-        raise ContractError("more memory is held after every call")
+        raise ContractError("it holds more memory after every call")
     return ""
 
 
@@ -150,7 +150,7 @@ def _lacks_mask(mixer: nn.Module) -> str:
     if "mask" in names:
         return ""
     similar = " or ".join(name for name in names if "mask" in name)
-    return f"forward takes no `mask=`, so it is given no mask{similar and f'; rename {similar}'}"
+    return f"forward has no parameter `mask`, so it gets no mask{similar and f'; rename {similar}'}"
 
 
 @torch.enable_grad()
@@ -180,7 +180,7 @@ CHECKS: dict[str, Callable[[Case], str]] = {
     "gives finite numbers": _is_finite,
     "is deterministic in evaluation mode": _is_deterministic,
     "leaves its input unchanged": _leaves_input,
-    "holds no more memory from call to call": _holds_no_more,
+    "does not hold more memory after every call": _holds_no_more,
     "keeps the sequences of a batch apart": _keeps_sequences_apart,
     "takes other batch sizes": _takes_other_batches,
     "honours a mask": _honours_mask,

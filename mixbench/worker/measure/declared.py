@@ -56,7 +56,7 @@ def _fault_of(mixer: nn.Module, method: Any) -> str:
     owner = next((kind for kind in type(mixer).__mro__ if "flops" in vars(kind)), type(mixer))
     inherited = getattr(owner, "forward", nn.Module.forward)
     if inherited not in (nn.Module.forward, type(mixer).forward):
-        return f"its flops is that of {owner.__name__}, whose forward it replaces"
+        return f"it inherits flops from {owner.__name__}, but has a forward of its own"
     return ""
 
 

@@ -53,7 +53,7 @@ def _entries(x: Tensor) -> int:
         return x.numel()
     values: Tensor = x._values() if x.layout == torch.sparse_coo else x.values()
     if isinstance(values, FakeTensor):
-        raise NeedsValuesError("the entries of a sparse tensor are unknown without values")
+        raise NeedsValuesError("the entries of a sparse tensor are unknown without data")
     return values.numel()
 
 

@@ -38,7 +38,7 @@ from mixbench.worker.measure.leaving import Leaving
 from mixbench.worker.measure.operators import full_name, is_free, may_hide_products
 from mixbench.worker.measure.threads import in_all_threads, unwatched_threads, watching_new_threads
 
-_EARLIER_THREADS = "work in threads that started earlier"
+_EARLIER_THREADS = "work in threads that started before the count"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def count_flops(
                 operators=dict(counter.operators),
             )
         except Exception as error:  # a module may raise anything
-            reasons.append(f"{f'on {device}' if given else 'without values'}: {type(error).__name__}: {error}")
+            reasons.append(f"{f'on {device}' if given else 'without data'}: {type(error).__name__}: {error}")
     return FlopCount(None, reason=" and ".join(reasons))
 
 

@@ -64,7 +64,7 @@ def live_on_cuda(call: Call, device: torch.device) -> LiveMemory:
 
 
 def grows(live: Callable[[Call], LiveMemory], call: Call) -> bool:
-    """Whether more memory is held after every call than after the one before, even when garbage was collected.
+    """Whether it holds more memory after every call than after the one before, even when garbage was collected.
 
     `live` measures a call. A table that is made once, or a state that replaces an earlier one, does not grow.
     """

@@ -37,7 +37,7 @@ def foresee(cell: Cell) -> Values:
     available = memory.available_bytes(torch.device(cell.device))
     if prediction and prediction.peak > available:
         needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
-        return {"status": "oom", "detail": f"needs {needed}, {free} are available: not run"}
+        return {"status": "oom", "detail": f"not run: it needs {needed}, but only {free} are available"}
     return {"status": "ok", "prediction": prediction and asdict(prediction), "count": asdict(counted)}
 
 
@@ -133,7 +133,7 @@ def _flops(cell: Cell, foreseen: Values | None, differs: bool, outside: list[str
     if counted.flops is None or differs:
         here = _count(cell, values=True)
         if here.flops != counted.flops is not None:
-            remarks.append(f"flops: counted on {cell.device}, where other operators run than without values")
+            remarks.append(f"flops: counted with real data on {cell.device}, since other operators run without data")
         counted = replace(here, reason=" and ".join(filter(None, (counted.reason, here.reason))))
     if counted.remark:
         remarks.append(f"flops: {one_line(counted.remark)}")

@@ -32,7 +32,7 @@ def test_what_has_no_label_is_left_out_and_said(tmp_path):
         write(texts(tmp_path) / name, "x")
     rows = read_rows(tmp_path, FOLDER_COLUMNS)
     assert len(rows) == 4
-    assert rows.remarks == ("unsup is no class: its 2 texts are left out",)
+    assert rows.remarks == ("unsup is not a class: its 2 texts are left out",)
 
 
 def test_bad_texts_are_told_by_their_files(tmp_path):
@@ -51,7 +51,7 @@ def test_bad_texts_are_told_by_their_files(tmp_path):
 def test_folders_in_folders_come_with_the_one_to_give(tmp_path):
     for part in ("train", "test"):
         write(texts(tmp_path / part) / "urls.txt", "x")
-    with pytest.raises(RequestError, match="holds folders in folders: test, train") as raised:
+    with pytest.raises(RequestError, match="contains nested folders: test, train") as raised:
         read_rows(tmp_path, FOLDER_COLUMNS)
     assert raised.value.hint == f"Give one of these: {tmp_path / 'test'}, {tmp_path / 'train'}."
 

@@ -66,7 +66,7 @@ def test_after_a_stray_quote_reading_goes_on_with_the_next_line(tmp_path):
     rows = read(tmp_path / "a.csv", content, skip=True)
     assert texts_and_labels(rows) == [("a", "x"), ("b", "y"), ("c, d", "y"), ("e", "y")]
     assert rows.places == [2, 4, 6, 8]
-    assert "a quote closes within a cell (lines 3, 5); a quote opens a cell and nothing closes it (line 7)" in rows.remarks[0]
+    assert "text after the closing quote of a cell (lines 3, 5); a quote is never closed (line 7)" in rows.remarks[0]
 
 
 def test_a_text_longer_than_the_csv_module_likes_is_read(tmp_path):
@@ -76,7 +76,7 @@ def test_a_text_longer_than_the_csv_module_likes_is_read(tmp_path):
 def test_unbalanced_quotes_in_tsv_are_ordinary_characters_and_that_is_said(tmp_path):
     rows = read(tmp_path / "a.tsv", 'text\tlabel\n"stray\tno\n5" of rain "\tyes\n"whole"\tno\n')
     assert rows.texts == ['"stray', '5" of rain "', '"whole"']
-    assert rows.remarks == ("double quotes are read as they stand",)
+    assert rows.remarks == ("double quotes are read as ordinary characters",)
 
 
 def test_a_quoted_cell_never_swallows_lines_that_are_rows_by_themselves(tmp_path):

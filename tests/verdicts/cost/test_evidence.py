@@ -187,10 +187,10 @@ def counting(detail: str = "", **changes: object) -> list[SpeedRow]:
 
 BOUND = lower_bound("flops", ["foo"])
 WITHOUT_RATIO: dict[str, tuple[list[SpeedRow], tuple[str, str]]] = {
-    "no operations": (speed_of(), ("none", "0 FLOP, which allows no ratio")),
-    "at least none": (counting(BOUND, flops=0), ("hypermixer", "no more is known than ≥ 0 FLOP")),
+    "no operations": (speed_of(), ("none", "its FLOPs are 0, so there is no ratio")),
+    "at least none": (counting(BOUND, flops=0), ("hypermixer", "its FLOPs are unknown (≥ 0)")),
     "unknown": (counting("flops is unknown: on cpu: it died", flops=None), ("hypermixer", "flops is unknown: on cpu: it died")),
-    "without a reason": (counting(flops=None), ("hypermixer", "FLOPs not counted")),
+    "without a reason": (counting(flops=None), ("hypermixer", "its FLOPs are not counted")),
 }
 
 

@@ -59,7 +59,7 @@ def test_flops_that_are_a_lower_bound_in_one_version_alone_are_undecided() -> No
     (cell,) = (cell for cell in compare(base, head).cells if cell.mixer == "attention")
     (judged,) = (judgement for judgement in cell.judgements if judgement.metric == "flops")
     assert (judged.verdict, judged.base_mark, judged.head_mark) == ("undecided", "", "≥")
-    assert judged.remark == f"not comparable; head: {remark}"
+    assert judged.remark == f"not comparable: in the head, {remark}"
     assert exit_code(compare(base, head)) == 0
     assert exit_code(compare(base, head), strict=True) == 3
     again = edited(head, in_attention(flops=lambda count: count + 5))

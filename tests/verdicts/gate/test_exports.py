@@ -301,7 +301,7 @@ def test_no_service_takes_a_lower_bound_for_an_exact_count(format: str) -> None:
 def test_a_judgement_on_a_lower_bound_shows_it() -> None:
     base, head = (measured(speed_row(flops=3, detail=detail)) for detail in ("", lower_bound("flops", ["foo"])))
     (text,) = FORMATS["junit"](report(head, compare(base, head), base)).values()
-    remark = "not comparable; head: flops is a lower bound: it leaves out foo"
+    remark = "not comparable: in the head, flops is a lower bound: it leaves out foo"
     assert f"flops: undecided, 3 → ≥ 3 ({remark})" in text
 
 

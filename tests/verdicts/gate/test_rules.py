@@ -38,10 +38,10 @@ def test_more_cells_widen_each_interval_as_bonferroni_says() -> None:
 
 
 BOUNDS = {
-    "the head alone": (("", "no formula for foo"), "undecided", "not comparable; head: no formula for foo"),
-    "the base alone": (("no formula for foo", ""), "undecided", "not comparable; base: no formula for foo"),
-    "other operators": (("no a", "no b"), "undecided", "not comparable; base: no a and head: no b"),
-    "both alike": (("no formula for foo",) * 2, "slower", "of what is counted: no formula for foo"),
+    "the head alone": (("", "no formula for foo"), "undecided", "not comparable: in the head, no formula for foo"),
+    "the base alone": (("no formula for foo", ""), "undecided", "not comparable: in the base, no formula for foo"),
+    "other operators": (("no a", "no b"), "undecided", "not comparable: in the base, no a and in the head, no b"),
+    "both alike": (("no formula for foo",) * 2, "slower", "in both, no formula for foo"),
     "neither": (("", ""), "slower", ""),
 }
 

@@ -154,7 +154,7 @@ class Mixed(Counted, Plain):
 def test_a_method_is_of_the_forward_of_its_own_class() -> None:
     derived = count(Derived)
     assert derived.flops == 2 * COUNTED
-    assert derived.remark == "its flops is that of Declaring, whose forward it replaces: operators are counted"
+    assert derived.remark == "it inherits flops from Declaring, but has a forward of its own: operators are counted"
     assert count(Mixed) == FlopCount(FORWARD)
 
 

@@ -228,7 +228,7 @@ def test_a_thread_that_started_earlier_makes_the_count_a_lower_bound() -> None:
     pool = ThreadPoolExecutor(1)
     pool.submit(int).result()
     try:
-        assert count(lambda: nn.Linear(WIDTH, WIDTH)).hiding == ("work in threads that started earlier",)
+        assert count(lambda: nn.Linear(WIDTH, WIDTH)).hiding == ("work in threads that started before the count",)
         expect_no_more_threads()
         assert count(lambda: nn.Linear(WIDTH, WIDTH)).hiding == ()
     finally:
@@ -259,7 +259,7 @@ def test_code_that_looks_at_values_is_counted_on_a_device_with_attention_as_prod
 def test_what_cannot_be_counted_has_a_reason_from_both_places() -> None:
     counted = count(lambda: Looking(nn.Identity(), dies=True))
     assert counted.flops is None
-    assert "without values: " in counted.reason
+    assert "without data: " in counted.reason
     assert "on cpu: RuntimeError: planted" in counted.reason
 
 

@@ -31,7 +31,7 @@ def odd(name: str, **changes: Any) -> Cell:
     ("name", "remark"),
     [
         ("InPlace", "it changes its input in place"),
-        ("Growing", "it holds more memory from call to call"),
+        ("Growing", "it holds more memory after every call"),
         ("Arrays", "flops is a lower bound: it leaves out Tensor.numpy"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_complex_parameter_is_measured_as_it_is_and_counts_as_two(mode: str, d
 
 def test_a_re_entrant_checkpoint_is_measured_in_training_and_the_way_is_said() -> None:
     values = found("Reentrant", mode="training")
-    assert "gradients come from backward(), as the code refuses torch.autograd.grad" in values["detail"]
+    assert "gradients come from backward(), because the code does not support torch.autograd.grad" in values["detail"]
     assert values["flops"] == 4 * PRODUCT
     plain = found("Product", mode="training")
     assert plain["flops"] == 3 * PRODUCT
@@ -77,7 +77,7 @@ def test_a_count_is_that_of_the_operators_that_run() -> None:
     assert foreseen["count"]["flops"] == PRODUCT
     values = find(measured, foreseen)
     assert values["flops"] == 2 * PRODUCT
-    assert "flops: counted on cpu, where other operators run than without values" in values["detail"]
+    assert "flops: counted with real data on cpu, since other operators run without data" in values["detail"]
     honest = odd("Product")
     values = find(honest, foresee(honest))
     assert (values["flops"], "counted on" in values["detail"]) == (PRODUCT, False)

@@ -167,7 +167,7 @@ class Swin(Base):
 """
 REMARKS = {
     "Exponential": "train_flops is a lower bound: it leaves out linalg_matrix_exp",
-    "Refusing": "train_flops is unknown: without values: OverflowError: first, second and on cpu: OverflowError: first, second",
+    "Refusing": "train_flops is unknown: without data: OverflowError: first, second and on cpu: OverflowError: first, second",
     "Swin": "train_flops: its flops(H, W) is not flops(batch, tokens): operators are counted",
 }
 

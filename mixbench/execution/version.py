@@ -70,7 +70,7 @@ def check_modules(version: Version, answer: Mapping[str, Any]) -> None:
     if foreign := answer.get("foreign"):
         raise RequestError(f"{version.name} imports {_listed(foreign)}, not from its own files", hint)
     if lacking := answer.get("lacking"):
-        raise RequestError(f"{version.name} needs modules of your working tree: {_listed(lacking)}", hint)
+        raise RequestError(f"{version.name} needs modules found only in your working tree: {_listed(lacking)}", hint)
 
 
 def _listed(modules: Sequence[Sequence[str]]) -> str:

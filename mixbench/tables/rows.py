@@ -25,7 +25,7 @@ class MixerColumns:
     """Columns about the mixer that was measured or trained."""
 
     mixer: str = column("key", "name of the mixer, or file:class of the user's own")
-    config: str = column("key", "the mixer's options as canonical JSON; what depends on the shape stays symbolic", json=())
+    config: str = column("key", "the mixer's options as canonical JSON; values that depend on the shape stay symbolic", json=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         quantity=Quantity("throughput", "Throughput", "throughput (tokens/s)", prefixed=True),
     )
     flops: int | None = metric(
-        "floating-point operations per call, multiply-add = 2; elementwise operations, and what torch does not dispatch,"
+        "floating-point operations per call, multiply-add = 2; elementwise operations and work outside torch's operators"
         " are not counted; a lower bound where detail says so",
         "FLOP",
         words="FLOPs",
@@ -128,7 +128,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         "parameters of what was measured; a complex one counts as two", "parameters", "", words="parameters", rule="count"
     )
     peak_memory_mib: float | None = metric(
-        "peak of live tensors in a call, with all that the module holds, input, output and gradients",
+        "peak of live tensors in a call, including everything that the module holds, input, output and gradients",
         "MiB",
         words="peak memory",
         rule="count",

@@ -138,7 +138,9 @@ def test_a_module_that_is_imported_late_from_the_repository_ends_the_duel(tmp_pa
     (tree / "mine.py").write_text(LAZY.format(folder=str(user)))
     with pytest.raises(RequestError) as raised:
         run({0: contest(tree / "mine.py", "Lazy", "Lazy")}, (version, version))
-    assert str(raised.value) == f"tree needs modules of your working tree: late_helper from {user / 'late_helper.py'}"
+    assert (
+        str(raised.value) == f"tree needs modules found only in your working tree: late_helper from {user / 'late_helper.py'}"
+    )
 
 
 @pytest.mark.slow

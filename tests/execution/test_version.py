@@ -37,7 +37,7 @@ def test_a_tree_stands_for_the_innermost_of_its_origins():
             " not from its own files",
         ),
         ({"foreign": [["", "/user/x.so"]]}, "main (12ab) imports /user/x.so, not from its own files"),
-        ({"lacking": [["c", "/user/c.so"]]}, "main (12ab) needs modules of your working tree: c from /user/c.so"),
+        ({"lacking": [["c", "/user/c.so"]]}, "main (12ab) needs modules found only in your working tree: c from /user/c.so"),
     ],
 )
 def test_code_that_is_not_its_own_is_named_with_its_file(version: Version, answer: dict[str, Any], message: str) -> None:

@@ -64,8 +64,8 @@ class StorageError(MixbenchError):
 
 
 class StorageWarning(UserWarning):
-    """Something in a file does not count: what, where, and where it is kept."""
+    """Some lines of a file were left out; the message says which, why, and where they are kept."""
 
 
 class WorkerError(MixbenchError):
-    """The measuring process did not start, stopped, or gave an answer that cannot be read."""
+    """The measuring process did not start, stopped, or returned an invalid answer."""

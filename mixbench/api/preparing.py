@@ -65,7 +65,7 @@ def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
 
 
 def say_what_parts_lack(tasks: Sequence[PreparedTask], runs: Iterable[PlannedRun], progress: Progress) -> None:
-    """Say which classes the parts that are trained on lack, once for each size."""
+    """Report the classes that subsets of the training set lack, once for each size."""
     from mixbench.tasks.dataset import load
     from mixbench.tasks.subsets import classes_lacking
 

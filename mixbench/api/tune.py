@@ -162,7 +162,7 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
 
 
 def _bounds(options: TuneOptions, file: Path, smallest: float, largest: float) -> Bounds | None:
-    """The given bounds of the scores. Raises RequestError where they are no bounds, or a score lies beyond them."""
+    """The given bounds of the scores. Raises RequestError if they are not two numbers in order, or if a score lies outside."""
     from mixbench.verdicts.learning.bounds import Bounds
 
     ends = parse_scores(options.bounds, "--bounds")

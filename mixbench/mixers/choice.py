@@ -67,7 +67,7 @@ def code_of(mixers: Iterable[ChosenMixer]) -> dict[str, Path]:
 
 
 def distinct_ends(paths: Sequence[str]) -> list[str]:
-    """The ends of distinct paths, as short as tells them apart: `a/mine.py` and `b/mine.py`."""
+    """The shortest ends by which distinct paths differ: `a/mine.py` and `b/mine.py`."""
     parts = [Path(path).parts for path in paths]
     for count in range(1, max(map(len, parts), default=0)):
         ends = [str(Path(*own[-count:])) for own in parts]
@@ -101,7 +101,7 @@ def choose_mixer(text: str) -> ChosenMixer:
 
 
 def _version(plugin: EntryPoint) -> dict[str, str]:
-    """The version of a plug-in's package; and what its code is, where it is installed in a way that lets it be edited."""
+    """The version of a plug-in's package and, if it is installed editable, the hash of its code."""
     version = {"plugin_version": plugin.dist.version if plugin.dist else ""}
     try:
         sources = sources_of_module(plugin.value.partition(":")[0])

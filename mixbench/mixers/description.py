@@ -38,7 +38,7 @@ class Mixer:
 
     @property
     def before(self) -> dict[str, Value]:
-        """Options that rows and checkpoints from before there were such may lack, and what then ran."""
+        """Options that older rows and checkpoints may lack, with the values that applied then."""
         return {option.name: option.before for option in self.options if option.before is not None}
 
     def config(self, given: Mapping[str, str]) -> dict[str, Value]:

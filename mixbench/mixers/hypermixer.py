@@ -85,7 +85,7 @@ class HyperMixer(nn.Module):
             self._start_at_the_scale_of_the_input(tokens)
 
     def _start_at_the_scale_of_the_input(self, tokens: int) -> None:
-        """Draw `second` anew, so that tokens which are all alike come out at their own scale; a layer norm would see to that.
+        """Draw `second` anew, so that for equal tokens the output has the scale of the input; a layer norm would ensure this.
 
         The variance of a hypernetwork's last layer follows from that wanted of the weights it makes (hyperfan-in, Chang et al.
         2020, arXiv 2312.08399). Here W1 makes a mean over the tokens and W2 a sum over hidden units, half of which GELU leaves.

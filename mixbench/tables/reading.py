@@ -1,4 +1,4 @@
-"""A table as lines: whatever hands, editors and crashes did to the file, every line is a row or is told with its reason.
+"""A table as lines: whatever people, editors and crashes did to the file, every line is a row or is reported with a reason.
 
 A line that ends a file without a line break is a row if it can be read as one. Byte order marks, line breaks of other systems,
 blank lines, columns in another order, a header that is repeated or not first, semicolons or tabs between fields, and the

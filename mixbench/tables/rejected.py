@@ -1,4 +1,4 @@
-"""Lines of a table that do not count are kept beside it, in TABLE.csv.rejected: as they were, each after its reason.
+"""Lines of a table that do not count are kept next to it, in TABLE.csv.rejected: unchanged, each after its reason.
 
 A comment says when lines were moved and from which file; then follow the header that names their columns, and the lines. A line
 that was corrected can be moved back into the table.

@@ -23,10 +23,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
     SCORE: (SCORE, "value"),
     MIXER: (MIXER,),
     TRIAL: ("trial_id", "trial", "trial_number", "number", "run_id", "run", "id"),
-    STEP: (STEP, "_step", "global_step", "training_iteration", "iteration", "iter", "epoch"),
+    STEP: (STEP, "steps", "_step", "global_step", "training_iteration", "iteration", "iterations", "iter", "epoch", "epochs"),
     STATE: (STATE, "status"),
 }
 """What a column may be called, whatever its capitals; of several such columns the first of these names counts."""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|[+-]?nan", re.IGNORECASE)
+"""What counts as a number; Python itself takes `1_000` and the digits of any script, too."""
 _PREFIX = re.compile(r"(params|user_attrs|config)[_./](?=mixer$)")
 """What other programs put before the name of an option, such as `params_mixer`."""
 
@@ -139,6 +141,8 @@ def _read(path: Path) -> list[_Line]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header = stream.readline()
+            if header.lstrip()[:1] in ("{", "["):
+                raise RequestError(f"{path} holds JSON", _FORM)
             separator = max(_SEPARATORS, key=header.count)
             names = next(csv.reader([header], delimiter=separator, strict=True), [])
             places = _places(path, names)
@@ -146,7 +150,9 @@ def _read(path: Path) -> list[_Line]:
             lines = [_line(path, reader.line_num + 1, len(names), places, fields) for fields in reader if fields]
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}", _FORM) from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not UTF-8: byte {error.object[error.start]:#04x}", "Save it as UTF-8.") from error
+    except csv.Error as error:
         raise RequestError(f"{path} is not a CSV: {error}", _FORM) from error
     if not any(line.state in _STATES for line in lines):  # no such column, or one about something else
         return lines
@@ -183,11 +189,10 @@ def _number(text: str, where: str) -> float | None:
     """None for nothing and for nan."""
     if not text:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        hint = "Write decimals with a point and thousands without a separator: 1234.5." if "," in text else _FORM
-        raise RequestError(f"{where}: {text!r} is not a number", hint) from None
+    if not _NUMBER.fullmatch(text):
+        plain = "Write decimals with a point, thousands without a separator and percentages without a sign: 1234.5."
+        raise RequestError(f"{where}: {text!r} is not a number", plain if set(text) & set(",_%") else _FORM)
+    number = float(text)
     return None if math.isnan(number) else number
 
 

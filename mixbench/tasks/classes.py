@@ -57,12 +57,21 @@ def _one_class(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> list[st
 
 
 def _alike(labels: set[str]) -> list[str]:
-    """A remark on labels that differ in nothing but case."""
-    by_case: dict[str, list[str]] = {}
+    """A remark on labels that differ in nothing but case, or are one number written in several ways; true is 1."""
+    alike: dict[str | float, list[str]] = {}
     for label in sorted(labels):
-        by_case.setdefault(label.casefold(), []).append(label)
-    alike = [" and ".join(map(shown, group)) for group in by_case.values() if len(group) > 1]
-    return [f"labels that differ only in case are different classes: {listed(alike)}"] if alike else []
+        alike.setdefault(_meaning(label), []).append(label)
+    groups = [" and ".join(map(shown, group)) for group in alike.values() if len(group) > 1]
+    return [f"labels that look alike are different classes: {listed(groups)}"] if groups else []
+
+
+def _meaning(label: str) -> str | float:
+    if label.lower() in _TRUTH:
+        return float(label.lower() == "true")
+    try:
+        return float(label)
+    except ValueError:
+        return label.casefold()
 
 
 def require_classes(train: Rows) -> None:

@@ -43,9 +43,10 @@ def test_the_columns_of_other_programs_are_understood(content: str, file: Path) 
     assert read_trials(file).scores == {"a": [0.5]}
 
 
-def test_a_number_with_a_comma_is_refused_with_how_to_write_it(file: Path) -> None:
-    file.write_text("mixer;score\na;0,71\n")
-    with pytest.raises(RequestError, match="line 2: '0,71' is not a number") as raised:
+@pytest.mark.parametrize("number", ["0,71", "1_000", "50.0%"])
+def test_a_number_in_another_form_is_refused_with_how_to_write_it(number: str, file: Path) -> None:
+    file.write_text(f"mixer;score\na;{number}\n")
+    with pytest.raises(RequestError, match=f"line 2: '{number}' is not a number") as raised:
         read_trials(file)
     assert "with a point" in raised.value.hint
 
@@ -59,6 +60,8 @@ def test_a_number_with_a_comma_is_refused_with_how_to_write_it(file: Path) -> No
         ("loss\n1\n", "has no column 'score'; its columns are: loss"),
         ("", "has no column 'score'; its columns are: none"),
         ("score\n1\ntwo\n", "line 3: 'two' is not a number"),
+        ("score\n٥\n", "line 2: '٥' is not a number"),
+        ('{"score": 1}\n', "holds JSON"),
         ("mixer,score\n,1\n", "line 2: mixer is empty"),
         ("score\n\n", "has no scores"),
         ("score\nnan\n", "has no scores"),
@@ -77,7 +80,7 @@ def test_a_file_that_is_not_there_or_no_text_is_named(file: Path) -> None:
     with pytest.raises(RequestError, match="cannot read"):
         read_trials(file)
     file.write_bytes(b"score\n\xff\n")
-    with pytest.raises(RequestError, match="is not a CSV"):
+    with pytest.raises(RequestError, match="is not UTF-8: byte 0xff"):
         read_trials(file)
 
 
@@ -100,7 +103,7 @@ def test_a_state_that_is_about_something_else_is_nobodys_business(file: Path) ->
 CURVES = {
     "a repeated trial": "trial,mixer,score\n1,a,0.1\n2,a,0.5\n1,a,0.3\n2,a,0.4\n1,b,0.2\n",
     "a step and a trial, not in order": "run,step,mixer,score\n1,2,a,0.3\n1,1,a,0.1\n2,2,a,0.4\n2,1,a,0.5\n1,1,b,0.2\n",
-    "steps that begin anew": "Mixer;Epoch;Score\na;0;0.1\na;1;0.3\na;0;0.5\nb;0;0.2\na;1;0.4\n",
+    "steps that begin anew": "Mixer;Epochs;Score\na;0;0.1\na;1;0.3\na;0;0.5\nb;0;0.2\na;1;0.4\n",
 }
 
 

@@ -43,10 +43,17 @@ def test_what_was_taken_for_one_class_is_said():
     assert unified({"train": rows(["1", "0"])})[1] == []
 
 
-def test_classes_that_differ_in_case_alone_stay_and_are_said():
-    assert unified({"train": rows(["Pos", "neg", "pos"])})[1] == [
-        "labels that differ only in case are different classes: Pos and pos"
-    ]
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["Pos", "neg", "pos"], "Pos and pos"),
+        (["1", "true", "0", "False"], "0 and False, 1 and true"),
+        (["+1", "1", "00", "0"], "+1 and 1, 0 and 00"),
+        (["1e0", "1", "x"], "1 and 1e0"),
+    ],
+)
+def test_labels_that_look_alike_and_stay_apart_are_said(labels, said):
+    assert unified({"train": rows(labels)})[1] == [f"labels that look alike are different classes: {said}"]
 
 
 def test_labels_that_training_lacks_are_told_all_at_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,9 @@ def _expected(curve: Curve, trials: int) -> Entry | None:
 
 def _relative(search: Search, curve: Curve, trials: int) -> Entry | None:
     changes = search.relative(curve)
-    return Entry(in_percent(changes[trials - 1], ".1f", signed=True)) if trials <= len(changes) else None
+    # relative to an expected score of 0 there is no change to give
+    known = trials <= len(changes) and not math.isnan(changes[trials - 1])
+    return Entry(in_percent(changes[trials - 1], ".1f", signed=True)) if known else None
 
 
 def _needed(needed: Needed) -> Entry:

@@ -135,8 +135,13 @@ def in_words(key: str, value: Any) -> str:
 
 
 def mixer_string(mixer: MixerKey) -> str:
-    """The mixer as `--mixer` accepts it: `hypermixer:heads=4,tied=true`."""
+    """The mixer as `--mixer` accepts it: `hypermixer:heads=4,tied=true`.
+
+    A user's file is named as from a folder that also holds the results, if its place is known.
+    """
     name, config = mixer
+    if place := known_place(str(unpacked(config).get("file_sha256"))):
+        name = f"{place.removeprefix('./').replace('../', '')}:{name.rpartition(':')[2]}"
     return ":".join(filter(None, (name, ",".join(_options(name, config)))))
 
 

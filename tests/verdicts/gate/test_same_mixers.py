@@ -9,8 +9,9 @@ from sample_rows import speed_row
 
 from mixbench.mixers.choice import distinct_ends
 from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.origins import learn_place
 from mixbench.verdicts.gate.same_mixers import names_of, names_of_both
-from mixbench.verdicts.labels import MixerKey, mixer_labels
+from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_string
 
 PLACES = {"a1": "../a/mine.py", "a2": "../a/mine.py", "a3": "../a/mine.py", "b1": "../b/mine.py", "b2": "../b/mine.py"}
 
@@ -105,3 +106,9 @@ def test_ends_of_paths_are_as_short_as_tells_them_apart() -> None:
     assert distinct_ends(["../a/mine.py", "../b/mine.py"]) == ["a/mine.py", "b/mine.py"]
     assert distinct_ends(["../a/x/mine.py", "../b/x/mine.py"]) == ["a/x/mine.py", "b/x/mine.py"]
     assert distinct_ends(["mine.py", "../mine.py"]) == ["mine.py", "../mine.py"]
+
+
+def test_a_mixer_in_a_command_names_the_folder_of_its_file() -> None:
+    learn_place("c0de", "../../layers/mine.py")
+    assert mixer_string(("mine.py:Mine", '{"file_sha256": "c0de", "heads": 2}')) == "layers/mine.py:Mine:heads=2"
+    assert mixer_string(("mine.py:Mine", '{"file_sha256": "another"}')) == "mine.py:Mine"

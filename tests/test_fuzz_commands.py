@@ -19,7 +19,7 @@ from mixbench.plots import FIGURES
 from mixbench.tasks.dataset import Dataset, Form, Split
 
 CASES = settings(
-    max_examples=100,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     database=None,
@@ -80,6 +80,7 @@ def prepare_place(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr("subprocess.Popen", NothingButGit)
 
 
+@pytest.mark.slow
 @given(command_lines())
 @CASES
 def test_any_command_line_ends_with_a_meaning(words: list[str]) -> None:

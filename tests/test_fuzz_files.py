@@ -53,6 +53,7 @@ def quicken(patch: pytest.MonkeyPatch, *, draw: bool = False) -> None:
     patch.setenv("MIXBENCH_CACHE", "/nonexistent")
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(READERS)), damaged(sound_results()))
 @settings(CASES, max_examples=30)
 def test_a_reader_of_a_damaged_folder_ends_with_a_meaning_and_changes_nothing(reader: str, files: Files) -> None:
@@ -93,6 +94,7 @@ def read_results(reader: str, files: Files, where: Path) -> int:
     return read_with([places.get(word, word) for word in READERS[reader]], where / "R", files)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(STUDIES), damaged(sound_results()))
 @CASES
 def test_a_summary_of_a_damaged_folder_is_made_or_refused(study: str, files: Files) -> None:
@@ -100,13 +102,15 @@ def test_a_summary_of_a_damaged_folder_is_made_or_refused(study: str, files: Fil
         summarise(study, Path(path), files)
 
 
+@pytest.mark.slow
 @given(damaged(sound_results()))
-@settings(CASES, max_examples=60)
+@settings(CASES, max_examples=40)
 def test_measuring_into_a_damaged_folder_loses_no_line(files: Files) -> None:
     with TemporaryDirectory() as path:
         measure_into(Path(path), files)
 
 
+@pytest.mark.slow
 @given(damaged(sound_history()))
 @CASES
 def test_a_damaged_history_is_shown_or_named(files: Files) -> None:

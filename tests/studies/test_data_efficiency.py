@@ -89,7 +89,7 @@ def test_fresh_replaces_the_rows_of_the_request_and_no_others(tmp_path: Path) ->
     [
         ("die", "killed", "SIGKILL"),
         ("kill-server", "killed", "the parent of the measuring process was ended, by SIGKILL"),
-        ("nonsense", "error", "an answer that cannot be used: dev_score is 'high', not float"),
+        ("nonsense", "error", "the measuring process returned an invalid answer: dev_score is 'high', not float"),
         ("raise", "error", "planted"),
         ("diverge", "diverged", "loss"),
         ("hang", "timeout", "0.3 s"),

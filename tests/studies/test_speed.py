@@ -73,7 +73,7 @@ def test_fresh_replaces_the_rows_of_the_request_and_no_others(tmp_path: Path) ->
         ("exit", "error", "exited with code 3: a library said goodbye"),
         ("raise", "error", "ValueError: planted"),
         ("hang", "timeout", "no progress for 0.3 s"),
-        ("fail-count", "oom", "needs 2 MiB, 1 MiB are available"),
+        ("fail-count", "oom", "it needs 2 MiB, but only 1 MiB are available"),
     ],
 )
 def test_a_cell_that_fails_is_a_row_and_the_others_are_measured(

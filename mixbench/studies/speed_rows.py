@@ -11,16 +11,13 @@ from mixbench.machine.environment import Snapshot
 from mixbench.studies.outcomes import UNUSABLE, Outcome, failure_of, one_line, unusable
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell
 from mixbench.tables.columns import STATUSES, columns
-from mixbench.tables.remarks import SEPARATOR
+from mixbench.tables.remarks import ALONE, OF_A_PROCESS, SEPARATOR
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
 COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
 """The values that are found once per cell, before anything is timed."""
 
 UNSEEN = Snapshot()
-_ALONE = "measured alone, because"
-_OF_A_PROCESS = (_ALONE, "it changed ")
-"""How remarks begin that hold for one process."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +94,11 @@ def read_group(
 def beside_others(failure: Outcome) -> str:
     """The remark on a cell that failed in a process with others, and is measured in one of its own."""
     reason = one_line(failure.get("detail")).replace(SEPARATOR, ", ")
-    return f"{_ALONE} it failed in a process with other mixers: {reason}"
+    return f"{ALONE} it failed in a process with other mixers: {reason}"
 
 
 def _disturbs(what: str) -> str:
-    return f"{_ALONE} it changes what other mixers share: {what}"
+    return f"{ALONE} it changes what other mixers share: {what}"
 
 
 def _block_rows(
@@ -144,5 +141,5 @@ def _launch_row(cell: PlannedCell, peaks: Outcome, observed: Outcome, origin: Or
 
 def counts_of(row: SpeedRow) -> dict[str, Any]:
     """The values of a row that are found once per cell, with the remarks that are not those of its process."""
-    remarks = (remark for remark in row.detail.split(SEPARATOR) if not remark.startswith(_OF_A_PROCESS))
+    remarks = (remark for remark in row.detail.split(SEPARATOR) if not remark.startswith(OF_A_PROCESS))
     return {name: getattr(row, name) for name in COUNTED} | {"detail": SEPARATOR.join(remarks)}

@@ -9,8 +9,11 @@ SEPARATOR = "; "
 CHANGES_INPUT = "it changes its input in place"
 HOLDS_MORE = "it holds more memory after every call"
 BACKWARD = "gradients come from backward(), because the code does not support torch.autograd.grad"
-CALLS = (CHANGES_INPUT, HOLDS_MORE, BACKWARD)
-"""What can be special about the calls of a mixer."""
+ALONE = "measured alone, because"
+CHANGED = "it changed "
+OF_A_PROCESS = (ALONE, CHANGED)
+"""How the remarks begin that hold for one process only."""
+_SPECIAL = (CHANGES_INPUT, HOLDS_MORE, BACKWARD, *OF_A_PROCESS)
 _LOWER_BOUND = "is a lower bound"
 _UNKNOWN = "is unknown"
 _SOURCES = {"gflops_per_s": "flops", "share_of_peak": "flops"}
@@ -40,6 +43,11 @@ def unknown_in(detail: str, metric: str) -> str:
 def notes_in(detail: str, metric: str) -> list[str]:
     """The remarks on how a count was taken."""
     return [remark for remark in detail.split(SEPARATOR) if remark.startswith(f"{metric}: ")]
+
+
+def special_in(detail: str) -> list[str]:
+    """The remarks on what is special about a mixer's calls, or about the process in which it was measured."""
+    return [remark for remark in detail.split(SEPARATOR) if remark.startswith(_SPECIAL)]
 
 
 def _remark(detail: str, beginning: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from mixbench.tables.remarks import CHANGED
 from mixbench.worker.calls import Calibration, Call, ContractError, one_line
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory, once, peak
@@ -147,7 +148,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         except Exception as error:
             failed[index] = failure(error)
         if changed := surroundings.changed(PINNED):
-            remarks[index] = f"it changed {', '.join(changed)}, which was reset"
+            remarks[index] = f"{CHANGED}{', '.join(changed)}, which was reset"
             pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
         if len(cells) > 1 and (changes := surroundings.changes()):
             return {"disturbing": {index: one_line(changes)}}
@@ -168,7 +169,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
     if len(cells) > 1 and (changes := surroundings.changes(at_the_end=True)):
         return {"disturbing": dict.fromkeys(range(len(cells)), one_line(changes))}
     if changed := surroundings.changed(PINNED):
-        remarks[0] = f"it changed {', '.join(changed)} while it ran"
+        remarks[0] = f"{CHANGED}{', '.join(changed)} while it ran"
     calibration = rounds.blocks.pop(CALIBRATION, [])
     return {
         "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},

@@ -22,7 +22,7 @@ from mixbench.cli.text.layout import (
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
-from mixbench.tables.remarks import CALLS, SEPARATOR, notes_in
+from mixbench.tables.remarks import notes_in, special_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
@@ -147,9 +147,9 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
         yield f"{mark}: {remark}."
     for label, remark in dict.fromkeys((cell.label, remark) for cell in cells for remark in notes_in(cell.detail, "flops")):
         yield f"{label}: {remark}."
-    for remark in CALLS:
-        if labels := dict.fromkeys(cell.label for cell in cells if remark in cell.detail.split(SEPARATOR)):
-            yield f"{', '.join(labels)}: {remark}."
+    special = [(cell.label, special_in(cell.detail)) for cell in cells]
+    for remark in dict.fromkeys(remark for _, remarks in special for remark in remarks):
+        yield f"{', '.join(dict.fromkeys(label for label, remarks in special if remark in remarks))}: {remark}."
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
         if blocks:
             yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."

@@ -7,7 +7,7 @@ from synthetic import speed_rows
 from mixbench.cli.text.speed import exponent_text, interval_text, number, speed_table, with_prefix
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
-from mixbench.tables.remarks import HOLDS_MORE, lower_bound, unknown
+from mixbench.tables.remarks import ALONE, CHANGED, HOLDS_MORE, lower_bound, unknown
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed import SpeedSummary, summarise
 from mixbench.verdicts.words import COUNTED_OPERATIONS
@@ -121,11 +121,12 @@ def test_rows_of_other_environments_and_unpaired_ratios_are_mentioned() -> None:
     assert [line.split()[1] for line in text.split("\n") if ") *" in line] == ["none"]
 
 
-def test_what_is_special_about_the_calls_of_a_mixer_is_noted_once() -> None:
+@pytest.mark.parametrize("remark", [HOLDS_MORE, f"{ALONE} it changes threads", f"{CHANGED}the threads, which was reset"])
+def test_what_is_special_about_the_calls_or_the_process_of_a_mixer_is_noted_once(remark: str) -> None:
     rows, launches = speed_rows(("none", "attention"), (64, 128))
-    rows = [replace(row, detail=f"energy_j: no meter; {HOLDS_MORE}") if row.mixer == "none" else row for row in rows]
+    rows = [replace(row, detail=f"energy_j: no meter; {remark}") if row.mixer == "none" else row for row in rows]
     text = plain(summarise(rows, launches))
-    assert text.count(f"none: {HOLDS_MORE}.") == text.count(HOLDS_MORE) == 1
+    assert text.count(f"none: {remark}.") == text.count(remark) == 1
 
 
 def test_flops_that_may_miss_products_are_a_lower_bound_and_elementwise_operators_alone_do_not_make_one() -> None:

@@ -201,12 +201,12 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
 
 
 def literal(text: str) -> str:
-    """Lines that matplotlib does not read as mathematics; of a long one, the beginning and the end.
+    """Lines in which matplotlib reads no mathematics but powers, as `$N^{1.5}$`; of a long one, the beginning and the end.
 
     `save` makes every text of a figure literal, but for the labels of ticks, which are made when it is drawn.
     """
     lines = "\n".join(shortened(line, LONGEST_LINE) for line in text.split("\n"))
-    return re.sub(r"(?<!\\)\$", r"\\$", lines)
+    return re.sub(r"(\$[Nn]\^\{-?[0-9.]+\}\$)|(?<!\\)\$", lambda found: found[1] or r"\$", lines)
 
 
 def file_name(task: str) -> str:

@@ -37,5 +37,13 @@ def test_every_text_of_a_figure_is_no_mathematics_and_has_an_end(tmp_path: Path)
     assert "a$b" in (tmp_path / "figure.svg").read_text()
 
 
+def test_a_power_stays_mathematics_in_a_text_with_dollars(tmp_path: Path) -> None:
+    figure = Figure()
+    figure.suptitle("a$b$ grows as $N^{1.57}$, falls as $n^{-0.5}$ ($N^{x}$)")
+    for _ in range(2):
+        style.save(figure, tmp_path, "figure", ("svg",))
+        assert figure.get_suptitle() == r"a\$b\$ grows as $N^{1.57}$, falls as $n^{-0.5}$ (\$N^{x}\$)"
+
+
 def test_the_name_of_a_file_has_an_end() -> None:
     assert len(style.file_name("t" * 10**6)) < 100

@@ -23,7 +23,7 @@ import pytest  # noqa: E402
 import test_fuzz_commands as commands  # noqa: E402
 import test_fuzz_files as files  # noqa: E402
 from damaging import damaged, sound_history, sound_results  # noqa: E402
-from fuzzing import HangError, measure_into, run_command, summarise  # noqa: E402
+from fuzzing import CASES, HangError, measure_into, run_command, summarise  # noqa: E402
 from hostile_options import command_lines  # noqa: E402
 from hypothesis import given, seed, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
@@ -61,7 +61,7 @@ def hunt(kind: str, cases: int, first: int, keep: Path) -> tuple[collections.Cou
     codes: collections.Counter[object] = collections.Counter()
 
     @seed(first)
-    @settings(commands.CASES, max_examples=cases, derandomize=False)
+    @settings(CASES, max_examples=cases, derandomize=False)
     @given(strategy)
     def each(case: Any) -> None:
         try:

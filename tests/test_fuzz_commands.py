@@ -10,22 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from damaging import sound_history, sound_results, write_files
-from fuzzing import run_command
+from fuzzing import CASES, run_command
 from hostile_options import command_lines
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 
 from mixbench.errors import RequestError
 from mixbench.plots import FIGURES
 from mixbench.tasks.dataset import Dataset, Form, Split
-
-CASES = settings(
-    max_examples=80,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def refuse(*given: Any, **options: Any) -> Any:
@@ -82,6 +73,6 @@ def prepare_place(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 @pytest.mark.slow
 @given(command_lines())
-@CASES
+@settings(CASES, max_examples=80)
 def test_any_command_line_ends_with_a_meaning(words: list[str]) -> None:
     run_command(words)

@@ -8,20 +8,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from damaging import Files, damaged, sound_history, sound_results, with_cell, write_files
-from fuzzing import measure_into, read_with, summarise
-from hypothesis import HealthCheck, Phase, given, settings
+from fuzzing import CASES, measure_into, read_with, summarise
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixbench.tables.entries import Commit
 
-CASES = settings(
-    max_examples=30,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 STUDIES = ("speed", "data-efficiency", "tune", "cost", "attention-map")
 READERS: dict[str, list[str]] = {
     **{f"plot {study}": ["plot", "--study", study, "--results", "R"] for study in STUDIES},
@@ -55,7 +47,7 @@ def quicken(patch: pytest.MonkeyPatch, *, draw: bool = False) -> None:
 
 @pytest.mark.slow
 @given(st.sampled_from(sorted(READERS)), damaged(sound_results()))
-@settings(CASES, max_examples=30)
+@CASES
 def test_a_reader_of_a_damaged_folder_ends_with_a_meaning_and_changes_nothing(reader: str, files: Files) -> None:
     with TemporaryDirectory() as path:
         read_results(reader, files, Path(path))

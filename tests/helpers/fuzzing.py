@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from damaging import Files, contents, write_files
+from hypothesis import HealthCheck, Phase, settings
 from typer.testing import CliRunner
 
 import mixbench
@@ -20,6 +21,14 @@ from mixbench.tables.reading import read_table
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES
 
+CASES = settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 CODES = (0, 1, 2, 3, 4)
 LONGEST_LINE = 6000
 """Characters of a message: nobody reads more."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import thread_time  # as it is before a mixer's code is loaded
 from typing import Any
 
 from torch.autograd.profiler import profile
@@ -31,9 +31,9 @@ class Trace:
 def trace(call: Call) -> Trace:
     """Call once; the result is released, too."""
     with profile(profile_memory=True) as profiler:
-        start = time.thread_time()
+        start = thread_time()
         result = call()
-        seconds = time.thread_time() - start
+        seconds = thread_time() - start
         del result
     assert profiler.kineto_results is not None
     events = sorted(profiler.kineto_results.events(), key=lambda event: event.start_ns())

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter  # as it is before a mixer's code is loaded
 from typing import Any
 
 import numpy as np
@@ -154,7 +154,7 @@ def _fit(
     best_score, best_step, seconds, flops = 0.0, 0, 0.0, 0
     for step in range(1, run.steps + 1):
         announce(step)
-        start = time.perf_counter()
+        start = perf_counter()
         batch = _to(make_batch(train_split, examples[next(batches)], full_length=run.full_length), run.device)
         model.train()
         loss = objective.loss(model(objective.standardised(batch.inputs), batch.mask), batch)
@@ -165,7 +165,7 @@ def _fit(
         nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
         optimiser.step()
         schedule.step()
-        seconds += time.perf_counter() - start
+        seconds += perf_counter() - start
         flops += run.batch * run.flops.get(batch.inputs.shape[1], 0)
         if step in due:
             score = float(_score(run, model, objective, dev).mean())

@@ -136,7 +136,8 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
 
     Raises RequestError naming file and line, UnknownNameError, StorageError.
     """
-    from mixbench.plots.style import file_name, save
+    from mixbench.plots.style import save
+    from mixbench.plots.texts import file_name
     from mixbench.plots.tune import tuning_figure
     from mixbench.verdicts.learning.tune import search_of
 

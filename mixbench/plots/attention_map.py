@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.plots import style
+from mixbench.plots import style, texts
 from mixbench.plots.notes import add_caption
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.rows import AttentionMapRow
@@ -53,7 +53,7 @@ def draw_attention_maps(
     for task in summarise(rows):
         maps = {line.label: _stored(line, results, examples) for line in task.lines}
         if any(maps.values()):
-            name = style.distinct_name(f"attention-map-{style.file_name(task.task)}", taken)
+            name = texts.distinct_name(f"attention-map-{texts.file_name(task.task)}", taken)
             paths += style.save(map_figure(task, maps), results / "figures", name, formats)
     return paths
 

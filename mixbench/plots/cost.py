@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mixbench.plots import style
+from mixbench.plots import style, texts
 from mixbench.plots.notes import OPERATIONS, add_caption
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
@@ -33,7 +33,7 @@ def draw_costs(costs: Sequence[TaskCost], folder: Path, formats: Sequence[str] =
     taken: set[str] = set()
     for cost in costs:
         if any(mixer.ratios for mixer in cost.costs):
-            name = style.distinct_name(f"cost-{style.file_name(cost.subject.task)}", taken)
+            name = texts.distinct_name(f"cost-{texts.file_name(cost.subject.task)}", taken)
             paths += style.save(cost_figure(cost), folder, name, formats)
     return paths
 
@@ -54,7 +54,7 @@ def cost_figure(cost: TaskCost) -> Figure:
         panels = list(figure.subplots(len(cost.targets), 1, sharex=True, squeeze=False)[:, 0])
         for axes, target in zip(panels, cost.targets, strict=True):
             axes.set(title=f"{cost.score} {sign} {target:g}", xscale="log", yticks=range(len(labels)))
-            axes.set_yticklabels([style.literal(label) for label in labels])
+            axes.set_yticklabels([texts.literal(label) for label in labels])
             axes.set_ylim(len(labels) - 0.5, -0.75)
             axes.grid(visible=False, axis="y")
             axes.axvline(1, color="black", linewidth=0.8, zorder=2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixbench.plots import style
+from mixbench.plots import style, texts
 from mixbench.plots.notes import add_caption
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
@@ -38,10 +38,9 @@ def draw_data_efficiency(
     """
     summary = summarise(rows, baseline)
     figures: dict[str, Figure | None] = {}
+    taken: set[str] = set()
     for task, drawn in task_figures(summary).items():
-        name = f"data-efficiency-{style.file_name(task)}"
-        while f"{name}-curves" in figures:  # of another task, with a name that differs in characters that file names lack
-            name += "-other"
+        name = texts.distinct_name(f"data-efficiency-{texts.file_name(task)}", taken)
         figures[f"{name}-curves"] = curves_figure(drawn, task)
         figures[f"{name}-relative"] = relative_figure(drawn, task, summary.baseline)
         figures[f"{name}-cost"] = cost_figure(drawn, task)
@@ -154,7 +153,7 @@ def _draw_laws(axes: Axes, laws: Mapping[str, PowerLaw], cells: Sequence[DataCel
 
 def _exponent(law: PowerLaw) -> str:
     low, high = law.exponent.low, law.exponent.high
-    return f"$n^{{-{law.exponent.point:.2f}}}$" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+    return texts.power("n", -law.exponent.point) + ("" if low is None else f" ({low:.2f} to {high:.2f})")
 
 
 def _lost(cells: Sequence[DataCell]) -> list[str]:

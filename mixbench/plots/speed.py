@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mixbench.plots import style
+from mixbench.plots import style, texts
 from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
 from mixbench.plots.speed_panels import Size, grouped, panels_of
 from mixbench.plots.time_by_flops import flops_figure
@@ -144,6 +144,5 @@ def _mark_failures(
 
 
 def _exponent(symbol: str, interval: Interval) -> str:
-    bounds = (interval.point, interval.low, interval.high)
-    point, low, high = ("" if bound is None else f"{round(bound, 2) + 0.0:.2f}" for bound in bounds)
-    return f"${symbol}^{{{point}}}$" + (f" ({low} to {high})" if low else "")
+    low, high = ("" if bound is None else f"{round(bound, 2) + 0.0:.2f}" for bound in (interval.low, interval.high))
+    return texts.power(symbol, interval.point) + (f" ({low} to {high})" if low else "")

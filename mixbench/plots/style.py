@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.errors import StorageError, UnknownNameError, shortened
+from mixbench.errors import StorageError, UnknownNameError
+from mixbench.plots.texts import literal
 from mixbench.stats import log_t_interval
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
 
@@ -27,10 +27,6 @@ PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
 FEW_LAUNCHES = 12
 """Up to this many launches, each is drawn as a dot."""
 PALE = "#999999"
-LONGEST_NAME = 60
-"""Characters of a task in the name of a file."""
-LONGEST_LINE = 300
-"""Characters of a line: to draw a longer one takes for ever, or leaves no room for anything else."""
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -198,27 +194,6 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
     dots = [(place, value) for place, launches in points if 1 < len(launches) <= FEW_LAUNCHES for value in launches]
     if dots:
         axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
-
-
-def literal(text: str) -> str:
-    """Lines in which matplotlib reads no mathematics but powers, as `$N^{1.5}$`; of a long one, the beginning and the end.
-
-    `save` makes every text of a figure literal, but for the labels of ticks, which are made when it is drawn.
-    """
-    lines = "\n".join(shortened(line, LONGEST_LINE) for line in text.split("\n"))
-    return re.sub(r"(\$[Nn]\^\{-?[0-9.]+\}\$)|(?<!\\)\$", lambda found: found[1] or r"\$", lines)
-
-
-def file_name(task: str) -> str:
-    """The name of a task as part of a file name."""
-    return re.sub(r"[^\w.+-]+", "-", task[:LONGEST_NAME]).strip("-.") or "task"
-
-
-def distinct_name(name: str, taken: set[str]) -> str:
-    """The name, with a number appended if it is `taken`; adds it to these."""
-    found = next(free for number in count(1) if (free := name if number == 1 else f"{name}-{number}") not in taken)
-    taken.add(found)
-    return found
 
 
 def proxy(look: LineStyle) -> Line2D:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mixbench.plots import style
+from mixbench.plots import style, texts
 from mixbench.plots.notes import add_caption
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
@@ -30,7 +30,7 @@ def draw_tuning(
         path
         for search in summarise(rows, baseline)
         if search.curves
-        for name in [style.distinct_name(f"tune-{style.file_name(search.task)}", taken)]
+        for name in [texts.distinct_name(f"tune-{texts.file_name(search.task)}", taken)]
         for path in style.save(tuning_figure(search), folder, name, formats)
     ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mixbench.plots import style
+from mixbench.plots import style, texts
 from mixbench.plots.style import size_ticks
 
 
@@ -39,11 +39,11 @@ def test_every_text_of_a_figure_is_no_mathematics_and_has_an_end(tmp_path: Path)
 
 def test_a_power_stays_mathematics_in_a_text_with_dollars(tmp_path: Path) -> None:
     figure = Figure()
-    figure.suptitle("a$b$ grows as $N^{1.57}$, falls as $n^{-0.5}$ ($N^{x}$)")
+    figure.suptitle(f"a$b$ grows as {texts.power('N', 1.57)}, falls as {texts.power('n', -0.5)} ($N^{{x}}$)")
     for _ in range(2):
         style.save(figure, tmp_path, "figure", ("svg",))
-        assert figure.get_suptitle() == r"a\$b\$ grows as $N^{1.57}$, falls as $n^{-0.5}$ (\$N^{x}\$)"
+        assert figure.get_suptitle() == r"a\$b\$ grows as $N^{1.57}$, falls as $n^{-0.50}$ (\$N^{x}\$)"
 
 
 def test_the_name_of_a_file_has_an_end() -> None:
-    assert len(style.file_name("t" * 10**6)) < 100
+    assert len(texts.file_name("t" * 10**6)) < 100

@@ -14,6 +14,7 @@ from typing import Any
 
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
 from mixbench.tables.columns import columns
+from mixbench.tables.remarks import SEPARATOR
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
@@ -48,7 +49,9 @@ class CellSummary:
     status: str
     """ok if at least one launch is, else that of the first failure."""
     detail: str
-    """Why the first failed launch failed, or why a metric is empty."""
+    """Why the first failed launch failed; without one, the same as `remarks`."""
+    remarks: str
+    """Every remark in `detail` of a launch that is ok."""
     failed_launches: int
     by_launch: Mapping[str, Mapping[int, float]]
     """For each of SUMMARISED, the median of each launch that has it."""
@@ -207,6 +210,7 @@ def _cell_record(cell: CellSummary) -> dict[str, Any]:
         "launches": cell.launches,
         "failed_launches": cell.failed_launches,
         "detail": cell.detail,
+        "remarks": cell.remarks,
     }
 
 
@@ -223,7 +227,8 @@ def _cell(
 ) -> CellSummary:
     good = [row for row in rows if row.status == "ok"]
     bad = [row for row in rows if row.status != "ok"]
-    first = (bad or [row for row in good if row.detail] or rows)[0]
+    first = (bad or good)[0]
+    remarks = SEPARATOR.join(dict.fromkeys(remark for row in good for remark in row.detail.split(SEPARATOR) if remark))
     by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in good) for name in SUMMARISED}
     launch_ms = list(by_launch[LATENCY].values())
     ratio, paired = _ratio(good, [row for row in baseline if row.status == "ok"])
@@ -239,7 +244,8 @@ def _cell(
         context=context,
         tokens=first.tokens,
         status="ok" if good else first.status,
-        detail=first.detail,
+        detail=first.detail if bad else remarks,
+        remarks=remarks,
         failed_launches=len({row.launch for row in bad}),
         by_launch=by_launch,
         latency_ms=log_t_interval(launch_ms) if launch_ms else None,

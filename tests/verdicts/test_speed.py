@@ -9,7 +9,7 @@ from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
 from mixbench.tables.origins import learn_place
-from mixbench.tables.remarks import lower_bound, unknown
+from mixbench.tables.remarks import CHANGES_INPUT, lower_bound, unknown
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
 from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, records, summarise, to_json
@@ -176,9 +176,11 @@ def test_a_failed_cell_keeps_its_status_and_has_no_numbers() -> None:
 
 
 def test_a_cell_that_failed_in_some_launches_keeps_the_others() -> None:
-    rows = [*blocks("attention", {1: [1.0], 3: [1.0]}), block("attention", launch=2, round=0, status="timeout", detail="slow")]
-    found = cell(summarise(rows, []), "attention")
+    good = [replace(row, detail=f"{CHANGES_INPUT}; {row.launch}") for row in blocks("attention", {1: [1.0], 3: [1.0]})]
+    failed = block("attention", launch=2, round=0, status="timeout", detail="slow")
+    found = cell(summarise([*good, failed], []), "attention")
     assert (found.status, found.launches, found.failed_launches, found.detail) == ("ok", 2, 1, "slow")
+    assert found.remarks == f"{CHANGES_INPUT}; 1; 3"
 
 
 def test_cells_that_were_not_measured_are_not_invented() -> None:
@@ -267,7 +269,7 @@ def test_the_summary_survives_json() -> None:
     assert len(plain["cells"]) == len(summary.cells)
 
 
-JSON_OF_A_CELL = """mixer config label context tokens status detail failed_launches launch_ms latency_ms ratio paired
+JSON_OF_A_CELL = """mixer config label context tokens status detail remarks failed_launches launch_ms latency_ms ratio paired
     tokens_per_s cpu_ms peak_memory_mib flops flops_mark flops_remark gflops_per_s share_of_peak peak_gflops_per_s energy_j
     clean_share"""
 

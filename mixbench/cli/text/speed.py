@@ -145,9 +145,9 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
         yield f"FLOPs: {COUNTED_OPERATIONS}."
     for mark, remark in sorted({(cell.flops_mark or "", cell.flops_remark) for cell in cells if cell.flops_remark}):
         yield f"{mark}: {remark}."
-    for label, remark in dict.fromkeys((cell.label, remark) for cell in cells for remark in notes_in(cell.detail, "flops")):
+    for label, remark in dict.fromkeys((cell.label, remark) for cell in cells for remark in notes_in(cell.remarks, "flops")):
         yield f"{label}: {remark}."
-    special = [(cell.label, special_in(cell.detail)) for cell in cells]
+    special = [(cell.label, special_in(cell.remarks)) for cell in cells]
     for remark in dict.fromkeys(remark for _, remarks in special for remark in remarks):
         yield f"{', '.join(dict.fromkeys(label for label, remarks in special if remark in remarks))}: {remark}."
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):

@@ -155,7 +155,7 @@ def _read(path: Path) -> list[_Line]:
     except csv.Error as error:
         raise RequestError(f"{path} is not a CSV: {error}", _FORM) from error
     if not any(line.state in _STATES for line in lines):  # no such column, or one about something else
-        return lines
+        return [replace(line, state=_DONE) for line in lines]
     return [replace(line, state=_state(path, line)) for line in lines]
 
 

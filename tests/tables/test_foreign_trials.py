@@ -95,6 +95,8 @@ def test_a_failed_or_pruned_trial_has_no_score_and_one_that_runs_is_left_out(fil
 def test_a_state_that_is_about_something_else_is_nobodys_business(file: Path) -> None:
     file.write_text("score,state\n0.5,Oregon\n0.6,Utah\n")
     assert read_trials(file).scores == {"sweep": [0.5, 0.6]}
+    file.write_text("score,status\n0.5,open\n0.6,lost\n0.7,done\n")
+    assert read_trials(file).scores == {"sweep": [0.5, 0.6, 0.7]}
     file.write_text("score,state\n0.5,finished\n0.6,Utah\n")
     with pytest.raises(RequestError, match="line 3: 'utah' is not a known trial state"):
         read_trials(file)

@@ -77,8 +77,9 @@ class Trends:
 
 def add_run(options: TrackAddOptions) -> Added:
     """Carry out `track_add` with an options object."""
-    from mixbench.verdicts.gate.cells import process_of, rows_by_machine
+    from mixbench.verdicts.gate.cells import of_earlier_code, process_of, rows_by_machine
     from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.same_mixers import names_of
 
     measured = load(options.results)
     remarks: list[str] = []
@@ -86,6 +87,8 @@ def add_run(options: TrackAddOptions) -> Added:
     for row_type in COUNTS:
         for name, rows in rows_by_machine(measured, row_type, False, remarks).items():
             by_machine.setdefault(name, {})[row_type] = rows
+            earlier = of_earlier_code(rows, names_of(rows, measured.places))
+            remarks += [f"{measured.name}: {remark}" for remark in earlier]
     chosen = find_commit(options.commit or "HEAD")
     if options.commit is None:
         processes = {process_of(row) for tables in by_machine.values() for row in tables.get(SpeedRow, ())}

@@ -15,6 +15,7 @@ from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.gate.same_mixers import Names, Places, names_of_both
 from mixbench.verdicts.labels import MixerKey, in_words, mixer_labels, unpacked
+from mixbench.verdicts.words import counted
 
 CellKey = tuple[Any, ...]
 """Values of the key columns; the mixer and its config are those that a comparison knows it by."""
@@ -64,14 +65,33 @@ def names_in_both(base: Measured, head: Measured, row_type: type[Row]) -> tuple[
     return names_of_both(below, above, {**base.places, **head.places})
 
 
-def by_cell(rows: Iterable[Any], names: Names) -> dict[CellKey, list[Any]]:
+def by_cell(rows: Sequence[Any], names: Names) -> dict[CellKey, list[Any]]:
     """Rows by key, from the newest of several environments and, of one mixer with several states of its code, of the newest."""
-    cells: dict[CellKey, dict[tuple[str, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        named = dict(zip(("mixer", "config"), names.get((row.mixer, row.config), (row.mixer, row.config)), strict=True))
+    cells: dict[CellKey, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for row in of_newest_code(rows, names):
+        named = dict(zip(("mixer", "config"), _name(row, names), strict=True))
         key = tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))
-        cells[key][row.config, row.environment].append(row)
-    return {key: max(states.values(), key=lambda state: state[-1].measured_at) for key, states in cells.items()}
+        cells[key][row.environment].append(row)
+    return {key: max(own.values(), key=lambda rows: max(row.measured_at for row in rows)) for key, own in cells.items()}
+
+
+def of_newest_code(rows: Sequence[Any], names: Names) -> list[Any]:
+    """Without the rows of a mixer from before its code changed: cells that were not measured since are not known."""
+    newest: dict[MixerKey, tuple[str, str]] = {}
+    for row in rows:
+        newest[_name(row, names)] = max(newest.get(_name(row, names), ("", "")), (row.measured_at, row.config))
+    return [row for row in rows if newest[_name(row, names)][1] == row.config]
+
+
+def of_earlier_code(rows: Sequence[Any], names: Names) -> list[str]:
+    """What `of_newest_code` leaves out, in words; [] for nothing."""
+    if not (left_out := len(rows) - len(of_newest_code(rows, names))):
+        return []
+    return [f"left out: {counted(left_out, 'row')} of {STUDIES[type(rows[0])]}.csv from before the code of a mixer changed"]
+
+
+def _name(row: Any, names: Names) -> MixerKey:
+    return names.get((row.mixer, row.config), (row.mixer, row.config))
 
 
 def keys_of(row_type: type[Row]) -> list[str]:

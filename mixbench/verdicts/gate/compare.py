@@ -25,6 +25,7 @@ from mixbench.verdicts.gate.cells import (
     flattened,
     good_rows,
     names_in_both,
+    of_earlier_code,
     relative_time,
     rows_by_machine,
     share_failed,
@@ -67,8 +68,11 @@ def compare(
         machines = [name for name in below | above if (name in below or not below) and (name in above or not above)]
         in_words = _machine_words(machines)
         names = names_in_both(base, head, row_type)
+        for side, by_machine, own in ((base, below, names[0]), (head, above, names[1])):
+            for machine in machines:
+                remarks += [f"{side.name}: {remark}" for remark in of_earlier_code(by_machine.get(machine, []), own)]
         for machine in machines:
-            cells = [by_cell(side.get(machine, ()), own) for side, own in zip((below, above), names, strict=True)]
+            cells = [by_cell(side.get(machine, []), own) for side, own in zip((below, above), names, strict=True)]
             keys = dict.fromkeys((*cells[0], *cells[1]))
             pairs += [_Pair(row_type, in_words[machine], key, cells[0].get(key, []), cells[1].get(key, [])) for key in keys]
         for side, others in ((base, below.keys() - machines), (head, above.keys() - machines)):

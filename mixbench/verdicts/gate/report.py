@@ -22,6 +22,7 @@ from mixbench.verdicts.gate.cells import (
     failure_of,
     good_rows,
     names_in_both,
+    of_earlier_code,
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.gate.metrics import name_of
@@ -208,10 +209,13 @@ def _newest(measured: Measured, row_type: type[Row]) -> list[Any]:
 
 
 def _left_out(measured: Measured) -> list[str]:
-    older = {row_type: len(measured.rows.get(row_type, ())) - len(_newest(measured, row_type)) for row_type in REPORTED}
-    return [
-        f"{count} rows of {STUDIES[table]}.csv from other environments are left out" for table, count in older.items() if count
-    ]
+    remarks: list[str] = []
+    for row_type in REPORTED:
+        newest = _newest(measured, row_type)
+        if older := len(measured.rows.get(row_type, ())) - len(newest):
+            remarks.append(f"{older} rows of {STUDIES[row_type]}.csv from other environments are left out")
+        remarks += of_earlier_code(newest, names_in_both(measured, measured, row_type)[1])
+    return remarks
 
 
 def _better(column: Column, row: Any) -> Better:

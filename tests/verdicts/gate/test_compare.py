@@ -15,6 +15,7 @@ from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import COUNTS, compare
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code, leading, why_not_comparable
+from mixbench.verdicts.gate.report import report
 
 METRICS = {
     row_type: [name for name, column in columns(row_type).items() if column.role == "metric"]
@@ -292,6 +293,24 @@ def test_a_users_mixer_whose_file_changed_is_compared_and_its_newest_state_count
     (doubled,) = [judgement.change for judgement in the(comparison, "Mean").judgements if judgement.metric == "flops"]
     assert doubled == Interval(1.0)
     assert verdicts(compare(base, measured(changed, launches, name="head"))) == {"Mean": "same", "attention": "same"}
+
+
+def test_a_cell_that_was_not_measured_since_a_users_file_changed_is_missing() -> None:
+    base = speed(mixers=("mine.py:Mean",), tokens=(64, 128))
+    changed = [
+        replace(row, config=row.config.replace("0f" * 32, "1e" * 32), measured_at="2025-03" + row.measured_at[7:])
+        for row in base.rows[SpeedRow]
+        if row.tokens == 64
+    ]
+    launches = [replace(row, measured_at="2025-03" + row.measured_at[7:]) for row in base.rows[LaunchRow]]
+    head = measured([*changed, *base.rows[SpeedRow]], [*base.rows[LaunchRow], *launches], name="head")
+    comparison = compare(base, head)
+    assert {cell.place["tokens"]: cell.verdict for cell in comparison.cells} == {"64 tokens": "same", "128 tokens": "missing"}
+    (remark,) = comparison.remarks
+    assert remark == f"head: left out: {len(base.rows[SpeedRow])} rows of speed.csv from before the code of a mixer changed"
+    (told,) = report(head).remarks
+    assert remark == f"head: {told}"
+    assert {measure.cell for measure in report(head).measures} == {cell.name for cell in comparison.cells if cell.in_both}
 
 
 def test_times_of_another_machine_are_never_compared_and_counts_of_any_are() -> None:

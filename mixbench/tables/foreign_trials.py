@@ -61,6 +61,7 @@ class _Line:
     number: int
     mixer: str
     score: float | None
+    """None of an empty cell, nan of a trial that diverged."""
     trial: str
     step: float | None
     state: str
@@ -70,7 +71,8 @@ def read_trials(path: Path, take: Take | None = None, *, lower_is_better: bool =
     """The trials of a file; `take` reduces a log with several rows per trial to one score each. Raises RequestError.
 
     Fields are separated by commas, semicolons or tabs, whichever the header has. Without a column `mixer`, all trials belong
-    to one mixer, named after the file. An empty score and one that is not finite are those of a diverged trial.
+    to one mixer, named after the file. A trial diverged if its score is empty or not finite; among several rows of a trial,
+    those with an empty score do not count.
     """
     lines = _read(path)
     ended = [line for line in lines if line.state != _OPEN]
@@ -116,11 +118,13 @@ def _by_trial(path: Path, lines: Sequence[_Line]) -> list[list[_Line]]:
 def _score_of(trial: Sequence[_Line], take: Take, lower_is_better: bool) -> float | None:
     if any(line.state == _LOST for line in trial):
         return None
-    if take == "best":
-        known = [line.score for line in trial if line.score is not None]
-        return (min if lower_is_better else max)(known, default=None)
     # of rows with equal steps, or without steps, the last one in the file
-    return max(enumerate(trial), key=lambda entry: (entry[1].step or 0.0, entry[0]))[1].score
+    by_step = sorted(trial, key=lambda line: line.step or 0.0)
+    scores = [line.score for line in by_step if line.score is not None]
+    if take == "last":
+        scores = scores[-1:]
+    finite = [score for score in scores if not math.isnan(score)]
+    return (min if lower_is_better else max)(finite, default=None)
 
 
 def _curves(path: Path, trials: Sequence[Sequence[_Line]]) -> RequestError:
@@ -181,19 +185,19 @@ def _line(path: Path, number: int, columns: int, places: Mapping[str, int], fiel
     if not mixer:
         raise RequestError(f"{where}: {MIXER} is empty", _FORM)
     score, step = _number(cells[SCORE], where), _number(cells.get(STEP, ""), where)
-    score = score if score is not None and abs(score) < _LARGEST else None
+    score = math.nan if score is not None and not abs(score) < _LARGEST else score
+    step = None if step is not None and math.isnan(step) else step
     return _Line(number, mixer, score, cells.get(TRIAL, ""), step, cells.get(STATE, "").lower())
 
 
 def _number(text: str, where: str) -> float | None:
-    """None for nothing and for nan."""
+    """None for nothing."""
     if not text:
         return None
     if not _NUMBER.fullmatch(text):
         plain = "Write decimals with a point, thousands without a separator and percentages without a sign: 1234.5."
         raise RequestError(f"{where}: {text!r} is not a number", plain if set(text) & set(",_%") else _FORM)
-    number = float(text)
-    return None if math.isnan(number) else number
+    return float(text)
 
 
 def _state(path: Path, line: _Line) -> str:

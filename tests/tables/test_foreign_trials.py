@@ -128,10 +128,11 @@ def test_a_learning_curve_counts_as_its_last_or_its_best_score(content: str, fil
     assert last.remarks == ("sweep.csv: 5 rows reduced to 3 trials, the last score of each.",)
 
 
-def test_a_curve_that_ends_without_a_score_diverged(file: Path) -> None:
-    file.write_text("trial,step,score\n1,1,0.5\n1,2,nan\n2,1,0.4\n2,2,0.6\n")
-    assert read_trials(file, "last").scores == {"sweep": [None, 0.6]}
-    assert read_trials(file, "best").scores == {"sweep": [0.5, 0.6]}
+def test_a_curve_diverged_if_its_last_score_is_no_number_not_if_its_last_steps_were_not_evaluated(file: Path) -> None:
+    diverged = "1,1,0.5\n1,2,nan\n1,3,\n2,1,0.5\n2,2,inf\n"
+    file.write_text(f"trial,step,score\n{diverged}3,1,0.4\n3,2,\n3,3,0.6\n3,4,\n4,1,\n4,2,\n")
+    assert read_trials(file, "last").scores == {"sweep": [None, None, 0.6, None]}
+    assert read_trials(file, "best").scores == {"sweep": [0.5, 0.5, 0.6, None]}
 
 
 @pytest.mark.parametrize("content", ["step,score\n700,0.5\n700,0.6\n", "trial,step,score\n1,300,0.5\n2,700,0.6\n"])

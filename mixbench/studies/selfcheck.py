@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mixbench.execution.lockstep import WORKER, Contest, Fault, run_pair
+from mixbench.execution.lockstep import Contest, Fault, run_pair
 from mixbench.execution.version import Version
 from mixbench.machine.environment import environment, snapshot, timestamp
 from mixbench.mixers.choice import choose_mixer
@@ -35,11 +35,13 @@ def record_pairs(
 ) -> str:
     """Measure at least one pair, then more for `seconds`, and return the environment's hash.
 
-    Pairs are added to those in the folder, unless `fresh` discards them. Raises StorageError, WorkerError.
+    Pairs are added to those in the folder, unless `fresh` discards them. A workload that fails is told once. Raises
+    StorageError, WorkerError.
     """
     contests = {number: (keys, contest) for number, (keys, contest) in enumerate(_contests(device))}
     version = Version("this installation", sys.executable)
     deadline = now() + seconds
+    failed: set[str] = set()
     progress.begin(max(1, round(seconds)))
     with folder.writing():
         digest = folder.save_environment(environment())
@@ -59,7 +61,11 @@ def record_pairs(
             )
             rows = []
             for number, outcome in outcomes.items():
-                shared = {**contests[number][0], "pair": pair, "load": load, "environment": digest, "measured_at": measured_at}
+                keys = contests[number][0]
+                if isinstance(outcome, Fault) and keys["mixer"] not in failed:
+                    failed.add(keys["mixer"])
+                    progress.remark(f"{keys['mixer']} could not be measured: {outcome.detail}")
+                shared = {**keys, "pair": pair, "load": load, "environment": digest, "measured_at": measured_at}
                 rows.append(_row(shared, outcome))
             folder.append(rows)
             progress.step(round(now() - start), "")
@@ -78,7 +84,7 @@ def _row(shared: dict[str, Any], outcome: Any) -> PairRow:
 def _contests(device: str) -> list[tuple[dict[str, Any], Contest]]:
     keys = {"scope": "mixer", "mode": "inference", "tokens": _SIZE, "width": _SIZE, "batch": 1, "dtype": "float32"}
     common = keys | {"seed": 0}
-    calibration = common | {"target": f"{WORKER}:Calibration", "arguments": {}}
+    calibration = common | {"target": "mixbench.worker.calls:Calibration", "arguments": {}}
     every = [
         (
             {"mixer": CALIBRATION, "config": "{}", **keys, "device": device, "planted_percent": 0},

@@ -61,7 +61,7 @@ def _side(text: str, stack: ExitStack) -> DuelSide:
         _refuse_revision(text, here, "file")
         return DuelSide(Version(text, os.path.abspath(text)))  # not resolved: in an environment, python is a link
     if mixer := _mixer(text):
-        return DuelSide(Version(text, sys.executable, pythonpath=_pythonpath()), mixer=mixer)
+        return DuelSide(Version(text, sys.executable, pythonpath=user_pythonpath()), mixer=mixer)
     try:
         top = top_of(here)
         commit = commit_of(text, here)
@@ -131,13 +131,13 @@ def _in_tree(name: str, tree: Tree, inside: Path = Path()) -> Version:
         name,
         sys.executable,
         tuple(dict.fromkeys(map(str, path))),
-        _pythonpath(tree),
+        user_pythonpath(tree),
         folder if folder.is_dir() else tree.root,
         tree,
     )
 
 
-def _pythonpath(tree: Tree | None = None) -> tuple[str, ...]:
+def user_pythonpath(tree: Tree | None = None) -> tuple[str, ...]:
     """The user's PYTHONPATH; entries in a working tree are those in the tree, if they are there."""
     places = [Path(place).resolve() for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     moved = [(tree.moved(place) if tree else None) or place for place in places]

@@ -12,6 +12,7 @@ from mixbench.execution.lockstep import Contest, Fault, run_pair
 from mixbench.execution.version import Version
 from mixbench.machine.environment import environment, snapshot, timestamp
 from mixbench.mixers.choice import choose_mixer
+from mixbench.studies.duel_versions import user_pythonpath
 from mixbench.studies.progress import Progress
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import PairRow
@@ -39,7 +40,7 @@ def record_pairs(
     StorageError, WorkerError.
     """
     contests = {number: (keys, contest) for number, (keys, contest) in enumerate(_contests(device))}
-    version = Version("this installation", sys.executable)
+    version = Version("this installation", sys.executable, pythonpath=user_pythonpath())
     deadline = now() + seconds
     failed: set[str] = set()
     progress.begin(max(1, round(seconds)))

@@ -31,8 +31,14 @@ def test_every_workload_can_be_built() -> None:
         build_mixer(load_class(workload["target"]), workload["arguments"])
 
 
-def test_a_workload_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_workload_that_fails_is_told_once_and_the_import_path_is_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    paths = []
+
     def run_pair(versions: Any, contests: dict[int, Any], **settings: Any) -> dict[int, Fault]:
+        paths.extend(version.pythonpath for version in versions)
         return {number: Fault((True, True), "no such class") for number in contests}
 
     monkeypatch.setattr(selfcheck, "run_pair", run_pair)
@@ -41,3 +47,4 @@ def test_a_workload_that_fails_is_told_once(monkeypatch: pytest.MonkeyPatch, tmp
     assert {row.pair for row in folder.read(PairRow)} > {1, 2}
     assert len(progress.told) == 1 + len(selfcheck.MIXERS)
     assert progress.told[0] == "calibration could not be measured: no such class"
+    assert set(paths) == {(str(tmp_path),)}

@@ -70,7 +70,7 @@ class _Cells:
 
     def lines(self, room: int | None) -> list[Line]:
         """See `Part`."""
-        metrics = [metric_words(cell.leading.metric) if cell.leading.change else "" for cell in self.cells]
+        metrics = [cell.leading.words if cell.leading.change else "" for cell in self.cells]
         changes = Column("change, %", [_change(cell) for cell in self.cells])
         verdict, metric = max(map(len, ("verdict", *VERDICTS))), max(map(len, ("metric", *metrics)))
         indent, rest = verdict + len(GAP), verdict + metric + changes.width + 3 * len(GAP)

@@ -214,7 +214,8 @@ def _cause(counts: Sequence[Judgement], base: Sequence[Any], head: Sequence[Any]
             noun = count.metric.removesuffix("s") if abs(more) == 1 else count.metric
             reasons.append(f"{abs(more)} {'more' if more > 0 else 'fewer'} {noun}")
         elif count.change:
-            reasons.append(f"{percent(count.change.point, signed=True)} {metric_words(count.metric)}")
+            known = " (lower bounds)" if count.head_mark else ""
+            reasons.append(f"{percent(count.change.point, signed=True)} {metric_words(count.metric)}{known}")
     if isinstance(base[0], SpeedRow) and base[0].variant != head[0].variant:
         reasons.append(f"{base[0].variant or 'no variant'} became {head[0].variant or 'no variant'}")
     return ", ".join(reasons)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mixbench.stats import Interval
+from mixbench.verdicts.gate.metrics import lower_bound_of, metric_words
 
 VERDICTS = ("broken", "missing", "slower", "undecided", "faster", "new", "same")
 """The verdicts by importance. slower and faster apply to every metric: it costs more or less, a score is worse or better."""
@@ -34,6 +35,16 @@ class Judgement:
     base_mark: str = ""
     """≥ before a count that is only a lower bound."""
     head_mark: str = ""
+
+    @property
+    def name(self) -> str:
+        """The metric as the head reports it: a lower bound has a name of its own."""
+        return lower_bound_of(self.metric) if self.head_mark else self.metric
+
+    @property
+    def words(self) -> str:
+        """The usual name of the metric, or of the lower bound that either version has of it."""
+        return metric_words(lower_bound_of(self.metric) if self.base_mark or self.head_mark else self.metric)
 
 
 @dataclass(frozen=True)

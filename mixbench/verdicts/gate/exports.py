@@ -18,7 +18,6 @@ from xml.etree import ElementTree
 from mixbench.stats import Interval
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.comparison import Judgement
-from mixbench.verdicts.gate.metrics import metric_words
 from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
 
 __all__ = ["FORMATS", "Report", "report"]
@@ -132,7 +131,7 @@ def _study(cell: str) -> str:
 def _change(entry: Entry) -> str:
     """The change of the metric that decides."""
     leading = entry.compared.leading if entry.compared else None
-    return f"{metric_words(leading.metric)} {_percent(leading.change)}" if leading and leading.change else ""
+    return f"{leading.words} {_percent(leading.change)}" if leading and leading.change else ""
 
 
 def _percent(change: Interval) -> str:
@@ -197,10 +196,7 @@ def _github_action_benchmark(report: Report) -> dict[str, str]:
     entries = [entry for entry in report.entries if entry.compared]
     states = {entry.cell: f"cell: {entry.state}" for entry in entries}
     verdicts = {
-        (entry.cell, judged.metric): judged.verdict
-        for entry in entries
-        if entry.compared
-        for judged in entry.compared.judgements
+        (entry.cell, judged.name): judged.verdict for entry in entries if entry.compared for judged in entry.compared.judgements
     }
 
     def benchmark(measure: Measure) -> dict[str, Any]:

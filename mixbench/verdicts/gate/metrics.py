@@ -43,7 +43,12 @@ def bound_of(rows: Iterable[Any], metric: str) -> str:
 
 def name_of(metric: str, rows: Iterable[Any]) -> str:
     """The name under which a metric of a cell's rows is reported and tracked: another one for a lower bound."""
-    return _LOWER_BOUND.format(metric) if bound_of(rows, metric) else metric
+    return lower_bound_of(metric) if bound_of(rows, metric) else metric
+
+
+def lower_bound_of(metric: str) -> str:
+    """The name of a count of which only a lower bound is known."""
+    return _LOWER_BOUND.format(metric)
 
 
 def metric_words(metric: str) -> str:

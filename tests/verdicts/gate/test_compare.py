@@ -180,6 +180,9 @@ def test_what_was_measured_leads_and_the_counters_tell_the_cause() -> None:
     cell = the(compare(speed(0), edited(speed(1), in_attention(**changes))))
     assert cell.leading.metric == "cpu_per_calibration"
     assert cell.cause == "+200 % FLOPs, 2 more operators, no variant became sdpa=math"
+    bounded = [edited(speed(seed), in_attention(detail=lambda _: lower_bound("flops", ["foo"]))) for seed in (0, 1)]
+    (reason, *_) = the(compare(bounded[0], edited(bounded[1], in_attention(**changes)))).cause.split(", ")
+    assert reason == "+200 % FLOPs (lower bounds)"
 
 
 def test_a_count_that_decides_is_not_its_own_cause() -> None:

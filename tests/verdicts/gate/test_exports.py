@@ -334,14 +334,15 @@ def test_without_an_interval_there_is_no_range_and_without_a_comparison_nothing_
             assert "extra" not in entry
 
 
-def test_extra_is_the_verdict_of_the_metric_else_of_the_cell() -> None:
-    base, head = (measured(speed_row(flops=count, latency_ms=1.0)) for count in (100, 120))
+@pytest.mark.parametrize(("detail", "name"), [("", "flops"), (lower_bound("flops", ["foo"]), "flops_lower_bound")])
+def test_extra_is_the_verdict_of_the_metric_else_of_the_cell(detail: str, name: str) -> None:
+    base, head = (measured(speed_row(flops=count, latency_ms=1.0, detail=detail)) for count in (100, 120))
     made = report(head, compare(base, head), base)
     extra = {
         name.rpartition(" · ")[2]: entry["extra"]
         for name, entry in benchmarks(made)["benchmark-smaller-is-better.json"].items()
     }
-    assert extra == {"flops": "slower", "latency_ms": "cell: slower"}
+    assert extra == {name: "slower", "latency_ms": "cell: slower"}
 
 
 def test_what_was_not_compared_has_nothing_extra() -> None:

@@ -16,8 +16,6 @@ OF_A_PROCESS = (ALONE, CHANGED)
 _SPECIAL = (CHANGES_INPUT, HOLDS_MORE, BACKWARD, *OF_A_PROCESS)
 _LOWER_BOUND = "is a lower bound"
 _UNKNOWN = "is unknown"
-_SOURCES = {"gflops_per_s": "flops", "share_of_peak": "flops"}
-"""Metrics that are lower bounds where the count is that they come from."""
 
 
 def lower_bound(metric: str, unseen: Iterable[str]) -> str:
@@ -32,12 +30,12 @@ def unknown(metric: str, reason: str) -> str:
 
 def bound_in(detail: str, metric: str) -> str:
     """The remark that a metric is only a lower bound; empty where it is exact or not a count of operators."""
-    return _remark(detail, f"{_SOURCES.get(metric, metric)} {_LOWER_BOUND}")
+    return _remark(detail, f"{metric} {_LOWER_BOUND}")
 
 
 def unknown_in(detail: str, metric: str) -> str:
     """The remark that a count could not be taken; empty where it was."""
-    return _remark(detail, f"{_SOURCES.get(metric, metric)} {_UNKNOWN}")
+    return _remark(detail, f"{metric} {_UNKNOWN}")
 
 
 def notes_in(detail: str, metric: str) -> list[str]:

@@ -8,7 +8,6 @@ def test_a_remark_is_found_among_others_by_its_metric() -> None:
     detail = SEPARATOR.join(("energy_j: no meter", bound, missing))
     assert bound == "flops is a lower bound: it leaves out foo, mine::bar"
     assert bound_in(detail, "flops") == bound
-    assert bound_in(detail, "gflops_per_s") == bound
     assert unknown_in(detail, "train_flops") == "train_flops is unknown: on meta: it died, on cpu: too"
     for metric in ("train_flops", "params", "latency_ms"):
         assert bound_in(detail, metric) == ""

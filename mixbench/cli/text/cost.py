@@ -87,10 +87,12 @@ def sentence(cost: TaskCost, label: str) -> str:
         return f"{label} does not reach {goal} within {limit}{nor}: their costs cannot be compared."
     if times is None and not _reaches(base.get(target)):
         return f"{label} reaches {goal}, but {cost.baseline} does not: their costs cannot be compared."
-    if times is None and own.ratios["example"].value == UNKNOWN_RATIO:
-        return f"{label} and {cost.baseline} reach {goal}; their FLOPs are lower bounds, so their costs cannot be compared."
-    if times is None:
+    if times is None and own.ratios["data"].value == UNKNOWN_RATIO:
         return f"{label} and {cost.baseline} reach {goal} with the fewest examples that were tried: try a harder score."
+    if times is None:
+        bounded = [name for name in (label, cost.baseline) if name in cost.bounds]
+        counts = "their FLOPs are lower bounds" if len(bounded) > 1 else f"the FLOPs of {bounded[0]} are a lower bound"
+        return f"{label} and {cost.baseline} reach {goal}; {counts}, so their costs cannot be compared."
     if limit:
         return f"{label} does not reach {goal} within {limit}: its cost is {_times(product)} times that of {cost.baseline}."
     names = {PER_EXAMPLE[cost.unit].partition(" ")[0]: "example", "data": "data", "trials": "trials"}

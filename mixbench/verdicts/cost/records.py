@@ -28,7 +28,7 @@ def records(cost: TaskCost) -> list[dict[str, Any]]:
             "mixer": own.label,
             "factor": factor,
             "unit": units[factor],
-            **bracket_columns("", known.value, known.interval, beyond=_beyond(own, factor)),
+            **bracket_columns("", known.value, known.interval, beyond=_NOT_REACHED if _missed(own, factor) else AT_LEAST),
             **bracket_columns("relative_", ratio.value if ratio else None, ratio.interval if ratio else None),
         }
         for own in cost.costs
@@ -37,20 +37,19 @@ def records(cost: TaskCost) -> list[dict[str, Any]]:
     ]
 
 
-def _beyond(cost: MixerCost, factor: str) -> str:
-    """What an open upper end means: the score was not reached, or the count of operations is a lower bound."""
-    counted = factor in ("example", PRODUCT) and cost.factors["example"].value.high == math.inf
-    return AT_LEAST if counted and (cost.reached or factor == "example") else _NOT_REACHED
+def _missed(cost: MixerCost, factor: str) -> bool:
+    """Whether a factor is open because the score was not reached: not by a lower bound, nor by what the baseline needs."""
+    return not cost.reached if factor == PRODUCT else factor != "example" and cost.factors[factor].value.high == math.inf
 
 
 def to_json(cost: TaskCost) -> dict[str, Any]:
-    """The cost as plain dicts, lists and numbers; infinite ends as "not reached", or "unknown" beyond a lower bound."""
+    """The cost as plain dicts, lists and numbers; infinite ends as "not reached", or "unknown" where the score was reached."""
     plain = {name: getattr(cost, name) for name in ("score", "unit", "baseline", "targets")} | {"bounds": dict(cost.bounds)}
     parts = {name: [asdict(part) for part in getattr(cost, name)] for name in ("sources", "lacks")}
     by_key = {(own.label, own.target): own for own in cost.costs}
     costs = []
     for record in records(cost):
-        beyond = _beyond(by_key[record["mixer"], record["target"]], record["factor"])
-        end = _NOT_REACHED if beyond == _NOT_REACHED else "unknown"
+        own = by_key[record["mixer"], record["target"]]
+        end = _NOT_REACHED if _missed(own, record["factor"]) else "unknown"
         costs.append({name: end if value == math.inf else value for name, value in record.items()})
     return {"subject": asdict(cost.subject), **plain, "costs": costs, **parts}

@@ -12,6 +12,7 @@ from documents import parse
 from synthetic import speed_rows
 from synthetic_training import training_rows, training_settings, trial_rows
 
+from mixbench.cli.text.cost import sentence
 from mixbench.errors import UnknownNameError
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.remarks import lower_bound
@@ -234,6 +235,15 @@ def test_records_and_json_tell_a_lower_bound_from_a_score_that_was_not_reached()
     marks = {one["factor"]: (one["mark"], one["high"]) for one in missed["costs"] if one["mixer"] == "hypermixer"}
     assert marks["example"] == ("≥", "unknown")
     assert marks["data"] == marks[PRODUCT] == ("not reached", "not reached")
+    turned = to_json(one_cost(targets=(0.14,), baseline="hypermixer"))  # which reaches it with the fewest examples
+    ends = {one["factor"]: one["relative_high"] for one in turned["costs"] if one["mixer"] == "attention"}
+    assert ends["data"] == ends[PRODUCT] == "unknown"
+
+
+def test_a_cost_that_a_lower_bound_leaves_open_is_not_put_down_to_the_examples() -> None:
+    bounded = one_cost(counting(BOUND), measure="flops", targets=(0.14,))  # hypermixer needs the fewest, attention more
+    reason = "the FLOPs of hypermixer are a lower bound, so their costs cannot be compared."
+    assert sentence(bounded, "hypermixer") == f"hypermixer and attention reach mse ≤ 0.14; {reason}"
 
 
 SEARCHED = training_settings(searched={"hypermixer.hidden": "64,128"})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.tasks.dataset import Dataset
-from mixbench.tasks.reading.rows import EXTRA_HINT, Columns, Found, Record, Rows, collect
+from mixbench.tasks.reading.arrow import plain_values, rows_of
+from mixbench.tasks.reading.rows import EXTRA_HINT, BadRowError, Columns, Found, Record, Rows, collect
 from mixbench.tasks.reading.words import listed, shown, unknown
 from mixbench.tasks.splitting import split_off
 from mixbench.tasks.text import VERSION, ChosenText, make_dataset, share_recipe
@@ -58,12 +60,13 @@ def hub_task(
     remarks = [f"texts: {', '.join(columns.names[:-1])}; label: {columns.label}"]
     rows: dict[str, Rows] = {}
     for use, split in names.items():
-        labels = _labels(name, split, splits[split], columns)
-        if hidden := labels.count(None):
-            remarks.append(f"examples of {split} without a label, left out: {hidden:,}")
-        if hidden < len(labels) or use == "train":
-            found = Found("row", _records(splits[split], columns, labels))
-            rows[use] = collect(f"{name}, {split}", found, columns, skip=skip_bad_rows)
+        with _intact(f"{name}, {split}"):
+            labels = _labels(name, split, splits[split], columns)
+            if hidden := labels.count(None):
+                remarks.append(f"examples of {split} without a label, left out: {hidden:,}")
+            if hidden < len(labels) or use == "train":
+                found = Found("row", _records(splits[split], columns, labels))
+                rows[use] = collect(f"{name}, {split}", found, columns, skip=skip_bad_rows)
     for use in shares:
         if use in rows:
             raise RequestError(f"{name} already has {len(rows[use]):,} {use} examples", f"Leave out --{use}.")
@@ -116,6 +119,17 @@ def _load(name: str) -> Mapping[str, Any]:
         raise RequestError(f"cannot load the data set {name}: {_reason(error)}", hint) from error
 
 
+@contextmanager
+def _intact(part: str) -> Iterator[None]:
+    """Turns what is found damaged while it is read into a RequestError."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        raise RequestError(f"{part} is damaged: {_reason(error)}", "Save or download it again.") from error
+
+
 def _reason(error: Exception) -> str:
     """What the package says, on one line."""
     return shown(" ".join(str(error).split()), 200)
@@ -163,16 +177,27 @@ def _labels(name: str, split: str, part: Any, columns: Columns) -> list[Any]:
     for column in columns.names:
         if column not in part.features:
             raise unknown("column", column, part.features, f"in {name}, {split}")
-    labels = part.with_format(None).select_columns([columns.label])[:][columns.label]
+    labels = plain_values(columns.label, part.with_format("arrow").select_columns([columns.label])[:].column(columns.label))
     names = getattr(part.features[columns.label], "names", None)  # of a ClassLabel
-    return [None if label is None or label < 0 else names[label] for label in labels] if names else labels
+    return [_class_name(columns.label, number, names) for number in labels] if names else labels
+
+
+def _class_name(column: str, number: int | None, names: Sequence[str]) -> str | BadRowError | None:
+    if number is None or number < 0:
+        return None
+    return names[number] if number < len(names) else BadRowError(f"{column} is {number}, but there are {len(names)} classes")
 
 
 def _records(part: Any, columns: Columns, labels: list[Any]) -> Iterator[Record]:
     """The rows with a label, as numbered in the split from 1."""
     texts = columns.names[:-1]
-    batches = part.with_format(None).select_columns(list(texts)).iter(batch_size=1000)
-    rows = (row for batch in batches for row in zip(*(batch[text] for text in texts), strict=True))
+    batches = part.with_format("arrow").select_columns(list(texts)).iter(batch_size=1000)
+    cells = (rows_of([plain_values(text, batch.column(text)) for text in texts]) for batch in batches)
+    rows = (row for batch in cells for row in batch)
     for number, (row, label) in enumerate(zip(rows, labels, strict=True), 1):
-        if label is not None:
-            yield number, (*row, label)
+        if label is None:
+            continue
+        if isinstance(row, BadRowError):
+            yield number, row
+        else:
+            yield number, label if isinstance(label, BadRowError) else (*row, label)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 datasets = pytest.importorskip("datasets")
 
+import pyarrow  # noqa: E402
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value  # noqa: E402
 
 from mixbench.errors import RequestError  # noqa: E402
@@ -184,6 +187,27 @@ def test_bad_rows_can_be_left_out(save):
     dataset = hub_task(name, 16, skip_bad_rows=True).make()
     assert len(dataset.train) + len(dataset.dev) == 5
     assert "train: 1 of 6 rows are left out: text is empty (row 4)" in dataset.remarks
+
+
+def test_texts_that_are_not_utf_8_and_classes_without_a_name_are_bad_rows(save):
+    texts = pyarrow.array([b"a", b"caf\xe9", b"c", b"d", b"e"]).view(pyarrow.string())
+    classes = pyarrow.array([0, 1, 0, 7, 1])
+    bad = Dataset(pyarrow.table({"text": texts, "label": classes}).replace_schema_metadata(part(1).data.schema.metadata))
+    name = save(train=bad, test=part(6, 40))
+    with pytest.raises(RequestError, match=r"text is not UTF-8 \(row 2\); label is 7, but there are 2 classes \(row 4\)"):
+        hub_task(name, 16)
+    dataset = hub_task(name, 16, skip_bad_rows=True).make()
+    assert len(dataset.train) + len(dataset.dev) == 3
+
+
+def test_a_part_with_damaged_lengths_is_a_wrong_request(save):
+    name = save(train=part(3, text=["a", "b", "c"]), test=part(6, 40))
+    (file,) = Path(name, "train").glob("*.arrow")
+    ends = struct.pack("<4i", 0, 1, 2, 3)
+    assert ends in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(ends, struct.pack("<4i", 0, 1, -2, 3)))
+    with pytest.raises(RequestError, match="data, train is damaged: "):
+        hub_task(name, 16)
 
 
 def test_a_file_is_no_data_set_and_belongs_to_another_task(tmp_path):

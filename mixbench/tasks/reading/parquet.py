@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mixbench.errors import RequestError
+from mixbench.tasks.reading.arrow import plain_values, rows_of
 from mixbench.tasks.reading.rows import EXTRA_HINT, Columns, Found, Record
 from mixbench.tasks.reading.words import shown, unknown
 
@@ -31,7 +32,9 @@ def _records(path: Path, columns: Columns) -> Iterator[Record]:
                 if there.count(name) > 1:
                     raise RequestError(f"{path} has {there.count(name)} columns named {name!r}", "Rename all but one of them.")
             batches = file.iter_batches(columns=list(names))
-            cells = ([batch.column(name).to_pylist() for name in names] for batch in batches)
-            yield from enumerate((row for batch in cells for row in zip(*batch, strict=True)), 1)
+            cells = ([plain_values(name, batch.column(name)) for name in names] for batch in batches)
+            yield from enumerate((row for batch in cells for row in rows_of(batch)), 1)
     except ArrowException as error:
-        raise RequestError(f"{path} is not a readable Parquet file: {shown(error, 200)}", "Write the file again.") from error
+        raise RequestError(
+            f"{path} is not a readable Parquet file: {shown(str(error), 200)}", "Write the file again."
+        ) from error

@@ -8,7 +8,7 @@ import pytest
 from text_files import TEXT, texts_and_labels, write
 
 from mixbench.errors import RequestError
-from mixbench.tasks.reading.files import read_rows
+from mixbench.tasks.reading.files import Reading, read_rows
 from mixbench.tasks.reading.rows import Columns
 
 
@@ -29,6 +29,19 @@ def test_parquet_counts_rows_across_batches(tmp_path):
     path = parquet(tmp_path / "data.parquet", text=texts, label=[1] * (count - 1) + [None])
     with pytest.raises(RequestError, match=f"data.parquet, row {count}: label is missing"):
         read_rows(path, TEXT)
+
+
+def test_parquet_cells_without_a_value_are_bad_rows(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    texts = pyarrow.array([b"a", b"caf\xe9", b"c", b"d"]).view(pyarrow.string())
+    days = pyarrow.array([1, 2, 10**9, 4], pyarrow.date32())
+    path = parquet(tmp_path / "data.parquet", text=texts, label=["x", "x", "y", "y"], day=days)
+    with pytest.raises(RequestError, match=r"data\.parquet, row 2: text is not UTF-8"):
+        read_rows(path, TEXT)
+    kept = read_rows(path, TEXT, Reading(skip_bad_rows=True))
+    assert texts_and_labels(kept) == [("a", "x"), ("c", "y"), ("d", "y")]
+    with pytest.raises(RequestError, match=r"day cannot be read: days=.* \(row 3\)"):
+        read_rows(path, Columns("day", None, "label"))
 
 
 def test_parquet_faults_are_wrong_requests(tmp_path):

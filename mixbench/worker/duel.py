@@ -33,6 +33,7 @@ if __name__ == "__main__":
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .calls import (
@@ -47,6 +48,7 @@ from .calls import (
 )
 from .imports import Imports
 from .loading import load_class, source_file
+from .measure.bodies import uncompiled
 from .measure.surroundings import Surroundings
 
 Answer = dict[str, Any]
@@ -66,16 +68,19 @@ _SHORT_CALL = 0.0004  # seconds; a block holds 20 of these
 class _Operators(TorchDispatchMode):
     """Counts operators other than views."""
 
+    supports_higher_order_operators = True
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.count = 0
+        self.count: int = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False  # to skip it, torch would first import it: seconds in each of the processes
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += not func.is_view
+        if isinstance(func, OpOverload):  # else control flow, whose bodies follow
+            self.count += not func.is_view
         return func(*args, **(kwargs or {}))
 
 
@@ -133,15 +138,13 @@ class Side:
         if training and x.is_floating_point():
             x.requires_grad_()
         call: Call = training_call(module, x, module, gradient) if training else lambda: module(x)
-        with _Operators() as operators:
-            call()
         self.calls[number] = (_with_extra_work(call, extra, self.device) if extra else call), training
         self.checks[number] = checked
         step = max(1, y.numel() // _SAMPLED)
         return {
             "file": source_file(workload["target"]),
             "params": count_parameters(module),
-            "operators": operators.count,
+            "operators": count_operators(call),
             "sample": y.flatten()[::step].float().tolist(),
         }
 
@@ -202,6 +205,13 @@ class Side:
     def modules(self, *, failed: bool) -> Answer:
         """Code that was used and is not this version's own, and what it asked for in vain; see `Imports.told`."""
         return dict(self.imports.told(__package__.partition(".")[0], failed=failed)) if self.imports and __package__ else {}
+
+
+def count_operators(call: Call) -> int:
+    """The operators that a call runs as plain Python: what torch may not compile below a counter, it never compiles again."""
+    with _Operators() as operators, uncompiled():
+        call()
+    return operators.count
 
 
 def _pin() -> None:

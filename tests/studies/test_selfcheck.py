@@ -35,7 +35,7 @@ def test_a_workload_that_fails_is_told_once_and_the_import_path_is_the_users(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    paths = []
+    paths: list[tuple[str, ...]] = []
 
     def run_pair(versions: Any, contests: dict[int, Any], **settings: Any) -> dict[int, Fault]:
         paths.extend(version.pythonpath for version in versions)

@@ -72,7 +72,7 @@ class _Operators(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.count: int = 0
+        self.count = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -209,7 +209,8 @@ class Side:
 
 def count_operators(call: Call) -> int:
     """The operators that a call runs as plain Python: what torch may not compile below a counter, it never compiles again."""
-    with _Operators() as operators, uncompiled():
+    operators = _Operators()
+    with operators, uncompiled():
         call()
     return operators.count
 

@@ -11,6 +11,7 @@ from mixbench.errors import RequestError
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, PreparedTask, known_columns, plan_runs
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import columns
+from mixbench.tables.remarks import SEPARATOR
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.tasks.needed_tokens import NEEDED
 
@@ -124,14 +125,14 @@ class PlannedMap:
         return [
             AttentionMapRow(
                 **self.keys,
-                **known_columns({**result, **mapped}, AttentionMapRow) | {"detail": "; ".join(filter(None, (detail, remark)))},
+                **known_columns({**result, **mapped, "detail": SEPARATOR.join(filter(None, details))}, AttentionMapRow),
                 seed=self.seed,
                 learning_rate=self.rate,
                 environment=environment,
                 measured_at=begun,
             )
             for mapped in maps
-            for remark in [mapped.get("detail", "")]
+            for details in [(detail, mapped.get("detail", ""))]
         ]
 
     def only(self, examples: Sequence[int]) -> PlannedMap:

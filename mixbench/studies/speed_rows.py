@@ -11,7 +11,7 @@ from mixbench.machine.environment import Snapshot
 from mixbench.studies.outcomes import UNUSABLE, Outcome, failure_of, one_line, unusable
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell
 from mixbench.tables.columns import STATUSES, columns
-from mixbench.tables.remarks import ALONE, OF_A_PROCESS, SEPARATOR
+from mixbench.tables.remarks import OF_A_PROCESS, SEPARATOR, alone
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
 COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
@@ -93,12 +93,11 @@ def read_group(
 
 def beside_others(failure: Outcome) -> str:
     """The remark on a cell that failed in a process with others, and is measured in one of its own."""
-    reason = one_line(failure.get("detail")).replace(SEPARATOR, ", ")
-    return f"{ALONE} it failed in a process with other mixers: {reason}"
+    return alone(f"it failed in a process with other mixers: {one_line(failure.get('detail'))}")
 
 
 def _disturbs(what: str) -> str:
-    return f"{ALONE} it changes what other mixers share: {what}"
+    return alone(f"it changes what other mixers share: {what}")
 
 
 def _block_rows(

@@ -25,21 +25,31 @@ def lower_bound(metric: str, unseen: Iterable[str]) -> str:
 
 def unknown(metric: str, reason: str) -> str:
     """The remark on a count that could not be taken."""
-    return f"{metric} {_UNKNOWN}: {reason.replace(SEPARATOR, ', ')}"
+    return f"{metric} {_UNKNOWN}: {_in_one(reason)}"
+
+
+def remark(metric: str, text: str) -> str:
+    """The remark on how a metric was found, or on why it is missing; `notes_in` finds it."""
+    return f"{metric}: {_in_one(text)}"
+
+
+def alone(reason: str) -> str:
+    """The remark on a cell that has a process of its own."""
+    return f"{ALONE} {_in_one(reason)}"
 
 
 def bound_in(detail: str, metric: str) -> str:
     """The remark that a metric is only a lower bound; empty where it is exact or not a count of operators."""
-    return _remark(detail, f"{metric} {_LOWER_BOUND}")
+    return _first(detail, f"{metric} {_LOWER_BOUND}")
 
 
 def unknown_in(detail: str, metric: str) -> str:
     """The remark that a count could not be taken; empty where it was."""
-    return _remark(detail, f"{metric} {_UNKNOWN}")
+    return _first(detail, f"{metric} {_UNKNOWN}")
 
 
 def notes_in(detail: str, metric: str) -> list[str]:
-    """The remarks on how a count was taken."""
+    """The remarks on how a metric was found."""
     return [remark for remark in detail.split(SEPARATOR) if remark.startswith(f"{metric}: ")]
 
 
@@ -48,5 +58,10 @@ def special_in(detail: str) -> list[str]:
     return [remark for remark in detail.split(SEPARATOR) if remark.startswith(_SPECIAL)]
 
 
-def _remark(detail: str, beginning: str) -> str:
+def _in_one(text: str) -> str:
+    """A text that stays one remark among others."""
+    return text.replace(SEPARATOR, ", ")
+
+
+def _first(detail: str, beginning: str) -> str:
     return next((remark for remark in detail.split(SEPARATOR) if remark.startswith(beginning)), "")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixbench.tables.remarks import SEPARATOR, lower_bound, unknown
+from mixbench.tables.remarks import SEPARATOR, lower_bound, remark, unknown
 from mixbench.tasks.dataset import STEP, Form, load
 from mixbench.worker.calls import one_line
 from mixbench.worker.measure.flops import FlopCount, count_flops
@@ -44,7 +44,7 @@ def count_steps(job: Job, announce: Announce) -> Result:
     if faults := [count.reason for count in counts.values() if count.flops is None]:
         return {"flops": {}, "detail": unknown("train_flops", one_line(faults[0]))}
     hiding = sorted({operator for count in counts.values() for operator in count.hiding})
-    remarks = [f"train_flops: {one_line(count.remark)}" for count in counts.values() if count.remark]
+    remarks = [remark("train_flops", one_line(text)) for count in counts.values() for text in count.remarks]
     remarks += [lower_bound("train_flops", hiding)] if hiding else []
     return {
         "flops": {tokens: count.flops for tokens, count in counts.items()},

@@ -131,6 +131,13 @@ class Arrays(Product):
         return torch.from_numpy(x.numpy() @ self.weight.detach().numpy())
 
 
+class Miscounting(Product):
+    """Cannot say how much it computes."""
+
+    def flops(self, batch: int, tokens: int) -> int:
+        raise ValueError("planted; in two parts")
+
+
 @functools.cache
 def _cached_table(width: int) -> Tensor:
     return torch.ones(width)

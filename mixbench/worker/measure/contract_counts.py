@@ -20,7 +20,7 @@ def has_countable_flops(case: Case) -> str:
             raise ContractError(f"{mode}: {counted.reason}")
         if counted.hiding:
             remarks.append(f"{mode}: a lower bound, no formula for {', '.join(counted.hiding)}")
-        remarks += [counted.remark] if counted.remark else []
+        remarks += counted.remarks
     return "; ".join(dict.fromkeys(remarks))
 
 

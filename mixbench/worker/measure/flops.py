@@ -46,15 +46,15 @@ class FlopCount:
     """FLOPs per call; `flops` is None, with a `reason`, if they could not be counted.
 
     `uncounted` names the operators that ran without a formula. Those in `hiding` may contain products: with any of them the
-    count is a lower bound. `remark` says why the mixer's own method `flops` was not used, if it has one. `operators` has the
-    calls of operators with a formula, by name (`aten.mm.default`); a mixer that declares its count has none.
+    count is a lower bound. `remarks` say why a mixer's own method `flops` was not used. `operators` has the calls of operators
+    with a formula, by name (`aten.mm.default`); a mixer that declares its count has none.
     """
 
     flops: int | None
     uncounted: tuple[str, ...] = ()
     hiding: tuple[str, ...] = ()
     reason: str = ""
-    remark: str = ""
+    remarks: tuple[str, ...] = ()
     operators: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
@@ -104,7 +104,7 @@ def count_flops(
                 round(counter.flops),
                 tuple(sorted(counter.uncounted | leaving.ways)),
                 tuple(sorted(counter.hiding | leaving.ways | unseen)),
-                remark="; ".join(dict.fromkeys(remarks)),
+                remarks=tuple(dict.fromkeys(remarks)),
                 operators=dict(counter.operators),
             )
         except Exception as error:  # a module may raise anything

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from mixbench.errors import MixbenchError
-from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARATOR, lower_bound, unknown
+from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARATOR, lower_bound, remark, unknown
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, one_line
 from mixbench.worker.measure import energy, memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
@@ -89,7 +89,7 @@ def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
     subject = build_subject(cell)
     after = memory.resident_bytes("VmHWM")
     if before is None or after is None:
-        remarks.append("peak_rss_mib: this system does not report a process's resident peak")
+        remarks.append(remark("peak_rss_mib", "this system does not report a process's resident peak"))
         return {}, subject
     return {"peak_rss_mib": (after - before) / memory.MIB}, subject
 
@@ -133,10 +133,9 @@ def _flops(cell: Cell, foreseen: Values | None, differs: bool, outside: list[str
     if counted.flops is None or differs:
         here = _count(cell, values=True)
         if here.flops != counted.flops is not None:
-            remarks.append(f"flops: counted with real data on {cell.device}, since other operators run without data")
+            remarks.append(remark("flops", f"counted with real data on {cell.device}, since other operators run without data"))
         counted = replace(here, reason=" and ".join(filter(None, (counted.reason, here.reason))))
-    if counted.remark:
-        remarks.append(f"flops: {one_line(counted.remark)}")
+    remarks += [remark("flops", one_line(text)) for text in counted.remarks]
     result: Values = {"uncounted_operators": " ".join(counted.uncounted)}
     if counted.flops is None:
         remarks.append(unknown("flops", one_line(counted.reason)))
@@ -163,10 +162,10 @@ def _declares(cell: Cell, subject: Subject) -> bool:
 def _energy(subject: Subject, device: torch.device, remarks: list[str]) -> Values:
     meter = energy.find_meter(device)
     if isinstance(meter, str):
-        remarks.append(f"energy_j: {one_line(meter)}")
+        remarks.append(remark("energy_j", one_line(meter)))
         return {}
     joules = energy.energy_per_call(subject.call, meter)
     if not joules:
-        remarks.append(f"energy_j: the counter of {meter.name} did not move")
+        remarks.append(remark("energy_j", f"the counter of {meter.name} did not move"))
         return {}
     return {"energy_j": joules}

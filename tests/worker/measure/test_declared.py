@@ -96,7 +96,7 @@ PARTS = (Declaring, Swin, OneNumber, NoNumber, AnyNumber)
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_a_mixer_is_not_asked(part: type[nn.Module]) -> None:
     counted = count(lambda: nn.Sequential(part(), nn.Linear(WIDTH, WIDTH)))
-    assert (counted.flops, counted.hiding, counted.remark) == (2 * COUNTED, (), "")
+    assert (counted.flops, counted.hiding, counted.remarks) == (2 * COUNTED, (), ())
     in_block = count(lambda: block(nn.Sequential(part())))
     assert in_block.flops == COUNTED + (count(lambda: block(nn.Identity())).flops or 0)
 
@@ -111,7 +111,21 @@ def test_a_built_in_mixer_within_a_users_is_counted_by_its_operators() -> None:
 def test_a_method_that_takes_something_else_is_not_asked_and_this_is_said(kind: type[nn.Module], signature: str) -> None:
     counted = count(kind)
     assert counted.flops == COUNTED
-    assert counted.remark == f"its flops({signature}) is not flops(batch, tokens): operators are counted"
+    assert counted.remarks == (f"its flops({signature}) is not flops(batch, tokens): operators are counted",)
+
+
+def test_what_is_said_of_several_mixers_stays_apart() -> None:
+    kinds = iter((Swin, OneNumber))
+    counted = count_flops(
+        lambda: classifier(
+            lambda: next(kinds)(), width=WIDTH, tokens=TOKENS, layers=2, feature_hidden=8, vocabulary=7, classes=5
+        ),
+        lambda: torch.zeros(BATCH, TOKENS, dtype=torch.long),
+        mode="inference",
+        tokens=TOKENS,
+        batch=BATCH,
+    )
+    assert [text.partition(")")[0] for text in counted.remarks] == ["its flops(H, W", "its flops(N"]
 
 
 class ByName(Plain):
@@ -154,7 +168,7 @@ class Mixed(Counted, Plain):
 def test_a_method_is_of_the_forward_of_its_own_class() -> None:
     derived = count(Derived)
     assert derived.flops == 2 * COUNTED
-    assert derived.remark == "it inherits flops from Declaring, but has a forward of its own: operators are counted"
+    assert derived.remarks == ("it inherits flops from Declaring, but has a forward of its own: operators are counted",)
     assert count(Mixed) == FlopCount(FORWARD)
 
 
@@ -187,14 +201,14 @@ ANSWERS: dict[str, tuple[Callable[[], object], str]] = {
 def test_an_answer_that_is_no_count_is_said_and_operators_are_counted(name: str) -> None:
     answer, fault = ANSWERS[name]
     counted = count(answering(answer))
-    assert (counted.flops, counted.reason, counted.remark) == (COUNTED, "", f"{fault}: operators are counted")
-    assert count(lambda: block(answering(answer)())).remark == f"{fault}: operators are counted"
+    assert (counted.flops, counted.reason, counted.remarks) == (COUNTED, "", (f"{fault}: operators are counted",))
+    assert count(lambda: block(answering(answer)())).remarks == counted.remarks
 
 
 @pytest.mark.parametrize("answer", [12, 12.0, 11.6, np.int64(12), np.float32(12)], ids=repr)
 def test_whole_numbers_of_any_type_are_counts(answer: object) -> None:
     counted = count(answering(lambda: answer))
-    assert (counted.flops, counted.remark) == (12, "")
+    assert (counted.flops, counted.remarks) == (12, ())
     assert type(counted.flops) is int
 
 
@@ -204,8 +218,8 @@ def test_a_training_factor_that_is_no_number_is_said(factor: object) -> None:
     assert count(kind).flops == 12
     trained = count(kind, mode="training")
     assert trained.flops == 3 * COUNTED
-    assert "training_factor" in trained.remark or factor == 2**62
-    assert trained.remark
+    (remark,) = trained.remarks
+    assert "training_factor" in remark or factor == 2**62
 
 
 def test_what_is_no_method_is_no_declaration() -> None:
@@ -219,7 +233,7 @@ def test_what_is_no_method_is_no_declaration() -> None:
 
     for value in (12, nn.Linear(2, 2), None):
         counted = count(with_attribute(value))
-        assert (counted.flops, counted.remark) == (COUNTED, "")
+        assert (counted.flops, counted.remarks) == (COUNTED, ())
     assert count(with_attribute(lambda batch, tokens: 12)).flops == 12
 
 

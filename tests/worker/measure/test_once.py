@@ -33,6 +33,7 @@ def odd(name: str, **changes: Any) -> Cell:
         ("InPlace", "it changes its input in place"),
         ("Growing", "it holds more memory after every call"),
         ("Arrays", "flops is a lower bound: it leaves out Tensor.numpy"),
+        ("Miscounting", "flops: its flops(batch, tokens) raised ValueError: planted, in two parts: operators are counted"),
     ],
 )
 def test_what_is_special_about_the_calls_is_remarked(name: str, remark: str) -> None:

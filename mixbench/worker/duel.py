@@ -4,12 +4,11 @@
 
 It is run by its path, so that the same code measures both sides, whatever they are. It imports only torch and the files next
 to it. Requests and answers are JSON lines on standard input and output. The answer to each request is what the method named by
-`do` returns, or `{"fault": reason}`. It ends when its input closes or its parent dies.
+`do` returns, or `{"fault": reason}`. It ends when its input closes, and dies with the guard that started it.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import math
@@ -55,7 +54,6 @@ Answer = dict[str, Any]
 
 _MEASURING = (__package__ or "").partition(".")[0]
 """The package that measures, which is no part of a version."""
-_PR_SET_PDEATHSIG = 1
 _STEADY = 0.10
 _WINDOW = 0.010
 _LONGEST_WARM_UP = 1.0
@@ -204,7 +202,7 @@ class Side:
 
     def modules(self, *, failed: bool) -> Answer:
         """Code that was used and is not this version's own, and what it asked for in vain; see `Imports.told`."""
-        return dict(self.imports.told(__package__.partition(".")[0], failed=failed)) if self.imports and __package__ else {}
+        return dict(self.imports.told(_MEASURING, failed=failed)) if self.imports else {}
 
 
 def count_operators(call: Call) -> int:
@@ -288,8 +286,6 @@ def _seconds(call: Call, device: torch.device) -> float:
 
 def main() -> None:
     """Answer requests until standard input closes."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     side = Side()

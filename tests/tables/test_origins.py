@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from mixbench.errors import StorageError
+from mixbench.errors import StorageError, StorageWarning
 from mixbench.tables.origins import read_origins, write_origins
 
 DIGEST, OTHER = "0f" * 32, "1e" * 32
@@ -30,16 +31,30 @@ def test_without_mixers_of_the_users_there_is_no_file(folder: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff", b'{"a": NaN}'])
 def test_what_cannot_be_read_is_kept_aside(content: bytes, folder: Path, tmp_path: Path) -> None:
+    (folder / "sources.json.rejected").write_text("an earlier one")
     (folder / "sources.json").write_bytes(content)
-    assert read_origins(folder) == {}
-    write_origins(folder, {DIGEST: tmp_path / "mine.py"})
+    with pytest.warns(StorageWarning, match=r"sources\.json: left out \(.*\); the next measurement .* moves it to"):
+        assert read_origins(folder) == {}
+    with pytest.warns(StorageWarning, match=r"sources\.json: moved to sources\.json\.rejected\.2 \("):
+        write_origins(folder, {DIGEST: tmp_path / "mine.py"})
     assert read_origins(folder) == {DIGEST: "../mine.py"}
-    assert (folder / "sources.json.rejected").read_bytes() == content
+    assert (folder / "sources.json.rejected").read_text() == "an earlier one"
+    assert (folder / "sources.json.rejected.2").read_bytes() == content
 
 
-def test_only_places_that_are_texts_count(folder: Path) -> None:
-    (folder / "sources.json").write_text(f'{{"{DIGEST}": 3, "{OTHER}": "../mine.py"}}')
+def test_what_fails_to_be_read_stays_where_it_is(folder: Path, tmp_path: Path) -> None:
+    (folder / "sources.json").mkdir()
+    with pytest.raises(StorageError, match=r"cannot read .*sources\.json: Is a directory"):
+        write_origins(folder, {DIGEST: tmp_path / "mine.py"})
+    assert (folder / "sources.json").is_dir()
+
+
+def test_only_places_that_are_texts_count_and_others_are_kept(folder: Path, tmp_path: Path) -> None:
+    (folder / "sources.json").write_text(f'{{"more": {{"a": 3}}, "{OTHER}": "../mine.py"}}')
     assert read_origins(folder) == {OTHER: "../mine.py"}
+    write_origins(folder, {DIGEST: tmp_path / "mine.py"})
+    kept = {"more": {"a": 3}, OTHER: "../mine.py", DIGEST: "../mine.py"}
+    assert json.loads((folder / "sources.json").read_text()) == kept
 
 
 def test_a_place_that_no_text_can_hold_is_written_all_the_same(folder: Path, tmp_path: Path) -> None:

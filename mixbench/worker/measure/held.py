@@ -17,6 +17,7 @@ from weakref import ProxyTypes
 
 import numpy as np
 import torch
+from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
@@ -45,8 +46,8 @@ def held_bytes(module: nn.Module, others: Iterable[Tensor], device: torch.device
 def _memory(found: Tensor | Array, device: str) -> Iterator[tuple[int, int]]:
     """Addresses of the memory on a kind of device: from the first byte to behind the last."""
     if isinstance(found, np.ndarray):
-        if device == "cpu":
-            yield (found.ctypes.data, found.ctypes.data + found.nbytes)
+        if device == "cpu" and found.size:
+            yield byte_bounds(found)  # a view may run backwards, or show the same bytes many times
         return
     for part in dense_parts(found):
         try:

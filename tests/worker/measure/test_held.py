@@ -153,3 +153,20 @@ def test_a_gradient_that_a_parameter_keeps_counts() -> None:
 def test_arrays_of_numpy_count_like_tensors() -> None:
     array = np.zeros(1000, dtype=np.float64)
     assert held_bytes(Holding([array, array[10:], torch.from_numpy(array)]), [], CPU) == 8000
+    assert held_bytes(Holding(array[10:20]), [], CPU) == 8000
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda array: np.broadcast_to(array, (64, 1000)),
+        lambda array: array[::-1],
+        lambda array: np.lib.stride_tricks.sliding_window_view(array, 100),
+        lambda array: array[:0],
+        lambda array: np.broadcast_to(array[:, None], (1000, 0)),
+    ],
+    ids=["repeated", "backwards", "windows", "empty", "empty with strides"],
+)
+def test_a_view_of_an_array_holds_no_more_than_the_array(view: Callable[[Any], Any]) -> None:
+    array = np.zeros(1000)
+    assert held_bytes(Holding([view(array)]), [], CPU) == 8000

@@ -95,11 +95,11 @@ class _Worker:
 
     def __post_init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
-        pythonpath = f"PYTHONPATH={os.pathsep.join(self.version.pythonpath)}"  # the guard keeps the user's
+        pythonpath = os.pathsep.join(self.version.pythonpath)  # the guard keeps the user's
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         try:
             self.process = subprocess.Popen(
-                guarded(["env", pythonpath, self.version.python, str(WORKER)]),
+                guarded([self.version.python, str(WORKER)], PYTHONPATH=pythonpath),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._messages,

@@ -1,9 +1,10 @@
 """Processes that end for certain: whatever a command starts ends with it, and it ends with the process that started it.
 
-    PYTHON mixbench/execution/processes.py PARENT COMMAND [ARGUMENT …]
+    PYTHON mixbench/execution/processes.py PARENT [VARIABLE=VALUE …] -- COMMAND [ARGUMENT …]
 
-The guard: it runs a command in a session of its own and ends with its exit code, 128 + N for signal N. Before, it ends all
-processes that the command has left behind. It does so, too, on SIGTERM and (Linux) when the process PARENT dies.
+The guard: it runs a command in a session of its own, with these environment variables, and ends with its exit code, 128 + N for
+signal N. Before, it ends all processes that the command has left behind. It does so, too, on SIGTERM and (Linux) when the
+process PARENT dies.
 
 On Linux, a process whose parent dies becomes a child of the guard. So changing the session or the process group, forking
 twice or killing the parent lets none escape. Elsewhere those are found that still have their parent.
@@ -29,10 +30,14 @@ _SECONDS_TO_KILL = 5.0
 _POLL = 0.002
 
 
-def guarded(command: Sequence[str]) -> list[str]:
-    """The command line that runs `command` under a guard, which must be started by this process."""
+def guarded(command: Sequence[str], **variables: str) -> list[str]:
+    """The command line that runs `command` under a guard, which must be started by this process.
+
+    The command gets these environment variables besides those of the guard.
+    """
     options = ("-I", "-S") if sys.platform == "linux" else ("-P",)
-    return [sys.executable, *options, __file__, str(os.getpid()), *command]
+    settings = (f"{name}={value}" for name, value in variables.items())
+    return [sys.executable, *options, __file__, str(os.getpid()), *settings, "--", *command]
 
 
 def end(guard: subprocess.Popen[Any]) -> None:
@@ -133,8 +138,10 @@ def _send(processes: set[int], signum: int) -> None:
 
 
 def main() -> None:
-    """Run the command line that follows the id of the parent."""
-    parent, command = int(sys.argv[1]), sys.argv[2:]
+    """Run the command line that follows the id of the parent and the environment variables."""
+    start = sys.argv.index("--")
+    parent, command = int(sys.argv[1]), sys.argv[start + 1 :]
+    variables = dict(setting.split("=", 1) for setting in sys.argv[2:start])
 
     def leave_if_orphaned(signum: int, frame: object) -> None:
         if os.getppid() != parent:  # else only the thread has ended that started this process
@@ -146,7 +153,7 @@ def main() -> None:
     die_with_parent(parent, signal.SIGHUP)
     code = 128 + signal.SIGTERM
     try:
-        code = _run(command)
+        code = _run(command, variables)
     finally:
         _ignore_signals()
         end_children()
@@ -163,7 +170,7 @@ def _ignore_signals() -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
-def _run(command: list[str]) -> int:
+def _run(command: list[str], variables: dict[str, str]) -> int:
     guard = os.getpid()
     started = os.fork()
     if not started:
@@ -172,7 +179,7 @@ def _run(command: list[str]) -> int:
         os.setsid()
         die_with_parent(guard)
         try:
-            os.execvp(command[0], command)
+            os.execvpe(command[0], command, os.environ | variables)
         except OSError as error:
             os.write(2, f"{command[0]}: {error.strerror}\n".encode())
             os._exit(127)

@@ -55,6 +55,13 @@ def test_a_command_that_cannot_be_started_is_said() -> None:
     assert (done.returncode, done.stderr) == (127, "/nowhere/python: No such file or directory\n")
 
 
+def test_a_command_gets_variables_and_its_path_may_hold_an_equals_sign(tmp_path: Path) -> None:
+    python = tmp_path / "lr=0.1"
+    python.symlink_to(sys.executable)
+    command = guarded([str(python), "-c", "import os; print(os.environ['PLANTED'])"], PLANTED="a=b -- c")
+    assert subprocess.run(command, capture_output=True, text=True, timeout=20).stdout == "a=b -- c\n"
+
+
 def test_ending_the_guard_ends_all(mark: str) -> None:
     guard = subprocess.Popen(guarded(command(mark, "time.sleep(600)")), start_new_session=True)
     wait_for(mark)

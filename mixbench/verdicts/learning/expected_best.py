@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 
 from mixbench.verdicts.learning.resampling import Numbers
 
 KEPT = 2000
-"""Weights of so many trials are kept for the next scores: 16 MB."""
+"""Weights of up to so many trials are kept for the next scores: 16 MB."""
+KEPT_IN_ALL = 2**24
+"""The most weights that are kept, for all numbers of trials together: 128 MB."""
 TINY = 1e-300
 """A share below this is none: numbers near the smallest that a float can hold are slow."""
 
@@ -45,9 +46,18 @@ def trials_until(expected: Numbers, goal: float) -> float | None:
     return float(after + (goal - expected[after - 1]) / (expected[after] - expected[after - 1]))
 
 
-@cache
+_kept: dict[int, Numbers] = {}
+"""Weights by the number of scores, the last used at the end."""
+
+
 def _weights(count: int) -> Numbers:
-    return np.array(list(_rows(count)))
+    weights = _kept.pop(count, None)
+    if weights is None:
+        weights = np.array(list(_rows(count)))
+        while _kept and sum(kept.size for kept in _kept.values()) + weights.size > KEPT_IN_ALL:
+            del _kept[next(iter(_kept))]
+    _kept[count] = weights
+    return weights
 
 
 def _rows(count: int) -> Iterator[Numbers]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from opda.nonparametric import EmpiricalDistribution
 
+import mixbench.verdicts.learning.expected_best as module
 from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
 from mixbench.verdicts.learning.resampling import Numbers
 
@@ -42,6 +43,16 @@ def test_thousands_of_trials_neither_overflow_nor_lose_the_estimate() -> None:
     found = expected_best((np.arange(4000) + 0.5) / 4000)
     ns = np.arange(1, 2001)
     assert found == pytest.approx(ns / (ns + 1), abs=1e-3)
+
+
+def test_weights_of_many_numbers_of_trials_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_IN_ALL", 500)
+    monkeypatch.setattr(module, "_kept", {})
+    for count in (20, 21, 20, 22, 23):
+        assert expected_best(np.ones(count)) == pytest.approx(1)
+    assert list(module._kept) == [22, 23]
+    assert expected_best(np.ones(40)) == pytest.approx(1)
+    assert list(module._kept) == [40]
 
 
 def test_no_scores_expect_the_worst() -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any, Literal
 
 from mixbench.errors import WorkerError
 from mixbench.execution.announcements import Board, new_board
-from mixbench.execution.processes import end, guarded, signal_name
+from mixbench.execution.processes import end, guarded, killed_by
 from mixbench.parsing.canonical import read_object
 
 RETAINED_MEMORY = {
@@ -112,9 +112,9 @@ class Launch:
         """Wait until the server has imported its modules."""
         try:
             if not self._line(math.inf):
-                self._process.wait()
+                code = self._process.wait()
                 raise WorkerError(
-                    f"the measuring process stopped (exit code {self._process.returncode}): {last_line(self._messages)}",
+                    f"the measuring process stopped ({killed_by(code) or f'exit code {code}'}): {last_line(self._messages)}",
                     f"Try `{sys.executable} -c 'import torch'`; `mixbench doctor` shows what was found.",
                 )
         except BaseException:
@@ -158,9 +158,8 @@ class Launch:
         code = self._process.wait()
         if self._closed:
             raise WorkerError(_ENDED)
-        named = (
-            f"with exit code {code}: {last_line(self._messages)}" if 0 <= code < 128 else f"by {signal_name(abs(code) % 128)}"
-        )
+        killer = killed_by(code)
+        named = f"by {killer}" if killer else f"with exit code {code}: {last_line(self._messages)}"
         return Died(self._board.step, "killed", f"the parent of the measuring process was ended, {named}")
 
     def _line(self, timeout: float) -> bytes:

@@ -22,7 +22,7 @@ import psutil
 
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY, last_line
-from mixbench.execution.processes import end, guarded, signal_name
+from mixbench.execution.processes import end, guarded, killed_by
 from mixbench.execution.version import Version, check_modules, lacks
 from mixbench.machine.facts import affinity
 from mixbench.parsing.canonical import read_object
@@ -147,7 +147,9 @@ class _Worker:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(timeout=_SECONDS_TO_END)
                 self.end()
-                raise _DeadError(self, f"the process ended ({_how(self.process.returncode)}): {last_line(self._messages)}")
+                code = self.process.returncode
+                how = killed_by(code) or f"exit code {code}"
+                raise _DeadError(self, f"the process ended ({how}): {last_line(self._messages)}")
             self._received += chunk
         self._answered = True
         line, _, self._received = self._received.partition(b"\n")
@@ -168,11 +170,6 @@ class _Worker:
         self.end()
         self.process.stdout.close()
         self._messages.close()
-
-
-def _how(code: int) -> str:
-    """How a guarded process ended, from the exit code of its guard."""
-    return signal_name(code - 128) if code > 128 else f"exit code {code}"
 
 
 def run_pair(

@@ -40,6 +40,12 @@ def guarded(command: Sequence[str], **variables: str) -> list[str]:
     return [sys.executable, *options, __file__, str(os.getpid()), *settings, "--", *command]
 
 
+def killed_by(code: int) -> str:
+    """The signal that killed a command, or its guard, from the exit code of the guard; "" if the command ended by itself."""
+    signum = -code if code < 0 else code - 128
+    return signal_name(signum) if 0 < signum < signal.NSIG else ""
+
+
 def end(guard: subprocess.Popen[Any]) -> None:
     """End a guard, with its command and whatever that has started. Its exit code is then known."""
     guard.terminate()

@@ -13,7 +13,7 @@ from killing import kill_when
 from left_behind import with_mark
 from places import HELPERS
 
-from mixbench.execution.processes import end, guarded
+from mixbench.execution.processes import end, guarded, killed_by
 
 DAEMON = """
 import sys, time
@@ -48,6 +48,13 @@ def test_a_command_ends_with_what_it_started_and_its_exit_code_is_known(mark: st
     done = subprocess.run(guarded(command(mark, then)), stderr=subprocess.DEVNULL, timeout=20)
     assert done.returncode == code
     assert with_mark(mark) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "killer"), [(3, ""), (128, ""), (139, "SIGSEGV"), (160, "signal 32"), (255, ""), (-9, "SIGKILL")]
+)
+def test_an_exit_code_of_the_guard_says_what_killed(code: int, killer: str) -> None:
+    assert killed_by(code) == killer
 
 
 def test_a_command_that_cannot_be_started_is_said() -> None:

@@ -70,12 +70,13 @@ def test_inference_builds_no_graph_and_the_seed_fixes_the_result() -> None:
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = 0
+    calls, modes = 0, set()
 
     def compile(module: nn.Module) -> Callable[[Tensor], Tensor]:
         def forward(x: Tensor) -> Tensor:
             nonlocal calls
             calls += 1
+            modes.add((torch.is_grad_enabled(), x.requires_grad))
             y: Tensor = module(x)
             return y
 
@@ -87,6 +88,8 @@ def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch
     built = calls
     subject.call()
     assert (built, calls) == ((2, 3) if mode == "training" else (1, 2))  # once to be checked, once with its backward pass
+    subject.check_output(torch.float32)
+    assert modes == {(mode == "training",) * 2}, "torch compiles again for another mode"
 
 
 def test_a_compiled_module_that_gives_another_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

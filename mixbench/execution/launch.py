@@ -143,7 +143,8 @@ class Launch:
     def _ask(self, request: bytes, timeout: float) -> Outcome:
         assert self._process.stdin is not None
         try:
-            with contextlib.suppress(BrokenPipeError):  # the missing answer says what happened
+            # it ended, or another thread has closed this; the missing answer says what happened
+            with contextlib.suppress(BrokenPipeError, ValueError):
                 left = memoryview(request)
                 while left:
                     left = left[self._process.stdin.write(left) :]

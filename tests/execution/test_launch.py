@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -82,3 +83,19 @@ def test_a_launch_that_another_thread_ended_is_an_error_of_the_worker() -> None:
         launch.close()
         with pytest.raises(WorkerError, match="was stopped"):
             launch.run("launch_jobs:echo", {"text": "too late"}, 10)
+
+
+def test_a_launch_that_is_closed_while_it_asks_is_an_error_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Launch(["launch_jobs"]) as launch:
+        announce, closing = launch._board.announce, threading.Thread(target=launch.close)
+
+        def close_meanwhile(step: int) -> None:
+            closing.start()
+            while not launch._process.stdin.closed:  # type: ignore[union-attr]
+                time.sleep(0.001)
+            announce(step)
+
+        monkeypatch.setattr(launch._board, "announce", close_meanwhile)
+        with pytest.raises(WorkerError, match="was stopped"):
+            launch.run("launch_jobs:echo", {"text": "too late"}, 10)
+        closing.join()

@@ -138,6 +138,29 @@ class Miscounting(Product):
         raise ValueError("planted; in two parts")
 
 
+class VariantModule(Product):
+    """Has a module of the name of a method that the built-in mixers have."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__(width, tokens)
+        self.variant = nn.Linear(width, width)
+
+
+class VariantOfNoLength(Product):
+    """Has a method of that name which takes nothing, and answers no text."""
+
+    def variant(self) -> int:
+        return 3
+
+
+class VariantOfAPart(Product):
+    """Its part has a method of that name."""
+
+    def __init__(self, width: int, tokens: int) -> None:
+        super().__init__(width, tokens)
+        self.part = VariantOfNoLength(width, tokens)
+
+
 @functools.cache
 def _cached_table(width: int) -> Tensor:
     return torch.ones(width)

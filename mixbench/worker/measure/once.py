@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from mixbench.errors import MixbenchError
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARATOR, lower_bound, remark, unknown
@@ -95,11 +96,20 @@ def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
 
 
 def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:
-    variants = (getattr(module, "variant", None) for module in subject.module.modules())
-    parts = [variant(cell.tokens) for variant in variants if callable(variant)][:1]
+    parts = [_own_variant(mixers_of(subject.module)[0], cell.tokens)]
     kernels = [name for name in operators if "_scaled_dot_product_" in name]
     parts += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
-    return one_line(", ".join(map(str, parts)))
+    return one_line(", ".join(filter(None, parts)))
+
+
+def _own_variant(mixer: nn.Module, tokens: int) -> str:
+    """What a mixer's method `variant(tokens)` says; empty without one, or if what has this name is something else."""
+    try:
+        method = getattr(mixer, "variant", None)
+        said = method(tokens) if callable(method) and not isinstance(method, nn.Module) else None
+    except Exception:
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 def _live_memory(subject: Subject, held: int, device: torch.device, traced: Trace | None, remarks: list[str]) -> Values:

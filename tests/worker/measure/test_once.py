@@ -42,6 +42,19 @@ def test_what_is_special_about_the_calls_is_remarked(name: str, remark: str) -> 
     assert remark in values["detail"].split("; ")
 
 
+@pytest.mark.parametrize("name", ["VariantModule", "VariantOfNoLength", "VariantOfAPart"])
+def test_what_a_users_mixer_calls_variant_is_its_own_affair(name: str) -> None:
+    values = found(name)
+    assert (values["status"], values["variant"]) == ("ok", "")
+
+
+def test_a_mixer_says_which_variant_runs_in_every_scope() -> None:
+    worker.pin(1)
+    said = {scope: find(cell("gmlp", scope=scope), {})["variant"] for scope in ("mixer", "block", "model")}
+    assert said["mixer"]
+    assert set(said.values()) == {said["mixer"]}
+
+
 def test_state_that_is_replaced_leaves_no_remark() -> None:
     detail = found("Running")["detail"]
     assert "memory" not in detail.replace("peak_rss", "")

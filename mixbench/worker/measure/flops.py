@@ -10,7 +10,8 @@ computes without a formula is named, and one that may contain products makes the
 backward, with gradients of a floating-point input and of every parameter: for a linear map, 3 times the forward pass.
 
 Operators in threads that a call starts are counted as well. What torch does not dispatch is not seen, but where data leave
-torch for it, for NumPy or a kernel that is called by address, the number is a lower bound, too.
+torch for it, for NumPy or a kernel that is called by address, the number is a lower bound, too. So it is where a module keeps
+such access from before. What was copied by then, such as weights that NumPy made, does not matter.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def count_flops(
                     x.requires_grad_()
                 grad = either_way(partial(_call, module, x, training))
                 counter.clear()
+                leaving.forget(module)
                 with in_all_threads(counter):
                     _call(module, x, training, grad)
             return FlopCount(

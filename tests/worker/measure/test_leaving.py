@@ -21,8 +21,12 @@ class Call(nn.Module):
         return self.function(x)
 
 
+def count_module(build: Callable[[], nn.Module]) -> FlopCount:
+    return count_flops(build, lambda: torch.randn(N, D), mode="inference", tokens=N, batch=1)
+
+
 def count(function: Callable[[Tensor], Tensor]) -> FlopCount:
-    return count_flops(lambda: Call(function), lambda: torch.randn(N, D), mode="inference", tokens=N, batch=1)
+    return count_module(lambda: Call(function))
 
 
 def _by_address(x: Tensor) -> Tensor:
@@ -60,6 +64,51 @@ def test_where_data_leave_torch_the_count_is_a_lower_bound(function: Callable[[T
 def test_data_that_stay_in_torch_leave_no_mark(function: Callable[[Tensor], Tensor]) -> None:
     counted = count(function)
     assert (counted.hiding, counted.reason) == ((), "")
+
+
+class Prepared(nn.Module):
+    """Makes its weights and, in its first call, a table with NumPy; both are copies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = nn.Linear(D, D).weight.detach()
+        self.weight = nn.Parameter(torch.from_numpy(np.linalg.svd(weight.numpy())[0]))
+        self.table: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.table is None:
+            self.table = torch.from_numpy(np.tanh(np.asarray(torch.arange(float(D)))))
+        return x @ self.weight + self.table
+
+
+class Lending(nn.Module):
+    """Lends its buffer once, and computes with it in every call."""
+
+    def __init__(self, lend: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.input = torch.zeros(N, D)
+        self.lent = lend(self.input)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.input.copy_(x) + 0
+
+
+def test_data_that_left_torch_before_the_calls_that_are_timed_leave_no_mark() -> None:
+    assert count_module(Prepared) == FlopCount(2 * N * D * D, uncounted=("add",))
+
+
+@pytest.mark.parametrize(
+    ("lend", "way"),
+    [
+        (lambda x: x.numpy(), "Tensor.numpy"),
+        (lambda x: [memoryview(np.asarray(x)[1:])], "numpy.asarray"),
+        (np.from_dlpack, "from_dlpack"),
+        (lambda x: x.data_ptr(), "Tensor.data_ptr"),
+    ],
+    ids=["array", "part", "dlpack", "address"],
+)
+def test_memory_that_is_lent_for_good_leaves_its_mark(lend: Callable[[Tensor], object], way: str) -> None:
+    assert count_module(lambda: Lending(lend)).hiding == (way,)
 
 
 def test_no_code_gets_the_address_of_data_that_do_not_exist() -> None:

@@ -249,8 +249,16 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
             except _FaultError as fault:
                 faults[side] = _in_words(fault)
     if any(faults):
+        _discard(workers, number)
         return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))))
     return timed
+
+
+def _discard(workers: Sequence[_Worker], number: int) -> None:
+    """Free the memory of a workload for those after it."""
+    with contextlib.suppress(_FaultError):  # a pair of which one has ended measures nothing more
+        for worker in workers:
+            worker.ask("discard", number=number)
 
 
 def _in_words(fault: _FaultError) -> str:

@@ -20,6 +20,7 @@ HERE = Version("this installation", sys.executable)
 
 
 LATER = """
+import gc
 
 class Fading(Product):
     calls = 0
@@ -37,7 +38,22 @@ class Tiring(Product):
         if self.calls > 20:
             raise ValueError("enough")
         return super().forward(x)
+
+
+class Alone(Product):
+    def __init__(self, width, tokens):
+        super().__init__(width, tokens)
+        others = [one for one in gc.get_objects() if isinstance(one, (Product, Flat))]
+        if len(others) > 1:
+            raise ValueError(f"kept {others}")
 """
+
+
+class Falling(random.Random):
+    """Contests are measured in falling order of their numbers."""
+
+    def sample(self, population, k, *, counts=None):
+        return sorted(population)
 
 
 @pytest.fixture
@@ -63,24 +79,30 @@ def contest(file: Path, base: str, head: str, **changes: Any) -> Contest:
 
 
 def run(
-    contests: dict[int, Contest], versions: tuple[Version, Version] = (HERE, HERE), timeout: float = 60.0
+    contests: dict[int, Contest],
+    versions: tuple[Version, Version] = (HERE, HERE),
+    timeout: float = 60.0,
+    order: random.Random | None = None,
 ) -> dict[int, Any]:
-    return run_pair(versions, contests, device="cpu", timeout=timeout, order=random.Random(0))
+    return run_pair(versions, contests, device="cpu", timeout=timeout, order=order or random.Random(0))
 
 
 @pytest.mark.slow
-def test_both_sides_are_built_checked_and_timed_in_turns(file):
+def test_both_sides_are_built_checked_timed_in_turns_and_discarded(file):
     planted = Contest((workload(file, "Product"), workload(file, "Product")), extra=(0.0, 3.0))
     seen = run(
         {
+            0: contest(file, "Alone", "Alone"),
             1: contest(file, "Product", "Twice"),
             2: contest(file, "Product", "Product", mode="training"),
             3: planted,
             4: contest(file, "Fading", "Product"),
             5: contest(file, "Product", "Tiring"),
-        }
+            6: contest(file, "Product", "Flat"),
+        },
+        order=Falling(0),
     )
-    assert all(isinstance(seen[number], Timed) for number in (1, 2, 3))
+    assert all(isinstance(seen[number], Timed) for number in (0, 1, 2, 3)), seen
     assert seen[4] == Fault((True, False), "after many calls, forward returned numbers that are not finite")
     assert seen[5] == Fault((False, True), "ValueError: enough")
     assert seen[1].log_ratio > 0.2

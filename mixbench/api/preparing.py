@@ -73,9 +73,6 @@ def say_what_parts_lack(tasks: Sequence[PreparedTask], runs: Iterable[PlannedRun
     for run in runs:
         parts.setdefault(run.job["data"], {})[run.keys["train_size"], run.seed] = None
     for task in tasks:
-        lacking: dict[int, dict[str, None]] = {}
         smaller = [part for part in parts.get(str(task.folder), {}) if part[0] < task.examples]
-        for size, _, names in classes_lacking(task.form, load(task.folder).train, smaller):
-            lacking.setdefault(size, {}).update(dict.fromkeys(names))
-        for size, classes in lacking.items():
+        for size, classes in classes_lacking(task.form, load(task.folder).train, smaller).items():
             progress.remark(f"{task.name}: some training subsets of {size:,} examples lack the classes {', '.join(classes)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,40 @@ def evenly_spread(classes: NDArray[np.generic], random: np.random.Generator) -> 
     return places
 
 
-def classes_lacking(form: Form, train: Split, parts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, list[str]]]:
-    """Of parts of the training set, by their size and seed: those that lack classes, with the names of these."""
+def classes_lacking(form: Form, train: Split, parts: Iterable[tuple[int, int]]) -> dict[int, list[str]]:
+    """By size: the names of the classes that some of these parts of the training set lack; a part is a size and a seed.
+
+    Parts are put in order only as long as they can add a class, which most cannot: see `_certain_from`.
+    """
     if form.output != "class":
-        return
+        return {}
     targets = np.asarray(train.targets)
-    there = np.unique(targets)
+    certain = _certain_from(train)
+    by_seed: dict[int, set[int]] = {}
     for size, seed in parts:
-        missing = np.setdiff1d(there, targets[nested_order(train, seed)[:size]])
-        if len(missing):
-            yield size, seed, [form.labels[number] if form.labels else str(number) for number in missing]
+        by_seed.setdefault(seed, set()).add(size)
+    sizes = sorted(set().union(*by_seed.values()))
+    unsure = {size: np.array([label for label, enough in certain.items() if size < enough], int) for size in sizes}
+    lacking: dict[int, set[int]] = {size: set() for size in sizes}
+    for seed, own in by_seed.items():
+        if unclear := [size for size in own if len(unsure[size])]:
+            order = nested_order(train, seed)
+            for size in unclear:
+                missing = np.setdiff1d(unsure[size], targets[order[:size]])
+                lacking[size].update(missing.tolist())
+                unsure[size] = np.setdiff1d(unsure[size], missing)
+    name = form.labels.__getitem__ if form.labels else str
+    return {size: [name(label) for label in sorted(labels)] for size, labels in lacking.items() if labels}
+
+
+def _certain_from(train: Split) -> dict[int, int]:
+    """For each class, a number of examples with which every beginning of every `nested_order` has it."""
+    _, firsts, sizes = np.unique(train.groups, return_index=True, return_counts=True)
+    targets = np.asarray(train.targets)
+    labels, groups = np.unique(targets[firsts], return_counts=True)
+    found = dict.fromkeys(np.unique(targets).tolist(), len(train))
+    for label, own in zip(labels.tolist(), groups, strict=True):
+        # its first group has a place below 1 / own, and so have at most ceil(of another / own) groups of another class
+        before = int(np.ceil(groups / own).sum()) - 1
+        found[label] = min(len(train), before * int(sizes.max()) + 1)
+    return found

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mixbench.tasks import subsets
 from mixbench.tasks.dataset import Form, Split
 from mixbench.tasks.subsets import classes_lacking, nested_order
 
@@ -29,9 +30,10 @@ def labelled(draw: st.DrawFn) -> Split:
 
 
 @st.composite
-def grouped(draw: st.DrawFn) -> Split:
+def grouped(draw: st.DrawFn, *, several: bool = False) -> Split:
     groups = np.array(draw(st.lists(st.integers(-3, 9), min_size=2, max_size=60)), np.int64)
-    return split_of(np.zeros(len(groups), np.int32), groups)
+    classes = st.lists(st.integers(0, 2 * several), min_size=len(groups), max_size=len(groups))
+    return split_of(np.array(draw(classes), np.int32), groups)
 
 
 @given(labelled() | grouped(), SEEDS)
@@ -90,7 +92,33 @@ def test_no_example_of_a_class_is_more_likely_to_come_first_than_another() -> No
 def test_parts_that_lack_classes_are_named() -> None:
     split = split_of(np.array([0] * 50 + [1] * 50 + [2] * 2, np.int32))
     form = Form(3, 5, 0, "class", 3, "accuracy", ("a", "b", "rare"))
-    found = list(classes_lacking(form, split, [(102, 0), (4, 0), (4, 1)]))
-    assert {(size, seed) for size, seed, _ in found} <= {(4, 0), (4, 1)}
-    assert {name for *_, names in found for name in names} == {"rare"}
-    assert list(classes_lacking(Form(3, 5, 0, "class per token", 3, "accuracy"), split, [(4, 0)])) == []
+    assert classes_lacking(form, split, [(102, 0), (4, 0), (4, 1)]) == {4: ["rare"]}
+    assert classes_lacking(Form(3, 5, 0, "class per token", 3, "accuracy"), split, [(4, 0)]) == {}
+
+
+@given(labelled() | grouped(several=True), st.lists(st.tuples(st.integers(1, 60), st.integers(0, 40)), max_size=30))
+def test_a_class_is_lacking_where_any_part_of_a_size_has_no_example_of_it(split: Split, parts: list[tuple[int, int]]) -> None:
+    lacking: dict[int, set[int]] = {}
+    for size, seed in parts:
+        missing = set(split.targets) - set(split.targets[nested_order(split, seed)[:size]])
+        if missing:
+            lacking.setdefault(size, set()).update(missing)
+    expected = {size: [str(label) for label in sorted(labels)] for size, labels in lacking.items()}
+    assert classes_lacking(Form(3, 5, 0, "class", 5, "accuracy"), split, parts) == expected
+
+
+def test_training_sets_are_put_in_order_only_as_long_as_a_part_can_add_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered: list[int] = []
+
+    def noted(split: Split, seed: int) -> NDArray[np.int64]:
+        ordered.append(seed)
+        return nested_order(split, seed)
+
+    monkeypatch.setattr(subsets, "nested_order", noted)
+    form = Form(3, 5, 0, "class", 3, "accuracy")
+    even = split_of(np.repeat([0, 1, 2], 40).astype(np.int32))
+    assert classes_lacking(form, even, [(size, seed) for size in (3, 60) for seed in range(50)]) == {}
+    assert ordered == []
+    rare = split_of(np.array([0] * 50 + [1] * 50 + [2] * 2, np.int32))
+    assert classes_lacking(form, rare, [(size, seed) for size in (4, 8) for seed in range(50)]) == {4: ["2"], 8: ["2"]}
+    assert len(ordered) == len(set(ordered)) < 5

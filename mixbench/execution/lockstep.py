@@ -110,7 +110,8 @@ class _Worker:
             )
         except OSError as error:
             self._messages.close()
-            raise WorkerError(f"cannot start {self.version.python}: {error.strerror}") from error
+            cause = ": ".join(filter(None, (error.filename, error.strerror)))
+            raise WorkerError(f"{self.version.name} cannot be measured: {cause}") from error
         self._received = b""
         self._answered = False
 
@@ -216,12 +217,14 @@ def _prepare(worker: _Worker, **settings: Any) -> None:
     places = {"path": version.path, "package": PACKAGE, "tree": tree}
     try:
         worker.answer()
-        worker.ask("prepare", **places, **settings)
+        prepared = worker.ask("prepare", **places, **settings)
     except _DeadError as death:
         hint = f"It needs torch: try `{version.python} -c 'import torch'`."
         raise WorkerError(f"{version.name} cannot be measured: {death}", hint) from death
     except _FaultError as fault:
-        raise RequestError(f"{version.name} cannot be measured: {fault}", "Measure on the CPU: --device cpu.") from fault
+        raise WorkerError(f"{version.name} cannot be measured: {fault}") from fault
+    if reason := prepared.get("lacking_device"):
+        raise RequestError(f"{version.name} cannot be measured: {reason}", "Measure on the CPU: --device cpu.")
 
 
 def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: random.Random) -> Timed | Fault:

@@ -95,7 +95,8 @@ class Side:
     def prepare(self, *, path: list[str], package: str, tree: dict[str, Any], core: int | None, device: str) -> Answer:
         """Before the first operation, set what must be equal on both sides.
 
-        `path` comes first on the import path; `package` and `tree` are the arguments of `Imports`.
+        `path` comes first on the import path; `package` and `tree` are the arguments of `Imports`. Where torch does not
+        see the device, the answer has `lacking_device`, in words.
         """
         self.imports = Imports(package, **tree)
         self.imports.install(path)
@@ -105,7 +106,7 @@ class Side:
         self.surroundings = Surroundings()
         self.device = torch.device(device)
         if self.device.type == "cuda" and not torch.cuda.is_available():
-            return {"fault": f"device {device} is not available: this torch ({torch.__version__}) sees no GPU"}
+            return {"lacking_device": f"device {device} is not available: this torch ({torch.__version__}) sees no GPU"}
         return {"torch": torch.__version__, "python": sys.version.split()[0]}
 
     def build(self, *, number: int, workload: dict[str, Any], extra: float) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,25 @@ def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
     assert "NoMixing is not a torch.nn.Module class" in seen[0].detail
 
 
-@pytest.mark.parametrize("python", ["/bin/true", "/nowhere/python"])
-def test_an_interpreter_that_cannot_measure_is_an_error(python, file):
-    with pytest.raises(WorkerError, match="cannot"):
-        run({0: contest(file, "Product", "Product")}, (HERE, Version("env", python)))
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (Version("env", "/bin/true"), "the process ended (exit code 0)"),
+        (Version("env", "/nowhere/python"), "/nowhere/python: No such file or directory"),
+        (Version("env", sys.executable, folder=Path("/nowhere")), "/nowhere: No such file or directory"),
+    ],
+    ids=["no-interpreter", "missing", "no-folder"],
+)
+def test_a_version_that_cannot_be_measured_is_an_error_with_its_cause(version, reason, file):
+    with pytest.raises(WorkerError, match=f"env cannot be measured: .*{re.escape(reason)}"):
+        run({0: contest(file, "Product", "Product")}, (HERE, version))
+
+
+def test_a_process_that_cannot_be_prepared_is_no_matter_of_the_device(file, monkeypatch):
+    monkeypatch.setattr("mixbench.execution.lockstep._idlest_core", lambda: 10**6)
+    with pytest.raises(WorkerError, match=r"cannot be measured: OSError: .*Invalid argument") as caught:
+        run({0: contest(file, "Product", "Product")})
+    assert caught.value.hint == ""
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -74,6 +74,8 @@ def read_group(
     try:
         if result.get("disturbing"):
             return Measured(disturbing={int(index): _disturbs(what) for index, what in result["disturbing"].items()})
+        if result.get("disturbed"):
+            return Measured(disturbing=dict.fromkeys(every, _is_disturbed(result["disturbed"])))
         failed = {int(index): failure for index, failure in result["failed"].items() if int(index) in every}
         blocks = {int(index): measured for index, measured in result["blocks"].items()}
         remarks = {int(index): said for index, said in result.get("remarks", {}).items()}
@@ -98,6 +100,10 @@ def beside_others(failure: Outcome) -> str:
 
 def _disturbs(what: str) -> str:
     return alone(f"it changes what other mixers share: {what}")
+
+
+def _is_disturbed(what: str) -> str:
+    return alone(f"one of the mixers in its process changed what they share: {what}")
 
 
 def _block_rows(

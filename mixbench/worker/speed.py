@@ -128,14 +128,14 @@ def measure_group(job: Job, announce: Announce) -> Result:
 
     They are also built in a random order: a layer is up to 2 % faster or slower depending on where its tensors lie in memory.
     Over several launches, that widens the interval instead of favouring one mixer. Where one changes what all share, the
-    result only says which, as `disturbing`.
+    result only says what: as `disturbing` by cell, or as `disturbed` where it is not known which cell does it.
     """
     announce(CALIBRATION)
     cells = [Cell(**cell) for cell in job["cells"]]
     flushed = pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
     device = torch.device(cells[0].device)
     failed: dict[int, Result] = {}
-    remarks: dict[int, str] = {}
+    reset: dict[int, list[str]] = {}
     subjects: dict[int, Subject] = {}
     calls: dict[int, Call] = {CALIBRATION: _calibration(device)}
     order = random.Random(job["order_seed"])
@@ -148,7 +148,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         except Exception as error:
             failed[index] = failure(error)
         if changed := surroundings.changed(PINNED):
-            remarks[index] = f"{CHANGED}{', '.join(changed)}, which was reset"
+            reset[index] = changed
             pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
         if len(cells) > 1 and (changes := surroundings.changes()):
             return {"disturbing": {index: one_line(changes)}}
@@ -166,10 +166,13 @@ def measure_group(job: Job, announce: Announce) -> Result:
         if fault := _fault_of_output(subjects[index], cells[index]):
             del rounds.blocks[index]
             failed[index] = fault
+    remarks = {index: f"{CHANGED}{', '.join(names)}, which was reset" for index, names in reset.items()}
+    again = surroundings.changed(PINNED)
     if len(cells) > 1 and (changes := surroundings.changes(at_the_end=True)):
-        return {"disturbing": dict.fromkeys(range(len(cells)), one_line(changes))}
-    if changed := surroundings.changed(PINNED):
-        remarks[0] = f"{CHANGED}{', '.join(changed)} while it ran"
+        known = {index: names for index, before in reset.items() if (names := ", ".join(n for n in before if n in again))}
+        return {"disturbing": known} if known else {"disturbed": one_line(changes)}
+    if again:
+        remarks[0] = f"{CHANGED}{', '.join(again)} while it ran"
     calibration = rounds.blocks.pop(CALIBRATION, [])
     return {
         "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},

@@ -138,6 +138,20 @@ class Miscounting(Product):
         raise ValueError("planted; in two parts")
 
 
+class Threading(Product):
+    """Sets the number of threads in its calls, from one on."""
+
+    def __init__(self, width: int, tokens: int, first: int = 1) -> None:
+        super().__init__(width, tokens)
+        self.left = first
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.left -= 1
+        if self.left <= 0:
+            torch.set_num_threads(2)
+        return super().forward(x)
+
+
 class VariantModule(Product):
     """Has a module of the name of a method that the built-in mixers have."""
 

@@ -10,9 +10,11 @@ from recorder import Recorder
 from run_fake_speed import FAKE, fake_request
 
 from mixbench.errors import RequestError
+from mixbench.execution import Finished
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_rows import Measured, Origin, read_group
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
@@ -130,6 +132,17 @@ def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
     fakes(monkeypatch)
     later = [row for row in run(tmp_path, fake_request(launches=3))[0] if row.launch == 3]
     assert {row.detail for row in later} == {""}
+
+
+def test_where_it_is_not_known_who_disturbs_all_are_measured_alone_and_nobody_is_blamed() -> None:
+    answer = Finished({"disturbed": "the number of threads"})
+    measured = read_group(plan_speed(fake_request())[:2], answer, [{}, {}], {}, Origin("here", 1, "now"), "")
+    assert measured == Measured(
+        disturbing=dict.fromkeys(
+            (0, 1),
+            "measured alone, because one of the mixers in its process changed what they share: the number of threads",
+        )
+    )
 
 
 @pytest.mark.parametrize("behaviour", UNUSABLE)

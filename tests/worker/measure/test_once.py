@@ -106,6 +106,18 @@ def test_an_output_that_turns_nan_only_in_later_calls_makes_the_cell_an_error() 
     assert set(result["blocks"]) == {1, 2}
 
 
+@pytest.mark.parametrize(
+    ("first", "answer"), [(1, {"disturbing": {1: "the number of threads"}}), (5, {"disturbed": "the number of threads"})]
+)
+def test_who_sets_again_what_was_reset_disturbs_the_others_and_nobody_else(first: int, answer: dict[str, Any]) -> None:
+    disturbing = odd("Threading", arguments={"width": WIDTH, "tokens": TOKENS, "first": first})
+    job = {"threads": 1, "precision": 0.5, "budget": 0.1, "order_seed": 1}
+    cells = [odd("Product"), disturbing, odd("InPlace")]
+    assert worker.measure_group(job | {"cells": [vars(c) for c in cells]}, lambda step: None) == answer
+    result = worker.measure_group(job | {"cells": [vars(disturbing)]}, lambda step: None)
+    assert result["remarks"] == {0: "it changed the number of threads while it ran"}
+
+
 def test_a_check_of_the_output_gives_the_input_back() -> None:
     subject = build_subject(odd("InPlace"))
     before = subject.make_input()

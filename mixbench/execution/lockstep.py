@@ -110,7 +110,7 @@ class _Worker:
             )
         except OSError as error:
             self._messages.close()
-            cause = ": ".join(filter(None, (error.filename, error.strerror)))
+            cause = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
             raise WorkerError(f"{self.version.name} cannot be measured: {cause}") from error
         self._received = b""
         self._answered = False

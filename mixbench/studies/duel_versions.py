@@ -107,7 +107,7 @@ def _folder(text: str, root: Path, here: Path) -> Version:
     top, own_top = _top(here), _top(root)
     if top and own_top and root.relative_to(own_top) == here.relative_to(top):
         return _in_tree(text, _tree_of_work_tree(own_top, top), here.relative_to(top))
-    return _in_tree(text, Tree(root, (here,), work_trees(top) if top else (here,)))
+    return _in_tree(text, Tree(root, (here,), _work_trees(top) if top else (here,)))
 
 
 def _top(folder: Path) -> Path | None:
@@ -119,8 +119,15 @@ def _top(folder: Path) -> Path | None:
 
 def _tree_of_work_tree(root: Path, top: Path) -> Tree:
     """The tree at `root` instead of the working tree at `top`, and of every other one of its repository."""
-    places = work_trees(top)
+    places = _work_trees(top)
     return Tree(root, places, places)
+
+
+def _work_trees(top: Path) -> tuple[Path, ...]:
+    try:
+        return work_trees(top)
+    except GitError as error:
+        raise RequestError(f"the working trees of {top} cannot be listed: git says: {error}", error.advice) from error
 
 
 def _in_tree(name: str, tree: Tree, inside: Path = Path()) -> Version:

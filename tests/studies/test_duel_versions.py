@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from shutil import which
 
 import pytest
 from repositories import Repository
@@ -97,6 +98,17 @@ def test_an_interpreter_keeps_its_own_modules(tmp_path, monkeypatch):
         assert (base.version.python, base.version.path, base.version.pythonpath) == (str(python), (), ())
         assert base.version.tree is None
         assert base.target("/x/mine.py:Mine@12ab") == "/x/mine.py:Mine"
+
+
+@pytest.mark.parametrize("base", ["HEAD~1", "../sub", "old"])
+def test_working_trees_that_git_does_not_list_are_a_refusal(base, repository, tmp_path, monkeypatch):
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(f'#!/bin/sh\ncase "$*" in *worktree*) echo fatal: planted >&2; exit 128;; esac\nexec {which("git")} "$@"\n')
+    git.chmod(0o755)
+    Path("old").mkdir()
+    monkeypatch.setenv("PATH", f"{git.parent}{os.pathsep}{os.environ['PATH']}")
+    assert str(refusal(base)) == f"the working trees of {repository.path} cannot be listed: git says: planted"
 
 
 def test_two_mixers_are_sides_too():

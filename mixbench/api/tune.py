@@ -15,6 +15,7 @@ from mixbench.api.tune_options import TuneOptions
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import ChosenMixer, choose_mixers
+from mixbench.parsing.names import writable
 from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
 from mixbench.parsing.spec import parse_learning_rates, parse_scores, parse_shares
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
@@ -153,7 +154,7 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
         "error" if options.lower_is_better else "score",
         options.baseline,
         parse_scores(options.target, "--target"),
-        task=file.stem,
+        task=writable(file.stem),
         bounds=_bounds(options, file, min(known), max(known)),
         step=progress.step,
     )

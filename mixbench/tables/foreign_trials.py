@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from mixbench.errors import RequestError
+from mixbench.parsing.names import writable
 
 Take = Literal["last", "best"]
 """Which row of a trial is its score, if a trial has a row per step."""
@@ -181,7 +182,7 @@ def _line(path: Path, number: int, columns: int, places: Mapping[str, int], fiel
         count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
         raise RequestError(f"{where} has {count}, but the header names {columns} columns", _FORM)
     cells = {role: fields[place].strip() for role, place in places.items()}
-    mixer = cells.get(MIXER, path.stem)
+    mixer = cells.get(MIXER, writable(path.stem))
     if not mixer:
         raise RequestError(f"{where}: {MIXER} is empty", _FORM)
     score, step = _number(cells[SCORE], where), _number(cells.get(STEP, ""), where)

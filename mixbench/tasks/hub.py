@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mixbench.errors import RequestError
+from mixbench.parsing.names import writable
 from mixbench.tasks.dataset import Dataset
 from mixbench.tasks.reading.arrow import plain_values, rows_of
 from mixbench.tasks.reading.rows import EXTRA_HINT, BadRowError, Columns, Found, Record, Rows, collect
@@ -91,7 +92,7 @@ def hub_task(
         **share_recipe(shares),
         **how.recipe(),
     }
-    return ChosenText(f"hf:{name}", recipe, make)
+    return ChosenText(f"hf:{writable(name)}", recipe, make)
 
 
 def _load(name: str) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.errors import RequestError
+from mixbench.parsing.names import writable
 from mixbench.tasks.classes import class_remarks, require_classes, require_known, unified
 from mixbench.tasks.dataset import Dataset, Form, Split, padded
 from mixbench.tasks.reading.files import Reading, content_hash, read_rows, suffix_of
@@ -77,7 +78,8 @@ def text_task(request: TextRequest) -> ChosenText:
     }
     path = request.train.absolute()
     stem = Path(path.name.removesuffix(".gz")).stem
-    return ChosenText(f"text:{path.parent.name if stem.lower() in ('train', 'training') else stem}", recipe, make)
+    name = writable(path.parent.name if stem.lower() in ("train", "training") else stem)
+    return ChosenText(f"text:{name}", recipe, make)
 
 
 def shares_of(parts: Mapping[str, Part | None]) -> dict[str, float]:

@@ -42,6 +42,14 @@ def test_a_small_search_is_trained_printed_and_kept(run: Run, tmp_path: Path) ->
     assert (tmp_path / "figures" / "tune-majority.png").exists()
 
 
+def test_a_file_whose_name_no_text_can_hold_is_drawn(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "swe\nep\udcff.csv"
+    file.write_text("score\n0.1\n0.2\n0.3\n")
+    done = run("tune", "--from", file, "--results", tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "figures" / "tune-swe-ep.png").exists()
+
+
 def test_errors_are_compared_as_ratios_and_shares_as_changes() -> None:
     (errors,) = summarise(trial_rows(("attention", "hypermixer"), trials=8))
     (shares,) = summarise(trial_rows(("attention", "hypermixer"), trials=8, score="accuracy"))

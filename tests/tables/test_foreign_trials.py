@@ -20,9 +20,10 @@ def test_scores_are_read_by_mixer_in_their_order_and_what_diverged_has_none(file
     assert read_trials(file).scores == {"a": [0.5, None, None], "b": [0.25, 0.1]}
 
 
-def test_without_a_mixer_the_trials_belong_to_the_file(file: Path) -> None:
-    file.write_text("\ufeffscore\n1\n2\n")
-    assert read_trials(file).scores == {"sweep": [1.0, 2.0]}
+@pytest.mark.parametrize(("name", "mixer"), [("sweep.csv", "sweep"), ("swe\nep\udcff.csv", "swe?ep?")])
+def test_without_a_mixer_the_trials_belong_to_the_file(name: str, mixer: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("\ufeffscore\n1\n2\n")
+    assert read_trials(tmp_path / name).scores == {mixer: [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def test_a_task_is_named_after_the_training_file_or_its_folder(request_, tmp_pat
     assert text_task(dataclasses.replace(request_, train=other)).name == "text:questions"
     monkeypatch.chdir(tmp_path / "numbers")
     assert text_task(dataclasses.replace(request_, train=Path("train.tsv"))).name == "text:numbers"
+    other = rewrite(tmp_path / "odd\n\udcff.tsv", numbered(9))
+    assert text_task(dataclasses.replace(request_, train=other)).name == "text:odd??"  # as rows can hold it
 
 
 def test_the_recipe_holds_all_that_determines_the_data_and_no_path(request_, tmp_path):

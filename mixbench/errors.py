@@ -17,12 +17,18 @@ from difflib import get_close_matches
 
 _LONGEST = 120
 """Characters of a text that a message quotes."""
+_LONGEST_LINE = 500
 _LONGEST_MESSAGE, _LONGEST_HINT = 1500, 5000
 
 
 def shortened(text: str, most: int = _LONGEST) -> str:
     """A text as messages, tables and figures show it: of a long one, the beginning and the end."""
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) :]}"
+
+
+def one_line(text: object) -> str:
+    """A text on one line that can be stored, at most 500 characters long."""
+    return " ".join(str(text).encode(errors="replace").decode().replace("\0", " ").split())[:_LONGEST_LINE]
 
 
 class MixbenchError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mixbench.errors import one_line as one_line
 from mixbench.execution import Died
 
 Outcome = Mapping[str, Any]
@@ -21,8 +22,3 @@ def failure_of(outcome: Died) -> Outcome:
 def unusable(error: Exception) -> Outcome:
     """Status and detail where no rows can be made of the answer."""
     return {"status": "error", "detail": one_line(f"the measuring process returned an invalid answer: {error}")}
-
-
-def one_line(text: object) -> str:
-    """A text on one line, at most 500 characters long."""
-    return " ".join(str(text).encode(errors="replace").decode().replace("\0", " ").split())[:500]

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..errors import one_line as one_line
+
 Call = Callable[[], object]
 Result = TypeVar("Result")
 
@@ -176,6 +178,7 @@ class Calibration(nn.Module):
         return torch.softmax(nn.functional.gelu(x @ x) @ x, dim=-1)
 
 
-def one_line(text: str) -> str:
-    """A text on one line, at most 500 characters long."""
-    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())[:500]
+def describe_failure(error: Exception) -> str:
+    """An exception as one line: its message after its type, which a ContractError does not need."""
+    kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
+    return one_line(f"{kind}{error}")

@@ -42,6 +42,7 @@ from .calls import (
     cast,
     check_output,
     count_parameters,
+    describe_failure,
     seconds_between_events,
     training_call,
 )
@@ -305,8 +306,7 @@ def main() -> None:
             answer = getattr(side, do)(**request)
         except Exception as error:
             traceback.print_exc()
-            kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
-            answer = {"fault": " ".join(f"{kind}{error}".split())[:500]}
+            answer = {"fault": describe_failure(error)}
         if os.getpid() != own:
             _end_copied(own)
         if do != "block" or "fault" in answer:

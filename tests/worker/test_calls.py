@@ -5,7 +5,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mixbench.worker.calls import build_mixer, cast, count_parameters, named_parameters, training_call
+from mixbench.worker.calls import (
+    ContractError,
+    build_mixer,
+    cast,
+    count_parameters,
+    describe_failure,
+    named_parameters,
+    training_call,
+)
 
 CPU = torch.device("cpu")
 
@@ -110,3 +118,16 @@ def test_what_cannot_be_differentiated_either_way_raises_the_first_error() -> No
     x = torch.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError, match="does not require grad"):
         training_call(lambda x: x.detach(), x, nn.Identity(), torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("two\nlines\0 and \ud800"), "ValueError: two lines and ?"),
+        (ContractError("forward returned  None"), "forward returned None"),
+        (KeyError(), "KeyError:"),
+        (ValueError("x" * 1000), f"ValueError: {'x' * 488}"),
+    ],
+)
+def test_a_failure_is_told_on_one_line_that_can_be_stored(error: Exception, told: str) -> None:
+    assert describe_failure(error) == told

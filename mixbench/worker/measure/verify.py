@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from mixbench.worker.calls import ContractError, build_mixer
+from mixbench.worker.calls import build_mixer, describe_failure
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure.contract import CHECKS
 from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
@@ -45,7 +45,7 @@ def verify(
             with torch.no_grad():
                 as_tensor(case.mixer(case.input()))
         except Exception as error:
-            return [Check("runs", "fail", _describe(error)), *(Check(name, "skip", "does not run") for name in CHECKS)]
+            return [Check("runs", "fail", describe_failure(error)), *(Check(name, "skip", "does not run") for name in CHECKS)]
         return [Check("runs", "pass"), *(_apply(name, check, case) for name, check in CHECKS.items())]
 
 
@@ -72,9 +72,4 @@ def _apply(name: str, check: Callable[[Case], str], case: Case) -> Check:
     except NotApplicableError as reason:
         return Check(name, "skip", str(reason))
     except Exception as error:
-        return Check(name, "fail", _describe(error))
-
-
-def _describe(error: Exception) -> str:
-    kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
-    return " ".join(f"{kind}{error}".split())
+        return Check(name, "fail", describe_failure(error))

@@ -63,7 +63,7 @@ class DataRequest:
                 raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
         if not 0 <= self.dropout < 1:
             raise RequestError(f"--dropout is {self.dropout:g}; it must be at least 0 and below 1")
-        if not 0 < self.timeout < 1e9:
+        if self.timeout <= 0:
             raise RequestError(f"--timeout is {self.timeout:g}; it must be above 0")
         names = {name for mixer in self.mixers for name in (mixer.name, mixer.label)}
         for name, rate in self.learning_rates.items():

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from mixbench.tables.remarks import CHANGED
-from mixbench.worker.calls import Calibration, Call, ContractError, one_line
+from mixbench.worker.calls import Calibration, Call, ContractError, describe_failure, one_line
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory, once, peak
 from mixbench.worker.measure.clock import Block, clock_for
@@ -231,9 +231,3 @@ def failure(error: Exception) -> Result:
     message = str(error).lower()
     oom = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in message for words in _OUT_OF_MEMORY)
     return {"status": "oom" if oom else "error", "detail": describe_failure(error)}
-
-
-def describe_failure(error: Exception) -> str:
-    """An exception as one line: its message after its type, which a ContractError does not need."""
-    kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
-    return one_line(f"{kind}{error}")

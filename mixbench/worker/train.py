@@ -14,9 +14,9 @@ from torch import Tensor
 
 from mixbench.tables.remarks import SEPARATOR, lower_bound, remark, unknown
 from mixbench.tasks.dataset import STEP, Form, load
-from mixbench.worker.calls import one_line
+from mixbench.worker.calls import describe_failure, one_line
 from mixbench.worker.measure.flops import FlopCount, count_flops
-from mixbench.worker.speed import describe_failure, failure, pin
+from mixbench.worker.speed import failure, pin
 from mixbench.worker.training.batches import padded_length
 from mixbench.worker.training.checkpoint import keep
 from mixbench.worker.training.run import DivergedError, Run, build_model, train

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mixbench.errors import one_line as one_line
+from mixbench.errors import one_line
 from mixbench.execution import Died
 
 Outcome = Mapping[str, Any]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mixbench.errors import one_line
 from mixbench.execution import Died, Finished
 from mixbench.machine.environment import Snapshot
-from mixbench.studies.outcomes import UNUSABLE, Outcome, failure_of, one_line, unusable
+from mixbench.studies.outcomes import UNUSABLE, Outcome, failure_of, unusable
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell
 from mixbench.tables.columns import STATUSES, columns
 from mixbench.tables.remarks import OF_A_PROCESS, SEPARATOR, alone

@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mixbench.errors import RequestError, StorageError
+from mixbench.errors import RequestError, StorageError, one_line
 from mixbench.tables.artefacts import StoredMap
 from mixbench.tasks import TASKS, ChosenTask
 from mixbench.tasks.dataset import Split, load
 from mixbench.tasks.needed_tokens import needed_tokens, shares
-from mixbench.worker.calls import one_line
 from mixbench.worker.speed import failure, pin
 from mixbench.worker.train import run_of
 from mixbench.worker.training.batches import make_batch

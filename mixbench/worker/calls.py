@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..errors import one_line as one_line
+from ..errors import one_line
 
 Call = Callable[[], object]
 Result = TypeVar("Result")

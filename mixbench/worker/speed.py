@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 
+from mixbench.errors import one_line
 from mixbench.tables.remarks import CHANGED
-from mixbench.worker.calls import Calibration, Call, ContractError, describe_failure, one_line
+from mixbench.worker.calls import Calibration, Call, ContractError, describe_failure
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory, once, peak
 from mixbench.worker.measure.clock import Block, clock_for

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mixbench.errors import one_line
 from mixbench.tables.remarks import SEPARATOR, lower_bound, remark, unknown
 from mixbench.tasks.dataset import STEP, Form, load
-from mixbench.worker.calls import describe_failure, one_line
+from mixbench.worker.calls import describe_failure
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.speed import failure, pin
 from mixbench.worker.training.batches import padded_length

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from mixbench.errors import MixbenchError
+from mixbench.errors import MixbenchError, one_line
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARATOR, lower_bound, remark, unknown
-from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, one_line
+from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters
 from mixbench.worker.measure import energy, memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
 from mixbench.worker.measure.fake import Prediction, operators_of, predict

@@ -6,7 +6,8 @@ figures/                drawn from the files
 
 from __future__ import annotations
 
-from os.path import exists
+import re
+from os.path import exists, lexists
 from pathlib import Path
 
 from mixbench.errors import RequestError, StorageError
@@ -15,6 +16,9 @@ from mixbench.tables.entries import Commit, Entry, NewerEntryError, from_bytes, 
 from mixbench.tables.storage import storage_errors, write_atomically
 
 ELSEWHERE = "Give another folder with --history."
+_NAME = re.compile(r"[0-9a-f]{40,64}-[0-9a-f]{12}\.json")
+"""The names of runs."""
+_STRANGE = "Move it elsewhere: every .json file of a history is one of its runs."
 
 
 def find_commit(name: str = "HEAD") -> Commit:
@@ -36,6 +40,7 @@ def write_entry(folder: Path, entry: Entry, *, replace: bool = False) -> Path:
         raise RequestError(
             f"{folder} already has commit {entry.commit.short} for this machine", "Add --replace to replace the earlier run."
         )
+    _check_folder(folder)
     with storage_errors(f"cannot write {file}", ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(file, to_bytes(entry))
@@ -44,13 +49,21 @@ def write_entry(folder: Path, entry: Entry, *, replace: bool = False) -> Path:
 
 def read_history(folder: Path) -> list[Entry]:
     """Every run in a folder, sorted by the time of its commit. Raises StorageError that names the file."""
+    _check_folder(folder)
     with storage_errors(f"cannot read {folder}", ELSEWHERE):
         files = sorted(file for file in folder.glob("*.json") if not file.name.startswith("."))
-        contents = [(file, file.read_bytes()) for file in files]
-    return sorted((_entry(*content) for content in contents), key=lambda run: (run.commit.moment, run.commit.sha))
+    return sorted(map(_entry, files), key=lambda run: (run.commit.moment, run.commit.sha))
 
 
-def _entry(file: Path, content: bytes) -> Entry:
+def _check_folder(folder: Path) -> None:
+    if lexists(folder) and not folder.is_dir():
+        raise StorageError(f"{folder} is not a folder", ELSEWHERE)
+
+
+def _entry(file: Path) -> Entry:
+    own = _NAME.fullmatch(file.name)
+    with storage_errors(f"cannot read {file}", ELSEWHERE if own else _STRANGE):
+        content = file.read_bytes()
     try:
         entry = from_bytes(content)
         if file.name != entry.file_name:
@@ -58,6 +71,8 @@ def _entry(file: Path, content: bytes) -> Entry:
     except NewerEntryError:
         raise StorageError(f"{file} was written by a newer mixbench", f"Upgrade this one. {ELSEWHERE}") from None
     except ValueError as error:
+        if not own:
+            raise StorageError(f"{file} is not a run of this history: {error}", _STRANGE) from error
         raise StorageError(
             f"{file} is damaged: {error}", f"Restore it (git checkout -- {file}), or delete it and add that commit again."
         ) from error

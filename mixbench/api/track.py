@@ -193,13 +193,21 @@ def find_trends(options: TrackShowOptions) -> Trends:
     if not entries:
         raise RequestError(f"{folder} holds no runs", "Measure and add one per commit: mixbench speed, mixbench track add.")
     every = series_of(entries)
+    if not every:
+        raise RequestError(
+            f"the runs in {folder} have no cell with a metric that is known here",
+            "Measure and add them again, with --replace: mixbench speed, mixbench track add.",
+        )
     known = dict.fromkeys(series.metric for series in every)
     asked = options.metric
     chosen = parse_names(asked, list(known), "--metric") if asked else [name for name in known if name not in FOR_PEOPLE]
     wanted = " ".join((options.cell or "").lower().split())
-    found = [series for series in every if series.metric in chosen and wanted in series.name.replace(" · ", " ").lower()]
+    judged = [series for series in every if series.metric in chosen]
+    if not judged:
+        raise RequestError(f"{folder} has only metrics that are not judged", f"Name one: --metric {','.join(known)}.")
+    found = [series for series in judged if wanted in series.name.replace(" · ", " ").lower()]
     if not found:
-        names = sorted({series.name for series in every})
+        names = sorted({series.name for series in judged})
         raise RequestError(
             f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names)} cells, for example: {names[0]}"
         )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from folders import fill_folder
-from histories import SOFTWARE, commit, history
+from histories import SOFTWARE, cell, commit, history
+from histories import entry as run_of
 from repositories import Repository
 from running import Run
 from synthetic import MACHINE, speed_rows
@@ -21,8 +22,9 @@ from mixbench.api.track import find_trends
 from mixbench.api.track_options import TrackShowOptions
 from mixbench.cli.text import track
 from mixbench.cli.text.page import layout
+from mixbench.parsing.canonical import read_json
 from mixbench.tables.columns import columns
-from mixbench.tables.entries import ONCE
+from mixbench.tables.entries import ONCE, Values
 from mixbench.tables.history import find_commit, read_history, write_entry
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
@@ -300,6 +302,32 @@ def test_what_is_not_there_is_an_error_with_what_is(words: list[str], message: s
     done = run("track", "show", *words)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [(None, "no cell with a metric"), ({"colour": {0: 1}}, "no cell with a metric"), ({"latency_ms": {1: 1.0}}, "not judged")],
+)
+def test_runs_without_anything_to_judge_say_what_to_do(
+    metrics: dict[str, Values] | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_entry(Path("history"), run_of(0, *([] if metrics is None else [cell(metrics)])))
+    done = run("track", "show")
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") >= 2
+
+
+@pytest.mark.parametrize("metric", ["cpu_per_calibration", "test_score", "flops", "params"])
+@pytest.mark.parametrize("odd", [1e-320, 10**30, 0])
+def test_numbers_beyond_all_measure_are_judged_and_plain_in_json(metric: str, odd: float, tracked: Path, run: Run) -> None:
+    for number, known in enumerate(read_history(tracked)):
+        changed = tuple(replace(one, metrics={metric: {1: odd if number >= 4 else 1}}) for one in known.cells)
+        write_entry(tracked, replace(known, cells=changed), replace=True)
+    done = run("track", "show", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert len(read_json(done.stdout)["changes"]) == (0 if odd < 1 and metric in ("cpu_per_calibration", "test_score") else 4)
 
 
 def test_a_damaged_file_is_named(tracked: Path, run: Run) -> None:

@@ -26,6 +26,10 @@ _OF_CELLS: dict[str, type[Row]] = {name: kind for name, kind in TABLES.items() i
 _WORDS: dict[type[Any], str] = {str: "a text", int: "a whole number", dict: "an object", list: "a list"}
 _MOST_DIGITS = 9
 """Digits of the largest launch, seed or trial."""
+_LARGEST_WHOLE = 2**53
+"""Up to this, a float holds every whole number."""
+_SMALLEST = 1 / LARGEST
+"""What is nearer to 0 is 0, as nothing that can be measured is: so ratios stay finite, and none of two numbers is 0."""
 
 Kind = TypeVar("Kind")
 
@@ -161,11 +165,18 @@ def _cell(plain: Any, shared: Mapping[str, Any]) -> TrackedCell:
 
 
 def _values(metric: str, plain: Any) -> dict[int, float]:
-    """A number, or an object of numbers by replicate."""
+    """A number, or an object of numbers by replicate, in the form of `_number`."""
     values = plain if isinstance(plain, dict) else {str(ONCE): plain}
     for replicate, value in values.items():
         if not (replicate.isascii() and replicate.isdigit() and len(replicate) <= _MOST_DIGITS):
             raise ValueError(f"{metric} has a value for {reprlib.repr(replicate)}, which is not a launch, seed or trial number")
         if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
             raise ValueError(f"{metric} is {reprlib.repr(value)}, not a number up to {LARGEST:g}")
-    return {int(replicate): value for replicate, value in values.items()}
+    return {int(replicate): _number(value) for replicate, value in values.items()}
+
+
+def _number(value: float) -> float:
+    """A number with which every ratio can be computed: counts stay whole as far as floats tell them apart."""
+    if abs(value) < _SMALLEST:
+        return 0
+    return value if abs(value) <= _LARGEST_WHOLE else float(value)

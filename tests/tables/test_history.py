@@ -188,6 +188,37 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Pat
     assert "--history" in caught.value.hint
 
 
+def test_a_history_that_is_a_file_or_leads_nowhere_is_said_to_be_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("{}")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for folder in (tmp_path / "file", tmp_path / "link"):
+        for use in (read_history, lambda folder: write_entry(folder, entry(0, CELL))):
+            with pytest.raises(StorageError, match=f"{folder.name} is not a folder") as caught:
+                use(folder)
+            assert "--history" in caught.value.hint
+
+
+def test_what_others_put_into_the_folder_is_named_and_nobody_is_told_to_delete_it(tmp_path: Path) -> None:
+    write_entry(tmp_path, entry(0, CELL))
+    (tmp_path / "text.json").write_text("{}")
+    (tmp_path / "copy.json").write_bytes(next(tmp_path.glob("*-*.json")).read_bytes())
+    (tmp_path / "link.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.json").mkdir()
+    for name in ("copy", "folder", "link", "text"):
+        with pytest.raises(StorageError, match=f"{name}.json") as caught:
+            read_history(tmp_path)
+        assert "delete" not in caught.value.hint
+        (tmp_path / f"{name}.json").rename(tmp_path / f"{name}.moved")
+    assert len(read_history(tmp_path)) == 1
+
+
+def test_every_number_of_a_run_has_finite_ratios(tmp_path: Path) -> None:
+    for number, (written, held) in enumerate(((1e-320, 0), (-1e-320, 0), (10**30, 1e30), (2**53, 2**53), (1e-29, 1e-29))):
+        damaged(tmp_path / str(number), values(written))
+        ((value,),) = (cell.metrics["flops"].values() for cell in read_history(tmp_path / str(number))[0].cells)
+        assert (value, type(value)) == (held, type(held))
+
+
 def test_a_commit_is_found_by_any_name_that_git_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     repository = Repository(tmp_path)

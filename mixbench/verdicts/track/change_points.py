@@ -66,7 +66,7 @@ class Change:
     @property
     def importance(self) -> tuple[int, float]:
         """Sorts the most important first: worse before better, failures before costs, large before small."""
-        size = abs(math.log(self.after / self.before)) if self.before > 0 and self.after > 0 else math.inf
+        size = abs(math.log(self.after) - math.log(self.before)) if self.before > 0 and self.after > 0 else math.inf
         return VERDICTS.index(self.verdict), -size
 
 

@@ -172,6 +172,11 @@ def test_a_failure_that_appears_comes_before_any_cost() -> None:
     assert [change.verdict for change in found] == ["worse", "worse", "better"]
 
 
+def test_a_change_however_large_has_an_importance() -> None:
+    vast, small = (found for values in ([1e30, 1e-320], [1.0, 90.0]) for found in changes(values, "flops"))
+    assert -math.inf < vast.importance[1] < small.importance[1]
+
+
 def training(number: int, value: float, score: str) -> Entry:
     numbers = {"layers": 1, "width": 32, "tokens": 100, "train_size": 50}
     names = [name for name, column in columns(TrainingRow).items() if column.role == "key"]

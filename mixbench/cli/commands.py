@@ -151,13 +151,14 @@ def export(options: ExportOptions) -> None:
 @command(TrackAddOptions)
 def track_add(options: TrackAddOptions) -> None:
     from mixbench.api.track import add_run
+    from mixbench.verdicts.words import counted
 
     added = add_run(options)
     for file in added.files:
         typer.echo(str(file))
     for text in added.remarks:
         remark(text)
-    remark(f"{added.cells} cells of commit {added.commit.short} ({added.commit.subject}).")
+    remark(f"{counted(added.cells, 'cell')} of commit {added.commit.short} ({added.commit.subject}).")
     elsewhere = str(options.history) != "history"
     remark(f"Next: mixbench track show --history {options.history}" if elsewhere else "Next: mixbench track show")
 

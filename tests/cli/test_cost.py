@@ -160,7 +160,7 @@ def test_tables_of_different_environments_are_not_mixed_unless_told_to(run: Run,
     fill_folder(results, speed(), machine={**MACHINE, "torch": "2.13.0"})
     whole = run("cost", "--results", results, "--target", "0.15")
     assert whole.exit_code == 0
-    assert "105 rows of other environments are left out." in whole.stdout
+    assert "Left out: 105 rows of other environments." in whole.stdout
 
 
 @pytest.mark.parametrize(

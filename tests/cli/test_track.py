@@ -73,7 +73,7 @@ def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(repository:
     assert done.exit_code == 0, done.stderr
     (entry,) = read_history(Path("history"))
     assert done.stdout.split() == [f"history/{entry.file_name}"]
-    assert "3 cells" in done.stderr
+    assert "3 cells of commit" in done.stderr
     assert "Version 0" in done.stderr
     assert (entry.commit.sha, entry.commit.subject) == (repository.commits[0], "Version 0")
     assert entry.machine == MACHINE
@@ -148,13 +148,16 @@ def test_what_was_measured_at_another_commit_is_refused_unless_it_is_named(
     dirty: str, repository: Repository, run: Run
 ) -> None:
     measured = repository.commits[0] + dirty
-    measure(sha=measured)
+    rows, launches = speed_rows(("attention",), (64,), rounds=1)
+    fill_folder(RESULTS, rows, [replace(row, commit=measured) for row in launches], machine=MACHINE | SOFTWARE)
     add_version(repository)
     refused = run("track", "add")
     assert refused.exit_code == 2
     assert f"results was measured at {measured}, but {repository.commits[1]} is checked out" in refused.stderr
     assert f"--commit {measured[:7]}" in refused.stderr
-    assert run("track", "add", "--commit", measured[:7]).exit_code == 0
+    added = run("track", "add", "--commit", measured[:7])
+    assert added.exit_code == 0
+    assert "1 cell of commit" in added.stderr
     assert read_history(Path("history"))[0].commit == find_commit(repository.commits[0])
 
 

@@ -27,7 +27,7 @@ from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 from mixbench.verdicts.learning.data_needed import UNKNOWN as UNKNOWN_RATIO
 from mixbench.verdicts.learning.resampling import DRAWS
-from mixbench.verdicts.words import COUNTED_OPERATIONS
+from mixbench.verdicts.words import COUNTED_OPERATIONS, counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -175,8 +175,8 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
     for label, remark in cost.bounds.items():
         yield f"{label}: {remark}."
     for source in cost.sources:
-        yield f"{source.table}, {source.rows} rows: {source.words}."
+        yield f"{source.table}, {counted(source.rows, 'row')}: {source.words}."
     if outcome.mixed:
         yield "The tables come from different environments: the factors were not measured on one machine."
     if outcome.left_out:
-        yield f"{outcome.left_out} rows of other environments are left out."
+        yield f"Left out: {counted(outcome.left_out, 'row')} of other environments."

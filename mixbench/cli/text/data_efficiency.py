@@ -50,7 +50,7 @@ def _parts(summary: DataSummary) -> Iterator[Paragraph | Table]:
         yield from notes(_notes(task, summary.baseline))
         yield BLANK
     if summary.left_out:
-        yield from notes([f"{summary.left_out} rows from other environments are left out."])
+        yield from notes([f"Left out: {counted(summary.left_out, 'row')} from other environments."])
 
 
 def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Table]]:

@@ -26,7 +26,7 @@ from mixbench.tables.remarks import notes_in, special_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
-from mixbench.verdicts.words import COUNTED_OPERATIONS, span
+from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, span
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -160,4 +160,4 @@ def _notes(summary: SpeedSummary) -> Iterator[str]:
                 f" launches failed: {cell.detail}"
             )
     if summary.left_out:
-        yield f"{summary.left_out} rows from other environments are left out."
+        yield f"Left out: {counted(summary.left_out, 'row')} from other environments."

@@ -127,7 +127,7 @@ def test_the_notes_name_different_learning_rates_and_the_rows_left_out() -> None
     old = training_rows(("attention",), (250,), environment="old", measured_at="2020-01-01T00:00:00Z")
     text = plain(rows + old)
     assert "Learning rate: 0.001 (attention); 0.003 (none)." in text
-    assert "5 rows from other environments are left out." in text
+    assert "Left out: 5 rows from other environments." in text
     trial = training_rows(("attention",), (2000,), seeds=[0], rates={"attention": 0.003})
     assert "Not shown: 1 run that only served to choose a learning rate." in plain(training_rows() + trial)
 

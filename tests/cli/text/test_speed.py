@@ -116,7 +116,7 @@ def test_rows_of_other_environments_and_unpaired_ratios_are_mentioned() -> None:
     later = [replace(row, measured_at="2026-01-01T00:00:00Z") for row in other]
     old = [replace(row, environment="old", measured_at="2000-01-01T00:00:00Z") for row in rows]
     text = plain(summarise([*rows, *later, *old], launches))
-    assert "5 rows from other environments are left out." in text
+    assert "Left out: 5 rows from other environments." in text
     assert "*: measured in different processes" in text
     assert [line.split()[1] for line in text.split("\n") if ") *" in line] == ["none"]
 

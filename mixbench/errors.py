@@ -7,7 +7,7 @@ MixbenchError
 ├── StorageError            a file could not be read or written                   exit code 1
 └── WorkerError             the measuring process did not start or failed         exit code 1
 
-StorageWarning is no error: it tells what was left out of a file.
+A MixbenchWarning is no error: it tells what was left out of a file, or that two mixers are one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,15 @@ class StorageError(MixbenchError):
     """A file could not be read or written; whatever was written before is intact."""
 
 
-class StorageWarning(UserWarning):
+class MixbenchWarning(UserWarning):
+    """What a user should know although nothing failed; the command line prints it as a remark."""
+
+
+class SameCodeWarning(MixbenchWarning):
+    """Files that were named as several mixers have the same code."""
+
+
+class StorageWarning(MixbenchWarning):
     """Some lines of a file were left out; the message says which, why, and where they are kept."""
 
 

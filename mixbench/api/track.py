@@ -77,7 +77,7 @@ class Trends:
 
 def add_run(options: TrackAddOptions) -> Added:
     """Carry out `track_add` with an options object."""
-    from mixbench.verdicts.gate.cells import of_earlier_code, process_of, rows_by_machine
+    from mixbench.verdicts.gate.cells import earlier_code, of_present_code, process_of, rows_by_machine
     from mixbench.verdicts.gate.compare import COUNTS
     from mixbench.verdicts.gate.same_mixers import names_of
 
@@ -86,9 +86,12 @@ def add_run(options: TrackAddOptions) -> Added:
     by_machine: dict[str, dict[type[Row], list[Any]]] = {}
     for row_type in COUNTS:
         for name, rows in rows_by_machine(measured, row_type, False, remarks).items():
-            by_machine.setdefault(name, {})[row_type] = rows
-            earlier = of_earlier_code(rows, names_of(rows, measured.places))
-            remarks += [f"{measured.name}: {remark}" for remark in earlier]
+            names = names_of(rows, measured.sources)
+            remarks += [f"{measured.name}: {remark}" for remark in earlier_code(rows, names)]
+            if present := of_present_code(rows, names):
+                by_machine.setdefault(name, {})[row_type] = present
+    if not by_machine:
+        raise RequestError(f"{measured.name} holds no measurement of the present code", "Measure again: mixbench speed.")
     chosen = find_commit(options.commit or "HEAD")
     if options.commit is None:
         processes = {process_of(row) for tables in by_machine.values() for row in tables.get(SpeedRow, ())}
@@ -143,7 +146,7 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
     from mixbench.verdicts.gate.same_mixers import names_of
 
     calibration = calibration_times(measured.rows.get(LaunchRow, ()))
-    for key, of_cell in by_cell(rows, names_of(rows, measured.places)).items():
+    for key, of_cell in by_cell(rows, names_of(rows, measured.sources, with_places=True)).items():
         good = good_rows(of_cell)
         metrics: dict[str, Values] = {"failed": {ONCE: share_failed(of_cell)}}
         for metric in COUNTS[row_type]:

@@ -1,4 +1,4 @@
-"""Warnings about files as remarks of the command line."""
+"""Warnings of mixbench as remarks of the command line."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from mixbench.cli.terminal import remark
-from mixbench.errors import StorageWarning
+from mixbench.errors import MixbenchWarning
 
 
 @contextmanager
 def remarks_of_warnings() -> Iterator[None]:
-    """Print a warning about a file as one line, once in a command; other warnings are left to Python."""
+    """Print a warning of mixbench as one line, once in a command; others are left to Python."""
     told: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if not issubclass(category, StorageWarning):
+        if not issubclass(category, MixbenchWarning):
             others(message, category, *place, **more)
         elif str(message) not in told:
             told.add(str(message))
@@ -26,5 +26,5 @@ def remarks_of_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         others = warnings.showwarning
         warnings.showwarning = show
-        warnings.simplefilter("always", StorageWarning)
+        warnings.simplefilter("always", MixbenchWarning)
         yield

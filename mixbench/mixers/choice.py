@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from mixbench.errors import RequestError, UnknownNameError, shortened
+from mixbench.errors import RequestError, SameCodeWarning, UnknownNameError, shortened
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
 from mixbench.parsing.canonical import canonical_json
@@ -38,6 +39,8 @@ class ChosenMixer:
     config: str
     entry: Mixer | None = None
     text: str = ""
+    copies: tuple[str, ...] = ()
+    """The targets of files with the same code."""
 
     @property
     def label(self) -> str:
@@ -60,10 +63,10 @@ class ChosenMixer:
         return replace(self, options={**self.options, **{name: typed[name] for name in given}})
 
 
-def code_of(mixers: Iterable[ChosenMixer]) -> dict[str, Path]:
-    """The users' files among the targets of mixers, by the digest of their code."""
-    targets = [split_target(mixer.target) for mixer in mixers]
-    return {digest: Path(file) for file, _, digest in targets if digest}
+def code_of(mixers: Iterable[ChosenMixer]) -> list[tuple[str, Path]]:
+    """The users' files among the targets of mixers, each with the digest of its code."""
+    targets = [split_target(target) for mixer in mixers for target in (mixer.target, *mixer.copies)]
+    return [(digest, Path(file)) for file, _, digest in targets if digest]
 
 
 def distinct_ends(paths: Sequence[str]) -> list[str]:
@@ -77,10 +80,19 @@ def distinct_ends(paths: Sequence[str]) -> list[str]:
 
 
 def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
-    """The mixers that the user named, each once; PAPER_MIXERS if none was named. Raises RequestError."""
-    chosen = {(mixer.name, mixer.config): (text, mixer) for text in texts or PAPER_MIXERS for mixer in [choose_mixer(text)]}
+    """The mixers that the user named, each once; PAPER_MIXERS if none was named.
+
+    Files with the same code are one mixer: warns of them. Raises RequestError.
+    """
+    chosen: dict[tuple[str, str], ChosenMixer] = {}
+    for text in texts or PAPER_MIXERS:
+        mixer = replace(choose_mixer(text), text=text)
+        first = chosen.setdefault((mixer.name, mixer.config), mixer)
+        if mixer.target not in (first.target, *first.copies):
+            chosen[mixer.name, mixer.config] = replace(first, copies=(*first.copies, mixer.target))
+            warnings.warn(f"{first.text} and {text} have the same code: they are one mixer", SameCodeWarning, stacklevel=2)
     names = Counter(name for name, _ in chosen)
-    return tuple(replace(mixer, text=text) if names[mixer.name] > 1 else mixer for text, mixer in chosen.values())
+    return tuple(mixer if names[mixer.name] > 1 else replace(mixer, text="") for mixer in chosen.values())
 
 
 def choose_mixer(text: str) -> ChosenMixer:

@@ -1,7 +1,8 @@
-"""Where the code of users' mixers was when it was measured: the file `sources.json` of a results folder.
+"""Where the code of users' mixers is: the file `sources.json` of a results folder.
 
-Rows name a mixer by the hash of its code. Only the place tells whether two mixers of one name are two, or one that was edited.
-Places are relative to the results folder.
+Rows name a mixer by the hash of its code. Only the place of its file tells whether two mixers of one name are two, or one that
+was edited, and which code it has now. The file holds, by place relative to the results folder, the hashes of the codes that
+were measured there, the present one last.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from mixbench.tables.storage import storage_errors, write_atomically
 
 _FILE = "sources.json"
 _REJECTED = f"{_FILE}.rejected"
+Sources = Mapping[str, tuple[str, ...]]
+"""Hashes of the codes that were measured at a place, by place, the present one last."""
 _known: dict[str, str] = {}
+_past: set[str] = set()
 
 
 def learn_place(digest: str, place: str) -> None:
@@ -30,24 +34,27 @@ def learn_place(digest: str, place: str) -> None:
 
 
 def known_place(digest: str) -> str | None:
-    """Where code with this hash is, as learnt from a mixer string or from the last folder that was read."""
+    """Where code with this hash is now, as learnt from a mixer string or from the last folder that was read."""
     return _known.get(digest)
 
 
-def read_origins(folder: Path) -> dict[str, str]:
-    """Places by the hash of the code, which are remembered. Warns of a file that holds none. Raises StorageError."""
+def is_past(digest: str) -> bool:
+    """Whether code with this hash is nowhere now, as far as is known, but was."""
+    return digest in _past and digest not in _known
+
+
+def read_origins(folder: Path) -> Sources:
+    """The codes at each place; present ones are remembered. Warns of a file that holds none. Raises StorageError."""
     try:
-        places = _places(_read(folder))
+        return _learnt(_read(folder))
     except ValueError as error:
         later = f"the next measurement into this folder moves it to {_REJECTED}"
         warnings.warn(f"{folder / _FILE}: left out ({shortened(str(error))}); {later}", StorageWarning, stacklevel=2)
         return {}
-    _known.update(places)
-    return places
 
 
-def write_origins(folder: Path, files: Mapping[str, Path]) -> None:
-    """Add files by the hash of their code; a file that cannot be understood is moved aside, with a warning.
+def write_origins(folder: Path, files: Iterable[tuple[str, Path]]) -> None:
+    """Store which code each file has now, given its hash; a file that cannot be understood is moved aside, with a warning.
 
     The caller holds the folder's lock. Raises StorageError.
     """
@@ -56,9 +63,11 @@ def write_origins(folder: Path, files: Mapping[str, Path]) -> None:
     except ValueError as error:
         _set_aside(folder / _FILE, str(error))
         stored = {}
-    places = {digest: os.path.relpath(file, folder.resolve()) for digest, file in files.items()}
-    new = stored | {digest: place.encode(errors="replace").decode() for digest, place in places.items()}
-    _known.update(_places(new))
+    new, sources = dict(stored), _sources(stored)
+    for digest, path in files:
+        place = os.path.relpath(path, folder.resolve()).encode(errors="replace").decode()
+        new[place] = [*(other for other in sources.get(place, ()) if other != digest), digest]
+    _learnt(new)
     if new == stored:
         return
     file = folder / _FILE
@@ -74,8 +83,19 @@ def _read(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _places(content: Mapping[str, Any]) -> dict[str, str]:
-    return {digest: place for digest, place in content.items() if isinstance(place, str)}
+def _sources(content: Mapping[str, Any]) -> Sources:
+    lists = {place: codes for place, codes in content.items() if isinstance(codes, list) and codes}
+    return {place: tuple(codes) for place, codes in lists.items() if all(isinstance(code, str) for code in codes)}
+
+
+def _learnt(content: Mapping[str, Any]) -> Sources:
+    """The codes at each place, of which the present ones are remembered and the earlier ones forgotten."""
+    sources = _sources(content)
+    for earlier in (code for codes in sources.values() for code in codes[:-1]):
+        _past.add(earlier)
+        _known.pop(earlier, None)
+    _known.update({codes[-1]: place for place, codes in sources.items()})
+    return sources
 
 
 def _set_aside(file: Path, reason: str) -> None:

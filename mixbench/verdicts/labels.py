@@ -14,7 +14,7 @@ from mixbench.errors import RequestError, UnknownNameError, shortened
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer, distinct_ends
 from mixbench.parsing.canonical import canonical_json, digest, read_object
-from mixbench.tables.origins import known_place
+from mixbench.tables.origins import is_past, known_place
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.words import counted
 
@@ -64,16 +64,16 @@ def _bounded(label: str) -> str:
 
 
 def file_ends(mixers: Iterable[MixerKey], place_of: Callable[[str], str | None] = known_place) -> dict[MixerKey, str]:
-    """For mixers that differ only in their code, the ends of their files' paths; none where one is unknown or shared."""
+    """For mixers that differ only in their code, the ends of their files' paths, of those that have a known place."""
     groups: dict[MixerKey, list[MixerKey]] = defaultdict(list)
     for mixer in mixers:
         groups[mixer[0], without_versions(mixer[1])].append(mixer)
     ends: dict[MixerKey, str] = {}
     for group in groups.values():
-        places = [place_of(str(unpacked(config).get("file_sha256"))) for _, config in group]
-        known = [place for place in places if place is not None]
-        if len({*known}) == len(group) > 1:
-            ends |= zip(group, distinct_ends(known), strict=True)
+        places = {mixer: place_of(str(unpacked(mixer[1]).get("file_sha256"))) for mixer in group}
+        known = {mixer: place for mixer, place in places.items() if place is not None}
+        if len(group) > 1 and len({*known.values()}) == len(known):
+            ends |= zip(known, distinct_ends([*known.values()]), strict=True)
     return ends
 
 
@@ -143,6 +143,11 @@ def mixer_string(mixer: MixerKey) -> str:
     if place := known_place(str(unpacked(config).get("file_sha256"))):
         name = f"{place.removeprefix('./').replace('../', '')}:{name.rpartition(':')[2]}"
     return ":".join(filter(None, (name, ",".join(_options(name, config)))))
+
+
+def is_of_the_past(mixer: MixerKey) -> bool:
+    """Whether the file of a user's mixer has other code now, as far as is known."""
+    return is_past(str(unpacked(mixer[1]).get("file_sha256")))
 
 
 def without_versions(config: str) -> str:

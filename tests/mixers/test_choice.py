@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import SAMPLES
 
-from mixbench.errors import MixbenchError, RequestError
+from mixbench.errors import MixbenchError, RequestError, SameCodeWarning
 from mixbench.mixers import PAPER_MIXERS, choice
-from mixbench.mixers.choice import choose_mixer, choose_mixers
+from mixbench.mixers.choice import choose_mixer, choose_mixers, code_of
 from mixbench.parsing import sources
 from mixbench.parsing.sources import split_target
 
@@ -81,7 +81,12 @@ def test_a_mixer_is_the_code_of_all_that_it_imports_from_its_folder(tmp_path: Pa
     texts = [f"{tmp_path / name / 'mine.py'}:Mine" for name in ("old", "new", "copy")]
     old, new, copy = map(choose_mixer, texts)
     assert old.config == copy.config != new.config
-    assert [mixer.config for mixer in choose_mixers(texts)] == [old.config, new.config]
+    with pytest.warns(
+        SameCodeWarning, match=r"old/mine.py:Mine and .*/copy/mine.py:Mine have the same code: they are one mixer"
+    ):
+        chosen = choose_mixers(texts)
+    assert [mixer.config for mixer in chosen] == [old.config, new.config]
+    assert [path.parent.name for _, path in code_of(chosen)] == ["old", "copy", "new"]
     (tmp_path / "old" / "helper.py").write_text("REPEATS = 8\n")
     assert choose_mixer(texts[0]).config == new.config
 

@@ -24,7 +24,7 @@ from mixbench.verdicts.cost.per_example import (
 from mixbench.verdicts.cost.product import Evidence, MixerCost, costs, default_targets, reach
 from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts.labels import MixerKey, find_baseline, is_of_the_past, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.learning.tune import by_mixer, by_search, score_name, with_worst
@@ -108,6 +108,8 @@ def _task_cost(
     examples = per_launch(timed, wish.measure)
     whole = [mixer for mixer in mixers if mixer in examples and mixer in curves and mixer in scores]
     labels = mixer_labels(mixers)
+    past = [mixer for mixer in mixers if mixer not in whole and is_of_the_past(mixer)]
+    mixers = [mixer for mixer in mixers if mixer not in past]
     base = find_baseline(wish.baseline, whole) if whole else None
     evidence = Evidence(
         {labels[mixer]: examples[mixer] for mixer in whole},
@@ -141,7 +143,8 @@ def _task_cost(
             for factor, table, there, _, _ in factors
             if (absent := [mixer for mixer in mixers if mixer not in there and (factor != "example" or mixer not in useless)])
         )
-        + tuple(Lack("example", "speed.csv", (labels[mixer],), reason=reason) for mixer, reason in useless.items()),
+        + tuple(Lack("example", "speed.csv", (labels[mixer],), reason=reason) for mixer, reason in useless.items())
+        + tuple(Lack("example", "speed.csv", (labels[mixer],), reason="its code has changed since") for mixer in past),
         bounds=evidence.bounds,
     )
 

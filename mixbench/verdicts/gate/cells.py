@@ -12,8 +12,9 @@ from typing import Any
 from mixbench.machine.environment import machine_part
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import FAILURES, Row, columns
+from mixbench.tables.origins import Sources
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.gate.same_mixers import Names, Places, names_of_both
+from mixbench.verdicts.gate.same_mixers import Names, names_of_both
 from mixbench.verdicts.labels import MixerKey, in_words, mixer_labels, unpacked
 from mixbench.verdicts.words import counted
 
@@ -32,12 +33,12 @@ STUDIES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.ite
 
 @dataclass(frozen=True)
 class Measured:
-    """The content of a results folder; `environments` by the hash in the rows, places of users' files by that of their code."""
+    """The content of a results folder; `environments` by the hash in the rows, `sources` as in its `sources.json`."""
 
     name: str
     rows: Mapping[type[Row], Sequence[Any]]
     environments: Mapping[str, Mapping[str, Any]]
-    places: Places = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
 
 
 def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, remarks: list[str]) -> dict[str, list[Any]]:
@@ -62,36 +63,29 @@ def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, rema
 def names_in_both(base: Measured, head: Measured, row_type: type[Row]) -> tuple[Names, Names]:
     """The mixers of a table in two folders, as `names_of_both` tells them apart."""
     below, above = (rows_by_machine(side, row_type, True, []).get("", []) for side in (base, head))
-    return names_of_both(below, above, {**base.places, **head.places})
+    return names_of_both(below, above, (base.sources, head.sources))
 
 
-def by_cell(rows: Sequence[Any], names: Names) -> dict[CellKey, list[Any]]:
-    """Rows by key, from the newest of several environments and, of one mixer with several states of its code, of the newest."""
+def by_cell(rows: Iterable[Any], names: Names) -> dict[CellKey, list[Any]]:
+    """Rows by key, from the newest of several environments, under each name of their mixer."""
     cells: dict[CellKey, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for row in of_newest_code(rows, names):
-        named = dict(zip(("mixer", "config"), _name(row, names), strict=True))
-        key = tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))
-        cells[key][row.environment].append(row)
+    for row in rows:
+        for mixer, config in names.get((row.mixer, row.config), ((row.mixer, row.config),)):
+            named = {"mixer": mixer, "config": config}
+            cells[tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))][row.environment].append(row)
     return {key: max(own.values(), key=lambda rows: max(row.measured_at for row in rows)) for key, own in cells.items()}
 
 
-def of_newest_code(rows: Sequence[Any], names: Names) -> list[Any]:
+def of_present_code(rows: Iterable[Any], names: Names) -> list[Any]:
     """Without the rows of a mixer from before its code changed: cells that were not measured since are not known."""
-    newest: dict[MixerKey, tuple[str, str]] = {}
-    for row in rows:
-        newest[_name(row, names)] = max(newest.get(_name(row, names), ("", "")), (row.measured_at, row.config))
-    return [row for row in rows if newest[_name(row, names)][1] == row.config]
+    return [row for row in rows if names.get((row.mixer, row.config), True)]
 
 
-def of_earlier_code(rows: Sequence[Any], names: Names) -> list[str]:
-    """What `of_newest_code` leaves out, in words; [] for nothing."""
-    if not (left_out := len(rows) - len(of_newest_code(rows, names))):
+def earlier_code(rows: Sequence[Any], names: Names) -> list[str]:
+    """What `of_present_code` leaves out, in words; [] for nothing."""
+    if not (left_out := len(rows) - len(of_present_code(rows, names))):
         return []
-    return [f"left out: {counted(left_out, 'row')} of {STUDIES[type(rows[0])]}.csv from before the code of a mixer changed"]
-
-
-def _name(row: Any, names: Names) -> MixerKey:
-    return names.get((row.mixer, row.config), (row.mixer, row.config))
+    return [f"without {counted(left_out, 'row')} of {STUDIES[type(rows[0])]}.csv from before the code of a mixer changed"]
 
 
 def keys_of(row_type: type[Row]) -> list[str]:

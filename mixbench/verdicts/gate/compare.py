@@ -21,11 +21,11 @@ from mixbench.verdicts.gate.cells import (
     cell_labels,
     cell_places,
     differing,
+    earlier_code,
     failure_of,
     flattened,
     good_rows,
     names_in_both,
-    of_earlier_code,
     relative_time,
     rows_by_machine,
     share_failed,
@@ -70,7 +70,7 @@ def compare(
         names = names_in_both(base, head, row_type)
         for side, by_machine, own in ((base, below, names[0]), (head, above, names[1])):
             for machine in machines:
-                remarks += [f"{side.name}: {remark}" for remark in of_earlier_code(by_machine.get(machine, []), own)]
+                remarks += [f"{side.name}: {remark}" for remark in earlier_code(by_machine.get(machine, []), own)]
         for machine in machines:
             cells = [by_cell(side.get(machine, []), own) for side, own in zip((below, above), names, strict=True)]
             keys = dict.fromkeys((*cells[0], *cells[1]))

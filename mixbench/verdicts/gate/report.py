@@ -19,10 +19,10 @@ from mixbench.verdicts.gate.cells import (
     by_replicate,
     cell_labels,
     cell_places,
+    earlier_code,
     failure_of,
     good_rows,
     names_in_both,
-    of_earlier_code,
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.gate.metrics import name_of
@@ -214,7 +214,7 @@ def _left_out(measured: Measured) -> list[str]:
         newest = _newest(measured, row_type)
         if older := len(measured.rows.get(row_type, ())) - len(newest):
             remarks.append(f"{older} rows of {STUDIES[row_type]}.csv from other environments are left out")
-        remarks += of_earlier_code(newest, names_in_both(measured, measured, row_type)[1])
+        remarks += earlier_code(newest, names_in_both(measured, measured, row_type)[1])
     return remarks
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Any
 
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.entries import Commit, Entry, TrackedCell, Values
 from mixbench.tables.fields import Column
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.cells import CellKey, cell_places, split_places
 from mixbench.verdicts.gate.compare import COUNTS
 from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, LOWER_BOUNDS, METRICS
-from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
+from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.means import ERRORS
 
 LEAST_COMMITS = 3
@@ -87,18 +88,19 @@ def series_of(entries: Iterable[Entry]) -> list[Series]:
     lines: dict[tuple[str, CellKey, str, str], list[Point]] = defaultdict(list)
     cells: dict[tuple[str, CellKey], TrackedCell] = {}
     scores: dict[tuple[str, CellKey], str] = {}
+    entries = list(entries)
+    configs = _configs(entries)
     for entry in entries:
         software = {name: held for name, held in entry.software.items() if name not in _CODE}
         for cell in entry.cells:
+            cell = replace(cell, key={**cell.key, "config": configs.get(_mixer(cell), cell.key["config"])})
             known = cell.table, tuple(cell.key.values())
             cells[known] = cell
             scores[known] = cell.score or scores.get(known, "")
             for metric, values in cell.metrics.items():
                 if metric in TRACKED and values:
                     lines[*known, metric, entry.machine_hash].append(Point(entry.commit, values, software))
-    mixers: dict[tuple[str, CellKey], MixerKey] = {
-        known: (cell.key["mixer"], cell.key["config"]) for known, cell in cells.items()
-    }
+    mixers: dict[tuple[str, CellKey], MixerKey] = {known: _mixer(cell) for known, cell in cells.items()}
     labels = mixer_labels(mixers.values())
     places = {}
     for table in {table for table, _ in cells}:
@@ -116,6 +118,23 @@ def series_of(entries: Iterable[Entry]) -> list[Series]:
         key=lambda series: (series.study, order.index(series.mixer), series.key, metrics.index(series.metric), series.machine)
     )
     return found
+
+
+def _configs(entries: Sequence[Entry]) -> dict[MixerKey, str]:
+    """Configs without the place of a user's file, where no run has two mixers that only the place tells apart."""
+    without: dict[MixerKey, str] = {}
+    several: set[MixerKey] = set()
+    for entry in entries:
+        own = {_mixer(cell) for cell in entry.cells if ".py:" in cell.key["mixer"]}
+        shorter = {mixer: canonical_json({k: v for k, v in unpacked(mixer[1]).items() if k != "file"}) for mixer in own}
+        counts = Counter((name, shorter[name, config]) for name, config in own)
+        several |= {key for key, count in counts.items() if count > 1}
+        without |= shorter
+    return {mixer: config for mixer, config in without.items() if (mixer[0], config) not in several}
+
+
+def _mixer(cell: TrackedCell) -> MixerKey:
+    return cell.key["mixer"], cell.key["config"]
 
 
 def told_apart(series: Sequence[Series]) -> tuple[str, list[str]]:

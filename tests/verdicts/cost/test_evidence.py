@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from documents import parse
@@ -15,6 +16,7 @@ from synthetic_training import training_rows, training_settings, trial_rows
 from mixbench.cli.text.cost import sentence
 from mixbench.errors import UnknownNameError
 from mixbench.parsing.canonical import canonical_json
+from mixbench.tables.origins import write_origins
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
@@ -244,6 +246,18 @@ def test_a_cost_that_a_lower_bound_leaves_open_is_not_put_down_to_the_examples()
     bounded = one_cost(counting(BOUND), measure="flops", targets=(0.14,))  # hypermixer needs the fewest, attention more
     reason = "the FLOPs of hypermixer are a lower bound, so their costs cannot be compared."
     assert sentence(bounded, "hypermixer") == f"hypermixer and attention reach mse ≤ 0.14; {reason}"
+
+
+def test_code_that_its_file_no_longer_has_is_left_out_without_a_command(tmp_path: Path) -> None:
+    own = "mine.py:Mean"
+    trained = training_rows((*MIXERS, own))
+    (code,) = {json.loads(row.config)["file_sha256"] for row in trained if row.mixer == own}
+    for digest in (code, "present"):
+        write_origins(tmp_path, [(digest, tmp_path / "mine.py")])
+    (lack,) = one_cost(training=trained).lacks
+    assert (lack.mixers, lack.command, lack.reason) == (("Mean",), "", "its code has changed since")
+    write_origins(tmp_path, [(code, tmp_path / "mine.py")])
+    assert all("--mixer mine.py:Mean" in lack.command for lack in one_cost(training=trained).lacks)
 
 
 SEARCHED = training_settings(searched={"hypermixer.hidden": "64,128"})

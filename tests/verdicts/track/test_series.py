@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from histories import cell, entry, history
 
-from mixbench.tables.entries import ONCE
+from mixbench.tables.entries import ONCE, TrackedCell
 from mixbench.verdicts.track.series import COUNTED, FOR_PEOPLE, TRACKED, series_of, told_apart
 
 
@@ -33,6 +33,16 @@ def test_series_come_in_the_order_of_mixers_numbers_and_metrics() -> None:
 def test_cells_have_the_name_that_compare_gives_them() -> None:
     (series,) = series_of([entry(0, cell({"flops": {ONCE: 5}}, mixer="hypermixer"))])
     assert series.name == "speed · hypermixer · mixer · inference · 64 tokens · width 256 · batch 1 · float32 · cpu · 2 threads"
+
+
+def test_a_users_mixer_is_followed_by_its_place_once_a_run_has_two_of_its_name() -> None:
+    def mine(place: str, count: int) -> TrackedCell:
+        return cell({"flops": {ONCE: count}}, mixer="mine.py:Mine", config=f'{{"file":"{place}"}}' if place else "{}")
+
+    alone = series_of([entry(0, mine("", 1)), entry(1, mine("a/mine.py", 2)), entry(2, mine("moved/mine.py", 3))])
+    assert [(series.label, len(series.points)) for series in alone] == [("Mine", 3)]
+    joined = series_of([entry(0, mine("a/mine.py", 1)), entry(1, mine("a/mine.py", 4), mine("b/mine.py", 2))])
+    assert [(series.label, len(series.points)) for series in joined] == [("Mine file=a/mine.py", 2), ("Mine file=b/mine.py", 1)]
 
 
 def test_what_cells_share_is_said_once() -> None:

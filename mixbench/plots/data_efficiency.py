@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 EXAMPLES = "training examples"
 _FARTHEST = 3.0
 """Bands end at this factor beyond the scores: with two or three seeds they can span decades."""
+_LEAST_RATIO, _LARGEST_RATIO = 2.0**-52, 1e30
+"""Ratios are drawn as if they were within these: next to a score that exploded, all others are 0 times as large."""
+_LONG = 1e6
+"""From this ratio on, a change in per cent has an exponent."""
 
 
 def draw_data_efficiency(
@@ -82,8 +86,7 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figu
     from matplotlib import rc_context
     from matplotlib.ticker import FuncFormatter
 
-    points = [cell.relative.point for _, task in drawn.panels for cell in task.cells if cell.relative]
-    if not points:
+    if not any(cell.relative for _, task in drawn.panels for cell in task.cells):
         return None
     score, better = ("error", "lower") if drawn.is_error else ("score", "higher")
     with rc_context(style.RC):
@@ -94,12 +97,12 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figu
             axes.axhline(1, color="black", linewidth=0.9, zorder=1)
             entries = []
             for label, cells in task.lines.items():
-                changes = [(cell.train_size * places[label], cell.relative) for cell in cells if cell.relative]
-                if changes:
-                    _draw_changes(axes, changes, drawn.looks[label])
-                    entries.append((changes[-1][1].point, label, ""))
+                ratios = [(cell.train_size * places[label], _ratio(cell.relative)) for cell in cells if cell.relative]
+                if ratios:
+                    _draw_ratios(axes, ratios, drawn.looks[label])
+                    entries.append((ratios[-1][1].point, label, ""))
             style.legend_beside(axes, entries, drawn.looks, alone=len(grid) == 1)
-        _limit_changes(grid[0], [cell.relative for _, task in drawn.panels for cell in task.cells])
+        _limit_ratios(grid[0], [_ratio(cell.relative) for _, task in drawn.panels for cell in task.cells if cell.relative])
         style.value_ticks(grid[0].yaxis, prefixed=False)
         grid[0].yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _change(ratio)))
         _finish(figure, grid, drawn, "bars: paired 95 % t-intervals over the seeds of both mixers")
@@ -173,7 +176,17 @@ def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
 
 def _change(ratio: float) -> str:
     change = round(ratio - 1, 8)
-    return percent(change, ".0f" if abs(change) >= 1 else ".3g", signed=True) if change else "0 %"
+    return percent(change, ".0f" if 1 <= change < _LONG else ".3g", signed=True) if change else "0 %"
+
+
+def _ratio(change: Interval) -> Interval:
+    """A change as the ratio of the scores, within what an axis can hold."""
+    low, high = (None if end is None else _within(1 + end) for end in (change.low, change.high))
+    return Interval(_within(1 + change.point), low, high)
+
+
+def _within(ratio: float) -> float:
+    return min(max(ratio, _LEAST_RATIO), _LARGEST_RATIO)
 
 
 def _height(cells: Sequence[DataCell]) -> float:
@@ -192,11 +205,9 @@ def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
     axes.set_ylim(max(min(ends), min(scores) - room) - 0.005, min(max(ends), max(scores) + room) + 0.005)
 
 
-def _limit_changes(axes: Axes, changes: Sequence[Interval | None]) -> None:
+def _limit_ratios(axes: Axes, ratios: Sequence[Interval]) -> None:
     """Limit the axis to the points and no change; much longer bars end at the frame."""
-    points, ends = (
-        [1.0, *values] for values in zip(*((1 + c.point, 1 + end) for c in changes if c for end in _ends(c)), strict=True)
-    )
+    points, ends = [1.0, *(ratio.point for ratio in ratios)], [1.0, *(end for ratio in ratios for end in _ends(ratio))]
     spread = (max(points) / min(points)) ** 0.5
     low, high = max(min(ends), min(points) / spread / 1.1), min(max(ends), max(points) * spread * 1.1)
     margin = max((high / low) ** 0.05, 1.002)
@@ -207,12 +218,10 @@ def _ends(interval: Interval | None) -> list[float]:
     return [end for end in (interval.point, interval.low, interval.high) if end is not None] if interval else []
 
 
-def _draw_changes(axes: Axes, changes: Sequence[tuple[float, Interval]], look: style.LineStyle) -> None:
-    """Draw changes as ratios with their intervals, by place on the x axis."""
-    places = [place for place, _ in changes]
-    axes.plot(
-        places, [1 + change.point for _, change in changes], color=look.color, marker=look.marker, linestyle=look.line, zorder=3
-    )
-    bars = [(place, 1 + c.low, 1 + c.high) for place, c in changes if c.low is not None and c.high is not None]
+def _draw_ratios(axes: Axes, ratios: Sequence[tuple[float, Interval]], look: style.LineStyle) -> None:
+    """Draw ratios with their intervals, by place on the x axis."""
+    places, points = zip(*((place, ratio.point) for place, ratio in ratios), strict=True)
+    axes.plot(places, points, color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
+    bars = [(place, ratio.low, ratio.high) for place, ratio in ratios if ratio.low is not None and ratio.high is not None]
     if bars:
         axes.vlines(*zip(*bars, strict=True), color=look.color, linewidth=1, zorder=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -25,6 +26,8 @@ SIZES: dict[Size, tuple[str, str, Callable[[CellSummary], int]]] = {
     "width": ("width (channels)", "d", lambda cell: cell.context.width),
 }
 """Axis label, symbol and value of what is swept."""
+_LARGEST_EXPONENT = 300.0
+"""An axis ends before the largest float, where it has no room left above it."""
 QUANTITIES = {metric: quantity for metric in SUMMARISED if (quantity := columns(SpeedRow)[metric].quantity)}
 """The metrics that are drawn."""
 
@@ -121,8 +124,9 @@ def _mark_failures(
     if not lines:
         return
     bottom, top = grid[0].get_ylim()
+    low, high = math.log10(bottom), math.log10(top)
     step = min(0.11, 0.5 / lines)
-    grid[0].set_ylim(bottom, bottom * (top / bottom) ** (1 / (1 - step * (lines + 0.2))))
+    grid[0].set_ylim(bottom, 10 ** min(low + (high - low) / (1 - step * (lines + 0.2)), _LARGEST_EXPONENT))
     sides = {min(map(size_of, chain(*panels))): "left", max(map(size_of, chain(*panels))): "right"}
     for axes, part in zip(grid, failed, strict=True):
         at = axes.get_xaxis_transform()

@@ -27,6 +27,8 @@ PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
 FEW_LAUNCHES = 12
 """Up to this many launches, each is drawn as a dot."""
 PALE = "#999999"
+_FARTHEST = 1e3
+"""An interval ends at this factor beyond its launches: that of two which differ wildly would hide all others."""
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -169,9 +171,9 @@ def value_ticks(axis: Axis, prefixed: bool) -> None:
     """Decades as plain numbers (0.1, 1, 10) or with an SI prefix (10 k, 1 M); closer ticks on a short axis."""
     from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-    low, high = axis.get_view_interval()
-    logarithmic = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,), numticks=9)
-    axis.set_major_locator(MaxNLocator(5) if high / low < 8 else logarithmic)
+    low, high = map(math.log10, axis.get_view_interval())  # of ends so far apart that their ratio is no float, too
+    logarithmic = LogLocator(subs=(1, 2, 5) if high - low < math.log10(200) else (1,), numticks=9)
+    axis.set_major_locator(MaxNLocator(5) if high - low < math.log10(8) else logarithmic)
     axis.set_major_formatter(EngFormatter(sep="\N{NARROW NO-BREAK SPACE}") if prefixed else StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -184,7 +186,9 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
     intervals = [log_t_interval(launches) for _, launches in points]
     where = [place for place, _ in points]
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
-    low, high = ([i.point if (end := getattr(i, side)) is None else end for i in intervals] for side in ("low", "high"))
+    within = [(i, min(own) / _FARTHEST, max(own) * _FARTHEST) for i, (_, own) in zip(intervals, points, strict=True)]
+    low = [i.point if i.low is None else max(i.low, least) for i, least, _ in within]
+    high = [i.point if i.high is None else min(i.high, most) for i, _, most in within]
     if low == high:
         return
     if len(where) > 1:

@@ -226,8 +226,22 @@ def test_runs_that_only_chose_a_learning_rate_make_no_panel() -> None:
         {"failures": FAILED},
         {"error": lambda mixer, size: 0.25},
         {"error": lambda mixer, size: 0.0},
+        {"error": lambda mixer, size: 1e17 if mixer == "attention" else 0.2},
+        {"error": lambda mixer, size: 1e29 if mixer == "none" else 1e-29},
+        {"error": lambda mixer, size: 1e-320 if mixer == "attention" else 0.2},
     ],
-    ids=["one seed", "one size", "one run", "wide", "one mixer failed", "all equal", "no error at all"],
+    ids=[
+        "one seed",
+        "one size",
+        "one run",
+        "wide",
+        "one mixer failed",
+        "all equal",
+        "no error at all",
+        "exploded",
+        "apart",
+        "tiny",
+    ],
 )
 def test_a_partial_or_degenerate_grid_is_drawn(score: str, case: dict[str, object]) -> None:
     rows = training_rows(score=score, **case)  # type: ignore[arg-type]

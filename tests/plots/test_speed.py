@@ -192,6 +192,19 @@ def test_flops_that_are_lower_bounds_are_marked_in_both_figures_and_explained(ba
     assert AT_LEAST in caption_of(times)
 
 
+def test_times_that_are_too_far_apart_for_their_ratio_are_drawn(tmp_path: Path) -> None:
+    failures = {("none", 256): ("oom", "")}
+    rows, launches = speed_rows(("attention", "none"), (64, 256), launches=1, rounds=1, failures=failures)
+    rows = [replace(row, latency_ms=1e-290) if row.mixer == "attention" else row for row in rows]
+    assert draw_speed(rows, launches, tmp_path)
+
+
+def test_the_interval_of_two_launches_that_differ_wildly_does_not_hide_the_others() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 256), launches=2, rounds=1)
+    (axes,) = figure_of(([replace(rows[0], latency_ms=1e6), *rows[1:]], launches)).axes
+    assert axes.get_ylim()[1] < 1e10
+
+
 def test_exact_flops_have_no_mark_but_what_they_leave_out_is_said() -> None:
     table = speed_rows(("attention", "hypermixer"), (64, 128), launches=2, rounds=1)
     for figure in (figure_of(table, "flops"), flops_figure(summarise(*table))):

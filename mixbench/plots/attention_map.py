@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os.path import isfile
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.plots import style, texts
-from mixbench.plots.notes import add_caption
+from mixbench.plots.notes import add_caption, add_heading
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 4
 _PANEL = (1.75, 1.55)
 """Inches, including labels."""
-_LETTERS = 17
-"""Letters of a caption per inch."""
 _COLOURS = "magma_r"
 _SCALE = "‖∂output i / ∂input j‖ relative to an even map"
 _TOP = 10.0
@@ -79,7 +76,7 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
     columns = needed + 1 + len(lines)
     with rc_context(style.RC | {"axes.grid": False}):
         figure = Figure(figsize=(_PANEL[0] * columns + 0.9, _PANEL[1] * len(examples) + 1.35), layout="constrained")
-        figure.suptitle(f"What outputs depend on: {task.task}", fontsize=11, fontweight="bold")
+        add_heading(figure, f"What outputs depend on: {task.task}")
         grid = figure.subplots(len(examples), columns, squeeze=False)
         for row, example in zip(grid, examples, strict=True):
             shown = next(own[example] for own in maps.values() if example in own)
@@ -103,7 +100,7 @@ def map_figure(task: TaskMaps, maps: Maps) -> Figure:
         drawn = next(axes for axes in grid[:, needed + 1 :].flat if axes.images)
         panels = list(grid[:, needed + 1 :].flat)
         figure.colorbar(drawn.images[0], ax=panels, label=_SCALE, extend="max", pad=0.05 / grid.shape[1], aspect=25)
-        add_caption(figure, _reading(task, figure.get_figwidth()))
+        add_caption(figure, _reading(task))
     return figure
 
 
@@ -150,8 +147,8 @@ def _title(line: MixerMaps) -> str:
     return f"{line.label}\n{share}"
 
 
-def _reading(task: TaskMaps, width: float) -> str:
-    """How to read the figure, in lines that fit a width in inches."""
+def _reading(task: TaskMaps) -> str:
+    """How to read the figure."""
     chance = next((line.chance for line in task.lines if line.chance is not None), None)
     even = f" (even map: {percent(chance, '.0f')})" if chance is not None else ""
     nearer = f"more than {task.reach} tokens away (stem and head see the nearer ones)" if task.reach else "other than i"
@@ -161,4 +158,4 @@ def _reading(task: TaskMaps, width: float) -> str:
         f"right: of the sensitivity to inputs {nearer}, the share on needed ones{even}",
         "colours: 1 is an even map; in an ideal map, needed inputs have the darkest colour; blue outlines: needed inputs",
     ]
-    return "\n".join(line for part in parts for line in wrap(part, int(_LETTERS * width)))
+    return "\n".join(parts)

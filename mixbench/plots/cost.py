@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style, texts
-from mixbench.plots.notes import OPERATIONS, add_caption
+from mixbench.plots.notes import OPERATIONS, add_caption, add_heading
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
@@ -50,7 +50,7 @@ def cost_figure(cost: TaskCost) -> Figure:
     with rc_context(style.RC):
         height = 1.9 + len(cost.targets) * (0.55 + 0.5 * len(labels))
         figure = Figure(figsize=(6.8, height), layout="constrained")
-        figure.suptitle(f"Cost of reaching a score on {cost.subject.task}", fontsize=11, fontweight="bold")
+        add_heading(figure, f"Cost of reaching a score on {cost.subject.task}")
         panels = list(figure.subplots(len(cost.targets), 1, sharex=True, squeeze=False)[:, 0])
         for axes, target in zip(panels, cost.targets, strict=True):
             axes.set(title=f"{cost.score} {sign} {target:g}", xscale="log", yticks=range(len(labels)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import StorageError, UnknownNameError
+from mixbench.plots.notes import add_heading
 from mixbench.plots.texts import literal
 from mixbench.stats import log_t_interval
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
@@ -125,7 +126,6 @@ def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[s
     `common` says what all panels share; `labels` are those of the x and the y axis. Call and fill it under `RC`.
     """
     from matplotlib.figure import Figure
-    from matplotlib.text import Annotation
 
     rows = math.ceil(len(titles) / MAX_COLUMNS)
     columns = math.ceil(len(titles) / rows)
@@ -142,9 +142,7 @@ def panel_figure(title: str, common: str, titles: Sequence[str], labels: tuple[s
         axes.tick_params(labelbottom=lowest)
         axes.set_xlabel(labels[0] if lowest else "")
         axes.set_ylabel(labels[1] if place % columns == 0 else "")
-    heading = figure.suptitle(f"{title}\n", fontsize=11, fontweight="bold")
-    below = Annotation(common, (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
-    figure.add_artist(below)
+    add_heading(figure, title, common)
     return figure, list(grid.flat[: len(titles)])
 
 
@@ -236,9 +234,8 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> lis
     from matplotlib import rc_context
     from matplotlib.text import Text
 
-    for kind in formats:
-        if kind not in FORMATS:
-            raise UnknownNameError("format", kind, FORMATS, "for figures")
+    if unknown := [kind for kind in formats if kind not in FORMATS]:
+        raise UnknownNameError("format", unknown[0], FORMATS, "for figures")
     dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     paths = [folder / f"{name}.{kind}" for kind in formats]
     for text in figure.findobj(lambda artist: isinstance(artist, Text)):

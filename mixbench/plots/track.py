@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
+from mixbench.plots.notes import add_heading
 from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, metric_words
 from mixbench.verdicts.track.change_points import Change
 from mixbench.verdicts.track.series import COUNTED, TRACKED, Series, told_apart
@@ -56,7 +57,6 @@ def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
     A line before the first commit of each new level has the short SHA of that commit.
     """
     from matplotlib import rc_context
-    from matplotlib.text import Annotation
 
     drawn = {point.commit for each in series for point in each.points}
     commits = sorted(drawn, key=lambda commit: (commit.moment, commit.sha))
@@ -74,9 +74,7 @@ def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
             _mark_changes(axes, each, own, places)
             _ticks(axes, commits)
         name = _TITLES.get(metric) or metric_words(metric)
-        heading = figure.suptitle(f"{name[0].upper()}{name[1:]} over commits\n", fontsize=11, fontweight="bold")
-        below = Annotation(common, (0.5, 0), xycoords=heading, ha="center", va="bottom", fontsize=8, color="#444444")
-        figure.add_artist(below)
+        add_heading(figure, f"{name[0].upper()}{name[1:]} over commits", common)
         figure.supylabel(TRACKED[metric].unit, fontsize=9)
         figure.supxlabel("commits in order, evenly spaced", fontsize=9)
     return figure

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
+from mixbench.plots.notes import about_operations, add_caption, add_heading, mark_bounds, named
 from mixbench.plots.task_panels import TaskFigures
 from mixbench.verdicts.learning.scores import DataCell, TaskSummary
 
@@ -38,7 +38,7 @@ def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
     with rc_context(style.RC):
         rows, columns = len(drawn.panels), len(known)
         figure = Figure(figsize=(style.PANEL_ALONE[0] if columns == 1 else 8.6, 3.4 * rows + 1.2), layout="constrained")
-        figure.suptitle(f"Score against cost on {name}", fontsize=11, fontweight="bold")
+        add_heading(figure, f"Score against cost on {name}")
         grid = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
         for line, (title, task) in zip(grid, drawn.panels, strict=True):
             line[0].set_ylabel(drawn.score_axis)
@@ -57,7 +57,7 @@ def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
         front = "Pareto front of the exact values" if any(every) else "Pareto front"
         reading = f"larger markers: more examples · rings and grey line: {front}"
         counting = about_operations(every) if _OPERATIONS in known else []
-        add_caption(figure, "\n".join(filter(None, (drawn.common, reading, " · ".join(counting)))))
+        add_caption(figure, "\n".join(filter(None, (drawn.common, reading, *counting))))
     return figure
 
 

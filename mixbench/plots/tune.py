@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style, texts
-from mixbench.plots.notes import add_caption
+from mixbench.plots.notes import add_caption, add_heading
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
 
@@ -44,7 +44,7 @@ def tuning_figure(search: Search) -> Figure:
     direction = "lower" if search.is_error else "higher"
     with rc_context(style.RC):
         figure = Figure(figsize=(8.6, 4.4), layout="constrained")
-        figure.suptitle(f"Random search on {search.task}", fontsize=11, fontweight="bold")
+        add_heading(figure, f"Random search on {search.task}")
         expected, relative = figure.subplots(1, 2)
         logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
         for curve in search.curves:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from mixbench.plots import style, texts
+from mixbench.plots import notes, style, texts
 from mixbench.plots.style import size_ticks
 
 
@@ -43,6 +45,32 @@ def test_a_power_stays_mathematics_in_a_text_with_dollars(tmp_path: Path) -> Non
     for _ in range(2):
         style.save(figure, tmp_path, "figure", ("svg",))
         assert figure.get_suptitle() == r"a\$b\$ grows as $N^{1.57}$, falls as $n^{-0.50}$ (\$N^{x}\$)"
+
+
+@pytest.mark.parametrize("legend", [True, False], ids=["legend", "no legend"])
+def test_headings_and_notes_stay_within_the_figure(legend: bool) -> None:
+    figure = Figure(figsize=style.PANEL_ALONE, layout="constrained")
+    axes = figure.subplots()
+    axes.plot([1, 2], label="one")
+    if legend:
+        figure.legend(loc="outside lower center")
+    notes.add_heading(figure, "Score against cost on hf:organisation/a-data-set-with-a-rather-long-name", "2 layers · " * 20)
+    notes.add_caption(figure, "\n".join(notes.about_operations(["≥"]) * 2) + "wide · " * 30)
+    figure.draw_without_rendering()
+    long = [text for text in figure.findobj(Text) if len(text.get_text()) > 40]  # type: ignore[attr-defined]
+    assert len(long) == 3
+    for text in long:
+        box = text.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+
+
+def test_a_note_is_broken_after_the_dot_between_two_parts() -> None:
+    figure = Figure(figsize=(2, 2))
+    notes.add_caption(figure, "one part of the text · " * 5 + "end")
+    lines = figure.get_supxlabel().split("\n")
+    assert len(lines) > 3
+    assert not any(line.startswith("·") for line in lines)
 
 
 def test_the_name_of_a_file_has_an_end() -> None:

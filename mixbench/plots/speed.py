@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style, texts
 from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
-from mixbench.plots.speed_panels import Size, grouped, panels_of
+from mixbench.plots.speed_panels import Size, grouped, panels_of, without_flops
 from mixbench.plots.time_by_flops import flops_figure
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
@@ -83,6 +83,10 @@ def size_figure(summary: SpeedSummary, metric: str, size: Size) -> Figure | None
         figure, grid = style.panel_figure(
             f"{quantity.title} against {size}", common, [title for title, _ in panels], (axis, quantity.axis)
         )
+        every = grouped([cell for _, cells in panels for cell in cells], lambda cell: cell.label)
+        missing = {
+            label: _missing(line, metric) for label, line in every.items() if not any(values_of(cell, metric) for cell in line)
+        }
         for axes, (_, cells) in zip(grid, panels, strict=True):
             entries = []
             for label, line in grouped(cells, lambda cell: cell.label).items():
@@ -90,8 +94,7 @@ def size_figure(summary: SpeedSummary, metric: str, size: Size) -> Figure | None
                 sizes = [size_of(cell) for cell in line]
                 style.draw_line(axes, [size * apart[label] for size in sizes], values, looks[label])
                 grown = growth(sizes, values)
-                missing = "(0 or not measured)" if any(cell.status == "ok" for cell in line) else "(failed)"
-                text = _exponent(symbol, grown[0]) if grown else missing if len(grid) == 1 and not any(values) else ""
+                text = _exponent(symbol, grown[0]) if grown else missing.get(label, "") if len(grid) == 1 else ""
                 if metric == "flops":
                     marks = [cell.flops_mark for cell in line]
                     text = named(text, marks if any(values) else []).strip()
@@ -106,10 +109,18 @@ def size_figure(summary: SpeedSummary, metric: str, size: Size) -> Figure | None
         _mark_failures(grid, [cells for _, cells in panels], size_of, looks)
         style.value_ticks(grid[0].yaxis, quantity.prefixed)
         if len(grid) > 1:
-            style.legend_below(figure, looks, {label: label for label in looks})
+            style.legend_below(figure, looks, {label: f"{label} {missing.get(label, '')}".rstrip() for label in looks})
         if metric == "flops":
-            add_caption(figure, "\n".join(about_operations([cell.flops_mark for cell in summary.cells if cell.value(metric)])))
+            known = [cell.flops_mark for cell in summary.cells if cell.value(metric) is not None]
+            add_caption(figure, "\n".join(about_operations(known)))
     return figure
+
+
+def _missing(cells: Sequence[CellSummary], metric: str) -> str:
+    """Why a mixer has no point in any panel."""
+    if not any(cell.status == "ok" for cell in cells):
+        return "(failed)"
+    return f"({without_flops(cells)}: not drawn)" if metric == "flops" else "(0 or not measured)"
 
 
 def _mark_failures(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from mixbench.verdicts.labels import Context, context_words
+from mixbench.verdicts.records import AT_LEAST
 from mixbench.verdicts.speed import CellSummary, SpeedSummary
 
 Key = TypeVar("Key")
@@ -30,6 +31,12 @@ def panels_of(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, l
     common = [text for fields in words[:1] for name, text in fields.items() if name not in varying]
     titles = [" · ".join(fields[name] for name in varying) for fields in words]
     return " · ".join(common), list(zip(titles, groups.values(), strict=True))
+
+
+def without_flops(cells: Sequence[CellSummary]) -> str:
+    """Why a logarithmic axis has no place for the FLOPs of a mixer: none are known, or 0, which may be too few."""
+    marks = [cell.flops_mark for cell in cells if cell.value("flops") is not None]
+    return f"FLOPs {AT_LEAST} 0" if any(marks) else "no FLOPs" if marks else "FLOPs unknown"
 
 
 def grouped(cells: Sequence[CellSummary], key: Callable[[CellSummary], Key]) -> dict[Key, list[CellSummary]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
-from mixbench.plots.speed_panels import grouped, panels_of
+from mixbench.plots.speed_panels import grouped, panels_of, without_flops
 from mixbench.verdicts.speed import CellSummary, SpeedSummary
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ def flops_figure(summary: SpeedSummary) -> Figure | None:
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
     drawn = {cell.label for cell in cells}
-    free = {
-        cell.label: "no FLOPs" if cell.value("flops") == 0 and not cell.flops_mark else "FLOPs unknown"
-        for cell in summary.cells
-        if cell.latency_ms and cell.label not in drawn
-    }
+    free = grouped([cell for cell in summary.cells if cell.latency_ms and cell.label not in drawn], lambda cell: cell.label)
     with rc_context(style.RC):
         labels = ("operations per call (FLOP)", "latency per call (ms)")
         figure, grid = style.panel_figure("Latency against operations", common, [title for title, _ in panels], labels)
@@ -47,10 +43,12 @@ def flops_figure(summary: SpeedSummary) -> Figure | None:
         style.value_ticks(grid[0].yaxis, prefixed=False)
         marks = {label: [cell.flops_mark for cell in cells if cell.label == label] for label in looks}
         names = {
-            label: f"{label} ({free[label]}: not drawn)" if label in free else named(label, marks[label]) for label in looks
+            label: f"{label} ({without_flops(free[label])}: not drawn)" if label in free else named(label, marks[label])
+            for label in looks
         }
         style.legend_below(figure, looks, names)
-        add_caption(figure, "\n".join(about_operations([mark for own in marks.values() for mark in own])))
+        known = [cell.flops_mark for cell in summary.cells if cell.latency_ms and cell.value("flops") is not None]
+        add_caption(figure, "\n".join(about_operations(known)))
         figure.draw_without_rendering()
         for axes, (_, part) in zip(grid, panels, strict=True):
             _draw_rates(axes, part)

@@ -192,6 +192,20 @@ def test_flops_that_are_lower_bounds_are_marked_in_both_figures_and_explained(ba
     assert AT_LEAST in caption_of(times)
 
 
+@pytest.mark.parametrize("batches", [(1,), (1, 2)], ids=["one panel", "two panels"])
+def test_a_lower_bound_of_0_is_said_where_it_cannot_be_drawn(batches: tuple[int, ...]) -> None:
+    rows, launches = bounded(speed_rows(("attention", "hypermixer", "none"), (64, 128), batches=batches, launches=2, rounds=1))
+    table = [replace(row, flops=0) if row.mixer == "hypermixer" else row for row in rows], launches
+    times, counts = flops_figure(summarise(*table)), figure_of(table, "flops")
+    assert times is not None
+    notes = ["hypermixer (FLOPs ≥ 0: not drawn)", "none (no FLOPs: not drawn)"]
+    assert legend_texts(times)[1:] == notes
+    shown = legend_texts(counts if counts.legends else counts.axes[0])
+    assert sorted(" ".join(text.split()) for text in shown)[1:] == notes
+    assert AT_LEAST in caption_of(times)
+    assert AT_LEAST in caption_of(counts)
+
+
 def test_times_that_are_too_far_apart_for_their_ratio_are_drawn(tmp_path: Path) -> None:
     failures = {("none", 256): ("oom", "")}
     rows, launches = speed_rows(("attention", "none"), (64, 256), launches=1, rounds=1, failures=failures)

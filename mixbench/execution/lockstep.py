@@ -33,6 +33,8 @@ BLOCK = 0.008
 """Seconds per block: short compared with the machine's drift, long compared with two clock reads and two messages."""
 ROUNDS = 24
 FEWEST_ROUNDS = 12
+_LONGEST_BLOCK = 4 * BLOCK
+"""Both sides make equally many calls per block, unless the blocks of the slower one would become longer than this."""
 _NO_TRACES = {"PYTHONDONTWRITEBYTECODE": "1"}
 """The user's sources stay as they are: no __pycache__ is left among them."""
 _SECONDS_PER_CELL = 0.8
@@ -271,20 +273,29 @@ def _in_words(fault: _FaultError) -> str:
 
 
 def _rounds(workers: Sequence[_Worker], number: int, built: list[dict[str, Any]]) -> Timed:
-    latency = min(side["latency"] for side in built)
-    repeats = max(1, -int(-BLOCK // latency))
-    slower = max(side["latency"] for side in built)
-    rounds = max(FEWEST_ROUNDS, min(ROUNDS, int(_SECONDS_PER_CELL / (4 * repeats * slower))))
+    latencies = [side["latency"] for side in built]
+    most = _calls_in(BLOCK, min(latencies))
+    repeats = [min(most, _calls_in(_LONGEST_BLOCK, latency)) for latency in latencies]
+    seconds_per_round = 2 * sum(calls * latency for calls, latency in zip(repeats, latencies, strict=True))
+    rounds = max(FEWEST_ROUNDS, min(ROUNDS, int(_SECONDS_PER_CELL / seconds_per_round)))
     blocks: list[list[dict[str, Any]]] = []
     for _ in range(rounds):
-        blocks.append([workers[side].ask("block", number=number, repeats=repeats) for side in (0, 1, 1, 0)])
+        blocks.append([workers[side].ask("block", number=number, repeats=repeats[side]) for side in (0, 1, 1, 0)])
     clock = "device" if "device" in blocks[0][0] else "cpu"
+    calls = math.log(repeats[0] / repeats[1])
 
     def log_ratio(clock: str) -> float:
-        return median(math.log((b1[clock] + b2[clock]) / (a1[clock] + a2[clock])) for a1, b1, b2, a2 in blocks)
+        return calls + median(math.log((b1[clock] + b2[clock]) / (a1[clock] + a2[clock])) for a1, b1, b2, a2 in blocks)
 
-    base, head = (median(timed[place][clock] for timed in blocks for place in places) / repeats for places in ((0, 3), (1, 2)))
+    base, head = (
+        median(timed[place][clock] for timed in blocks for place in places) / repeats[side]
+        for side, places in enumerate(((0, 3), (1, 2)))
+    )
     return Timed(log_ratio(clock), log_ratio("wall"), (base, head), rounds, (built[0], built[1]))
+
+
+def _calls_in(seconds: float, latency: float) -> int:
+    return max(1, math.ceil(seconds / latency))
 
 
 def _idlest_core() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import sys
@@ -21,7 +22,23 @@ HERE = Version("this installation", sys.executable)
 
 
 LATER = """
-import gc
+import gc, time
+
+
+class Immediate(torch.nn.Module):
+    def __init__(self, width, tokens):
+        super().__init__()
+
+    def forward(self, x):
+        return x
+
+
+class Slow(Immediate):
+    def forward(self, x):
+        end = time.process_time() + 0.02
+        while time.process_time() < end:
+            pass
+        return x
 
 class Fading(Product):
     calls = 0
@@ -100,7 +117,10 @@ def test_both_sides_are_built_checked_timed_in_turns_and_discarded(file):
             4: contest(file, "Fading", "Product"),
             5: contest(file, "Product", "Tiring"),
             6: contest(file, "Product", "Flat"),
+            7: contest(file, "Immediate", "Slow"),
+            8: contest(file, "Slow", "Immediate"),
         },
+        timeout=30,
         order=Falling(0),
     )
     assert all(isinstance(seen[number], Timed) for number in (0, 1, 2, 3)), seen
@@ -115,6 +135,11 @@ def test_both_sides_are_built_checked_timed_in_turns_and_discarded(file):
     assert base["sample"] == pytest.approx(head["sample"])
     assert base["file"] == str(file)
     assert min(seen[1].seconds) > 0
+    for far, sign in ((seen[7], 1), (seen[8], -1)):
+        slow, fast = max(far.seconds), min(far.seconds)
+        assert slow > 0.02 > 1000 * fast
+        assert far.log_ratio == pytest.approx(sign * math.log(slow / fast), abs=0.5)
+        assert far.wall_log_ratio == pytest.approx(far.log_ratio, abs=0.5)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from mixbench.studies.duel_versions import duel_sides
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, SpeedRequest
 from mixbench.verdicts.gate.comparison import DUEL, Comparison
-from mixbench.verdicts.gate.duel import FLOOR, Workload, judge_duel, looks
+from mixbench.verdicts.gate.duel import FEWEST_PAIRS, FLOOR, Workload, judge_duel, looks
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 Looks = Mapping[int, Sequence[Outcome]]
@@ -71,7 +71,7 @@ def measure_duel(options: DuelOptions) -> Comparison:
             words=lambda number: cells[number].words,
         )
     names = versions[0].name, versions[1].name
-    workloads = [_workload(cell, first[number], second.get(number, ())) for number, cell in cells.items()]
+    workloads = [_workload(cell, first[number], second.get(number, ()), threshold) for number, cell in cells.items()]
     compared = judge_duel(names, workloads, threshold=threshold, same_mixer=sides[0].mixer is None)
     known = known_figures(device=options.device, threshold=threshold)
     remarks = (
@@ -103,6 +103,8 @@ def two_looks(
 ) -> tuple[Looks, Looks]:
     """The outcomes of eight pairs for every contest, by number, and of eight more for those that the first flagged.
 
+    They include the failures of a base that worked in another pair.
+
     Raises RequestError if neither version can be measured at all, WorkerError.
     """
     progress.begin(PAIRS * len(contests))
@@ -113,9 +115,7 @@ def two_looks(
         raise RequestError(
             faults[0].detail if faults[0] else "there is nothing to measure", "Neither version could be measured."
         )
-    flagged = {
-        number: contests[number] for number, seen in first.items() if not _fault(seen) and looks(log_ratios(seen), threshold)
-    }
+    flagged = {number: contests[number] for number, seen in first.items() if _flagged(seen, threshold)}
     if flagged:
         progress.remark(f"{len(flagged)} of {len(contests)} flagged: measuring again in {PAIRS} new pairs")
         progress.begin(PAIRS * len(flagged))
@@ -126,16 +126,33 @@ def _fault(seen: Sequence[Outcome]) -> Fault | None:
     return next((outcome for outcome in seen if isinstance(outcome, Fault)), None)
 
 
-def _workload(cell: DuelCell, first: Sequence[Outcome], second: Sequence[Outcome]) -> Workload:
-    fault = _fault([*first, *second])
-    return Workload(
-        (cell.mixer.name, cell.mixer.config),
-        cell.keys,
-        [seen for seen in first if isinstance(seen, Timed)],
-        [seen for seen in second if isinstance(seen, Timed)],
-        fault.detail if fault else None,
-        fault is not None and fault.sides[1],
-    )
+def _enough(seen: Sequence[Outcome]) -> bool:
+    """Whether a contest can be judged by these pairs: its head has never failed, and its base at most in a few."""
+    failed = any(isinstance(outcome, Fault) and outcome.sides[1] for outcome in seen)
+    return not failed and len(log_ratios(seen)) >= min(FEWEST_PAIRS, PAIRS)
+
+
+def _flagged(seen: Sequence[Outcome], threshold: float) -> bool:
+    return _enough(seen) and looks(log_ratios(seen), threshold) != 0
+
+
+def _workload(cell: DuelCell, first: Sequence[Outcome], second: Sequence[Outcome], threshold: float) -> Workload:
+    timed = [[seen for seen in look if isinstance(seen, Timed)] for look in (first, second)]
+    judged = _enough(first) and (not _flagged(first, threshold) or _enough(second))
+    failure = _failure([*first, *second], judged=judged)
+    return Workload((cell.mixer.name, cell.mixer.config), cell.keys, timed[0], timed[1], *failure)
+
+
+def _failure(seen: Sequence[Outcome], *, judged: bool) -> tuple[str, str]:
+    """The verdict on a contest that cannot be `judged` by its times, else "", and what failed in it."""
+    faults = [outcome for outcome in seen if isinstance(outcome, Fault)]
+    if not faults:
+        return "", ""
+    if head := next((fault for fault in faults if fault.sides[1]), None):
+        return "broken", head.detail
+    if len(faults) == len(seen) and not any(fault.lost for fault in faults):
+        return "new", faults[0].detail
+    return "" if judged else "broken", f"the base failed in {len(faults)} of {len(seen)} pairs: {faults[0].detail}"
 
 
 def log_ratios(seen: Sequence[Outcome]) -> list[float]:

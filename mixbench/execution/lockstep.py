@@ -64,10 +64,14 @@ class Timed:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a contest could not be timed; `sides` says for base and head whether it failed."""
+    """Why a contest could not be timed; `sides` says for base and head whether it failed.
+
+    One is `lost` whose process ended or gave no answer although its first calls had succeeded.
+    """
 
     sides: tuple[bool, bool]
     detail: str
+    lost: bool = False
 
 
 class _FaultError(Exception):
@@ -231,7 +235,7 @@ def _prepare(worker: _Worker, **settings: Any) -> None:
 
 def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: random.Random) -> Timed | Fault:
     built: list[dict[str, Any]] = [{}, {}]
-    faults = ["", ""]
+    faults, lost = ["", ""], False
     first = order.randrange(2)  # the side built first gets other memory addresses
     for side in (first, 1 - first):
         worker, workload = workers[side], contest.workloads[side]
@@ -246,6 +250,7 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
         try:
             timed = _rounds(workers, number, built)
         except _FaultError as fault:
+            lost = isinstance(fault, _DeadError)
             faults[workers.index(fault.worker)] = _in_words(fault)
         for side, worker in enumerate(workers):
             try:
@@ -255,7 +260,7 @@ def _contest(workers: Sequence[_Worker], number: int, contest: Contest, order: r
                 faults[side] = _in_words(fault)
     if any(faults):
         _discard(workers, number)
-        return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))))
+        return Fault((bool(faults[0]), bool(faults[1])), "; ".join(dict.fromkeys(filter(None, faults))), lost)
     return timed
 
 

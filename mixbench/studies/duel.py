@@ -18,6 +18,9 @@ from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, pla
 PAIRS = 8
 """Pairs of processes in one duel; four are too few for a t-interval."""
 
+_LAPSES = 2
+"""Failures of the base alone after which a workload is given up: one may be chance, and a failure of the head never is."""
+
 Outcome = Timed | Fault
 
 
@@ -75,25 +78,33 @@ def run_duel(
     pairs: int = PAIRS,
     words: Callable[[int], str] = str,
 ) -> dict[int, list[Outcome]]:
-    """Outcomes by number, from `pairs` fresh pairs of processes; a contest that has failed is not measured again.
+    """Outcomes by number, from `pairs` fresh pairs of processes; a pair in which only the base failed is repeated once.
 
-    Raises WorkerError if an interpreter cannot measure at all.
+    A contest whose head has failed, or whose base has failed twice, is not measured again. Raises WorkerError if an
+    interpreter cannot measure at all.
     """
     outcomes: dict[int, list[Outcome]] = {number: [] for number in contests}
     order = random.Random(seed)
-    for pair in range(1, pairs + 1):
-        sound = {n: contest for n, contest in contests.items() if not any(isinstance(o, Fault) for o in outcomes[n])}
-        if not sound:
-            break
+    while due := {number: contests[number] for number, seen in outcomes.items() if _missing(seen, pairs)}:
+        pair = 1 + pairs - max(_missing(outcomes[number], pairs) for number in due)
         measured = run_pair(
             versions,
-            sound,
+            due,
             device=device,
             timeout=timeout,
             order=order,
             announce=lambda number, pair=pair: progress.step(0, f"pair {pair} of {pairs}: {words(number)}"),  # type: ignore[misc]
         )
         for number, outcome in measured.items():
+            before = _missing(outcomes[number], pairs)
             outcomes[number].append(outcome)
-            progress.step(pairs - pair + 1 if isinstance(outcome, Fault) else 1, "")
+            progress.step(before - _missing(outcomes[number], pairs), "")
     return outcomes
+
+
+def _missing(seen: Sequence[Outcome], pairs: int) -> int:
+    """How many pairs are still to be measured."""
+    faults = [outcome for outcome in seen if isinstance(outcome, Fault)]
+    if len(faults) >= _LAPSES or any(fault.sides[1] for fault in faults):
+        return 0
+    return pairs - len(seen) + len(faults)

@@ -101,15 +101,39 @@ def test_undecided_is_exit_code_3_only_where_strict(run, pairs):
     assert run("duel", ".", ".", "--strict").exit_code == 3
 
 
-@pytest.mark.parametrize(("sides", "code", "word"), [((False, True), 1, "broken"), ((True, False), 0, "new")])
-def test_a_workload_that_one_side_cannot_run_is_told(run, sides, code, word, pairs):
+@pytest.mark.parametrize(
+    ("sides", "code", "word", "asked_for"),
+    [((False, True), 1, "broken", [3] + [2] * 7), ((True, False), 0, "new", [3, 3] + [2] * 6)],
+)
+def test_a_workload_that_one_side_cannot_run_is_told(run, sides, code, word, asked_for, pairs):
     noise = random.Random(0)
     asked = pairs(lambda contest, pair: Fault(sides, "it died") if is_hypermixer(contest) else timed(0.0, noise))
     done = run("duel", ".", ".")
     assert done.exit_code == code
-    assert asked == [3] + [2] * 7
+    assert asked == asked_for
     assert f"1 {word}, 2 same" in done.stdout
     assert "it died" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("failing", "lost", "count", "outcome", "told"),
+    [
+        ({16}, False, 17, "1 slower: fail", "the base failed in 1 of 17 pairs: it died"),
+        ({7, 9}, False, 17, "1 slower: fail", "the base failed in 2 of 17 pairs: it died"),
+        ({1}, True, 17, "1 slower: fail", "the base failed in 1 of 17 pairs: it died"),
+        ({10, 12}, False, 12, "1 broken: fail", "the base failed in 2 of 12 pairs: it died"),
+        ({1, 2}, True, 2, "1 broken: fail", "the base failed in 2 of 2 pairs: it died"),
+        ({1, 2}, False, 2, "1 new: pass", "it died"),
+    ],
+)
+def test_a_base_that_works_now_and_then_is_not_new(run, failing, lost, count, outcome, told, pairs):
+    noise = random.Random(0)
+    asked = pairs(lambda contest, pair: Fault((True, False), "it died", lost) if pair in failing else timed(0.06, noise))
+    done = run("duel", ".", ".", "--mixer", "attention")
+    assert len(asked) == count
+    assert outcome in done.stdout
+    assert told in done.stdout
+    assert done.exit_code == (0 if "pass" in outcome else 1)
 
 
 def test_where_neither_side_can_be_measured_the_request_is_wrong(run, pairs):

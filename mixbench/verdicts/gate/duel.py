@@ -20,6 +20,8 @@ FLOOR = 0.01
 ONE_SIDED = 0.99
 SAME_WITHIN = 0.05
 """Both versions are the same where the interval lies within this, or within the floor where that is wider."""
+FEWEST_PAIRS = 6
+"""Pairs that a look must have where the base failed in the others."""
 SAMPLES_DIFFER = 1e-3
 """Outputs that differ by more than this, relative to their norm, come from different functions."""
 
@@ -52,9 +54,10 @@ class Workload:
     keys: Mapping[str, Any]
     first: Sequence[TimedPair]
     second: Sequence[TimedPair] = ()
-    fault: str | None = None
-    """Why it could not be timed."""
-    head_failed: bool = False
+    status: str = ""
+    """The verdict where no times can be judged: "broken" or "new"."""
+    fault: str = ""
+    """What failed. A base that failed in a few of the pairs is judged by the others."""
 
 
 def judge_duel(
@@ -79,9 +82,8 @@ def judge_duel(
 
 def _verdict(workload: Workload, *, threshold: float, same_mixer: bool) -> dict[str, Any]:
     """Judgements, detail and cause of one workload."""
-    if workload.fault is not None:
-        verdict = "broken" if workload.head_failed else "new"
-        return {"judgements": (Judgement(STATUS, verdict),), "detail": workload.fault}
+    if workload.status:
+        return {"judgements": (Judgement(STATUS, workload.status),), "detail": workload.fault}
     timed = [*workload.first, *workload.second]
     first, second = ([pair.log_ratio for pair in look] for look in (workload.first, workload.second))
     seconds = geometric_mean(pair.seconds[0] for pair in timed), geometric_mean(pair.seconds[1] for pair in timed)
@@ -94,8 +96,8 @@ def _verdict(workload: Workload, *, threshold: float, same_mixer: bool) -> dict[
     if base["params"] != head["params"]:
         causes.append(f"{head['params'] - base['params']:+d} parameters")
     differs = same_mixer and _differ(base["sample"], head["sample"])
-    detail = "the outputs differ: not the same function" if differs else ""
-    return {"judgements": (judgement,), "detail": detail, "cause": ", ".join(causes)}
+    details = (workload.fault, "the outputs differ: not the same function" if differs else "")
+    return {"judgements": (judgement,), "detail": "; ".join(filter(None, details)), "cause": ", ".join(causes)}
 
 
 def _differ(base: Sequence[float], head: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixbench.worker.duel import count_operators
+from mixbench.worker.duel import count_operators, sample_of
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -25,3 +25,18 @@ def test_compiled_code_is_counted_as_plain_python_and_stays_compiled() -> None:
 def test_the_bodies_of_control_flow_are_counted() -> None:
     x = torch.ones(2)
     assert count_operators(lambda: torch.cond(torch.tensor(True), doubled, torch.sin, (x,))) == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [(slice(None), slice(None), 3), (0, 5, slice(None)), (0, 200, 77), (slice(None), slice(None), slice(100, None))],
+    ids=["channel", "token", "number", "half"],
+)
+def test_a_change_anywhere_in_an_output_changes_its_sample_by_as_much(changed) -> None:
+    y = torch.randn(1, 256, 256, generator=torch.Generator().manual_seed(1))
+    other = y.clone()
+    other[changed] += 4
+    sample, moved = (torch.tensor(sample_of(one)) for one in (y, other))
+    assert sample.norm() / y.norm() == pytest.approx(1, abs=0.3)
+    assert (moved - sample).norm() / (other - y).norm() == pytest.approx(1, abs=0.3)
+    assert sample_of(y.bfloat16()) == pytest.approx(sample_of(y), abs=1)

@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.execution.version import Tree, Version
 from mixbench.mixers.choice import ChosenMixer, choose_mixer
 from mixbench.parsing.sources import split_target
-from mixbench.studies.git import GitError, commit_of, not_a_revision, top_of, work_trees
+from mixbench.studies.git import GitError, commit_of, not_a_revision, top_around, top_of, work_trees
 from mixbench.studies.git_trees import git_tree
 
 _FORMS = (
@@ -49,11 +49,29 @@ def duel_sides(base: str, head: str) -> Iterator[tuple[DuelSide, DuelSide]]:
                 f"{base!r} and {head!r} cannot be compared: a mixer can only be compared with a mixer",
                 f"{_FORMS} For a branch with the name of a mixer, write heads/{mixer}.",
             )
-        yield first, second
+        yield (
+            replace(first, version=_apart(first.version, second.version)),
+            replace(second, version=_apart(second.version, first.version)),
+        )
+
+
+def _apart(version: Version, other: Version) -> Version:
+    """A version that keeps away from the files of the other one, in whichever clone they are: it has its own instead."""
+    if not (version.tree and other.tree):
+        return version
+    tree, root = version.tree, other.tree.root
+    origins, repository = tree.origins, (*tree.repository, *other.tree.repository)
+    if not tree.root.is_relative_to(root):
+        if origins[0] == other.tree.origins[0]:  # both stand for one place
+            origins = (*origins, *other.tree.origins, root)
+        if not root.is_relative_to(tree.root):
+            repository = (*repository, root)
+    tree = Tree(tree.root, tuple(dict.fromkeys(origins)), tuple(dict.fromkeys(repository)))
+    return replace(version, tree=tree, pythonpath=user_pythonpath(tree))
 
 
 def _side(text: str, stack: ExitStack) -> DuelSide:
-    here = Path.cwd()
+    here = _working_directory()
     if os.path.isdir(text):
         _refuse_revision(text, here, "folder")
         return DuelSide(_folder(text, Path(text).resolve(), here))
@@ -74,6 +92,13 @@ def _side(text: str, stack: ExitStack) -> DuelSide:
         raise RequestError(f"git cannot write the files of {name}: {error}", error.advice or "Name a source tree.") from error
     remarks = tuple(f"{name}: {remark}" for remark in files.remarks)
     return DuelSide(_in_tree(name, _tree_of_work_tree(files.root, top), here.relative_to(top)), remarks=remarks)
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise RequestError("the working directory is no longer there", "Change into one that is: cd.") from error
 
 
 def _refuse_revision(text: str, here: Path, what: str) -> None:
@@ -105,16 +130,18 @@ def _mixer(text: str) -> ChosenMixer | None:
 def _folder(text: str, root: Path, here: Path) -> Version:
     """A folder stands for the working directory; if both are at one place in working trees of git, so do these trees."""
     top, own_top = _top(here), _top(root)
+    places, own_places = (_work_trees(found) if found else () for found in (top, own_top))
     if top and own_top and root.relative_to(own_top) == here.relative_to(top):
-        return _in_tree(text, _tree_of_work_tree(own_top, top), here.relative_to(top))
-    return _in_tree(text, Tree(root, (here,), _work_trees(top) if top else (here,)))
+        every = tuple(dict.fromkeys((*places, *own_places)))
+        return _in_tree(text, Tree(own_top, every, every), here.relative_to(top))
+    return _in_tree(text, Tree(root, (here,), tuple(dict.fromkeys((*(places or (here,)), *own_places)))))
 
 
 def _top(folder: Path) -> Path | None:
     try:
-        return top_of(folder)
-    except GitError:
-        return None
+        return top_around(folder)
+    except GitError as error:
+        raise RequestError(f"the repository around {folder} cannot be read: git says: {error}", error.advice) from error
 
 
 def _tree_of_work_tree(root: Path, top: Path) -> Tree:
@@ -124,6 +151,7 @@ def _tree_of_work_tree(root: Path, top: Path) -> Tree:
 
 
 def _work_trees(top: Path) -> tuple[Path, ...]:
+    """The working trees of the repository of the one at `top`, which is the first."""
     try:
         return work_trees(top)
     except GitError as error:

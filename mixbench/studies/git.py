@@ -16,6 +16,8 @@ _KEPT = ("CONFIG_", "CEILING_DIRECTORIES", "DISCOVERY_ACROSS_FILESYSTEM", "EXEC_
 _UNKNOWN = "Needed a single revision"
 _NOWHERE = "not a git repository (or any"
 _NO_WORK_TREE = "this operation must be run in a work tree"
+_ELSEWHERE = "the working tree of its repository is"
+_MISSING = "git is not installed"
 _LONGEST = 300
 
 
@@ -39,7 +41,7 @@ def _run(*words: str, at: Path, **variables: str) -> tuple[str, str]:
             ["git", *settings, *words], cwd=at, env=_environment() | variables, stdin=subprocess.DEVNULL, capture_output=True
         )
     except FileNotFoundError as error:
-        raise GitError("git is not installed") from error
+        raise GitError(_MISSING) from error
     except (OSError, ValueError) as error:  # a word of megabytes, a null character
         raise GitError(f"git cannot be run: {getattr(error, 'strerror', None) or error}") from error
     messages = os.fsdecode(done.stderr)
@@ -67,8 +69,18 @@ def top_of(folder: Path) -> Path:
     """The top of the working tree that a folder is in. Raises GitError."""
     top = Path(git("rev-parse", "--show-toplevel", at=folder).removesuffix("\n"))
     if not folder.is_relative_to(top):
-        raise GitError(f"the working tree of its repository is {top}")
+        raise GitError(f"{_ELSEWHERE} {top}")
     return top
+
+
+def top_around(folder: Path) -> Path | None:
+    """The top of the working tree that a folder is in, None if it is in none. Raises GitError if git cannot tell."""
+    try:
+        return top_of(folder)
+    except GitError as error:
+        if str(error).startswith((_NOWHERE, _NO_WORK_TREE, _ELSEWHERE, _MISSING)):
+            return None
+        raise
 
 
 def work_trees(top: Path) -> tuple[Path, ...]:

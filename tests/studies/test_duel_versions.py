@@ -77,6 +77,34 @@ def test_another_folder_stands_for_the_working_directory(repository):
         assert head.target(f"{old.parent}/mine.py:Mine") == f"{repository.path}/mine.py:Mine"
 
 
+@pytest.mark.parametrize("inside", ["sub", "elsewhere"])
+def test_each_of_two_clones_has_its_own_place_for_every_file_of_the_other(inside, repository, tmp_path, monkeypatch):
+    repository.git("clone", "-q", str(repository.path), str(tmp_path / "clone"))
+    clone, elsewhere = tmp_path / "clone", tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir({"sub": repository.path / "sub", "elsewhere": elsewhere}[inside])
+    monkeypatch.setenv("PYTHONPATH", str(clone / "sub"))
+    suffix = "/sub" if inside == "sub" else ""
+    with duel_sides(f"{repository.path}{suffix}", f"{clone}{suffix}") as sides:
+        for side, root in zip(sides, (repository.path, clone), strict=True):
+            assert side.version.tree.root == root
+            assert {repository.path, clone} <= {*side.version.tree.repository}
+            assert side.target(f"{clone}/sub/mine.py:Mine") == f"{root}/sub/mine.py:Mine"
+            assert side.version.pythonpath == (str(root / "sub"),)
+
+
+def test_what_lies_beside_a_named_folder_in_its_repository_is_not_used(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    other, elsewhere = tmp_path.parent / f"{tmp_path.name}-other", tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    other.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with duel_sides(str(repository.path / "sub"), str(other)) as (base, head):
+        assert base.version.tree.repository == (elsewhere, repository.path, other)
+        assert head.version.tree.repository == (elsewhere, repository.path, repository.path / "sub")
+        assert head.version.tree.origins == (elsewhere, repository.path / "sub")
+
+
 def test_pythonpath_leads_into_the_tree_where_it_is_in_the_repository(repository, monkeypatch):
     outside = repository.path.parent
     repository.commit("lib", {"lib/helper.py": ""})

@@ -49,6 +49,8 @@ def test_outside_a_repository_the_error_says_so(tmp_path, monkeypatch):
 def test_without_git_the_error_says_so(repository, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert str(refusal("main")) == f"'main' {NOTHING}: git is not installed"
+    with duel_sides(".", "."):
+        pass
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a repository to another user")
@@ -57,6 +59,11 @@ def test_the_repository_of_another_user_is_refused_in_gits_words(repository, mon
     os.chown(repository.path / ".git", 12345, 12345)
     error = refusal("main")
     assert str(error).endswith(f"git says: detected dubious ownership in repository at '{repository.path}'")
+    assert f"git config --global --add safe.directory {repository.path}" in error.hint
+    (repository.path / "old").mkdir()
+    error = refusal("./old")
+    said = f"git says: detected dubious ownership in repository at '{repository.path}'"
+    assert str(error) == f"the repository around {repository.path} cannot be read: {said}"
     assert f"git config --global --add safe.directory {repository.path}" in error.hint
     for name, value in {"COUNT": "1", "KEY_0": "safe.directory", "VALUE_0": "*"}.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)

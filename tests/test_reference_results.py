@@ -16,7 +16,7 @@ from mixbench.verdicts.attention_map import summarise as map_summary
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.learning.scores import summarise as data_summary
-from mixbench.verdicts.speed import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
 
 RESULTS = Path(__file__).parents[1] / "results"
 AS_WRITTEN = "hypermixer:hidden=512,tied=false,grouping=as-written"

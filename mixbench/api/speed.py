@@ -24,7 +24,7 @@ from mixbench.tables.rows import LaunchRow, SpeedRow
 if TYPE_CHECKING:
     import pandas
 
-    from mixbench.verdicts.speed import SpeedSummary
+    from mixbench.verdicts.speed.summary import SpeedSummary
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class SpeedOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """The summary as plain values."""
-        from mixbench.verdicts.speed import to_json
+        from mixbench.verdicts.speed.records import to_json
 
         return {"results": str(self.folder), **to_json(self.summary)}
 
@@ -51,7 +51,7 @@ class SpeedOutcome:
 def measure_speed(options: SpeedOptions) -> SpeedOutcome:
     """Measure what the results folder does not hold yet, then summarise the requested cells. Raises MixbenchError."""
     from mixbench.verdicts.labels import find_baseline
-    from mixbench.verdicts.speed import summarise
+    from mixbench.verdicts.speed.summary import summarise
 
     request = SpeedRequest(
         mixers=choose_mixers(names_of(options.mixer)),

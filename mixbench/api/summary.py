@@ -20,7 +20,8 @@ Records = Iterable[dict[str, Any]]
 
 
 def _speed(folder: ResultsFolder, baseline: str | None) -> Records:
-    from mixbench.verdicts.speed import records, summarise
+    from mixbench.verdicts.speed.records import records
+    from mixbench.verdicts.speed.summary import summarise
 
     return records(summarise(folder.read(SpeedRow), folder.read(LaunchRow), baseline))
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from mixbench.plots import style, texts
 from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
 from mixbench.plots.speed_panels import Size, grouped, panels_of, without_flops
+from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.time_by_flops import flops_figure
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow
-from mixbench.verdicts.speed import SUMMARISED, CellSummary, SpeedSummary, growth, summarise
+from mixbench.verdicts.speed.summary import SUMMARISED, CellSummary, SpeedSummary, growth, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,8 @@ def draw_speed(
     Raises UnknownNameError for an unknown format or baseline, StorageError where a file cannot be written.
     """
     summary = summarise(rows, launches, baseline)
-    figures = {
+    figures = {"speed-ratio-by-tokens": ratio_figure(summary)}
+    figures |= {
         f"speed-{quantity.name}-by-{size}": size_figure(summary, metric, size)
         for size in SIZES
         for metric, quantity in QUANTITIES.items()

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from mixbench.verdicts.labels import Context, context_words
 from mixbench.verdicts.records import AT_LEAST
-from mixbench.verdicts.speed import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
 Key = TypeVar("Key")
 Size = Literal["tokens", "width"]

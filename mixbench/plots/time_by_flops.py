@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mixbench.plots import style
 from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
 from mixbench.plots.speed_panels import grouped, panels_of, without_flops
-from mixbench.verdicts.speed import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

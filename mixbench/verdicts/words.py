@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -14,6 +15,19 @@ def percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
 def in_percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
     """Like `percent`, without the unit, for use under a heading that has it; a value that rounds to zero has no minus."""
     return f"{100 * share:{'+' if signed else ''}z{form}}"
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands spaced from 10 000 on: 0.0123, 1.23, 123, 1230, 12 300; whole numbers in full."""
+    if isinstance(value, int) and abs(value) < 10_000:
+        return str(value)
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-4:
+        return f"{value:.2e}"
+    value = float(f"{value:.3g}")
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}" if abs(value) < 10_000 else f"{value:,.0f}".replace(",", " ")
 
 
 def counted(count: int, noun: str) -> str:

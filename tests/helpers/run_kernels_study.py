@@ -19,7 +19,8 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow
 from mixbench.verdicts.gate.compare import compare
 from mixbench.verdicts.gate.exports import FORMATS, report
-from mixbench.verdicts.speed import records, summarise, to_json
+from mixbench.verdicts.speed.records import records, to_json
+from mixbench.verdicts.speed.summary import summarise
 from mixbench.verdicts.track.series import TRACKED
 
 WORKER = Worker("kernels_worker", ())

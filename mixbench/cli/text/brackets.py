@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from mixbench.cli.text.layout import UNKNOWN as UNKNOWN_INTERVAL
-from mixbench.cli.text.layout import Entry, number
+from mixbench.cli.text.layout import Entry
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
+from mixbench.verdicts.words import number
 
 
 def needed(value: Bracket, interval: Bracket | None, least: float, most: float) -> Entry | None:

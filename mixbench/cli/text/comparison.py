@@ -20,13 +20,12 @@ from mixbench.cli.text.layout import (
     heading,
     interval_text,
     notes,
-    number,
     wrapped,
 )
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
 from mixbench.verdicts.gate.metrics import METRICS, metric_words
-from mixbench.verdicts.words import in_percent, percent
+from mixbench.verdicts.words import in_percent, number, percent
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -19,7 +19,6 @@ from mixbench.cli.text.layout import (
     heading,
     interval_text,
     notes,
-    number,
 )
 from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
@@ -27,7 +26,7 @@ from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 from mixbench.verdicts.learning.data_needed import UNKNOWN as UNKNOWN_RATIO
 from mixbench.verdicts.learning.resampling import DRAWS
-from mixbench.verdicts.words import COUNTED_OPERATIONS, counted
+from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number
 
 if TYPE_CHECKING:
     from rich.text import Text

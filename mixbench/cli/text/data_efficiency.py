@@ -20,14 +20,13 @@ from mixbench.cli.text.layout import (
     heading,
     interval_text,
     notes,
-    number,
 )
 from mixbench.stats import Interval
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Need
 from mixbench.verdicts.learning.resampling import DRAWS, ENOUGH_SEEDS, best_coverage
 from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary
-from mixbench.verdicts.words import counted, in_percent, percent, span
+from mixbench.verdicts.words import counted, in_percent, number, percent, span
 
 if TYPE_CHECKING:
     from rich.text import Text

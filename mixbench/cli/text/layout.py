@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mixbench.errors import shortened
 from mixbench.stats import Interval
+from mixbench.verdicts.words import number
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -208,19 +209,6 @@ def wrapped(text: str, room: int | None) -> list[str]:
         return [text]
     lines = textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), max(room, 1))
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] or [""]
-
-
-def number(value: float) -> str:
-    """Three significant digits, thousands spaced from 10 000 on: 0.0123, 1.23, 123, 1230, 12 300; whole numbers in full."""
-    if isinstance(value, int) and abs(value) < 10_000:
-        return str(value)
-    if value == 0:
-        return "0"
-    if abs(value) < 1e-4:
-        return f"{value:.2e}"
-    value = float(f"{value:.3g}")
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{decimals}f}" if abs(value) < 10_000 else f"{value:,.0f}".replace(",", " ")
 
 
 def with_prefix(value: float) -> str:

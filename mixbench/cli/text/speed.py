@@ -6,34 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import (
-    BLANK,
-    Column,
-    Entry,
-    Paragraph,
-    Table,
-    fitted,
-    heading,
-    interval_text,
-    notes,
-    number,
-    with_prefix,
-)
+from mixbench.cli.text.layout import BLANK, Column, Entry, Paragraph, Table, fitted, heading, interval_text, notes, with_prefix
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
 from mixbench.tables.remarks import notes_in, special_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import context_words
-from mixbench.verdicts.speed import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
-from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, span
+from mixbench.verdicts.speed.summary import LATENCY, SUMMARISED, CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.verdicts import verdicts
+from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
 def speed_table(summary: SpeedSummary, width: int, terminal: bool) -> Text:
-    """For each context a table of cells and one of growth, then how to read them.
+    """For each context a table of cells, one of growth and the verdicts in words, then how to read them.
 
     On a terminal no line is wider than `width`: columns that do not fit move to a second table, long labels and reasons
     wrap. Elsewhere every cell is one line of its natural length. Print it with `Console.print(text, soft_wrap=True)`.
@@ -43,12 +32,16 @@ def speed_table(summary: SpeedSummary, width: int, terminal: bool) -> Text:
 
 def _parts(summary: SpeedSummary) -> Iterator[Paragraph | Table]:
     contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
+    answers = verdicts(summary)
     for context, words in zip(contexts, context_words(contexts), strict=True):
         yield heading(" · ".join(words.values()))
         yield _cell_table([cell for cell in summary.cells if cell.context == context], summary.baseline)
         if growths := [growth for growth in summary.growths if growth.context == context]:
             yield from (BLANK, _growth_table(growths))
         yield BLANK
+        if own := [answer for answer in answers if answer.context == context]:
+            yield from (Paragraph(answer.sentence) for answer in own)
+            yield BLANK
     yield from notes(_notes(summary))
 
 

@@ -6,23 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import (
-    BLANK,
-    Column,
-    Entry,
-    Paragraph,
-    Table,
-    caption,
-    fitted,
-    heading,
-    interval_text,
-    notes,
-    number,
-)
+from mixbench.cli.text.layout import BLANK, Column, Entry, Paragraph, Table, caption, fitted, heading, interval_text, notes
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.bounds import Bounds
 from mixbench.verdicts.learning.tune import Curve, Search, interval_of
-from mixbench.verdicts.words import counted, in_percent, span
+from mixbench.verdicts.words import counted, in_percent, number, span
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -9,7 +9,7 @@ from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import ALONE, CHANGED, HOLDS_MORE, lower_bound, unknown
 from mixbench.tables.rows import LaunchRow, SpeedRow
-from mixbench.verdicts.speed import SpeedSummary, summarise
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.words import COUNTED_OPERATIONS
 
 Table = tuple[list[SpeedRow], list[LaunchRow]]

@@ -12,7 +12,8 @@ from mixbench.tables.origins import learn_place
 from mixbench.tables.remarks import CHANGES_INPUT, lower_bound, unknown
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
-from mixbench.verdicts.speed import CellSummary, SpeedSummary, growth, records, summarise, to_json
+from mixbench.verdicts.speed.records import records, to_json
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, growth, summarise
 
 T_95_2, T_95_1 = 4.302652729911275, 12.706204736432095
 """Quantiles 0.975 of Student's t with two degrees of freedom and with one."""

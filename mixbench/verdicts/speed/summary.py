@@ -5,7 +5,6 @@ The replicate is the launch: rounds enter only as a median per launch, so that n
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +24,8 @@ from mixbench.verdicts.labels import (
     find_baseline,
     mixer_labels,
     mixer_order,
-    unpacked,
 )
-from mixbench.verdicts.records import count_mark, count_remark, interval_columns
+from mixbench.verdicts.records import count_mark, count_remark
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -60,6 +58,8 @@ class CellSummary:
     """Latency relative to the baseline's in the same context."""
     paired: bool
     """Whether the ratio was taken round by round within processes."""
+    paired_ratios: Mapping[int, float]
+    """The paired ratio of each launch that has one."""
     flops_remark: str
     """Why flops is only a lower bound, or unknown; empty where every product has a formula."""
     share_of_peak: float | None
@@ -173,51 +173,6 @@ def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple
     return (t_interval(slopes), largest) if slopes else None
 
 
-def to_json(summary: SpeedSummary) -> dict[str, Any]:
-    """The summary as plain dicts, lists and numbers; config and settings as objects."""
-    plain = dataclasses.asdict(summary)
-    for cell, whole in zip(plain["cells"], summary.cells, strict=True):
-        del cell["by_launch"]
-        cell |= {"config": unpacked(cell["config"]), "launch_ms": dict(whole.launch_ms), **whole.values}
-        cell["flops_mark"] = whole.flops_mark
-    for part in (*plain["cells"], *plain["growths"]):
-        part |= {"context": part["context"] | {"settings": unpacked(part["context"]["settings"])}}
-    return plain
-
-
-def records(summary: SpeedSummary) -> list[dict[str, Any]]:
-    """The printed tables as records of two kinds: "cells", and "growth" of latency with the tokens, N to the `exponent`.
-
-    Columns as in `mixbench.verdicts.records`; `ratio` is latency relative to the baseline's.
-    """
-    cells = [("cells", cell.context, cell.label, _cell_record(cell)) for cell in summary.cells]
-    growths = [("growth", growth.context, growth.label, _growth_record(growth)) for growth in summary.growths]
-    return [
-        {"table": table, **vars(context), "baseline": summary.baseline, "mixer": label, **record}
-        for table, context, label, record in (*cells, *growths)
-    ]
-
-
-def _cell_record(cell: CellSummary) -> dict[str, Any]:
-    derived = ("paired", "flops_mark", "flops_remark", "share_of_peak", "peak_gflops_per_s", "clean_share")
-    return {
-        "tokens": cell.tokens,
-        "status": cell.status,
-        **interval_columns(LATENCY, cell.latency_ms),
-        **interval_columns("ratio", cell.ratio),
-        **cell.values,
-        **{name: getattr(cell, name) for name in derived},
-        "launches": cell.launches,
-        "failed_launches": cell.failed_launches,
-        "detail": cell.detail,
-        "remarks": cell.remarks,
-    }
-
-
-def _growth_record(growth: Growth) -> dict[str, Any]:
-    return {**interval_columns("exponent", growth.exponent), "lengths": ", ".join(map(str, growth.lengths))}
-
-
 def _cell(
     label: str,
     context: Context,
@@ -231,7 +186,7 @@ def _cell(
     remarks = SEPARATOR.join(dict.fromkeys(remark for row in good for remark in row.detail.split(SEPARATOR) if remark))
     by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in good) for name in SUMMARISED}
     launch_ms = list(by_launch[LATENCY].values())
-    ratio, paired = _ratio(good, [row for row in baseline if row.status == "ok"])
+    ratio, paired_ratios = _ratio(good, [row for row in baseline if row.status == "ok"])
     qualities = [row.quality for row in good if row.quality]
 
     peak = [(row, peaks.get(process_of(row))) for row in good]
@@ -250,7 +205,8 @@ def _cell(
         by_launch=by_launch,
         latency_ms=log_t_interval(launch_ms) if launch_ms else None,
         ratio=ratio,
-        paired=paired,
+        paired=bool(paired_ratios),
+        paired_ratios=paired_ratios,
         flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),
         share_of_peak=_typical(launch_medians(shares).values()),
         peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in peak).values()),
@@ -266,20 +222,20 @@ def _typical(medians: Iterable[float]) -> float | None:
     return geometric_mean(values) if min(values) > 0 else median(values)
 
 
-def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Interval | None, bool]:
-    """Ratio to the baseline, and whether it is paired: if most launches share a process with it; else of medians."""
+def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Interval | None, Mapping[int, float]]:
+    """Ratio to the baseline: paired, with that of each launch, if most launches share a process with it; else of medians."""
     own, base = _by_process(rows), _by_process(baseline)
     if not (own and base):
-        return None, False
-    ratios = [
-        median(own[process][number] / base[process][number] for number in rounds)
+        return None, {}
+    ratios = {
+        process: median(own[process][number] / base[process][number] for number in rounds)
         for process in own
         if (rounds := own[process].keys() & base.get(process, {}).keys())
-    ]
+    }
     if 2 * len(ratios) > min(len(own), len(base)):
-        return log_t_interval(ratios), True
+        return log_t_interval(list(ratios.values())), launch_medians((launch, ratio) for (launch, _), ratio in ratios.items())
     above, below = ([median(rounds.values()) for rounds in side.values()] for side in (own, base))
-    return unpaired_ratio_interval(above, below), False
+    return unpaired_ratio_interval(above, below), {}
 
 
 def _by_process(rows: Sequence[SpeedRow]) -> dict[tuple[int, str], dict[int, float]]:

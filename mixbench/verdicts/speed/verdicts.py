@@ -1,0 +1,108 @@
+"""The answer of `mixbench speed`: how fast each mixer is against the baseline, and from which length on, as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mixbench.stats import Interval
+from mixbench.verdicts.labels import Context
+from mixbench.verdicts.speed.crossover import Crossover, crossovers
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.words import counted, number
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A mixer against the baseline in one context."""
+
+    mixer: str
+    """Label, as that of the baseline."""
+    baseline: str
+    context: Context
+    tokens: int
+    """The longest length that both were timed at."""
+    ratio: Interval
+    """Latency relative to the baseline's at that length."""
+    paired: bool
+    """Whether the ratio was taken within processes; else there are no crossovers."""
+    crossovers: tuple[Crossover, ...]
+    """The lengths at which both are equally fast."""
+    sentence: str
+
+
+def verdicts(summary: SpeedSummary) -> tuple[Verdict, ...]:
+    """A verdict for each context and mixer that was timed beside the baseline, the fastest first."""
+    found = []
+    for context in dict.fromkeys(cell.context for cell in summary.cells):
+        cells = [cell for cell in summary.cells if cell.context == context and cell.ratio and cell.label != summary.baseline]
+        lines = [[cell for cell in cells if cell.label == label] for label in dict.fromkeys(cell.label for cell in cells)]
+        found += sorted((_verdict(line, summary.baseline or "") for line in lines), key=lambda verdict: verdict.ratio.point)
+    return tuple(found)
+
+
+def _verdict(line: Sequence[CellSummary], baseline: str) -> Verdict:
+    last = line[-1]
+    assert last.ratio is not None
+    paired = [cell for cell in line if cell.paired]
+    crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
+    parts = (_at_the_longest(last, baseline), _along(line, crossed))
+    sentence = "; ".join(filter(None, parts)) + "."
+    return Verdict(last.label, baseline, last.context, last.tokens, last.ratio, last.paired, crossed, sentence)
+
+
+def _at_the_longest(cell: CellSummary, baseline: str) -> str:
+    ratio, at = cell.ratio, f"at {counted(cell.tokens, 'token')}"
+    assert ratio is not None
+    speed = Interval(1 / ratio.point, ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low)
+    if ratio.low is None or ratio.high is None:
+        times = (
+            f"is about {number(speed.point)} times as fast"
+            if ratio.point < 1
+            else f"takes about {number(ratio.point)} times as long"
+        )
+        return f"{cell.label} {times} as {baseline} {at}, from one launch and so without an interval"
+    if ratio.high < 1:
+        return f"{cell.label} is {_with_bounds(speed)} times as fast as {baseline} {at}"
+    if ratio.low > 1:
+        return f"{cell.label} takes {_with_bounds(ratio)} times as long as {baseline} {at}"
+    return f"{cell.label} and {baseline} cannot be told apart {at}: {_with_bounds(speed)} times as fast"
+
+
+def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
+    """Where the mixer is level with the baseline, or on which side it stays."""
+    if len(crossed) == 1:
+        side = "slower" if crossed[0].faster_beyond else "faster"
+        return f"level with it at about {_place(crossed[0], line)} tokens, {side} below"
+    if crossed:
+        *first, last = (_place(crossover, line) for crossover in crossed)
+        between = "faster" if crossed[0].faster_beyond else "slower"
+        return f"level with it at about {', '.join(first)} and {last} tokens, {between} after the first"
+    if len(line) < 2:
+        return ""
+    ratios = [cell.ratio for cell in line if cell.ratio]
+    if all(ratio.high is not None and ratio.high < 1 for ratio in ratios):
+        return f"faster at every length from {line[0].tokens} on"
+    if all(ratio.low is not None and ratio.low > 1 for ratio in ratios):
+        return f"slower at every length from {line[0].tokens} on"
+    return ""
+
+
+def _place(crossover: Crossover, line: Sequence[CellSummary]) -> str:
+    """`230 (190–280)`; `230 (below 64 to 280)` where the interval leaves the measured lengths."""
+    point, low, high = (None if end is None else _rounded(end) for end in (crossover.tokens, crossover.low, crossover.high))
+    if low is None and high is None:
+        return f"{point}"
+    if low is None or high is None:
+        return f"{point} ({low or f'below {line[0].tokens}'} to {high or f'beyond {line[-1].tokens}'})"
+    return f"{point} ({low}–{high})"
+
+
+def _rounded(tokens: float) -> int:
+    """Two significant digits: a length is read off between those that were measured."""
+    return int(float(f"{tokens:.2g}"))
+
+
+def _with_bounds(interval: Interval) -> str:
+    bounds = [number(bound) for bound in (interval.low, interval.high) if bound is not None]
+    return f"{number(interval.point)} ({'–'.join(bounds)})"

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from synthetic import speed_rows
+
+from mixbench.plots.speed import draw_speed
+from mixbench.plots.speed_ratio import ratio_figure
+from mixbench.plots.style import BUILT_IN
+from mixbench.verdicts.speed.summary import summarise
+from mixbench.verdicts.speed.verdicts import verdicts
+
+
+def test_ratios_are_drawn_with_the_crossover_on_the_line_of_the_baseline() -> None:
+    summary = summarise(*speed_rows(("attention", "hypermixer", "none"), (64, 128, 256), launch_noise=0.02))
+    figure = ratio_figure(summary)
+    assert figure is not None
+    (axes,) = figure.axes
+    lines = {line.get_marker(): line for line in axes.lines if line.get_marker() not in ("None", ".")}
+    points = [cell.ratio.point for cell in summary.cells if cell.label == "hypermixer" and cell.ratio]
+    assert list(lines[BUILT_IN["hypermixer"].marker].get_ydata()) == pytest.approx(points)
+    assert BUILT_IN["none"].marker not in lines  # thousands of times as fast
+    (crossover,) = (found for verdict in verdicts(summary) for found in verdict.crossovers)
+    diamond = lines["D"]
+    assert (list(diamond.get_xdata()), list(diamond.get_ydata())) == ([crossover.tokens], [1])
+    assert to_hex(diamond.get_color()) == BUILT_IN["hypermixer"].color
+
+
+def test_the_ratio_is_the_first_figure_and_needs_a_mixer_beside_the_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
+    first, *_ = draw_speed(*speed_rows(("attention", "none"), (64,)), tmp_path)
+    assert first.name == "speed-ratio-by-tokens.png"
+    assert ratio_figure(summarise(*speed_rows(("attention",)))) is None

@@ -102,7 +102,11 @@ class _Worker:
     def __post_init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
         pythonpath = os.pathsep.join(self.version.pythonpath)  # the guard keeps the user's
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        try:
+            self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        except OSError as error:
+            hint = "Set TMPDIR to a folder on a disk with free space."
+            raise RequestError(f"no temporary file can be made: {error.strerror or error}", hint) from error
         try:
             self.process = subprocess.Popen(
                 guarded([self.version.python, str(WORKER)], PYTHONPATH=pythonpath),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mixbench.errors import RequestError
+from mixbench.execution.processes import end, guarded
 
 _UNTOUCHED = (f"core.hooksPath={os.devnull}", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false")
 """Settings that keep git from running or writing anything besides what it is asked for."""
@@ -31,30 +33,48 @@ class GitError(Exception):
 
 def git(*words: str, at: Path, **variables: str) -> str:
     """What git prints in a folder, with these environment variables. Raises GitError."""
-    return _run(*words, at=at, **variables)[0]
+    return _run(_command(words), at, variables)[0]
 
 
-def _run(*words: str, at: Path, **variables: str) -> tuple[str, str]:
-    settings = [word for setting in _UNTOUCHED for word in ("-c", setting)]
+def git_guarded(*words: str, at: Path, **variables: str) -> None:
+    """As `git`, where git starts programs of the user, such as filters: they end when this process does."""
+    _run(guarded(_command(words)), at, variables)
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    return ["git", *(word for setting in _UNTOUCHED for word in ("-c", setting)), *words]
+
+
+def _run(command: Sequence[str], at: Path, variables: Mapping[str, str]) -> tuple[str, str]:
     try:
-        done = subprocess.run(
-            ["git", *settings, *words], cwd=at, env=_environment() | variables, stdin=subprocess.DEVNULL, capture_output=True
+        process = subprocess.Popen(
+            command,
+            cwd=at,
+            env=_environment() | dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except FileNotFoundError as error:
         raise GitError(_MISSING) from error
     except (OSError, ValueError) as error:  # a word of megabytes, a null character
         raise GitError(f"git cannot be run: {getattr(error, 'strerror', None) or error}") from error
-    messages = os.fsdecode(done.stderr)
-    if done.returncode:
-        raise GitError(*_reason_and_advice(messages, done.returncode))
-    return os.fsdecode(done.stdout), messages
+    with process:
+        try:
+            printed, told = process.communicate()
+        finally:
+            end(process)
+    messages = os.fsdecode(told)
+    if process.returncode:
+        raise GitError(*_reason_and_advice(messages, process.returncode))
+    return os.fsdecode(printed), messages
 
 
 def _environment() -> dict[str, str]:
     """The user's environment without the variables that name a repository; messages are in English, since some are read."""
     kept = tuple(f"GIT_{name}" for name in _KEPT)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)}
-    return inherited | {"GIT_OPTIONAL_LOCKS": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LANGUAGE": "en"}
+    return inherited | {"GIT_OPTIONAL_LOCKS": "0", "GIT_LFS_SKIP_SMUDGE": "1", "GIT_NO_LAZY_FETCH": "1", "LANGUAGE": "en"}
 
 
 def _reason_and_advice(messages: str, code: int) -> tuple[str, str]:
@@ -94,7 +114,7 @@ def work_trees(top: Path) -> tuple[Path, ...]:
 def commit_of(text: str, at: Path) -> str:
     """The hash of the commit that a revision names. Raises GitError, also where the name is ambiguous."""
     words = ("-c", "core.warnAmbiguousRefs=true", "rev-parse", "--verify", "--end-of-options", f"{text}^{{commit}}")
-    commit, messages = _run(*words, at=at)
+    commit, messages = _run(_command(words), at, {})
     if "is ambiguous" in messages:
         name = _name_in(text)
         raise GitError(f"refname {name!r} is ambiguous", f"Name the branch heads/{name}, or the tag tags/{name}.")

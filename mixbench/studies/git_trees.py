@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mixbench.studies.git import GitError, git
+from mixbench.studies.git import GitError, git, git_guarded
 
 _AS_A_CHECKOUT = (
     *("-c", "core.sparseCheckout=false"),  # every file
@@ -42,11 +42,43 @@ class _Repository:
 
 
 @contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        made = TemporaryDirectory(prefix="mixbench-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _no_room(error) from error
+    with made as folder:
+        yield Path(folder).resolve()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _no_room(error: OSError) -> GitError:
+    said = error.strerror or str(error)
+    return GitError(f"no temporary folder can be made: {said}", "Set TMPDIR to a folder on a disk with free space.")
+
+
+def _apart(repository: _Repository, objects: Path) -> dict[str, str]:
+    """With these variables, git fetches what a partial clone lacks into the folder `objects`, not into the repository."""
+    kept = _ask(repository.git_dir, "rev-parse", "--git-path", "objects").removesuffix("\n")
+    quoted = str(repository.git_dir / kept).replace("\\", "\\\\").replace('"', '\\"')
+    return {
+        "GIT_OBJECT_DIRECTORY": str(objects),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
+        "GIT_NO_LAZY_FETCH": "0",
+    }
+
+
+@contextmanager
 def git_tree(commit: str, top: Path) -> Iterator[GitTree]:
     """The files of a commit, its submodules included, until the context ends. `top` is the working tree. Raises GitError."""
-    with TemporaryDirectory(prefix="mixbench-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder).resolve() / commit[:12]
-        root.mkdir()
+    with _temporary_folder() as folder:
+        root = folder / commit[:12]
         yield GitTree(root, tuple(_write(commit, _Repository(_git_dir(top), top), root)))
 
 
@@ -56,10 +88,14 @@ def _git_dir(work_tree: Path) -> Path:
 
 def _write(commit: str, repository: _Repository, root: Path, inside: str = "") -> Iterator[str]:
     """Write the files of a commit below `root`, then those of its submodules; yields remarks. Raises GitError."""
-    with TemporaryDirectory(prefix="mixbench-") as folder:
-        places = {"GIT_DIR": repository.git_dir, "GIT_WORK_TREE": root, "GIT_INDEX_FILE": Path(folder) / "index"}
+    with _temporary_folder() as folder:
+        objects = folder / "objects"
+        for made in (root, objects):
+            _make(made)
+        places = {"GIT_DIR": repository.git_dir, "GIT_WORK_TREE": root, "GIT_INDEX_FILE": folder / "index"}
         variables = {name: str(place) for name, place in places.items()}
-        git(*_AS_A_CHECKOUT, commit, at=root, **variables)
+        own_objects = variables | _apart(repository, objects)
+        git_guarded(*_AS_A_CHECKOUT, commit, at=root, **own_objects)
         stored = git("ls-files", "-z", "--", ":(attr:filter=lfs)", at=root, **variables).split("\0")
         listed = git("ls-files", "-z", "--stage", at=root, **variables)
     pointers = [inside + file for file in stored if file and _is_pointer(root / file)]
@@ -69,7 +105,7 @@ def _write(commit: str, repository: _Repository, root: Path, inside: str = "") -
         yield f"{', '.join(pointers[:_SHOWN])}{more} {are} of Git LFS without its content. Run: git lfs fetch --all"
     for own, path in re.findall(r"160000 (\w+) \d\t([^\0]+)", listed):
         try:
-            submodule = _submodule(repository, commit, path, own)
+            submodule = _submodule(repository, root, path, own)
             yield from _write(own, submodule, root / path, f"{inside}{path}/")
         except GitError as error:
             yield f"the submodule {inside}{path} is left out: {error}"
@@ -87,24 +123,27 @@ def _ask(git_dir: Path, *words: str) -> str:
     return git(*words, at=git_dir, GIT_DIR=str(git_dir), GIT_WORK_TREE=str(git_dir))
 
 
-def _submodule(repository: _Repository, commit: str, path: str, own: str) -> _Repository:
+def _submodule(repository: _Repository, root: Path, path: str, own: str) -> _Repository:
     """The repository of a submodule that has the commit `own`. Raises GitError."""
     work_tree = repository.work_tree / path
-    for git_dir in _git_dirs(repository, commit, path):
+    remedy = f"git submodule update --init {path}"
+    for git_dir in _git_dirs(repository, root, path):
         try:
             _ask(git_dir, "cat-file", "-e", f"{own}^{{commit}}")
         except GitError:
+            if _ask(git_dir, "rev-parse", "--is-shallow-repository").strip() == "true":
+                remedy = f"git -C {path if (work_tree / '.git').exists() else git_dir} fetch --unshallow"
             continue
         return _Repository(git_dir, work_tree)
-    raise GitError(f"its commit {own[:9]} is missing. Run: git submodule update --init {path}")
+    raise GitError(f"its commit {own[:9]} is missing. Run: {remedy}")
 
 
-def _git_dirs(repository: _Repository, commit: str, path: str) -> Iterator[Path]:
+def _git_dirs(repository: _Repository, root: Path, path: str) -> Iterator[Path]:
     """Where the repository of a submodule may be: at its place in the working tree, or among those that git keeps."""
     if (repository.work_tree / path / ".git").exists():
         yield _git_dir(repository.work_tree / path)
     common = repository.git_dir / _ask(repository.git_dir, "rev-parse", "--git-common-dir").removesuffix("\n")
-    named = ("config", "-z", "--blob", f"{commit}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+    named = ("config", "-z", "--file", str(root / ".gitmodules"), "--get-regexp", r"^submodule\..*\.path$")
     settings = ""
     with suppress(GitError):  # a submodule may be in no .gitmodules
         settings = _ask(repository.git_dir, *named)

@@ -139,6 +139,13 @@ def test_working_trees_that_git_does_not_list_are_a_refusal(base, repository, tm
     assert str(refusal(base)) == f"the working trees of {repository.path} cannot be listed: git says: planted"
 
 
+def test_a_working_directory_that_is_gone_is_a_refusal(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert str(refusal("main")) == "the working directory is no longer there"
+
+
 def test_two_mixers_are_sides_too():
     with duel_sides("hypermixer:tied=true", "attention") as (base, head):
         assert base.mixer is not None

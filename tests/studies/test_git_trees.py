@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from places import REPOSITORY
-from repositories import IDENTITY, Repository
+from repositories import IDENTITY, Repository, state_of
 
 from mixbench.studies.git import GitError
 from mixbench.studies.git_trees import git_tree
@@ -159,6 +165,71 @@ def test_submodules_are_written_too_as_far_as_their_commits_are_here(repository,
         (remark,) = tree.remarks
         assert remark.startswith("the submodule vendor/lib is left out: its commit ")
         assert remark.endswith("is missing. Run: git submodule update --init vendor/lib")
+
+
+def test_a_shallow_submodule_is_told_how_to_get_its_commit(repository, tmp_path):
+    (tmp_path / "library").mkdir()
+    library = Repository(tmp_path / "library")
+    for text in ("one", "two"):
+        library.commit(text, {"lib.py": text})
+    repository.git("clone", "-q", "--depth", "1", f"file://{library.path}", "lib")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{library.commits[0]},lib")
+    commit = repository.commit("With a submodule")
+    with git_tree(commit, repository.path) as tree:
+        left_out = f"the submodule lib is left out: its commit {library.commits[0][:9]} is missing"
+        assert tree.remarks == (f"{left_out}. Run: git -C lib fetch --unshallow",)
+    repository.git("-C", "lib", "fetch", "-q", "--unshallow")
+    with git_tree(commit, repository.path) as tree:
+        assert files(tree.root) == {"lib/lib.py": "one"}
+
+
+def test_what_a_partial_clone_lacks_is_fetched_for_the_duel_alone(repository, tmp_path):
+    repository.git("config", "uploadpack.allowFilter", "true")
+    commit = repository.commit("Old", {"mine.py": "old", "unchanged.py": "same"})
+    repository.commit("New", {"mine.py": "new"})
+    clone = tmp_path / 'a:b "c"'
+    repository.git("clone", "-q", "--filter=blob:none", f"file://{repository.path}", str(clone))
+    before = state_of(clone / ".git")
+    for _ in range(2):
+        with git_tree(commit, clone) as tree:
+            assert files(tree.root) == {"mine.py": "old", "unchanged.py": "same"}
+    assert state_of(clone / ".git") == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_filter_ends_with_the_duel(repository, tmp_path, number):
+    started = tmp_path / "started"
+    repository.git("config", "filter.slow.smudge", f"echo $$ > {started}; sleep 60; cat")
+    repository.commit("Plain", {"mine.py": "text"})
+    commit = repository.commit("Slow", {".gitattributes": "mine.py filter=slow\n"})
+    code = f"""
+from pathlib import Path
+from mixbench.studies.git_trees import git_tree
+with git_tree({commit!r}, Path({str(repository.path)!r})): pass
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    within(10, lambda: started.exists() and started.read_text().endswith("\n"))
+    process.send_signal(number)
+    process.wait(timeout=10)
+    within(10, lambda: not psutil.pid_exists(int(started.read_text())))
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_without_room_for_its_files_a_commit_cannot_be_written(repository, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    commit = repository.commit("One", {"mine.py": "text"})
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(GitError, match="no temporary folder can be made: No space left on device") as raised:
+        git_tree(commit, repository.path).__enter__()
+    assert "TMPDIR" in raised.value.advice
 
 
 def test_pointers_of_lfs_are_told(repository):

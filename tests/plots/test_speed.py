@@ -82,7 +82,7 @@ def test_the_legend_gives_the_exponent_of_growth_beside_the_name() -> None:
 
 
 def test_contexts_are_panels_with_one_legend_below() -> None:
-    table = speed_rows(("attention", "none"), (64, 128), modes=("inference", "training"), dtypes=("float32", "bfloat16"))
+    table = speed_rows(("attention", "none"), (64, 128, 256), modes=("inference", "training"), dtypes=("float32", "bfloat16"))
     figure = figure_of(table)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["inference · bfloat16", "inference · float32", "training · bfloat16", "training · float32"]
@@ -179,16 +179,16 @@ def arrows(axes: Axes, kind: object) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("batches", [(1,), (1, 2)], ids=["one panel", "two panels"])
 def test_flops_that_are_lower_bounds_are_marked_in_both_figures_and_explained(batches: tuple[int, ...]) -> None:
-    table = bounded(speed_rows(("attention", "hypermixer"), (64, 128), batches=batches, launches=2, rounds=1))
+    table = bounded(speed_rows(("attention", "hypermixer"), (64, 128, 256), batches=batches, launches=2, rounds=1))
     figure = figure_of(table, "flops")
     for axes in figure.axes:
         assert sum(label.endswith(" (≥)") for label in legend_texts(axes)) == 1
-        assert len(arrows(axes, CARETUPBASE)) == 2
+        assert len(arrows(axes, CARETUPBASE)) == 3
     assert AT_LEAST in caption_of(figure)
     times = flops_figure(summarise(*table))
     assert times is not None
     assert legend_texts(times) == ["attention", "hypermixer (≥)"]
-    assert [len(arrows(axes, CARETRIGHTBASE)) for axes in times.axes] == [2] * len(batches)
+    assert [len(arrows(axes, CARETRIGHTBASE)) for axes in times.axes] == [3] * len(batches)
     assert AT_LEAST in caption_of(times)
 
 

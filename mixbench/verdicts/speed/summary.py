@@ -162,11 +162,11 @@ def summarise(
 def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple[Interval, tuple[int, ...]] | None:
     """Exponent of `values` (launch to positive number, one mapping per size) over the largest sizes, and these sizes.
 
-    One slope per launch that has all of these sizes, a t-interval over launches; None below two sizes or without such a launch.
+    One slope per launch that has all of these sizes, a t-interval over launches; None below three sizes or without such a launch.
     """
     by_size = {size: launches for size, launches in zip(sizes, values, strict=True) if launches}
     largest = tuple(sorted(by_size)[-GROWTH_LENGTHS:])
-    if len(largest) < 2:
+    if len(largest) < GROWTH_LENGTHS:
         return None
     common = [launch for launch in by_size[largest[0]] if all(launch in by_size[size] for size in largest)]
     slopes = [growth_exponent(largest, [by_size[size][launch] for size in largest]) for launch in common]

@@ -240,10 +240,10 @@ def test_growth_has_one_slope_per_launch_over_the_three_largest_lengths() -> Non
     assert interval.high == pytest.approx(1.5 + T_95_1 * 0.5)
 
 
-def test_growth_needs_two_lengths_and_ignores_launches_that_lack_one() -> None:
-    assert growth([64], [{1: 1.0}]) is None
-    assert growth([64, 128], [{1: 1.0}, {2: 1.0}]) is None
-    grown = growth([64, 128], [{1: 1.0, 2: 7.0}, {1: 2.0}])
+def test_growth_needs_three_lengths_and_ignores_launches_that_lack_one() -> None:
+    assert growth([64, 128], [{1: 1.0}, {1: 2.0}]) is None
+    assert growth([64, 128, 256], [{1: 1.0}, {2: 1.0}, {1: 4.0}]) is None
+    grown = growth([64, 128, 256], [{1: 1.0, 2: 7.0}, {1: 2.0}, {1: 4.0}])
     assert grown is not None
     assert grown[0].point == pytest.approx(1.0)
 

@@ -61,6 +61,20 @@ def test_the_interval_is_over_all_pairs_and_the_smallest_change_is_told():
     assert judged.remark == "wall +7.0 %"
 
 
+@pytest.mark.parametrize(
+    ("change", "wall", "metric", "remark"),
+    [
+        (0.04, 4.17, "cpu_ms", "wall +417.0 %, which is not judged (waiting, or other processes)"),
+        (-0.5, 0.0, "cpu_ms", "wall +0.0 %, which is not judged (waiting, or other processes)"),
+        (0.04, 1.0, "device_ms", "wall +100.0 %, which is not judged (the GPU waits)"),
+        (0.04, 0.2, "cpu_ms", "wall +20.0 %"),
+        (2.0, 1.0, "cpu_ms", "wall +100.0 %"),
+    ],
+)
+def test_a_wall_time_that_grows_far_more_than_what_is_judged_is_pointed_out(change, wall, metric, remark):
+    assert judge_pairs(metric, (1.0, 1.0), shifted(change), shifted(change), wall=wall).remark == remark
+
+
 def test_a_look_that_was_not_confirmed_says_so():
     judged = judge_pairs("cpu_ms", (1.0, 1.0), shifted(0.05), shifted(0.0))
     assert judged.remark == "the first pairs say slower, the new ones do not agree"

@@ -98,7 +98,7 @@ def _working_directory() -> Path:
     try:
         return Path.cwd()
     except OSError as error:
-        raise RequestError("the working directory is no longer there", "Change into one that is: cd.") from error
+        raise RequestError("the working directory is no longer there", "Change to a folder that exists: cd ~") from error
 
 
 def _refuse_revision(text: str, here: Path, what: str) -> None:

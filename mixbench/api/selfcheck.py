@@ -48,8 +48,11 @@ def record_and_judge(options: SelfcheckOptions) -> Figures:
         record_pairs(folder, options.progress or Silent(), seconds=seconds, device=options.device, fresh=options.fresh)
     found = known_figures(folder.path, options.device, threshold)
     if found is None:
+        usable = {row.pair for row in _recorded_here(folder, options.device) if row.log_ratio is not None}
+        again = "mixbench selfcheck --minutes 10"
         raise RequestError(
-            "too few pairs to judge duel by: 16 are needed", "Run it for longer: mixbench selfcheck --minutes 10."
+            f"too few pairs to judge duel by: there {'is' if len(usable) == 1 else 'are'} {len(usable)}, and 16 are needed",
+            f"They are kept, and the next run adds to them: {again}." if usable else f"Record them: {again}.",
         )
     return found
 
@@ -58,11 +61,14 @@ def known_figures(results: str | Path | None = None, device: str = "cpu", thresh
     """What the pairs recorded on this machine, with any software, say about the gate; None if there are too few."""
     from mixbench.verdicts.gate.selfcheck import figures
 
-    folder = ResultsFolder(results or selfcheck_folder())
+    return figures(_recorded_here(ResultsFolder(results or selfcheck_folder()), device), threshold)
+
+
+def _recorded_here(folder: ResultsFolder, device: str) -> list[PairRow]:
     here = machine_part(environment())
     rows = [row for row in folder.read(PairRow) if row.device == device]
     own = {digest for digest in {row.environment for row in rows} if machine_part(folder.environment(digest)) == here}
-    return figures([row for row in rows if row.environment in own], threshold)
+    return [row for row in rows if row.environment in own]
 
 
 def figures_in_words(known: Figures) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mixbench.errors import RequestError
@@ -20,6 +21,7 @@ _NOWHERE = "not a git repository (or any"
 _NO_WORK_TREE = "this operation must be run in a work tree"
 _ELSEWHERE = "the working tree of its repository is"
 _MISSING = "git is not installed"
+_HASH = re.compile("[0-9a-f]{7,}")
 _LONGEST = 300
 
 
@@ -145,14 +147,35 @@ def _unknown(text: str, at: Path, forms: str) -> RequestError:
     if not git("rev-list", "--all", "--max-count=1", at=at):
         return _refusal(text, "the git repository has no commits yet", forms)
     name = _name_in(text)
-    pattern = f"refs/remotes/*/{name}"
-    remote = git("for-each-ref", "--format=%(refname:lstrip=2)", pattern, at=at).split() if name else []
-    hints = [f"Did you mean {remote[0] + text.removeprefix(name)!r}?"] if remote else []
+    remote = next(_on_remotes(text, name, at), None) if name else None
+    hints = [f"Did you mean {remote!r}?"] if remote else []
+    if not remote and (origin := _of_single_branches(at)) and name not in ("", "HEAD") and not _HASH.fullmatch(name):
+        place = f"{origin}/{name}"
+        fetched = f"git fetch {origin} +refs/heads/{name}:refs/remotes/{place}"
+        hints.append(f"This clone has single branches only. For another one: {fetched}, then write {place}.")
     if git("rev-parse", "--is-shallow-repository", at=at).strip() == "true":
         hints.append(
             "This clone is shallow and lacks older commits: git fetch --unshallow (fetch-depth: 0 in GitHub's checkout)."
         )
     return _refusal(text, "", " ".join(hints) or f"{forms} For a branch of the remote, fetch it and write origin/main.")
+
+
+def _on_remotes(text: str, name: str, at: Path) -> Iterator[str]:
+    """The revision as each of the remotes has it."""
+    for place in git("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/remotes/*/{name}", at=at).split():
+        found = place + text.removeprefix(name)
+        with suppress(GitError):
+            commit_of(found, at)
+            yield found
+
+
+def _of_single_branches(at: Path) -> str:
+    """The first remote of a clone that fetches no other branches than those that were named; else ""."""
+    listed = ""
+    with suppress(GitError):  # there may be none
+        listed = git("config", "--get-regexp", r"^remote\..*\.fetch$", at=at)
+    lines = listed.splitlines()
+    return "" if "*" in listed or not lines else lines[0].removeprefix("remote.").partition(".fetch ")[0]
 
 
 def _refusal(text: str, reason: str, hint: str) -> RequestError:

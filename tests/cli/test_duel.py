@@ -273,7 +273,8 @@ def test_selfcheck_needs_pairs_and_tells_what_they_say(run, pairs, tmp_path):
     folder = tmp_path / "pairs"
     early = run("selfcheck", "--minutes", "0.0001", "--results", folder)
     assert early.exit_code == 2
-    assert "16 are needed" in early.stderr
+    assert "there is 1, and 16 are needed" in early.stderr
+    assert "They are kept, and the next run adds to them: mixbench selfcheck --minutes 10." in early.stderr
     for _ in range(19):
         run("selfcheck", "--minutes", "0.0001", "--results", folder)
     rows = ResultsFolder(folder).read(PairRow)

@@ -81,10 +81,24 @@ def test_a_branch_that_only_the_remote_has_is_suggested(repository, tmp_path, mo
 
 def test_what_a_shallow_clone_lacks_can_be_fetched(repository, tmp_path, monkeypatch):
     monkeypatch.chdir(clone(repository.path, tmp_path / "clone", "--depth", "1"))
-    for text in ("HEAD~1", repository.commits[0], "nothing"):
+    for text in ("HEAD~1", repository.commits[0], "nothing", "main~1"):
         assert refusal(text).hint.endswith(
             "This clone is shallow and lacks older commits: git fetch --unshallow (fetch-depth: 0 in GitHub's checkout)."
         )
+
+    for text in ("HEAD~1", repository.commits[0]):
+        assert refusal(text).hint.startswith("This clone is shallow")
+
+
+def test_a_branch_that_a_clone_of_a_single_branch_lacks_can_be_fetched(repository, tmp_path, monkeypatch):
+    repository.git("branch", "feature")
+    monkeypatch.chdir(clone(repository.path, tmp_path / "clone", "--single-branch"))
+    hint = refusal("feature~1").hint
+    fetch = "git fetch origin +refs/heads/feature:refs/remotes/origin/feature"
+    assert hint == f"This clone has single branches only. For another one: {fetch}, then write origin/feature."
+    subprocess.run(fetch.split(), check=True, capture_output=True)
+    with duel_sides("origin/feature", "origin/feature~1"):
+        pass
 
 
 def test_a_repository_without_commits_is_named(tmp_path, monkeypatch):

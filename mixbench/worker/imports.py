@@ -22,11 +22,12 @@ from importlib.metadata import Distribution, distributions
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 Modules = list[tuple[str, str]]
-"""Names of modules, each with its file; a library that is no module has the name ""."""
+"""Names of modules, each with its file; a library or a file that is no module has the name ""."""
 
 _MAPPED = Path("/proc/self/maps")
 _LIBRARY = re.compile(r"^\S+ ..x. \S+ \S+ \S+ +(/.*\.so(?:\.\d+)*)(?: \(deleted\))?$", re.MULTILINE)
@@ -50,6 +51,7 @@ class Imports(MetaPathFinder):
         """Modules that this version asked for in vain and the repository has, with their files."""
         self._left_out: list[str] = []
         self._copied: set[str] = set()
+        self._executed: set[str] = set()
         self._installed = [*map(os.path.realpath, [*_of_the_interpreter(), *_caches()])]
         self._installed += filter(self._was_filled_by_pip, map(os.path.realpath, sys.path))
 
@@ -64,6 +66,13 @@ class Imports(MetaPathFinder):
         kept = [own for entry in sys.path if (own := self.own(entry)) is not None]
         sys.path[:] = dict.fromkeys([*first, *sources, *kept])
         sys.meta_path.insert(0, self)
+        if self.root:
+            sys.addaudithook(self._note_executed)
+
+    def _note_executed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Called by Python before it executes code, also that of files which never become modules."""
+        if event == "exec" and not (file := arguments[0].co_filename).startswith("<"):
+            self._executed.add(os.path.abspath(file))
 
     def _sources(self) -> list[str]:
         """The places in the tree from which packages were installed; notes the copies that were made for it."""
@@ -143,18 +152,20 @@ class Imports(MetaPathFinder):
         return spec.origin or "" if spec and spec.has_location else ""
 
     def told(self, measuring: str, *, failed: bool) -> dict[str, Modules]:
-        """`foreign` modules and libraries, which are in use and not this version's own, and those `lacking`, asked for in vain.
+        """`foreign` modules, files and libraries, in use but not this version's own, and those `lacking`, asked for in vain.
 
         The code that measures, in the package `measuring`, is no part of a version. Plain Python is lacking only if something
         `failed`: a version may do without a module that only another has, but not without one that must be built.
         """
         if not self.root:
             return {}
-        loaded = [one for one in _loaded() if one[0].partition(".")[0] not in ("__main__", "__mp_main__", measuring)]
-        libraries = [("", file) for file in _libraries()]
+        every = _loaded()
+        loaded = [one for one in every if one[0].partition(".")[0] not in ("__main__", "__mp_main__", measuring)]
+        executed = {_real(file) for file in [*self._executed]} - {file for _, file in every}
+        unnamed = [("", file) for file in [*_libraries(), *sorted(executed)]]
         built = tuple(EXTENSION_SUFFIXES)
         return {
-            "foreign": _by_file([one for one in libraries + loaded if self._is_foreign(one[1]) or one[1] in self._copied]),
+            "foreign": _by_file([one for one in unnamed + loaded if self._is_foreign(one[1]) or one[1] in self._copied]),
             "lacking": _by_file([one for one in self.lacking.items() if failed or one[1].endswith(built)]),
         }
 

@@ -213,6 +213,10 @@ sys.modules["helper"] = module_from_spec(spec)
 spec.loader.exec_module(sys.modules["helper"])
 """
     assert places.seen(code=load)[1] == {"foreign": [["helper", file]], "lacking": []}
+    no_module = load.replace('sys.modules["helper"]', "helper")
+    for unnoticed in (no_module, f"import runpy; runpy.run_path({file!r})", f"exec(compile('1', {file!r}, 'exec'))"):
+        assert places.seen(code=unnoticed)[1] == {"foreign": [["", file]], "lacking": []}
+    assert places.seen(code=f"exec(compile('1', {str(places.tree / 'own.py')!r}, 'exec')); open({file!r})")[1] == OWN
     (places.tree / "linked.py").symlink_to(file)
     assert places.seen("linked")[1] == {"foreign": [["linked", file]], "lacking": []}
 

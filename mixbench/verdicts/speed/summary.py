@@ -162,7 +162,7 @@ def summarise(
 def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple[Interval, tuple[int, ...]] | None:
     """Exponent of `values` (launch to positive number, one mapping per size) over the largest sizes, and these sizes.
 
-    One slope per launch that has all of these sizes, a t-interval over launches; None below three sizes or without such a launch.
+    One slope per launch that has all of these sizes, a t-interval over launches. None below three sizes or without one.
     """
     by_size = {size: launches for size, launches in zip(sizes, values, strict=True) if launches}
     largest = tuple(sorted(by_size)[-GROWTH_LENGTHS:])

@@ -76,6 +76,9 @@ def publish(
             stream.write("".join(FORMATS["markdown"](report).values()).encode())
     if files:
         typer.echo("".join(files.values()), nl=False)
+    elif comparison.cells and not comparison.comparable and not comparison.count("broken"):
+        for text in comparison.remarks:  # a line for each cell would say less
+            remark(text)
     else:
         print_text(lambda width, terminal: comparison_table(comparison, code, width, terminal))
     if not comparison.comparable:

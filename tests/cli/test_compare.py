@@ -148,6 +148,7 @@ def test_other_keys_are_not_comparable_and_named(run: Run) -> None:
     done = run("compare", "base", "head")
     assert done.exit_code == 4
     assert "nothing comparable: float32 against bfloat16" in done.stderr
+    assert done.stdout == ""
     assert "--tier counts" not in done.stderr
 
 

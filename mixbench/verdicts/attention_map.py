@@ -9,12 +9,12 @@ from statistics import fmean
 from typing import Any
 
 from mixbench.parsing.canonical import canonical_json
-from mixbench.stats import Interval, t_interval
+from mixbench.stats import Interval
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places
 from mixbench.verdicts.labels import MixerKey, mixer_order, unpacked
-from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_score
+from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_score, mean_share
 from mixbench.verdicts.records import interval_columns
 
 
@@ -101,7 +101,7 @@ def _line(mixer: MixerKey, label: str, rows: Sequence[AttentionMapRow]) -> Mixer
     return MixerMaps(
         mixer,
         label,
-        right=t_interval(replicates) if replicates else None,
+        right=mean_share(replicates) if replicates else None,
         chance=known_mean(row.chance_share for row in rows if row.right_share is not None),
         distant=known_mean(row.distant_share for row in rows),
         score=mean_score(list(scores.values()), score in ERRORS),

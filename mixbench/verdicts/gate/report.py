@@ -26,7 +26,7 @@ from mixbench.verdicts.gate.cells import (
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.gate.metrics import name_of
-from mixbench.verdicts.learning.means import ERRORS
+from mixbench.verdicts.learning.means import ERRORS, mean_share
 
 STATES = {
     "broken": "error",
@@ -238,7 +238,7 @@ _ESTIMATES: dict[Rule, Callable[[Sequence[float]], Interval]] = {
     "count": _count,
     "time": _on_log_scale,
     "reported": _on_log_scale,
-    "score": t_interval,
+    "score": mean_share,
 }
 """How the values of launches or seeds are combined into one."""
 

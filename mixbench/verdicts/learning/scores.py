@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mixbench.stats import Interval, t_interval
+from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import TaskContext, by_context
 from mixbench.verdicts.learning.data_needed import Need, data_needed, default_targets
-from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_score, relative_change
+from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_difference, mean_score, relative_change
 from mixbench.verdicts.learning.resampling import Curve
 from mixbench.verdicts.records import bracket_columns, count_mark, count_remark, interval_columns
 
@@ -242,7 +242,7 @@ def _cell(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRo
         failed={row.seed: row.status for row in sorted(bad, key=lambda row: row.seed)},
         detail=bad[0].detail if bad else "",
         score=mean_score(list(scores.values()), is_error),
-        difference=t_interval([own - other for own, other in pairs]) if pairs else None,
+        difference=mean_difference(pairs),
         relative=relative_change(pairs),
         pairs=len(pairs),
         test_standard_error=known_mean(row.test_standard_error for row in good),

@@ -75,8 +75,8 @@ def test_an_error_is_a_geometric_mean_over_seeds_as_in_the_table() -> None:
 
 
 def test_an_accuracy_is_a_mean_over_seeds() -> None:
-    found = scored("accuracy", [0.25, 0.5, 0.75])
-    half = T_95_2 * 0.25 / math.sqrt(3)
+    found = scored("accuracy", [0.4, 0.5, 0.6])
+    half = T_95_2 * 0.1 / math.sqrt(3)
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
 
 

@@ -16,6 +16,8 @@ from mixbench.verdicts.cost.commands import TRAINED_WITH, speed_command, trainin
 from mixbench.verdicts.cost.per_example import (
     COUNTED,
     MEASURES,
+    TIMED,
+    beside,
     lower_bounds,
     per_launch,
     rows_of_examples,
@@ -111,6 +113,8 @@ def _task_cost(
     past = [mixer for mixer in mixers if mixer not in whole and is_of_the_past(mixer)]
     mixers = [mixer for mixer in mixers if mixer not in past]
     base = find_baseline(wish.baseline, whole) if whole else None
+    if base and wish.measure == TIMED:
+        examples = beside(examples, timed, base)
     evidence = Evidence(
         {labels[mixer]: examples[mixer] for mixer in whole},
         {labels[mixer]: curves[mixer] for mixer in whole},

@@ -12,6 +12,7 @@ from mixbench.tables.remarks import bound_in, unknown_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, unpacked
+from mixbench.verdicts.speed.summary import paired_ratios
 
 MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
     "time": (lambda row: row.latency_ms and row.latency_ms / 1000, "s"),
@@ -21,7 +22,7 @@ MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
 """The ways to measure the cost of an example: the value per call and its unit."""
 PER_EXAMPLE = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
 """Its name in tables and figures, by unit."""
-COUNTED = "flops"
+TIMED, COUNTED = "time", "flops"
 _PREFERRED: dict[str, tuple[Any, ...]] = {
     "mode": ("training", "inference"),
     "scope": ("block", "model", "mixer"),
@@ -69,6 +70,19 @@ def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> di
         medians = launch_medians((row.launch, value(row)) for row in rows)
         per_example = {launch: median / rows[0].batch for launch, median in medians.items()}
         found[mixer] = dict(list(per_example.items())[:1]) if measure == COUNTED else per_example
+    return found
+
+
+def beside(
+    examples: Mapping[MixerKey, dict[int, float]], timed: Mapping[MixerKey, Sequence[SpeedRow]], baseline: MixerKey
+) -> dict[MixerKey, dict[int, float]]:
+    """Times of an example such that their ratios to the baseline's are those of `mixbench speed`, which are taken by round."""
+    found = dict(examples)
+    base = examples[baseline]
+    for mixer, rows in timed.items():
+        ratios = {} if mixer == baseline else paired_ratios(rows, timed[baseline])
+        if ratios and ratios.keys() <= base.keys():
+            found[mixer] = {launch: base[launch] * ratio for launch, ratio in ratios.items()}
     return found
 
 

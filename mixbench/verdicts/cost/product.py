@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mixbench.stats import log_t_interval
 from mixbench.verdicts.learning.data_needed import Bracket, mean_errors, needs_by_draw, ratio_of_ends, targets_between
 from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
 from mixbench.verdicts.learning.resampling import DRAWS, Curve, Numbers, resampling_interval
@@ -89,7 +90,10 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
             own = {factor: ends[factor][label][:, place] for factor in ends}
             base = {factor: ends[factor][baseline][:, place] for factor in ends} if baseline in labels else {}
             ratios = {} if label == baseline else {name: ratio_of_ends(own[name], base[name]) for name in base}
-            found.append(MixerCost(label, target, _all_known(own, replicates), _all_known(ratios, replicates)))
+            known = _all_known(ratios, replicates)
+            if baseline and label != baseline and (example := _example_ratio(evidence, label, baseline)):
+                known["example"] = example
+            found.append(MixerCost(label, target, _all_known(own, replicates), known))
     return tuple(found)
 
 
@@ -114,6 +118,16 @@ def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
             starts.append(errors[min(errors)])
             ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
     return targets_between(min(starts), min(ends), is_error) if starts else ()
+
+
+def _example_ratio(evidence: Evidence, label: str, baseline: str) -> Known | None:
+    """The ratio of two costs of an example as `mixbench speed` estimates it, where both were measured in the same launches."""
+    own, base = evidence.example[label], evidence.example[baseline]
+    if evidence.exact or {label, baseline} & evidence.bounds.keys() or own.keys() != base.keys():
+        return None
+    found = log_t_interval([own[launch] / base[launch] for launch in own])
+    interval = None if found.low is None or found.high is None else Bracket(found.low, found.high)
+    return Known(Bracket(found.point, found.point), interval)
 
 
 def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:

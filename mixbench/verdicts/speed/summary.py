@@ -227,15 +227,23 @@ def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Inte
     own, base = _by_process(rows), _by_process(baseline)
     if not (own and base):
         return None, {}
+    if paired := paired_ratios(rows, baseline):
+        return log_t_interval(list(paired.values())), paired
+    above, below = ([median(rounds.values()) for rounds in side.values()] for side in (own, base))
+    return unpaired_ratio_interval(above, below), {}
+
+
+def paired_ratios(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> dict[int, float]:
+    """The ratio to the baseline's latency by launch, taken round by round; {} unless most launches share a process with it."""
+    own, base = _by_process(rows), _by_process(baseline)
     ratios = {
         process: median(own[process][number] / base[process][number] for number in rounds)
         for process in own
         if (rounds := own[process].keys() & base.get(process, {}).keys())
     }
-    if 2 * len(ratios) > min(len(own), len(base)):
-        return log_t_interval(list(ratios.values())), launch_medians((launch, ratio) for (launch, _), ratio in ratios.items())
-    above, below = ([median(rounds.values()) for rounds in side.values()] for side in (own, base))
-    return unpaired_ratio_interval(above, below), {}
+    if 2 * len(ratios) <= min(len(own), len(base)):
+        return {}
+    return launch_medians((launch, ratio) for (launch, _), ratio in ratios.items())
 
 
 def _by_process(rows: Sequence[SpeedRow]) -> dict[tuple[int, str], dict[int, float]]:

@@ -23,6 +23,7 @@ from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.product import PRODUCT
 from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.speed.summary import summarise
 
 MIXERS = ("attention", "hypermixer", "none")
 
@@ -54,6 +55,18 @@ def test_an_example_costs_what_a_call_costs_divided_by_its_sequences() -> None:
     quiet = {"launch_noise": 0.0, "round_noise": 0.0, "latency_ms": lambda *shape: 5.0}
     assert seconds(one_cost(speed_of(**quiet))) == pytest.approx(0.005)
     assert seconds(one_cost(speed_of(batches=(4,), **quiet))) == pytest.approx(0.00125)
+
+
+@pytest.mark.parametrize("launches", [3, 5])
+def test_the_ratio_of_times_and_its_interval_are_those_of_speed(launches: int) -> None:
+    rows = speed_of(launches=launches, launch_noise=0.2)
+    cells = summarise(rows, []).cells
+    for label in ("hypermixer", "none"):
+        ratio = next(one for one in one_cost(rows).costs if one.label == label).ratios["example"]
+        (speed,) = (cell.ratio for cell in cells if cell.label == label)
+        assert speed
+        assert ratio.interval
+        assert (ratio.value.low, ratio.interval.low, ratio.interval.high) == pytest.approx((speed.point, speed.low, speed.high))
 
 
 def test_every_fully_measured_mixer_has_a_cost_relative_to_the_baseline() -> None:

@@ -15,8 +15,7 @@ from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
-from mixbench.verdicts.learning.power_law import ENOUGH_SIZES, PowerLaw, power_laws
-from mixbench.verdicts.learning.resampling import Curve
+from mixbench.verdicts.learning.power_law import PowerLaw, laws_to_show
 from mixbench.verdicts.learning.scores import DataCell, curves, summarise
 from mixbench.verdicts.words import percent
 
@@ -54,7 +53,7 @@ def draw_data_efficiency(
 def curves_figure(drawn: TaskFigures, name: str) -> Figure:
     """Test score against training examples: mean, t-interval and dots over seeds, and power laws with their exponents.
 
-    With fewer than six sizes the floor of a power law is weakly determined, so the fits without and with one are both drawn.
+    The power laws are those of `laws_to_show`: with fewer than six sizes, without and with a floor.
     """
     from matplotlib import rc_context
 
@@ -67,7 +66,7 @@ def curves_figure(drawn: TaskFigures, name: str) -> Figure:
             for label, cells in task.lines.items():
                 scored = [cell for cell in cells if cell.score]
                 _draw_curve(axes, scored, drawn.looks[label])
-                laws = _laws(by_label[label], drawn.is_error)
+                laws = laws_to_show(by_label[label], drawn.is_error)
                 _draw_laws(axes, laws, scored, drawn.looks[label].color, drawn.is_error)
                 text = "\n".join([*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *_lost(cells)])
                 fitted |= laws.keys()
@@ -136,15 +135,6 @@ def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) ->
         axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
 
 
-def _laws(curve: Curve, is_error: bool) -> dict[str, PowerLaw]:
-    """The fits to show, by what precedes the power of n in the legend."""
-    found = power_laws(curve, is_error)
-    if found is None:
-        return {}
-    pure, floored = found
-    return {"c + ": floored} if sum(map(bool, curve.values())) >= ENOUGH_SIZES else {"": pure, "c + ": floored}
-
-
 def _draw_laws(axes: Axes, laws: Mapping[str, PowerLaw], cells: Sequence[DataCell], color: str, is_error: bool) -> None:
     """Draw the fits between the trained sizes only: they are not forecasts."""
     for floor, law in laws.items():
@@ -156,7 +146,7 @@ def _draw_laws(axes: Axes, laws: Mapping[str, PowerLaw], cells: Sequence[DataCel
 
 def _exponent(law: PowerLaw) -> str:
     low, high = law.exponent.low, law.exponent.high
-    return texts.power("n", -law.exponent.point) + ("" if low is None else f" ({low:.2f} to {high:.2f})")
+    return texts.power("n", -law.exponent.point) + ("" if low is None or high is None else f" ({-high:.2f} to {-low:.2f})")
 
 
 def _lost(cells: Sequence[DataCell]) -> list[str]:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.stats import Interval
+from mixbench.verdicts.learning.means import mean_score
 from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
 
 FEWEST_SIZES = 3
+SHOWN_FROM = 5
+"""With fewer sizes, no fit is shown: two or three parameters would go through any points."""
 ENOUGH_SIZES = 6
 """With fewer sizes the floor is weakly determined, so both fits are shown, with and without a floor."""
 _DRAWS = 200
 _STEEPEST = 10.0
 """The largest exponent: that of a curve that is flat except for its first size would grow without end."""
+_NEAR = 0.01
+"""An exponent that is as near to 0, or relatively to the largest one, was stopped there: it is no estimate."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,35 @@ class PowerLaw:
     def error(self, examples: Numbers) -> Numbers:
         """Errors at these numbers of examples."""
         return np.asarray(self.floor + self.scale * examples**-self.exponent.point)
+
+
+def laws_to_show(curve: Curve, is_error: bool) -> dict[str, PowerLaw]:
+    """The fits that describe a curve, by what precedes the power of n.
+
+    None with fewer than five sizes or where one score lies within the intervals of all sizes, none with an exponent or an end
+    of its interval at the limit of the fit, and none that misses the interval of the mean at any size.
+    """
+    sizes = sum(map(bool, curve.values()))
+    found = power_laws(curve, is_error) if sizes >= SHOWN_FROM else None
+    if found is None:
+        return {}
+    means = {size: mean for size, scores in curve.items() if (mean := mean_score(list(scores.values()), is_error))}
+    bounds = {size: (mean.low, mean.high) for size, mean in means.items() if mean.low is not None and mean.high is not None}
+    if bounds and max(low for low, _ in bounds.values()) <= min(high for _, high in bounds.values()):
+        return {}
+    chosen = {"c + ": found[1]} if sizes >= ENOUGH_SIZES else {"": found[0], "c + ": found[1]}
+    return {floor: law for floor, law in chosen.items() if _is_estimate(law.exponent) and _describes(law, bounds, is_error)}
+
+
+def _is_estimate(exponent: Interval) -> bool:
+    return all(end is None or _NEAR < end < _STEEPEST * (1 - _NEAR) for end in (exponent.point, exponent.low, exponent.high))
+
+
+def _describes(law: PowerLaw, bounds: Mapping[int, tuple[float, float]], is_error: bool) -> bool:
+    """Whether the law lies within these bounds of the score at each size."""
+    errors = law.error(np.array(list(bounds), float))
+    scores = errors if is_error else 1 - errors
+    return all(low <= score <= high for score, (low, high) in zip(scores, bounds.values(), strict=True))
 
 
 def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None:

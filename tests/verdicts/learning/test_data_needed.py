@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket, Need, data_needed, default_targets, mean_errors
-from mixbench.verdicts.learning.power_law import power_laws
+from mixbench.verdicts.learning.power_law import laws_to_show, power_laws
 from mixbench.verdicts.learning.resampling import Curve, best_coverage, resampling_interval, seed_draws
 
 SIZES = (100, 200, 400, 800)
@@ -249,6 +249,21 @@ def test_a_power_law_needs_three_sizes_with_an_error() -> None:
     assert power_laws(curve(0.8, 0.9, 1.0, 1.0), False) is None
     assert power_laws({}, True) is None
     assert power_laws(curve(0.3, 0.2, 0.1, sizes=(100, 200, 400)), True) is not None
+
+
+def test_laws_that_do_not_describe_the_curve_are_not_shown() -> None:
+    sizes = (100, 200, 400, 800, 1600)
+
+    def shown(*errors: float, spread: float = 0.02) -> list[str]:
+        found = {n: {seed: e * (1 + spread * (seed - 1)) for seed in range(3)} for n, e in zip(sizes, errors, strict=True)}
+        return list(laws_to_show(found, True))
+
+    straight = [size**-0.5 for size in sizes]
+    assert "" in shown(*straight)
+    assert shown(*straight[:4], 1.0) == []  # no law rises at the end
+    assert shown(1.0, 0.1, 0.1, 0.1, 0.1) == []  # flat but for its first size: any steep law fits
+    assert shown(0.3, 0.3, 0.3, 0.3, 0.3) == []
+    assert laws_to_show({size: {0: size**-0.5, 1: size**-0.4} for size in sizes[:4]}, True) == {}
 
 
 def test_the_interval_of_an_exponent_comes_from_whole_seeds() -> None:

@@ -145,9 +145,20 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
         if 1 < seeds < ENOUGH_SEEDS:
             coverage = percent(best_coverage(seeds), ".0f")
             yield f"With {seeds} seeds these intervals hold in at most {coverage} of cases, not 95 %."
+    yield from _part_of_an_epoch(cells)
     yield from _sampling_error(cells, task.is_error)
     yield from _failures(task)
     yield from _learning_rates(task)
+
+
+def _part_of_an_epoch(cells: Sequence[DataCell]) -> Iterator[str]:
+    """The note on runs that ended before they had seen every training example."""
+    short = [cell for cell in cells if cell.steps and cell.examples_seen and cell.examples_seen < cell.train_size]
+    for steps, seen in dict.fromkeys((cell.steps or 0, cell.examples_seen or 1) for cell in short):
+        sizes = sorted({cell.train_size for cell in short if (cell.steps, cell.examples_seen) == (steps, seen)})
+        where, all_of_them = ", ".join(map(number, sizes)), math.ceil(sizes[-1] * steps / seen)
+        found = f"Less than one epoch at {where} examples: {number(steps)} steps see {number(seen)} of them."
+        yield f"{found} To see all: --steps {all_of_them}."
 
 
 def _sampling_error(cells: Sequence[DataCell], is_error: bool) -> Iterator[str]:

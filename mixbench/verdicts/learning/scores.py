@@ -56,6 +56,9 @@ class DataCell:
     """Why train_flops is only a lower bound, or unknown; empty where every product has a formula."""
     learning_rates: tuple[float, ...]
     """Distinct learning rates of the runs."""
+    steps: int | None
+    examples_seen: int | None
+    """Examples that a run was trained on, repetitions included: below `train_size` it saw only a part of them."""
 
     @property
     def status(self) -> str:
@@ -250,6 +253,8 @@ def _cell(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRo
         train_seconds=known_mean(row.train_seconds for row in good),
         train_flops=known_mean(row.train_flops for row in good),
         train_flops_remark=count_remark("train_flops", [(row.train_flops, row.detail) for row in good]),
+        steps=next((row.steps for row in good), None),
+        examples_seen=next((row.examples_seen for row in good), None),
         learning_rates=tuple(sorted({row.learning_rate for row in rows if row.learning_rate is not None})),
     )
 

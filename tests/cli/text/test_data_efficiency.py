@@ -122,6 +122,12 @@ def test_the_notes_explain_the_intervals() -> None:
     assert "With 3 seeds these intervals hold in at most 75 % of cases, not 95 %." in plain(training_rows(seeds=range(3)))
 
 
+def test_runs_that_end_within_the_first_epoch_are_told_with_the_steps_that_they_need() -> None:
+    told = "Less than one epoch at 20 000, 51 200 examples: 400 steps see 12 800 of them. To see all: --steps 1600."
+    assert told in plain(training_rows(("attention", "none"), (800, 20_000, 51_200)))
+    assert "epoch" not in plain(training_rows(("attention", "none"), (800, 12_800)))
+
+
 def test_the_notes_name_different_learning_rates_and_the_rows_left_out() -> None:
     rows = training_rows(("attention", "none"), (250,), rates={"attention": 0.001, "none": 0.003})
     old = training_rows(("attention",), (250,), environment="old", measured_at="2020-01-01T00:00:00Z")

@@ -42,7 +42,7 @@ def reporting(*, resumes: bool = True) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         again = shlex.join(["mixbench", *(option for option in sys.argv[1:] if option != "--fresh")])
-        kept = "What was measured is kept; go on with" if resumes else "Nothing was stored; start again with"
+        kept = "What was finished is kept; go on with" if resumes else "Nothing was stored; start again with"
         typer.echo(f"\nInterrupted. {kept}:\n  {again}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 

@@ -37,7 +37,7 @@ def test_a_second_part_of_a_study_counts_its_progress_anew(
     assert second.startswith(" 50%  about 20 s left")
 
 
-@pytest.mark.parametrize(("resumes", "text"), [(True, "What was measured is kept; go on with"), (False, "Nothing was stored")])
+@pytest.mark.parametrize(("resumes", "text"), [(True, "What was finished is kept; go on with"), (False, "Nothing was stored")])
 def test_an_interrupt_says_whether_anything_is_kept(resumes: bool, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as left, terminal.reporting(resumes=resumes):
         raise KeyboardInterrupt

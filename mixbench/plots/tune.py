@@ -60,8 +60,8 @@ def tuning_figure(search: Search) -> Figure:
         relative.set(xlabel=TRIALS, ylabel=f"relative to {base}" if logarithmic else f"change against {base}, %")
         longest = max(len(curve.expected) for curve in search.curves)
         for axes in (expected, relative):
-            axes.set_xlim(1, max(2, longest))
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.set(xscale="log", xlim=(0.95, 1.05 * max(2, longest)))
+            style.value_ticks(axes.xaxis, prefixed=False)
         style.legend_below(figure, looks, {label: label for label in looks})
         add_caption(figure, "unbiased estimate, up to half the trials · bands: 95 %, simultaneous")
     return figure
@@ -69,7 +69,9 @@ def tuning_figure(search: Search) -> Figure:
 
 def _draw_curve(axes: Axes, curve: Curve, look: style.LineStyle) -> None:
     places = _places(curve.expected)
-    axes.plot(places, curve.expected, color=look.color, marker=look.marker, markersize=4, linestyle=look.line, zorder=3)
+    marked = [place - 1 for place in places if place.bit_count() == 1 or place == len(places)]  # a doubling apart
+    line = {"color": look.color, "marker": look.marker, "markersize": 4, "linestyle": look.line, "markevery": marked}
+    axes.plot(places, curve.expected, zorder=3, **line)  # type: ignore[arg-type]
     axes.fill_between(places, curve.low, curve.high, color=look.color, alpha=0.13, linewidth=0, zorder=1)
 
 

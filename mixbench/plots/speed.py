@@ -75,17 +75,18 @@ def size_figure(summary: SpeedSummary, metric: str, size: Size) -> Figure | None
 
     quantity = QUANTITIES[metric]
     axis, symbol, size_of = SIZES[size]
-    common, panels = panels_of(summary, size)
-    if not any(values_of(cell, metric) for _, cells in panels for cell in cells):
+    common, panels = panels_of(summary, size, lambda cell: values_of(cell, metric))
+    if not panels:
         return None
-    looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    every = grouped([cell for _, cells in panels for cell in cells], lambda cell: cell.label)
+    styles = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    looks = {label: look for label, look in styles.items() if label in every}
     all_sizes = [size_of(cell) for _, cells in panels for cell in cells]
     apart = {label: 1.05 ** (place - len(looks) // 2) if len(set(all_sizes)) == 1 else 1.0 for place, label in enumerate(looks)}
     with rc_context(style.RC):
         figure, grid = style.panel_figure(
             f"{quantity.title} against {size}", common, [title for title, _ in panels], (axis, quantity.axis)
         )
-        every = grouped([cell for _, cells in panels for cell in cells], lambda cell: cell.label)
         missing = {
             label: _missing(line, metric) for label, line in every.items() if not any(values_of(cell, metric) for cell in line)
         }

@@ -15,14 +15,17 @@ Key = TypeVar("Key")
 Size = Literal["tokens", "width"]
 
 
-def panels_of(summary: SpeedSummary, size: Size) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
-    """A text of what all panels have in common; the title and cells of each panel."""
+def panels_of(
+    summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary], object]
+) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
+    """A text of what all panels have in common; the title and cells of each panel, of those with a cell that is drawable."""
     groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
     for cell in summary.cells:
         by_width = (replace(cell.context, width=0), cell.tokens)
         groups[by_width if size == "width" else (cell.context, 0)].append(cell)
     if size == "width":
         groups = {key: cells for key, cells in groups.items() if len({cell.context.width for cell in cells}) > 1}
+    groups = {key: cells for key, cells in groups.items() if any(map(drawable, cells))}
     words = context_words([context for context, _ in groups])
     for fields, (_, tokens) in zip(words, groups, strict=True):
         if size == "width":

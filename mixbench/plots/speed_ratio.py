@@ -28,10 +28,10 @@ def ratio_figure(summary: SpeedSummary) -> Figure | None:
     """
     from matplotlib import rc_context
 
-    common, panels = panels_of(summary, "tokens")
-    beside = [cell for _, cells in panels for cell in cells if cell.paired_ratios and cell.label != summary.baseline]
+    beside = [cell for cell in summary.cells if cell.paired_ratios and cell.label != summary.baseline]
     drawn = [cell for cell in beside if cell.mixer != _CONTROL] or beside
-    if not drawn:
+    common, panels = panels_of(summary, "tokens", lambda cell: cell in drawn)
+    if not panels:
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
     answers = verdicts(summary)

@@ -20,9 +20,9 @@ def flops_figure(summary: SpeedSummary) -> Figure | None:
     """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None if nothing has FLOPs."""
     from matplotlib import rc_context
 
-    common, panels = panels_of(summary, "tokens")
+    common, panels = panels_of(summary, "tokens", _has_both)
     cells = [cell for _, part in panels for cell in part if _has_both(cell)]
-    if not cells:
+    if not panels:
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
     drawn = {cell.label for cell in cells}

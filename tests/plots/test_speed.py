@@ -14,6 +14,7 @@ from mixbench.plots import FIGURES
 from mixbench.plots.notes import AT_LEAST, OPERATIONS
 from mixbench.plots.speed import QUANTITIES, draw_speed, size_figure
 from mixbench.plots.speed_panels import Size
+from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.style import BUILT_IN, FORMATS, line_styles, save
 from mixbench.plots.time_by_flops import flops_figure
 from mixbench.tables.remarks import lower_bound
@@ -54,6 +55,24 @@ def test_every_figure_of_a_sweep_over_tokens_and_width_is_written(tmp_path: Path
     names = [f"{name}.{kind}" for name in (*by_size, "speed-time-by-flops") for kind in ("png", "svg")]
     assert [path.name for path in paths] == names
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(names)
+
+
+def test_a_context_in_which_every_cell_failed_is_no_panel() -> None:
+    good, launches = speed_rows(("attention", "fnet"), (64, 128), widths=(32, 64), launches=2, rounds=1)
+    typo = {(mixer, 9_999_999): ("oom", "needs 9 TiB") for mixer in ("attention", "hypermixer")}
+    failed, _ = speed_rows(("attention", "hypermixer"), (9_999_999,), batches=(7,), failures=typo)
+    clean, summary = summarise(good, launches), summarise([*good, *failed], launches)
+    for size in ("tokens", "width"):
+        before, after = (size_figure(each, "latency_ms", size) for each in (clean, summary))
+        assert before is not None
+        assert after is not None
+        assert [axes.get_title() for axes in after.axes] == [axes.get_title() for axes in before.axes]
+        assert legend_texts(after) == legend_texts(before)
+    for draw in (flops_figure, ratio_figure):
+        figure = draw(summary)
+        assert figure is not None
+        assert len(figure.axes) == 2
+    assert size_figure(summarise(failed, []), "latency_ms", "tokens") is None
 
 
 def test_a_figure_is_written_in_each_format_with_the_same_bytes_every_time(tmp_path: Path) -> None:

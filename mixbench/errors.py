@@ -81,5 +81,9 @@ class StorageWarning(MixbenchWarning):
     """Some lines of a file were left out; the message says which, why, and where they are kept."""
 
 
+class LeftOutWarning(MixbenchWarning):
+    """Some rows of a results folder are not part of the figures; the message says which, and how they can be."""
+
+
 class WorkerError(MixbenchError):
     """The measuring process did not start, stopped, or returned an invalid answer."""

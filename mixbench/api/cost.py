@@ -18,7 +18,7 @@ from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
-from mixbench.verdicts.environments import choose_environment, of_newest, of_shared
+from mixbench.verdicts.environments import choose_environment, differences, of_newest, of_shared
 
 if TYPE_CHECKING:
     import pandas
@@ -143,6 +143,5 @@ def _differences(elsewhere: Sequence[str], tables: Tables, every: Tables, folder
     found = []
     for name in elsewhere:
         there = folder.environment(choose_environment(every[name]))
-        differing = [f"{key} {there.get(key)} instead of {here.get(key)}" for key in here if there.get(key) != here.get(key)]
-        found.append(f"{name}: {', '.join(differing)}")
+        found.append(f"{name}: {differences(there, here)}")
     return "; ".join(found)

@@ -32,11 +32,12 @@ PANELS = (
     "How to measure",
     "Where to run",
     "Rows of speed.csv",
+    "Which rows",
     "Verdict",
     "Results",
 )
 """Groups of options in a help text and in a Python signature, in this order; options without a group come first."""
-WHAT, MODEL, TEXTS, HOW, WHERE, ROWS, VERDICT, RESULTS = PANELS
+WHAT, MODEL, TEXTS, HOW, WHERE, ROWS, CHOICE, VERDICT, RESULTS = PANELS
 
 
 MOST: Mapping[str, int] = {

@@ -2,36 +2,100 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from mixbench.api.chosen_rows import ChosenRows
+from mixbench.api.filters import filter_of
 from mixbench.api.options import takes
 from mixbench.api.plot_options import PlotOptions
-from mixbench.errors import RequestError
+from mixbench.errors import LeftOutWarning, RequestError, StorageError, UnknownNameError
 from mixbench.parsing.spec import parse_names
+from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
+
+if TYPE_CHECKING:
+    from mixbench.verdicts.filters import Tables
 
 
 def draw(options: PlotOptions) -> list[Path]:
     """Carry out `plot` with an options object."""
-    from mixbench.plots import FIGURES
+    from mixbench.plots import FIGURES, READS, of_one_environment
     from mixbench.plots.style import FORMATS
 
     formats = parse_names(options.format, FORMATS, "--format")
     folder = ResultsFolder(options.results)
     studies = [options.study] if options.study else list(FIGURES)
-    drawn = [path for study in studies for path in FIGURES[study](folder, formats, options.baseline)]
-    if not drawn:
+    tables = _chosen(options, folder, dict.fromkeys(row_type for study in studies for row_type in READS[study]))
+    paths: list[Path] = []
+    unknown: list[UnknownNameError] = []
+    shown: list[Tables] = []
+    for study in studies:
+        rows = of_one_environment(study, tables)
+        try:
+            if any(rows.values()):
+                paths += FIGURES[study](ChosenRows(folder, rows), formats, options.baseline)
+        except UnknownNameError as error:  # the table of one study may hold a baseline that another has not
+            unknown.append(error)
+            _tell([f"not drawn: {study}: {error}"])
+        else:
+            shown.append(rows)
+    if unknown and not paths:
+        raise unknown[0]
+    _tell(_left_out(folder, tables, shown))
+    if not paths:
         raise RequestError(
             f"{folder.path} holds no table to draw",
             "Measure first: mixbench speed. Or train: mixbench data-efficiency. Failed cells and runs are not drawn.",
         )
-    return drawn
+    return paths
 
 
 @takes(PlotOptions)
 def plot(options: PlotOptions) -> list[Path]:
     """Draw every figure that the tables of a results folder allow, below its `figures`; returns the files.
 
-    Raises RequestError if there is nothing to draw.
+    Warns of what is not drawn (LeftOutWarning). Raises RequestError if there is nothing to draw.
     """
     return draw(options)
+
+
+def _chosen(options: PlotOptions, folder: ResultsFolder, row_types: Iterable[type[Row]]) -> Tables:
+    """The rows that the options choose; the baseline is among the chosen mixers. Raises RequestError, StorageError."""
+    from mixbench.verdicts.filters import sift
+
+    tables = {row_type: folder.read(row_type) for row_type in row_types}
+    wanted = filter_of(options)
+    if wanted.mixers and options.baseline is not None:
+        wanted = replace(wanted, mixers=tuple(dict.fromkeys((*wanted.mixers, options.baseline))))
+    if not any(tables.values()):
+        return tables
+    sifted = sift(tables, wanted)
+    _tell(sifted.remarks)
+    return sifted.tables
+
+
+def _left_out(folder: ResultsFolder, tables: Tables, shown: Iterable[Tables]) -> list[str]:
+    from mixbench.verdicts.undrawn import failures, other_environments
+
+    drawn: dict[type[Row], set[str]] = {row_type: set() for row_type in tables}
+    for rows in shown:
+        for row_type, own in rows.items():
+            drawn[row_type] |= {row.environment for row in own}
+
+    def content(environment: str) -> Mapping[str, Any]:
+        with suppress(StorageError):
+            return folder.environment(environment)
+        return {}
+
+    present = {row_type: [row for row in rows if row.environment in drawn[row_type]] for row_type, rows in tables.items()}
+    return [*other_environments(tables, drawn, content), *failures(present)]
+
+
+def _tell(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        warnings.warn(remark, LeftOutWarning, stacklevel=2)

@@ -9,16 +9,24 @@ from typing import Annotated, ClassVar, Literal
 from typer import Option
 
 from mixbench.api import shared_options as shared
-from mixbench.api.options import Options
+from mixbench.api.filters import Filters
 
 Study = Literal["speed", "data-efficiency", "tune", "cost", "attention-map"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlotOptions(Options):
-    """Draw every figure that the tables in a results folder allow, and print the file names."""
+class PlotOptions(Filters):
+    """Draw every figure that the tables in a results folder allow, and print the file names.
 
-    example_commands: ClassVar = ("mixbench plot", "mixbench plot --study speed --format svg,pdf")
+    Figures show one machine and version. What is not drawn is counted on standard
+    error, with the option that draws it.
+    """
+
+    example_commands: ClassVar = (
+        "mixbench plot",
+        "mixbench plot --study speed --format svg,pdf",
+        "mixbench plot --mixer hypermixer --tokens 256..2048 --mode training",
+    )
 
     results: shared.Results = Path("results")
     study: Annotated[Study | None, Option(help="Draw only the figures of this study.")] = None

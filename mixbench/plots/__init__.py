@@ -1,11 +1,14 @@
-"""Figures from rows. To add those of a study, write a module here and a line in FIGURES. Only drawing loads matplotlib."""
+"""Figures from rows. To add those of a study, write a module here and a line in FIGURES and in READS. Only drawing loads
+matplotlib.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
@@ -35,14 +38,9 @@ def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -
     from mixbench.plots.cost import draw_costs
     from mixbench.verdicts.cost.evidence import task_costs
     from mixbench.verdicts.cost.subject import Wish
-    from mixbench.verdicts.environments import of_shared
 
-    tables: dict[str, Sequence[Any]] = {
-        "speed": folder.read(SpeedRow),
-        "data": folder.read(TrainingRow),
-        "trials": folder.read(TrialRow),
-    }
-    speed, training, trials = of_shared(tables).values()
+    tables = {row_type: folder.read(row_type) for row_type in READS["cost"]}
+    speed, training, trials = of_one_environment("cost", tables).values()
     return draw_costs(task_costs(speed, training, trials, Wish(baseline=baseline)), folder.figures, formats)
 
 
@@ -60,3 +58,19 @@ FIGURES: dict[str, Draw] = {
     "attention-map": _attention_map,
 }
 """The function that draws the figures of a study, by its name."""
+
+READS: dict[str, tuple[type[Row], ...]] = {
+    "speed": (SpeedRow,),
+    "data-efficiency": (TrainingRow,),
+    "tune": (TrialRow,),
+    "cost": (SpeedRow, TrainingRow, TrialRow),
+    "attention-map": (AttentionMapRow,),
+}
+"""The tables that the figures of a study are drawn from, by its name."""
+
+
+def of_one_environment(study: str, tables: Mapping[type[Row], Sequence[Any]]) -> dict[type[Row], list[Any]]:
+    """The rows of the tables of a study that its figures show: of the newest environment, of several tables that all share."""
+    from mixbench.verdicts.environments import of_shared
+
+    return of_shared({row_type: tables[row_type] for row_type in READS[study]})

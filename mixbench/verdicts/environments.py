@@ -18,6 +18,7 @@ class Measurement(Protocol):
 
 
 Measured = TypeVar("Measured", bound=Measurement)
+Name = TypeVar("Name")
 
 
 def choose_environment(rows: Sequence[Measurement], wanted: str | None = None) -> str:
@@ -48,9 +49,16 @@ def shared_environment(*tables: Sequence[Measurement]) -> str | None:
     return choose_environment([row for rows in tables for row in rows if row.environment in shared]) if shared else None
 
 
-def of_shared(tables: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+def of_shared(tables: Mapping[Name, Sequence[Any]]) -> dict[Name, list[Any]]:
     """By name, the rows of the newest environment that all tables share; where they share none, of the newest of any table."""
     environment = shared_environment(*tables.values())
     if environment is None:
         environment = choose_environment([row for rows in tables.values() for row in rows])
     return {name: rows_of(rows, environment) for name, rows in tables.items()}
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any], most: int | None = None) -> str:
+    """How an environment differs from another: `torch 2.11.0 instead of 2.13.0`; of several differences, `most` in full."""
+    found = [f"{key} {there.get(key)} instead of {here.get(key)}" for key in here if there.get(key) != here.get(key)]
+    further = [f"{len(found) - most} more"] if most is not None and len(found) > most else []
+    return ", ".join([*found[:most], *further])

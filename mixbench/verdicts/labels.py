@@ -87,27 +87,31 @@ def mixer_order(mixers: Iterable[MixerKey]) -> list[MixerKey]:
 
 
 def find_baseline(baseline: str | None, mixers: Sequence[MixerKey]) -> MixerKey | None:
-    """The mixer that a name, a label or a mixer string (`hypermixer:heads=4`) means.
+    """The mixer that a name, a label or a mixer string (`hypermixer:heads=4`) means, as in `find_mixers`.
 
     A name with several configs means the one with the shortest label; no name means attention, or the first mixer where there
     is no attention. Returns None only if there are no mixers and no name is given. Raises UnknownNameError.
     """
-    labels = mixer_labels(mixers)
-    ordered = mixer_order(mixers)
     if baseline is None:
-        return next((mixer for mixer in ordered if mixer[0] == "attention"), mixers[0] if mixers else None)
+        return next((mixer for mixer in mixer_order(mixers) if mixer[0] == "attention"), mixers[0] if mixers else None)
+    if found := find_mixers(baseline, mixers):
+        return found[0]
+    raise UnknownNameError("baseline", baseline, mixer_labels(mixers).values(), "among the measured mixers")
+
+
+def find_mixers(wanted: str, mixers: Iterable[MixerKey]) -> list[MixerKey]:
+    """The mixers that a text means: the one with this mixer string or label, else all of this name, shortest label first."""
+    labels = mixer_labels(mixers)
     with suppress(RequestError):  # a label is not always a mixer string
-        named = choose_mixer(baseline)
+        named = choose_mixer(wanted)
         if (named.name, named.config) in labels:
-            return named.name, named.config
-    wanted = _words(baseline)
+            return [(named.name, named.config)]
+    words = _words(wanted)
+    ordered = mixer_order(labels)
     for mixer in ordered:
-        if wanted in (_words(labels[mixer]), _words(" ".join([mixer[0], *_options(*mixer)]))):
-            return mixer
-    for mixer in ordered:
-        if wanted in (_words(mixer[0]), [_short(mixer[0])]):
-            return mixer
-    raise UnknownNameError("baseline", baseline, labels.values(), "among the measured mixers")
+        if words in (_words(labels[mixer]), _words(" ".join([mixer[0], *_options(*mixer)]))):
+            return [mixer]
+    return [mixer for mixer in ordered if words in (_words(mixer[0]), [_short(mixer[0])])]
 
 
 def context_of(row: SpeedRow) -> Context:

@@ -67,6 +67,7 @@ PLAUSIBLE = {
             draw 0 0,1
             dropout 0 0.1
             dtype float32 bfloat16,float32
+            environment 0123456789ab
             examples 1 5
             format json png markdown,junit svg text
             from_file trials.csv

@@ -118,9 +118,14 @@ def by_mixer(rows: Iterable[TrialRow]) -> dict[MixerKey, list[TrialRow]]:
     """Trials of each mixer in order; its config has ranges where options were drawn."""
     found: dict[MixerKey, list[TrialRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.trial):
-        drawn = {name.rpartition(".")[2]: text for name, text in unpacked(row.settings).get("searched", {}).items()}
-        found[row.mixer, canonical_json(unpacked(row.config) | drawn)].append(row)
+        found[searched_mixer(row)].append(row)
     return found
+
+
+def searched_mixer(row: TrialRow) -> MixerKey:
+    """The mixer of a trial, with ranges in its config where options were drawn."""
+    drawn = {name.rpartition(".")[2]: text for name, text in unpacked(row.settings).get("searched", {}).items()}
+    return row.mixer, canonical_json(unpacked(row.config) | drawn)
 
 
 def score_name(rows: Iterable[TrainingRow]) -> str:

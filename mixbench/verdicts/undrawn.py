@@ -1,0 +1,96 @@
+"""What figures leave out, in words: rows of other environments, and failures where there is nothing to draw beside them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from mixbench.tables.columns import Row, columns, identity
+from mixbench.tables.rows import TABLES, AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.verdicts.environments import differences
+from mixbench.verdicts.filters import Tables
+from mixbench.verdicts.labels import context_of, in_words
+from mixbench.verdicts.learning.context import by_context
+from mixbench.verdicts.learning.tune import by_search
+from mixbench.verdicts.words import counted
+
+_NAMES = {row_type: f"{name}.csv" for name, row_type in TABLES.items()}
+_MOST = 3
+"""Places and environments that are named; others are counted."""
+
+
+def other_environments(
+    tables: Tables, drawn: Mapping[type[Row], set[str]], content: Callable[[str], Mapping[str, Any]]
+) -> list[str]:
+    """What tables hold of environments that are not drawn, each with the option that draws it, the newest first.
+
+    `content` gives an environment by its hash, {} if it is unknown.
+    """
+    counts: dict[str, Counter[type[Row]]] = defaultdict(Counter)
+    newest: dict[str, str] = {}
+    for row_type, rows in tables.items():
+        for row in rows:
+            if row.environment not in drawn[row_type]:
+                counts[row.environment][row_type] += 1
+                newest[row.environment] = max(row.measured_at, newest.get(row.environment, ""))
+    here = next((environment for own in drawn.values() for environment in own), "")
+    ordered = sorted(counts, key=lambda environment: newest[environment], reverse=True)
+    told = []
+    for environment in ordered[:_MOST]:
+        tables_of = [f"{counted(count, 'row')} of {_NAMES[row_type]}" for row_type, count in counts[environment].items()]
+        differing = differences(content(environment), content(here), _MOST)
+        about = f"another environment ({differing})" if differing else "another environment"
+        told.append(f"not drawn: {' and '.join(tables_of)} from {about}; to draw them: --environment {environment}")
+    if further := ordered[_MOST:]:
+        total = sum(sum(counts[environment].values()) for environment in further)
+        told.append(f"not drawn: {counted(total, 'row')} from {counted(len(further), 'older environment')}")
+    return told
+
+
+def failures(tables: Tables) -> list[str]:
+    """The cells, runs and trials that failed in contexts without any that succeeded: no figure has a panel for them."""
+    return [
+        f"not drawn: {counted(len(cells), noun)} of {_NAMES[row_type]} without a result: {_listed(places)}"
+        for row_type, (noun, groups) in _GROUPS.items()
+        if (lost := [group for group in groups(tables.get(row_type, ())) if not any(row.status == "ok" for row in group)])
+        for cells in [{(identity(row), getattr(row, _REPLICATE.get(row_type, ""), 0)) for group in lost for row in group}]
+        for places in [[_place(group) for group in lost]]
+    ]
+
+
+def _by_context(rows: Sequence[SpeedRow]) -> Iterable[list[SpeedRow]]:
+    found: dict[Any, list[SpeedRow]] = defaultdict(list)
+    for row in rows:
+        found[context_of(row)].append(row)
+    return found.values()
+
+
+def _by_data(rows: Sequence[AttentionMapRow]) -> Iterable[list[AttentionMapRow]]:
+    found: dict[Any, list[AttentionMapRow]] = defaultdict(list)
+    for row in rows:
+        found[row.task, row.tokens].append(row)
+    return found.values()
+
+
+_GROUPS: dict[type[Row], tuple[str, Callable[[Any], Iterable[list[Any]]]]] = {
+    SpeedRow: ("cell", _by_context),
+    TrainingRow: ("run", lambda rows: [runs for runs, _ in by_context(rows).values()]),
+    TrialRow: ("trial", by_search),
+    AttentionMapRow: ("run", _by_data),
+}
+"""What is counted of a table, and its rows by what they share that are drawn in one panel."""
+_REPLICATE = {TrainingRow: "seed", TrialRow: "trial", AttentionMapRow: "seed"}
+
+
+def _place(rows: Sequence[Any]) -> str:
+    """What the rows share, in words, and how they ended: `training · mixer · 2 threads (oom)`."""
+    keys = [name for name, column in columns(type(rows[0])).items() if column.role == "key"]
+    shared = {name: {getattr(row, name) for row in rows} for name in keys}
+    words = [in_words(name, *values) for name, values in shared.items() if len(values) == 1]
+    return f"{' · '.join(filter(None, words))} ({', '.join(dict.fromkeys(row.status for row in rows))})"
+
+
+def _listed(places: Sequence[str]) -> str:
+    further = [f"{len(places) - _MOST} other places"] if len(places) > _MOST else []
+    return "; ".join([*places[:_MOST], *further])

@@ -19,7 +19,7 @@ from mixbench.tasks.dataset import Form
 LEARNING_RATE = 1e-2
 """The default learning rate."""
 AUTO = "auto"
-LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """The rates among which `auto` chooses: it takes the best on the development set, at the largest size with the first seed."""
 
 WARM_UP = 0.1

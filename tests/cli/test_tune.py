@@ -11,8 +11,11 @@ import pytest
 from running import Run
 from synthetic_training import trial_rows
 
+from mixbench.api.tune import RANGES
 from mixbench.cli.text.tune import tuning_table
+from mixbench.parsing.ranges import parse_ranges
 from mixbench.plots.tune import draw_tuning, tuning_figure
+from mixbench.studies.data_efficiency_plan import LEARNING_RATES
 from mixbench.verdicts.learning.tune import summarise
 
 TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"
@@ -169,3 +172,8 @@ def test_each_search_has_a_figure_of_its_own(tmp_path: Path) -> None:
 def test_diverged_trials_stand_below_the_table() -> None:
     rows = trial_rows(("attention", "none"), trials=6, diverged=(2,))
     assert "1 of 6 trials diverged or failed and count as the worst score" in tuning_table(summarise(rows), 80, False).plain
+
+
+def test_auto_tries_learning_rates_over_the_range_that_tune_searches() -> None:
+    (searched,) = parse_ranges(RANGES[:1], ())
+    assert (min(LEARNING_RATES), max(LEARNING_RATES)) == (searched.low, searched.high)

@@ -74,6 +74,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         seeds=tuple(range(options.seed, options.seed + options.seeds)),
         dropout=options.dropout,
         learning_rates=learning_rates,
+        score=options.score,
         **model_of(options),
     )
     runs = plan_runs(request)

@@ -33,6 +33,7 @@ def model_of(options: Training) -> dict[str, Any]:
 def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
     """Generate a task's data or find them in the cache. Raises RequestError for data that cannot be used."""
     from mixbench.tasks.dataset import load, prepare
+    from mixbench.tasks.scoring import constant_score, occurring_classes, scores_for
 
     progress.remark(f"Preparing the data of {chosen.name} …")
     folder = prepare(chosen.recipe, chosen.make)
@@ -40,7 +41,15 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
     for remark in dataset.remarks:
         progress.remark(f"{chosen.name}: {remark}")
     settings = {name: value for name, value in chosen.recipe.items() if name not in ("task", "files")}
-    return PreparedTask(chosen.name, folder, dataset.form, len(dataset.train), settings | {"data": folder.name})
+    return PreparedTask(
+        name=chosen.name,
+        folder=folder,
+        form=dataset.form,
+        examples=len(dataset.train),
+        settings=settings | {"data": folder.name},
+        constant_scores={score: constant_score(dataset, score) for score in scores_for(dataset.form)},
+        classes=occurring_classes(dataset.train) if dataset.form.classes else None,
+    )
 
 
 def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:

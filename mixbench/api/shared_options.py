@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from typer import Argument, Option
 
@@ -200,6 +200,13 @@ class AnyTask(Training, Texts):
     task: Tasks = None
     mixer: Mixers = None
     baseline: Baseline = None
+    score: Annotated[
+        Literal["accuracy", "macro-f1"] | None,
+        Option(
+            help="Chooses weights and is reported; macro-f1 counts all classes the same. Default: accuracy, or mse for values.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None
     save: Annotated[
         bool, Option("--save", help="Keep the best weights of every run below RESULTS/checkpoints.", rich_help_panel=RESULTS)
     ] = False

@@ -95,6 +95,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         seeds=(options.seed,),
         dropout=options.dropout or 0.0,
         learning_rates=rates,
+        score=options.score,
         **model_of(options),
     )
     request = TuneRequest(base, ranges, options.trials)

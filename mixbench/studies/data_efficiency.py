@@ -14,6 +14,7 @@ from mixbench.studies.training import Trainer, TrainingStudy, first_of_each
 from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
+from mixbench.tables.scores import ERRORS
 
 
 def run_data_efficiency(
@@ -67,6 +68,6 @@ class _Study(TrainingStudy[PlannedRun, TrainingRow]):
         candidates = trials[run.subject]
         rows = [self.rows[trial.identity(self.environment)] for trial in candidates]
         scored = [(row.dev_score, trial.rate) for row, trial in zip(rows, candidates, strict=True) if row.dev_score is not None]
-        best = min if rows and any(row.score == "mse" for row in rows) else max
+        best = min if rows and any(row.score in ERRORS for row in rows) else max
         rate = best(scored)[1] if scored else candidates[(len(candidates) - 1) // 2].rate
         return replace(run, rate=rate)

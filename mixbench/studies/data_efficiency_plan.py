@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mixbench.studies.plan_size import check_plan_size
 from mixbench.studies.speed_plan import FEATURE_FACTOR
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import TrainingRow
+from mixbench.tables.scores import SCORES
 from mixbench.tasks.dataset import Form
 
 LEARNING_RATE = 1e-2
@@ -31,18 +32,26 @@ Rate = float | str
 
 @dataclass(frozen=True)
 class PreparedTask:
-    """A data set on disk: its folder, form and number of training examples. `settings` is what determines it."""
+    """A data set on disk: its folder, form and number of training examples. `settings` is what determines it.
+
+    `constant_scores` are those of the best constant answer, by score; `classes` is how many the training set has.
+    """
 
     name: str
     folder: Path
     form: Form
     examples: int
     settings: Mapping[str, Any]
+    constant_scores: Mapping[str, float] = field(default_factory=dict)
+    classes: int | None = None
 
 
 @dataclass(frozen=True)
 class DataRequest:
-    """What to train, with every option resolved. `learning_rates` are by mixer, "" for all others. Raises RequestError."""
+    """What to train, with every option resolved. Raises RequestError.
+
+    `learning_rates` are by mixer, "" for all others; `score` is one of `SCORES`, by default that of each task.
+    """
 
     tasks: tuple[PreparedTask, ...]
     mixers: tuple[ChosenMixer, ...]
@@ -56,6 +65,7 @@ class DataRequest:
     learning_rates: Mapping[str, Rate]
     device: str
     timeout: float
+    score: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("layers", 1), ("width", 1), ("batch", 1), ("steps", 1)):
@@ -74,6 +84,12 @@ class DataRequest:
         check_plan_size(tasks=len(self.tasks), mixers=len(self.mixers), sizes=len(self.sizes), seeds=len(self.seeds))
         for task in self.tasks:
             train_sizes(self.sizes, task)
+            if self.score is not None and SCORES[self.score].predicts != SCORES[task.form.score].predicts:
+                raise RequestError(
+                    f"--score {self.score} is for tasks with classes; {task.name} asks for values, and its score is"
+                    f" {task.form.score}",
+                    "Leave out --score.",
+                )
 
     def rate(self, mixer: ChosenMixer) -> Rate:
         """The requested learning rate: a number, or `auto`."""
@@ -90,6 +106,8 @@ class PlannedRun:
     job: dict[str, Any]
     rate: float | None
     label: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Columns that do not depend on the result."""
 
     @property
     def about(self) -> dict[str, Any]:
@@ -123,6 +141,7 @@ class PlannedRun:
             detail=detail,
             learning_rate=self.rate,
             dropout=self.job["dropout"],
+            **self.facts,
             environment=environment,
             measured_at=begun,
         )
@@ -191,6 +210,9 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "warm_up": WARM_UP,
         "weight_decay": WEIGHT_DECAY,
     }
+    score = request.score or task.form.score
+    if score != task.form.score:
+        settings["score"] = score
     values = {
         "task": task.name,
         "mixer": mixer.name,
@@ -223,5 +245,7 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "seed": seed,
         "device": request.device,
         "flops": {},
+        "score": score,
     }
-    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label)
+    facts = {"constant_score": task.constant_scores.get(score), "classes": task.classes}
+    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label, facts)

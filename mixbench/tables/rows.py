@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from mixbench.tables.columns import Row
 from mixbench.tables.fields import Heading, Quantity, column, metric, same_as, size
+from mixbench.tables.scores import scores_in_words
 
 _SETTINGS = ("task", "task.options", "searched")
 """Objects within the settings of a run: what determines its data, and the ranges of its search."""
 
-SCHEMA = 1
-"""Version of the tables. History: 1, the first (speed, launches)."""
+SCHEMA = 2
+"""Version of the tables. History: 1, the first; 2, training runs have constant_score, classes and dev_scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,13 +207,21 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     peak_memory_mib: float | None = metric(
         "growth of the resident set of the training process; on CUDA, peak allocated memory", "MiB", words="peak memory"
     )
-    score: str = column(
-        "observation", "accuracy (higher is better) or mse, the mean squared error (lower is better)", default=""
-    )
+    score: str = column("observation", f"by what weights are chosen and tested: {scores_in_words()}", default="")
     learning_rate: float | None = column("observation", "learning rate of this run", default=None)
     dropout: float | None = column("observation", "share of activations dropped in training", default=None)
     fraction: float | None = column("observation", "train_size relative to the whole training set", default=None)
     test_examples: int | None = column("observation", "examples of the test set", "examples", default=None)
+    constant_score: float | None = column(
+        "observation",
+        "score on the test set of the best constant answer: the most frequent class of the training set, or its mean value",
+        "score",
+        default=None,
+    )
+    classes: int | None = column("observation", "classes that the training set has", "classes", default=None)
+    dev_scores: str = column(
+        "observation", "scores on the development set by training step, as canonical JSON", default="{}", json=()
+    )
     checkpoint: str = column(
         "observation", "file of the best weights, relative to the results folder; empty where none was kept", default=""
     )

@@ -59,7 +59,8 @@ class Split:
 class Form:
     """What a model needs to know about a data set.
 
-    `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values; `labels` are the names of classes.
+    `vocabulary` is 0 for signals, `channels` 0 for token numbers, `classes` 0 for values; `labels` are the names of classes,
+    `score` is one of `SCORES`.
     """
 
     tokens: int
@@ -67,7 +68,7 @@ class Form:
     channels: int
     output: Literal["class", "class per token", "value per token"]
     classes: int
-    score: Literal["accuracy", "mse"]
+    score: str
     labels: tuple[str, ...] = ()
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
 from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places
 from mixbench.verdicts.labels import MixerKey, mixer_order, unpacked
-from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_score, mean_share
+from mixbench.verdicts.learning.means import known_mean, mean_score, mean_share
 from mixbench.verdicts.records import interval_columns
 
 

@@ -144,9 +144,31 @@ def test_sizes_are_shares_up_to_one_and_counts_above() -> None:
             train_sizes((size,), TASK)
 
 
+SIGNALS = dataclasses.replace(FORM, output="value per token", score="mse")
+
+
+def test_the_score_is_part_of_a_run_only_where_it_is_not_the_usual_one() -> None:
+    task = dataclasses.replace(TASK, constant_scores={"accuracy": 0.6, "macro-f1": 0.4}, classes=2)
+    (usual, *_), (named, *_), (other, *_) = (
+        plan_runs(fake_request(tasks=(task,), score=score)) for score in (None, "accuracy", "macro-f1")
+    )
+    assert usual.keys == named.keys
+    assert "score" not in json.loads(usual.keys["settings"])
+    assert json.loads(other.keys["settings"])["score"] == "macro-f1"
+    assert [planned.job["score"] for planned in (usual, other)] == ["accuracy", "macro-f1"]
+    for planned, constant in ((usual, 0.6), (other, 0.4)):
+        for result in ({"status": "ok"}, {"status": "diverged"}):
+            (row,) = planned.rows(result, "", "e", "now")
+            assert (row.constant_score, row.classes) == (constant, 2)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            {"score": "macro-f1", "tasks": (dataclasses.replace(TASK, form=SIGNALS),)},
+            "--score macro-f1 is for tasks with classes",
+        ),
         ({"steps": 0}, "--steps is 0"),
         ({"dropout": 1.0}, "--dropout is 1"),
         ({"timeout": 0.0}, "--timeout is 0"),

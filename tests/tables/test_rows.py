@@ -263,10 +263,12 @@ ORDER = {
         measured_at schema""",
     "data_efficiency": """task mixer config layers width tokens train_size device settings seed dev_score test_score
         test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
-        learning_rate dropout fraction test_examples checkpoint status detail environment measured_at schema""",
+        learning_rate dropout fraction test_examples constant_score classes dev_scores checkpoint status detail environment
+        measured_at schema""",
     "tuning": """task mixer config layers width tokens train_size device settings seed dev_score test_score
         test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
-        learning_rate dropout fraction test_examples checkpoint status detail environment measured_at schema trial sampled""",
+        learning_rate dropout fraction test_examples constant_score classes dev_scores checkpoint status detail environment
+        measured_at schema trial sampled""",
     "attention_map": """task mixer config layers width tokens train_size device settings seed example right_share
         chance_share distant_share test_score reach score learning_rate checkpoint map_file status detail environment
         measured_at schema""",

@@ -12,6 +12,7 @@ from mixbench.errors import UnknownNameError
 from mixbench.mixers import MIXERS
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.cost.commands import TRAINED_WITH, speed_command, training_command
 from mixbench.verdicts.cost.per_example import (
     COUNTED,
@@ -28,7 +29,6 @@ from mixbench.verdicts.cost.sources import Source, search_words, speed_words, st
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import MixerKey, find_baseline, is_of_the_past, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context
-from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.learning.tune import by_mixer, by_search, score_name, with_worst
 
 Trained = TypeVar("Trained", bound=TrainingRow)

@@ -10,6 +10,7 @@ from typing import Any
 from mixbench.stats import launch_medians
 from mixbench.tables.columns import FAILURES, Row, columns, with_rule
 from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
     STUDIES,
@@ -34,7 +35,6 @@ from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCe
 from mixbench.verdicts.gate.metrics import CPU_TIME, bound_of, counts_things, metric_words
 from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
-from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.words import percent
 
 DEFAULT_THRESHOLD = 0.30

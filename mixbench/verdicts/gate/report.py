@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mixbench.stats import Interval, log_t_interval, t_interval
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.fields import Better, Column, Rule
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
@@ -26,7 +27,7 @@ from mixbench.verdicts.gate.cells import (
 )
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.gate.metrics import name_of
-from mixbench.verdicts.learning.means import ERRORS, mean_share
+from mixbench.verdicts.learning.means import mean_share
 
 STATES = {
     "broken": "error",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mixbench.verdicts.learning.means import ERRORS
+from mixbench.tables.scores import ERRORS
 
 USUAL = ((0.0, 1.0), (0.0, 100.0), (-1.0, 1.0), (-100.0, 100.0))
 """Ranges that scores may have: shares, shares in per cent, correlations and those in per cent."""

@@ -7,9 +7,6 @@ from statistics import fmean
 
 from mixbench.stats import Interval, log_t_interval, t_interval
 
-ERRORS = ("mse", "error")
-"""Scores where lower is better."""
-
 
 def known_mean(values: Iterable[float | None]) -> float | None:
     """Mean of the values that are known; None where none is."""

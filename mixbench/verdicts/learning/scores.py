@@ -14,11 +14,12 @@ from typing import Any
 
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.context import TaskContext, by_context
 from mixbench.verdicts.learning.data_needed import Need, data_needed, default_targets
-from mixbench.verdicts.learning.means import ERRORS, known_mean, mean_difference, mean_score, relative_change
+from mixbench.verdicts.learning.means import known_mean, mean_difference, mean_score, relative_change
 from mixbench.verdicts.learning.resampling import Curve
 from mixbench.verdicts.records import bracket_columns, count_mark, count_remark, interval_columns
 

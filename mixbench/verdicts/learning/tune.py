@@ -17,13 +17,13 @@ import numpy as np
 from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow, TrialRow
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.bands import expected_best_band
 from mixbench.verdicts.learning.bounds import Bounds, bounds_of
 from mixbench.verdicts.learning.data_needed import Bracket
 from mixbench.verdicts.learning.expected_best import expected_best, trials_until
-from mixbench.verdicts.learning.means import ERRORS
 from mixbench.verdicts.records import bracket_columns, interval_columns
 
 LEVEL = 0.95

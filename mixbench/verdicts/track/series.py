@@ -13,11 +13,11 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.entries import Commit, Entry, TrackedCell, Values
 from mixbench.tables.fields import Column
 from mixbench.tables.rows import TABLES
+from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.gate.cells import CellKey, cell_places, split_places
 from mixbench.verdicts.gate.compare import COUNTS
 from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, LOWER_BOUNDS, METRICS
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order, unpacked
-from mixbench.verdicts.learning.means import ERRORS
 
 LEAST_COMMITS = 3
 """A change of a measured metric has at least this many commits before it and after it, up to the next change."""

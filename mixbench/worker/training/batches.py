@@ -23,6 +23,11 @@ class Batch:
     mask: Tensor | None
     targets: Tensor
 
+    def to(self, device: str) -> Batch:
+        """The same batch on a device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        return Batch(self.inputs.to(device), mask, self.targets.to(device))
+
 
 def make_batch(split: Split, examples: NDArray[np.int64], *, full_length: bool) -> Batch:
     """Examples of a split, padded to the longest of them or to the full length of the data set."""

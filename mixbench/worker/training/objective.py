@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mixbench.tables.scores import ERRORS
 from mixbench.tasks.dataset import NOT_ASKED, Form, Split
 from mixbench.worker.training.batches import Batch
 
@@ -37,7 +38,7 @@ class Objective:
 
     @property
     def larger_is_better(self) -> bool:
-        return self.form.score == "accuracy"
+        return self.form.score not in ERRORS
 
     def standardised(self, inputs: Tensor) -> Tensor:
         """Inputs as the model takes them: signals are standardised, token numbers unchanged."""

@@ -6,6 +6,7 @@ Pre-norm encoder, AdamW without weight decay on biases and norms, linear warm-up
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -19,12 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.model import Model, OverTokens, build_blocks
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tasks.dataset import Form, Split, load
 from mixbench.tasks.subsets import nested_order
 from mixbench.worker.calls import build_mixer, count_parameters, named_parameters
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory
-from mixbench.worker.training.batches import Batch, endless, in_order, make_batch
+from mixbench.worker.training.batches import endless, make_batch
+from mixbench.worker.training.evaluation import score_on
 from mixbench.worker.training.objective import Objective, objective_for
 
 Announce = Callable[[int], None]
@@ -32,7 +35,6 @@ Result = dict[str, Any]
 
 _CLIP = 1.0
 _BETAS = (0.9, 0.98)
-_EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Run:
 
     With `honours_mask` None, the mixer gets a mask if its forward has a parameter `mask`. `full_length` pads every batch to
     the length of the data set. `flops` maps padded lengths to the FLOPs of one example, forward and backward; {} if unknown.
+    `score` is that of `SCORES` by which weights are chosen and tested, by default that of the data set.
     The best weights are kept in the file `checkpoint` (none if ""), along with `about`: the keys and seed of the run's row.
     """
 
@@ -63,6 +66,7 @@ class Run:
     seed: int
     device: str
     flops: Mapping[int, int]
+    score: str = ""
     checkpoint: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -110,14 +114,15 @@ def _forward_of(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, A
 def train(run: Run, announce: Announce) -> Trained:
     """Train and test one model. Raises DivergedError, and whatever the mixer raises."""
     dataset = load(Path(run.data))
+    form = dataclasses.replace(dataset.form, score=run.score or dataset.form.score)
     before = memory.reset_resident_peak()
     torch.manual_seed(run.seed)
-    model = build_model(run, dataset.form).to(run.device)
-    objective = objective_for(dataset.form, dataset.train)
+    model = build_model(run, form).to(run.device)
+    objective = objective_for(form, dataset.train)
     examples = nested_order(dataset.train, run.seed)[: run.train_size]
     best, fitted = _fit(run, model, objective, dataset.train, dataset.dev, examples, announce)
     model.load_state_dict(best)
-    tested = _score(run, model, objective, dataset.test)
+    tested = score_on(model, objective, dataset.test, full_length=run.full_length, device=run.device)
     if not bool(torch.isfinite(tested).all()):
         raise DivergedError("the score on the test set was not finite")
     result = {
@@ -129,7 +134,7 @@ def train(run: Run, announce: Announce) -> Trained:
         "examples_seen": run.steps * run.batch,
         "params": count_parameters(model),
         "peak_memory_mib": _peak_mib(before, run.device),
-        "score": dataset.form.score,
+        "score": form.score,
         "fraction": run.train_size / len(dataset.train),
     }
     return Trained(model, objective, result)
@@ -151,11 +156,12 @@ def _fit(
     batches = endless(lengths, run.batch, np.random.default_rng(run.seed))
     due = {round(run.steps * (k + 1) / run.evaluations) for k in range(run.evaluations)}
     best: dict[str, Tensor] = {}
+    scores: dict[str, float] = {}
     best_score, best_step, seconds, flops = 0.0, 0, 0.0, 0
     for step in range(1, run.steps + 1):
         announce(step)
         start = perf_counter()
-        batch = _to(make_batch(train_split, examples[next(batches)], full_length=run.full_length), run.device)
+        batch = make_batch(train_split, examples[next(batches)], full_length=run.full_length).to(run.device)
         model.train()
         loss = objective.loss(model(objective.standardised(batch.inputs), batch.mask), batch)
         if not math.isfinite(loss.item()):
@@ -168,24 +174,14 @@ def _fit(
         seconds += perf_counter() - start
         flops += run.batch * run.flops.get(batch.inputs.shape[1], 0)
         if step in due:
-            score = float(_score(run, model, objective, dev).mean())
+            score = float(score_on(model, objective, dev, full_length=run.full_length, device=run.device).mean())
             if not math.isfinite(score):
                 raise DivergedError(f"the score on the development set was not finite at step {step} of {run.steps}")
+            scores[str(step)] = float(f"{score:.6g}")
             if not best or (score > best_score if objective.larger_is_better else score < best_score):
                 best, best_score, best_step = copy.deepcopy(model.state_dict()), score, step
-    result = {"dev_score": best_score, "best_step": best_step, "train_seconds": seconds}
+    result = {"dev_score": best_score, "best_step": best_step, "dev_scores": canonical_json(scores), "train_seconds": seconds}
     return best, result | {"train_flops": flops if run.flops else None}
-
-
-@torch.no_grad()
-def _score(run: Run, model: Model, objective: Objective, split: Split) -> Tensor:
-    """The score of every example in a split, (examples) float64, in the order of `in_order`."""
-    model.eval()
-    scores = []
-    for examples in in_order(np.asarray(split.lengths), _EVALUATION_BATCH):
-        batch = _to(make_batch(split, examples, full_length=run.full_length), run.device)
-        scores.append(objective.scores(model(objective.standardised(batch.inputs), batch.mask), batch).cpu())
-    return torch.cat(scores)
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -202,13 +198,6 @@ def _rate(step: int, run: Run) -> float:
     """The factor of the learning rate after `step` steps: it rises over the warm-up, then falls to 0 at the end."""
     warm_up = max(1, round(run.warm_up * run.steps))
     return min((step + 1) / warm_up, (run.steps - step) / max(1, run.steps - warm_up))
-
-
-def _to(batch: Batch, device: str) -> Batch:
-    if device == "cpu":
-        return batch
-    mask = None if batch.mask is None else batch.mask.to(device)
-    return Batch(batch.inputs.to(device), mask, batch.targets.to(device))
 
 
 def _peak_mib(before: int | None, device: str) -> float | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +88,29 @@ def test_the_weights_that_were_best_on_the_development_set_are_tested(tmp_path: 
     scores = iter([0.3, 0.9, 0.5, 0.7])
     seen: list[float] = []
 
-    def score(run: Run, model: torch.nn.Module, objective: object, data: Split) -> torch.Tensor:
+    def score(model: torch.nn.Module, *ignored: object, **options: object) -> torch.Tensor:
         seen.append(sum(p.abs().sum().item() for p in model.parameters()))
         return torch.tensor([next(scores, 0.6), 0.0])
 
-    monkeypatch.setattr("mixbench.worker.training.run._score", score)
+    monkeypatch.setattr("mixbench.worker.training.run.score_on", score)
     result = train(run_on(tmp_path, RAGGED), silently).result
     assert result["best_step"] == 60
     assert result["dev_score"] == pytest.approx(0.45)
+    assert json.loads(result["dev_scores"]) == {"30": 0.15, "60": 0.45, "90": 0.25, "120": 0.35}
     assert seen[4] == seen[1]
     assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("form", [RAGGED, RECALL])
+def test_macro_f1_chooses_and_tests_the_weights_when_asked(form: Form, tmp_path: Path) -> None:
+    run = run_on(tmp_path, form, steps=40, evaluations=8)
+    usual, f1 = (train(dataclasses.replace(run, score=score), silently) for score in ("", "macro-f1"))
+    assert (usual.result["score"], f1.result["score"]) == ("accuracy", "macro-f1")
+    assert f1.objective.form == dataclasses.replace(form, score="macro-f1")
+    dev, best = json.loads(f1.result["dev_scores"]), str(f1.result["best_step"])
+    assert dev[best] == max(dev.values()) == pytest.approx(f1.result["dev_score"], abs=1e-5)
+    assert dev != json.loads(usual.result["dev_scores"])
+    assert 0 < f1.result["test_standard_error"] < 0.1
 
 
 def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mixbench.api.duel import duel as duel
     from mixbench.api.export import export as export
     from mixbench.api.plot import plot as plot
+    from mixbench.api.remove import remove as remove
     from mixbench.api.selfcheck import selfcheck as selfcheck
     from mixbench.api.speed import speed as speed
     from mixbench.api.summary import summary as summary
@@ -39,6 +40,7 @@ _FUNCTIONS = {
     "export": "export",
     "list": "catalogue",
     "plot": "plot",
+    "remove": "remove",
     "selfcheck": "selfcheck",
     "speed": "speed",
     "summary": "summary",

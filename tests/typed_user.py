@@ -33,6 +33,7 @@ def right_uses() -> None:
     mixbench.cost(measure="energy", target=0.2, mode="training", scope=None, mix_environments=True)
     mixbench.attention_map(checkpoint=["a.pt", Path("b.pt")], examples=10, draw=(0, 3))
     figures: list[Path] = mixbench.plot(results="results", study="tune", format=("pdf", "svg"))
+    removed: float = mixbench.remove(tokens=[9, 99], status="failed", environment=None, yes=True).rows.sum()
     compared = mixbench.compare("base", Path("head"), threshold=0.3, tolerance={"peak_memory_mib": "1%"}, tier="counts")
     duelled = mixbench.duel("main", ".", mixer=Mine, threshold="2%")
     verdicts: list[str] = [cell.verdict for comparison in (compared, duelled) for cell in comparison.cells]
@@ -45,7 +46,7 @@ def right_uses() -> None:
     outcomes: set[str] = {check["outcome"] for checks in mixbench.verify([Mine, "fnet"], width=16).values() for check in checks}
     peaks: object = mixbench.doctor(device="cpu")["peaks"]
     columns: list[str] = list(mixbench.summary("results", study="cost", baseline="attention").columns)
-    print(latency, figures, verdicts, false_alarms, exported, added.files, changed, known, outcomes, peaks, columns)
+    print(latency, figures, removed, verdicts, false_alarms, exported, added.files, changed, known, outcomes, peaks, columns)
 
 
 def wrong_uses() -> None:
@@ -61,6 +62,7 @@ def wrong_uses() -> None:
     mixbench.attention_map(dropout=0.1)  # type: ignore[call-arg]
     mixbench.plot("results")  # type: ignore[call-arg]
     mixbench.plot(study="costs")  # type: ignore[arg-type]
+    mixbench.remove(yes="yes")  # type: ignore[arg-type]
     mixbench.compare("base")  # type: ignore[call-arg]
     mixbench.compare("base", "head", tier="times")  # type: ignore[arg-type]
     mixbench.duel("main", ".", jobs=2)  # type: ignore[call-arg]

@@ -24,6 +24,7 @@ COMMANDS = {
     "cost": commands.cost,
     "attention-map": commands.attention_map,
     "plot": commands.plot,
+    "remove": commands.remove,
     "compare": commands.compare,
     "duel": commands.duel,
     "selfcheck": commands.selfcheck,

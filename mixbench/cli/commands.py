@@ -23,6 +23,7 @@ from mixbench.api.duel_options import DuelOptions
 from mixbench.api.export_options import ExportOptions
 from mixbench.api.options import VERDICT
 from mixbench.api.plot_options import PlotOptions
+from mixbench.api.remove_options import RemoveOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
@@ -30,7 +31,7 @@ from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli.adapter import Printed, command, followed, present, present_page
 from mixbench.cli.publish import Published, parse_formats, publish
-from mixbench.cli.terminal import conclude, print_json, remark, terminal_width
+from mixbench.cli.terminal import agreed, conclude, print_json, print_text, remark, terminal_width
 
 
 @command(SpeedOptions, Printed)
@@ -95,6 +96,25 @@ def plot(options: PlotOptions) -> None:
 
     for path in draw(options):
         typer.echo(str(path))
+
+
+@command(RemoveOptions)
+def remove(options: RemoveOptions) -> None:
+    from mixbench.api.cost import with_folder
+    from mixbench.api.remove import carry_out, plan_removal
+    from mixbench.cli.text.remove import removal_table
+    from mixbench.verdicts.words import counted
+
+    removal = plan_removal(options)
+    print_text(lambda width, terminal: removal_table(removal, width, terminal))
+    rows = counted(removal.count, "row")
+    if not (options.yes or agreed(f"Remove {rows} from {removal.folder.path}?", "Add --yes to remove without a question.")):
+        remark("Nothing was removed.")
+        return
+    carry_out(removal)
+    remark(f"Removed {rows}.")
+    if removal.folder.figures.is_dir():
+        remark(f"Next: {with_folder('mixbench plot', removal.folder.path)} (until then, figures show what was removed)")
 
 
 @dataclass(frozen=True, kw_only=True)

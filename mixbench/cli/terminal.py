@@ -20,7 +20,7 @@ from typing import Any
 
 import typer
 
-from mixbench.errors import MixbenchError
+from mixbench.errors import MixbenchError, RequestError
 
 INTERRUPTED = 130
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -119,6 +119,14 @@ def _finite(content: Any) -> Any:
 def remark(text: str) -> None:
     """Print one line for the user to standard error, apart from the results."""
     typer.echo(text, err=True)
+
+
+def agreed(question: str, hint: str) -> bool:
+    """Ask a question at the terminal; only `y` and `yes` agree. Raises RequestError if there is no terminal to ask at."""
+    if not sys.stdin.isatty():
+        raise RequestError("nothing was done: there is no terminal to ask at", hint)
+    typer.echo(f"{question} [y/N] ", err=True, nl=False)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def conclude(replicate: str, table: Path, failed: int, unit: str) -> None:

@@ -24,8 +24,9 @@ from mixbench.studies.speed_rows import (
     failure_row,
     read_group,
 )
-from mixbench.tables.columns import STATUSES, identity
+from mixbench.tables.columns import identity
 from mixbench.tables.origins import write_origins
+from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder, failures, finished_launches
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
@@ -64,25 +65,9 @@ def run_speed(
         write_origins(folder.path, code_of(request.mixers))
         wanted = {cell.identity(digest) for cell in cells}
         if fresh or retry_failed:
-            _forget(folder, wanted, None if fresh else tuple(status for status in STATUSES if status != "ok"))
+            drop(folder, SpeedRow, lambda row: identity(row) not in wanted or not (fresh or row.status != "ok"))
         _Study(request, folder, progress, worker or Worker(), digest, cells).run()
     return digest
-
-
-def _forget(folder: ResultsFolder, wanted: set[tuple[Any, ...]], statuses: Sequence[str] | None) -> None:
-    """Drop the rows of the wanted cells, or only those with some statuses, so that the cells are measured again.
-
-    Rows of launches.csv that no row of speed.csv belongs to any more are dropped with them.
-    """
-    before = {_process(row) for row in folder.read(SpeedRow)}
-    folder.replace(SpeedRow, lambda row: identity(row) not in wanted or (statuses is not None and row.status not in statuses))
-    gone = before - {_process(row) for row in folder.read(SpeedRow)}
-    folder.replace(LaunchRow, lambda row: _process(row) not in gone)
-
-
-def _process(row: SpeedRow | LaunchRow) -> tuple[str, str]:
-    """Where and when a measuring process began."""
-    return row.environment, row.measured_at
 
 
 @dataclass

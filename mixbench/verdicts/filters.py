@@ -32,7 +32,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Sifted:
-    """The rows of each table that have what is wanted, and what is missing, in words."""
+    """The rows of each table that have what is wanted, and in words the values and the tables without any."""
 
     tables: dict[type[Row], list[Any]]
     remarks: tuple[str, ...] = ()

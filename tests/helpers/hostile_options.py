@@ -18,6 +18,7 @@ from mixbench.api.duel_options import DuelOptions
 from mixbench.api.export_options import ExportOptions
 from mixbench.api.options import Described, Options, options_of
 from mixbench.api.plot_options import PlotOptions
+from mixbench.api.remove_options import RemoveOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
@@ -34,6 +35,7 @@ COMMANDS: Mapping[tuple[str, ...], tuple[type[Options], ...]] = {
     ("cost",): (CostOptions, Printed),
     ("attention-map",): (AttentionMapOptions, Printed),
     ("plot",): (PlotOptions,),
+    ("remove",): (RemoveOptions,),
     ("compare",): (CompareOptions, ComparePublished),
     ("duel",): (DuelOptions, Published),
     ("selfcheck",): (SelfcheckOptions, Printed),
@@ -93,6 +95,7 @@ PLAUSIBLE = {
             seeds 1 3
             size 0.5 100
             sizes 50 100..400 0.5,1.0
+            status failed ok,oom
             steps 5
             study speed tune cost
             target 0.2 0.3,0.1

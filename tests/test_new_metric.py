@@ -45,9 +45,11 @@ def test_every_row_has_it_those_of_a_resumed_study_too(texts: Texts) -> None:
 
 
 def test_the_table_has_a_column_for_it(texts: Texts) -> None:
-    lines = texts["table"].split("\n")
-    assert lines[1].endswith("  kernels")
-    assert lines[2].endswith("  12")
+    for table, start in (("table", "at 32 tokens"), ("details", "tokens  mixer")):
+        lines = texts[table].split("\n")
+        header = next(place for place, line in enumerate(lines) if line.startswith(start))
+        end = lines[header].index("  kernels") + len("  kernels")
+        assert lines[header + 1][:end].endswith("  12")
 
 
 def test_the_summary_has_it_as_json_and_as_records(texts: Texts) -> None:

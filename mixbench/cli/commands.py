@@ -21,7 +21,7 @@ from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.doctor_options import DoctorOptions
 from mixbench.api.duel_options import DuelOptions
 from mixbench.api.export_options import ExportOptions
-from mixbench.api.options import VERDICT
+from mixbench.api.options import RESULTS, VERDICT
 from mixbench.api.plot_options import PlotOptions
 from mixbench.api.remove_options import RemoveOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
@@ -34,13 +34,22 @@ from mixbench.cli.publish import Published, parse_formats, publish
 from mixbench.cli.terminal import agreed, conclude, print_json, print_text, remark, terminal_width
 
 
-@command(SpeedOptions, Printed)
-def speed(options: SpeedOptions, printed: Printed) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SpeedPrinted(Printed):
+    """How the result of `speed` is printed."""
+
+    details: Annotated[
+        bool, typer.Option("--details", help="Print a line per cell with everything.", rich_help_panel=RESULTS)
+    ] = False
+
+
+@command(SpeedOptions, SpeedPrinted)
+def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
     from mixbench.api.speed import measure_speed
     from mixbench.cli.text.speed import speed_table
 
     outcome = followed(measure_speed, options)
-    present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal))
+    present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal, printed.details))
     conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell")
 
 

@@ -126,7 +126,12 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     gflops_per_s: float | None = metric("flops / latency; a lower bound where flops is", "GFLOP/s", "higher", in_summary=True)
     params: int | None = metric(
-        "parameters of what was measured; a complex one counts as two", "parameters", "", words="parameters", rule="count"
+        "parameters of what was measured; a complex one counts as two",
+        "parameters",
+        "",
+        words="parameters",
+        rule="count",
+        heading=Heading("params", "prefix"),
     )
     peak_memory_mib: float | None = metric(
         "peak of live tensors in a call, including everything that the module holds, input, output and gradients",

@@ -6,6 +6,9 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+TELLS_NOTHING = 1000
+"""Bounds that are this many times apart say nothing."""
+
 
 def percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:
     """A share with its unit: `12.3 %`; `form` is a format such as `.1f`, `signed` writes a plus, too: `+12.3 %`."""
@@ -41,5 +44,5 @@ def span(numbers: Collection[Any]) -> str:
     return str(min(numbers)) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}"
 
 
-COUNTED_OPERATIONS = "products, convolutions and Fourier transforms; elementwise work, such as a cumulative sum, counts 0"
+COUNTED_OPERATIONS = "products, convolutions and FFTs; elementwise work and cumulative sums: 0"
 """What a count of FLOPs is of, said where it is read."""

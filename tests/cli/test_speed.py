@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from places import SAMPLES
 from running import Run
+from synthetic import speed_rows
 
+from mixbench.api.speed import SpeedOutcome
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.speed.summary import summarise
 
 SWEEP = ["speed", "--tokens", "8,16", "--width", "16", "--threads", "1"]
 SWEEP += ["--launches", "2", "--budget", "0.1", "--precision", "0.5"]
@@ -56,6 +59,18 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     figures = drawn.stdout.split()
     assert "results/figures/speed-latency-by-tokens.png" in figures
     assert all((tmp_path / figure).stat().st_size > 5000 for figure in figures)
+
+
+def test_details_are_printed_on_request_only(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 128))
+    outcome = SpeedOutcome(rows, launches, summarise(rows, launches), tmp_path)
+    monkeypatch.setattr("mixbench.api.speed.measure_speed", lambda options: outcome)
+    brief, details = run("speed"), run("speed", "--details")
+    assert (brief.exit_code, details.exit_code) == (0, 0)
+    assert "at 128 tokens" in brief.stdout
+    assert "tokens/s" not in brief.stdout
+    assert "tokens/s" in details.stdout
+    assert run("speed", "--json").stdout == run("speed", "--details", "--json").stdout
 
 
 def test_a_mixer_that_does_not_import_is_refused_before_anything_is_measured(run: Run, tmp_path: Path) -> None:

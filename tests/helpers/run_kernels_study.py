@@ -46,6 +46,7 @@ def main() -> None:
     texts = {
         "csv": Path("base/speed.csv").read_text(),
         "table": speed_table(summary, 80, terminal=False).plain,
+        "details": speed_table(summary, 80, terminal=False, details=True).plain,
         "json": json.dumps(to_json(summary)),
         "records": json.dumps(records(summary)),
         "comparison": comparison_table(comparison, 1, 80, terminal=False).plain,

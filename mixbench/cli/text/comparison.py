@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mixbench.cli.text.layout import (
     BLANK,
     GAP,
-    TELLS_NOTHING,
     UNKNOWN,
     Column,
     Entry,
@@ -25,7 +24,7 @@ from mixbench.cli.text.layout import (
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
 from mixbench.verdicts.gate.metrics import METRICS, metric_words
-from mixbench.verdicts.words import in_percent, number, percent
+from mixbench.verdicts.words import TELLS_NOTHING, in_percent, number, percent
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mixbench.errors import shortened
 from mixbench.stats import Interval
-from mixbench.verdicts.words import number
+from mixbench.verdicts.words import TELLS_NOTHING, number
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -24,10 +24,8 @@ _UNSEEN = dict.fromkeys(
 )
 """Characters that would move the cursor, colour the terminal or turn the writing around."""
 _MISSING = "–"
-TELLS_NOTHING = 1000
-"""Bounds that are this many times apart say nothing."""
 UNKNOWN = " (unknown)"
-"""Printed instead of such bounds."""
+"""Printed instead of bounds that say nothing."""
 Segment = tuple[str, str]
 """A text and its style."""
 Line = list[Segment]
@@ -126,13 +124,9 @@ class Table:
 
     def lines(self, room: int | None) -> list[Line]:
         """The lines of the table, or of the tables that it takes."""
-        labels = [shortened(label, WIDEST_LABEL) for label in self.labels]
-        before = self.first.width + len(GAP) if self.first else 0
-        widest = [*(column.width for column in self.columns), *(len(_kind(text)) for text in self.instead.values())]
-        left = room and room - before - max(widest, default=0) - len(GAP)
-        label = label_width([self.heading, *labels], room, left)
+        labels, before, label = self._labels, self._before, self._label(room)
         lines: list[Line] = []
-        for part in packed(self.columns, room and room - before - label):
+        for part in self._parts(room):
             first = f"{self.first.heading:>{self.first.width}}{GAP}" if self.first else ""
             header = "".join([first, f"{self.heading:<{label}}", *(column.header for column in part)])
             lines += [*([[]] if lines else []), [(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
@@ -146,6 +140,27 @@ class Table:
                     start = self._first(row, step, bool(room))
                     lines.append([(f"{start}{own or '':<{label}}", ""), *(segments or [])])
         return lines
+
+    def tables(self, room: int | None) -> int:
+        """How many tables it takes."""
+        return len(self._parts(room))
+
+    @property
+    def _labels(self) -> list[str]:
+        return [shortened(label, WIDEST_LABEL) for label in self.labels]
+
+    @property
+    def _before(self) -> int:
+        return self.first.width + len(GAP) if self.first else 0
+
+    def _label(self, room: int | None) -> int:
+        """The width of the labels."""
+        widest = [*(column.width for column in self.columns), *(len(_kind(text)) for text in self.instead.values())]
+        left = room and room - self._before - max(widest, default=0) - len(GAP)
+        return label_width([self.heading, *self._labels], room, left)
+
+    def _parts(self, room: int | None) -> list[list[Column]]:
+        return packed(self.columns, room and room - self._before - self._label(room))
 
     def _first(self, row: int, step: int, terminal: bool) -> str:
         if self.first is None:
@@ -183,13 +198,22 @@ def seen(text: str) -> str:
 
 
 def packed(columns: Sequence[Column], room: int | None) -> list[list[Column]]:
-    """Columns in as few tables as fit the room; all in one if it is unlimited."""
-    parts: list[list[Column]] = [[]]
-    for column in columns:
-        used = sum(len(GAP) + other.width for other in parts[-1])
-        if room and parts[-1] and used + len(GAP) + column.width > room:
-            parts.append([])
-        parts[-1].append(column)
+    """Columns in as few tables as fit the room, as narrow as possible, none with a single column if that can be avoided."""
+    widths = [len(GAP) + column.width for column in columns]
+    if room is None or sum(widths) <= room:
+        return [list(columns)]
+    best = [(0, 0, 0, 0)] * (len(columns) + 1)
+    """Of the columns from each on: tables, lone columns, greatest width, and where the second table begins, negative."""
+    for start in reversed(range(len(columns))):
+        ends = [end for end in range(start + 1, len(columns) + 1) if end == start + 1 or sum(widths[start:end]) <= room]
+        choices = ((*best[end][:3], sum(widths[start:end]), end) for end in ends)
+        best[start] = min(
+            (tables + 1, alone + (end == start + 1), max(widest, width), -end) for tables, alone, widest, width, end in choices
+        )
+    parts, start = [], 0
+    while start < len(columns):
+        parts.append(list(columns[start : -best[start][3]]))
+        start = -best[start][3]
     return parts
 
 

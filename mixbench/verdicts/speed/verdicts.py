@@ -9,7 +9,7 @@ from mixbench.stats import Interval
 from mixbench.verdicts.labels import Context
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
-from mixbench.verdicts.words import counted, number
+from mixbench.verdicts.words import TELLS_NOTHING, counted, number
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ def _at_the_longest(cell: CellSummary, baseline: str) -> str:
         return f"{cell.label} is {_with_bounds(speed)} times as fast as {baseline} {at}"
     if ratio.low > 1:
         return f"{cell.label} takes {_with_bounds(ratio)} times as long as {baseline} {at}"
-    return f"{cell.label} and {baseline} cannot be told apart {at}: {_with_bounds(speed)} times as fast"
+    apart = f"{cell.label} and {baseline} cannot be told apart {at}"
+    if not ratio.low or ratio.high / ratio.low > TELLS_NOTHING:
+        return f"{apart}: more launches are needed"
+    return f"{apart}: {_with_bounds(speed)} times as fast"
 
 
 def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:

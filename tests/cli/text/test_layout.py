@@ -15,6 +15,7 @@ from mixbench.cli.text.layout import (
     heading,
     interval_text,
     notes,
+    packed,
 )
 from mixbench.stats import Interval
 
@@ -54,6 +55,26 @@ def test_columns_that_do_not_fit_move_to_a_table_below() -> None:
         "attention     2",
         "none          3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("widths", "room", "together"),
+    [
+        ((4, 4, 4, 4), 100, [4]),
+        ((4, 4, 4, 4), 18, [2, 2]),
+        ((4, 4, 4, 4, 4, 4, 4), 36, [4, 3]),
+        ((4, 4, 4, 20), 39, [2, 2]),
+        ((20, 4, 4), 30, [1, 2]),
+        ((30, 30), 32, [1, 1]),
+        ((50,), 10, [1]),
+    ],
+)
+def test_columns_are_spread_over_as_few_tables_as_possible_and_evenly(
+    widths: tuple[int, ...], room: int, together: list[int]
+) -> None:
+    columns = [numbers("x" * width, "1") for width in widths]
+    assert [len(part) for part in packed(columns, room)] == together
+    assert [column for part in packed(columns, room) for column in part] == columns
 
 
 def test_a_long_label_wraps_beside_its_entries() -> None:

@@ -1,16 +1,23 @@
+import re
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from places import REPOSITORY as ROOT
 from synthetic import speed_rows
 
-from mixbench.cli.text.speed import exponent_text, interval_text, number, speed_table, with_prefix
+from mixbench.cli.text.layout import interval_text, with_prefix
+from mixbench.cli.text.speed import speed_table
+from mixbench.cli.text.speed_cells import margin
+from mixbench.cli.text.speed_tables import exponent_text
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import ALONE, CHANGED, HOLDS_MORE, lower_bound, unknown
+from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
-from mixbench.verdicts.words import COUNTED_OPERATIONS
+from mixbench.verdicts.words import COUNTED_OPERATIONS, number
 
 Table = tuple[list[SpeedRow], list[LaunchRow]]
 
@@ -38,58 +45,169 @@ def every_case() -> dict[str, Table]:
 CASES = every_case()
 
 
-def plain(summary: SpeedSummary) -> str:
-    return speed_table(summary, 80, terminal=False).plain
+def plain(summary: SpeedSummary, details: bool = False) -> str:
+    return speed_table(summary, 80, terminal=False, details=details).plain
 
 
+def line_of(text: str, mixer: str) -> str:
+    """The first line of a table that is about a mixer."""
+    return next(line for line in text.split("\n") if re.match(rf"( *\d+  )?{mixer}(, ms)?  ", line))
+
+
+@pytest.mark.parametrize("details", [False, True])
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("case", CASES)
-def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(case: str, width: int) -> None:
-    text = speed_table(summarise(*CASES[case]), width, terminal=True).plain
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(case: str, width: int, details: bool) -> None:
+    text = speed_table(summarise(*CASES[case]), width, terminal=True, details=details).plain
     assert max(map(len, text.split("\n"))) <= width
     assert "…" not in text
 
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("case", ["paper", "failures", "wide intervals"])
-def test_a_terminal_shows_every_number_of_the_plain_table(case: str, width: int) -> None:
+def test_a_terminal_shows_every_number_of_the_plain_details(case: str, width: int) -> None:
     summary = summarise(*CASES[case])
-    shown = Counter(speed_table(summary, width, terminal=True).plain.split())
+    shown = Counter(speed_table(summary, width, terminal=True, details=True).plain.split())
     lengths = {str(cell.tokens) for cell in summary.cells}
-    wanted = Counter(word for word in plain(summary).split() if word not in lengths)
+    wanted = Counter(word for word in plain(summary, details=True).split() if word not in lengths)
     assert not wanted - shown
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_plain_output_has_one_line_per_cell_whatever_the_terminal(case: str) -> None:
+def test_plain_details_have_one_line_per_cell_whatever_the_terminal(case: str) -> None:
     summary = summarise(*CASES[case])
-    text = plain(summary)
+    text = plain(summary, details=True)
     starts = Counter(tuple(line.split()[:2]) for line in text.split("\n") if line.split()[:1] and line.split()[0].isdigit())
     assert starts == Counter((str(cell.tokens), cell.label.split()[0]) for cell in summary.cells)
-    assert speed_table(summary, 20, terminal=False).plain == text
+    assert speed_table(summary, 20, terminal=False, details=True).plain == text
     assert "─" not in text
 
 
-def test_latency_and_ratio_stand_beside_their_intervals() -> None:
-    summary = summarise(*speed_rows(("attention", "none"), (64,)))
-    line = next(line for line in plain(summary).split("\n") if " none " in line)
-    cell = summary.cells[1]
-    assert cell.latency_ms is not None
-    assert cell.ratio is not None
-    for interval in (cell.latency_ms, cell.ratio):
-        assert "".join(interval_text(interval)) in line
+REFERENCE = ResultsFolder(ROOT / "results" / "reference")
+
+
+@pytest.fixture(scope="module")
+def reference() -> SpeedSummary:
+    """The default sweep, in inference."""
+    return summarise([row for row in REFERENCE.read(SpeedRow) if row.mode == "inference"], REFERENCE.read(LaunchRow))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_default_sweep_fits_a_screen(reference: SpeedSummary, width: int) -> None:
+    assert 24 <= len(speed_table(reference, width, terminal=True).plain.split("\n")) <= 40
+
+
+@pytest.mark.parametrize("details", [False, True])
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("lengths", [(2048,), (1024, 2048), ()])
+def test_no_column_stands_alone_in_a_second_table(
+    reference: SpeedSummary, width: int, details: bool, lengths: tuple[int, ...]
+) -> None:
+    cells = tuple(cell for cell in reference.cells if cell.tokens in lengths or not lengths)
+    lines = speed_table(replace(reference, cells=cells), width, terminal=True, details=details).plain.split("\n")
+    headers = [re.split(" {2,}", line.strip()) for line, rule in pairwise(lines) if rule.startswith("─")]
+    assert min(len(header) - 1 - (header[0] == "tokens") for header in headers) > 1
+
+
+def test_the_baseline_is_shown_in_ms_and_the_others_relative_to_it() -> None:
+    summary = summarise(*speed_rows(("hypermixer", "attention", "none"), (64, 128)))
+    text = plain(summary)
+    by_mixer = {cell.label: cell for cell in summary.cells if cell.tokens == 128}
+    for label, interval in (
+        ("attention", by_mixer["attention"].latency_ms),
+        ("hypermixer", by_mixer["hypermixer"].ratio),
+        ("none", by_mixer["none"].ratio),
+    ):
+        assert interval is not None
+        assert line_of(text, label).endswith("".join(interval_text(interval)))
+    assert [line.split()[0] for line in text.split("\n")[3:6]] == ["attention,", "hypermixer", "none"]
+
+
+def test_intervals_become_margins_and_then_stand_at_the_longest_length_only(reference: SpeedSummary) -> None:
+    wide, middle, narrow = (line_of(speed_table(reference, width, True).plain, "mlp-mixer") for width in (200, 120, 80))
+    assert wide.split("  ")[-1].strip() == "0.358 (0.345–0.371)"
+    assert middle.split()[-4:] == ["0.306", "±3%", "0.358", "±4%"]
+    assert narrow.split()[-3:] == ["0.306", "0.358", "±4%"]
+    assert "At fewer tokens: median ±4%, at most ±40%; every interval: --details." in speed_table(reference, 80, True).plain
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (Interval(0.905, 0.867, 0.944), "0.905 ±5%"),
+        (Interval(0.5, 0.5, 0.5), "0.500 ±0%"),
+        (Interval(2.0, 1.001, 3.99), "2.00 ±>99%"),
+        (Interval(0.00249, 0.00233, 0.00266), "0.0025 ±7%"),
+        (Interval(2.31e-5, 2.29e-5, 2.33e-5), "2.3e-5 ±1%"),
+        (Interval(1.25), "1.25"),
+    ],
+)
+def test_a_margin_is_rounded_up(interval: Interval, text: str) -> None:
+    assert "".join(margin(interval)) == text
+
+
+def test_where_the_baseline_has_no_time_latencies_are_in_ms() -> None:
+    failures = {("attention", 128): ("oom", REASON), ("fnet", 64): ("error", "")}
+    summary = summarise(*speed_rows(PAPER, (64, 128), failures=failures))
+    text = plain(summary)
+    assert "in ms where attention has no time" in text
+    assert line_of(text, "attention").split()[-1] == "oom"
+    assert re.search(r"\d ms \(\S+\)$", line_of(text, "none"))
+    assert line_of(text, "fnet").split()[1] == "error"
+    assert f"attention at 128 tokens: oom: {REASON}" in text
+    nowhere = plain(summarise(*speed_rows(PAPER, (64, 128), failures={("attention", n): ("oom", "") for n in (64, 128)})))
+    assert "latency by tokens, ms" in nowhere
+    assert "attention at 64, 128 tokens: oom" in nowhere
+    assert " ms " not in line_of(nowhere, "none")
+
+
+def test_a_single_mixer_is_shown_by_its_latencies() -> None:
+    text = plain(summarise(*speed_rows(("hypermixer",), (64, 128))))
+    assert text.split("\n")[1] == "latency by tokens, ms"
+    assert line_of(text, "hypermixer").count("(") == 2
+
+
+def test_a_single_length_has_a_line_per_mixer_with_everything() -> None:
+    text = plain(summarise(*speed_rows(("attention", "none"), (64,))))
+    assert text.split("\n")[0].endswith(" · 64 tokens")
+    assert text.split("\n")[1].split("  ")[0] == "mixer"
+    for heading in ("latency ms", "ratio", "tokens/s", "peak MiB", "GFLOP", "% of peak", "params"):
+        assert heading in text.split("\n")[1]
+
+
+def test_the_other_costs_are_those_at_the_longest_length(reference: SpeedSummary) -> None:
+    lines = speed_table(reference, 80, True).plain.split("\n")
+    costs = lines[next(place for place, line in enumerate(lines) if line.startswith("at 2048 tokens")) :]
+    assert "time grows as (512–2048)" in costs[0]
+    line = line_of("\n".join(costs), "hypermixer").split()
+    assert line[1:] == ["15.5", "1.21", "394", "k", "N^0.77", "(0.71–0.82)"]
+
+
+def test_lengths_over_which_time_grows_are_told_per_mixer_where_they_differ() -> None:
+    rows, launches = speed_rows(("attention", "none"), (64, 128, 256, 512), failures={("attention", 512): ("oom", "")})
+    text = plain(summarise(rows, launches))
+    assert re.search(r"attention .*  64, 128, 256$", text, re.MULTILINE)
+    assert re.search(r"none .*  128, 256, 512$", text, re.MULTILINE)
+
+
+def test_a_ratio_that_may_be_on_either_side_of_1_is_marked() -> None:
+    times = {"attention": 1.0, "fnet": 1.0, "none": 0.5}
+    rows, launches = speed_rows(tuple(times), (64, 128), latency_ms=lambda mixer, *_: times[mixer])
+    text = plain(summarise(rows, launches))
+    assert line_of(text, "fnet").count("~") == 2
+    assert "~" not in line_of(text, "attention") + line_of(text, "none")
+    assert text.count("~: cannot be told apart from 1.") == 1
 
 
 def test_the_ratio_of_the_baseline_is_1_without_interval() -> None:
-    line = plain(summarise(*speed_rows(("attention", "none"), (64,)))).split("\n")[2]
-    assert line.split()[1] == "attention"
-    assert line.split()[4] == "1"
+    line = line_of(plain(summarise(*speed_rows(("attention", "none"), (64,)))), "attention")
+    assert re.search(r"[kM]  +1  +", line)
 
 
-def test_a_failed_cell_shows_its_status_and_the_whole_reason() -> None:
+def test_details_give_the_whole_reason_of_a_failed_cell() -> None:
     summary = summarise(*CASES["failures"])
-    assert f"oom: {REASON}" in plain(summary)
-    narrow = speed_table(summary, 80, terminal=True).plain
+    assert f"oom: {REASON}" in plain(summary, details=True)
+    narrow = speed_table(summary, 80, terminal=True, details=True).plain
     assert set(REASON.split()) <= set(narrow.split())
 
 
@@ -118,7 +236,7 @@ def test_rows_of_other_environments_and_unpaired_ratios_are_mentioned() -> None:
     text = plain(summarise([*rows, *later, *old], launches))
     assert "Left out: 5 rows from other environments." in text
     assert "*: measured in different processes" in text
-    assert [line.split()[1] for line in text.split("\n") if ") *" in line] == ["none"]
+    assert [line.split()[0] for line in text.split("\n") if ") *" in line] == ["none"]
 
 
 @pytest.mark.parametrize("remark", [HOLDS_MORE, f"{ALONE} it changes threads", f"{CHANGED}the threads, which was reset"])
@@ -138,6 +256,14 @@ def test_flops_that_may_miss_products_are_a_lower_bound_and_elementwise_operator
     line = next(line for line in text.split("\n") if "0.00315" in line)
     assert "≥ 0.00315     ≥ 25.2" in line  # the share of the peak is one, too
     assert f"≥: {remark}." in text
+    by_length = plain(summarise(*(_lower_bounds(speed_rows(("attention",), (64, 128)), remark))))
+    costs = by_length[by_length.index("at 128 tokens") :]
+    assert "≥ 0.00839" in line_of(costs, "attention")
+    assert f"≥: {remark}." in costs
+
+
+def _lower_bounds(table: Table, remark: str) -> Table:
+    return [replace(row, detail=remark) for row in table[0]], table[1]
 
 
 def test_flops_that_could_not_be_counted_are_unknown_with_the_reason() -> None:
@@ -145,7 +271,7 @@ def test_flops_that_could_not_be_counted_are_unknown_with_the_reason() -> None:
     remark = unknown("flops", "on cpu: RuntimeError: planted")
     lost = [replace(row, flops=None, gflops_per_s=None, detail=remark) if row.mixer == "none" else row for row in rows]
     text = plain(summarise(lost, launches))
-    assert next(line for line in text.split("\n") if " none " in line).count("unknown") == 1
+    assert line_of(text, "none").count("unknown") == 1
     assert f"unknown: {remark}." in text
 
 
@@ -171,7 +297,7 @@ def test_growth_is_shown_with_its_lengths() -> None:
     table = speed_rows(
         ("attention",), (64, 128, 256, 512), launch_noise=0, round_noise=0, latency_ms=lambda mixer, n, d, b, mode: 1e-4 * n**2
     )
-    assert "attention  N^2.00 (2.00–2.00)  128, 256, 512" in plain(summarise(*table))
+    assert "attention  N^2.00 (2.00–2.00)  128, 256, 512" in plain(summarise(*table), details=True)
 
 
 def test_columns_without_any_value_are_left_out() -> None:

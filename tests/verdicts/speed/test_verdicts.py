@@ -53,6 +53,11 @@ def test_what_cannot_be_told_apart_is_not_called_faster() -> None:
     assert found.sentence.startswith("hypermixer and attention cannot be told apart at 512 tokens: ")
 
 
+def test_an_interval_that_says_nothing_is_not_spelled_out() -> None:
+    (found,) = verdicts(summarise(*speed_rows(("attention", "fnet"), (64,), launches=2, launch_noise=3)))
+    assert found.sentence == "fnet and attention cannot be told apart at 64 tokens: more launches are needed."
+
+
 def test_the_fastest_comes_first_and_one_launch_has_no_interval() -> None:
     found = verdicts(measured({**ATTENTION, "none": (4.0,) * 4, "hypermixer": (2.0,) * 4}, launches=1))
     assert [verdict.mixer for verdict in found] == ["hypermixer", "none"]

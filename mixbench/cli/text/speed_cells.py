@@ -1,0 +1,127 @@
+"""A cell of speed.csv as entries of tables: each number with its interval and its marks, which notes explain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from mixbench.cli.text.layout import Entry, interval_text, with_prefix
+from mixbench.stats import Interval
+from mixbench.tables.columns import columns
+from mixbench.tables.fields import Heading
+from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.speed.summary import LATENCY, SUMMARISED, CellSummary
+from mixbench.verdicts.words import number
+
+RATIO = "ratio"
+Form = Callable[[Interval], tuple[str, str]]
+"""A point and what stands behind it to say how sure it is."""
+EntryOf = Callable[[CellSummary], Entry | None]
+_WIDEST_MARGIN = 99
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sign behind some times or ratios, and the note that explains it; `of` is LATENCY, RATIO or both."""
+
+    sign: str
+    of: tuple[str, ...]
+    marks: Callable[[CellSummary], bool]
+    note: str
+
+
+MARKS = (
+    Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
+    Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
+)
+"""Every mark of a time or a ratio, in the order in which they stand."""
+
+
+def holds_1(ratio: Interval | None) -> bool:
+    """Whether an interval leaves open which side of 1 a ratio is on."""
+    return ratio is not None and ratio.low is not None and ratio.high is not None and ratio.low <= 1 <= ratio.high
+
+
+def timed(cell: CellSummary, quantity: str, form: Form = interval_text) -> Entry | None:
+    """The latency (LATENCY, in ms) or the ratio to the baseline (RATIO) of a cell, with its marks."""
+    interval: Interval | None = getattr(cell, quantity)
+    if interval is None:
+        return None
+    point, behind = form(interval)
+    marks = _marks(cell, quantity)
+    tail = f"{behind} {marks}" if behind and marks else behind + marks
+    return Entry(point, tail, _style(interval) if quantity == RATIO else "")
+
+
+def _marks(cell: CellSummary, quantity: str) -> str:
+    return "".join(mark.sign for mark in MARKS if quantity in mark.of and mark.marks(cell))
+
+
+def mark_notes(shown: Iterable[tuple[CellSummary, str]]) -> Iterator[str]:
+    """What the marks mean that stand in a table of these cells and quantities."""
+    found = {sign for cell, quantity in shown if getattr(cell, quantity) for sign in _marks(cell, quantity)}
+    return (f"{mark.sign}: {mark.note}." for mark in MARKS if mark.sign in found)
+
+
+def metric_entries(form: Form = interval_text) -> dict[str, tuple[str, EntryOf]]:
+    """For each metric that has a heading, the heading and what is shown of a cell."""
+    headings = {metric: heading for metric in SUMMARISED if (heading := columns(SpeedRow)[metric].heading)}
+    entries = {metric: (heading.text, partial(_value, metric, heading)) for metric, heading in headings.items()}
+    return {**entries, LATENCY: (headings[LATENCY].text, partial(timed, quantity=LATENCY, form=form))}
+
+
+def share_of_peak(cell: CellSummary) -> Entry | None:
+    """FLOP/s relative to the machine's peak, in percent."""
+    return None if cell.share_of_peak is None else Entry(_bounded(cell, number(100 * cell.share_of_peak)))
+
+
+def point(interval: Interval) -> tuple[str, str]:
+    """A point alone."""
+    return short(interval.point), ""
+
+
+def margin(interval: Interval) -> tuple[str, str]:
+    """A point and the half-width of its interval on the log scale, rounded up to whole percent: `0.905`, ` ±5%`."""
+    if interval.low is None or interval.high is None or interval.low <= 0:
+        return short(interval.point), ""
+    percent = margin_percent(interval)
+    return short(interval.point), f" ±{percent}%" if percent <= _WIDEST_MARGIN else f" ±>{_WIDEST_MARGIN}%"
+
+
+def margin_percent(interval: Interval) -> int:
+    """The half-width of an interval on the log scale, rounded up to whole percent."""
+    ends = (interval.low, interval.high)
+    return max((math.ceil(100 * math.expm1(abs(math.log(end / interval.point))) - 1e-9) for end in ends if end), default=0)
+
+
+def short(value: float) -> str:
+    """A number in about six characters: three significant digits, two below 0.01 (0.905, 0.0025, 2.3e-5)."""
+    if value == 0 or abs(value) >= 0.01:
+        return number(value)
+    return f"{value:.2g}" if abs(value) >= 0.001 else f"{value:.1e}".replace("e-0", "e-")
+
+
+def _style(ratio: Interval) -> str:
+    return "green" if ratio.high is not None and ratio.high < 1 else "red" if ratio.low is not None and ratio.low > 1 else ""
+
+
+def _bounded(cell: CellSummary, text: str) -> str:
+    """A number that comes from flops, with its mark."""
+    return f"{cell.flops_mark} {text}" if cell.flops_mark else text
+
+
+def _value(metric: str, heading: Heading, cell: CellSummary) -> Entry | None:
+    value = cell.value(metric)
+    if value is None:
+        return Entry(cell.flops_mark) if metric == "flops" and cell.flops_mark else None
+    text = _FORMS[heading.form](value if heading.per == 1 else value / heading.per)
+    return Entry(_bounded(cell, text) if metric == "flops" else text)
+
+
+_FORMS: dict[str, Callable[[float], str]] = {
+    "number": number,
+    "whole": lambda value: number(round(value)),
+    "prefix": with_prefix,
+}

@@ -1,0 +1,159 @@
+"""The tables of `mixbench speed`: times by length, the other costs at the longest length, and a line per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mixbench.cli.text.layout import Column, Entry, Table, interval_text
+from mixbench.cli.text.speed_cells import RATIO, EntryOf, Form, margin, metric_entries, point, share_of_peak, timed
+from mixbench.stats import Interval
+from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth
+
+Forms = tuple[Form, Form]
+BRACKETS: Forms = (interval_text, interval_text)
+MARGINS: Forms = (margin, margin)
+POINTS: Forms = (point, margin)
+FORMS = (BRACKETS, MARGINS, POINTS)
+"""How times are shown at most lengths and at the longest one; of several that fit, the first is the best."""
+THROUGHPUT = "tokens_per_s"
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of one context, which `words` name."""
+
+    words: str
+    cells: Sequence[CellSummary]
+    growths: Sequence[Growth]
+    sentences: Sequence[str]
+    baseline: str | None
+
+    @property
+    def labels(self) -> list[str]:
+        """The mixers, the baseline first."""
+        return sorted(dict.fromkeys(cell.label for cell in self.cells), key=lambda label: label != self.baseline)
+
+    @property
+    def lengths(self) -> list[int]:
+        """The numbers of tokens."""
+        return sorted({cell.tokens for cell in self.cells})
+
+    @property
+    def relative(self) -> bool:
+        """Whether mixers are shown relative to the baseline, wherever that was timed."""
+        return any(cell.ratio and cell.label != self.baseline for cell in self.cells)
+
+    def quantity(self, cell: CellSummary) -> str:
+        """What the table by length shows of a cell: LATENCY or RATIO."""
+        return LATENCY if cell.label == self.baseline or cell.ratio is None else RATIO
+
+    def at(self, tokens: int) -> list[CellSummary | None]:
+        """The cells of one length, in the order of `labels`; None for a mixer that was not measured there."""
+        cells = {cell.label: cell for cell in self.cells if cell.tokens == tokens}
+        return [cells.get(label) for label in self.labels]
+
+
+def times_table(view: View, form: Forms) -> Table:
+    """Mixers × lengths, or all of every mixer where there is one length."""
+    if len(view.lengths) == 1:
+        return _table(view, view.cells, form[1])
+    labels = [f"{label}, ms" if view.relative and label == view.baseline else label for label in view.labels]
+    *shorter, longest = view.lengths
+    forms = {**dict.fromkeys(shorter, form[0]), longest: form[1]}
+    columns = [
+        Column(str(tokens), [_time(view, cell, forms[tokens]) if cell else None for cell in view.at(tokens)])
+        for tokens in view.lengths
+    ]
+    return Table(labels, columns)
+
+
+def times_caption(view: View) -> str:
+    """What the numbers by length are."""
+    if not view.relative:
+        return "latency by tokens, ms"
+    shown = f"latency by tokens: {view.baseline} in ms, the others relative to it (below 1: faster)"
+    if any(cell.latency_ms and cell.label != view.baseline and not cell.ratio for cell in view.cells):
+        return f"{shown}; in ms where {view.baseline} has no time"
+    return shown
+
+
+def _time(view: View, cell: CellSummary, form: Form) -> Entry | None:
+    if cell.status != "ok":
+        return Entry(cell.status, style="yellow")
+    entry = timed(cell, view.quantity(cell), form)
+    if entry and view.relative and view.quantity(cell) == LATENCY and cell.label != view.baseline:
+        return Entry(entry.number, f" ms{entry.tail}")
+    return entry
+
+
+def costs_table(view: View) -> Table:
+    """Everything but time, a line per mixer, at the longest length."""
+    cells = view.at(view.lengths[-1])
+    entries = [entry for metric, entry in metric_entries().items() if metric not in (LATENCY, THROUGHPUT)]
+    columns = [Column(heading, [entry_of(cell) if cell else None for cell in cells]) for heading, entry_of in entries]
+    return Table(view.labels, [*_known(columns), *_growth_columns(view)], heading=f"at {view.lengths[-1]} tokens")
+
+
+def _growth_columns(view: View) -> list[Column]:
+    """How time grows; over which lengths stands in the heading, where they are the same for all."""
+    growths = {growth.label: growth for growth in view.growths}
+    if not growths:
+        return []
+    own = [growths.get(label) for label in view.labels]
+    (first, *_, last), *others = dict.fromkeys(growth.lengths for growth in view.growths)
+    title = "time grows as" if others else f"time grows as ({first}–{last})"
+    exponents = Column(title, [Entry(exponent_text(growth.exponent)) if growth else None for growth in own], words=True)
+    return [exponents, _over(own)] if others else [exponents]
+
+
+def _over(growths: Sequence[Growth | None]) -> Column:
+    texts = [Entry(", ".join(map(str, growth.lengths)), style="dim") if growth else None for growth in growths]
+    return Column("over tokens", texts, words=True)
+
+
+def growth_table(growths: Sequence[Growth]) -> Table:
+    """How time grows, with the lengths over which it does."""
+    exponents = Column("time grows as", [Entry(exponent_text(growth.exponent)) for growth in growths], words=True)
+    return Table([growth.label for growth in growths], [exponents, _over(growths)])
+
+
+def exponent_text(interval: Interval, base: str = "N") -> str:
+    """`N^1.98 (1.93–2.02)`."""
+    return "".join((f"{base}^", *interval_text(interval, lambda value: f"{round(value, 2) + 0.0:.2f}")))
+
+
+def long_table(view: View) -> Table:
+    """A line per cell with all that was measured."""
+    tokens = Column("tokens", [Entry(str(cell.tokens)) for cell in view.cells])
+    return _table(view, view.cells, interval_text, first=tokens)
+
+
+def _table(view: View, cells: Sequence[CellSummary], form: Form, first: Column | None = None) -> Table:
+    reasons = {
+        row: ": ".join(filter(None, (cell.status, cell.detail))) for row, cell in enumerate(cells) if cell.status != "ok"
+    }
+    columns = [Column(heading, [entry(cell) for cell in cells]) for heading, entry in _every_entry(view, form)]
+    return Table([cell.label for cell in cells], _known(columns), first=first, instead=reasons)
+
+
+def _known(columns: Sequence[Column]) -> list[Column]:
+    """The columns that have a value in at least one row."""
+    return [column for column in columns if any(column.entries)]
+
+
+def _every_entry(view: View, form: Form) -> Iterator[tuple[str, EntryOf]]:
+    """Heading and entries of every column: the metrics that have a heading, and what comes from several rows beside some."""
+    beside: dict[str, tuple[str, EntryOf]] = {
+        THROUGHPUT: (RATIO, partial(_ratio, baseline=view.baseline, form=form)),
+        "flops": ("% of peak", share_of_peak),
+    }
+    for metric, (heading, entry) in metric_entries(form).items():
+        yield heading, entry
+        if metric in beside:
+            yield beside[metric]
+
+
+def _ratio(cell: CellSummary, baseline: str | None, form: Form) -> Entry | None:
+    return Entry("1") if cell.ratio and cell.label == baseline else timed(cell, RATIO, form)

@@ -111,12 +111,6 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
     """The error that says what the most complete task still lacks, and the commands that make it."""
     if found:
         nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
-        if nearest.mixers:  # then only the targets are missing
-            return RequestError(
-                f"{nearest.subject.words}: there is no default target: with more examples or trials, no mixer gets a better "
-                f"{nearest.score} than the best mixer gets with the fewest",
-                "Give the scores to reach, such as --target 0.5, or train with more sizes or trials.",
-            )
         lacks = [
             f"{names}: {lack.reason}" if lack.reason else f"{lack.table} has no rows for {names}"
             for lack in nearest.lacks

@@ -107,13 +107,20 @@ def _trained(cell: Mapping[str, object], wrong: float, score: str) -> TrainingRo
 
 
 def trial_rows(
-    mixers: Sequence[str], *, trials: int, seed: int = 0, score: str = "mse", diverged: Sequence[int] = (), size: int = 800
+    mixers: Sequence[str],
+    *,
+    trials: int,
+    seed: int = 0,
+    score: str = "mse",
+    diverged: Sequence[int] = (),
+    size: int = 800,
+    error: Callable[[str, int], float] = true_error,
 ) -> list[TrialRow]:
     """A random search: errors around the law's, twice as spread out as over seeds; `diverged` are trials without a score."""
     rng = random.Random(seed)
     rows = []
     for trial in range(1, trials + 1):
-        for row in training_rows(mixers, (size,), seeds=(trial,), score=score, seed_noise=0.5, noise=0.3, rng=rng):
+        for row in training_rows(mixers, (size,), seeds=(trial,), score=score, seed_noise=0.5, noise=0.3, rng=rng, error=error):
             values = {name: value for name, value in vars(row).items() if name != "seed"}
             if trial in diverged:
                 lost = dict.fromkeys((name for name, column in columns(TrialRow).items() if column.role == "metric"), None)

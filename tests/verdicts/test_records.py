@@ -170,7 +170,7 @@ def test_factors_and_product_of_cost(tmp_path: Path) -> None:
             example, data, trials, _ = own[label]
             values = [1000 * example[name] for name in ("low", "interval_low", "interval_high")]
             needs = [
-                needed(bracket(record, "") or Bracket(0, 0), bracket(record, "interval_"), *cost.reach[record["factor"]])
+                needed(bracket(record, "") or Bracket(0, 0), bracket(record, "interval_"), *cost.reach[label][record["factor"]])
                 for record in (data, trials)
             ]
             words = row.split()

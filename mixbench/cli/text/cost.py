@@ -77,7 +77,7 @@ def sentence(cost: TaskCost, label: str) -> str:
         each = f"{number(example.low * factor)} {unit}{' or more' if example.mark else ''}"
         if limit:
             return f"{label} does not reach {goal} within {limit}; an example costs {each}."
-        data, trials = (_number(needed(own.factors[name].value, None, *cost.reach[name])) for name in ("data", "trials"))
+        data, trials = (_number(_need(cost, own, name, interval=False)) for name in ("data", "trials"))
         return f"{label} reaches {goal} with {_in_words(data)} examples and {trials} trials, at {each} per example."
     product = own.ratios[PRODUCT]
     times = ratio(product.value, product.interval)
@@ -113,11 +113,13 @@ def _absolute(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
     needs = {"data": "examples", "trials": "trials"}
     return [
         examples,
-        *(
-            Column(title, [needed(row.factors[name].value, row.factors[name].interval, *cost.reach[name]) for row in rows])
-            for name, title in needs.items()
-        ),
+        *(Column(title, [_need(cost, row, name) for row in rows]) for name, title in needs.items()),
     ]
+
+
+def _need(cost: TaskCost, row: MixerCost, factor: str, *, interval: bool = True) -> Entry | None:
+    known = row.factors[factor]
+    return needed(known.value, known.interval if interval else None, *cost.reach[row.label][factor])
 
 
 def _relative(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:

@@ -56,9 +56,10 @@ class TaskCost:
     baseline: str | None
     mixers: Mapping[str, MixerKey]
     """Mixers with a cost, by label."""
-    reach: Mapping[str, tuple[float, float]]
-    """The smallest and the largest need that can be observed, for each of the factors data and trials."""
+    reach: Mapping[str, Mapping[str, tuple[float, float]]]
+    """By label, the smallest and the largest need that can be observed, for each of the factors data and trials."""
     targets: tuple[float, ...]
+    """The scores to reach, the easiest first."""
     costs: tuple[MixerCost, ...]
     sources: tuple[Source, ...]
     lacks: tuple[Lack, ...]
@@ -123,7 +124,7 @@ def _task_cost(
         bounds={labels[mixer]: remark for mixer, remark in lower_bounds(timed, wish.measure).items() if mixer in whole},
     )
     useless = without_ratio(speed, subject, [mixer for mixer in mixers if mixer not in examples], wish)
-    targets = tuple(wish.targets) or default_targets(evidence, score in ERRORS)
+    targets = tuple(sorted(set(wish.targets), reverse=score in ERRORS)) or default_targets(evidence, score in ERRORS)
     baseline = labels[base] if base else None
     factors: list[tuple[str, str, Mapping[MixerKey, Any], list[Any], Callable[..., str]]] = [
         ("example", "speed.csv", examples, [row for mixer in whole for row in timed[mixer]], speed_words),

@@ -97,27 +97,45 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
     return tuple(found)
 
 
-def reach(evidence: Evidence) -> dict[str, tuple[float, float]]:
-    """The smallest and the largest observable need for each of the factors data and trials; trials count up to half of them."""
-    sizes = [size for label in evidence.labels for size in evidence.data[label]]
-    trials = [most_trials(len(evidence.trials[label])) for label in evidence.labels]
-    return {"data": (min(sizes), max(sizes)), "trials": (0, max(trials))} if sizes and trials else {}
+def reach(evidence: Evidence) -> dict[str, dict[str, tuple[float, float]]]:
+    """By label, the smallest and the largest observable need for each of the factors data and trials.
+
+    Trials count up to half of them.
+    """
+    sizes = {label: [size for size, scores in evidence.data[label].items() if scores] for label in evidence.labels}
+    return {
+        label: {"data": (min(own), max(own)), "trials": (0, most_trials(len(evidence.trials[label])))}
+        for label, own in sizes.items()
+    }
 
 
 def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
     """Scores between what every mixer reaches with its smallest size and what the best reaches by data and by trials.
 
-    An error of 0 counts as the smallest error above it. Empty where nothing lies between.
+    Where nothing lies between, the smallest size of the worst mixer takes the place of that of the best; where nothing lies
+    there either, the best score that every mixer reaches is the only target. Empty only without mixers. An error of 0 counts as
+    the smallest error above it, as far as there is one.
     """
     starts, ends = [], []
     for label in evidence.labels:
-        errors = {size: error for size, error in mean_errors(evidence.data[label], is_error).items() if error > 0}
+        every = mean_errors(evidence.data[label], is_error)
+        errors = {size: error for size, error in every.items() if error > 0} or every
         trials = np.array(evidence.trials[label], float)
         expected = -expected_best(np.sort(-trials if is_error else trials))[-1]
-        if errors:
-            starts.append(errors[min(errors)])
-            ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
-    return targets_between(min(starts), min(ends), is_error) if starts else ()
+        starts.append(errors[min(errors)])
+        ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
+    for worst in (min(starts), max(starts)) if starts and min(ends) > 0 else ():
+        if found := targets_between(worst, min(ends), is_error):
+            return found
+    return (reached_by_all(max(ends), is_error),) if ends else ()
+
+
+def reached_by_all(error: float, is_error: bool) -> float:
+    """The score of an error, which is rounded up to two digits so that it is reached."""
+    if error > 0:
+        step = 10.0 ** (math.floor(math.log10(error)) - 1)
+        error = float(f"{math.ceil(error / step) * step:.2g}")
+    return error if is_error else round(1 - error, 9)
 
 
 def _example_ratio(evidence: Evidence, label: str, baseline: str) -> Known | None:

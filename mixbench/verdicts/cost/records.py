@@ -8,7 +8,7 @@ from typing import Any
 
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.product import PRODUCT, MixerCost
-from mixbench.verdicts.records import AT_LEAST, bracket_columns
+from mixbench.verdicts.records import bracket_columns
 
 _NOT_REACHED = "not reached"
 
@@ -28,7 +28,8 @@ def records(cost: TaskCost) -> list[dict[str, Any]]:
             "mixer": own.label,
             "factor": factor,
             "unit": units[factor],
-            **bracket_columns("", known.value, known.interval, beyond=_NOT_REACHED if _missed(own, factor) else AT_LEAST),
+            **bracket_columns("", known.value, known.interval),
+            **({"mark": _NOT_REACHED} if _missed(own, factor) else {}),
             **bracket_columns("relative_", ratio.value if ratio else None, ratio.interval if ratio else None),
         }
         for own in cost.costs

@@ -280,10 +280,10 @@ def test_the_newest_study_with_the_batch_and_steps_of_the_search_is_used() -> No
     def study(steps: int, size: int, date: str = "2025") -> list[TrainingRow]:
         return training_rows(MIXERS, (10, size), settings=training_settings(steps=steps), measured_at=f"{date}-01-01T00:00:00Z")
 
-    assert one_cost(training=study(400, 500) + study(900, 600)).reach["data"] == (10, 500)
-    assert one_cost(training=study(900, 600) + study(400, 500)).reach["data"] == (10, 500)
+    assert one_cost(training=study(400, 500) + study(900, 600)).reach["attention"]["data"] == (10, 500)
+    assert one_cost(training=study(900, 600) + study(400, 500)).reach["attention"]["data"] == (10, 500)
     fewer = [row for row in study(400, 500) if row.mixer == "attention"]
-    assert one_cost(training=fewer + study(900, 600)).reach["data"] == (10, 600)
+    assert one_cost(training=fewer + study(900, 600)).reach["attention"]["data"] == (10, 600)
 
 
 def test_each_data_set_is_a_task_of_its_own_and_may_be_chosen_by_name() -> None:

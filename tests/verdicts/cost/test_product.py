@@ -123,18 +123,32 @@ def test_targets_begin_at_the_first_score_and_end_where_both_data_and_trials_lea
     assert 0.5 < rising[0] < rising[-1] < 0.8
 
 
-def test_there_are_no_targets_without_scores_in_between() -> None:
+def test_without_scores_in_between_the_target_is_one_that_every_mixer_reaches() -> None:
     flat = {label: {50: {0: 1.0}, 200: {0: 1.0}} for label in ("base", "own")}
-    assert default_targets(evidence(data=flat, trials={"base": [1.0] * 4, "own": [1.0] * 4}), is_error=True) == ()
+    assert default_targets(evidence(data=flat, trials={"base": [1.0] * 4, "own": [1.0] * 4}), is_error=True) == (1.0,)
     assert default_targets(evidence(trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) != ()
+    beaten = {"base": {50: {0: 0.1}, 200: {0: 0.1}}, "own": {50: {0: 3.0}, 200: {0: 0.5}}}
+    late = default_targets(evidence(data=beaten, trials={"base": [0.2] * 4, "own": [0.4] * 4}), is_error=True)
+    assert late == (1.5, 0.77, 0.39)
+    every = {label: {50: {0: 0.0}} for label in ("base", "own")}
+    assert default_targets(evidence(data=every, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (0.0,)
     perfect = {label: {50: {0: 1.0}, 200: {0: 0.0}} for label in ("base", "own")}
-    assert default_targets(evidence(data=perfect, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == ()
+    assert default_targets(evidence(data=perfect, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (1.0,)
     solved = {label: {50: {0: 1.0}, 200: {0: 0.25}, 800: {0: 0.0}} for label in ("base", "own")}
     assert default_targets(evidence(data=solved, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (
         0.71,
         0.5,
         0.35,
     )
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-9, 0.1234, 0.125, 0.5, 1.0, 7.01, 32.5])
+def test_the_score_that_every_mixer_reaches_is_reached(error: float) -> None:
+    flat = {label: {50: {0: error}, 200: {0: error}} for label in ("base", "own")}
+    given = evidence(data=flat, trials={"base": [error] * 4, "own": [error] * 4})
+    (target,) = default_targets(given, is_error=True)
+    assert error <= target <= 1.1 * error
+    assert all(one.reached for one in costs(given, (target,), "base", is_error=True))
 
 
 def test_the_product_is_as_certain_as_the_factor_that_scatters_most() -> None:

@@ -18,8 +18,8 @@ Study = Literal["speed", "data-efficiency", "tune", "cost", "attention-map"]
 class PlotOptions(Filters):
     """Draw every figure that the tables in a results folder allow, and print the file names.
 
-    Figures show one machine and version. What is not drawn is counted on standard
-    error, with the option that draws it.
+    Figures show one machine and version. What is not drawn is counted on
+    standard error, with the option that draws it.
     """
 
     example_commands: ClassVar = (

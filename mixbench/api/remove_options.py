@@ -19,11 +19,11 @@ Removable = Literal["speed", "data-efficiency", "tune", "attention-map"]
 class RemoveOptions(Filters):
     """Remove rows from a results folder, and with them what no other row needs.
 
-    Shows what would be removed, then asks. Only tables that have all of the columns
-    asked for are touched. Launches, weights and maps of removed rows go too, unless
-    other rows need them.
+    Shows what would be removed, then asks. Only tables that have all of the
+    columns asked for are touched. Launches, weights and maps of removed rows go
+    too, unless other rows need them.
 
-    Exit code 2 when the request is wrong, or without --yes where nobody can be asked.
+    Exit code 2 when the request is wrong, or if nobody can be asked without --yes.
     """
 
     example_commands: ClassVar = (

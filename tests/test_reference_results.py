@@ -9,12 +9,12 @@ import pytest
 
 from mixbench.cli.text.brackets import ratio
 from mixbench.cli.text.cost import sentence
-from mixbench.cli.text.layout import interval_text
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.attention_map import summarise as map_summary
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.scores import summarise as data_summary
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
 

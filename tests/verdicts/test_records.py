@@ -20,7 +20,6 @@ from mixbench.cli.text.attention_map import attention_table
 from mixbench.cli.text.brackets import needed, ratio
 from mixbench.cli.text.cost import cost_table
 from mixbench.cli.text.data_efficiency import data_efficiency_table
-from mixbench.cli.text.layout import Entry
 from mixbench.cli.text.tune import tuning_table
 from mixbench.stats import Interval
 from mixbench.tables.results import ResultsFolder
@@ -28,6 +27,7 @@ from mixbench.verdicts import attention_map
 from mixbench.verdicts.cost import evidence
 from mixbench.verdicts.cost.records import records as cost_records
 from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.learning import scores, tune
 from mixbench.verdicts.learning.data_needed import Bracket
 from mixbench.verdicts.records import bracket_columns, interval_columns

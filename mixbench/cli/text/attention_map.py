@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import BLANK, Column, Entry, Paragraph, Table, fitted, heading, interval_text, notes
+from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, fitted, heading, notes
 from mixbench.verdicts.attention_map import TaskMaps
+from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.words import counted, in_percent
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mixbench.cli.text.layout import UNKNOWN as UNKNOWN_INTERVAL
-from mixbench.cli.text.layout import Entry
+from mixbench.verdicts.entries import UNKNOWN as UNKNOWN_INTERVAL
+from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 from mixbench.verdicts.words import number
 

@@ -6,21 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import (
-    BLANK,
-    GAP,
-    UNKNOWN,
-    Column,
-    Entry,
-    Line,
-    Paragraph,
-    Part,
-    fitted,
-    heading,
-    interval_text,
-    notes,
-    wrapped,
-)
+from mixbench.cli.text.layout import BLANK, GAP, Column, Line, Paragraph, Part, fitted, heading, notes, wrapped
+from mixbench.verdicts.entries import UNKNOWN, Entry, interval_text
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
 from mixbench.verdicts.gate.metrics import METRICS, metric_words

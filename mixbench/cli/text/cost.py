@@ -7,23 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.brackets import bounded, needed, ratio
-from mixbench.cli.text.layout import (
-    BLANK,
-    UNKNOWN,
-    Column,
-    Entry,
-    Paragraph,
-    Table,
-    caption,
-    fitted,
-    heading,
-    interval_text,
-    notes,
-)
+from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
 from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
+from mixbench.verdicts.entries import UNKNOWN, Entry, interval_text
 from mixbench.verdicts.learning.data_needed import UNKNOWN as UNKNOWN_RATIO
 from mixbench.verdicts.learning.resampling import DRAWS
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number

@@ -8,20 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.brackets import needed, ratio
-from mixbench.cli.text.layout import (
-    BLANK,
-    Column,
-    Entry,
-    Paragraph,
-    Table,
-    caption,
-    change_text,
-    fitted,
-    heading,
-    interval_text,
-    notes,
-)
+from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
 from mixbench.stats import Interval
+from mixbench.verdicts.entries import Entry, change_text, interval_text
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Need
 from mixbench.verdicts.learning.resampling import DRAWS, ENOUGH_SEEDS, best_coverage

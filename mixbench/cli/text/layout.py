@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from mixbench.errors import shortened
-from mixbench.stats import Interval
-from mixbench.verdicts.words import TELLS_NOTHING, number
+from mixbench.verdicts.entries import Entry
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -24,20 +22,9 @@ _UNSEEN = dict.fromkeys(
 )
 """Characters that would move the cursor, colour the terminal or turn the writing around."""
 _MISSING = "–"
-UNKNOWN = " (unknown)"
-"""Printed instead of bounds that say nothing."""
 Segment = tuple[str, str]
 """A text and its style."""
 Line = list[Segment]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A cell of a column: `number` is aligned to the right, the `tail` after it to the left."""
-
-    number: str
-    tail: str = ""
-    style: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,27 +220,3 @@ def wrapped(text: str, room: int | None) -> list[str]:
         return [text]
     lines = textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), max(room, 1))
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] or [""]
-
-
-def with_prefix(value: float) -> str:
-    """Three significant digits with an SI prefix from 1000 on: 123, 1.23 k, 45.6 M."""
-    value = float(f"{value:.3g}")
-    power = min(4, int(math.log10(value) // 3)) if value >= 1000 else 0
-    return f"{number(value / 1000**power)} {'kMGT'[power - 1]}" if power else number(value)
-
-
-def interval_text(interval: Interval, shown: Callable[[float], str] = number) -> tuple[str, str]:
-    """Point and bounds, `1.23` and ` (1.19–1.27)`: empty without bounds, `(unknown)` where they are a thousandfold apart."""
-    if interval.low is None or interval.high is None:
-        return shown(interval.point), ""
-    if interval.low > 0 and interval.high / interval.low > TELLS_NOTHING:
-        return shown(interval.point), UNKNOWN
-    low, high = shown(interval.low), shown(interval.high)
-    between = " to " if low[0] in "+-" else "–"
-    return shown(interval.point), f" ({low}{between}{high})"
-
-
-def change_text(change: Interval, shown: Callable[[float], str]) -> tuple[str, str]:
-    """Like `interval_text`, for a relative change: `(unknown)` if it could be a thousandfold."""
-    point, bounds = interval_text(change, shown)
-    return point, bounds if change.high is None or change.high < TELLS_NOTHING else UNKNOWN

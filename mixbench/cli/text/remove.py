@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import BLANK, Column, Entry, Part, Table, fitted, heading, notes
+from mixbench.cli.text.layout import BLANK, Column, Part, Table, fitted, heading, notes
 from mixbench.tables.columns import columns
+from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.row_groups import RowGroup
 from mixbench.verdicts.words import counted

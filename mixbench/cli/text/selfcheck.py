@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import BLANK, Column, Entry, Table, fitted, notes
+from mixbench.cli.text.layout import BLANK, Column, Table, fitted, notes
+from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.gate.selfcheck import Figures, Rate
 from mixbench.verdicts.words import in_percent, percent
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, Paragraph, Part, caption, fitted, heading, notes
-from mixbench.cli.text.speed_notes import brief_notes, long_notes
-from mixbench.cli.text.speed_tables import FORMS, View, costs_table, growth_table, long_table, times_caption, times_table
-from mixbench.verdicts.labels import context_words
+from mixbench.cli.text.speed_tables import costs_table, growth_table, long_table, times_table
+from mixbench.verdicts.speed.cells import FORMS
+from mixbench.verdicts.speed.notes import brief_notes, long_notes
 from mixbench.verdicts.speed.summary import SpeedSummary
-from mixbench.verdicts.speed.verdicts import verdicts
+from mixbench.verdicts.speed.view import View, times_caption, views_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -27,22 +27,8 @@ def speed_table(summary: SpeedSummary, width: int, terminal: bool, details: bool
     return fitted(_details(summary) if details else _brief(summary, room), room)
 
 
-def _views(summary: SpeedSummary) -> list[View]:
-    contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
-    return [
-        View(
-            " · ".join(words.values()),
-            [cell for cell in summary.cells if cell.context == context],
-            [growth for growth in summary.growths if growth.context == context],
-            [verdict.sentence for verdict in verdicts(summary) if verdict.context == context],
-            summary.baseline,
-        )
-        for context, words in zip(contexts, context_words(contexts), strict=True)
-    ]
-
-
 def _brief(summary: SpeedSummary, room: int | None) -> Iterator[Part]:
-    views = _views(summary)
+    views = views_of(summary)
     form = min(FORMS, key=lambda form: sum(times_table(view, form).tables(room) for view in views))
     for view in views:
         one = len(view.lengths) == 1
@@ -58,7 +44,7 @@ def _brief(summary: SpeedSummary, room: int | None) -> Iterator[Part]:
 
 
 def _details(summary: SpeedSummary) -> Iterator[Part]:
-    views = _views(summary)
+    views = views_of(summary)
     for view in views:
         yield heading(view.words)
         yield long_table(view)

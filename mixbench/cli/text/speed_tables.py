@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from mixbench.cli.text.layout import Column, Entry, Table, interval_text
-from mixbench.cli.text.speed_cells import RATIO, EntryOf, Form, margin, metric_entries, point, share_of_peak, timed
+from mixbench.cli.text.layout import Column, Table
 from mixbench.stats import Interval
+from mixbench.verdicts.entries import Entry, interval_text
+from mixbench.verdicts.speed.cells import RATIO, EntryOf, Form, Forms, metric_entries, share_of_peak, timed
 from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth
+from mixbench.verdicts.speed.view import View, time_entry
 
-Forms = tuple[Form, Form]
-BRACKETS: Forms = (interval_text, interval_text)
-MARGINS: Forms = (margin, margin)
-POINTS: Forms = (point, margin)
-FORMS = (BRACKETS, MARGINS, POINTS)
-"""How times are shown at most lengths and at the longest one; of several that fit, the first is the best."""
 THROUGHPUT = "tokens_per_s"
-
-
-@dataclass(frozen=True)
-class View:
-    """What is shown of one context, which `words` name."""
-
-    words: str
-    cells: Sequence[CellSummary]
-    growths: Sequence[Growth]
-    sentences: Sequence[str]
-    baseline: str | None
-
-    @property
-    def labels(self) -> list[str]:
-        """The mixers, the baseline first."""
-        return sorted(dict.fromkeys(cell.label for cell in self.cells), key=lambda label: label != self.baseline)
-
-    @property
-    def lengths(self) -> list[int]:
-        """The numbers of tokens."""
-        return sorted({cell.tokens for cell in self.cells})
-
-    @property
-    def relative(self) -> bool:
-        """Whether mixers are shown relative to the baseline, wherever that was timed."""
-        return any(cell.ratio and cell.label != self.baseline for cell in self.cells)
-
-    def quantity(self, cell: CellSummary) -> str:
-        """What the table by length shows of a cell: LATENCY or RATIO."""
-        return LATENCY if cell.label == self.baseline or cell.ratio is None else RATIO
-
-    def at(self, tokens: int) -> list[CellSummary | None]:
-        """The cells of one length, in the order of `labels`; None for a mixer that was not measured there."""
-        cells = {cell.label: cell for cell in self.cells if cell.tokens == tokens}
-        return [cells.get(label) for label in self.labels]
 
 
 def times_table(view: View, form: Forms) -> Table:
@@ -63,29 +23,10 @@ def times_table(view: View, form: Forms) -> Table:
     *shorter, longest = view.lengths
     forms = {**dict.fromkeys(shorter, form[0]), longest: form[1]}
     columns = [
-        Column(str(tokens), [_time(view, cell, forms[tokens]) if cell else None for cell in view.at(tokens)])
+        Column(str(tokens), [time_entry(view, cell, forms[tokens]) if cell else None for cell in view.at(tokens)])
         for tokens in view.lengths
     ]
     return Table(labels, columns)
-
-
-def times_caption(view: View) -> str:
-    """What the numbers by length are."""
-    if not view.relative:
-        return "latency by tokens, ms"
-    shown = f"latency by tokens: {view.baseline} in ms, the others relative to it (below 1: faster)"
-    if any(cell.latency_ms and cell.label != view.baseline and not cell.ratio for cell in view.cells):
-        return f"{shown}; in ms where {view.baseline} has no time"
-    return shown
-
-
-def _time(view: View, cell: CellSummary, form: Form) -> Entry | None:
-    if cell.status != "ok":
-        return Entry(cell.status, style="yellow")
-    entry = timed(cell, view.quantity(cell), form)
-    if entry and view.relative and view.quantity(cell) == LATENCY and cell.label != view.baseline:
-        return Entry(entry.number, f" ms{entry.tail}")
-    return entry
 
 
 def costs_table(view: View) -> Table:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import interval_text, with_prefix
 from mixbench.cli.text.page import Section
+from mixbench.verdicts.entries import interval_text, with_prefix
 from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS, NAMES, TRACKED, told_apart
 from mixbench.verdicts.words import in_percent, number
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import BLANK, Column, Entry, Paragraph, Table, caption, fitted, heading, interval_text, notes
+from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
+from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.bounds import Bounds
 from mixbench.verdicts.learning.tune import Curve, Search, interval_of

@@ -4,8 +4,8 @@ import pytest
 from synthetic_training import training_rows, training_settings
 
 from mixbench.cli.text.data_efficiency import data_efficiency_table
-from mixbench.cli.text.layout import interval_text
 from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.scores import summarise
 
 PAPER = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "hypermixer", "none")

@@ -2,22 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mixbench.cli.text.layout import (
-    BLANK,
-    UNKNOWN,
-    Column,
-    Entry,
-    Paragraph,
-    Table,
-    caption,
-    change_text,
-    fitted,
-    heading,
-    interval_text,
-    notes,
-    packed,
-)
+from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes, packed
 from mixbench.stats import Interval
+from mixbench.verdicts.entries import UNKNOWN, Entry, change_text, interval_text
 
 
 def shown(*parts: Paragraph | Table, room: int | None = None) -> list[str]:

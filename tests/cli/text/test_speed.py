@@ -7,15 +7,15 @@ import pytest
 from places import REPOSITORY as ROOT
 from synthetic import speed_rows
 
-from mixbench.cli.text.layout import interval_text, with_prefix
 from mixbench.cli.text.speed import speed_table
-from mixbench.cli.text.speed_cells import margin
 from mixbench.cli.text.speed_tables import exponent_text
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import ALONE, CHANGED, HOLDS_MORE, lower_bound, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.verdicts.entries import interval_text, with_prefix
+from mixbench.verdicts.speed.cells import margin
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.words import COUNTED_OPERATIONS, number
 

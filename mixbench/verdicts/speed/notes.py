@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from mixbench.cli.text.speed_cells import RATIO, margin_percent, mark_notes
-from mixbench.cli.text.speed_tables import BRACKETS, POINTS, Forms, View
 from mixbench.tables.remarks import notes_in, special_in
+from mixbench.verdicts.speed.cells import BRACKETS, POINTS, RATIO, Forms, margin_percent, mark_notes
 from mixbench.verdicts.speed.summary import LATENCY, CellSummary, SpeedSummary
+from mixbench.verdicts.speed.view import View
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
 Shown = tuple[CellSummary, str]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from mixbench.cli.text.layout import Entry, interval_text, with_prefix
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
 from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.entries import Entry, interval_text, with_prefix
 from mixbench.verdicts.speed.summary import LATENCY, SUMMARISED, CellSummary
 from mixbench.verdicts.words import number
 
@@ -125,3 +125,11 @@ _FORMS: dict[str, Callable[[float], str]] = {
     "whole": lambda value: number(round(value)),
     "prefix": with_prefix,
 }
+
+
+Forms = tuple[Form, Form]
+BRACKETS: Forms = (interval_text, interval_text)
+MARGINS: Forms = (margin, margin)
+POINTS: Forms = (point, margin)
+FORMS = (BRACKETS, MARGINS, POINTS)
+"""How times are shown at most lengths and at the longest one; of several that fit, the first is the best."""

@@ -1,0 +1,82 @@
+"""What is shown of a context of speed.csv: mixers × lengths, and what each of these numbers is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mixbench.verdicts.entries import Entry
+from mixbench.verdicts.labels import context_words
+from mixbench.verdicts.speed.cells import RATIO, Form, timed
+from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.verdicts import verdicts
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of one context, which `words` name."""
+
+    words: str
+    cells: Sequence[CellSummary]
+    growths: Sequence[Growth]
+    sentences: Sequence[str]
+    baseline: str | None
+
+    @property
+    def labels(self) -> list[str]:
+        """The mixers, the baseline first."""
+        return sorted(dict.fromkeys(cell.label for cell in self.cells), key=lambda label: label != self.baseline)
+
+    @property
+    def lengths(self) -> list[int]:
+        """The numbers of tokens."""
+        return sorted({cell.tokens for cell in self.cells})
+
+    @property
+    def relative(self) -> bool:
+        """Whether mixers are shown relative to the baseline, wherever that was timed."""
+        return any(cell.ratio and cell.label != self.baseline for cell in self.cells)
+
+    def quantity(self, cell: CellSummary) -> str:
+        """What the table by length shows of a cell: LATENCY or RATIO."""
+        return LATENCY if cell.label == self.baseline or cell.ratio is None else RATIO
+
+    def at(self, tokens: int) -> list[CellSummary | None]:
+        """The cells of one length, in the order of `labels`; None for a mixer that was not measured there."""
+        cells = {cell.label: cell for cell in self.cells if cell.tokens == tokens}
+        return [cells.get(label) for label in self.labels]
+
+
+def views_of(summary: SpeedSummary) -> list[View]:
+    """The contexts of a summary, in its order."""
+    contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
+    return [
+        View(
+            " · ".join(words.values()),
+            [cell for cell in summary.cells if cell.context == context],
+            [growth for growth in summary.growths if growth.context == context],
+            [verdict.sentence for verdict in verdicts(summary) if verdict.context == context],
+            summary.baseline,
+        )
+        for context, words in zip(contexts, context_words(contexts), strict=True)
+    ]
+
+
+def times_caption(view: View) -> str:
+    """What the numbers by length are."""
+    if not view.relative:
+        return "latency by tokens, ms"
+    shown = f"latency by tokens: {view.baseline} in ms, the others relative to it (below 1: faster)"
+    if any(cell.latency_ms and cell.label != view.baseline and not cell.ratio for cell in view.cells):
+        return f"{shown}; in ms where {view.baseline} has no time"
+    return shown
+
+
+def time_entry(view: View, cell: CellSummary, form: Form) -> Entry | None:
+    """What the table by length shows of a cell: its latency or ratio, or its status."""
+    if cell.status != "ok":
+        return Entry(cell.status, style="yellow")
+    entry = timed(cell, view.quantity(cell), form)
+    if entry and view.relative and view.quantity(cell) == LATENCY and cell.label != view.baseline:
+        return Entry(entry.number, f" ms{entry.tail}")
+    return entry

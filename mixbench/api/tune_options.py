@@ -22,7 +22,7 @@ class TuneOptions(shared.AnyTask):
     holds are not repeated.
 
     Exit code 1 when a trial failed, 2 when the request is wrong, 130 when
-    interrupted. A trial that diverges counts as the worst score.
+    interrupted. A trial that diverges counts as the worst score seen.
     """
 
     example_commands: ClassVar = (

@@ -157,6 +157,14 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert any("attention" in line for line in lines)
 
 
+@pytest.mark.parametrize(("trials", "shown"), [(1, ["1"]), (16, ["1", "2", "4", "8"]), (23, ["1", "2", "4", "8", "11"])])
+def test_the_table_goes_as_far_as_the_estimate_by_doubling_numbers(trials: int, shown: list[str]) -> None:
+    lines = tuning_table(summarise(trial_rows(("attention", "none"), trials=trials)), 80, False).plain.split("\n")
+    start = next(place for place, line in enumerate(lines) if line.startswith("trials "))
+    assert [line.split()[0] for line in lines[start + 1 : start + 1 + len(shown)]] == shown
+    assert lines[start + 1 + len(shown)] == ""
+
+
 def test_a_search_of_which_every_trial_diverged_is_told_and_not_drawn(tmp_path: Path) -> None:
     rows = trial_rows(("attention",), trials=3, diverged=(1, 2, 3))
     assert "Every trial diverged" in tuning_table(summarise(rows), 80, False).plain

@@ -37,12 +37,12 @@ MIXERS = ("attention", "hypermixer", "none")
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?")
 
 
-def tables(text: str, labels: Iterable[str]) -> list[dict[str, str]]:
+def tables(text: str, labels: Iterable[str], heading: str = "mixer") -> list[dict[str, str]]:
     """What stands beside each label, table by table."""
     lines = text.split("\n")
     found = []
     for place, line in enumerate(lines):
-        if line.startswith("mixer"):
+        if line.startswith(heading):
             rows = lines[place + 1 : lines.index("", place)]
             own = {max((label for label in labels if row.startswith(label)), key=len): row for row in rows}
             found.append({label: row.removeprefix(label) for label, row in own.items()})
@@ -127,15 +127,16 @@ def test_expected_scores_and_trials_needed_of_tune() -> None:
     (search,) = searches = tune.summarise(trial_rows(MIXERS, trials=40, diverged=(3,)))
     records = tune.records(searches)
     labels = [curve.label for curve in search.curves]
-    expected, relative, needs = tables(tuning_table(searches, 80, terminal=False).plain, labels)
+    text, numbers = tuning_table(searches, 80, terminal=False).plain, (1, 2, 4, 8, 16, 20)
+    expected, relative = tables(text, list(map(str, numbers)), "trials ")
+    (needs,) = tables(text, labels)
     cells = by_mixer(records, table="expected scores")
     assert {len(own) for own in cells.values()} == {20}
-    shown = {label: [record for record in own if record["trials"] in (1, 2, 5, 10, 20)] for label, own in cells.items()}
-    for label, row in expected.items():
-        assert_printed(row, [value for record in shown[label] for value in interval(record, "expected_score")])
-        assert {(record["all_trials"], record["lost_trials"]) for record in cells[label]} == {(40, 1)}
-    for label, row in relative.items():
-        assert_printed(row, [record["relative_change_percent"] for record in shown[label]])
+    for trials in numbers:
+        shown = [record for label in labels for record in cells[label] if record["trials"] == trials]
+        assert_printed(expected[str(trials)], [value for record in shown for value in interval(record, "expected_score")])
+        assert_printed(relative[str(trials)], [record["relative_change_percent"] for record in shown])
+    assert {(record["all_trials"], record["lost_trials"]) for own in cells.values() for record in own} == {(40, 1)}
     assert {record["relative_change_percent"] for record in cells["attention"]} == {None}
     by_target = by_mixer(records, table="trials needed")
     for label, row in needs.items():

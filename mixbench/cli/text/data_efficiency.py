@@ -13,9 +13,9 @@ from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, change_text, interval_text
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Need
-from mixbench.verdicts.learning.resampling import DRAWS, ENOUGH_SEEDS, best_coverage
+from mixbench.verdicts.learning.resampling import DRAWS
 from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary
-from mixbench.verdicts.words import counted, in_percent, number, percent, span
+from mixbench.verdicts.words import counted, in_percent, number, span
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -129,11 +129,8 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
     if any(cell.difference for cell in cells):
         yield f"Differences to {baseline} are paired: the same seed draws the same examples for every mixer."
     if any(need.examples != UNKNOWN for need in task.needs):
-        drawn = f"; seeds resampled, {DRAWS} draws" if seeds > 1 else ""
+        drawn = f"; intervals from {DRAWS} curves as far apart as the seeds" if seeds > 1 else ""
         yield f"Examples needed: by isotonic regression, linear in log examples, within the trained sizes only{drawn}."
-        if 1 < seeds < ENOUGH_SEEDS:
-            coverage = percent(best_coverage(seeds), ".0f")
-            yield f"With {seeds} seeds these intervals hold in at most {coverage} of cases, not 95 %."
     yield from _part_of_an_epoch(cells)
     yield from _sampling_error(cells, task.is_error)
     yield from _failures(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
@@ -11,12 +12,11 @@ from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.bounds import Bounds
 from mixbench.verdicts.learning.tune import Curve, Search, interval_of
-from mixbench.verdicts.words import counted, in_percent, number, span
+from mixbench.verdicts.words import in_percent, number, span
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-_SHOWN = (1, 2, 5, 10, 20, 50, 100)
 Needed = tuple[float | None, float | None, float | None]
 
 
@@ -41,14 +41,15 @@ def _tables(search: Search) -> Iterator[tuple[str, Table]]:
         return
     labels = [curve.label for curve in curves]
     longest = max(len(curve.expected) for curve in curves)
-    shown = [trials for trials in _SHOWN if trials <= longest]
+    shown = [*takewhile(lambda trials: trials < longest, (2**k for k in count())), longest]
+    numbers = list(map(number, shown))
     better = "lower is better" if search.is_error else "higher is better"
-    columns = [Column(counted(trials, "trial"), [_expected(curve, trials) for curve in curves]) for trials in shown]
-    yield f"expected best development {search.score} by number of trials, {better}", Table(labels, columns)
+    columns = [Column(curve.label, [_expected(curve, trials) for trials in shown]) for curve in curves]
+    yield f"expected best development {search.score} by number of trials, {better}", Table(numbers, columns, "trials")
     others = [curve for curve in curves if curve.label != search.baseline]
     if others and len(others) < len(curves):
-        columns = [Column(counted(trials, "trial"), [_relative(search, curve, trials) for curve in others]) for trials in shown]
-        yield f"relative change against {search.baseline}, %", Table([curve.label for curve in others], columns)
+        columns = [Column(curve.label, [_relative(search, curve, trials) for trials in shown]) for curve in others]
+        yield f"relative change against {search.baseline}, %", Table(numbers, columns, "trials")
     sign = "≤" if search.is_error else "≥"
     columns = [
         Column(f"{sign} {number(target.score)}", [_needed(target.trials[label]) for label in labels])
@@ -89,7 +90,8 @@ def _notes(search: Search) -> Iterator[str]:
         yield "Trial k draws the same values for every mixer."
     for curve in search.curves:
         if curve.lost:
-            yield f"{curve.label}: {curve.lost} of {len(curve.scores)} trials diverged or failed and count as the worst score."
+            lost = f"{curve.lost} of {len(curve.scores)} trials diverged or failed"
+            yield f"{curve.label}: {lost} and count as the worst score seen."
 
 
 def _about_bounds(search: Search, bounds: Bounds) -> str:

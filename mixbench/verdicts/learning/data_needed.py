@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from statistics import geometric_mean
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
+from mixbench.verdicts.learning.resampling import Curve, Numbers, drawn_means, mean_curves, percentile_interval, seed_draws
 
 TARGETS = 3
 """How many target scores are chosen by default."""
@@ -57,42 +56,52 @@ def data_needed(
     """The need of every mixer (curves by label) for each target, ordered by target. Errors count as better when lower.
 
     Isotonic regression of the mean score over seeds, interpolated in the logarithm of the size (for an error, also in that of
-    the error). The interval comes from 2,000 draws of whole seeds, the same for all mixers.
+    the error). The interval comes from the draws of `drawn_means`.
     """
-    seeds = {seed for curve in curves.values() for scores in curve.values() for seed in scores}
+    scales, seeds, goals = _on_scale(curves, targets, is_error)
     if not seeds or not targets:
         return ()
-    needs, which = _drawn_needs(curves, targets, is_error)
-
-    def known(ends: Numbers) -> tuple[Bracket, Bracket | None]:
-        drawn = ends[1:][which]
-        interval = resampling_interval(drawn[:, 0], drawn[:, 1], len(seeds)) if len(seeds) > 1 else None
-        return Bracket(*map(float, ends[0])), interval and Bracket(*interval)
+    needs = {label: _needs(drawn_means(curve, seeds), goals) for label, curve in scales.items()}
 
     def need(label: str, place: int, target: float) -> Need:
         own, base = needs[label][:, place], needs.get(baseline or "")
-        ratio = known(ratio_of_ends(own, base[:, place])) if base is not None and label != baseline else (None, None)
-        return Need(label, target, *known(own), *ratio)
+        ratio = _known(_ratio(own, base[:, place])) if base is not None and label != baseline else (None, None)
+        return Need(label, target, *_known(own), *ratio)
 
     return tuple(need(label, place, target) for place, target in enumerate(targets) for label in needs)
 
 
+def _known(ends: Numbers) -> tuple[Bracket, Bracket | None]:
+    """The value from the first draw and the interval from the others; none where all agree, which says nothing of others."""
+    interval = percentile_interval(*ends[1:].T) if len(ends) > 1 else None
+    bracket = Bracket(*interval) if interval and interval[0] < interval[1] else None
+    return Bracket(*map(float, ends[0])), bracket
+
+
+def _ratio(own: Numbers, base: Numbers) -> Numbers:
+    """Ends of the ratio by draw; only that of the data where one of both has no draws."""
+    draws = min(len(own), len(base))
+    return ratio_of_ends(own[:draws], base[:draws])
+
+
 def needs_by_draw(curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool) -> dict[str, Numbers]:
-    """By label, both ends of the need by draw of seeds and target, (draws + 1, targets, 2); the first draw is the data."""
-    needs, which = _drawn_needs(curves, targets, is_error)
+    """By label, both ends of the need by resampled seeds and target, (draws + 1, targets, 2); the first draw is the data."""
+    scales, seeds, goals = _on_scale(curves, targets, is_error)
+    draws, which = seed_draws(len(seeds))
+    counts = np.vstack([np.ones_like(draws[:1]), draws])
+    needs = {label: _needs(mean_curves(curve, seeds, counts), goals) for label, curve in scales.items()}
     return {label: np.concatenate([ends[:1], ends[1:][which]]) for label, ends in needs.items()}
 
 
-def _drawn_needs(
+def _on_scale(
     curves: Mapping[str, Curve], targets: Sequence[float], is_error: bool
-) -> tuple[dict[str, Numbers], NDArray[np.intp]]:
-    """Needs by distinct draw, those of the data before them, and which of the distinct draws each draw is."""
-    scales = {label: {size: _goodness(scores, is_error) for size, scores in curve.items()} for label, curve in curves.items()}
+) -> tuple[dict[str, Curve], list[int], list[float]]:
+    """Curves and targets on the scale of `_goodness`, and the seeds."""
+    scales: dict[str, Curve] = {
+        label: {size: _goodness(scores, is_error) for size, scores in curve.items()} for label, curve in curves.items()
+    }
     seeds = sorted({seed for curve in scales.values() for scores in curve.values() for seed in scores})
-    draws, which = seed_draws(len(seeds))
-    counts = np.vstack([np.ones_like(draws[:1]), draws])
-    goals = list(_goodness(dict(enumerate(targets)), is_error).values())
-    return {label: _needs(mean_curves(curve, seeds, counts), goals) for label, curve in scales.items()}, which
+    return scales, seeds, list(_goodness(dict(enumerate(targets)), is_error).values())
 
 
 def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: bool) -> tuple[float, ...]:
@@ -134,10 +143,10 @@ def _goodness(scores: Mapping[int, float], is_error: bool) -> dict[int, float]:
 
 
 def _needs(curve: tuple[list[int], Numbers, Numbers], goals: Sequence[float]) -> Numbers:
-    """Both ends of the need by draw and goal, (draws, goals, 2)."""
+    """Both ends of the need by draw and goal, (draws, goals, 2), from sizes, means and numbers of scores."""
     from scipy.optimize import isotonic_regression
 
-    sizes, means, numbers = np.array(curve[0], float), curve[1], curve[2]
+    sizes, means, numbers = np.array(curve[0], float), curve[1], np.broadcast_to(curve[2], curve[1].shape)
     ends = np.empty((len(means), len(goals), 2))
     for draw, known in enumerate(numbers > 0):
         fitted = isotonic_regression(means[draw, known], weights=numbers[draw, known]).x if known.any() else np.empty(0)

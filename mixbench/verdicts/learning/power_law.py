@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixbench.stats import Interval
 from mixbench.verdicts.learning.means import mean_score
-from mixbench.verdicts.learning.resampling import Curve, Numbers, mean_curves, resampling_interval, seed_draws
+from mixbench.verdicts.learning.resampling import Curve, Numbers, drawn_means, percentile_interval
 
 FEWEST_SIZES = 3
 SHOWN_FROM = 5
@@ -31,7 +30,7 @@ class PowerLaw:
 
     scale: float
     exponent: Interval
-    """The exponent, with bounds from resampling seeds; without bounds if there are fewer than two seeds."""
+    """The exponent, with bounds from the scatter over seeds; without bounds if there are fewer than two seeds."""
     floor: float
 
     def error(self, examples: Numbers) -> Numbers:
@@ -77,10 +76,9 @@ def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None
     seeds = sorted({seed for scores in curve.values() for seed in scores})
     if not seeds:
         return None
-    draws, which = seed_draws(len(seeds), _DRAWS)
     if is_error:
         curve = {size: {s: math.log(max(e, 1e-300)) for s, e in scores.items()} for size, scores in curve.items()}
-    sizes, means, _ = mean_curves(curve, seeds, np.vstack([np.ones_like(draws[:1]), draws]))
+    sizes, means, _ = drawn_means(curve, seeds, _DRAWS)
     with np.errstate(invalid="ignore", divide="ignore"):
         errors = means if is_error else np.log(1 - means)
     finite = np.isfinite(errors)
@@ -98,19 +96,19 @@ def power_laws(curve: Curve, is_error: bool) -> tuple[PowerLaw, PowerLaw] | None
         # the data start from a low and a high floor, the draws from the fit of the data
         starts = [fits[1, 0]] if draw else [(level, exponent + 0.01, 1e-3), (level, exponent + 0.5, 0.8)]
         fits[1, draw] = min((_with_floor(x, y, start) for start in starts), key=lambda end: end[0])[1]
-    pure, floored = (_law(fit, which, len(seeds), middle, unit) for fit in fits)
+    pure, floored = (_law(fit, middle, unit) for fit in fits)
     return pure, floored
 
 
-def _law(fits: Numbers, which: NDArray[np.intp], seeds: int, middle: float, unit: float) -> PowerLaw:
-    """The first of these fits of level, exponent and floor as a law; the others, one per distinct draw, give its interval.
+def _law(fits: Numbers, middle: float, unit: float) -> PowerLaw:
+    """The first of these fits of level, exponent and floor as a law; the others, one per draw, give its interval.
 
     A draw with too few sizes has nan.
     """
     level, exponent, floor = map(float, fits[0])
-    drawn = fits[1:, 1][which]
+    drawn = fits[1:, 1]
     drawn = drawn[~np.isnan(drawn)]
-    low, high = resampling_interval(drawn, drawn, seeds) if seeds > 1 and len(drawn) else (None, None)
+    low, high = percentile_interval(drawn, drawn) if len(drawn) else (None, None)
     return PowerLaw(math.exp(level + exponent * middle + unit), Interval(exponent, low, high), floor * math.exp(unit))
 
 

@@ -1,4 +1,4 @@
-"""Intervals of statistics other than means, by resampling whole seeds: each with all its sizes, shared by all mixers."""
+"""Intervals of what is read off mean learning curves. Seeds are kept whole: each with all its sizes, shared by all mixers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,39 @@ Curve = Mapping[int, Mapping[int, float]]
 Numbers = NDArray[np.float64]
 
 DRAWS = 2000
-ENOUGH_SEEDS = 5
-"""With fewer seeds, resampling cannot give a 95 % interval: see `best_coverage`."""
+LEVEL = 0.95
+
+
+def drawn_means(curve: Curve, seeds: Sequence[int], draws: int = DRAWS) -> tuple[list[int], Numbers, Numbers]:
+    """Sizes, means by draw and size, (draws + 1, sizes), the first of which are the data's, and scores by size, (sizes).
+
+    The other draws are from the multivariate t-distribution around the data's means that the scatter over seeds gives: the
+    percentiles of each mean are its t-interval. So those of anything that rises with the means hold as often as a t-interval,
+    while resampling five seeds cannot reach far enough. Equal `seeds` give paired draws. A size with a single score has the
+    scatter of the others. Only the data's means where no size has two scores.
+    """
+    sizes = sorted(size for size, scores in curve.items() if scores)
+    scores = np.array([[curve[size].get(seed, math.nan) for size in sizes] for seed in seeds]).reshape(len(seeds), -1)
+    known = ~np.isnan(scores)
+    numbers = known.sum(0).astype(float)
+    means = np.where(known, scores, 0.0).sum(0) / numbers
+    several = numbers > 1
+    if not several.any():
+        return sizes, means[None], numbers
+    apart = np.where(known, scores - means, 0.0)
+    typical = math.sqrt(float(((apart**2).sum(0)[several] / (numbers[several] - 1)).mean()))
+    # of g, independent and standard normal, the sum of g · apart has the variance of a sum of squares
+    errors = np.where(several, apart / np.sqrt(numbers * np.maximum(numbers - 1, 1)), known * typical)
+    random, freedom = np.random.default_rng(0), numbers[several].min() - 1
+    scale = np.sqrt(freedom / random.chisquare(freedom, draws))
+    drawn = scale[:, None] * (random.standard_normal((draws, len(seeds))) @ errors)
+    return sizes, means + np.vstack([np.zeros_like(means), drawn]), numbers
+
+
+def percentile_interval(low: Numbers, high: Numbers, tail: float = (1 - LEVEL) / 2) -> tuple[float, float]:
+    """The interval of a statistic from the lower and the upper end of each draw, (draws) each; equal ends are a value."""
+    rank = math.floor(tail * len(low))
+    return float(np.sort(low)[rank]), float(np.sort(high)[len(high) - 1 - rank])
 
 
 def seed_draws(seeds: int, draws: int = DRAWS) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
@@ -37,19 +68,13 @@ def mean_curves(curve: Curve, seeds: Sequence[int], counts: NDArray[np.int64]) -
         return sizes, (counts @ np.where(known, scores, 0.0)) / numbers, numbers
 
 
-def resampling_interval(low: Numbers, high: Numbers, seeds: float, level: float = 0.95) -> tuple[float, float]:
-    """The interval of a statistic from the lower and the upper end of each draw, (draws) each; they are equal if it is exact.
+def resampling_interval(low: Numbers, high: Numbers, replicates: float, level: float = LEVEL) -> tuple[float, float]:
+    """Like `percentile_interval`, from draws that take some of the replicates. Needs two of them.
 
-    Plain percentiles are too narrow for a few seeds, so they are taken further out, by as much as Student's t differs from the
-    normal distribution (Hesterberg, What teachers should know about the bootstrap, 2015, section 3.4). Needs two seeds.
+    Plain percentiles are too narrow for a few replicates, so they are taken further out, by as much as Student's t differs from
+    the normal distribution (Hesterberg, What teachers should know about the bootstrap, 2015, section 3.4).
     """
     from scipy.special import ndtr, stdtrit
 
-    tail = float(ndtr(-math.sqrt(seeds / (seeds - 1)) * stdtrit(seeds - 1, (1 + level) / 2)))
-    rank = math.floor(tail * len(low))
-    return float(np.sort(low)[rank]), float(np.sort(high)[len(high) - 1 - rank])
-
-
-def best_coverage(seeds: int) -> float:
-    """How often the range of `seeds` values, which resampling cannot leave, encloses the median of their distribution."""
-    return 1 - 2.0 ** (1 - seeds)
+    quantile = float(stdtrit(replicates - 1, (1 + level) / 2))
+    return percentile_interval(low, high, float(ndtr(-math.sqrt(replicates / (replicates - 1)) * quantile)))

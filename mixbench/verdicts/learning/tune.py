@@ -38,7 +38,7 @@ class Curve:
     mixer: MixerKey
     label: str
     scores: tuple[float, ...]
-    """Score of every trial in order; a diverged or failed one counts as the worst score."""
+    """Score of every trial in order; a diverged or failed one counts as the worst score of the search."""
     lost: int
     """Trials without a score."""
     expected: tuple[float, ...]
@@ -134,15 +134,11 @@ def score_name(rows: Iterable[TrainingRow]) -> str:
 
 
 def with_worst(scores: Mapping[MixerKey, Sequence[float | None]], score: str) -> dict[MixerKey, tuple[float, ...]]:
-    """Scores of all trials, with the worst score for one that diverged or failed; empty where all trials did."""
+    """Scores of all trials; one that diverged or failed has the worst score of any mixer. Empty where all trials did."""
     known = [value for values in scores.values() for value in values if value is not None]
     if not known:
         return {}
-    bounds = bounds_of(known, score)
-    return _filled(scores, bounds.high if score in ERRORS else bounds.low)
-
-
-def _filled(scores: Mapping[MixerKey, Sequence[float | None]], worst: float) -> dict[MixerKey, tuple[float, ...]]:
+    worst = (max if score in ERRORS else min)(known)
     return {mixer: tuple(worst if value is None else value for value in values) for mixer, values in scores.items()}
 
 
@@ -168,8 +164,7 @@ def search_of(
     known = [value for values in scores.values() for value in values if value is not None]
     curves: list[Curve] = []
     if known:
-        bounds = bounds or bounds_of(known, score)
-        filled = _filled(scores, bounds.high if is_error else bounds.low)
+        bounds, filled = bounds or bounds_of(known, score), with_worst(scores, score)
         for mixer in (mixer for mixer in mixer_order(scores) if scores[mixer]):
             step(min(len(curves), 1), labels[mixer])
             lost = list(scores[mixer]).count(None)

@@ -100,7 +100,7 @@ def test_needs_have_bounds_at_the_smallest_and_the_largest_size() -> None:
     def straight(mixer: str, size: int) -> float:
         return {"attention": 100, "hypermixer": 50, "none": 2000}[mixer] / size
 
-    rows = training_rows(error=straight, noise=0, seed_noise=0)
+    rows = training_rows(error=straight, noise=1e-9, seed_noise=0)
     text = data_efficiency_table(summarise(rows, targets=[0.2]), 80, terminal=False).plain
     needs = lines_of(text, "training examples needed for a test mse of")
     assert needs["attention"].split()[1:] == ["500", "(500–500)"]
@@ -119,7 +119,6 @@ def test_the_notes_explain_the_intervals() -> None:
     assert "cases" not in text
     assert "geometric means" in plain(training_rows())
     assert "One seed: no intervals. More seeds give them: --seeds 5." in plain(CASES["one seed"])
-    assert "With 3 seeds these intervals hold in at most 75 % of cases, not 95 %." in plain(training_rows(seeds=range(3)))
 
 
 def test_runs_that_end_within_the_first_epoch_are_told_with_the_steps_that_they_need() -> None:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mixbench.stats import t_interval
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket, Need, data_needed, default_targets, mean_errors
 from mixbench.verdicts.learning.power_law import laws_to_show, power_laws
-from mixbench.verdicts.learning.resampling import Curve, best_coverage, resampling_interval, seed_draws
+from mixbench.verdicts.learning.resampling import Curve, drawn_means, resampling_interval, seed_draws
 
 SIZES = (100, 200, 400, 800)
 
@@ -94,13 +95,15 @@ def test_not_reached_is_an_end_of_the_interval_where_some_seeds_do_not_reach_it(
     found = need(0.75, {100: dict.fromkeys(range(5), 0.5), 200: last})
     assert found.examples.low == found.examples.high < 200
     assert found.interval is not None
-    assert found.interval.low == pytest.approx(100 * 2 ** (0.25 / 0.4))
+    upper = t_interval(list(last.values())).high
+    assert upper is not None
+    assert found.interval.low == pytest.approx(100 * 2 ** (0.25 / (upper - 0.5)), rel=0.02)
     assert found.interval.high == math.inf
 
 
 def test_equal_seeds_leave_no_interval_and_one_seed_has_none() -> None:
-    exact = need(0.65, curve(0.6, 0.7, 0.8, 0.9, seeds=5))
-    assert exact.interval == exact.examples
+    # five seeds may agree by chance
+    assert need(0.65, curve(0.6, 0.7, 0.8, 0.9, seeds=5)).interval is None
     assert need(0.65, curve(0.6, 0.7, 0.8, 0.9)).interval is None
 
 
@@ -108,12 +111,12 @@ def test_whole_seeds_shared_by_mixers_are_drawn() -> None:
     # each seed shifts both mixers alike: on the log scale their needs differ by a factor of 2 in every draw
     shifts = {seed: 0.02 * seed for seed in range(5)}
     base = {size: {seed: 0.1 * math.log2(size) - shift for seed, shift in shifts.items()} for size in SIZES}
-    own = {2 * size: scores for size, scores in base.items()}
+    own = {2 * size: {seed: score + 1e-7 * seed for seed, score in scores.items()} for size, scores in base.items()}
     found = need(0.1 * math.log2(300) - 0.04, base, own)
     assert found.interval is not None
     assert found.interval.high / found.interval.low > 1.2
     assert found.ratio_interval is not None
-    assert (found.ratio_interval.low, found.ratio_interval.high) == pytest.approx((2, 2))
+    assert (found.ratio_interval.low, found.ratio_interval.high) == pytest.approx((2, 2), rel=1e-4)
 
 
 def test_a_mixer_without_scores_has_an_unknown_need_and_no_scores_at_all_give_none() -> None:
@@ -163,14 +166,32 @@ def covered(seeds: int, studies: int = 200) -> float:
 
 
 @pytest.mark.slow
-def test_intervals_of_five_seeds_hold_the_true_need_nearly_as_often_as_they_claim() -> None:
-    assert 0.9 <= covered(5) <= 0.99
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_hold_the_true_need_about_as_often_as_they_claim(seeds: int) -> None:
+    assert 0.92 <= covered(seeds) <= 0.98
 
 
-def test_two_seeds_cannot_give_the_claimed_coverage_but_the_one_that_is_reported() -> None:
-    assert best_coverage(2) == 0.5
-    assert best_coverage(5) > 0.93
-    assert abs(covered(2) - best_coverage(2)) < 0.1
+def test_percentiles_of_a_drawn_mean_are_its_t_interval() -> None:
+    rng = np.random.default_rng(2)
+    scores = {seed: float(score) for seed, score in enumerate(rng.normal(0.7, 0.05, 5))}
+    _, means, numbers = drawn_means({100: scores, 200: {0: 0.8, 1: 0.9}}, range(5), 200_000)
+    expected = t_interval(list(scores.values()))
+    # the size with fewest scores gives the degrees of freedom of all
+    assert numbers.tolist() == [5, 2]
+    assert means[0].tolist() == pytest.approx([expected.point, 0.85])
+    _, means, _ = drawn_means({100: scores}, range(5), 200_000)
+    assert np.quantile(means[1:, 0], [0.025, 0.975]) == pytest.approx([expected.low, expected.high], abs=2e-3)
+
+
+def test_draws_of_curves_keep_what_seeds_share_and_a_single_score_scatters_like_the_others() -> None:
+    shared = {seed: 0.1 * seed for seed in range(5)}
+    _, means, _ = drawn_means({100: shared, 200: {seed: 0.5 + score for seed, score in shared.items()}}, range(5))
+    assert means[:, 1] - means[:, 0] == pytest.approx(np.full(len(means), 0.5))
+    _, means, _ = drawn_means({100: shared, 200: {3: 0.9}}, range(5))
+    assert means[0, 1] == 0.9
+    spread = np.subtract(*np.quantile(means[1:], [0.75, 0.25], axis=0))
+    assert spread[1] / spread[0] == pytest.approx(math.sqrt(5), rel=0.1)  # one score has the error of no mean
+    assert len(drawn_means({100: {0: 0.5}, 200: {1: 0.6}}, range(2))[1]) == 1
 
 
 def test_plain_percentiles_would_be_too_narrow_for_five_seeds() -> None:

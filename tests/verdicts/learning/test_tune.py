@@ -98,10 +98,10 @@ def test_the_bounds_of_scores_are_known_guessed_or_seen(scores: list[float], sco
     assert bounds_of(scores, score) == bounds
 
 
-def test_given_bounds_widen_the_band_and_are_the_worst_score() -> None:
+def test_given_bounds_widen_the_band() -> None:
     scores: dict[MixerKey, list[float | None]] = {("own", "{}"): [3.0, 4.0, 5.0, None]}
     (narrow,), (wide,) = (search_of(scores, "error", bounds=Bounds(0, high)).curves for high in (5, 10))
-    assert (narrow.scores[-1], wide.scores[-1]) == (5, 10)
+    assert narrow.scores == wide.scores
     assert wide.high[0] > narrow.high[0]
 
 
@@ -112,13 +112,16 @@ def test_each_curve_is_announced_with_the_curves_before_it() -> None:
     assert told == [(0, "first"), (1, "second"), (1, "third")]
 
 
-def test_a_diverged_trial_counts_as_the_worst_score():
+def test_a_diverged_trial_counts_as_the_worst_score_of_any_mixer_in_either_direction():
     whole, with_loss = curve_of([0.5, 0.6, 0.7, 0.8]), curve_of([0.5, 0.6, 0.7, None])
     assert with_loss.lost == 1
-    assert with_loss.scores == (0.5, 0.6, 0.7, 0.0)
-    assert with_loss.expected[0] == pytest.approx(0.45)
+    assert with_loss.scores == (0.5, 0.6, 0.7, 0.5)
+    assert with_loss.expected[0] == pytest.approx(0.575)
     assert whole.lost == 0
     assert curve_of([1.0, 2.0, None, 4.0], "mse").scores == (1.0, 2.0, 4.0, 4.0)
+    for score, worst in (("accuracy", 0.3), ("score", 0.3), ("mse", 0.9)):
+        mine = search_of({("mine", "{}"): [0.5, None], ("other", "{}"): [0.3, 0.9]}, score).curves[0]
+        assert mine.scores == (0.5, worst)
 
 
 def test_where_every_trial_diverged_there_is_no_curve():

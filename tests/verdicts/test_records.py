@@ -42,7 +42,7 @@ def tables(text: str, labels: Iterable[str], heading: str = "mixer") -> list[dic
     lines = text.split("\n")
     found = []
     for place, line in enumerate(lines):
-        if line.startswith(heading):
+        if line.startswith(f"{heading} ") and "  " in line:
             rows = lines[place + 1 : lines.index("", place)]
             own = {max((label for label in labels if row.startswith(label)), key=len): row for row in rows}
             found.append({label: row.removeprefix(label) for label, row in own.items()})
@@ -128,7 +128,7 @@ def test_expected_scores_and_trials_needed_of_tune() -> None:
     records = tune.records(searches)
     labels = [curve.label for curve in search.curves]
     text, numbers = tuning_table(searches, 80, terminal=False).plain, (1, 2, 4, 8, 16, 20)
-    expected, relative = tables(text, list(map(str, numbers)), "trials ")
+    expected, relative = tables(text, list(map(str, numbers)), "trials")
     (needs,) = tables(text, labels)
     cells = by_mixer(records, table="expected scores")
     assert {len(own) for own in cells.values()} == {20}

@@ -65,7 +65,7 @@ def ratio_figure(summary: SpeedSummary) -> Figure | None:
             style.legend_below(
                 figure, {label: look for label, look in looks.items() if label in shown}, {label: label for label in looks}
             )
-        notes = ["below 1: faster; numbers: at the longest length; bands: 95 % t-intervals over launches"]
+        notes = ["below 1: faster; numbers: at the longest length; bands: 95 % intervals of the median over launches"]
         if any(answer.crossovers for answer in answers):
             notes.append("diamonds: equally fast, with the 95 % interval of the length")
         if len(drawn) < len(beside):

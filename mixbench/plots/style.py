@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mixbench.errors import StorageError, UnknownNameError
 from mixbench.plots.notes import add_heading
 from mixbench.plots.texts import literal
-from mixbench.stats import log_t_interval
+from mixbench.stats import log_median_interval
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
 
 if TYPE_CHECKING:
@@ -177,11 +177,11 @@ def value_ticks(axis: Axis, prefixed: bool) -> None:
 
 
 def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], look: LineStyle) -> None:
-    """Mean and interval over launches at each place that has values; a dot per launch if there are few."""
+    """Median and interval over launches at each place that has values; a dot per launch if there are few."""
     points = [(place, list(launches.values())) for place, launches in zip(places, values, strict=True) if launches]
     if not points:
         return
-    intervals = [log_t_interval(launches) for _, launches in points]
+    intervals = [log_median_interval(launches) for _, launches in points]
     where = [place for place, _ in points]
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     within = [(i, min(own) / _FARTHEST, max(own) * _FARTHEST) for i, (_, own) in zip(intervals, points, strict=True)]

@@ -12,7 +12,8 @@ from mixbench.tables.remarks import bound_in, unknown_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, unpacked
-from mixbench.verdicts.speed.summary import paired_ratios
+from mixbench.verdicts.speed.blocks import choose_rows
+from mixbench.verdicts.speed.ratio import compared
 
 MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
     "time": (lambda row: row.latency_ms and row.latency_ms / 1000, "s"),
@@ -67,7 +68,8 @@ def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> di
     value = MEASURES[measure][0]
     found = {}
     for mixer, rows in timed.items():
-        medians = launch_medians((row.launch, value(row)) for row in rows)
+        kept = [row for own in choose_rows(rows).by_process.values() for row in own] if measure == TIMED else rows
+        medians = launch_medians((row.launch, value(row)) for row in kept)
         per_example = {launch: median / rows[0].batch for launch, median in medians.items()}
         found[mixer] = dict(list(per_example.items())[:1]) if measure == COUNTED else per_example
     return found
@@ -78,10 +80,11 @@ def beside(
 ) -> dict[MixerKey, dict[int, float]]:
     """Times of an example such that their ratios to the baseline's are those of `mixbench speed`, which are taken by round."""
     found = dict(examples)
-    base = examples[baseline]
+    every = launch_medians((row.launch, row.latency_ms) for row in timed[baseline])
+    base = {launch: median / 1000 / timed[baseline][0].batch for launch, median in every.items()} | examples[baseline]
     for mixer, rows in timed.items():
-        ratios = {} if mixer == baseline else paired_ratios(rows, timed[baseline])
-        if ratios and ratios.keys() <= base.keys():
+        ratios = {} if mixer == baseline else compared(rows, timed[baseline]).by_launch
+        if ratios:
             found[mixer] = {launch: base[launch] * ratio for launch, ratio in ratios.items()}
     return found
 

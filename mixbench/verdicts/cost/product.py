@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.stats import log_t_interval
+from mixbench.stats import log_median_interval
 from mixbench.verdicts.learning.data_needed import Bracket, mean_errors, needs_by_draw, ratio_of_ends, targets_between
 from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
 from mixbench.verdicts.learning.resampling import DRAWS, Curve, Numbers, resampling_interval
@@ -141,9 +141,9 @@ def reached_by_all(error: float, is_error: bool) -> float:
 def _example_ratio(evidence: Evidence, label: str, baseline: str) -> Known | None:
     """The ratio of two costs of an example as `mixbench speed` estimates it, where both were measured in the same launches."""
     own, base = evidence.example[label], evidence.example[baseline]
-    if evidence.exact or {label, baseline} & evidence.bounds.keys() or own.keys() != base.keys():
+    if evidence.exact or {label, baseline} & evidence.bounds.keys() or not own.keys() <= base.keys():
         return None
-    found = log_t_interval([own[launch] / base[launch] for launch in own])
+    found = log_median_interval([own[launch] / base[launch] for launch in own])
     interval = None if found.low is None or found.high is None else Bracket(found.low, found.high)
     return Known(Bracket(found.point, found.point), interval)
 

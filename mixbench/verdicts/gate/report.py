@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Any, NamedTuple
 
-from mixbench.stats import Interval, log_t_interval, t_interval
+from mixbench.stats import Interval, log_median_interval, median_interval
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.fields import Better, Column, Rule
+from mixbench.tables.rows import SpeedRow
 from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.gate.cells import (
@@ -28,6 +29,7 @@ from mixbench.verdicts.gate.cells import (
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.gate.metrics import name_of
 from mixbench.verdicts.learning.means import mean_share
+from mixbench.verdicts.speed.blocks import choose_rows
 
 STATES = {
     "broken": "error",
@@ -62,6 +64,8 @@ class Measure:
     low: float | None = None
     """Bounds of the 95 % interval; None for counts, and below two launches or seeds."""
     high: float | None = None
+    disturbed: bool = False
+    """Whether it is a time during most of which other work took the cores."""
 
 
 class Failure(NamedTuple):
@@ -147,9 +151,18 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
     With the `base` that it is compared with, the same name means the same cell in both.
     """
     return [
-        Measure(cell, name_of(metric, good), column.unit, _better(column, good[0]), interval.point, interval.low, interval.high)
+        Measure(
+            cell,
+            name_of(metric, good),
+            column.unit,
+            _better(column, good[0]),
+            interval.point,
+            interval.low,
+            interval.high,
+            disturbed and not column.counted,
+        )
         for cell, row_type, rows in _cells(measured, base)
-        if (good := good_rows(rows))
+        for good, disturbed in [_counting(good_rows(rows))]
         for metric in REPORTED[row_type]
         if (values := by_replicate(good, metric))
         for column in [columns(row_type)[metric]]
@@ -157,6 +170,14 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
         for estimate in [_on_log_scale if column.rule == "score" and good[0].score in ERRORS else _ESTIMATES[column.rule]]
         for interval in [estimate(list(values.values()))]
     ]
+
+
+def _counting(rows: list[Any]) -> tuple[list[Any], bool]:
+    """The rows whose values count, as in the table of `mixbench speed`, and whether they are disturbed."""
+    if not rows or not isinstance(rows[0], SpeedRow):
+        return rows, False
+    chosen = choose_rows(rows)
+    return [row for own in chosen.by_process.values() for row in own], chosen.disturbed
 
 
 def failures(measured: Measured, base: Measured | None = None) -> list[Failure]:
@@ -227,7 +248,7 @@ def _better(column: Column, row: Any) -> Better:
 
 
 def _on_log_scale(values: Sequence[float]) -> Interval:
-    return log_t_interval(values) if min(values) > 0 else t_interval(values)
+    return log_median_interval(values) if min(values) > 0 else median_interval(values)
 
 
 def _count(values: Sequence[float]) -> Interval:

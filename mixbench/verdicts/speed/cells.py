@@ -32,7 +32,11 @@ class Mark:
     note: str
 
 
+_OTHERS = "disturbed: other processes took its cores for too much of the time"
+
 MARKS = (
+    Mark("!", (LATENCY,), lambda cell: cell.disturbed, _OTHERS),
+    Mark("!", (RATIO,), lambda cell: cell.ratio_disturbed, _OTHERS),
     Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
     Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
 )
@@ -62,7 +66,7 @@ def _marks(cell: CellSummary, quantity: str) -> str:
 def mark_notes(shown: Iterable[tuple[CellSummary, str]]) -> Iterator[str]:
     """What the marks mean that stand in a table of these cells and quantities."""
     found = {sign for cell, quantity in shown if getattr(cell, quantity) for sign in _marks(cell, quantity)}
-    return (f"{mark.sign}: {mark.note}." for mark in MARKS if mark.sign in found)
+    return (f"{sign}: {note}." for sign, note in dict.fromkeys((mark.sign, mark.note) for mark in MARKS) if sign in found)
 
 
 def metric_entries(form: Form = interval_text) -> dict[str, tuple[str, EntryOf]]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from statistics import fmean
+from statistics import median
 
-import numpy as np
+from mixbench.stats import Interval, median_interval
 
-from mixbench.stats import t_interval, t_quantile
-
-_LEVEL = 0.95
+_GRID = 32
+_HALVINGS = 40
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Crossover:
 def crossovers(ratios: Mapping[int, Mapping[int, float]]) -> tuple[Crossover, ...]:
     """Every crossing of 1, from the ratio to the baseline's latency by launch, by number of tokens.
 
-    A launch that has all lengths is a line, straight between lengths on log axes; the crossing is that of the mean line. Its
-    interval holds the lengths at which the t-interval of the ratio holds 1 (Fieller, 1954), and so is as reliable as those.
+    A launch that has all lengths is a line, straight between lengths on log axes; the crossing is that of the median. Its
+    interval holds the lengths at which the interval of the ratio holds 1 (as Fieller's does), and so is as reliable as those.
     A crossing after which the ratio is not known to be on another side than before is none.
     """
     sizes = sorted(size for size, own in ratios.items() if own)
@@ -60,28 +59,43 @@ class _Segment:
 
     @property
     def falls(self) -> bool:
-        return fmean(self.left) > fmean(self.right)
+        return median(self.left) > median(self.right)
+
+    def _at(self, place: float) -> Interval:
+        share = (place - self.start) / (self.end - self.start)
+        return median_interval([a + share * (b - a) for a, b in zip(self.left, self.right, strict=True)])
 
     def crossing(self) -> list[float]:
-        """Where the mean crosses 0; 0 itself counts as above."""
-        a, b = fmean(self.left), fmean(self.right)
-        return [self.start + a / (a - b) * (self.end - self.start)] if (a < 0) != (b < 0) else []
+        """Where the median crosses 0; 0 itself counts as above."""
+        return self._changes(lambda place: self._at(place).point < 0)
 
     def sign(self, place: float) -> int:
-        """1 or -1 where the mean is known to be above or below 0, else 0."""
-        share = (place - self.start) / (self.end - self.start)
-        interval = t_interval([a + share * (b - a) for a, b in zip(self.left, self.right, strict=True)], _LEVEL)
+        """1 or -1 where the median is known to be above or below 0, else 0."""
+        interval = self._at(place)
         return int((interval.low or 0.0) > 0) - int((interval.high or 0.0) < 0)
 
     def bounds(self) -> list[float]:
-        """Where the mean begins or ceases to be known to differ from 0: there, its t-interval ends at 0."""
-        slopes = np.subtract(self.right, self.left)
-        count = len(slopes)
-        spread = np.cov(np.stack([self.left, slopes])) * t_quantile(count - 1, (1 + _LEVEL) / 2) ** 2 / count
-        mean, slope = fmean(self.left), float(slopes.mean())
-        roots = np.roots([slope**2 - spread[1, 1], 2 * (mean * slope - spread[0, 1]), mean**2 - spread[0, 0]])
-        shares = [float(root.real) for root in roots if abs(root.imag) < 1e-6 and 0 < root.real < 1]
-        return [self.start + share * (self.end - self.start) for share in sorted(shares)]
+        """Where the median begins or ceases to be known to differ from 0: there, its interval ends at 0."""
+        return self._changes(self.sign)
+
+    def _changes(self, state: Callable[[float], int]) -> list[float]:
+        """Where a state changes, found between the points of a grid."""
+        grid = [self.start + step / _GRID * (self.end - self.start) for step in range(_GRID + 1)]
+        states = list(map(state, grid))
+        return [
+            _between(state, *ends)
+            for ends, (before, after) in zip(pairwise(grid), pairwise(states), strict=True)
+            if before != after
+        ]
+
+
+def _between(state: Callable[[float], int], low: float, high: float) -> float:
+    """Where a state changes between two places at which it differs, by bisection."""
+    before = state(low)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if state(middle) == before else (low, middle)
+    return (low + high) / 2
 
 
 def _runs(lines: Sequence[_Segment]) -> list[tuple[int, float, float]]:

@@ -51,8 +51,7 @@ def _quantities(summary: SpeedSummary, cell: CellSummary) -> list[str]:
 def _intervals(summary: SpeedSummary, signs: str) -> Iterator[str]:
     counts = [cell.launches for cell in summary.cells if cell.latency_ms]
     if counts and max(counts) > 1:
-        linear = " (growth: linear)" if summary.growths else ""
-        yield f"{signs}: 95 % t-intervals over {span(counts)} launches, log scale{linear}."
+        yield f"{signs}: 95 % intervals of the median over {span(counts)} launches."
     elif counts:
         yield "One launch: no intervals. More launches give them: --launches 5."
 

@@ -50,6 +50,7 @@ def _verdict_record(verdict: Verdict, crossover: Crossover | None) -> dict[str, 
         "tokens": verdict.tokens,
         **interval_columns("ratio", verdict.ratio),
         "paired": verdict.paired,
+        "disturbed": verdict.disturbed,
         **interval_columns("crossover", bounds),
         "faster_beyond": None if crossover is None else crossover.faster_beyond,
         "sentence": verdict.sentence,
@@ -57,7 +58,8 @@ def _verdict_record(verdict: Verdict, crossover: Crossover | None) -> dict[str, 
 
 
 def _cell_record(cell: CellSummary) -> dict[str, Any]:
-    derived = ("paired", "flops_mark", "flops_remark", "share_of_peak", "peak_gflops_per_s", "clean_share")
+    marks = ("paired", "disturbed", "ratio_disturbed", "flops_mark", "flops_remark")
+    derived = (*marks, "share_of_peak", "peak_gflops_per_s", "clean_share")
     return {
         "tokens": cell.tokens,
         "status": cell.status,
@@ -73,4 +75,5 @@ def _cell_record(cell: CellSummary) -> dict[str, Any]:
 
 
 def _growth_record(growth: Growth) -> dict[str, Any]:
-    return {**interval_columns("exponent", growth.exponent), "lengths": ", ".join(map(str, growth.lengths))}
+    lengths = ", ".join(map(str, growth.lengths))
+    return {**interval_columns("exponent", growth.exponent), "lengths": lengths, "disturbed": growth.disturbed}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import geometric_mean, median
+from statistics import median
 from typing import Any
 
-from mixbench.stats import Interval, growth_exponent, launch_medians, log_t_interval, t_interval, unpaired_ratio_interval
+from mixbench.stats import Interval, growth_exponent, launch_medians, log_median_interval, median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import SEPARATOR
 from mixbench.tables.rows import LaunchRow, SpeedRow
@@ -26,6 +26,8 @@ from mixbench.verdicts.labels import (
     mixer_order,
 )
 from mixbench.verdicts.records import count_mark, count_remark
+from mixbench.verdicts.speed.blocks import choose_rows
+from mixbench.verdicts.speed.ratio import compared
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -60,6 +62,10 @@ class CellSummary:
     """Whether the ratio was taken round by round within processes."""
     paired_ratios: Mapping[int, float]
     """The paired ratio of each launch that has one."""
+    disturbed: bool
+    """Whether other work took the cores during most of what the latency comes from."""
+    ratio_disturbed: bool
+    """The same of the ratio."""
     flops_remark: str
     """Why flops is only a lower bound, or unknown; empty where every product has a formula."""
     share_of_peak: float | None
@@ -79,7 +85,7 @@ class CellSummary:
         return len(self.launch_ms)
 
     def value(self, metric: str) -> float | None:
-        """One of SUMMARISED as a number: the geometric mean over launches."""
+        """One of SUMMARISED as a number: the median over launches."""
         return _typical(self.by_launch[metric].values())
 
     @property
@@ -101,6 +107,8 @@ class Growth:
     context: Context
     exponent: Interval
     lengths: tuple[int, ...]
+    disturbed: bool
+    """Whether the latency is disturbed at one of these lengths."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,7 @@ def summarise(
 def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple[Interval, tuple[int, ...]] | None:
     """Exponent of `values` (launch to positive number, one mapping per size) over the largest sizes, and these sizes.
 
-    One slope per launch that has all of these sizes, a t-interval over launches. None below three sizes or without one.
+    One slope per launch that has all of these sizes, their median over launches. None below three sizes or without one.
     """
     by_size = {size: launches for size, launches in zip(sizes, values, strict=True) if launches}
     largest = tuple(sorted(by_size)[-GROWTH_LENGTHS:])
@@ -170,7 +178,7 @@ def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple
         return None
     common = [launch for launch in by_size[largest[0]] if all(launch in by_size[size] for size in largest)]
     slopes = [growth_exponent(largest, [by_size[size][launch] for size in largest]) for launch in common]
-    return (t_interval(slopes), largest) if slopes else None
+    return (median_interval(slopes), largest) if slopes else None
 
 
 def _cell(
@@ -184,12 +192,14 @@ def _cell(
     bad = [row for row in rows if row.status != "ok"]
     first = (bad or good)[0]
     remarks = SEPARATOR.join(dict.fromkeys(remark for row in good for remark in row.detail.split(SEPARATOR) if remark))
-    by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in good) for name in SUMMARISED}
+    chosen = choose_rows(good)
+    counted = [row for rows in chosen.by_process.values() for row in rows]
+    by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in counted) for name in SUMMARISED}
     launch_ms = list(by_launch[LATENCY].values())
-    ratio, paired_ratios = _ratio(good, [row for row in baseline if row.status == "ok"])
+    ratio = compared(good, [row for row in baseline if row.status == "ok"])
     qualities = [row.quality for row in good if row.quality]
 
-    peak = [(row, peaks.get(process_of(row))) for row in good]
+    peak = [(row, peaks.get(process_of(row))) for row in counted]
     shares = [(row.launch, row.gflops_per_s / best) for row, best in peak if row.gflops_per_s is not None and best]
 
     return CellSummary(
@@ -203,10 +213,12 @@ def _cell(
         remarks=remarks,
         failed_launches=len({row.launch for row in bad}),
         by_launch=by_launch,
-        latency_ms=log_t_interval(launch_ms) if launch_ms else None,
-        ratio=ratio,
-        paired=bool(paired_ratios),
-        paired_ratios=paired_ratios,
+        latency_ms=log_median_interval(launch_ms) if launch_ms else None,
+        ratio=ratio.interval,
+        paired=bool(ratio.by_launch),
+        paired_ratios=ratio.by_launch,
+        disturbed=bool(launch_ms) and chosen.disturbed,
+        ratio_disturbed=ratio.disturbed,
         flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),
         share_of_peak=_typical(launch_medians(shares).values()),
         peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in peak).values()),
@@ -215,49 +227,20 @@ def _cell(
 
 
 def _typical(medians: Iterable[float]) -> float | None:
-    """The geometric mean of the launches' medians; the median where one is not positive, None without any."""
+    """The median of the launches' medians, on the log scale where all are positive; None without any."""
     values = list(medians)
     if not values or min(values) == max(values):
         return values[0] if values else None
-    return geometric_mean(values) if min(values) > 0 else median(values)
-
-
-def _ratio(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> tuple[Interval | None, Mapping[int, float]]:
-    """Ratio to the baseline: paired, with that of each launch, if most launches share a process with it; else of medians."""
-    own, base = _by_process(rows), _by_process(baseline)
-    if not (own and base):
-        return None, {}
-    if paired := paired_ratios(rows, baseline):
-        return log_t_interval(list(paired.values())), paired
-    above, below = ([median(rounds.values()) for rounds in side.values()] for side in (own, base))
-    return unpaired_ratio_interval(above, below), {}
-
-
-def paired_ratios(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> dict[int, float]:
-    """The ratio to the baseline's latency by launch, taken round by round; {} unless most launches share a process with it."""
-    own, base = _by_process(rows), _by_process(baseline)
-    ratios = {
-        process: median(own[process][number] / base[process][number] for number in rounds)
-        for process in own
-        if (rounds := own[process].keys() & base.get(process, {}).keys())
-    }
-    if 2 * len(ratios) <= min(len(own), len(base)):
-        return {}
-    return launch_medians((launch, ratio) for (launch, _), ratio in ratios.items())
-
-
-def _by_process(rows: Sequence[SpeedRow]) -> dict[tuple[int, str], dict[int, float]]:
-    """Latency by round, for each launch and start of its process."""
-    processes: dict[tuple[int, str], dict[int, float]] = defaultdict(dict)
-    for row in rows:
-        if row.latency_ms is not None:
-            processes[row.launch, row.measured_at][row.round] = row.latency_ms
-    return processes
+    return log_median_interval(values).point if min(values) > 0 else median(values)
 
 
 def _growths(cells: Sequence[CellSummary]) -> tuple[Growth, ...]:
     lines: dict[tuple[Context, str], list[CellSummary]] = defaultdict(list)
     for cell in cells:
         lines[cell.context, cell.label].append(cell)
-    found = {line: growth([cell.tokens for cell in part], [cell.launch_ms for cell in part]) for line, part in lines.items()}
-    return tuple(Growth(label, context, *grown) for (context, label), grown in found.items() if grown)
+    found = []
+    for (context, label), part in lines.items():
+        if grown := growth([cell.tokens for cell in part], [cell.launch_ms for cell in part]):
+            disturbed = any(cell.disturbed for cell in part if cell.tokens in grown[1])
+            found.append(Growth(label, context, *grown, disturbed))
+    return tuple(found)

@@ -11,6 +11,8 @@ from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.words import TELLS_NOTHING, counted, number
 
+IN_WORDS = "disturbed by other work"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -28,6 +30,8 @@ class Verdict:
     """Whether the ratio was taken within processes; else there are no crossovers."""
     crossovers: tuple[Crossover, ...]
     """The lengths at which both are equally fast."""
+    disturbed: bool
+    """Whether other work took the cores while the ratio, or one at another length, was measured."""
     sentence: str
 
 
@@ -46,9 +50,10 @@ def _verdict(line: Sequence[CellSummary], baseline: str) -> Verdict:
     assert last.ratio is not None
     paired = [cell for cell in line if cell.paired]
     crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
+    disturbed = any(cell.ratio_disturbed for cell in line)
     parts = (_at_the_longest(last, baseline), _along(line, crossed))
-    sentence = "; ".join(filter(None, parts)) + "."
-    return Verdict(last.label, baseline, last.context, last.tokens, last.ratio, last.paired, crossed, sentence)
+    sentence = "; ".join(filter(None, parts)) + (f" ({IN_WORDS})." if disturbed else ".")
+    return Verdict(last.label, baseline, last.context, last.tokens, last.ratio, last.paired, crossed, disturbed, sentence)
 
 
 def _at_the_longest(cell: CellSummary, baseline: str) -> str:

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from helpers.synthetic import speed_rows
+
+from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.speed.blocks import choose
+from mixbench.verdicts.speed.ratio import compared
+from mixbench.verdicts.speed.records import records, to_json
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.verdicts import verdicts
+
+
+def items(*marks: str) -> dict[int, list[tuple[str, bool]]]:
+    """By process, an item per letter: clean where it is in upper case."""
+    return {process: [(letter, letter.isupper()) for letter in letters] for process, letters in enumerate(marks, 1)}
+
+
+@pytest.mark.parametrize(
+    ("processes", "kept", "disturbed"),
+    [
+        (("ABC", "DEF"), ("ABC", "DEF"), False),
+        (("ABcd", "EFGhijklmn"), ("AB", "EFG"), False),  # half of the blocks, or three
+        (("ABC", "DEF", "GHI", "jkl", "mnO"), ("ABC", "DEF", "GHI"), False),  # three launches, and half of them
+        (("ABC", "DEF", "ghi", "jkl"), ("ABC", "DEF", "ghi", "jkl"), True),  # half, but only two
+        (("ABC", "DEF", "GHI", "jkl", "mno", "pqr", "stu"), ("ABC", "DEF", "GHI", "jkl", "mno", "pqr", "stu"), True),
+        (("ABcde",), ("ABcde",), True),
+        (("AB", "CDe"), ("AB", "CD"), False),  # two launches are all there are
+        ((), (), False),
+    ],
+)
+def test_clean_blocks_count_where_there_are_enough(processes: tuple[str, ...], kept: tuple[str, ...], disturbed: bool) -> None:
+    chosen = choose(items(*processes))
+    assert ["".join(letters) for letters in chosen.by_process.values()] == list(kept)
+    assert chosen.disturbed == disturbed
+
+
+def disturbing(rows: list[SpeedRow], *, launches: tuple[int, ...], rounds: tuple[int, ...], factor: float) -> list[SpeedRow]:
+    """The rows of hypermixer as if other work had slowed some of its blocks down."""
+    return [
+        replace(row, latency_ms=(row.latency_ms or 0) * factor, quality="contended")
+        if row.mixer == "hypermixer" and row.launch in launches and row.round in rounds
+        else row
+        for row in rows
+    ]
+
+
+def found(rows: list[SpeedRow]) -> tuple[SpeedSummary, CellSummary]:
+    summary = summarise(rows, [])
+    return summary, next(cell for cell in summary.cells if cell.label == "hypermixer")
+
+
+def test_a_disturbed_block_does_not_move_an_estimate_that_has_enough_clean_ones() -> None:
+    rows, _ = speed_rows(("attention", "hypermixer"), (64,), launches=5, rounds=6, contended=0)
+    _, quiet = found([row for row in rows if row.round > 3])
+    _, busy = found(disturbing(rows, launches=(1, 2, 3, 4, 5), rounds=(1, 2, 3), factor=4.0))
+    assert (busy.latency_ms, busy.ratio, busy.disturbed) == (quiet.latency_ms, quiet.ratio, False)
+
+
+def test_a_cell_that_was_disturbed_throughout_is_marked_wherever_it_goes() -> None:
+    rows, _ = speed_rows(("attention", "hypermixer"), (64,), launches=5, rounds=4, contended=0)
+    summary, busy = found(disturbing(rows, launches=(1, 2, 3), rounds=(1, 2, 3, 4), factor=4.0))
+    assert (busy.disturbed, busy.ratio_disturbed, busy.launches) == (True, True, 5)
+    (verdict,) = verdicts(summary)
+    assert verdict.disturbed
+    assert verdict.sentence.endswith("(disturbed by other work).")
+    plain = to_json(summary)
+    assert [cell["disturbed"] for cell in plain["cells"]] == [False, True]
+    assert plain["verdicts"][0]["disturbed"]
+    marked = [(r["table"], r["disturbed"]) for r in records(summary) if r["mixer"] == "hypermixer"]
+    assert marked == [("cells", True), ("verdicts", True)]
+
+
+def test_a_ratio_needs_rounds_in_which_both_were_undisturbed() -> None:
+    rows, _ = speed_rows(("attention", "hypermixer"), (64,), launches=3, rounds=6, contended=0)
+    rows = disturbing(rows, launches=(1, 2, 3), rounds=(1, 2, 3), factor=4.0)
+    rows = [replace(row, quality="contended") if row.mixer == "attention" and row.round > 3 else row for row in rows]
+    own, base = ([row for row in rows if row.mixer == mixer] for mixer in ("hypermixer", "attention"))
+    assert compared(own, base).disturbed
+    assert not any(cell.disturbed for cell in summarise(rows, []).cells)

@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING, Any
 from mixbench.api.cost_options import CostOptions
 from mixbench.api.options import takes
 from mixbench.errors import RequestError
+from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_scores
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.texts import read_texts
+from mixbench.tasks import TASKS
+from mixbench.verdicts.cost.commands import first_commands
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
+from mixbench.verdicts.cost.lacks import TABLES
+from mixbench.verdicts.cost.per_example import TIMED
 from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.environments import choose_environment, differences, of_newest, of_shared
+from mixbench.verdicts.labels import mixer_order
 
 if TYPE_CHECKING:
     import pandas
 
-MAKE = {
-    "data_efficiency.csv": "mixbench data-efficiency",
-    "tuning.csv": "mixbench tune",
-    "speed.csv": "mixbench speed --tokens 100 --width 32 --scope block --mode training",
-}
-"""The command that makes a table if nothing else is known: the default studies, and the speed at their length and width."""
 Tables = Mapping[str, Sequence[Any]]
 
 
@@ -72,8 +73,8 @@ def cost_of(options: CostOptions) -> CostOutcome:
     asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "batch", "threads")}
     columns = {name: value for name, value in asked.items() if value is not None}
     targets = parse_scores(options.target, "--target")
-    wish = Wish(options.task, options.measure, columns, targets, options.baseline)
     folder = ResultsFolder(options.results)
+    wish = Wish(options.task, options.measure, columns, targets, options.baseline, read_texts(folder.path))
     every: Tables = {
         "speed.csv": folder.read(SpeedRow),
         "data_efficiency.csv": folder.read(TrainingRow),
@@ -81,10 +82,12 @@ def cost_of(options: CostOptions) -> CostOutcome:
     }
     mixed = {name: of_newest(rows) for name, rows in every.items()}
     tables = mixed if options.mix_environments else of_shared(every)
-    found = task_costs(tables["speed.csv"], tables["data_efficiency.csv"], tables["tuning.csv"], wish)
+    speed, data, tuning = TABLES.values()
+    models = mixed[speed], mixed[data], mixed[tuning]
+    found = task_costs(tables[speed], tables[data], tables[tuning], wish, models)
     whole = tuple(cost for cost in found if cost.costs)
     if not whole:
-        raise _incomplete(found, tables, every, folder)
+        raise _incomplete(found, tables, every, folder, wish.measure)
     environments = {row.environment for rows in tables.values() for row in rows}
     left_out = sum(map(len, every.values())) - sum(map(len, tables.values()))
     return CostOutcome(whole, left_out, len(environments) > 1, folder)
@@ -107,28 +110,45 @@ def with_folder(command: str, folder: Path) -> str:
     return command if folder == Path("results") else f"{command} --results {shlex.quote(str(folder))}"
 
 
-def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder: ResultsFolder) -> RequestError:
+def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder: ResultsFolder, measure: str) -> RequestError:
     """The error that says what the most complete task still lacks, and the commands that make it."""
     if found:
         nearest = min(found, key=lambda cost: (len({lack.factor for lack in cost.lacks}), len(cost.lacks)))
-        lacks = [
-            f"{names}: {lack.reason}" if lack.reason else f"{lack.table} has no rows for {names}"
-            for lack in nearest.lacks
-            for names in [", ".join(lack.mixers)]
-        ]
-        fault = f"{nearest.subject.words}: {'; '.join(lacks)} at this shape"
+        fault = f"{nearest.subject.words}: {'; '.join(lack.words for lack in nearest.lacks)}"
         commands = [lack.command for lack in nearest.lacks if lack.command]
+        blanks = dict.fromkeys(lack.blanks for lack in nearest.lacks if lack.blanks)
     else:
-        missing = [name for name in MAKE if not tables[name]]
+        missing = [name for name in TABLES.values() if not tables[name]]
         fault = f"{folder.path} has no {', no '.join(missing)}: the cost is time per example × examples × trials"
-        commands = [MAKE[name] for name in missing]
+        commands, blanks = _first_commands(tables["speed.csv"]), {}
     elsewhere = [name for name in every if every[name] and not tables[name]]
     if elsewhere:
         fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
     runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
     other = "\n  Or combine rows from different environments: --mix-environments" if elsewhere else ""
-    hint = f"Run first:\n  {runs}" if runs else "Use the time of an example instead of its FLOPs: --measure time."
+    hint = f"Run first:\n  {runs}" if runs else "Nothing that can be run gives it."
+    if measure != TIMED and not runs:
+        hint = f"Use the time of an example instead: --measure {TIMED}."
+    hint = "\n".join([hint, *blanks])
     return RequestError(fault, f"{hint}{other}")
+
+
+def _first_commands(speed: Sequence[SpeedRow]) -> list[str]:
+    """The commands that train the mixers of speed.csv at its newest width, if it has the length of the default task.
+
+    Otherwise the default mixers are trained at the default width, and timed, too.
+    """
+    from mixbench.api.data_efficiency_options import DataEfficiencyOptions
+    from mixbench.api.tune import MIXERS
+
+    tokens = TASKS["shapes"].tokens
+    timed = [row for row in speed if row.tokens == tokens and row.status == "ok"]
+    if not timed:
+        chosen = [(mixer.name, mixer.config) for mixer in choose_mixers(MIXERS)]
+        return first_commands(chosen, None, (tokens, DataEfficiencyOptions.width))
+    width = max(timed, key=lambda row: row.measured_at).width
+    mixers = mixer_order((row.mixer, row.config) for row in timed if row.width == width)
+    return first_commands(mixers, width, None)
 
 
 def _differences(elsewhere: Sequence[str], tables: Tables, every: Tables, folder: ResultsFolder) -> str:

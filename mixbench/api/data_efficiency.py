@@ -10,7 +10,7 @@ from mixbench.api.common import frame, in_order, several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, say_what_parts_lack
+from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
@@ -80,6 +80,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     runs = plan_runs(request)
     say_what_parts_lack(request.tasks, runs, progress)
     folder = ResultsFolder(options.results)
+    remember_texts(folder, request.tasks, options)
     digest = run_data_efficiency(
         request,
         folder,

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from mixbench.api.shared_options import Texts, Training
-from mixbench.api.text_files import HUB, from_hub, require_texts, text_files
+from mixbench.api.text_files import HUB, as_given, from_hub, require_texts, text_files
 from mixbench.errors import UnknownNameError
 from mixbench.studies.data_efficiency_plan import PlannedRun, PreparedTask
 from mixbench.studies.progress import Progress
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.texts import write_texts
 from mixbench.tasks import TASKS, choose_task
 
 
@@ -71,6 +73,13 @@ def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
         else:
             tasks.append(choose_task(name))
     return tasks
+
+
+def remember_texts(folder: ResultsFolder, tasks: Sequence[PreparedTask], files: Texts) -> None:
+    """Keep in a results folder how the texts were named. Raises FolderBusyError, RequestError, StorageError."""
+    if texts := {str(task.settings["data"]): as_given(files) for task in tasks if task.name not in TASKS}:
+        with folder.writing():
+            write_texts(folder.path, texts)
 
 
 def say_what_parts_lack(tasks: Sequence[PreparedTask], runs: Iterable[PlannedRun], progress: Progress) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mixbench.api.shared_options import Part, Texts
 from mixbench.errors import RequestError
@@ -62,6 +63,15 @@ def require_texts(names: Sequence[str], files: Texts) -> None:
     shares = _shares(files) if any(name.startswith(HUB) for name in names) else {}
     if lost := [name for name in _OF_FILES if getattr(files, name) is not None and name not in shares]:
         raise RequestError(f"--{lost[0]} belongs to a text task", "Add --task text, or leave it out.")
+
+
+def as_given(files: Texts) -> dict[str, Any]:
+    """The options of texts that differ from their defaults, by name: paths for files, plain values for all others."""
+    given = {field.name: getattr(files, field.name) for field in fields(Texts)}
+    given |= {part: _part(part, given[part]) for part in ("dev", "test")} | {"columns": ",".join(_header(files)) or None}
+    given |= {name: Path(str(given[name])) for name in ("train", "tokenizer") if given[name] is not None}
+    defaults = {field.name: field.default for field in fields(Texts)}
+    return {name: value for name, value in given.items() if value != defaults[name]}
 
 
 def _part(flag: str, given: Part | None) -> Path | float | None:

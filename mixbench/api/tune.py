@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mixbench.api.common import frame, in_order, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, say_what_parts_lack
+from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
 from mixbench.api.tune_options import TuneOptions
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
@@ -102,6 +102,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     trials = plan_trials(request)
     say_what_parts_lack(tasks, (trial.run for trial in trials), progress)
     folder = ResultsFolder(options.results)
+    remember_texts(folder, tasks, options)
     digest = run_tuning(
         request,
         folder,

@@ -133,10 +133,10 @@ def test_a_mixer_that_lacks_a_table_is_named_with_the_command(run: Run, tmp_path
     results = fill_folder(tmp_path, speed(), training_rows((*MIXERS, "none")), trial_rows(MIXERS, trials=12))
     done = run("cost", "--results", results, "--target", "0.15")
     assert done.exit_code == 0
-    assert "tuning.csv has no rows for none at this shape. To include it:" in done.stdout
+    assert "tuning.csv has no rows for none with these settings. To include it:" in done.stdout
     assert (
-        f"  mixbench tune --mixer none --task shapes --layers 2 --width 64 --batch 32 --steps 400 --results {results}"
-        in done.stdout
+        "  mixbench tune --mixer none --task shapes --layers 2 --width 64 --batch 32 --steps 400"
+        f" --size 800 --trials 12 --seed 0 --results {results}" in done.stdout
     )
 
 
@@ -172,7 +172,7 @@ def test_tables_of_different_environments_are_not_mixed_unless_told_to(run: Run,
         (("--task", "shaps"), "unknown task 'shaps'"),
         (("--baseline", "atention"), "unknown baseline 'atention'"),
         (("--mode", "inference"), "--scope block --mode inference"),
-        (("--measure", "energy"), "speed.csv has no rows for attention, mlp-mixer, hypermixer"),
+        (("--measure", "energy"), "attention, hypermixer, mlp-mixer: energy was not measured"),
     ],
 )
 def test_a_wrong_request_is_refused(run: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -45,11 +45,12 @@ def _cost(cost: TaskCost, outcome: CostOutcome) -> Iterator[Paragraph | Table]:
     yield from notes(_notes(cost, outcome))
     for lack in cost.lacks:
         if lack.reason:
-            yield from notes([f"{', '.join(lack.mixers)} is left out: {lack.reason}."])
+            yield from notes([f"{', '.join(lack.mixers)} {'are' if len(lack.mixers) > 1 else 'is'} left out: {lack.reason}."])
             continue
         them = "them" if len(lack.mixers) > 1 else "it"
-        yield from notes([f"{lack.table} has no rows for {', '.join(lack.mixers)} at this shape. To include {them}:"])
+        yield from notes([f"{lack.words}. To include {them}:"])
         yield Paragraph(f"  {with_folder(lack.command, outcome.folder)}", "dim", wraps=False)
+        yield from notes(filter(None, [lack.blanks]))
     yield BLANK
 
 
@@ -164,6 +165,7 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
         yield f"FLOPs: {COUNTED_OPERATIONS}."
     for label, remark in cost.bounds.items():
         yield f"{label}: {remark}."
+    yield from cost.remarks
     for source in cost.sources:
         yield f"{source.table}, {counted(source.rows, 'row')}: {source.words}."
     if outcome.mixed:

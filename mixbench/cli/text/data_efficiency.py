@@ -13,7 +13,7 @@ from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, change_text, interval_text
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Need
-from mixbench.verdicts.learning.resampling import DRAWS
+from mixbench.verdicts.learning.resampling import DRAWS, few_replicates
 from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary
 from mixbench.verdicts.words import counted, in_percent, number, span
 
@@ -125,7 +125,7 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
         scale = "; errors as geometric means on the log scale, their differences as arithmetic means" if task.is_error else ""
         yield f"In brackets: 95 % t-intervals over {span({len(cell.scores) for cell in cells})} seeds{scale}."
     elif cells:
-        yield "One seed: no intervals. More seeds give them: --seeds 5."
+        yield few_replicates(1, "seed", "--seeds 5")
     if any(cell.difference for cell in cells):
         yield f"Differences to {baseline} are paired: the same seed draws the same examples for every mixer."
     if any(need.examples != UNKNOWN for need in task.needs):

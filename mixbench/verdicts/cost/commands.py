@@ -1,40 +1,135 @@
-"""Commands that measure or train what the cost of a task lacks."""
+"""Commands that measure or train what the cost of a task lacks, with the settings of the rows that are there.
+
+The columns and settings of a row hold every option that makes it what it is, so what these commands measure can be compared
+with the rows that are there.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.texts import Given
 from mixbench.tasks import TASKS
-from mixbench.verdicts.labels import MixerKey, mixer_string
+from mixbench.verdicts.cost.subject import Subject, Wish
+from mixbench.verdicts.labels import MixerKey, context_of, mixer_string, unpacked
 
-Words = Sequence[str]
-TRAINED_WITH = ("batch", "steps")
+Options = Mapping[str, Any]
+"""By name as in Python: None and False leave an option out, True is a flag, a list repeats it."""
+FILE, COLUMN = "FILE", "COLUMN"
+"""What stands for a file or a column that no table names."""
+_FEWEST = 3200
+"""Training sets with fewer examples than the largest default size are divided by shares."""
+_SHARES = "0.1,0.3,1.0"
+_SHARED = ("batch", "steps", "score")
 """Settings of a training run that are options of every training command."""
 
 
-def speed_command(mixers: Sequence[MixerKey], tokens: int, width: int, device: str, chosen: Mapping[str, Any]) -> str:
-    """The command that measures the cost per example; `chosen` are options that the user gave."""
-    options = {"tokens": tokens, "width": width, "scope": "block", "mode": "training", "device": device}
-    return _line("speed", mixers, {**options, **chosen} | ({} if device != "cpu" or "device" in chosen else {"device": None}))
+def first_commands(mixers: Sequence[MixerKey], width: int | None, timed: tuple[int, int] | None) -> list[str]:
+    """The commands that make the tables of training, and that of speed at the tokens and the width of `timed`, if given."""
+    training = [_line(study, mixers, {"width": width}) for study in ("data-efficiency", "tune")]
+    if timed is None:
+        return training
+    tokens, wide = timed
+    return [*training, _line("speed", mixers, {"tokens": tokens, "width": wide, "scope": "block", "mode": "training"})]
 
 
-def training_command(
-    study: str, mixers: Sequence[MixerKey], task: str, sizes: Mapping[str, Any], settings: Mapping[str, Any]
+def speed_command(
+    mixers: Sequence[MixerKey], subject: Subject, taken: Sequence[SpeedRow], others: Sequence[SpeedRow], wish: Wish
 ) -> str:
-    """The command that trains the runs of a study, `data-efficiency` or `tune`, with the batch and steps of `settings`."""
-    trained = {name: settings[name] for name in TRAINED_WITH if name in settings}
-    return _line(study, mixers, {"task": _task(task, settings.get("task", {})), **sizes, **trained}, _files(task))
+    """The command that measures the cost per example as in the rows that are taken.
+
+    Without any it measures a training step of a block, with the other settings of the newest of the other rows.
+    """
+    wanted = {"device": subject.device, **wish.columns}
+    kind = wanted["device"].partition(":")[0]
+    options = {
+        "tokens": subject.tokens,
+        "width": subject.width,
+        "scope": "block",
+        "mode": "training",
+        "device": None if kind == "cpu" else wanted["device"],
+        **_measured([row for row in others if row.device.partition(":")[0] == kind]),
+        **(_measured(taken, scope=taken[0].scope, mode=taken[0].mode) if taken else {}),
+        **wish.columns,
+    }
+    return _line("speed", mixers, {**options, "layers": subject.layers if options["scope"] == "model" else None})
 
 
-def _line(study: str, mixers: Sequence[MixerKey], options: Mapping[str, Any], after: Words = ()) -> str:
-    every = [("mixer", mixer_string(mixer)) for mixer in mixers] + list(options.items())
-    words = [word for name, value in every if value is not None for word in (f"--{name.replace('_', '-')}", str(value))]
-    return " ".join([shlex.join(["mixbench", study, *words]), *after])
+def study_command(
+    mixers: Sequence[MixerKey], study: Sequence[TrainingRow], search: Sequence[TrialRow], texts: Mapping[str, Given]
+) -> str:
+    """The command that trains learning curves as in `study`, if there are any, and otherwise with the model of `search`."""
+    rows = study or search
+    settings = unpacked(rows[0].settings)
+    if study:
+        seeds = {row.seed for row in study}
+        parts = {
+            "sizes": ",".join(_part(row) for row in sorted({row.train_size: row for row in study}.values(), key=_size)),
+            "seeds": max(seeds) - min(seeds) + 1,
+            "seed": min(seeds),
+        }
+        rate: Any = _common_rate(study)
+    else:
+        examples = round(search[0].train_size / search[0].fraction) if search[0].fraction else _FEWEST
+        built_in = search[0].task in TASKS
+        parts = {"sizes": _SHARES if built_in and examples < _FEWEST else None}
+        rate = "auto" if _is_range(settings.get("learning_rate")) else settings.get("learning_rate")
+    dropout = settings.get("dropout") or None
+    options = {**parts, "learning_rate": rate, "dropout": None if _is_range(dropout) else dropout}
+    return _line("data-efficiency", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts)})
 
 
-def _task(name: str, settings: Mapping[str, Any]) -> str:
+def search_command(
+    mixers: Sequence[MixerKey], study: Sequence[TrainingRow], search: Sequence[TrialRow], texts: Mapping[str, Given]
+) -> str:
+    """The command that searches as in `search`, if there is one, and otherwise with the model and most examples of `study`."""
+    rows = search or study
+    if search:
+        options: Options = {
+            "size": _part(search[0]),
+            "trials": max(row.trial for row in search),
+            "seed": search[0].seed,
+            **_searched(search, {name for name, _ in mixers}),
+        }
+    else:
+        options = {"size": _part(max(study, key=_size))}
+    return _line("tune", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts)})
+
+
+def _measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
+    """The settings of the newest of some rows, and of its context the number of launches."""
+    if not rows:
+        return {}
+    row = max(rows, key=lambda row: row.measured_at)
+    return {
+        **columns,
+        "batch": row.batch,
+        "dtype": row.dtype,
+        "device": None if row.device == "cpu" else row.device,
+        "threads": row.threads,
+        "compile": row.compiled,
+        "seed": unpacked(row.settings).get("seed"),
+        "launches": max(other.launch for other in rows if context_of(other) == context_of(row)),
+    }
+
+
+def _model(row: TrainingRow) -> Options:
+    settings = unpacked(row.settings)
+    return {
+        "task": _task(row.task, settings.get("task", {})),
+        "layers": row.layers,
+        "width": row.width,
+        "device": None if row.device == "cpu" else row.device,
+        **{name: settings.get(name) for name in _SHARED},
+    }
+
+
+def _task(name: str, settings: Options) -> str:
     if name not in TASKS:
         return name.partition(":")[0] if name.startswith("text:") else name
     defaults = {option.name: option.default for option in TASKS[name].options}
@@ -42,6 +137,83 @@ def _task(name: str, settings: Mapping[str, Any]) -> str:
     return f"{name}:{','.join(differing)}" if differing else name
 
 
-def _files(task: str) -> Words:
-    """Rows name the content of the files of a text task, not their paths."""
-    return ["--train … --test … --text … --label …"] if task.startswith("text:") else []
+def _part(row: TrainingRow) -> str:
+    """The number of training examples, or the share of them where the number is 1, which would mean all."""
+    return str(row.train_size) if row.train_size > 1 or not row.fraction else f"{row.fraction:.6g}"
+
+
+def _size(row: TrainingRow) -> int:
+    return row.train_size
+
+
+def _common_rate(study: Iterable[TrainingRow]) -> Any:
+    """The learning rate that was requested for most mixers."""
+    requested = {(row.mixer, row.config): unpacked(row.settings).get("learning_rate") for row in study}
+    return Counter(requested.values()).most_common(1)[0][0]
+
+
+def _searched(search: Sequence[TrialRow], names: set[str]) -> Options:
+    """What is drawn and what is fixed; of the mixers' own options those of the named mixers."""
+    settings = unpacked(search[0].settings)
+    known: dict[str, Any] = {name: settings[name] for name in ("learning_rate", "dropout") if name in settings}
+    own = {name: text for row in search for name, text in unpacked(row.settings).get("searched", {}).items()}
+    drawn = {name: text for name, text in known.items() if _is_range(text)}
+    drawn |= {name: text for name, text in own.items() if name.partition(".")[0] in names}
+    fixed = {name: value for name, value in known.items() if name not in drawn and value != "auto"}
+    return {**fixed, "range": [f"{name}={text}" for name, text in drawn.items()]}
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, str) and value != "auto"
+
+
+def _texts(row: TrainingRow, texts: Mapping[str, Given]) -> Options:
+    """The options of a text task as they were given, else as far as the settings know them."""
+    settings = unpacked(row.settings).get("task", {})
+    if row.task in TASKS:
+        return {}
+    if (data := str(settings.get("data"))) in texts:
+        return texts[data]
+    of_files = row.task.startswith("text:")
+    unknown = [COLUMN, COLUMN] if of_files else []
+    *names, label = settings.get("columns") or unknown or [None]
+    pair = dict(zip(("text", "text_pair"), names, strict=False))
+    shares = settings.get("shares", {})
+    return {
+        **({"train": FILE, "test": FILE} if of_files else {}),
+        **shares,
+        **pair,
+        "label": label,
+        "columns": ",".join(settings.get("columns_of_files", [])) or None,
+        "encoding": settings.get("encoding"),
+        "skip_bad_rows": settings.get("skip_bad_rows"),
+        "tokens": settings.get("tokens"),
+        "vocabulary": settings.get("vocabulary"),
+        "tokenizer": FILE if "tokenizer_sha256" in settings else None,
+    }
+
+
+def _line(study: str, mixers: Sequence[MixerKey], options: Options) -> str:
+    words = ["mixbench", study]
+    for name, value in {"mixer": [mixer_string(mixer) for mixer in mixers], **options}.items():
+        flag = f"--{name.replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            if one is True:
+                words.append(flag)
+            elif one is not None and one is not False:
+                words += [flag, _word(one)]
+    return shlex.join(words)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Path):  # a path that is a number would be a share
+        return f"./{value}" if _is_number(str(value)) else str(value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -8,12 +8,13 @@ from operator import attrgetter
 from typing import Any
 
 from mixbench.stats import launch_medians
-from mixbench.tables.remarks import bound_in, unknown_in
+from mixbench.tables.remarks import bound_in, notes_in, unknown_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.labels import Context, MixerKey, context_of, unpacked
+from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, find_mixers, unpacked
 from mixbench.verdicts.speed.blocks import choose_rows
 from mixbench.verdicts.speed.ratio import compared
+from mixbench.verdicts.words import counted
 
 MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
     "time": (lambda row: row.latency_ms and row.latency_ms / 1000, "s"),
@@ -33,12 +34,16 @@ _PREFERRED: dict[str, tuple[Any, ...]] = {
 """Preferred values of columns of speed.csv, best first, before all others; the first column weighs most."""
 
 
-def rows_of_examples(
-    rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish
-) -> dict[MixerKey, list[SpeedRow]]:
-    """By mixer, rows at the subject's length and width that have the measure, from the context with most of the mixers."""
+Rows = dict[MixerKey, list[SpeedRow]]
+
+
+def contexts_of_examples(rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish) -> list[Rows]:
+    """Rows at the subject's length and width that have the measure, by context and mixer, the context to take first.
+
+    That is the one with the wanted baseline, then with most of the mixers, then with preferred values, then the newest.
+    """
     value = MEASURES[wish.measure][0]
-    contexts: dict[Context, dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
+    contexts: dict[Context, Rows] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         mixer = row.mixer, row.config
         # no ratio to a cost of zero, such as the operations of no mixing
@@ -46,11 +51,21 @@ def rows_of_examples(
             contexts[context_of(row)][mixer].append(row)
 
     def rank(context: Context) -> tuple[Any, ...]:
+        own = contexts[context]
+        based = wish.baseline is None or bool(find_mixers(wish.baseline, own))
         preferred = (-[*values, getattr(context, name)].index(getattr(context, name)) for name, values in _PREFERRED.items())
-        newest = max(row.measured_at for own in contexts[context].values() for row in own)
-        return len(contexts[context]), *preferred, -context.batch, newest
+        return based, len(own), *preferred, -context.batch, max(row.measured_at for every in own.values() for row in every)
 
-    return dict(contexts[max(contexts, key=rank)]) if contexts else {}
+    return [dict(contexts[context]) for context in sorted(contexts, key=rank, reverse=True)]
+
+
+def other_contexts(contexts: Sequence[Rows]) -> str:
+    """The line on rows of contexts that were not taken: how many, and what they differ in."""
+    firsts = [context_of(next(iter(own.values()))[0]) for own in contexts]
+    words = context_words(firsts)
+    differing = dict.fromkeys(text for own in words[1:] for name, text in own.items() if words[0].get(name) != text)
+    count = sum(len(every) for own in contexts[1:] for every in own.values())
+    return f"Left out of speed.csv: {counted(count, 'row')}: {', '.join(differing)}." if count else ""
 
 
 def _fits(row: SpeedRow, subject: Subject, wanted: Mapping[str, Any]) -> bool:
@@ -95,13 +110,25 @@ def lower_bounds(counted: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -
     return {mixer: remark for mixer, remark in found.items() if remark}
 
 
-def without_ratio(rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish) -> dict[MixerKey, str]:
-    """Why mixers that were measured at the subject's length and width have no operations to compare."""
-    found = {}
+def without_value(
+    rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish, taken: Context | None
+) -> dict[MixerKey, str]:
+    """Why mixers that were measured, in the context that is `taken` if there is one, have no cost of an example to compare."""
+    value = MEASURES[wish.measure][0]
+    found: dict[MixerKey, str] = {}
     for row in rows:
-        if wish.measure == COUNTED and row.status == "ok" and not row.flops and _fits(row, subject, wish.columns):
-            known = "its FLOPs are unknown (≥ 0)" if bound_in(row.detail, COUNTED) else "its FLOPs are 0, so there is no ratio"
-            found[row.mixer, row.config] = (
-                known if row.flops == 0 else unknown_in(row.detail, COUNTED) or "its FLOPs are not counted"
-            )
-    return {mixer: reason for mixer, reason in found.items() if mixer in mixers}
+        mixer = row.mixer, row.config
+        there = _fits(row, subject, wish.columns) and taken in (None, context_of(row))
+        if mixer in mixers and there and not (value(row) or 0) > 0:
+            reason = _why_none(row, wish.measure) if row.status == "ok" else f"{row.status}: {row.detail}".removesuffix(": ")
+            found[mixer] = found.get(mixer) or reason
+    return found
+
+
+def _why_none(row: SpeedRow, measure: str) -> str:
+    if measure != COUNTED:
+        column = {"time": "latency_ms", "energy": "energy_j"}[measure]
+        return next(iter(notes_in(row.detail, column)), f"{measure} was not measured")
+    if row.flops == 0:
+        return "its FLOPs are unknown (≥ 0)" if bound_in(row.detail, COUNTED) else "its FLOPs are 0, so there is no ratio"
+    return unknown_in(row.detail, COUNTED) or "its FLOPs are not counted"

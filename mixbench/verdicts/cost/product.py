@@ -2,9 +2,9 @@
 
 The product of the HyperMixer paper (arXiv 2203.03691), Cost ∝ E · D · H. Where a score lies beyond what was measured, only a
 bound of a factor is known, and then only a bound of the product; the same holds where a count of operations is a lower bound.
-Intervals come from resampling launches, seeds and trials
-together: in simulated studies with five launches, five seeds and 20 or 40 trials, those of ratios hold in 91 to 97 % of cases,
-for each factor and for the product.
+Intervals of the ratios of times and of data are those of `mixbench speed` and `data-efficiency`. All others come from
+resampling launches, seeds and trials together: in simulated studies with five launches, five seeds and 20 or 40 trials, those
+of ratios hold in 91 to 97 % of cases, for each factor and for the product.
 """
 
 from __future__ import annotations
@@ -17,13 +17,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.stats import log_median_interval
-from mixbench.verdicts.learning.data_needed import Bracket, mean_errors, needs_by_draw, ratio_of_ends, targets_between
+from mixbench.verdicts.learning.data_needed import (
+    Bracket,
+    data_needed,
+    mean_errors,
+    needs_by_draw,
+    ratio_of_ends,
+    targets_between,
+)
 from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
-from mixbench.verdicts.learning.resampling import DRAWS, Curve, Numbers, resampling_interval
+from mixbench.verdicts.learning.resampling import DRAWS, ENOUGH_REPLICATES, Curve, Numbers, few_replicates, resampling_interval
 
 FACTORS = ("example", "data", "trials")
 """E, D and H."""
 PRODUCT = "product"
+_REPLICATES = {
+    "example": ("launch", 3, "--launches 5"),
+    "data": ("seed", ENOUGH_REPLICATES, "--seeds 5"),
+    "trials": ("trial", ENOUGH_REPLICATES, "--trials 20"),
+}
+"""The replicates of a factor, how many are enough, and the option that gives more; a few launches scatter less than seeds."""
+_RESAMPLED = {"example": "time and cost", "data": "cost", "trials": "trials and cost"}
+"""The intervals that come from resampling these replicates; that of the data does not."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +99,23 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
     }
     ends[PRODUCT] = {label: np.prod([ends[factor][label] for factor in FACTORS], axis=0) for label in labels}
     replicates = _replicates(evidence, labels)
+    needs = data_needed({label: evidence.data[label] for label in labels}, baseline, targets, is_error)
+    needed = {(need.label, need.target): need for need in needs}
     found = []
     for place, target in enumerate(targets):
         for label in labels:
             own = {factor: ends[factor][label][:, place] for factor in ends}
             base = {factor: ends[factor][baseline][:, place] for factor in ends} if baseline in labels else {}
             ratios = {} if label == baseline else {name: ratio_of_ends(own[name], base[name]) for name in base}
-            known = _all_known(ratios, replicates)
-            if baseline and label != baseline and (example := _example_ratio(evidence, label, baseline)):
-                known["example"] = example
-            found.append(MixerCost(label, target, _all_known(own, replicates), known))
+            example = _example_ratio(evidence, label, baseline) if ratios and baseline else None
+            if example:  # a median over launches, where draws have geometric means
+                ratios[PRODUCT] = ratios[PRODUCT] * (example.value.low / ratios["example"][0, 0])
+            known = _all_known(ratios, replicates) | ({"example": example} if example else {})
+            need = needed[label, target]
+            if need.ratio:
+                known["data"] = Known(need.ratio, need.ratio_interval)
+            factors = _all_known(own, replicates) | {"data": Known(need.examples, need.interval)}
+            found.append(MixerCost(label, target, factors, known))
     return tuple(found)
 
 
@@ -124,8 +146,8 @@ def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
         expected = -expected_best(np.sort(-trials if is_error else trials))[-1]
         starts.append(errors[min(errors)])
         ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
-    for worst in (min(starts), max(starts)) if starts and min(ends) > 0 else ():
-        if found := targets_between(worst, min(ends), is_error):
+    for worst in (min(starts), max(starts)) if starts else ():
+        if 0 < min(ends) < worst and (found := targets_between(worst, min(ends), is_error)):
             return found
     return (reached_by_all(max(ends), is_error),) if ends else ()
 
@@ -157,6 +179,16 @@ def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:
         "trials": min((len(evidence.trials[label]) for label in labels), default=0),
     }
     return {factor: count for factor, count in fewest.items() if not (evidence.exact and factor == "example")}
+
+
+def few(evidence: Evidence) -> list[str]:
+    """Warnings of factors with too few replicates for intervals that hold as often as they should."""
+    counts = _replicates(evidence, evidence.labels) if evidence.labels else {}
+    found = []
+    for factor, count in counts.items():
+        noun, enough, option = _REPLICATES[factor]
+        found.append(few_replicates(count, noun, option, enough, f"the intervals of {_RESAMPLED[factor]}"))
+    return [*filter(None, found)]
 
 
 def _all_known(drawn: Mapping[str, Numbers], replicates: Mapping[str, int]) -> dict[str, Known]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
-from mixbench.verdicts.cost.commands import TRAINED_WITH
+from mixbench.verdicts.cost.studies import TRAINED_WITH
 from mixbench.verdicts.labels import context_of, context_words, unpacked
 from mixbench.verdicts.words import counted, span
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mixbench.tables.texts import Given
 from mixbench.verdicts.labels import in_words
 
 
@@ -18,6 +19,8 @@ class Wish:
     columns: Mapping[str, Any] = field(default_factory=dict)
     targets: Sequence[float] = ()
     baseline: str | None = None
+    texts: Mapping[str, Given] = field(default_factory=dict)
+    """How the user named the texts of data sets, by their hashes."""
 
 
 @dataclass(frozen=True, order=True)

@@ -73,7 +73,8 @@ def test_a_mixer_that_lacks_a_table_is_left_out() -> None:
 
 
 def test_without_replicates_there_is_no_interval() -> None:
-    single = evidence(example={"base": {0: 2.0}, "own": {0: 1.0}})
+    data = {"base": law(10, 0.1), "own": law(5, 0.1, draw=1)}
+    single = evidence(example={"base": {0: 2.0}, "own": {0: 1.0}}, data=data)
     own = found(single)["own"]
     assert own.factors["example"].interval is None
     assert own.factors[PRODUCT].interval is None
@@ -132,6 +133,7 @@ def test_without_scores_in_between_the_target_is_one_that_every_mixer_reaches() 
     assert late == (1.5, 0.77, 0.39)
     every = {label: {50: {0: 0.0}} for label in ("base", "own")}
     assert default_targets(evidence(data=every, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (0.0,)
+    assert default_targets(evidence(data=every, trials={"base": [0.2] * 4, "own": [0.2] * 4}), is_error=True) == (0.2,)
     perfect = {label: {50: {0: 1.0}, 200: {0: 0.0}} for label in ("base", "own")}
     assert default_targets(evidence(data=perfect, trials={"base": [0.0] * 4, "own": [0.0] * 4}), is_error=True) == (1.0,)
     solved = {label: {50: {0: 1.0}, 200: {0: 0.25}, 800: {0: 0.0}} for label in ("base", "own")}

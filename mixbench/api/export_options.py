@@ -9,23 +9,32 @@ from typing import Annotated, ClassVar
 from typer import Option
 
 from mixbench.api import shared_options as shared
-from mixbench.api.options import Options, Typed
+from mixbench.api.filters import Filters
+from mixbench.api.options import Typed
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOptions(Options):
-    """Write a results folder as files that CI services read, and print the file names."""
+class ExportOptions(Filters):
+    """Write a results folder as files, and print the file names.
 
-    example_commands: ClassVar = ("mixbench export results --format github-action-benchmark,bencher",)
+    latex and markdown give the table of speed for a paper: speed.tex, speed.md.
+    CI services read the other formats, and summary.md of markdown.
+    """
+
+    example_commands: ClassVar = (
+        "mixbench export results --format github-action-benchmark,bencher",
+        "mixbench export --format latex --tokens 512..2048 --mode training",
+    )
 
     results: shared.FolderOfTables = field(default=Path("results"), kw_only=False)
     format: Annotated[
         shared.Names,
         Typed(str),
-        Option(help="markdown, json, junit, github-action-benchmark, bencher, or a list."),
+        Option(help="latex, markdown, json, junit, github-action-benchmark, bencher, or a list."),
     ] = "json"
     output: Annotated[
         shared.File | None,
         Typed(Path | None),
         Option(help="Folder for the files. Default: exports, in the results folder."),
     ] = None
+    baseline: shared.Baseline = None

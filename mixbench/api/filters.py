@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from typer import Option
 from mixbench.api import shared_options as shared
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import CHOICE, Options, Typed
+from mixbench.errors import LeftOutWarning
 from mixbench.parsing.spec import parse_names, parse_sizes, split_names
 
 if TYPE_CHECKING:
@@ -76,7 +78,10 @@ class Filters(Options):
 
 
 def filter_of(options: Filters, **further: tuple[Any, ...]) -> Filter:
-    """The filter that the options describe, with `further` values by column. Raises RequestError."""
+    """The filter that the options describe, with `further` values by column; a baseline is one of the mixers.
+
+    Raises RequestError.
+    """
     from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES
     from mixbench.verdicts.filters import Filter
 
@@ -90,7 +95,15 @@ def filter_of(options: Filters, **further: tuple[Any, ...]) -> Filter:
             values[column] = parse_sizes(given, f"--{column}")
         else:
             values[column] = parse_names(given, known[column], f"--{column}") if column in known else split_names(given)
-    return Filter(tuple(names_of(options.mixer) or ()), values | further)
+    mixers = names_of(options.mixer) or []
+    baseline = getattr(options, "baseline", None)
+    return Filter(tuple(dict.fromkeys([*mixers, *([baseline] if mixers and baseline else [])])), values | further)
+
+
+def tell_left_out(remarks: Iterable[str]) -> None:
+    """Warn of what is not among the rows, or not shown."""
+    for remark in remarks:
+        warnings.warn(remark, LeftOutWarning, stacklevel=3)
 
 
 _SIZES = ("tokens", "width", "batch", "threads")

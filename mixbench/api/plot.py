@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.chosen_rows import ChosenRows
-from mixbench.api.filters import filter_of
+from mixbench.api.filters import filter_of, tell_left_out
 from mixbench.api.options import takes
 from mixbench.api.plot_options import PlotOptions
-from mixbench.errors import LeftOutWarning, RequestError, StorageError, UnknownNameError
+from mixbench.errors import RequestError, StorageError, UnknownNameError
 from mixbench.parsing.spec import parse_names
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
@@ -41,12 +39,12 @@ def draw(options: PlotOptions) -> list[Path]:
                 paths += FIGURES[study](ChosenRows(folder, rows), formats, options.baseline)
         except UnknownNameError as error:  # the table of one study may hold a baseline that another has not
             unknown.append(error)
-            _tell([f"not drawn: {study}: {error}"])
+            tell_left_out([f"not drawn: {study}: {error}"])
         else:
             shown.append(rows)
     if unknown and not paths:
         raise unknown[0]
-    _tell(_left_out(folder, tables, shown))
+    tell_left_out(_left_out(folder, tables, shown))
     if not paths:
         raise RequestError(
             f"{folder.path} holds no table to draw",
@@ -65,17 +63,15 @@ def plot(options: PlotOptions) -> list[Path]:
 
 
 def _chosen(options: PlotOptions, folder: ResultsFolder, row_types: Iterable[type[Row]]) -> Tables:
-    """The rows that the options choose; the baseline is among the chosen mixers. Raises RequestError, StorageError."""
+    """The rows that the options choose. Raises RequestError, StorageError."""
     from mixbench.verdicts.filters import sift
 
     tables = {row_type: folder.read(row_type) for row_type in row_types}
     wanted = filter_of(options)
-    if wanted.mixers and options.baseline is not None:
-        wanted = replace(wanted, mixers=tuple(dict.fromkeys((*wanted.mixers, options.baseline))))
     if not any(tables.values()):
         return tables
     sifted = sift(tables, wanted)
-    _tell(sifted.remarks)
+    tell_left_out(sifted.remarks)
     return sifted.tables
 
 
@@ -94,8 +90,3 @@ def _left_out(folder: ResultsFolder, tables: Tables, shown: Iterable[Tables]) ->
 
     present = {row_type: [row for row in rows if row.environment in drawn[row_type]] for row_type, rows in tables.items()}
     return [*other_environments(tables, drawn, content), *failures(present)]
-
-
-def _tell(remarks: Iterable[str]) -> None:
-    for remark in remarks:
-        warnings.warn(remark, LeftOutWarning, stacklevel=2)

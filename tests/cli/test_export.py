@@ -7,13 +7,15 @@ import pytest
 from folders import fill_folder
 from running import Run
 from synthetic import speed_rows
+from synthetic_training import training_rows
 
 from mixbench.api.export import export, write_exports
 from mixbench.errors import UnknownNameError
 from mixbench.verdicts.gate.exports import FORMATS, Report
 
 FILES = {
-    "markdown": ["summary.md"],
+    "markdown": ["summary.md", "speed.md"],
+    "latex": ["speed.tex"],
     "json": ["mixbench.json"],
     "junit": ["junit.xml"],
     "github-action-benchmark": ["benchmark-smaller-is-better.json", "benchmark-bigger-is-better.json"],
@@ -30,7 +32,7 @@ def results(tmp_path: Path) -> Path:
     return measured(tmp_path / "results")
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", [*FORMATS, "latex"])
 def test_a_format_is_written_beside_the_tables_and_its_files_are_printed(run: Run, format: str, results: Path) -> None:
     done = run("export", results, "--format", format)
     assert (done.exit_code, done.stdout.splitlines()) == (0, [str(results / "exports" / name) for name in FILES[format]])
@@ -44,6 +46,33 @@ def test_several_formats_go_to_the_folder_that_is_given_and_nowhere_else(run: Ru
     assert (done.exit_code, done.stdout) == (0, f"{output / 'junit.xml'}\n{output / 'bencher.json'}\n")
     assert sorted(path.name for path in output.iterdir()) == ["bencher.json", "junit.xml"]
     assert sorted(results.rglob("*")) == before
+
+
+def test_only_the_chosen_rows_are_exported(run: Run, tmp_path: Path) -> None:
+    folder = fill_folder(
+        tmp_path / "results",
+        *speed_rows(["attention", "none", "fnet"], [64, 128], modes=("inference", "training"), launches=2, rounds=1),
+        training_rows(("attention",), (250,)),
+    )
+    options = "--mode training --mixer none --baseline attention --tokens 64,7,100 --format json,latex"
+    done = run("export", folder, *options.split())
+    assert (done.exit_code, done.stderr) == (0, "no row has --tokens 7\n")
+    whole, table = (Path(line).read_text() for line in done.stdout.splitlines())
+    cells = {measure["cell"] for measure in json.loads(whole)["measures"]}
+    assert {cell.partition(" · ")[0] for cell in cells} == {"speed", "data_efficiency"}
+    assert not any("inference" in cell or "fnet" in cell or "128" in cell for cell in cells)
+    assert "none & " in table
+    assert "fnet" not in table
+    done = run("export", folder, "--tokens", "7")
+    assert (done.exit_code, done.stderr) == (2, "mixbench: no row has --tokens 7\n  There is: --tokens 64,100,128\n")
+
+
+def test_without_rows_of_speed_there_is_no_table_of_it(run: Run, tmp_path: Path) -> None:
+    folder = fill_folder(tmp_path / "results", training_rows(("attention",), (250,)))
+    assert run("export", folder, "--format", "markdown").stdout == f"{folder / 'exports' / 'summary.md'}\n"
+    done = run("export", folder, "--format", "latex")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no rows of speed" in done.stderr
 
 
 def test_a_second_export_replaces_the_first(results: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mixbench.stats import Interval
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.comparison import Judgement
 from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
+from mixbench.verdicts.markup import markdown, markdown_row, printable
 
 __all__ = ["FORMATS", "Report", "report"]
 
@@ -47,9 +47,9 @@ def _markdown(report: Report) -> dict[str, str]:
         _Part(_VERDICTS, [_entry_row(entry) for entry in notable]),
         *(_value_table(study, report.measures) for study in TABLES if not report.comparison),
         _Part(folding, [_entry_row(entry) for entry in same], ("", "</details>")),
-        _Part(("",), [f"- {_escaped(remark)}" for remark in report.remarks]),
+        _Part(("",), [f"- {markdown(remark)}" for remark in report.remarks]),
     ]
-    heading = _Part((f"## mixbench: {_escaped(report.title)}", "", _headline(report)), ())
+    heading = _Part((f"## mixbench: {markdown(report.title)}", "", _headline(report)), ())
     return {"summary.md": _cut([heading, *(part for part in parts if part.rows)])}
 
 
@@ -60,8 +60,8 @@ def _value_table(study: str, measures: Sequence[Measure]) -> _Part:
         if _study(measure.cell) == study:
             cells.setdefault(measure.cell, {})[measure.metric] = measure
     units = {measure.metric: measure.unit for values in cells.values() for measure in values.values()}
-    head = _table_row("cell", *(f"{name} ({unit})" for name, unit in units.items()))
-    rows = [_table_row(cell, *(_value(values.get(name)) for name in units)) for cell, values in cells.items()]
+    head = markdown_row("cell", *(f"{name} ({unit})" for name, unit in units.items()))
+    rows = [markdown_row(cell, *(_value(values.get(name)) for name in units)) for cell, values in cells.items()]
     return _Part(("", head, f"| --- |{' ---: |' * len(units)}"), rows)
 
 
@@ -95,21 +95,7 @@ def _size(line: str) -> int:
 
 
 def _entry_row(entry: Entry) -> str:
-    return _table_row(entry.state, entry.cell, _change(entry), entry.reason)
-
-
-def _table_row(*texts: str) -> str:
-    return f"| {' | '.join(map(_escaped, texts))} |"
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line, even in a table."""
-    return re.sub(r"([\\|`*_~$\[\]<>])", r"\\\1", " ".join(_printable(text).split())).replace("&", "&amp;")
-
-
-def _printable(text: str) -> str:
-    """Text that XML can hold: control characters and halves of surrogate pairs as escapes."""
-    return re.sub("[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", lambda found: ascii(found[0]).strip("'"), text)
+    return markdown_row(entry.state, entry.cell, _change(entry), entry.reason)
 
 
 def _number(value: float) -> str:
@@ -162,7 +148,7 @@ def _junit(report: Report) -> dict[str, str]:
     suite = ElementTree.SubElement(
         whole,
         "testsuite",
-        name=_printable(f"mixbench {report.title}"),
+        name=printable(f"mixbench {report.title}"),
         tests=str(len(entries)),
         failures=str(counts["failure"]),
         errors=str(counts["error"]),
@@ -170,11 +156,11 @@ def _junit(report: Report) -> dict[str, str]:
         time="0",
     )
     for entry in entries:
-        name = _printable(entry.cell)
+        name = printable(entry.cell)
         case = ElementTree.SubElement(suite, "testcase", classname=f"mixbench.{_study(name)}", name=name, time="0")
         if kind := STATES[entry.state]:
             # some readers show the message, others the text
-            message = _printable(": ".join(filter(None, (entry.state, _change(entry), entry.reason))))
+            message = printable(": ".join(filter(None, (entry.state, _change(entry), entry.reason))))
             outcome = ElementTree.SubElement(case, kind, message=message, type=entry.state)
             judgements = (
                 [judged for judged in entry.compared.judgements if judged.base or judged.head] if entry.compared else []
@@ -189,7 +175,7 @@ def _judgement_text(judgement: Judgement) -> str:
     sides = " → ".join("none" if side is None else f"{mark} {_number(side)}".strip() for side, mark in known)
     change = f", {_percent(judgement.change)}" if judgement.change else ""
     why = f" ({judgement.remark})" if judgement.base_mark or judgement.head_mark else ""
-    return _printable(f"{judgement.metric}: {judgement.verdict}, {sides}{change}{why}")
+    return printable(f"{judgement.metric}: {judgement.verdict}, {sides}{change}{why}")
 
 
 def _github_action_benchmark(report: Report) -> dict[str, str]:

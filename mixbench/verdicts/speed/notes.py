@@ -13,11 +13,12 @@ from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
 Shown = tuple[CellSummary, str]
 """A cell and what a table shows of it: LATENCY or RATIO."""
+_ADVICE = " More launches give them: --launches 5."
 
 
 def long_notes(summary: SpeedSummary) -> Iterator[str]:
     """The notes on tables with a line per cell."""
-    yield from _intervals(summary, "In brackets")
+    yield from _intervals(summary.cells, "In brackets")
     yield from _of_lines(summary, summary.cells)
     yield from mark_notes([(cell, quantity) for cell in summary.cells for quantity in _quantities(summary, cell)])
     yield from _counts(summary.cells)
@@ -30,7 +31,7 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
     by_length = [(view, cell) for view in views if len(view.lengths) > 1 for cell in view.cells]
     signs = ["±"] if form != BRACKETS else []
     signs += ["in brackets"] if form == BRACKETS or summary.growths else []
-    yield from _intervals(summary, " and ".join(signs).capitalize())
+    yield from _intervals(summary.cells, " and ".join(signs).capitalize())
     yield from _of_lines(summary, lines)
     yield from mark_notes(
         [(cell, view.quantity(cell)) for view, cell in by_length]
@@ -44,16 +45,26 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
         yield _hidden(rest) or "--details shows every cell with throughput and share of peak."
 
 
+def caption_notes(view: View) -> Iterator[str]:
+    """What a reader of the table of a context, mixers × lengths, must know of its numbers."""
+    yield from _intervals(view.cells, "In brackets", advice="")
+    one = len(view.lengths) == 1
+    shown = [(cell, quantity) for cell in view.cells for quantity in ((LATENCY, RATIO) if one else (view.quantity(cell),))]
+    yield from mark_notes((cell, quantity) for cell, quantity in shown if cell.label != view.baseline or quantity == LATENCY)
+    yield from _failures(view.cells)
+    yield from _lost_launches(view.cells)
+
+
 def _quantities(summary: SpeedSummary, cell: CellSummary) -> list[str]:
     return [LATENCY] if cell.label == summary.baseline else [LATENCY, RATIO]
 
 
-def _intervals(summary: SpeedSummary, signs: str) -> Iterator[str]:
-    counts = [cell.launches for cell in summary.cells if cell.latency_ms]
+def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) -> Iterator[str]:
+    counts = [cell.launches for cell in cells if cell.latency_ms]
     if counts and max(counts) > 1:
         yield f"{signs}: 95 % intervals of the median over {span(counts)} launches."
     elif counts:
-        yield "One launch: no intervals. More launches give them: --launches 5."
+        yield f"One launch: no intervals.{advice}"
 
 
 def _hidden(cells: Sequence[tuple[View, CellSummary]]) -> str:
@@ -102,11 +113,16 @@ def _cells(summary: SpeedSummary) -> Iterator[str]:
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
         if blocks:
             yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."
+    yield from _lost_launches(cells)
+    if summary.left_out:
+        yield f"Left out: {counted(summary.left_out, 'row')} from other environments."
+
+
+def _lost_launches(cells: Sequence[CellSummary]) -> Iterator[str]:
+    """Where only some launches failed."""
     for cell in cells:
-        if cell.failed_launches:
+        if cell.latency_ms and cell.failed_launches:
             yield (
                 f"{cell.label} at {cell.tokens} tokens: {cell.failed_launches} of {cell.launches + cell.failed_launches}"
                 f" launches failed: {cell.detail}"
             )
-    if summary.left_out:
-        yield f"Left out: {counted(summary.left_out, 'row')} from other environments."

@@ -71,7 +71,7 @@ def cost_figure(cost: TaskCost) -> Figure:
         why = ", or the count leaves out some operators" if cost.bounds else ""
         bounds = f"≥, ≤ and pale: only a bound is known, because the score lies outside the trained range{why}"
         counting = [OPERATIONS] if cost.unit == "FLOP" else []
-        add_caption(figure, "\n".join([cost.subject.words, bounds, *counting]))
+        add_caption(figure, "\n".join([cost.subject.words, bounds, *counting, *cost.warnings]))
     return figure
 
 

@@ -165,9 +165,10 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
         yield f"FLOPs: {COUNTED_OPERATIONS}."
     for label, remark in cost.bounds.items():
         yield f"{label}: {remark}."
-    yield from cost.remarks
+    yield from cost.warnings
     for source in cost.sources:
         yield f"{source.table}, {counted(source.rows, 'row')}: {source.words}."
+    yield from cost.left_out
     if outcome.mixed:
         yield "The tables come from different environments: the factors were not measured on one machine."
     if outcome.left_out:

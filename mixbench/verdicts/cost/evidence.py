@@ -21,7 +21,7 @@ from mixbench.verdicts.cost.per_example import (
     other_contexts,
     per_launch,
 )
-from mixbench.verdicts.cost.product import Evidence, MixerCost, costs, default_targets, few, reach
+from mixbench.verdicts.cost.product import Evidence, MixerCost, costs, default_targets, reach, warnings
 from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.studies import Trained, trained_alike
 from mixbench.verdicts.cost.subject import Subject, Wish
@@ -51,8 +51,10 @@ class TaskCost:
     lacks: tuple[Lack, ...]
     bounds: Mapping[str, str] = field(default_factory=dict)
     """By label, why the cost of an example is only a lower bound."""
-    remarks: tuple[str, ...] = ()
-    """What weakens the numbers, and the rows that were left out, a sentence each."""
+    warnings: tuple[str, ...] = ()
+    """What weakens the numbers, a sentence each."""
+    left_out: tuple[str, ...] = ()
+    """The rows of this task that were left out, a sentence for each table."""
 
     @property
     def is_error(self) -> bool:
@@ -111,11 +113,13 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
     base = find_baseline(wish.baseline, whole) if whole else None
     if base and wish.measure == TIMED:
         examples = beside(examples, timed, base)
+    constant = next((row.constant_score for row in runs.study if row.constant_score is not None), None)
     evidence = Evidence(
         {labels[mixer]: examples[mixer] for mixer in whole},
         {labels[mixer]: curves[mixer] for mixer in whole},
         {labels[mixer]: scores[mixer] for mixer in whole},
         exact=wish.measure == COUNTED,
+        constant=constant if constant is None or is_error else 1 - constant,
         bounds={labels[mixer]: remark for mixer, remark in lower_bounds(timed, wish.measure).items() if mixer in whole},
     )
     targets = tuple(sorted(set(wish.targets), reverse=is_error)) or default_targets(evidence, is_error)
@@ -138,5 +142,6 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         sources=tuple(Source(factor, TABLES[factor], len(own), words(own)) for factor, (own, words) in rows.items() if own),
         lacks=lacks(labels, {"example": examples, "data": curves, "trials": scores}, subject, found, wish),
         bounds=evidence.bounds,
-        remarks=tuple(filter(None, (*few(evidence), other_contexts(contexts), *runs.remarks))),
+        warnings=(*warnings(evidence, targets, is_error), *runs.differences),
+        left_out=tuple(filter(None, (other_contexts(contexts), *runs.left_out))),
     )

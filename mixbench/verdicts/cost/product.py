@@ -10,13 +10,13 @@ of ratios hold in 91 to 97 % of cases, for each factor and for the product.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixbench.stats import log_median_interval
+from mixbench.verdicts.cost.draws import example_ends, trial_ends
 from mixbench.verdicts.learning.data_needed import (
     Bracket,
     data_needed,
@@ -25,8 +25,8 @@ from mixbench.verdicts.learning.data_needed import (
     ratio_of_ends,
     targets_between,
 )
-from mixbench.verdicts.learning.expected_best import expected_best, most_trials, trials_until
-from mixbench.verdicts.learning.resampling import DRAWS, ENOUGH_REPLICATES, Curve, Numbers, few_replicates, resampling_interval
+from mixbench.verdicts.learning.expected_best import expected_best, most_trials
+from mixbench.verdicts.learning.resampling import ENOUGH_REPLICATES, Curve, Numbers, few_replicates, resampling_interval
 
 FACTORS = ("example", "data", "trials")
 """E, D and H."""
@@ -79,6 +79,8 @@ class Evidence:
     """Whether `example` is counted, not measured: it then has no interval, but the product still has one."""
     bounds: Mapping[str, str] = field(default_factory=dict)
     """Why a count is only a lower bound, by label."""
+    constant: float | None = None
+    """The error of the best constant answer, or 1 − its score; None where it is not known."""
 
     @property
     def labels(self) -> list[str]:
@@ -93,9 +95,9 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
     if not labels or not targets:
         return ()
     ends: dict[str, dict[str, Numbers]] = {
-        "example": _example_ends({label: evidence.example[label] for label in labels}, evidence.bounds, len(targets), random),
+        "example": example_ends({label: evidence.example[label] for label in labels}, evidence.bounds, len(targets), random),
         "data": needs_by_draw({label: evidence.data[label] for label in labels}, targets, is_error),
-        "trials": _trial_ends({label: evidence.trials[label] for label in labels}, targets, is_error, random),
+        "trials": trial_ends({label: evidence.trials[label] for label in labels}, targets, is_error, random),
     }
     ends[PRODUCT] = {label: np.prod([ends[factor][label] for factor in FACTORS], axis=0) for label in labels}
     replicates = _replicates(evidence, labels)
@@ -136,7 +138,7 @@ def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
 
     Where nothing lies between, the smallest size of the worst mixer takes the place of that of the best; where nothing lies
     there either, the best score that every mixer reaches is the only target. Empty only without mixers. An error of 0 counts as
-    the smallest error above it, as far as there is one.
+    the smallest error above it, as far as there is one. Of scores in between none is worse than the best constant answer's.
     """
     starts, ends = [], []
     for label in evidence.labels:
@@ -146,7 +148,8 @@ def default_targets(evidence: Evidence, is_error: bool) -> tuple[float, ...]:
         expected = -expected_best(np.sort(-trials if is_error else trials))[-1]
         starts.append(errors[min(errors)])
         ends.append(max(min(errors.values()), float(expected) if is_error else 1 + float(expected)))
-    for worst in (min(starts), max(starts)) if starts else ():
+    constant = math.inf if evidence.constant is None else evidence.constant
+    for worst in (min(*starts, constant), min(max(starts), constant)) if starts else ():
         if 0 < min(ends) < worst and (found := targets_between(worst, min(ends), is_error)):
             return found
     return (reached_by_all(max(ends), is_error),) if ends else ()
@@ -181,13 +184,17 @@ def _replicates(evidence: Evidence, labels: Sequence[str]) -> dict[str, int]:
     return {factor: count for factor, count in fewest.items() if not (evidence.exact and factor == "example")}
 
 
-def few(evidence: Evidence) -> list[str]:
-    """Warnings of factors with too few replicates for intervals that hold as often as they should."""
-    counts = _replicates(evidence, evidence.labels) if evidence.labels else {}
+def warnings(evidence: Evidence, targets: Sequence[float], is_error: bool) -> list[str]:
+    """What weakens a cost: factors with too few replicates for intervals, and scores that a constant answer has, too."""
     found = []
-    for factor, count in counts.items():
+    for factor, count in (_replicates(evidence, evidence.labels) if evidence.labels else {}).items():
         noun, enough, option = _REPLICATES[factor]
         found.append(few_replicates(count, noun, option, enough, f"the intervals of {_RESAMPLED[factor]}"))
+    if evidence.constant is not None:
+        constant = evidence.constant if is_error else 1 - evidence.constant
+        for target in targets:
+            if (target >= constant) if is_error else (target <= constant):
+                found.append(f"{target:g} is no better than the best constant answer, whose score is {constant:.3g}.")
     return [*filter(None, found)]
 
 
@@ -220,53 +227,3 @@ def _known(drawn: Numbers, replicates: float) -> Known:
     if replicates < 2:
         return Known(value, None)
     return Known(value, Bracket(*resampling_interval(drawn[1:, 0], drawn[1:, 1], replicates)))
-
-
-def _example_ends(
-    launches: Mapping[str, Mapping[int, float]], bounds: Container[str], goals: int, random: np.random.Generator
-) -> dict[str, Numbers]:
-    """Geometric mean over launches, which mixers share, by draw, repeated for every goal, (draws + 1, goals, 2).
-
-    The upper end is open for labels in `bounds`.
-    """
-    every = sorted({launch for own in launches.values() for launch in own})
-    counts = _counts(len(every), random)
-    ends = {}
-    for label, own in launches.items():
-        measured = np.array([launch in own for launch in every])
-        logs = np.array([math.log(own[launch]) if launch in own else 0.0 for launch in every])
-        numbers = counts @ measured
-        means = np.exp((counts @ logs) / np.where(numbers, numbers, 1))
-        means = np.where(numbers, means, means[0])
-        above = np.full_like(means, math.inf) if label in bounds else means
-        ends[label] = np.repeat(np.stack([means, above], axis=1)[:, None, :], goals, axis=1)
-    return ends
-
-
-def _trial_ends(
-    trials: Mapping[str, Sequence[float]], targets: Sequence[float], is_error: bool, random: np.random.Generator
-) -> dict[str, Numbers]:
-    """Trials needed by draw, for which mixers share their trials, and goal, (draws + 1, goals, 2); known up to half of them."""
-    longest = max(map(len, trials.values()))
-    counts = _counts(longest, random)
-    ends = {}
-    for label, own in trials.items():
-        scores = -np.array(own, float) if is_error else np.array(own, float)
-        chosen = counts[:, : len(own)]
-        order = np.argsort(scores, kind="stable")
-        curves = [expected_best(np.repeat(scores[order], draw[order])) for draw in chosen]
-        goals = [-target if is_error else target for target in targets]
-        ends[label] = np.array(
-            [[_ends(trials_until(curve, goal), most_trials(len(own))) for goal in goals] for curve in curves]
-        )
-    return ends
-
-
-def _ends(needed: float | None, most: int) -> tuple[float, float]:
-    return (float(most), math.inf) if needed is None else (needed, needed)
-
-
-def _counts(replicates: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """How often each replicate is drawn, (draws + 1, replicates); once in the first draw, which is the data."""
-    drawn = random.multinomial(replicates, [1 / replicates] * replicates, size=DRAWS)
-    return np.vstack([np.ones((1, replicates), np.int64), drawn])

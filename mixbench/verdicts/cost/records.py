@@ -47,7 +47,7 @@ def to_json(cost: TaskCost) -> dict[str, Any]:
     """The cost as plain dicts, lists and numbers; infinite ends as "not reached", or "unknown" where the score was reached."""
     plain = {name: getattr(cost, name) for name in ("score", "unit", "baseline", "targets")} | {"bounds": dict(cost.bounds)}
     parts = {name: [asdict(part) for part in getattr(cost, name)] for name in ("sources", "lacks")}
-    plain["remarks"] = list(cost.remarks)
+    plain |= {name: list(getattr(cost, name)) for name in ("warnings", "left_out")}
     by_key = {(own.label, own.target): own for own in cost.costs}
     costs = []
     for record in records(cost):

@@ -24,11 +24,12 @@ _DRAWN = ("learning_rate", "dropout", "searched")
 
 @dataclass(frozen=True)
 class Trained:
-    """Runs on one task and shape: a study, a search, and in words what was left out or does not agree."""
+    """Runs on one task and shape: a study and a search, with sentences on how they differ and on what was left out."""
 
     study: Sequence[TrainingRow]
     search: Sequence[TrialRow]
-    remarks: tuple[str, ...]
+    differences: tuple[str, ...]
+    left_out: tuple[str, ...]
 
     @property
     def curves(self) -> dict[MixerKey, dict[int, dict[int, float]]]:
@@ -76,14 +77,15 @@ def trained_alike(training: Sequence[TrainingRow], trials: Sequence[TrialRow]) -
     studies, searches = [rows for rows, _ in by_context(training).values()], by_search(trials)
     pairs = [pair for pair in product(studies or [[]], searches or [[]]) if len(_scores(pair)) < 2]
     study, search = max(pairs or product(studies[:1], [[]]), key=_rank)
-    remarks = [
+    left_out = (
         _left_out("data_efficiency.csv", study, studies, len(training)),
         _left_out("tuning.csv", search, searches, len(trials)),
-    ]
+    )
+    differences = []
     if differing := _differing(study, search):
         words = ", ".join(f"{name} {ours} and {theirs}" for name, (ours, theirs) in differing.items())
-        remarks.append(f"The runs of data_efficiency.csv and of tuning.csv differ in {words}.")
-    return Trained(study, search, tuple(filter(None, remarks)))
+        differences.append(f"The runs of data_efficiency.csv and of tuning.csv differ in {words}.")
+    return Trained(study, search, tuple(differences), tuple(filter(None, left_out)))
 
 
 def _rank(pair: tuple[Sequence[TrainingRow], Sequence[TrialRow]]) -> tuple[Any, ...]:

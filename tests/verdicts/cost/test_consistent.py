@@ -17,7 +17,7 @@ from mixbench.api.cost import CostOutcome
 from mixbench.cli.text.cost import cost_table, sentence
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
-from mixbench.verdicts.cost import product
+from mixbench.verdicts.cost import draws
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.records import to_json
 from mixbench.verdicts.cost.subject import Wish
@@ -32,7 +32,7 @@ CASES = 300
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resampling.seed_draws, "__defaults__", (20,))
     monkeypatch.setattr(resampling.drawn_means, "__defaults__", (20,))
-    monkeypatch.setattr(product, "DRAWS", 20)
+    monkeypatch.setattr(draws, "DRAWS", 20)
 
 
 def random_cost(case: int) -> TaskCost:

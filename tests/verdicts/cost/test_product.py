@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mixbench.verdicts.cost.product import FACTORS, PRODUCT, Evidence, MixerCost, costs, default_targets
+from mixbench.verdicts.cost.product import FACTORS, PRODUCT, Evidence, MixerCost, costs, default_targets, warnings
 from mixbench.verdicts.learning.data_needed import Bracket
 
 SIZES = (50, 200, 800, 3200)
@@ -142,6 +142,39 @@ def test_without_scores_in_between_the_target_is_one_that_every_mixer_reaches() 
         0.5,
         0.35,
     )
+
+
+def test_no_target_is_one_that_a_constant_answer_reaches() -> None:
+    plain = default_targets(evidence(), is_error=True)
+    found = default_targets(evidence(constant=0.98 * plain[0]), is_error=True)
+    assert max(found) < 0.98 * plain[0]
+    told = warnings(evidence(constant=0.7), (0.9, 0.5), is_error=True)
+    assert told == ["0.9 is no better than the best constant answer, whose score is 0.7."]
+    assert warnings(evidence(constant=0.3), (0.6, 0.9), is_error=False) == [
+        "0.6 is no better than the best constant answer, whose score is 0.7."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        (
+            {"example": {"base": {0: 2.0}, "own": {0: 1.0}}},
+            ["One launch: no intervals. More launches give them: --launches 5."],
+        ),
+        (
+            {"data": {"base": law(10, seeds=3), "own": law(5, seeds=3)}},
+            ["With 3 seeds the intervals of cost hold in at most 75 % of cases, not 95 %."],
+        ),
+        (
+            {"trials": {"base": [0.9, 0.5], "own": [0.9, 0.5]}},
+            ["With 2 trials the intervals of trials and cost hold in at most 50 % of cases, not 95 %."],
+        ),
+    ],
+)
+def test_few_replicates_are_warned_of(changes: dict[str, object], words: list[str]) -> None:
+    assert warnings(evidence(**changes), (0.6,), is_error=True) == words
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-9, 0.1234, 0.125, 0.5, 1.0, 7.01, 32.5])

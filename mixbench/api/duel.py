@@ -107,7 +107,6 @@ def two_looks(
 
     Raises RequestError if neither version can be measured at all, WorkerError.
     """
-    progress.begin(PAIRS * len(contests))
     options: dict[str, Any] = {"device": device, "timeout": timeout, "words": words, "pairs": PAIRS}
     first = run_duel(versions, contests, progress, seed=2 * seed, **options)
     faults = [_fault(seen) for seen in first.values()]
@@ -118,7 +117,6 @@ def two_looks(
     flagged = {number: contests[number] for number, seen in first.items() if _flagged(seen, threshold)}
     if flagged:
         progress.remark(f"{len(flagged)} of {len(contests)} flagged: measuring again in {PAIRS} new pairs")
-        progress.begin(PAIRS * len(flagged))
     return first, run_duel(versions, flagged, progress, seed=2 * seed + 1, **options)
 
 

@@ -19,7 +19,7 @@ from mixbench.parsing.names import writable
 from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
 from mixbench.parsing.spec import parse_learning_rates, parse_scores, parse_shares
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
-from mixbench.studies.progress import Silent
+from mixbench.studies.progress import Silent, Step
 from mixbench.studies.training import key_of, slots_for
 from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import TuneRequest, plan_trials
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 RANGES = ("learning_rate=3e-4..3e-2:log", "dropout=0..0.5")
 """The default ranges: as in the HyperMixer study, with learning rates that suit small models."""
+_CURVE = Step("curve")
 SIZE = 800
 """The default number of training examples for built-in tasks that have at least as many; other tasks use all."""
 
@@ -150,7 +151,13 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
         progress.remark(remark)
     scores = {(mixer, "{}"): values for mixer, values in trials.scores.items()}
     known = [score for values in trials.scores.values() for score in values if score is not None]
-    progress.begin(len(scores))
+    progress.begin([_CURVE] * len(scores))
+
+    def step(done: int, label: str) -> None:
+        if done:
+            progress.done(_CURVE)
+        progress.doing(label)
+
     search = search_of(
         scores,
         "error" if options.lower_is_better else "score",
@@ -158,7 +165,7 @@ def _read_search(options: TuneOptions, file: Path) -> TuneOutcome:
         parse_scores(options.target, "--target"),
         task=writable(file.stem),
         bounds=_bounds(options, file, min(known), max(known)),
-        step=progress.step,
+        step=step,
     )
     folder = ResultsFolder(options.results)
     figures = save(tuning_figure(search), folder.figures, f"tune-{file_name(file.stem)}", ("png",))

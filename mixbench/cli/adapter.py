@@ -13,7 +13,8 @@ import typer
 
 from mixbench.api.options import RESULTS, Described, Options, options_of
 from mixbench.api.shared_options import Followed
-from mixbench.cli.terminal import print_json, print_text, progress_display, reporting
+from mixbench.cli.progress import progress_display
+from mixbench.cli.terminal import print_json, print_text, reporting
 from mixbench.cli.text.page import Section, show
 from mixbench.cli.warned import remarks_of_warnings
 

@@ -12,7 +12,6 @@ import shutil
 import signal
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,70 +135,3 @@ def conclude(replicate: str, table: Path, failed: int, unit: str) -> None:
     if failed:
         remark(f"{failed} {unit}{'s' if failed > 1 else ''} failed; measure again with --retry-failed.")
         raise typer.Exit(1)
-
-
-@contextmanager
-def progress_display() -> Iterator[Any]:
-    """A `mixbench.studies.progress.Progress`: a bar with the time left on a terminal, else a line every ten seconds."""
-    if not sys.stderr.isatty():
-        yield _Lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.table import Column
-
-    # drawn on request only: a thread that redraws would run beside the measurement
-    with Progress(
-        BarColumn(bar_width=20),
-        TaskProgressColumn(table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-        TextColumn("left"),
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-        console=Console(stderr=True),
-        auto_refresh=False,
-        transient=True,
-        expand=True,
-        speed_estimate_period=3600,
-    ) as bar:
-        yield _Bar(bar)
-
-
-class _Bar:
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-        self._task: Any = None
-
-    def begin(self, total: int) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task("starting", total=total)
-        self._bar.refresh()
-
-    def step(self, done: int, doing: str) -> None:
-        self._bar.update(self._task, advance=done, **({"description": doing} if doing else {}))
-        self._bar.refresh()
-
-    def remark(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
-
-
-class _Lines:
-    _EVERY = 10.0
-
-    def __init__(self) -> None:
-        self._total = self._done = 0
-        self._start = self._said = time.monotonic()
-
-    def begin(self, total: int) -> None:
-        self._total, self._done, self._start = total, 0, time.monotonic()
-
-    def step(self, done: int, doing: str) -> None:
-        self._done += done
-        now = time.monotonic()
-        if doing and now - self._said >= self._EVERY:
-            self._said = now
-            left = (now - self._start) / self._done * (self._total - self._done) if self._done else 0.0
-            typer.echo(f"{self._done / self._total:4.0%}  about {left:.0f} s left  {doing}", err=True)
-
-    def remark(self, text: str) -> None:
-        typer.echo(text, err=True)

@@ -44,7 +44,7 @@ def run_attention_map(
         if fresh:
             study.forget(maps)
         if missing := study.missing(maps):
-            progress.begin(len(missing))
+            study.announce(missing, counted=False)
             with study.open_slots() as open_slots:
                 study.train(open_slots, missing)
     return digest

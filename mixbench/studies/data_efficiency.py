@@ -54,7 +54,7 @@ class _Study(TrainingStudy[PlannedRun, TrainingRow]):
         open_trials = [trial for run in first_of_each(missing) for trial in self.missing(trials.get(run.subject, ()))]
         if not missing:
             return
-        self.progress.begin(len(missing) + len(open_trials))
+        self.announce([*open_trials, *missing])
         with self.open_slots() as slots:
             self.count(slots, missing)
             if open_trials:

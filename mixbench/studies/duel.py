@@ -12,7 +12,7 @@ from mixbench.execution.lockstep import Contest, Fault, Timed, run_pair
 from mixbench.execution.version import Version
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.studies.duel_versions import DuelSide
-from mixbench.studies.progress import Progress
+from mixbench.studies.progress import Progress, Step
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, plan_speed
 
 PAIRS = 8
@@ -20,6 +20,8 @@ PAIRS = 8
 
 _LAPSES = 2
 """Failures of the base alone after which a workload is given up: one may be chance, and a failure of the head never is."""
+
+_START = Step("start of a pair", seconds=1.5)
 
 Outcome = Timed | Fault
 
@@ -85,21 +87,33 @@ def run_duel(
     """
     outcomes: dict[int, list[Outcome]] = {number: [] for number in contests}
     order = random.Random(seed)
+    progress.begin(_steps(outcomes, pairs))
     while due := {number: contests[number] for number, seen in outcomes.items() if _missing(seen, pairs)}:
         pair = 1 + pairs - max(_missing(outcomes[number], pairs) for number in due)
-        measured = run_pair(
-            versions,
-            due,
-            device=device,
-            timeout=timeout,
-            order=order,
-            announce=lambda number, pair=pair: progress.step(0, f"pair {pair} of {pairs}: {words(number)}"),  # type: ignore[misc]
-        )
+        steps = [_START]
+
+        def announce(number: int, pair: int = pair, steps: list[Step] = steps) -> None:
+            progress.done(steps[-1])
+            steps.append(_contest(number))
+            progress.doing(f"pair {pair} of {pairs}: {words(number)}")
+
+        measured = run_pair(versions, due, device=device, timeout=timeout, order=order, announce=announce)
+        progress.done(steps[-1])
         for number, outcome in measured.items():
-            before = _missing(outcomes[number], pairs)
             outcomes[number].append(outcome)
-            progress.step(before - _missing(outcomes[number], pairs), "")
+        progress.remaining(_steps(outcomes, pairs))
     return outcomes
+
+
+def _steps(outcomes: Mapping[int, Sequence[Outcome]], pairs: int) -> list[Step]:
+    """What is left to do."""
+    missing = {number: _missing(seen, pairs) for number, seen in outcomes.items()}
+    starts = [_START] * max(missing.values(), default=0)
+    return [*starts, *(_contest(number) for number, times in missing.items() for _ in range(times))]
+
+
+def _contest(number: int) -> Step:
+    return Step("contest", number, seconds=1.2)
 
 
 def _missing(seen: Sequence[Outcome], pairs: int) -> int:

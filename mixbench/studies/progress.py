@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step of a study. Steps with the same `sort` and `name` take equally long.
+
+    `seconds` is a guess of how long it takes, which is corrected by what steps of its sort have taken: if a schedule is known,
+    only after `trust` of them.
+    """
+
+    sort: str
+    name: Hashable = None
+    seconds: float = 1.0
+    trust: int = 0
+
+
 class Progress(Protocol):
-    """Called only between measurements, so that drawing never disturbs them."""
+    """Called only between measurements, so that drawing never disturbs them; `begun` from other threads, too."""
 
-    def begin(self, total: int) -> None:
-        """The study has `total` steps to do."""
+    def begin(self, steps: Iterable[Step], at_once: int = 1) -> None:
+        """A part of the study begins with these steps to do, some of them `at_once`."""
 
-    def step(self, done: int, doing: str) -> None:
-        """`done` more steps are finished; `doing` describes the next one."""
+    def remaining(self, steps: Iterable[Step]) -> None:
+        """These steps are left of the part, more or fewer than were announced."""
+
+    def begun(self, step: Step) -> None:
+        """One of several steps at a time begins; if steps follow each other, the next one begins with the end of the last."""
+
+    def doing(self, text: str) -> None:
+        """What is done now, in words."""
+
+    def done(self, step: Step) -> None:
+        """A step is finished."""
 
     def remark(self, text: str) -> None:
         """Something the user should know, in one line."""
@@ -21,8 +46,14 @@ class Progress(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def begin(self, total: int) -> None: ...
+    def begin(self, steps: Iterable[Step], at_once: int = 1) -> None: ...
 
-    def step(self, done: int, doing: str) -> None: ...
+    def remaining(self, steps: Iterable[Step]) -> None: ...
+
+    def begun(self, step: Step) -> None: ...
+
+    def doing(self, text: str) -> None: ...
+
+    def done(self, step: Step) -> None: ...
 
     def remark(self, text: str) -> None: ...

@@ -13,7 +13,7 @@ from mixbench.execution.version import Version
 from mixbench.machine.environment import environment, snapshot, timestamp
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.duel_versions import user_pythonpath
-from mixbench.studies.progress import Progress
+from mixbench.studies.progress import Progress, Step
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import PairRow
 
@@ -21,6 +21,7 @@ MIXERS = ("attention", "hypermixer", "mlp-mixer")
 PLANTED = (0, 3, 5, 10)
 """Extra work of the second process, in percent."""
 CALIBRATION = "calibration"
+_PAIR = Step("pair", seconds=20.0)
 _SIZE = 256
 _TIMEOUT = 120.0
 
@@ -43,7 +44,7 @@ def record_pairs(
     version = Version("this installation", sys.executable, pythonpath=user_pythonpath())
     deadline = now() + seconds
     failed: set[str] = set()
-    progress.begin(max(1, round(seconds)))
+    progress.begin([_PAIR] * max(1, int(seconds / _PAIR.seconds)))
     with folder.writing():
         digest = folder.save_environment(environment())
         if fresh:
@@ -52,7 +53,7 @@ def record_pairs(
         while True:
             pair += 1
             start, measured_at, load = now(), timestamp(), snapshot().load
-            progress.step(0, f"pair {pair}")
+            progress.doing(f"pair {pair}")
             outcomes = run_pair(
                 (version, version),
                 {number: contest for number, (_, contest) in contests.items()},
@@ -69,8 +70,10 @@ def record_pairs(
                 shared = {**keys, "pair": pair, "load": load, "environment": digest, "measured_at": measured_at}
                 rows.append(_row(shared, outcome))
             folder.append(rows)
-            progress.step(round(now() - start), "")
-            if now() + (now() - start) > deadline:
+            taken = now() - start
+            progress.done(_PAIR)
+            progress.remaining([_PAIR] * int((deadline - now()) / taken))
+            if now() + taken > deadline:
                 return digest
 
 

@@ -13,7 +13,7 @@ from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.mixers.choice import code_of
 from mixbench.studies.outcomes import Outcome, failure_of
-from mixbench.studies.progress import Progress
+from mixbench.studies.progress import Progress, Step
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
 from mixbench.studies.speed_rows import (
     COUNTED,
@@ -24,6 +24,7 @@ from mixbench.studies.speed_rows import (
     failure_row,
     read_group,
 )
+from mixbench.studies.speed_steps import START, counting, launching, measuring
 from mixbench.tables.columns import identity
 from mixbench.tables.origins import write_origins
 from mixbench.tables.removal import drop
@@ -91,13 +92,21 @@ class _Study:
         self._write_unsupported()
         uncounted = [cell for cell in self._open() if self._id(cell) not in self.counts]
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
-        steps = len(uncounted) + sum(len(self._missing(launch)) for launch in launches)
-        if not steps:
+        if not (uncounted or launches):
             return
-        self.progress.begin(steps)
+        counts = [START, *(counting(cell, self._id(cell)) for cell in uncounted)] if uncounted else []
+        self.progress.begin([*counts, *self._steps(launches)])
         self._prepare(uncounted)
-        for launch in launches:
+        failed = 0
+        for place, launch in enumerate(launches):
+            if len(self.failed) > failed:  # there is less to do
+                failed = len(self.failed)
+                self.progress.remaining(self._steps(launches[place:]))
             self._launch(launch)
+
+    def _steps(self, launches: Sequence[int]) -> list[Step]:
+        """What these launches have to do."""
+        return [step for launch in launches for step in launching(self._missing(launch), self.request.budget)]
 
     def _set_orphans_aside(self, processes: set[str]) -> None:
         """Set launch rows aside whose speed rows were never written, or were set aside."""
@@ -146,16 +155,16 @@ class _Study:
         modules = [self.worker.module, *(self.worker.for_counting if on_cpu else ())]
         with Launch(modules) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
+            self.progress.done(START)
             for cell in uncounted:
-                self.progress.step(0, f"counting {cell.label}, {describe(cell)}")
+                self.progress.doing(f"counting {cell.label}, {describe(cell)}")
                 origin = self._origin(1)
                 outcome = dead.get(cell.job["target"]) or self._count(launch, cell)
                 if outcome.get("status") == "ok":
                     self.counts[self._id(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
-                    self.progress.step(1, "")
                 else:
                     self._fail([(cell, outcome)], origin)
-                    self.progress.step(1 + self.request.launches, "")
+                self.progress.done(counting(cell, self._id(cell)))
 
     def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:
         """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
@@ -188,19 +197,23 @@ class _Study:
     def _launch(self, number: int) -> None:
         if not self._missing(number):
             return
-        self.progress.step(0, f"launch {number} of {self.request.launches}")
+        self.progress.doing(f"launch {number} of {self.request.launches}")
         modules = [self.worker.module, *(("torch._dynamo",) if self.request.compiled else ())]
         peaks: dict[tuple[Any, ...], dict[str, Any]] = {}
         with Launch(modules, environment=MEASURING) as launch:
-            for group in groups(self._missing(number)):
+            own = groups(self._missing(number))
+            for group in own:
                 keys = group[0].keys
                 machine = tuple(keys[name] for name in ("device", "dtype", "threads"))
                 if machine not in peaks:
                     job = dict(zip(("device", "dtype", "threads"), machine, strict=True))
                     measured = launch.run(self._function("measure_peak"), job, START_TIMEOUT)
                     peaks[machine] = {} if isinstance(measured, Died) else measured.result
-                self.progress.step(0, f"launch {number} of {self.request.launches}: {describe(group[0])}")
+                if group is own[0]:
+                    self.progress.done(START)
+                self.progress.doing(f"launch {number} of {self.request.launches}: {describe(group[0])}")
                 self._measure(launch, number, group, peaks[machine])
+                self.progress.done(measuring(group, self.request.budget))
 
     def _measure(self, launch: Launch, number: int, group: Sequence[PlannedCell], peaks: Outcome) -> None:
         """Measure a group in one launch, in one process, but for cells that fail there or disturb the others.
@@ -219,11 +232,9 @@ class _Study:
                 self.folder.append([row for rows in measured.rows.values() for row in rows])
             for index in measured.rows:
                 self.finished.setdefault(self._id(cells[index]), set()).add(number)
-            self.progress.step(len(measured.rows), "")
             if len(cells) == 1:
                 for failure in measured.failed.values():
                     self._fail([(cells[0], failure)], origin)
-                    self.progress.step(self.request.launches - number + 1, "")
                 continue
             apart = {**{index: beside_others(failure) for index, failure in measured.failed.items()}, **measured.disturbing}
             rest = [cell for index, cell in enumerate(cells) if index not in measured.rows and index not in apart]

@@ -14,7 +14,7 @@ from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.slots import Slots
 from mixbench.machine.environment import environment, timestamp
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
-from mixbench.studies.progress import Progress
+from mixbench.studies.progress import Progress, Step
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.columns import Row, columns, identity
 from mixbench.tables.remarks import SEPARATOR, unknown
@@ -93,6 +93,16 @@ Run = TypeVar("Run", bound=Planned)
 Trained = TypeVar("Trained", bound=TrainingRow | AttentionMapRow)
 
 
+COUNTING = Step("start of the processes, and counting", seconds=4.0)
+
+
+def training(run: Planned) -> Step:
+    """The step of a run, with a guess of how long it takes on a core."""
+    job = run.job.get("run", run.job) or {"steps": 0}
+    layer = 3e-3 + 2e-7 * job["batch"] * job["width"] * job["arguments"]["tokens"] if job["steps"] else 0.0
+    return Step("run", run.subject, 1.0 + job["steps"] * job.get("layers", 0) * layer)
+
+
 def key_of(row: Row) -> Key:
     """A key that is unique to a row: its identity and its replicate."""
     return (*identity(row), *(getattr(row, name) for name, column in columns(type(row)).items() if column.role == "replicate"))
@@ -147,7 +157,7 @@ class TrainingStudy(Generic[Run, Trained]):
 
     def count(self, slots: Slots, runs: Sequence[Run]) -> None:
         """Count the operations of a training step, once for each subject."""
-        self.progress.step(0, "counting operations")
+        self.progress.doing("counting operations")
         subjects = first_of_each(runs)
         jobs = [{**run.job, "learning_rate": 1.0} for run in subjects]
         for index, outcome in slots.run(f"{self.trainer.module}:count_steps", jobs, self.timeout):
@@ -155,6 +165,11 @@ class TrainingStudy(Generic[Run, Trained]):
             remark = unknown("train_flops", outcome.detail) if isinstance(outcome, Died) else counted.get("detail", "")
             self.flops[subjects[index].subject] = counted.get("flops", {})
             self.remarks[subjects[index].subject] = remark
+        self.progress.done(COUNTING)
+
+    def announce(self, runs: Sequence[Run], *, counted: bool = True) -> None:
+        """Say what is to be done."""
+        self.progress.begin([*([COUNTING] if counted else []), *map(training, runs)], len(self.slots))
 
     def train(self, slots: Slots, runs: Sequence[Run]) -> None:
         """Train the runs, starting them in order."""
@@ -163,6 +178,7 @@ class TrainingStudy(Generic[Run, Trained]):
 
         def begin(index: int) -> None:
             begun[index] = timestamp()
+            self.progress.begun(training(runs[index]))
 
         function = f"{self.trainer.module}:{self.trainer.cell}"
         for done, (index, outcome) in enumerate(slots.run(function, jobs, self.timeout, begin), 1):
@@ -174,7 +190,8 @@ class TrainingStudy(Generic[Run, Trained]):
                 self.progress.remark(f"{run.words}: {rows[0].status}: {rows[0].detail}")
             running = min(len(self.slots), len(runs) - done)
             failed = f", {self.failed} failed" if self.failed else ""
-            self.progress.step(1, f"{running} running{failed}; {run.words} done")
+            self.progress.done(training(run))
+            self.progress.doing(f"{running} running{failed}; {run.words} done")
 
     def _rows(self, run: Run, outcome: Finished | Died, begun: str) -> Sequence[Trained]:
         def rows_of(result: Result, remark: str) -> Sequence[Trained]:

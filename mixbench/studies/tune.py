@@ -37,7 +37,7 @@ def run_tuning(
         study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, slots, save)
         study.read(trials, fresh=fresh, retry_failed=retry_failed)
         if missing := study.missing(trials):
-            progress.begin(len(missing))
+            study.announce(missing)
             with study.open_slots() as open_slots:
                 study.count(open_slots, missing)
                 study.train(open_slots, missing)

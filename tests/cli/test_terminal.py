@@ -23,20 +23,6 @@ from mixbench.cli import terminal
 from mixbench.cli.text.verify import verify_text
 
 
-def test_a_second_part_of_a_study_counts_its_progress_anew(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = iter(range(0, 10_000, 20))
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: float(next(now)))
-    with terminal.progress_display() as progress:
-        for total in (4, 2):
-            progress.begin(total)
-            progress.step(1, "measuring")
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(" 25%  about 60 s left")
-    assert second.startswith(" 50%  about 20 s left")
-
-
 @pytest.mark.parametrize(("resumes", "text"), [(True, "What was finished is kept; go on with"), (False, "Nothing was stored")])
 def test_an_interrupt_says_whether_anything_is_kept(resumes: bool, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as left, terminal.reporting(resumes=resumes):

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from mixbench.studies.progress import Silent
+from collections.abc import Iterable
+
+from mixbench.studies.progress import Silent, Step
 
 
 class Recorder(Silent):
-    """Keeps what a study says of its progress."""
+    """Keeps what a study says of its progress; steps that only start processes do not count."""
 
     def __init__(self) -> None:
-        self.total = self.done = 0
+        self.total = self.finished = 0
         self.remarks: list[str] = []
-        self.steps: list[str] = []
+        self.texts: list[str] = []
 
-    def begin(self, total: int) -> None:
-        self.total = total
+    def begin(self, steps: Iterable[Step], at_once: int = 1) -> None:
+        self.finished = 0
+        self.remaining(steps)
 
-    def step(self, done: int, doing: str) -> None:
-        self.done += done
-        self.steps.append(doing)
+    def remaining(self, steps: Iterable[Step]) -> None:
+        self.total = self.finished + sum(map(_counts, steps))
+
+    def doing(self, text: str) -> None:
+        self.texts.append(text)
+
+    def done(self, step: Step) -> None:
+        self.finished += _counts(step)
 
     def remark(self, text: str) -> None:
         self.remarks.append(text)
+
+
+def _counts(step: Step) -> bool:
+    return not step.sort.startswith("start")

@@ -38,7 +38,7 @@ def test_every_mixer_is_trained_on_every_size_with_every_seed(tmp_path: Path) ->
     cells = {(row.mixer, row.train_size, row.seed) for row in rows}
     assert cells == {(mixer, size, seed) for mixer in ("attention", "none") for size in (10, 100) for seed in (0, 1, 2)}
     assert len(rows) == 12
-    assert (progress.total, progress.done) == (12, 12)
+    assert (progress.total, progress.finished) == (12, 12)
     for row in rows:
         assert row.test_score == pytest.approx(10 / row.train_size * (1 + 0.01 * row.seed))
         assert (row.score, row.learning_rate, row.status, row.train_flops) == ("mse", 1e-3, "ok", 10 * 4 * 1000)
@@ -106,7 +106,7 @@ def test_a_run_that_fails_is_a_row_and_the_others_go_on(
     assert len(rows) == 6
     assert all(detail in row.detail for row in rows if row.mixer == "attention")
     assert len(progress.remarks) == 3
-    assert "3 failed" in progress.steps[-1]
+    assert "3 failed" in progress.texts[-1]
 
     monkeypatch.delenv("FAKE_RUNS")
     assert run(tmp_path, request)[0] == rows, "failed runs count as finished"
@@ -125,7 +125,7 @@ def test_auto_takes_the_learning_rate_that_was_best_on_the_development_set_at_th
     assert len(chosen) == 6
     assert {row.learning_rate for row in chosen} == {1e-3}
     assert {row.learning_rate for row in rows if row.mixer == "none"} == {0.5}
-    assert progress.total == progress.done == 12 + len(LEARNING_RATES)
+    assert progress.total == progress.finished == 12 + len(LEARNING_RATES)
     assert run(tmp_path, request)[1].total == 0
 
 
@@ -206,7 +206,7 @@ def test_two_tasks_of_one_name_are_counted_and_tried_apart(tmp_path: Path) -> No
     )
     request = fake_request(tasks=(TASK, longer), learning_rates={"": "auto"}, seeds=(0,))
     rows, progress = run(tmp_path, request)
-    assert progress.total == progress.done == 2 * (2 * 2 + 2 * len(LEARNING_RATES))
+    assert progress.total == progress.finished == 2 * (2 * 2 + 2 * len(LEARNING_RATES))
     assert {row.tokens for row in rows} == {8, 16}
     assert {row.train_flops for row in rows} == {10 * 4 * 1000}
 

@@ -43,7 +43,7 @@ def test_every_cell_has_its_rounds_in_every_launch_with_counts_and_rates(tmp_pat
     assert first.latency_ms is not None
     assert first.gflops_per_s == pytest.approx(1e6 / (first.latency_ms * 1e-3) / 1e9)
     assert first.tokens_per_s == pytest.approx(first.tokens / (first.latency_ms * 1e-3))
-    assert progress.done == progress.total
+    assert progress.finished == progress.total
     launches = ResultsFolder(tmp_path).read(LaunchRow)
     assert {row.measured_at for row in launches} == {row.measured_at for row in rows}
 
@@ -90,7 +90,7 @@ def test_a_cell_that_fails_is_a_row_and_the_others_are_measured(
     assert {(row.round, row.latency_ms, row.flops) for row in bad} == {(0, None, None)}
     assert len([row for row in rows if row.mixer == "attention"]) == 3 * 2 * 2 * 3
     assert len(progress.remarks) == len(bad)
-    assert progress.done == progress.total
+    assert progress.finished == progress.total
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_mixer_that_cannot_be_imported_without_harm_is_a_row(
     rows, progress = run(tmp_path, fake_request(launches=1, timeout=0.3))
     assert {(row.status, row.detail) for row in rows if row.mixer == "hypermixer"} == {(status, detail)}
     assert len([row for row in rows if row.mixer == "attention" and row.status == "ok"]) == 3 * 2 * 3
-    assert progress.done == progress.total
+    assert progress.finished == progress.total
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
     first, second = ({row.measured_at for row in rows if row.mixer == name} for name in ("attention", "hypermixer"))
     assert not first & second
     assert {row.measured_at for row in ResultsFolder(tmp_path).read(LaunchRow)} == first | second
-    assert progress.done == progress.total
+    assert progress.finished == progress.total
     fakes(monkeypatch)
     later = [row for row in run(tmp_path, fake_request(launches=3))[0] if row.launch == 3]
     assert {row.detail for row in later} == {""}

@@ -14,6 +14,7 @@ from mixbench.execution import run_alone
 from mixbench.machine.disturbances import disturbances
 from mixbench.machine.environment import environment, physical_cores, snapshot
 from mixbench.machine.facts import attempt
+from mixbench.machine.neighbours import neighbours
 from mixbench.studies.progress import Progress, Silent
 
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "matplotlib", "typer", "rich", "psutil", "nvidia-ml-py", "filelock")
@@ -26,7 +27,7 @@ def examine(options: DoctorOptions) -> dict[str, Any]:
     device = options.device
     if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", device):
         raise RequestError(f"--device: {device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
-    found, now = environment(), snapshot()
+    found, now, others = environment(), snapshot(), neighbours()
     devices = [device] if device else ["cpu", *(["cuda"] if now.gpus else [])]
     threads = options.threads or physical_cores()
     return {
@@ -35,7 +36,7 @@ def examine(options: DoctorOptions) -> dict[str, Any]:
         "snapshot": dataclasses.asdict(now),
         "threads": threads,
         "peaks": [_peaks(name, threads, options.progress or Silent()) for name in devices],
-        "disturbances": [dataclasses.asdict(disturbance) for disturbance in disturbances(now)],
+        "disturbances": [dataclasses.asdict(disturbance) for disturbance in disturbances(now, others)],
     }
 
 

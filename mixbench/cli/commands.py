@@ -47,10 +47,11 @@ class SpeedPrinted(Printed):
 def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
     from mixbench.api.speed import measure_speed
     from mixbench.cli.text.speed import speed_table
+    from mixbench.verdicts.speed.notes import disturbed_cells
 
     outcome = followed(measure_speed, options)
     present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal, printed.details))
-    conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell")
+    conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell", warning=disturbed_cells(outcome.summary))
 
 
 @command(DataEfficiencyOptions, Printed)

@@ -128,10 +128,16 @@ def agreed(question: str, hint: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def conclude(replicate: str, table: Path, failed: int, unit: str) -> None:
-    """Say where the rows of a study are and what comes next; end with exit code 1 if any of its units failed."""
+def conclude(replicate: str, table: Path, failed: int, unit: str, *, warning: str = "") -> None:
+    """Say where the rows of a study are and what comes next; end with exit code 1 if any of its units failed.
+
+    A warning is the last line, and stands out.
+    """
     remark(f"Every {replicate} is a row of {table}.")
     remark(f"Next: mixbench plot --results {table.parent}" if table.parent != Path("results") else "Next: mixbench plot")
     if failed:
         remark(f"{failed} {unit}{'s' if failed > 1 else ''} failed; measure again with --retry-failed.")
+    if warning:
+        typer.secho(warning, err=True, fg="red", bold=True)
+    if failed:
         raise typer.Exit(1)

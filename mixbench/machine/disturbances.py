@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mixbench.machine.environment import Snapshot
 from mixbench.machine.gpu import GpuSnapshot
+from mixbench.machine.neighbours import Neighbour, in_words
 
 BUSY_LOAD = 0.5
 """Load average over one minute from which the machine counts as busy."""
@@ -16,6 +17,9 @@ NOTICEABLE_STEAL = 0.005
 HOT_C = 80
 
 Seen = TypeVar("Seen", Snapshot, GpuSnapshot)
+
+
+_TAKE = "Other processes take cores, cache and memory bandwidth."
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,11 @@ class _Rule(Generic[Seen]):
     mend: str
 
 
-def disturbances(snapshot: Snapshot) -> list[Disturbance]:
-    """Everything in the snapshot that is known to disturb measurements."""
-    machine = [Disturbance(seen, rule.why, rule.mend) for rule in _RULES if (seen := rule.seen(snapshot))]
+def disturbances(snapshot: Snapshot, others: Sequence[Neighbour] = ()) -> list[Disturbance]:
+    """Everything in the snapshot, and of the neighbours, that is known to disturb measurements."""
+    busy = [Disturbance(in_words(others, snapshot.logical_cpus or 0), _TAKE, "Stop it, or leave it its cores with --threads.")]
+    machine = busy if others else []
+    machine += [Disturbance(seen, rule.why, rule.mend) for rule in _RULES if (seen := rule.seen(snapshot))]
     gpus = [
         Disturbance(f"GPU {gpu.index} {seen}", rule.why, rule.mend.format(index=gpu.index, limit=gpu.default_power_limit_w))
         for gpu in snapshot.gpus
@@ -73,7 +79,7 @@ def _power_limit(gpu: GpuSnapshot) -> str:
 _RULES: tuple[_Rule[Snapshot], ...] = (
     _Rule(
         lambda s: f"load is {s.load:.1f}" if s.load is not None and s.load >= BUSY_LOAD else "",
-        "Other processes take cores, cache and memory bandwidth.",
+        _TAKE,
         "Stop them (`top` shows them), or wait a minute if they have just ended.",
     ),
     _Rule(

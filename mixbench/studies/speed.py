@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
+from mixbench.machine.neighbours import Neighbour, neighbours, warning
 from mixbench.mixers.choice import code_of
 from mixbench.studies.outcomes import Outcome, failure_of
 from mixbench.studies.progress import Progress, Step
@@ -40,10 +41,12 @@ class Worker:
     """The module whose functions run in children: check, count, measure_peak, measure_group. Tests bring their own.
 
     The launch that counts also imports `for_counting`, which the first fake tensor would otherwise import in every child.
+    `watch` says who else uses the machine, before anything is measured.
     """
 
     module: str = "mixbench.worker.speed"
     for_counting: tuple[str, ...] = ("torch._dynamo",)
+    watch: Callable[[], Sequence[Neighbour]] = neighbours
 
 
 def run_speed(
@@ -94,6 +97,8 @@ class _Study:
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
         if not (uncounted or launches):
             return
+        if others := self.worker.watch():
+            self.progress.remark(warning(others, self.request.threads))
         counts = [START, *(counting(cell, self._id(cell)) for cell in uncounted)] if uncounted else []
         self.progress.begin([*counts, *self._steps(launches)])
         self._prepare(uncounted)

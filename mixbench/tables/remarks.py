@@ -8,12 +8,13 @@ SEPARATOR = "; "
 """Between the remarks of `detail`."""
 CHANGES_INPUT = "it changes its input in place"
 HOLDS_MORE = "it holds more memory after every call"
+REMEMBERS = "it does less work for an input that it has seen before"
 BACKWARD = "gradients come from backward(), because the code does not support torch.autograd.grad"
 ALONE = "measured alone, because"
 CHANGED = "it changed "
 OF_A_PROCESS = (ALONE, CHANGED)
 """How the remarks begin that hold for one process only."""
-_SPECIAL = (CHANGES_INPUT, HOLDS_MORE, BACKWARD, *OF_A_PROCESS)
+_SPECIAL = (CHANGES_INPUT, HOLDS_MORE, REMEMBERS, BACKWARD, *OF_A_PROCESS)
 _LOWER_BOUND = "is a lower bound"
 _UNKNOWN = "is unknown"
 

@@ -155,6 +155,12 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     steal_ms: float | None = column(
         "observation", "time that the hypervisor took from this machine in the block", "ms", default=None
     )
+    core_wait_ms: float | None = column(
+        "observation",
+        "time in the block that threads were ready to run but had no core, summed over threads",
+        "ms",
+        default=None,
+    )
     sm_clock_mhz: float | None = column("observation", "clock of the GPU after the block", "MHz", default=None)
     variant: str = column("observation", "what actually ran: grouping, hidden size, attention kernel", default="", once=True)
     uncounted_operators: str = column("observation", "operators that ran but are not in flops, by name", default="", once=True)
@@ -176,6 +182,9 @@ class LaunchRow(Row, OriginColumns, ProcessColumns):
     )
     bandwidth_gb_per_s: float | None = metric(
         "best rate of a large copy in this launch, bytes read and written", "GB/s", "higher", positive=True
+    )
+    others_cores: float | None = column(
+        "observation", "cores that other processes kept busy on average while the group was timed", "cores", default=None
     )
     load: float | None = column("observation", "load average over one minute at the start", "processes", default=None)
     available_mib: float | None = column("observation", "memory available at the start", "MiB", default=None)

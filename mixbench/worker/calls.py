@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice, repeat
 from typing import Any, TypeVar
 
 import torch
@@ -19,6 +20,21 @@ Result = TypeVar("Result")
 _QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
 _CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
 _COMPLEX = {torch.float64: torch.complex128}  # torch has no complex type for half precision that its operators take
+
+
+class InTurns:
+    """Calls that follow each other, over and over: each differs from the one before, for instance by its input."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.turns = cycle(calls)
+
+    def __call__(self) -> object:
+        return next(self.turns)()
+
+
+def turns(call: Call) -> Iterator[Call]:
+    """What to call, one after the other, without end."""
+    return call.turns if isinstance(call, InTurns) else repeat(call)
 
 
 class ContractError(Exception):
@@ -157,8 +173,8 @@ def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wa
         if wait:
             torch.cuda._sleep(int(wait * _CYCLES_PER_SECOND))
         first.record()
-        for _ in range(repeats):
-            call()
+        for each in islice(turns(call), repeats):
+            each()
         last.record()
         last.synchronize()
     return float(first.elapsed_time(last)) / 1e3

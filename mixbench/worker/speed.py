@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from mixbench.errors import one_line
+from mixbench.machine.neighbours import OthersOnCores
 from mixbench.tables.remarks import CHANGED
 from mixbench.worker.calls import Calibration, Call, ContractError, describe_failure
 from mixbench.worker.loading import load_class
@@ -145,7 +146,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         announce(index)
         try:
             subjects[index] = build_subject(cells[index])
-            calls[index] = subjects[index].call
+            calls[index] = subjects[index].in_turns()
         except Exception as error:
             failed[index] = failure(error)
         if changed := surroundings.changed(PINNED):
@@ -153,6 +154,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
             pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
         if len(cells) > 1 and (changes := surroundings.changes()):
             return {"disturbing": {index: one_line(changes)}}
+    others = OthersOnCores()
     rounds = interleave(
         calls,
         clock_for(device),
@@ -161,6 +163,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         order=order,
         announce=announce,
     )
+    others_cores = others.cores()
     failed |= {index: failure(error) for index, error in rounds.raised.items()}
     for index in rounds.blocks.keys() & subjects.keys():
         announce(index)
@@ -183,6 +186,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         "launch": {
             "calibration_ms": median(block.latency for block in calibration) * 1e3 if calibration else None,
             "calibration_cpu_ms": median(b.cpu / b.repeats for b in calibration) * 1e3 if calibration else None,
+            "others_cores": others_cores,
             "allocator": memory.allocator_behaviour(),
             "denormals": "flushed" if flushed else "kept",
             "parallel": one_line(torch.__config__.parallel_info()),
@@ -222,6 +226,7 @@ def _metrics(block: Block) -> Result:
         "page_faults": None if block.page_faults is None else block.page_faults / block.repeats,
         "context_switches": block.context_switches,
         "steal_ms": None if block.steal is None else block.steal * 1e3,
+        "core_wait_ms": None if block.waited is None else block.waited * 1e3,
         "sm_clock_mhz": block.sm_clock_mhz,
         "quality": block.quality,
     }

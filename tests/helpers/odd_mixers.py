@@ -91,6 +91,24 @@ class Growing(Product):
         return super().forward(x)
 
 
+class Remembering(Product):
+    """Keeps the outputs of its last inputs, and answers from them."""
+
+    def __init__(self, width: int, tokens: int, inputs: int = 1000) -> None:
+        super().__init__(width, tokens)
+        self.inputs = inputs
+        self.outputs: dict[int, tuple[Tensor, Tensor]] = {}
+        self.computed = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if id(x) not in self.outputs:
+            self.computed += 1
+            if len(self.outputs) == self.inputs:
+                self.outputs.pop(next(iter(self.outputs)))
+            self.outputs[id(x)] = (x, super().forward(x))
+        return self.outputs[id(x)][1]
+
+
 class Running(Product):
     """Keeps a running mean, which replaces the last one."""
 

@@ -81,7 +81,7 @@ def test_a_torn_line_and_the_rest_of_its_launch_are_kept_beside_the_table(folder
     (told,) = written_to(folder)
     assert told == (
         f"{table}: moved to speed.csv.rejected: 2 lines from line 17 on (from a launch with only 2 of 3 rounds), "
-        "line 19 (incomplete line: 41 columns instead of 42)"
+        "line 19 (incomplete line: 42 columns instead of 43)"
     )
     assert table.read_bytes().splitlines() == lines[:-3]
     header, *aside = rejected(table)
@@ -89,7 +89,7 @@ def test_a_torn_line_and_the_rest_of_its_launch_are_kept_beside_the_table(folder
     assert [line.encode() for line in aside if not line.startswith("#")] == [*lines[:1], *lines[-3:-1], lines[-1][:-20]]
     assert [line for line in aside if line.startswith("#")] == [
         "# 2 lines from line 17 on: from a launch with only 2 of 3 rounds",
-        "# line 19: incomplete line: 41 columns instead of 42",
+        "# line 19: incomplete line: 42 columns instead of 43",
     ]
     assert written_to(folder) == []
 

@@ -37,6 +37,7 @@ _OTHERS = "disturbed: other processes took its cores for too much of the time"
 MARKS = (
     Mark("!", (LATENCY,), lambda cell: cell.disturbed, _OTHERS),
     Mark("!", (RATIO,), lambda cell: cell.ratio_disturbed, _OTHERS),
+    Mark("^", (LATENCY, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer, as noted below"),
     Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
     Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
 )

@@ -104,12 +104,30 @@ def _failures(cells: Sequence[CellSummary]) -> Iterator[str]:
         yield f"{label} at {', '.join(map(str, dict.fromkeys(tokens)))} tokens: {reason}"
 
 
+def disturbed_cells(summary: SpeedSummary) -> str:
+    """One line that says how many cells are marked as disturbed, and what to do; empty where none are."""
+    timed = [cell for cell in summary.cells if cell.latency_ms]
+    marked = [cell for cell in timed if cell.disturbed or cell.ratio_disturbed]
+    if not marked:
+        return ""
+    return (
+        f"DISTURBED: {len(marked)} of {counted(len(timed), 'cell')}, marked !, had their cores taken by other processes."
+        " Stop these (`mixbench doctor` names them) and measure again with --fresh."
+    )
+
+
 def _cells(summary: SpeedSummary) -> Iterator[str]:
     """What is special about cells, how the measurement went, and what is left out."""
     cells = [cell for cell in summary.cells if cell.latency_ms]
     special = [(cell.label, special_in(cell.remarks)) for cell in cells]
     for remark in dict.fromkeys(remark for _, remarks in special for remark in remarks):
         yield f"{', '.join(dict.fromkeys(label for label, remarks in special if remark in remarks))}: {remark}."
+    for cell in cells:
+        if cell.uneven and cell.mean_ms and cell.latency_ms:
+            yield (
+                f"{cell.label} at {cell.tokens} tokens: a call takes {number(cell.mean_ms)} ms in the mean and"
+                f" {number(cell.latency_ms.point)} ms in the median; ratios are of medians."
+            )
     for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
         if blocks:
             yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."

@@ -32,17 +32,18 @@ def compared(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> Compared
         by_launch = launch_medians((launch, median(ratios)) for (launch, _), ratios in chosen.by_process.items())
         return Compared(log_median_interval(list(by_launch.values())), by_launch, chosen.disturbed)
     sides = [choose_rows(row for rounds in side.values() for row in rounds.values()) for side in (own, base)]
-    above, below = ([median(_times(rows)) for rows in side.by_process.values()] for side in sides)
+    above, below = ([median(times_of(rows)) for rows in side.by_process.values()] for side in sides)
     return Compared(unpaired_ratio_interval(above, below), disturbed=any(side.disturbed for side in sides))
 
 
 def _pairs(own: Mapping[int, SpeedRow], base: Mapping[int, SpeedRow]) -> list[tuple[float, bool]]:
     """The ratio in each round that both have, and whether both blocks are clean."""
     rounds = [(own[number], base[number]) for number in own.keys() & base.keys()]
-    return [(above / below, all(map(is_clean, both))) for both in rounds for above, below in [_times(both)]]
+    return [(above / below, all(map(is_clean, both))) for both in rounds for above, below in [times_of(both)]]
 
 
-def _times(rows: Sequence[SpeedRow]) -> list[float]:
+def times_of(rows: Sequence[SpeedRow]) -> list[float]:
+    """The latencies of the rows that have one, ms."""
     return [row.latency_ms for row in rows if row.latency_ms is not None]
 
 

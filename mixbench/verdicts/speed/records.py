@@ -19,7 +19,7 @@ def to_json(summary: SpeedSummary) -> dict[str, Any]:
     for cell, whole in zip(plain["cells"], summary.cells, strict=True):
         del cell["by_launch"], cell["paired_ratios"]
         cell |= {"config": unpacked(cell["config"]), "launch_ms": dict(whole.launch_ms), **whole.values}
-        cell["flops_mark"] = whole.flops_mark
+        cell |= {"flops_mark": whole.flops_mark, "uneven": whole.uneven, "remembers": whole.remembers}
     for part in (*plain["cells"], *plain["growths"], *plain["verdicts"]):
         part |= {"context": part["context"] | {"settings": unpacked(part["context"]["settings"])}}
     return plain
@@ -58,7 +58,7 @@ def _verdict_record(verdict: Verdict, crossover: Crossover | None) -> dict[str, 
 
 
 def _cell_record(cell: CellSummary) -> dict[str, Any]:
-    marks = ("paired", "disturbed", "ratio_disturbed", "flops_mark", "flops_remark")
+    marks = ("paired", "disturbed", "ratio_disturbed", "uneven", "remembers", "mean_ms", "flops_mark", "flops_remark")
     derived = (*marks, "share_of_peak", "peak_gflops_per_s", "clean_share")
     return {
         "tokens": cell.tokens,

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_median_interval, median_interval
 from mixbench.tables.columns import columns
-from mixbench.tables.remarks import SEPARATOR
+from mixbench.tables.remarks import REMEMBERS, SEPARATOR, special_in
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
@@ -27,7 +27,7 @@ from mixbench.verdicts.labels import (
 )
 from mixbench.verdicts.records import count_mark, count_remark
 from mixbench.verdicts.speed.blocks import choose_rows
-from mixbench.verdicts.speed.ratio import compared
+from mixbench.verdicts.speed.ratio import compared, times_of
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -35,6 +35,10 @@ LATENCY = "latency_ms"
 _FIRST = (LATENCY, "tokens_per_s", "peak_memory_mib", "flops")
 SUMMARISED = (*_FIRST, *(name for name, column in columns(SpeedRow).items() if column.summarised and name not in _FIRST))
 """Metrics of the summary in the order of tables and figures: those of _FIRST, then the others in the order of the CSV."""
+
+
+_UNEVEN = 1.15
+"""How far the mean of blocks may lie above their median."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class CellSummary:
     """Whether the ratio was taken round by round within processes."""
     paired_ratios: Mapping[int, float]
     """The paired ratio of each launch that has one."""
+    mean_ms: float | None
+    """Mean latency of the blocks of a launch, as the median over launches."""
     disturbed: bool
     """Whether other work took the cores during most of what the latency comes from."""
     ratio_disturbed: bool
@@ -78,6 +84,18 @@ class CellSummary:
     def launch_ms(self) -> Mapping[int, float]:
         """Median latency of each launch, ms."""
         return self.by_launch[LATENCY]
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a few calls are so slow that the median hides them."""
+        if self.mean_ms is None or self.latency_ms is None or self.disturbed:
+            return False
+        return self.mean_ms > _UNEVEN * self.latency_ms.point
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a call takes less work for an input that was seen before."""
+        return REMEMBERS in special_in(self.remarks)
 
     @property
     def launches(self) -> int:
@@ -217,6 +235,7 @@ def _cell(
         ratio=ratio.interval,
         paired=bool(ratio.by_launch),
         paired_ratios=ratio.by_launch,
+        mean_ms=_typical(fmean(times) for rows in chosen.by_process.values() if (times := times_of(rows))),
         disturbed=bool(launch_ms) and chosen.disturbed,
         ratio_disturbed=ratio.disturbed,
         flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),

@@ -6,18 +6,21 @@ import os
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import perf_counter, process_time  # as they are before a mixer's code is loaded
 from typing import Any, Protocol
 
 import torch
 
-from mixbench.worker.calls import Call, device_seconds
+from mixbench.worker.calls import Call, device_seconds, turns
+from mixbench.worker.measure.waits import seconds_waited
 
 _MANY = 8  # calls in a block, from which one more costs little
 _STEAL_FIELD = 8  # of the first line of /proc/stat
 _CONTENDED_STEAL = 0.02
-_CONTENDED_WAIT = 0.10
+_CONTENDED_WAIT = 0.03
+_CONTENDED_IDLE = 0.10
 _CONTENDED_FAULTS = 0.05
 _SWITCHES_ALLOWED = 1
 _SWITCHES_PER_SECOND = 25
@@ -36,6 +39,7 @@ class Block:
     page_faults: int | None = None
     context_switches: int | None = None
     steal: float | None = None
+    waited: float | None = None
     sm_clock_mhz: float | None = None
     throttled: bool = False
 
@@ -48,16 +52,20 @@ class Block:
     def quality(self) -> str:
         """Whether the block was disturbed: throttled, contended or clean.
 
-        A block is contended if other processes took its core more often than once plus 25 times a second, the hypervisor took
-        more than 2 % of its time, it waited for a core for more than 10 %, or page faults took more than 5 %.
+        A block is contended if its threads waited for a core for more than 3 % of its time, the hypervisor took more than 2 %,
+        or page faults took more than 5 %. Where the kernel does not tell how long threads wait, other processes must not take
+        a core more often than once plus 25 times a second, nor may 10 % of the time on a CPU be idle.
         """
         if self.throttled:
             return "throttled"
-        waited = self.device is None and self.wall - self.cpu > _CONTENDED_WAIT * self.wall
-        switched = (self.context_switches or 0) > _SWITCHES_ALLOWED + _SWITCHES_PER_SECOND * self.wall
+        if self.waited is None:
+            waited = self.device is None and self.wall - self.cpu > _CONTENDED_IDLE * self.wall
+            waited |= (self.context_switches or 0) > _SWITCHES_ALLOWED + _SWITCHES_PER_SECOND * self.wall
+        else:
+            waited = self.waited > _CONTENDED_WAIT * self.wall
         stolen = (self.steal or 0.0) > _CONTENDED_STEAL * self.wall
         faulted = (self.page_faults or 0) * _SECONDS_PER_FAULT > _CONTENDED_FAULTS * self.wall
-        return "contended" if waited or switched or stolen or faulted else "clean"
+        return "contended" if waited or stolen or faulted else "clean"
 
 
 class Clock(Protocol):
@@ -81,6 +89,11 @@ def _steal_seconds() -> float | None:
         return None
 
 
+def _since(before: float | None, after: float | None) -> float | None:
+    """How much a total has grown; threads that have ended take their share with them."""
+    return None if before is None or after is None else max(0.0, after - before)
+
+
 class CpuClock:
     """Wall and process time of a block on the CPU.
 
@@ -95,23 +108,24 @@ class CpuClock:
     def block(self, call: Call, repeats: int) -> Block:
         if repeats >= _MANY:
             call()
-        steal = _steal_seconds()
+        steal, waited = _steal_seconds(), seconds_waited()
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu = process_time()
         wall = perf_counter()
-        for _ in range(repeats):
-            call()
+        for each in islice(turns(call), repeats):
+            each()
         wall = perf_counter() - wall
         cpu = process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
-        steal_after = _steal_seconds()
+        steal_after, waited_after = _steal_seconds(), seconds_waited()
         return Block(
             repeats,
             wall,
             cpu,
             page_faults=after.ru_minflt - before.ru_minflt,
             context_switches=after.ru_nivcsw - before.ru_nivcsw,
-            steal=None if steal is None or steal_after is None else steal_after - steal,
+            steal=_since(steal, steal_after),
+            waited=_since(waited, waited_after),
         )
 
 
@@ -133,16 +147,18 @@ class CudaClock:
 
     def block(self, call: Call, repeats: int) -> Block:
         torch.cuda.synchronize(self._device)
+        waited = seconds_waited()
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu = process_time()
         start = perf_counter()
-        for _ in range(repeats):
-            call()
+        for each in islice(turns(call), repeats):
+            each()
         launched = perf_counter()
         torch.cuda.synchronize(self._device)
         end = perf_counter()
         cpu = process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
+        waited = _since(waited, seconds_waited())
         host = launched - start
         device = device_seconds(self._device, call, repeats, host)
         clock, throttled = self._sensors()
@@ -153,6 +169,7 @@ class CudaClock:
             device=device,
             host=host,
             context_switches=after.ru_nivcsw - before.ru_nivcsw,
+            waited=waited,
             sm_clock_mhz=clock,
             throttled=throttled,
         )

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from mixbench.errors import MixbenchError, one_line
-from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, SEPARATOR, lower_bound, remark, unknown
+from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBERS, SEPARATOR, lower_bound, remark, unknown
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters
 from mixbench.worker.measure import energy, memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
@@ -63,12 +63,24 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     # the rest watches every operator: torch may not be able to compile code any more that it could not compile meanwhile
     prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
     operators = None if cell.compiled else operators_of(subject.call)
+    if operators and _remembers(subject):
+        remarks.append(REMEMBERS)
     heavy = operators.heavy if operators else prediction.heavy if prediction else {}
     values |= {"operators": len(operators.names)} if operators else {}
     values |= {"variant": _variant(subject, cell, heavy)}
     differs = prediction is not None and heavy != prediction.heavy
     values |= _flops(cell, foreseen.get("count"), differs, outside, remarks)
     return values | {"detail": SEPARATOR.join(remarks)}
+
+
+def _remembers(subject: Subject) -> bool:
+    """Whether each of three new inputs takes more operators at first than at once again."""
+
+    def takes_more(number: int) -> bool:
+        call = subject.call_with(subject.make_input(number))
+        return len(operators_of(call).names) > len(operators_of(call).names)
+
+    return all(takes_more(number) for number in (1, 2, 3))
 
 
 def _predict(cell: Cell) -> Prediction | None:

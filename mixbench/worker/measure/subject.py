@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.model import Block, classifier
-from mixbench.worker.calls import Call, ContractError, build_mixer, cast, check_output, training_call
+from mixbench.worker.calls import (
+    Call,
+    ContractError,
+    InTurns,
+    TrainingCall,
+    build_mixer,
+    cast,
+    check_output,
+    training_call,
+)
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure.held import held_bytes
 
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
+
+
+_INPUTS = 3
+_MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -75,15 +88,16 @@ def make_input(cell: Cell) -> Tensor:
 class Subject:
     """A module with its input, ready to be called. `call` runs the forward pass or, in training, forward and backward.
 
-    Gradients are switched on or off once per process: doing it in the call would be timed. `make_input` makes the input
-    again, as it was before any call. `held` is what exists outside the call, besides the module.
+    Gradients are switched on or off once per process: doing it in the call would be timed. `make_input()` makes the input
+    again, as it was before any call, and `make_input(k)` another one. `held` is what exists outside the call, besides the
+    module.
     """
 
     module: nn.Module
     forward: Callable[[Tensor], Tensor]
     call: Call
     x: Tensor
-    make_input: Callable[[], Tensor]
+    make_input: Callable[..., Tensor]
     shape: tuple[int, ...]
     held: tuple[Tensor, ...]
 
@@ -91,6 +105,22 @@ class Subject:
     def held_bytes(self) -> int:
         """Bytes that exist outside the call: what the module holds, the input, and in training the output's gradient."""
         return held_bytes(self.module, self.held, self.x.device)
+
+    def call_with(self, x: Tensor) -> Call:
+        """The same call with another input."""
+        if isinstance(self.call, TrainingCall):
+            wanted = [x if tensor is self.x else tensor for tensor in self.call.wanted]
+            return replace(self.call, x=x.requires_grad_(self.x.requires_grad), wanted=wanted)
+        return partial(self.forward, x)
+
+    def in_turns(self) -> Call:
+        """The call with a few inputs in turns, so that code which remembers its last input has to compute.
+
+        The call alone if they would take much memory.
+        """
+        if self.x.nbytes * (_INPUTS - 1) > _MOST_BYTES:
+            return self.call
+        return InTurns([self.call, *(self.call_with(self.make_input(number)) for number in range(1, _INPUTS))])
 
     @property
     def changes_input(self) -> bool:
@@ -142,12 +172,12 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     return Subject(module, forward, call, x, make_it, shape, (x, gradient) if training else (x,))
 
 
-def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype) -> Callable[[], Tensor]:
-    """A function that makes the same random tensor at every call, and moves it."""
+def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
+    """A function that makes the same random tensor at every call, and moves it; given a number above 0, another one."""
     state = torch.get_rng_state()
 
-    def again() -> Tensor:
-        torch.set_rng_state(state)
+    def again(number: int = 0) -> Tensor:
+        torch.set_rng_state(torch.Generator().manual_seed(number).get_state() if number else state)
         made = make().to(device)
         return made.to(dtype) if made.is_floating_point() else made
 

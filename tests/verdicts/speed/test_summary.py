@@ -9,7 +9,7 @@ from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
 from mixbench.tables.origins import learn_place
-from mixbench.tables.remarks import CHANGES_INPUT, lower_bound, unknown
+from mixbench.tables.remarks import CHANGES_INPUT, REMEMBERS, lower_bound, unknown
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
 from mixbench.verdicts.speed.records import records, to_json
@@ -270,8 +270,8 @@ def test_the_summary_survives_json() -> None:
 
 
 JSON_OF_A_CELL = """mixer config label context tokens status detail remarks failed_launches launch_ms latency_ms ratio paired
-    disturbed ratio_disturbed tokens_per_s cpu_ms peak_memory_mib flops flops_mark flops_remark gflops_per_s share_of_peak
-    peak_gflops_per_s energy_j clean_share params"""
+    disturbed ratio_disturbed uneven remembers mean_ms tokens_per_s cpu_ms peak_memory_mib flops flops_mark flops_remark
+    gflops_per_s share_of_peak peak_gflops_per_s energy_j clean_share params"""
 
 
 def test_programs_find_every_value_of_a_cell_under_its_name() -> None:
@@ -335,3 +335,18 @@ def test_the_rates_of_a_cell_agree_with_its_latency() -> None:
     assert flops is not None
     assert found.value("tokens_per_s") == pytest.approx(64 / found.latency_ms.point * 1e3, rel=1e-6)
     assert found.value("gflops_per_s") == pytest.approx(flops / found.latency_ms.point / 1e6, rel=1e-6)
+
+
+def test_rare_slow_calls_that_the_median_hides_are_marked_with_their_mean() -> None:
+    rare = blocks("attention", {launch: [1.0, 1.0, 1.0, 5.0] for launch in (1, 2, 3)})
+    found = cell(summarise(rare, []), "attention")
+    assert (found.uneven, found.mean_ms) == (True, pytest.approx(2.0))
+    once = blocks("attention", {1: [1.0, 1.0, 1.0, 5.0], 2: [1.0] * 4, 3: [1.0] * 4})
+    assert not cell(summarise(once, []), "attention").uneven
+    assert not cell(summarise([replace(row, quality="contended") for row in rare], []), "attention").uneven
+
+
+def test_a_mixer_that_remembers_its_inputs_is_marked() -> None:
+    rows = [replace(row, detail=REMEMBERS) for row in blocks("attention", {1: [1.0], 2: [1.0]})]
+    (plain,) = to_json(summarise(rows, []))["cells"]
+    assert plain["remembers"]

@@ -32,6 +32,7 @@ def odd(name: str, **changes: Any) -> Cell:
     [
         ("InPlace", "it changes its input in place"),
         ("Growing", "it holds more memory after every call"),
+        ("Remembering", "it does less work for an input that it has seen before"),
         ("Arrays", "flops is a lower bound: it leaves out Tensor.numpy"),
         ("Miscounting", "flops: its flops(batch, tokens) raised ValueError: planted, in two parts: operators are counted"),
     ],

@@ -133,6 +133,9 @@ def test_a_call_that_raises_is_left_out_and_the_others_go_on() -> None:
         (Block(1, 0.01, 0.02, context_switches=1), "clean"),
         (Block(1, 0.01, 0.02, context_switches=2), "contended"),
         (Block(1, 1.0, 2.0, context_switches=20), "clean"),
+        (Block(1, 0.01, 0.01, context_switches=9, waited=0.0002), "clean"),
+        (Block(1, 0.01, 0.001, waited=0.0), "clean"),  # it sleeps by itself
+        (Block(1, 0.01, 0.02, waited=0.0004), "contended"),
         (Block(1, 1.0, 1.0, steal=0.05), "contended"),
         (Block(1, 1.0, 1.0, page_faults=1_000_000), "contended"),
         (Block(1, 1.0, 0.1, device=0.9, host=0.1), "clean"),

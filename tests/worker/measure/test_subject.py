@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from places import SAMPLES
+from places import ODD, SAMPLES
 from sample_cells import BATCH, TOKENS, WIDTH, cell
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.speed import Worker
 from mixbench.worker import speed as worker
+from mixbench.worker.calls import turns
 from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
 
 
@@ -49,6 +51,24 @@ def test_the_flops_of_a_mixer_are_its_closed_form_for_the_whole_batch(mixer: str
 def test_attention_on_the_cpu_counts_its_product_with_the_tokens() -> None:
     assert count(cell("attention"))["flops"] == BATCH * (8 * TOKENS * WIDTH**2 + 4 * TOKENS**2 * WIDTH)
     assert "flash" in count(cell("attention"))["variant"]
+
+
+def test_inputs_take_turns_so_that_code_which_remembers_the_last_one_computes() -> None:
+    subject = build_subject(cell(f"{ODD}:Remembering"))
+    subject.module.inputs = 1
+    call, computed = subject.in_turns(), subject.module.computed
+    for each in islice(turns(call), 5):
+        each()
+    call()
+    assert subject.module.computed - computed >= 5
+
+
+def test_large_inputs_take_no_turns_and_others_differ_from_each_other() -> None:
+    subject = build_subject(cell("none"))
+    assert not torch.equal(subject.make_input(1), subject.make_input(2))
+    assert torch.equal(subject.make_input(), subject.x)
+    large = build_subject(cell("none", tokens=2**16, width=2**8, batch=1))
+    assert large.in_turns() is large.call
 
 
 def test_training_gives_the_gradients_of_input_and_parameters() -> None:

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import signal
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import typer
 
+from mixbench.cli.text.message import fill_message
 from mixbench.errors import MixbenchError, RequestError
 
 INTERRUPTED = 130
@@ -37,7 +37,7 @@ def reporting(*, resumes: bool = True) -> Iterator[None]:
     except MixbenchError as error:
         typer.echo(_filled(f"mixbench: {error}"), err=True)
         if error.hint:
-            typer.echo(f"  {error.hint}", err=True)
+            typer.echo(_filled(error.hint, "  "), err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         again = shlex.join(["mixbench", *(option for option in sys.argv[1:] if option != "--fresh")])
@@ -74,12 +74,9 @@ def outlive_readers() -> None:
             setattr(sys, name, io.TextIOWrapper(pipe, stream.encoding, "replace", line_buffering=lines, write_through=lines))
 
 
-def _filled(text: str) -> str:
-    """A message wrapped between words if it goes to a terminal; hints are not, so that their commands can be copied."""
-    if not sys.stderr.isatty():
-        return text
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+def _filled(text: str, indent: str = "") -> str:
+    """A message, wrapped if it goes to a terminal, with its commands whole, so that they can be copied."""
+    return fill_message(text, shutil.get_terminal_size().columns, indent) if sys.stderr.isatty() else indent + text
 
 
 def _interrupt(signum: int, frame: Any) -> None:
@@ -116,8 +113,8 @@ def _finite(content: Any) -> Any:
 
 
 def remark(text: str) -> None:
-    """Print one line for the user to standard error, apart from the results."""
-    typer.echo(text, err=True)
+    """Print a remark for the user to standard error, apart from the results: one line where it is not wrapped."""
+    typer.echo(_filled(text), err=True)
 
 
 def agreed(question: str, hint: str) -> bool:

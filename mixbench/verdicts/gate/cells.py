@@ -183,9 +183,9 @@ def by_replicate(rows: Iterable[Any], metric: str) -> dict[int, float]:
     return {replicate: median(values) for replicate, values in found.items()}
 
 
-def calibration_times(launches: Iterable[LaunchRow]) -> dict[tuple[Any, ...], float]:
-    """CPU time of the calibration workload by process, ms."""
-    return {process_of(row): row.calibration_cpu_ms for row in launches if row.calibration_cpu_ms}
+def calibration_times(launches: Iterable[LaunchRow], of: str = "calibration_cpu_ms") -> dict[tuple[Any, ...], float]:
+    """CPU time (or wall time: `calibration_ms`) of the calibration workload by process, ms."""
+    return {process_of(row): time for row in launches if (time := getattr(row, of))}
 
 
 def process_of(row: Row) -> tuple[Any, ...]:
@@ -193,7 +193,10 @@ def process_of(row: Row) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in (*keys_of(LaunchRow), "environment", "launch", "measured_at"))
 
 
-def relative_time(row: SpeedRow, calibration: Mapping[tuple[Any, ...], float]) -> float | None:
-    """CPU time relative to that of the calibration workload in the same process, so that the machine's speed cancels out."""
-    fixed = calibration.get(process_of(row))
-    return row.cpu_ms / fixed if row.cpu_ms and fixed else None
+def relative_time(row: SpeedRow, calibration: Mapping[tuple[Any, ...], float], of: str = "cpu_ms") -> float | None:
+    """CPU time relative to that of the calibration workload in the same process, so that the machine's speed cancels out.
+
+    With `of="latency_ms"` wall time, relative to the wall times in `calibration`.
+    """
+    time, fixed = getattr(row, of), calibration.get(process_of(row))
+    return time / fixed if time and fixed else None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import median
 from typing import Any
 
 from mixbench.stats import launch_medians
@@ -33,7 +36,7 @@ from mixbench.verdicts.gate.cells import (
 )
 from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
 from mixbench.verdicts.gate.metrics import CPU_TIME, bound_of, counts_things, metric_words
-from mixbench.verdicts.gate.rules import judge_count, judge_score, judge_time, simultaneous_level
+from mixbench.verdicts.gate.rules import WALL_BEYOND, far_wall, judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.words import percent
 
@@ -80,9 +83,9 @@ def compare(
     cells_of = {row_type: [pair.key for pair in pairs if pair.row_type is row_type] for row_type in COUNTS}
     labels = {row_type: cell_labels(keys, row_type) for row_type, keys in cells_of.items()}
     places = {row_type: cell_places(keys, labels[row_type], row_type) for row_type, keys in cells_of.items()}
-    calibration = [calibration_times(side.rows.get(LaunchRow, ())) for side in (base, head)]
+    launches = [side.rows.get(LaunchRow, ()) for side in (base, head)]
     intervals = sum(bool(good_rows(pair.base) and good_rows(pair.head)) for pair in pairs)
-    judge = _Judge(threshold, tolerances or {}, counts_only, simultaneous_level(intervals), calibration[0], calibration[1])
+    judge = _Judge(threshold, tolerances or {}, counts_only, simultaneous_level(intervals), launches)
     compared = [
         ComparedCell(
             study=STUDIES[pair.row_type],
@@ -132,8 +135,18 @@ class _Judge:
     tolerances: Mapping[str, float]
     counts_only: bool
     level: float
-    base_calibration: Mapping[tuple[Any, ...], float]
-    head_calibration: Mapping[tuple[Any, ...], float]
+    launches: Sequence[Sequence[LaunchRow]]
+    """Those of the base, and those of the head."""
+
+    @cached_property
+    def cpu_calibration(self) -> list[_Times]:
+        """CPU time of the calibration workload in base and head, by process."""
+        return [calibration_times(rows) for rows in self.launches]
+
+    @cached_property
+    def wall_calibration(self) -> list[_Times]:
+        """Its wall time."""
+        return [calibration_times(rows, "calibration_ms") for rows in self.launches]
 
     def cell(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> dict[str, Any]:
         """Judgements, detail and cause of a cell, from its rows in both versions."""
@@ -186,13 +199,29 @@ class _Judge:
         for metric in with_rule(SpeedRow, "time") if on_gpu else (CPU_TIME,):
             values = [
                 launch_medians((row.launch, _time_of(row, metric, calibration)) for row in rows)
-                for rows, calibration in ((base, self.base_calibration), (head, self.head_calibration))
+                for rows, calibration in zip((base, head), self.cpu_calibration, strict=True)
             ]
             if any(values):
-                judged.append(judge_time(metric, *values, threshold=self.threshold, level=self.level))
+                judgement = judge_time(metric, *values, threshold=self.threshold, level=self.level)
+                judged.append(self._with_wall(judgement, base, head))
         return judged or [Judgement("device_ms" if on_gpu else CPU_TIME, "undecided", remark=_NO_TIME[on_gpu])]
 
+    def _with_wall(self, judgement: Judgement, base: Sequence[SpeedRow], head: Sequence[SpeedRow]) -> Judgement:
+        """The judgement on a time, with a note if the wall time grew by far more."""
+        on_gpu = judgement.metric != CPU_TIME
+        walls = [
+            launch_medians((row.launch, row.latency_ms if on_gpu else relative_time(row, fixed, "latency_ms")) for row in rows)
+            for rows, fixed in zip((base, head), self.wall_calibration, strict=True)
+        ]
+        if not (judgement.base and judgement.head and all(walls)):
+            return judgement
+        below, above = (median(values.values()) for values in walls)
+        judged = math.log(judgement.head / judgement.base)
+        note = far_wall(math.log(above / below), judged, judgement.metric, max(WALL_BEYOND, self.threshold))
+        return replace(judgement, remark="; ".join(filter(None, (judgement.remark, note))))
 
+
+_Times = Mapping[tuple[Any, ...], float]
 _NO_TIME = {
     True: "no time on the GPU in speed.csv",
     False: "no CPU time in speed.csv, or no calibration in launches.csv: time is not compared",

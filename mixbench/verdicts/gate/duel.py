@@ -12,6 +12,7 @@ from mixbench.stats import Interval, t_interval, t_quantile
 from mixbench.verdicts.gate.cells import place_of
 from mixbench.verdicts.gate.compare import importance
 from mixbench.verdicts.gate.comparison import DUEL, STATUS, ComparedCell, Judgement
+from mixbench.verdicts.gate.rules import far_wall, wall_words
 from mixbench.verdicts.labels import MixerKey, mixer_labels
 from mixbench.verdicts.words import percent
 
@@ -22,8 +23,6 @@ SAME_WITHIN = 0.05
 """Both versions are the same where the interval lies within this, or within the floor where that is wider."""
 FEWEST_PAIRS = 6
 """Pairs that a look must have where the base failed in the others."""
-WALL_BEYOND = 0.25
-"""A wall time that has grown by this much more than the time that is judged gets a note."""
 SAMPLES_DIFFER = 1e-3
 """Outputs that differ by more than this, relative to their norm, come from different functions."""
 
@@ -138,7 +137,9 @@ def judge_pairs(
     change = Interval(*(math.expm1(bound) for bound in (interval.point, interval.low, interval.high)))
     detectable = math.exp(math.log1p(floor) + _half(every)) - 1
     base, head = (1e3 * side for side in seconds)
-    remark = _wall_in_words(wall, interval.point, metric) if wall is not None else ""
+    remark = ""
+    if wall is not None:
+        remark = far_wall(math.log1p(wall), interval.point, metric) or wall_words(math.log1p(wall))
     if first and first == second:
         verdict = "slower" if first > 0 else "faster"
     elif first:
@@ -150,14 +151,6 @@ def judge_pairs(
         verdict = "undecided"
         remark = f"a change of {percent(detectable, '.1f')} would have been detected; {remark}".strip("; ")
     return Judgement(metric, verdict, base, head, change, detectable, remark)
-
-
-def _wall_in_words(wall: float, judged: float, metric: str) -> str:
-    """The change of wall time; where it is far above the change that is judged, given as a logarithm, also why it may be."""
-    words = f"wall {percent(wall, '.1f', signed=True)}"
-    if math.log1p(wall) - judged <= math.log1p(WALL_BEYOND):
-        return words
-    return f"{words}, which is not judged ({'waiting, or other processes' if metric == 'cpu_ms' else 'the GPU waits'})"
 
 
 def _half(log_ratios: Sequence[float]) -> float:

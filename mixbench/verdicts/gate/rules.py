@@ -16,6 +16,8 @@ from mixbench.verdicts.words import percent
 FAMILY_LEVEL = 0.95
 """Chance that all intervals of a comparison hold at once."""
 NEEDS_LAUNCHES = 2
+WALL_BEYOND = 0.25
+"""A wall time that has grown by this much more than the time that is judged gets a note."""
 EQUAL_SCORE = 0.01
 """Scores within this share of each other are the same."""
 
@@ -123,6 +125,19 @@ def judge_time(
     if verdict in ("same", "undecided") and ratio.low > 1:
         remark = "slower, but not certainly by more than the threshold: run mixbench duel"
     return Judgement(metric, verdict, below, above, change, detectable, remark)
+
+
+def far_wall(wall: float, judged: float, metric: str, beyond: float = WALL_BEYOND) -> str:
+    """The change of wall time, and why it may differ, if it is far above the change that is judged; both are logarithms."""
+    if wall - judged <= math.log1p(beyond):
+        return ""
+    why = "the GPU waits" if metric == "device_ms" else "waiting, or other processes"
+    return f"{wall_words(wall)}, which is not judged ({why})"
+
+
+def wall_words(wall: float) -> str:
+    """The change of wall time, given as a logarithm: `wall +7.0 %`."""
+    return f"wall {percent(math.expm1(wall), '.1f', signed=True)}"
 
 
 def _ratio(head: Mapping[int, float], base: Mapping[int, float], level: float) -> Interval:

@@ -135,6 +135,20 @@ def test_a_slower_machine_cancels_out_and_wall_time_is_not_judged() -> None:
     assert verdicts(compare(speed(0), head)) == {"attention": "same", "none": "same"}
 
 
+def test_a_wall_time_that_grows_where_cpu_time_does_not_is_pointed_out() -> None:
+    waiting = edited(speed(1), in_attention(latency_ms=lambda ms: 10 * ms))
+    comparison = compare(speed(0), waiting)
+    assert verdicts(comparison) == {"attention": "same", "none": "same"}
+    remarks = {cell.mixer: cell.leading.remark for cell in comparison.cells}
+    assert remarks["none"] == ""
+    percents, _, why = remarks["attention"].partition(", ")
+    assert 700 < float(percents.removeprefix("wall +").removesuffix(" %")) < 1100
+    assert why == "which is not judged (waiting, or other processes)"
+    slower_machine = edited(waiting, lambda row: replace(row, calibration_ms=10 * row.calibration_ms), LaunchRow)
+    assert the(compare(speed(0), slower_machine)).leading.remark == "", "the calibration took as much longer"
+    assert the(compare(speed(0), waiting, threshold=20.0)).leading.remark == ""
+
+
 def test_without_calibration_time_is_undecided_and_never_passes_as_the_same() -> None:
     base, head = (edited(speed(seed), lambda row: replace(row, calibration_cpu_ms=None), LaunchRow) for seed in (0, 1))
     comparison = compare(base, head)

@@ -193,6 +193,17 @@ def test_settings_are_taken_from_rows_of_another_environment_where_the_present_o
     assert [identities(plan(words)) for words in commands] == [identities(rows) for rows in earlier]
 
 
+def test_a_baseline_that_lacks_a_table_is_told_with_its_command(
+    plan: Callable[[Sequence[str]], list[Row]], run: Run, tmp_path: Path
+) -> None:
+    both = ["--mixer", "none"]
+    rows = plan([*STUDY, *both]), plan(SEARCH), plan([*SPEED, *both])
+    done = run("cost", "--results", fill_folder(tmp_path / "results", *rows), "--baseline", "none")
+    assert done.exit_code == 2
+    assert "tuning.csv has no rows for none with these settings" in done.stderr
+    assert "  mixbench tune --mixer none --task " in done.stderr
+
+
 def test_what_was_left_out_is_named(plan: Callable[[Sequence[str]], list[Row]], run: Run, tmp_path: Path) -> None:
     both = ["--mixer", "none"]
     speeds = [plan([*SPEED, *both, *more]) for more in ([], ["--threads", "1"], ["--mode", "inference"])]

@@ -25,7 +25,7 @@ from mixbench.verdicts.cost.product import Evidence, MixerCost, costs, default_t
 from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.studies import Trained, trained_alike
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, unpacked
+from mixbench.verdicts.labels import MixerKey, find_baseline, find_mixers, mixer_labels, unpacked
 from mixbench.verdicts.learning.tune import with_worst
 
 Run = TypeVar("Run", bound=TrainingRow)
@@ -109,6 +109,8 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
     timed = contexts[0] if contexts else {}
     examples = per_launch(timed, wish.measure)
     whole = [mixer for mixer in mixers if mixer in examples and mixer in curves and mixer in scores]
+    if wish.baseline and find_mixers(wish.baseline, mixers) and not find_mixers(wish.baseline, whole):
+        whole = []  # nothing can be told until the baseline has what it lacks
     labels = mixer_labels(mixers)
     base = find_baseline(wish.baseline, whole) if whole else None
     if base and wish.measure == TIMED:

@@ -37,8 +37,8 @@ _REPLICATES = {
     "trials": ("trial", ENOUGH_REPLICATES, "--trials 20"),
 }
 """The replicates of a factor, how many are enough, and the option that gives more; a few launches scatter less than seeds."""
-_RESAMPLED = {"example": "time and cost", "data": "cost", "trials": "trials and cost"}
-"""The intervals that come from resampling these replicates; that of the data does not."""
+_RESAMPLED = {"example": "the intervals of cost", "data": "the intervals of cost", "trials": "the intervals of trials and cost"}
+"""The intervals that come from resampling these replicates; those of time and of data do not."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,14 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
             own = {factor: ends[factor][label][:, place] for factor in ends}
             base = {factor: ends[factor][baseline][:, place] for factor in ends} if baseline in labels else {}
             ratios = {} if label == baseline else {name: ratio_of_ends(own[name], base[name]) for name in base}
-            example = _example_ratio(evidence, label, baseline) if ratios and baseline else None
-            if example:  # a median over launches, where draws have geometric means
-                ratios[PRODUCT] = ratios[PRODUCT] * (example.value.low / ratios["example"][0, 0])
-            known = _all_known(ratios, replicates) | ({"example": example} if example else {})
             need = needed[label, target]
-            if need.ratio:
-                known["data"] = Known(need.ratio, need.ratio_interval)
-            factors = _all_known(own, replicates) | {"data": Known(need.examples, need.interval)}
-            found.append(MixerCost(label, target, factors, known))
+            alone = _known_all(own, replicates, _example(evidence, label), Known(need.examples, need.interval))
+            beside = (
+                _known_all(ratios, replicates, _example(evidence, label, baseline), Known(need.ratio, need.ratio_interval))
+                if ratios and need.ratio
+                else {}
+            )
+            found.append(MixerCost(label, target, alone, beside))
     return tuple(found)
 
 
@@ -163,9 +162,13 @@ def reached_by_all(error: float, is_error: bool) -> float:
     return error if is_error else round(1 - error, 9)
 
 
-def _example_ratio(evidence: Evidence, label: str, baseline: str) -> Known | None:
-    """The ratio of two costs of an example as `mixbench speed` estimates it, where both were measured in the same launches."""
-    own, base = evidence.example[label], evidence.example[baseline]
+def _example(evidence: Evidence, label: str, baseline: str | None = None) -> Known | None:
+    """The cost of an example as `mixbench speed` estimates it, or its ratio to the baseline's; None for counts.
+
+    None for a ratio, too, if both were not measured in the same launches.
+    """
+    own = evidence.example[label]
+    base = dict.fromkeys(own, 1.0) if baseline is None else evidence.example[baseline]
     if evidence.exact or {label, baseline} & evidence.bounds.keys() or not own.keys() <= base.keys():
         return None
     found = log_median_interval([own[launch] / base[launch] for launch in own])
@@ -189,7 +192,7 @@ def warnings(evidence: Evidence, targets: Sequence[float], is_error: bool) -> li
     found = []
     for factor, count in (_replicates(evidence, evidence.labels) if evidence.labels else {}).items():
         noun, enough, option = _REPLICATES[factor]
-        found.append(few_replicates(count, noun, option, enough, f"the intervals of {_RESAMPLED[factor]}"))
+        found.append(few_replicates(count, noun, option, enough, _RESAMPLED[factor]))
     if evidence.constant is not None:
         constant = evidence.constant if is_error else 1 - evidence.constant
         for target in targets:
@@ -198,10 +201,17 @@ def warnings(evidence: Evidence, targets: Sequence[float], is_error: bool) -> li
     return [*filter(None, found)]
 
 
-def _all_known(drawn: Mapping[str, Numbers], replicates: Mapping[str, int]) -> dict[str, Known]:
-    """The known values of each factor and of the product; `replicates` are those of the measured factors."""
-    numbers: dict[str, float] = {**replicates, PRODUCT: _effective_replicates(drawn, replicates)} if drawn else {}
-    return {name: _known(ends, numbers.get(name, 0)) for name, ends in drawn.items()}
+def _known_all(
+    drawn: Mapping[str, Numbers], replicates: Mapping[str, int], example: Known | None, data: Known
+) -> dict[str, Known]:
+    """The known values of each factor and of the product; `replicates` are those of the measured factors.
+
+    The cost of an example is a median over launches, where draws have geometric means, and the product is moved with it.
+    """
+    numbers = {**replicates, PRODUCT: _effective_replicates(drawn, replicates)}
+    moved = example.value.low / drawn["example"][0, 0] if example else 1.0
+    known = {name: _known(ends * (moved if name == PRODUCT else 1.0), numbers.get(name, 0)) for name, ends in drawn.items()}
+    return known | {"data": data} | ({"example": example} if example else {})
 
 
 def _effective_replicates(drawn: Mapping[str, Numbers], replicates: Mapping[str, int]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.verdicts.words import counted, percent
+from mixbench.verdicts.words import counted
 
 Curve = Mapping[int, Mapping[int, float]]
 """Test score by seed, by number of training examples."""
@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 DRAWS = 2000
 LEVEL = 0.95
 ENOUGH_REPLICATES = 5
-"""With fewer, resampling cannot give a 95 % interval: see `best_coverage`."""
+"""With fewer, the values themselves need not enclose even their median in 95 % of cases, and resampling cannot leave them."""
 
 
 def drawn_means(curve: Curve, seeds: Sequence[int], draws: int = DRAWS) -> tuple[list[int], Numbers, Numbers]:
@@ -84,21 +84,14 @@ def resampling_interval(low: Numbers, high: Numbers, replicates: float, level: f
     return percentile_interval(low, high, float(ndtr(-math.sqrt(replicates / (replicates - 1)) * quantile)))
 
 
-def best_coverage(count: int) -> float:
-    """How often the range of so many values, which resampling cannot leave, encloses the median of their distribution."""
-    return 1 - 2.0 ** (1 - count)
-
-
-def few_replicates(
-    count: int, noun: str, more: str, enough: int = ENOUGH_REPLICATES, intervals: str = "these intervals"
-) -> str:
+def few_replicates(count: int, noun: str, more: str, enough: int = ENOUGH_REPLICATES, intervals: str = "intervals") -> str:
     """The warning that so few seeds, launches or trials give no interval, or one that holds too rarely; "" for enough.
 
     `more` is the option that gives more.
     """
+    nouns = counted(2, noun).partition(" ")[2]
     if count == 1:
-        return f"One {noun}: no intervals. More {counted(2, noun).partition(' ')[2]} give them: {more}."
+        return f"One {noun}: no intervals. More {nouns} give them: {more}."
     if count < enough:
-        coverage = percent(best_coverage(count), ".0f")
-        return f"With {counted(count, noun)} {intervals} hold in at most {coverage} of cases, not 95 %."
+        return f"With {counted(count, noun)}, {intervals} may hold in less than 95 % of cases. More {nouns} help: {more}."
     return ""

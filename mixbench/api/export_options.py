@@ -21,6 +21,7 @@ class ExportOptions(Filters):
     CI services read the other formats, and summary.md of markdown.
     """
 
+    interrupted: ClassVar = "Files that were written are kept; start again with"
     example_commands: ClassVar = (
         "mixbench export results --format github-action-benchmark,bencher",
         "mixbench export --format latex --tokens 512..2048 --mode training",

@@ -102,8 +102,8 @@ class Options:
     """Base of the options of every command; the docstring is the command's help text, which ends with `example_commands`."""
 
     example_commands: ClassVar[tuple[str, ...]] = ()
-    resumes: ClassVar[bool] = False
-    """Whether a command that was interrupted keeps what it has and goes on from there."""
+    interrupted: ClassVar[str] = "Nothing was stored; start again with"
+    """What becomes of a command that is interrupted, said before the command to type."""
 
     def __post_init__(self) -> None:
         """Check the values as the command line does, for callers from Python. Raises RequestError."""

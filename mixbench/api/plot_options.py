@@ -22,6 +22,7 @@ class PlotOptions(Filters):
     standard error, with the option that draws it.
     """
 
+    interrupted: ClassVar = "Figures that were drawn are kept; start again with"
     example_commands: ClassVar = (
         "mixbench plot",
         "mixbench plot --study speed --format svg,pdf",

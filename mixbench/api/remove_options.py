@@ -26,6 +26,7 @@ class RemoveOptions(Filters):
     Exit code 2 when the request is wrong, or if nobody can be asked without --yes.
     """
 
+    interrupted: ClassVar = "Rows that were removed stay so; go on with"
     example_commands: ClassVar = (
         "mixbench remove --tokens 9999999",
         "mixbench remove --study speed --status failed --yes",

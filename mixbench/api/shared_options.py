@@ -103,7 +103,7 @@ class Followed(Options):
 class Study(Followed):
     """A study that writes a table: where to, and what happens to rows that already exist."""
 
-    resumes: ClassVar = True
+    interrupted: ClassVar = "What was finished is kept; go on with"
 
     results: Results = Path("results")
     fresh: Fresh = False

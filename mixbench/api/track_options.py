@@ -23,6 +23,7 @@ class TrackAddOptions(Options):
     in git: files of different commits and machines never conflict.
     """
 
+    interrupted: ClassVar = "Files that were written are kept; start again with"
     example_commands: ClassVar = ("mixbench track add results/head --history history",)
 
     results: shared.FolderOfTables = field(default=Path("results"), kw_only=False)

@@ -57,7 +57,7 @@ def command(*kinds: type[Options]) -> Callable[[Run], Command]:
         several = sum(not option.positional for options in described.values() for option in options) > FEW
 
         def invoke(**values: Any) -> None:
-            with reporting(resumes=kinds[0].resumes), remarks_of_warnings():
+            with reporting(kinds[0].interrupted), remarks_of_warnings():
                 run(*(kind(**_given(kind, described[kind], values)) for kind in kinds))
 
         parameters = [_parameter(option, several) for options in described.values() for option in options]

@@ -27,8 +27,11 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def reporting(*, resumes: bool = True) -> Iterator[None]:
-    """Turn a MixbenchError into a message and its exit code, and an interrupt into the command to continue and code 130."""
+def reporting(interrupted: str) -> Iterator[None]:
+    """Turn a MixbenchError into a message and its exit code, and an interrupt into code 130 and the command to type next.
+
+    `interrupted` says what becomes of what was done.
+    """
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
@@ -41,8 +44,7 @@ def reporting(*, resumes: bool = True) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         again = shlex.join(["mixbench", *(option for option in sys.argv[1:] if option != "--fresh")])
-        kept = "What was finished is kept; go on with" if resumes else "Nothing was stored; start again with"
-        typer.echo(f"\nInterrupted. {kept}:\n  {again}", err=True)
+        typer.echo(f"\nInterrupted. {interrupted}:\n  {again}", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

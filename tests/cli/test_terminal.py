@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from running import environment_in
+from running import environment_in, run_python
 
 from mixbench.api.duel_options import DuelOptions
+from mixbench.api.plot_options import PlotOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.verify_options import VerifyOptions
@@ -23,12 +24,20 @@ from mixbench.cli import terminal
 from mixbench.cli.text.verify import verify_text
 
 
-@pytest.mark.parametrize(("resumes", "text"), [(True, "What was finished is kept; go on with"), (False, "Nothing was stored")])
-def test_an_interrupt_says_whether_anything_is_kept(resumes: bool, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit) as left, terminal.reporting(resumes=resumes):
+def test_an_interrupt_says_what_becomes_of_what_was_done_and_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mixbench", "speed", "--fresh", "--tokens", "64"])
+    with pytest.raises(typer.Exit) as left, terminal.reporting(SpeedOptions.interrupted):
         raise KeyboardInterrupt
     assert left.value.exit_code == 130
-    assert text in capsys.readouterr().err
+    assert capsys.readouterr().err == "\nInterrupted. What was finished is kept; go on with:\n  mixbench speed --tokens 64\n"
+
+
+def test_an_interrupt_while_modules_are_imported_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n")
+    done = run_python("-m", "mixbench", "list", folder=tmp_path)
+    assert (done.exit_code, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def test_a_closed_terminal_ends_a_command_like_an_interrupt_and_only_once(number
             os.kill(os.getpid(), number)
             cleaned_up.append(True)
 
-    with pytest.raises(typer.Exit) as left, terminal.reporting():
+    with pytest.raises(typer.Exit) as left, terminal.reporting(""):
         end_twice()
     assert (left.value.exit_code, cleaned_up) == (130, [True])
 
@@ -59,15 +68,19 @@ def test_a_closed_terminal_ends_a_command_like_an_interrupt_and_only_once(number
 @pytest.mark.usefixtures("_handlers")
 def test_a_command_that_must_outlive_its_terminal_does() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
-    with terminal.reporting():
+    with terminal.reporting(""):
         os.kill(os.getpid(), signal.SIGHUP)
 
 
 def test_only_what_can_be_resumed_promises_it() -> None:
-    assert SpeedOptions.resumes
-    assert SelfcheckOptions.resumes
-    assert not DuelOptions.resumes
-    assert not VerifyOptions.resumes
+    for kind, start in (
+        (SpeedOptions, "What was finished is kept; go on with"),
+        (SelfcheckOptions, "What was finished is kept; go on with"),
+        (PlotOptions, "Figures that were drawn are kept; start again with"),
+        (DuelOptions, "Nothing was stored; start again with"),
+        (VerifyOptions, "Nothing was stored; start again with"),
+    ):
+        assert kind.interrupted == start
 
 
 def test_checks_of_a_mixer_wrap_between_words() -> None:

@@ -15,9 +15,10 @@ from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.power_law import PowerLaw, laws_to_show
-from mixbench.verdicts.learning.scores import DataCell, curves, summarise
-from mixbench.verdicts.words import percent
+from mixbench.verdicts.learning.scores import TaskSummary, curves, summarise
+from mixbench.verdicts.words import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,8 @@ _FARTHEST = 3.0
 """Bands end at this factor beyond the scores: with two or three seeds they can span decades."""
 _LEAST_RATIO, _LARGEST_RATIO = 2.0**-52, 1e30
 """Ratios are drawn as if they were within these: next to a score that exploded, all others are 0 times as large."""
+CONSTANT = (0, (8, 3, 2, 3))
+"""Dashes of the line at the score of the best constant answer."""
 _LONG = 1e6
 """From this ratio on, a change in per cent has an exponent."""
 
@@ -71,6 +74,8 @@ def curves_figure(drawn: TaskFigures, name: str) -> Figure:
                 text = "\n".join([*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *_lost(cells)])
                 fitted |= laws.keys()
                 entries.append((_height(scored), label, text))
+            if task.constant is not None:
+                axes.axhline(task.constant, color=style.PALE, linestyle=CONSTANT, linewidth=1.2, zorder=1)
             style.legend_beside(axes, entries, drawn.looks, alone=len(grid) == 1)
         _limit_scores(grid[0], drawn)
         _finish(figure, grid, drawn, _reading(drawn, fitted))
@@ -159,9 +164,15 @@ def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
     several = any(len(cell.scores) > 1 for _, task in drawn.panels for cell in task.cells)
     laws = {"": "dashed without a floor", "c + ": "dotted with a floor c"}
     kinds = ", ".join(words for floor, words in laws.items() if floor in fitted)
+    constants = dict.fromkeys(_constant(task) for _, task in drawn.panels if task.constant is not None)
     over = "mean and 95 % t-interval over seeds · dots: single seeds" if several else "one seed"
-    parts = [over, f"thin lines: power laws, {kinds}" if kinds else ""]
+    grey = f"grey line: {', '.join(constants)}" if constants else ""
+    parts = [over, f"thin lines: power laws, {kinds}" if kinds else "", grey]
     return " · ".join(filter(None, parts))
+
+
+def _constant(task: TaskSummary) -> str:
+    return f"{task.constant_words}, {number(task.constant or 0.0)}"
 
 
 def _change(ratio: float) -> str:
@@ -187,6 +198,8 @@ def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
     """Limit the axis to the scores; longer bands end at the frame."""
     scores = [score for _, task in drawn.panels for cell in task.cells for score in cell.scores.values()]
     ends = [end for _, task in drawn.panels for cell in task.cells for end in _ends(cell.score)]
+    constants = [task.constant for _, task in drawn.panels if task.constant is not None]
+    scores, ends = scores + constants, ends + constants
     if drawn.logarithmic:
         axes.set_ylim(max(min(ends), min(scores) / _FARTHEST) / 1.05, min(max(ends), max(scores) * _FARTHEST) * 1.05)
         style.value_ticks(axes.yaxis, prefixed=False)

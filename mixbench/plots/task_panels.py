@@ -34,7 +34,9 @@ class TaskFigures:
     @property
     def logarithmic(self) -> bool:
         """Whether the axis of scores is logarithmic: that of errors, all above 0."""
-        return self.is_error and all(score > 0 for _, task in self.panels for c in task.cells for score in c.scores.values())
+        tasks = [task for _, task in self.panels]
+        found = [score for task in tasks for cell in task.cells for score in cell.scores.values()]
+        return self.is_error and min([*found, *(task.constant for task in tasks if task.constant is not None)], default=0) > 0
 
     @property
     def score_axis(self) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from mixbench.plots import style
 from mixbench.plots.notes import about_operations, add_caption, add_heading, mark_bounds, named
 from mixbench.plots.task_panels import TaskFigures
-from mixbench.verdicts.learning.scores import DataCell, TaskSummary
+from mixbench.verdicts.learning.cells import DataCell
+from mixbench.verdicts.learning.scores import TaskSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -128,6 +128,18 @@ def test_a_power_law_is_drawn_on_the_scale_of_the_score(score: str) -> None:
         assert (float(fit.get_xdata()[0]), float(fit.get_xdata()[-1])) == pytest.approx((250, 2000))  # type: ignore[index]
 
 
+@pytest.mark.parametrize(("score", "constant", "words"), [("mse", 31.5, "best constant"), ("accuracy", 0.1, "majority class")])
+def test_the_best_constant_answer_is_a_line_within_the_frame(score: str, constant: float, words: str) -> None:
+    rows = training_rows(score=score)
+    figure = curves_of([replace(row, constant_score=constant) for row in rows])
+    (axes,) = figure.axes
+    assert len(axes.lines) == len(curves_of(rows).axes[0].lines) + 1
+    assert [constant, constant] in [list(line.get_ydata()) for line in axes.lines]
+    low, high = axes.get_ylim()
+    assert low < constant < high
+    assert f"grey line: {words}, {constant:.3g}" in figure.get_supxlabel()
+
+
 def test_the_legend_counts_failed_runs() -> None:
     (axes,) = curves_of(training_rows(("attention", "none"), failures={("none", 250, 1): ("diverged", "")})).axes
     assert legend_texts(axes)[0].endswith("1 of 20 runs failed")

@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +90,13 @@ TRAINED: dict[str, Callable[[], list[Any]]] = {
 
 @pytest.mark.parametrize("case", TRAINED)
 def test_scores_changes_and_examples_needed_of_data_efficiency(case: str) -> None:
-    summary = scores.summarise(TRAINED[case]())
+    rows = [replace(row, constant_score=0.1 if row.score == "accuracy" else 32.0) for row in TRAINED[case]()]
+    summary = scores.summarise(rows)
     records = scores.records(summary)
     (task,) = summary.tasks
     text = data_efficiency_table(summary, 80, terminal=False).plain
-    score, difference, relative, need, need_ratio = tables(text, task.lines)
+    score, difference, relative, need, need_ratio = tables(text, [*task.lines, "best constant", "majority class", "epochs"])
+    constant, epochs = score.pop(task.constant_words), score.pop("epochs")
     cells = by_mixer(records, table="scores")
     for label, row in score.items():
         assert [record["train_size"] for record in cells[label]] == task.sizes
@@ -101,6 +104,9 @@ def test_scores_changes_and_examples_needed_of_data_efficiency(case: str) -> Non
         values = zip((interval(record, "test_score") for record in cells[label]), counts, strict=True)
         assert_printed(row, [value for found, counted in values for value in (*found, *counted)])
         assert [record["status"] for record in cells[label]].count("oom") == row.count("oom")
+    by_size = {record["train_size"]: record for own in cells.values() for record in own if record["examples_seen"]}
+    assert_printed(epochs, [record["examples_seen"] / size for size, record in sorted(by_size.items())])
+    assert_printed(constant, [record["constant_score"] for _, record in sorted(by_size.items())])
     for name, table in (("difference", difference), ("relative_change_percent", relative)):
         assert table.keys() == task.lines.keys() - {"attention"}
         for label, row in table.items():

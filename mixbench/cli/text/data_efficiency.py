@@ -11,14 +11,18 @@ from mixbench.cli.text.brackets import needed, ratio
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
 from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, change_text, interval_text
+from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Need
 from mixbench.verdicts.learning.resampling import DRAWS, few_replicates
-from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary
-from mixbench.verdicts.words import counted, in_percent, number, span
+from mixbench.verdicts.learning.scores import DataSummary, TaskSummary
+from mixbench.verdicts.words import counted, in_percent, number, percent, span
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+UNEQUAL = 1.5
+"""From so many times the mean of the others on, the largest class is told."""
 
 
 def data_efficiency_table(summary: DataSummary, width: int, terminal: bool) -> Text:
@@ -53,9 +57,14 @@ def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Tabl
     ]
     for title, labels, entry in by_size:
         cells = {(cell.label, cell.train_size): entry(cell) for cell in task.cells}
-        columns = [Column(number(size), [cells.get((label, size)) for label in labels]) for size in task.sizes]
-        if any(entry for column in columns for entry in column.entries):
-            yield title, Table(labels, columns)
+        entries = {size: [cells.get((label, size)) for label in labels] for size in task.sizes}
+        further = _further(task) if labels is every else {}
+        columns = [
+            Column(_heading(task, size), [*own, *(line.get(size) for line in further.values())])
+            for size, own in entries.items()
+        ]
+        if any(entry for own in entries.values() for entry in own):
+            yield title, Table([*labels, *further], columns)
     sign = "≤" if task.is_error else "≥"
     sizes = {label: [cell.train_size for cell in cells if cell.scores] for label, cells in task.lines.items()}
     by_target: list[tuple[str, list[str], Callable[[Need], Entry | None]]] = [
@@ -72,6 +81,23 @@ def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Tabl
         columns = [Column(f"{sign} {target:g}", [needs.get((label, target)) for label in labels]) for target in targets]
         if any(entry for column in columns for entry in column.entries):
             yield title, Table(labels, columns)
+
+
+def _heading(task: TaskSummary, size: int) -> str:
+    """A number of training examples and, where runs ended within the first epoch, how many of them they saw."""
+    seen = [cell.examples_seen for cell in task.cells if cell.train_size == size and cell.examples_seen]
+    return f"{number(size)} ({number(min(seen))} seen)" if seen and min(seen) < size else number(size)
+
+
+def _further(task: TaskSummary) -> dict[str, dict[int, Entry | None]]:
+    """Lines of the table of scores below those of the mixers, by size."""
+    epochs = {cell.train_size: Entry(number(cell.epochs)) for cell in task.cells if cell.epochs}
+    constant = None if task.constant is None else Entry(number(task.constant))
+    lines: dict[str, dict[int, Entry | None]] = {
+        task.constant_words: dict.fromkeys(task.sizes, constant),
+        "epochs": {size: epochs.get(size) for size in task.sizes},
+    }
+    return {name: line for name, line in lines.items() if any(line.values())}
 
 
 _EntryOf = Callable[[DataCell], Entry | None]
@@ -131,7 +157,9 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
     if any(need.examples != UNKNOWN for need in task.needs):
         drawn = f"; intervals from {DRAWS} curves as far apart as the seeds" if seeds > 1 else ""
         yield f"Examples needed: by isotonic regression, linear in log examples, within the trained sizes only{drawn}."
+    yield from _constant(task)
     yield from _part_of_an_epoch(cells)
+    yield from _still_improving(cells)
     yield from _sampling_error(cells, task.is_error)
     yield from _failures(task)
     yield from _learning_rates(task)
@@ -145,6 +173,36 @@ def _part_of_an_epoch(cells: Sequence[DataCell]) -> Iterator[str]:
         where, all_of_them = ", ".join(map(number, sizes)), math.ceil(sizes[-1] * steps / seen)
         found = f"Less than one epoch at {where} examples: {number(steps)} steps see {number(seen)} of them."
         yield f"{found} To see all: --steps {all_of_them}."
+
+
+def _constant(task: TaskSummary) -> Iterator[str]:
+    """The notes on mixers that are no better than a constant answer, and on classes of unequal size."""
+    constant, no_better = task.constant, task.no_better_than_constant
+    if constant is None:
+        return
+    if no_better:
+        every = [label for label, cells in task.lines.items() if any(cell.score for cell in cells)]
+        answer = f"better than the {task.constant_words}, {number(constant)}, within interval and sampling error"
+        yield f"No mixer is {answer}." if no_better == every else f"Not {answer}: {', '.join(no_better)}."
+    others = (task.classes or 1) - 1
+    if task.score == "accuracy" and others and constant >= UNEQUAL * (1 - constant) / others:
+        share = percent(constant)
+        yield f"One of {task.classes} classes has {share} of the test examples: --score macro-f1 counts all classes the same."
+
+
+def _still_improving(cells: Sequence[DataCell]) -> Iterator[str]:
+    """The note on runs that were stopped while their score was still getting better."""
+    falls: list[float] = []
+    where: dict[str, list[str]] = defaultdict(list)
+    for cell in cells:
+        if cell.still_improving and cell.last_change is not None:
+            falls.append(-cell.last_change)
+            where[cell.label].append(number(cell.train_size))
+    if where:
+        which = "; ".join(f"{label} at {', '.join(sizes)}" for label, sizes in where.items())
+        fall = " to ".join(dict.fromkeys(in_percent(end, ".0f") for end in (min(falls), max(falls))))
+        found = f"Still improving when training ended (error {fall} % lower at the last evaluation than before): {which}."
+        yield f"{found} Train longer: --steps {2 * max(cell.steps or 0 for cell in cells)}."
 
 
 def _sampling_error(cells: Sequence[DataCell], is_error: bool) -> Iterator[str]:
@@ -184,7 +242,8 @@ def _learning_rates(task: TaskSummary) -> Iterator[str]:
     if values:
         chosen = ", chosen on the development set" if task.context.learning_rate == "auto" else ""
         same = len(by_rates) == 1 < len(task.lines)
+        hint = " One rate may suit some mixers better than others: --learning-rate auto." if same and not chosen else ""
         texts = values if same else [f"{rates} ({', '.join(mixers)})" for rates, mixers in values.items()]
-        yield f"Learning rate{chosen}: {'; '.join(texts)}."
+        yield f"Learning rate{chosen}: {'; '.join(texts)}.{hint}"
     if task.trials:
         yield f"Not shown: {counted(task.trials, 'run')} that only served to choose a learning rate."

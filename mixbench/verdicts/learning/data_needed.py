@@ -104,11 +104,14 @@ def _on_scale(
     return scales, seeds, list(_goodness(dict(enumerate(targets)), is_error).values())
 
 
-def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: bool) -> tuple[float, ...]:
+def default_targets(
+    curves: Mapping[str, Curve], control: str | None, is_error: bool, constant: float | None = None
+) -> tuple[float, ...]:
     """Scores at equal ratios of the error between the control and the best, the easiest first.
 
     The control's error is that at its largest size; without a control, or if the best is no better, the largest error of any
-    mixer takes its place. Empty if all errors are equal or 0, or no mixer has two sizes.
+    mixer takes its place. All scores are better than that of the best constant answer, `constant`, where it is known. Empty if
+    all errors are equal or 0, or no mixer has two sizes.
     """
     errors = {label: mean_errors(curve, is_error) for label, curve in curves.items()}
     found = [error for line in errors.values() for error in line.values() if error > 0]
@@ -118,6 +121,8 @@ def default_targets(curves: Mapping[str, Curve], control: str | None, is_error: 
     line = errors.get(control) if control else None
     if line and (reached := line[max(line)]) > 1.1 * best:
         worst = reached
+    if constant is not None:
+        worst = min(worst, constant if is_error else 1 - constant)
     return targets_between(worst, best, is_error)
 
 

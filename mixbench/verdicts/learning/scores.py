@@ -8,76 +8,22 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
-from mixbench.tables.scores import ERRORS
+from mixbench.tables.scores import ERRORS, SCORES
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
+from mixbench.verdicts.learning.cells import DataCell, cell_of
 from mixbench.verdicts.learning.context import TaskContext, by_context
 from mixbench.verdicts.learning.data_needed import Need, data_needed, default_targets
-from mixbench.verdicts.learning.means import known_mean, mean_difference, mean_score, relative_change
 from mixbench.verdicts.learning.resampling import Curve
-from mixbench.verdicts.records import bracket_columns, count_mark, count_remark, interval_columns
+from mixbench.verdicts.records import bracket_columns, interval_columns
 
 CONTROL = "none"
 """The mixer that does not mix: to beat its score, a mixer must mix."""
-
-
-@dataclass(frozen=True)
-class DataCell:
-    """One mixer trained on one number of examples; means are over the seeds that succeeded, None without any."""
-
-    mixer: str
-    config: str
-    label: str
-    train_size: int
-    scores: Mapping[int, float]
-    """Test score by seed."""
-    failed: Mapping[int, str]
-    """Status by seed of the runs without a score, including diverged ones."""
-    detail: str
-    """Why the first of these failed."""
-    score: Interval | None
-    difference: Interval | None
-    """Score minus the baseline's, over the seeds that both have; arithmetic, for errors as well."""
-    relative: Interval | None
-    """Score relative to the baseline's, minus 1, over the same seeds, on the log scale; None where a score is 0."""
-    pairs: int
-    """Seeds that both have."""
-    test_standard_error: float | None
-    """Standard error of one test score from sampling the test examples."""
-    test_examples: int | None
-    train_seconds: float | None
-    train_flops: float | None
-    train_flops_remark: str
-    """Why train_flops is only a lower bound, or unknown; empty where every product has a formula."""
-    learning_rates: tuple[float, ...]
-    """Distinct learning rates of the runs."""
-    steps: int | None
-    examples_seen: int | None
-    """Examples that a run was trained on, repetitions included: below `train_size` it saw only a part of them."""
-
-    @property
-    def status(self) -> str:
-        """ok if any run has a score, else what happened to all runs: their status, or `failed` where these differ."""
-        if self.scores:
-            return "ok"
-        statuses = set(self.failed.values())
-        return statuses.pop() if len(statuses) == 1 else "failed"
-
-    @property
-    def train_flops_mark(self) -> str | None:
-        """The mark of train_flops, as of `count_mark`."""
-        return count_mark(self.train_flops, self.train_flops_remark)
-
-    @property
-    def runs(self) -> int:
-        """How many runs finished, with a score or without."""
-        return len(self.scores) + len(self.failed)
 
 
 @dataclass(frozen=True)
@@ -86,7 +32,10 @@ class TaskSummary:
 
     context: TaskContext
     score: str
-    """accuracy or mse; empty where every run failed."""
+    """One of `SCORES`; empty where every run failed."""
+    constant: float | None
+    """Score of the best constant answer: the most frequent class, or the mean value; None where rows do not say it."""
+    classes: int | None
     cells: tuple[DataCell, ...]
     needs: tuple[Need, ...]
     """The examples needed, by target and mixer."""
@@ -97,6 +46,31 @@ class TaskSummary:
     def is_error(self) -> bool:
         """Whether lower is better."""
         return self.score in ERRORS
+
+    @property
+    def constant_words(self) -> str:
+        """What the best constant answer is called."""
+        return SCORES[self.score].constant if self.score in SCORES else ""
+
+    def beats_constant(self, cell: DataCell) -> bool:
+        """Whether a mean score is better than that of the best constant answer, by more than its interval and sampling error.
+
+        Seeds share the test set, so both count, as independent errors. True where the constant is not known.
+        """
+        if cell.score is None or self.constant is None:
+            return cell.score is not None
+        point, end = cell.score.point, cell.score.high if self.is_error else cell.score.low
+        margin = math.hypot(0 if end is None else point - end, 2 * (cell.test_standard_error or 0))
+        return _is_better(point + margin if self.is_error else point - margin, self.constant, self.is_error)
+
+    @property
+    def no_better_than_constant(self) -> list[str]:
+        """Labels of the mixers with scores that beat the best constant answer at no size."""
+        return [
+            label
+            for label, cells in self.lines.items()
+            if any(cell.score for cell in cells) and not any(map(self.beats_constant, cells))
+        ]
 
     @property
     def sizes(self) -> list[int]:
@@ -172,11 +146,15 @@ def records(summary: DataSummary) -> list[dict[str, Any]]:
     For columns of intervals and open ends see `mixbench.verdicts.records`. Relative values are relative to the baseline.
     """
     return [
-        {"table": table, **vars(task.context), "score": task.score, "baseline": summary.baseline, **record}
+        {"table": table, **vars(task.context), **_shared(task), "baseline": summary.baseline, **record}
         for task in summary.tasks
         for table, own in (("scores", map(_score_record, task.cells)), ("examples needed", map(_need_record, task.needs)))
         for record in own
     ]
+
+
+def _shared(task: TaskSummary) -> dict[str, Any]:
+    return {"score": task.score, "constant_score": task.constant}
 
 
 def _score_record(cell: DataCell) -> dict[str, Any]:
@@ -189,6 +167,8 @@ def _score_record(cell: DataCell) -> dict[str, Any]:
         **interval_columns("relative_change_percent", cell.relative, 100),
         "seeds": len(cell.scores),
         "failed_runs": len(cell.failed),
+        "examples_seen": cell.examples_seen,
+        "still_improving": cell.still_improving,
         "detail": cell.detail,
         **{name: getattr(cell, name) for name in ("test_standard_error", "test_examples", "train_seconds", "train_flops")},
         **{name: getattr(cell, name) for name in ("train_flops_mark", "train_flops_remark")},
@@ -219,46 +199,21 @@ def _task(
     sizes, mixers = sorted({size for size, _ in by_cell}), mixer_order({mixer for _, mixer in by_cell})
     score = next((row.score for row in rows if row.score), "")
     cells = tuple(
-        _cell(labels[mixer], by_cell[size, mixer], others, score in ERRORS)
+        cell_of(labels[mixer], by_cell[size, mixer], others, score in ERRORS)
         for size in sizes
         for mixer in mixers
         if (size, mixer) in by_cell
         for others in [by_cell.get((size, base), []) if base and base != mixer else []]
     )
-    task = TaskSummary(context, score, cells, (), trials)
+    constant = next((row.constant_score for row in rows if row.constant_score is not None and row.score == score), None)
+    classes = next((row.classes for row in rows if row.classes is not None), None)
+    task = TaskSummary(context, score, constant, classes, cells, (), trials)
     lines = curves(task)
     control = next((labels[mixer] for mixer in mixers if mixer[0] == CONTROL), None)
-    wanted = tuple(targets) or default_targets(lines, control, task.is_error)
+    found = default_targets(lines, control, task.is_error, constant) if any(map(task.beats_constant, cells)) else ()
+    wanted = [target for target in targets or found if constant is None or _is_better(target, constant, task.is_error)]
     return replace(task, needs=data_needed(lines, labels[base] if base else None, wanted, task.is_error))
 
 
-def _cell(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRow], is_error: bool) -> DataCell:
-    good = [row for row in rows if row.status == "ok"]
-    bad = [row for row in rows if row.status != "ok"]
-    scores, others = _scores(rows), _scores(baseline)
-    pairs = [(scores[seed], others[seed]) for seed in scores if seed in others]
-    return DataCell(
-        mixer=rows[0].mixer,
-        config=rows[0].config,
-        label=label,
-        train_size=rows[0].train_size,
-        scores=scores,
-        failed={row.seed: row.status for row in sorted(bad, key=lambda row: row.seed)},
-        detail=bad[0].detail if bad else "",
-        score=mean_score(list(scores.values()), is_error),
-        difference=mean_difference(pairs),
-        relative=relative_change(pairs),
-        pairs=len(pairs),
-        test_standard_error=known_mean(row.test_standard_error for row in good),
-        test_examples=next((row.test_examples for row in good if row.test_examples is not None), None),
-        train_seconds=known_mean(row.train_seconds for row in good),
-        train_flops=known_mean(row.train_flops for row in good),
-        train_flops_remark=count_remark("train_flops", [(row.train_flops, row.detail) for row in good]),
-        steps=next((row.steps for row in good), None),
-        examples_seen=next((row.examples_seen for row in good), None),
-        learning_rates=tuple(sorted({row.learning_rate for row in rows if row.learning_rate is not None})),
-    )
-
-
-def _scores(rows: Iterable[TrainingRow]) -> dict[int, float]:
-    return dict(sorted((row.seed, row.test_score) for row in rows if row.test_score is not None))
+def _is_better(score: float, other: float, is_error: bool) -> bool:
+    return score < other if is_error else score > other

@@ -1,4 +1,6 @@
+import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from synthetic_training import training_rows, training_settings
@@ -123,8 +125,61 @@ def test_the_notes_explain_the_intervals() -> None:
 
 def test_runs_that_end_within_the_first_epoch_are_told_with_the_steps_that_they_need() -> None:
     told = "Less than one epoch at 20 000, 51 200 examples: 400 steps see 12 800 of them. To see all: --steps 1600."
-    assert told in plain(training_rows(("attention", "none"), (800, 20_000, 51_200)))
-    assert "epoch" not in plain(training_rows(("attention", "none"), (800, 12_800)))
+    text = plain(training_rows(("attention", "none"), (800, 20_000, 51_200)))
+    assert told in text
+    assert "less than" not in plain(training_rows(("attention", "none"), (800, 12_800))).lower()
+    # the headings, too
+    assert "20 000 (12 800 seen)" in text
+    assert "800 (" not in text.replace("12 800 seen", "")
+    epochs = lines_of(text, "test mse by training examples")["epochs"]
+    assert epochs.split() == ["epochs", "16.0", "0.640", "0.250"]
+
+
+def hopeless(constant: float, **options: object) -> list[TrainingRow]:
+    """Accuracies around 0.669, like those of most mixers on MRPC, whose larger class has 66.5 %."""
+    rows = training_rows(("attention", "none"), score="accuracy", error=lambda *_: 0.331, noise=0.005, seed_noise=0.005)
+    return [replace(row, constant_score=constant, classes=2, **options) for row in rows]  # type: ignore[arg-type]
+
+
+def test_mixers_that_are_no_better_than_the_majority_class_need_no_examples() -> None:
+    text = plain(hopeless(0.665))
+    assert lines_of(text, "test accuracy")["majority"].split() == ["majority", "class", *["0.665"] * 4]
+    assert "No mixer is better than the majority class, 0.665, within interval and sampling error." in text
+    assert "examples needed" not in text
+    assert "examples needed" in plain(hopeless(0.5))
+    one = training_rows(("attention",), score="accuracy", error=lambda mixer, size: 5 * size**-0.5)
+    text = plain(one + [row for row in hopeless(0.665) if row.mixer == "none"])
+    assert "Not better than the majority class, 0.665, within interval and sampling error: none." in text
+    assert "not reached" in lines_of(text, "training examples needed")["none"]
+
+
+def test_classes_of_unequal_size_are_told_unless_they_count_the_same() -> None:
+    told = "One of 2 classes has 66.5 % of the test examples: --score macro-f1 counts all classes the same."
+    assert told in plain(hopeless(0.665))
+    assert "classes has" not in plain(hopeless(0.55))
+    assert "classes has" not in plain(hopeless(0.665, score="macro-f1"))
+
+
+def test_runs_that_were_still_improving_are_told_with_more_steps() -> None:
+    def trained(last: float, best_step: int = 400) -> str:
+        rows = training_rows(("attention", "none"), (800, 1600))
+        known = {"dev_scores": json.dumps({"200": 1.0, "300": 0.5, "400": last}), "best_step": best_step}
+        return plain([replace(row, **known) if row.mixer == "none" else row for row in rows])  # type: ignore[arg-type]
+
+    assert (
+        "Still improving when training ended (error 40 % lower at the last evaluation than before): none at 800, 1600."
+        " Train longer: --steps 800." in trained(0.3)
+    )
+    assert "Still" not in trained(0.49)
+    assert "Still" not in trained(0.3, best_step=300)
+    assert "Still" not in plain(training_rows())
+
+
+def test_one_rate_for_several_mixers_is_told() -> None:
+    hint = "Learning rate: 0.001. One rate may suit some mixers better than others: --learning-rate auto."
+    assert hint in plain(training_rows(rates=dict.fromkeys(("attention", "hypermixer", "none"), 0.001)))
+    assert "suit" not in plain(training_rows())
+    assert "suit" not in plain(training_rows(("attention",), rates={"attention": 0.001}))
 
 
 def test_the_notes_name_different_learning_rates_and_the_rows_left_out() -> None:

@@ -226,6 +226,13 @@ def test_a_control_that_is_as_good_as_the_best_does_not_bound_the_targets() -> N
     assert all(0.5 < target < 0.9 for target in targets)
 
 
+def test_default_targets_are_better_than_the_best_constant_answer() -> None:
+    curves = {"best": curve(0.1, 0.05, 0.02, 0.01), "none": curve(10, 5, 2, 0.16)}
+    assert max(default_targets(curves, None, True, 0.16)) == 0.08
+    shares = {"best": curve(0.5, 0.6, 0.7, 0.975), "none": curve(0.5, 0.5, 0.5, 0.6)}
+    assert min(default_targets(shares, None, False, 0.6)) == 0.8
+
+
 def test_there_are_no_default_targets_without_a_curve() -> None:
     assert default_targets({}, None, True) == ()
     assert default_targets({"a": {100: {}}}, "a", True) == ()

@@ -29,7 +29,10 @@ Line = list[Segment]
 
 @dataclass(frozen=True)
 class Column:
-    """A heading and one entry per row, None where there is nothing to show; with `words`, entries are aligned to the left."""
+    """A heading and one entry per row, None where there is nothing to show; with `words`, entries are aligned to the left.
+
+    In a column of numbers, an entry without a digit (`not reached`) may reach into the room of the tails.
+    """
 
     heading: str
     entries: Sequence[Entry | None]
@@ -38,7 +41,7 @@ class Column:
     @property
     def width(self) -> int:
         """Characters of the widest entry or of the heading."""
-        return max(len(self.heading), sum(self._parts))
+        return max(len(self.heading), sum(self._parts), *(len(entry.number + entry.tail) for entry in self._shown))
 
     @property
     def header(self) -> str:
@@ -53,9 +56,14 @@ class Column:
         return [(f"{GAP}{before}", entry.style), (f"{entry.tail:<{self.width - len(before)}}", "dim")]
 
     @property
+    def _shown(self) -> list[Entry]:
+        return [entry or Entry(_MISSING) for entry in self.entries]
+
+    @property
     def _parts(self) -> tuple[int, int]:
-        shown = [entry or Entry(_MISSING) for entry in self.entries]
-        return max(len(entry.number) for entry in shown), max(len(entry.tail) for entry in shown)
+        aligned = [entry for entry in self._shown if self.words or any(map(str.isdigit, entry.number))]
+        tails = max(len(entry.tail) for entry in self._shown)
+        return max((len(entry.number) for entry in aligned), default=0), tails
 
 
 class Part(Protocol):

@@ -79,6 +79,17 @@ def test_the_tail_of_an_entry_is_aligned_to_the_left_and_what_is_missing_is_a_da
     ]
 
 
+def test_words_among_numbers_reach_into_the_room_of_the_tails() -> None:
+    column = Column("≤ 1.8", [Entry("625", " (549–687)"), Entry("not reached"), Entry("oom"), None])
+    assert shown(Table(["a", "b", "c", "d"], [column])) == [
+        "mixer          ≤ 1.8",
+        "a      625 (549–687)",
+        "b      not reached",
+        "c      oom",
+        "d        –",
+    ]
+
+
 def test_columns_of_words_are_aligned_to_the_left() -> None:
     column = Column("over tokens", [Entry("64, 128"), Entry("64")], words=True)
     assert shown(Table(["a", "b"], [column, numbers("k", "1", "2")])) == [

@@ -88,7 +88,7 @@ def point(interval: Interval) -> tuple[str, str]:
 
 
 def margin(interval: Interval) -> tuple[str, str]:
-    """A point and the half-width of its interval on the log scale, rounded up to whole percent: `0.905`, ` ±5%`."""
+    """A point and how far the further end of its interval is, rounded up to whole percent: `0.905`, ` ±5%`."""
     if interval.low is None or interval.high is None or interval.low <= 0:
         return short(interval.point), ""
     percent = margin_percent(interval)
@@ -96,7 +96,7 @@ def margin(interval: Interval) -> tuple[str, str]:
 
 
 def margin_percent(interval: Interval) -> int:
-    """The half-width of an interval on the log scale, rounded up to whole percent."""
+    """By what factor the further end of an interval differs from its point, in percent above 1, rounded up."""
     ends = (interval.low, interval.high)
     return max((math.ceil(100 * math.expm1(abs(math.log(end / interval.point))) - 1e-9) for end in ends if end), default=0)
 

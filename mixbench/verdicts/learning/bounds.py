@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mixbench.tables.scores import ERRORS
+from mixbench.tables.scores import ERRORS, SCORES
 
 USUAL = ((0.0, 1.0), (0.0, 100.0), (-1.0, 1.0), (-100.0, 100.0))
 """Ranges that scores may have: shares, shares in per cent, correlations and those in per cent."""
@@ -28,8 +28,8 @@ def bounds_of(scores: Sequence[float], score: str) -> Bounds:
     An error has no upper end: the largest one is taken for it.
     """
     low, high = min(scores), max(scores)
-    if score == "accuracy":
-        return Bounds(0.0, 1.0)
+    if score in SCORES and (limits := SCORES[score].limits):
+        return Bounds(*limits)
     if score in ERRORS:
         return Bounds(min(0.0, low), high, "seen")
     usual = (Bounds(*ends, "guessed") for ends in USUAL if ends[0] <= low and high <= ends[1])

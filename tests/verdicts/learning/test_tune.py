@@ -85,6 +85,7 @@ def test_scores_in_per_cent_have_the_bands_of_shares(lost: tuple[None, ...]) -> 
     ("scores", "score", "bounds"),
     [
         ([0.2, 0.9], "accuracy", Bounds(0, 1)),
+        ([0.2, 0.9], "macro-f1", Bounds(0, 1)),
         ([0.2, 0.9], "score", Bounds(0, 1, "guessed")),
         ([20.0, 90.0], "score", Bounds(0, 100, "guessed")),
         ([-0.2, 0.9], "score", Bounds(-1, 1, "guessed")),

@@ -17,6 +17,7 @@ from mixbench.verdicts.cost.per_example import (
     TIMED,
     beside,
     contexts_of_examples,
+    disturbed,
     lower_bounds,
     other_contexts,
     per_launch,
@@ -144,6 +145,10 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         sources=tuple(Source(factor, TABLES[factor], len(own), words(own)) for factor, (own, words) in rows.items() if own),
         lacks=lacks(labels, {"example": examples, "data": curves, "trials": scores}, subject, found, wish),
         bounds=evidence.bounds,
-        warnings=(*warnings(evidence, targets, is_error), *runs.differences),
+        warnings=(
+            *disturbed(timed, {mixer: labels[mixer] for mixer in whole}, wish.measure),
+            *warnings(evidence, targets, is_error),
+            *runs.differences,
+        ),
         left_out=tuple(filter(None, (other_contexts(contexts), *runs.left_out))),
     )

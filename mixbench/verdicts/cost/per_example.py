@@ -104,6 +104,13 @@ def beside(
     return found
 
 
+def disturbed(timed: Mapping[MixerKey, Sequence[SpeedRow]], labels: Mapping[MixerKey, str], measure: str) -> list[str]:
+    """A sentence that names the mixers of these labels whose times are disturbed, as `mixbench speed` marks them; or none."""
+    named = [labels[mixer] for mixer, rows in timed.items() if mixer in labels and choose_rows(rows).disturbed]
+    text = f"Disturbed by other work while it was timed: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
+    return [text] if named and measure == TIMED else []
+
+
 def lower_bounds(counted: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> dict[MixerKey, str]:
     """Why the cost of an example is only a lower bound, for the mixers where it is."""
     found = {mixer: next(filter(None, (bound_in(row.detail, measure) for row in rows)), "") for mixer, rows in counted.items()}

@@ -19,6 +19,7 @@ from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.comparison import Judgement
 from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
 from mixbench.verdicts.markup import markdown, markdown_row, printable
+from mixbench.verdicts.speed.blocks import DISTURBED
 
 __all__ = ["FORMATS", "Report", "report"]
 
@@ -47,10 +48,16 @@ def _markdown(report: Report) -> dict[str, str]:
         _Part(_VERDICTS, [_entry_row(entry) for entry in notable]),
         *(_value_table(study, report.measures) for study in TABLES if not report.comparison),
         _Part(folding, [_entry_row(entry) for entry in same], ("", "</details>")),
-        _Part(("",), [f"- {markdown(remark)}" for remark in report.remarks]),
+        _Part(("",), [f"- {markdown(remark)}" for remark in (*_marks(report), *report.remarks)]),
     ]
     heading = _Part((f"## mixbench: {markdown(report.title)}", "", _headline(report)), ())
     return {"summary.md": _cut([heading, *(part for part in parts if part.rows)])}
+
+
+def _marks(report: Report) -> list[str]:
+    """What the mark of a value means that the tables have."""
+    shown = not report.comparison and any(measure.disturbed for measure in report.measures)
+    return [f"!: {DISTURBED}"] if shown else []
 
 
 def _value_table(study: str, measures: Sequence[Measure]) -> _Part:
@@ -107,7 +114,8 @@ def _value(measure: Measure | None) -> str:
     if measure is None:
         return ""
     low, high = measure.low, measure.high
-    return _number(measure.value) + ("" if low is None or high is None else f" ({_number(low)} to {_number(high)})")
+    mark = "! " if measure.disturbed else ""
+    return mark + _number(measure.value) + ("" if low is None or high is None else f" ({_number(low)} to {_number(high)})")
 
 
 def _study(cell: str) -> str:
@@ -186,12 +194,14 @@ def _github_action_benchmark(report: Report) -> dict[str, str]:
     }
 
     def benchmark(measure: Measure) -> dict[str, Any]:
-        entry = {"name": f"{measure.cell} · {measure.metric}", "unit": measure.unit, "value": measure.value}
+        entry: dict[str, Any] = {"name": f"{measure.cell} · {measure.metric}", "unit": measure.unit, "value": measure.value}
         if measure.low is not None and measure.high is not None:
             # the action reads a single number of at least two digits: the longer side of the interval
             entry["range"] = f"± {max(measure.high - measure.value, measure.value - measure.low):#.4g}"
         if measure.cell in states:
             entry["extra"] = verdicts.get((measure.cell, measure.metric), states[measure.cell])
+        if measure.disturbed:
+            entry["extra"] = "; ".join(filter(None, (entry.get("extra", ""), DISTURBED)))
         return entry
 
     return {

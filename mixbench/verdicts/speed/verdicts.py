@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from mixbench.stats import Interval
 from mixbench.verdicts.labels import Context
+from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.words import TELLS_NOTHING, counted, number
-
-IN_WORDS = "disturbed by other work"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def _verdict(line: Sequence[CellSummary], baseline: str) -> Verdict:
     crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
     disturbed = any(cell.ratio_disturbed for cell in line)
     parts = (_at_the_longest(last, baseline), _along(line, crossed))
-    sentence = "; ".join(filter(None, parts)) + (f" ({IN_WORDS})." if disturbed else ".")
+    sentence = "; ".join(filter(None, parts)) + (f" ({DISTURBED})." if disturbed else ".")
     return Verdict(last.label, baseline, last.context, last.tokens, last.ratio, last.paired, crossed, disturbed, sentence)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from helpers.synthetic import speed_rows
 
 from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.gate.cells import Measured
+from mixbench.verdicts.gate.exports import FORMATS, report
 from mixbench.verdicts.speed.blocks import choose
 from mixbench.verdicts.speed.ratio import compared
 from mixbench.verdicts.speed.records import records, to_json
@@ -71,6 +74,21 @@ def test_a_cell_that_was_disturbed_throughout_is_marked_wherever_it_goes() -> No
     assert plain["verdicts"][0]["disturbed"]
     marked = [(r["table"], r["disturbed"]) for r in records(summary) if r["mixer"] == "hypermixer"]
     assert marked == [("cells", True), ("verdicts", True)]
+
+
+def test_exports_mark_what_was_disturbed() -> None:
+    rows, _ = speed_rows(("attention", "hypermixer"), (64,), launches=3, rounds=3, contended=0)
+    rows = disturbing(rows, launches=(1, 2, 3), rounds=(1, 2, 3), factor=4.0)
+    told = report(Measured("results", {SpeedRow: rows}, {rows[0].environment: {}}))
+    marked = {(measure.cell.split(" · ")[1], measure.metric) for measure in told.measures if measure.disturbed}
+    assert ("hypermixer", "latency_ms") in marked
+    assert not {("attention", "latency_ms"), ("hypermixer", "flops")} & marked
+    table = FORMATS["markdown"](told)["summary.md"]
+    assert [line.split(" | ")[1].startswith("! ") for line in table.splitlines() if line.startswith("| speed")] == [False, True]
+    assert "- !: disturbed by other work" in table
+    benchmarks = json.loads(FORMATS["github-action-benchmark"](told)["benchmark-smaller-is-better.json"])
+    extras = [entry.get("extra") for entry in benchmarks if entry["name"].endswith("latency_ms")]
+    assert extras == [None, "disturbed by other work"]
 
 
 def test_a_ratio_needs_rounds_in_which_both_were_undisturbed() -> None:

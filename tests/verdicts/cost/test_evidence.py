@@ -323,3 +323,12 @@ def test_records_and_json_keep_what_was_not_reached() -> None:
     plain = to_json(found)
     assert plain["costs"][1]["high"] == "not reached"
     assert plain["subject"]["task"] == "shapes"
+
+
+def test_times_that_were_disturbed_are_named_in_text_and_json() -> None:
+    rows = [replace(row, quality="contended") if row.mixer == "hypermixer" else row for row in speed_of()]
+    cost = one_cost(rows)
+    (told,) = [text for text in cost.warnings if "Disturbed" in text]
+    assert "hypermixer." in told
+    assert "attention" not in told
+    assert told in to_json(cost)["warnings"]

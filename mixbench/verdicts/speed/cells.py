@@ -105,7 +105,7 @@ def short(value: float) -> str:
     """A number in about six characters: three significant digits, two below 0.01 (0.905, 0.0025, 2.3e-5)."""
     if value == 0 or abs(value) >= 0.01:
         return number(value)
-    return f"{value:.2g}" if abs(value) >= 0.001 else f"{value:.1e}".replace("e-0", "e-")
+    return f"{value:.4f}" if abs(value) >= 0.001 else f"{value:.1e}".replace("e-0", "e-")
 
 
 def _style(ratio: Interval) -> str:

@@ -142,6 +142,7 @@ def test_intervals_become_margins_and_then_stand_at_the_longest_length_only(refe
         (Interval(0.5, 0.5, 0.5), "0.500 ±0%"),
         (Interval(2.0, 1.001, 3.99), "2.00 ±>99%"),
         (Interval(0.00249, 0.00233, 0.00266), "0.0025 ±7%"),
+        (Interval(0.00104, 0.00103, 0.00105), "0.0010 ±1%"),
         (Interval(2.31e-5, 2.29e-5, 2.33e-5), "2.3e-5 ±1%"),
         (Interval(1.25), "1.25"),
     ],

@@ -27,7 +27,7 @@ def needed(value: Bracket, interval: Bracket | None, least: float, most: float) 
 
 
 def ratio(value: Bracket | None, interval: Bracket | None) -> Entry | None:
-    """`4.80 (4.42–5.31)`, or `≥ 2.94` or `≤ 0.91` where only a bound is known; green below 1, red above."""
+    """`4.80 (4.42–5.31)`, or `≥ 2.94` or `≤ 0.91 (≤ 1.07)` where only a bound is known; green below 1, red above."""
     if value is None or value == UNKNOWN:
         return None
     point = bounded(value)
@@ -35,8 +35,10 @@ def ratio(value: Bracket | None, interval: Bracket | None) -> Entry | None:
         return Entry(point)
     if interval == UNKNOWN:
         return Entry(point, UNKNOWN_INTERVAL)
-    high = "∞" if interval.high == math.inf else number(interval.high)
     style = "green" if interval.high < 1 else "red" if interval.low > 1 else ""
+    if interval.low <= 0:  # no ratio is 0: this end is open
+        return Entry(point, f" (≤ {number(interval.high)})", style)
+    high = "∞" if interval.high == math.inf else number(interval.high)
     return Entry(point, f" ({number(interval.low)}–{high})", style)
 
 

@@ -22,6 +22,7 @@ from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli import terminal
 from mixbench.cli.text.verify import verify_text
+from mixbench.errors import RequestError
 
 
 def test_an_interrupt_says_what_becomes_of_what_was_done_and_what_to_type(
@@ -38,6 +39,22 @@ def test_an_interrupt_while_modules_are_imported_leaves_no_traceback(tmp_path: P
     (tmp_path / "typer.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n")
     done = run_python("-m", "mixbench", "list", folder=tmp_path)
     assert (done.exit_code, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_on_a_terminal_hints_wrap_between_words_and_commands_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "mixbench speed --tokens 100 --width 32 --scope block"
+    error = RequestError("there are no rows of speed in this folder", f"Measure first: {command}. Or give another folder.")
+    for terminal_there in (False, True):
+        monkeypatch.setenv("COLUMNS", "40")
+        monkeypatch.setattr("sys.stderr.isatty", lambda there=terminal_there: there)
+        with pytest.raises(typer.Exit), terminal.reporting():
+            raise error
+        lines = capsys.readouterr().err.splitlines()
+        assert sum(command in line for line in lines) == 1
+        assert all(len(line) <= 40 or line.startswith(f"  {command}") for line in lines) == terminal_there
+        assert " ".join(" ".join(lines).split()) == f"mixbench: {error} {error.hint}"
 
 
 @pytest.fixture

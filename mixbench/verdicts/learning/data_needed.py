@@ -149,28 +149,47 @@ def _goodness(scores: Mapping[int, float], is_error: bool) -> dict[int, float]:
 
 def _needs(curve: tuple[list[int], Numbers, Numbers], goals: Sequence[float]) -> Numbers:
     """Both ends of the need by draw and goal, (draws, goals, 2), from sizes, means and numbers of scores."""
-    from scipy.optimize import isotonic_regression
-
     sizes, means, numbers = np.array(curve[0], float), curve[1], np.broadcast_to(curve[2], curve[1].shape)
     ends = np.empty((len(means), len(goals), 2))
-    for draw, known in enumerate(numbers > 0):
-        fitted = isotonic_regression(means[draw, known], weights=numbers[draw, known]).x if known.any() else np.empty(0)
-        ends[draw] = [_reached(sizes[known], fitted, goal) for goal in goals]
+    patterns, which = np.unique(numbers > 0, axis=0, return_inverse=True)
+    for place, known in enumerate(patterns):
+        draws = which.reshape(-1) == place
+        fitted = _rising(means[np.ix_(draws, known)], numbers[np.ix_(draws, known)])
+        for column, goal in enumerate(goals):
+            ends[draws, column] = _reached(sizes[known], fitted, goal)
     return ends
 
 
-def _reached(sizes: Numbers, fitted: Numbers, goal: float) -> tuple[float, float]:
-    """Both ends of the size at which a rising curve reaches the goal; beyond its sizes one end stays open."""
-    if not len(fitted):
-        return 0.0, math.inf
-    at = int(np.searchsorted(fitted, goal - _ROUNDING * (1 + abs(goal))))
-    if at == 0:
-        return 0.0, float(sizes[0])
-    if at == len(fitted):
-        return float(sizes[-1]), math.inf
-    share = min(1.0, (goal - fitted[at - 1]) / (fitted[at] - fitted[at - 1]))
-    need = float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** share)
-    return need, need
+def _rising(means: Numbers, weights: Numbers) -> Numbers:
+    """The isotonic regression of each row, (draws, sizes), by the max-min formula (Barlow and others 1972).
+
+    At each size: of the means over ranges that hold it, the smallest for each start, and of these the largest.
+    """
+    if not means.shape[1]:
+        return means
+    sums, masses = (np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0))) for part in (means * weights, weights))
+    starts, ends = np.triu_indices(means.shape[1])
+    between = np.full((len(means), means.shape[1], means.shape[1]), math.inf)  # (draws, start, end)
+    between[:, starts, ends] = (sums[:, ends + 1] - sums[:, starts]) / (masses[:, ends + 1] - masses[:, starts])
+    smallest = np.minimum.accumulate(between[:, :, ::-1], axis=2)[:, :, ::-1]
+    smallest[:, ~np.triu(np.ones(smallest.shape[1:], bool))] = -math.inf  # starts after the size
+    return np.asarray(smallest.max(axis=1))
+
+
+def _reached(sizes: Numbers, fitted: Numbers, goal: float) -> Numbers:
+    """Both ends of the size at which each rising curve reaches the goal, (draws, 2); beyond its sizes one end stays open."""
+    if not len(sizes):
+        return np.tile([0.0, math.inf], (len(fitted), 1))
+    logs, draws = np.log(sizes), np.arange(len(fitted))
+    at = (fitted < goal - _ROUNDING * (1 + abs(goal))).sum(1)
+    after = np.clip(at, min(1, len(sizes) - 1), len(sizes) - 1)
+    below, above = fitted[draws, after - 1], fitted[draws, after]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.minimum(1.0, (goal - below) / (above - below))
+        need = np.exp(logs[after - 1] + share * (logs[after] - logs[after - 1]))
+    low = np.select([at == 0, at == len(sizes)], [0.0, sizes[-1]], need)
+    high = np.select([at == 0, at == len(sizes)], [sizes[0], math.inf], need)
+    return np.stack([low, high], axis=1)
 
 
 def ratio_of_ends(own: Numbers, base: Numbers) -> Numbers:

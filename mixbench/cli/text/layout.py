@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,17 +31,20 @@ Line = list[Segment]
 class Column:
     """A heading and one entry per row, None where there is nothing to show; with `words`, entries are aligned to the left.
 
-    In a column of numbers, an entry without a digit (`not reached`) may reach into the room of the tails.
+    In a column of numbers, an entry without a digit (`not reached`) may reach into the room of the tails; in a `narrow` one its
+    own tail is on the line below.
     """
 
     heading: str
     entries: Sequence[Entry | None]
     words: bool = False
+    narrow: bool = False
 
     @property
     def width(self) -> int:
         """Characters of the widest entry or of the heading."""
-        return max(len(self.heading), sum(self._parts), *(len(entry.number + entry.tail) for entry in self._shown))
+        texts = (text for row, entry in enumerate(self._shown) for text in self._texts(row, entry))
+        return max(len(self.heading), sum(self._parts), *map(len, texts))
 
     @property
     def header(self) -> str:
@@ -51,9 +54,20 @@ class Column:
     def line(self, row: int) -> Line:
         """The entry, with the gap before it and padded to the width of the column."""
         numbers, tails = self._parts
-        entry = self.entries[row] or Entry(_MISSING)
+        entry = self._shown[row]
         before = f"{entry.number:<{numbers}}" if self.words else f"{entry.number:>{self.width - tails}}"
-        return [(f"{GAP}{before}", entry.style), (f"{entry.tail:<{self.width - len(before)}}", "dim")]
+        tail = "" if self.breaks(row) else entry.tail
+        return [(f"{GAP}{before}", entry.style), (f"{tail:<{self.width - len(before)}}", "dim")]
+
+    def breaks(self, row: int) -> bool:
+        """Whether the tail of an entry is on the line below."""
+        entry = self._shown[row]
+        return self.narrow and bool(entry.tail) and not self._is_number(entry)
+
+    def below(self, row: int) -> Line:
+        """The line below the entry, with the gap before it and padded to the width of the column."""
+        tail = self._shown[row].tail.strip() if self.breaks(row) else ""
+        return [(f"{GAP}{tail:>{self.width}}", "dim")]
 
     @property
     def _shown(self) -> list[Entry]:
@@ -61,9 +75,14 @@ class Column:
 
     @property
     def _parts(self) -> tuple[int, int]:
-        aligned = [entry for entry in self._shown if self.words or any(map(str.isdigit, entry.number))]
-        tails = max(len(entry.tail) for entry in self._shown)
-        return max((len(entry.number) for entry in aligned), default=0), tails
+        numbers = max((len(entry.number) for entry in self._shown if self._is_number(entry)), default=0)
+        return numbers, max((len(entry.tail) for row, entry in enumerate(self._shown) if not self.breaks(row)), default=0)
+
+    def _is_number(self, entry: Entry) -> bool:
+        return self.words or any(map(str.isdigit, entry.number))
+
+    def _texts(self, row: int, entry: Entry) -> list[str]:
+        return [entry.number, entry.tail.strip()] if self.breaks(row) else [entry.number + entry.tail]
 
 
 class Part(Protocol):
@@ -121,16 +140,18 @@ class Table:
         """The lines of the table, or of the tables that it takes."""
         labels, before, label = self._labels, self._before, self._label(room)
         lines: list[Line] = []
-        for part in self._parts(room):
+        for place, part in enumerate(self._parts(room)):
             first = f"{self.first.heading:>{self.first.width}}{GAP}" if self.first else ""
             header = "".join([first, f"{self.heading:<{label}}", *(column.header for column in part)])
             lines += [*([[]] if lines else []), [(header, "bold")], *([[("─" * len(header), "dim")]] if room else [])]
             for row, name in enumerate(labels):
                 if row in self.instead:
-                    text = self.instead[row] if part[:1] == list(self.columns[:1]) else _kind(self.instead[row])
+                    text = self.instead[row] if place == 0 else _kind(self.instead[row])
                     entries = [[(GAP + line, "yellow")] for line in wrapped(text, room and room - before - label - len(GAP))]
                 else:
                     entries = [[segment for column in part for segment in column.line(row)]]
+                    if any(column.breaks(row) for column in part):
+                        entries.append([segment for column in part for segment in column.below(row)])
                 for step, (own, segments) in enumerate(zip_longest(wrapped(name, room and label), entries)):
                     start = self._first(row, step, bool(room))
                     lines.append([(f"{start}{own or '':<{label}}", ""), *(segments or [])])
@@ -155,7 +176,10 @@ class Table:
         return label_width([self.heading, *self._labels], room, left)
 
     def _parts(self, room: int | None) -> list[list[Column]]:
-        return packed(self.columns, room and room - self._before - self._label(room))
+        left = None if room is None else room - self._before - self._label(room)
+        parts = packed(self.columns, left)
+        narrow = packed([replace(column, narrow=True) for column in self.columns], left)
+        return min(parts, narrow, key=lambda parts: (len(parts), sum(len(part) == 1 for part in parts)))
 
     def _first(self, row: int, step: int, terminal: bool) -> str:
         if self.first is None:

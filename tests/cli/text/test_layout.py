@@ -90,6 +90,22 @@ def test_words_among_numbers_reach_into_the_room_of_the_tails() -> None:
     ]
 
 
+def test_a_column_that_would_stand_alone_for_want_of_room_has_what_follows_words_on_a_line_below() -> None:
+    columns = [
+        Column("data", [Entry("1.5", " (1–2)"), Entry("not reached", " (4590 to > 12 800)")]),
+        Column("trials", [Entry("13.7", " (8–20)"), Entry("1.0", " (1–2)")]),
+    ]
+    table = Table(["a", "b"], columns)
+    assert len(shown(table, room=60)) == 4
+    assert shown(table, room=45) == [
+        "mixer                data       trials",
+        "──────────────────────────────────────",
+        "a               1.5 (1–2)  13.7 (8–20)",
+        "b       not reached         1.0 (1–2)",
+        "       (4590 to > 12 800)",
+    ]
+
+
 def test_columns_of_words_are_aligned_to_the_left() -> None:
     column = Column("over tokens", [Entry("64, 128"), Entry("64")], words=True)
     assert shown(Table(["a", "b"], [column, numbers("k", "1", "2")])) == [

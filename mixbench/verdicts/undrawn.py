@@ -66,10 +66,10 @@ def _by_context(rows: Sequence[SpeedRow]) -> Iterable[list[SpeedRow]]:
     return found.values()
 
 
-def _by_data(rows: Sequence[AttentionMapRow]) -> Iterable[list[AttentionMapRow]]:
+def _by_map(rows: Sequence[AttentionMapRow]) -> Iterable[list[AttentionMapRow]]:
     found: dict[Any, list[AttentionMapRow]] = defaultdict(list)
     for row in rows:
-        found[row.task, row.tokens].append(row)
+        found[row.task, row.tokens, row.mixer, row.config].append(row)
     return found.values()
 
 
@@ -77,9 +77,9 @@ _GROUPS: dict[type[Row], tuple[str, Callable[[Any], Iterable[list[Any]]]]] = {
     SpeedRow: ("cell", _by_context),
     TrainingRow: ("run", lambda rows: [runs for runs, _ in by_context(rows).values()]),
     TrialRow: ("trial", by_search),
-    AttentionMapRow: ("run", _by_data),
+    AttentionMapRow: ("run", _by_map),
 }
-"""What is counted of a table, and its rows by what they share that are drawn in one panel."""
+"""What is counted of a table, and its rows by what they share that are drawn in one panel: maps have one each."""
 _REPLICATE = {TrainingRow: "seed", TrialRow: "trial", AttentionMapRow: "seed"}
 
 
@@ -87,7 +87,8 @@ def _place(rows: Sequence[Any]) -> str:
     """What the rows share, in words, and how they ended: `training · mixer · 2 threads (oom)`."""
     keys = [name for name, column in columns(type(rows[0])).items() if column.role == "key"]
     shared = {name: {getattr(row, name) for row in rows} for name in keys}
-    words = [in_words(name, *values) for name, values in shared.items() if len(values) == 1]
+    alike = {name: next(iter(values)) for name, values in shared.items() if len(values) == 1}
+    words = [value if name == "mixer" else in_words(name, value) for name, value in alike.items()]
     return f"{' · '.join(filter(None, words))} ({', '.join(dict.fromkeys(row.status for row in rows))})"
 
 

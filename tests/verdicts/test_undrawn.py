@@ -48,10 +48,12 @@ def test_failures_are_told_where_nothing_of_their_context_succeeded() -> None:
     told = failures({SpeedRow: [*good, *bad], TrainingRow: runs, TrialRow: trials, AttentionMapRow: map_rows({"none": 0.1})})
     assert told == [
         "not drawn: 1 cell of speed.csv without a result:"
-        " mixer · inference · 9999 tokens · width 64 · batch 7 · float32 · cpu · 2 threads · eager (oom)",
+        " attention · mixer · inference · 9999 tokens · width 64 · batch 7 · float32 · cpu · 2 threads · eager (oom)",
         "not drawn: 3 runs of data_efficiency.csv without a result:"
-        " mqar · 2 layers · width 64 · 100 tokens · 250 examples · cpu (diverged)",
+        " mqar · none · 2 layers · width 64 · 100 tokens · 250 examples · cpu (diverged)",
     ]
+    (told_map,) = failures({AttentionMapRow: map_rows({"none": 0.1, "fnet": 0.1}, lost=("fnet",))})
+    assert told_map.startswith("not drawn: 1 run of attention_map.csv without a result: shapes · fnet · 2 layers")
     lost_trials = trial_rows(("none",), trials=3, diverged=(1, 2, 3))
     (told_trials,) = failures({TrialRow: lost_trials})
     assert told_trials.startswith("not drawn: 3 trials of tuning.csv without a result: shapes")

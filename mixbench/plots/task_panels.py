@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,20 +46,22 @@ class TaskFigures:
 
 
 def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
-    """The panels of each task that has a score."""
+    """The panels of each task that has a score; of each score, where a task has several."""
     looks = style.line_styles((cell.mixer, cell.config) for task in summary.tasks for cell in task.cells)
     found = {}
-    for name in dict.fromkeys(task.context.task for task in summary.tasks):
-        tasks = [task for task in summary.tasks if task.context.task == name and any(cell.score for cell in task.cells)]
-        if not tasks:
-            continue
+    scored: dict[tuple[str, str], list[TaskSummary]] = defaultdict(list)
+    for task in summary.tasks:
+        if any(cell.score for cell in task.cells):
+            scored[task.context.task, task.score].append(task)
+    several = {name for name, count in Counter(name for name, _ in scored).items() if count > 1}
+    for (name, score), tasks in scored.items():
         words = task_words([task.context for task in tasks])
         fields = list(dict.fromkeys(field for context in words for field in context))
         varying = [field for field in fields if len({context.get(field) for context in words}) > 1]
         common = " · ".join(text for field, text in words[0].items() if field not in varying)
         titles = [" · ".join(context[field] for field in varying if field in context) for context in words]
         present = {cell.label for task in tasks for cell in task.cells}
-        found[name] = TaskFigures(
+        found[f"{name} {score}" if name in several else name] = TaskFigures(
             common, list(zip(titles, tasks, strict=True)), {label: look for label, look in looks.items() if label in present}
         )
     return found

@@ -222,6 +222,17 @@ def test_contexts_are_panels_and_share_one_heading() -> None:
     assert len(cost_of(training_rows() + training_rows(layers=4)).axes) == 4
 
 
+def test_each_score_of_a_task_has_figures_of_its_own() -> None:
+    shares = {"task": "listops", "settings": training_settings()}
+    rows = training_rows(score="accuracy", **shares)
+    f1 = [replace(row, settings=training_settings(score="macro-f1"), score="macro-f1") for row in rows]
+    assert {name: one.score_axis for name, one in task_figures(summarise([*rows, *f1])).items()} == {
+        "listops accuracy": "test accuracy (higher is better)",
+        "listops macro-f1": "test macro-f1 (higher is better)",
+    }
+    assert list(task_figures(summarise(f1))) == ["listops"]
+
+
 def test_runs_that_only_chose_a_learning_rate_make_no_panel() -> None:
     trials = training_rows(("attention",), (2000,), seeds=[0], rates={"attention": 0.003})
     assert len(curves_of(training_rows() + trials).axes) == 1

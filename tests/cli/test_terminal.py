@@ -49,7 +49,7 @@ def test_on_a_terminal_hints_wrap_between_words_and_commands_stay_whole(
     for terminal_there in (False, True):
         monkeypatch.setenv("COLUMNS", "40")
         monkeypatch.setattr("sys.stderr.isatty", lambda there=terminal_there: there)
-        with pytest.raises(typer.Exit), terminal.reporting():
+        with pytest.raises(typer.Exit), terminal.reporting(""):
             raise error
         lines = capsys.readouterr().err.splitlines()
         assert sum(command in line for line in lines) == 1

@@ -12,7 +12,8 @@ from mixbench.api.filters import filter_of, tell_left_out
 from mixbench.api.options import takes
 from mixbench.api.plot_options import PlotOptions
 from mixbench.errors import RequestError, StorageError, UnknownNameError
-from mixbench.parsing.spec import parse_names
+from mixbench.parsing.paper import parse_figure_size
+from mixbench.parsing.spec import parse_names, split_names
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 def draw(options: PlotOptions) -> list[Path]:
     """Carry out `plot` with an options object."""
     from mixbench.plots import FIGURES, READS, of_one_environment
+    from mixbench.plots.page import Page
     from mixbench.plots.style import FORMATS
 
     formats = parse_names(options.format, FORMATS, "--format")
+    width, height = (None, None) if options.size is None else parse_figure_size(options.size)
+    page = Page(width, height, titled=not options.no_title)
+    how = {} if options.metric is None else {"metrics": _metrics(split_names(options.metric), options.study)}
     folder = ResultsFolder(options.results)
-    studies = [options.study] if options.study else list(FIGURES)
+    studies = ["speed"] if how else [options.study] if options.study else list(FIGURES)
     tables = _chosen(options, folder, dict.fromkeys(row_type for study in studies for row_type in READS[study]))
     paths: list[Path] = []
     unknown: list[UnknownNameError] = []
@@ -36,7 +41,7 @@ def draw(options: PlotOptions) -> list[Path]:
         rows = of_one_environment(study, tables)
         try:
             if any(rows.values()):
-                paths += FIGURES[study](ChosenRows(folder, rows), formats, options.baseline)
+                paths += FIGURES[study](ChosenRows(folder, rows), formats, options.baseline, page, **how)
         except UnknownNameError as error:  # the table of one study may hold a baseline that another has not
             unknown.append(error)
             tell_left_out([f"not drawn: {study}: {error}"])
@@ -60,6 +65,17 @@ def plot(options: PlotOptions) -> list[Path]:
     Warns of what is not drawn (LeftOutWarning). Raises RequestError if there is nothing to draw.
     """
     return draw(options)
+
+
+def _metrics(names: tuple[str, ...], study: str | None) -> tuple[str, ...]:
+    """The quantities to draw in one figure. Raises UnknownNameError, and RequestError for another study."""
+    from mixbench.plots.speed_sizes import QUANTITIES
+
+    if study not in (None, "speed"):
+        raise RequestError(f"--metric chooses quantities of speed, not of --study {study}", "Leave one of them out.")
+    if unknown := [name for name in names if name not in QUANTITIES]:
+        raise UnknownNameError("quantity", unknown[0], QUANTITIES, "for --metric")
+    return names
 
 
 def _chosen(options: PlotOptions, folder: ResultsFolder, row_types: Iterable[type[Row]]) -> Tables:

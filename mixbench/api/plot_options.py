@@ -10,6 +10,7 @@ from typer import Option
 
 from mixbench.api import shared_options as shared
 from mixbench.api.filters import Filters
+from mixbench.api.options import Typed
 
 Study = Literal["speed", "data-efficiency", "tune", "cost", "attention-map"]
 
@@ -27,9 +28,26 @@ class PlotOptions(Filters):
         "mixbench plot",
         "mixbench plot --study speed --format svg,pdf",
         "mixbench plot --mixer hypermixer --tokens 256..2048 --mode training",
+        "mixbench plot --metric latency_ms,peak_memory_mib --size column --no-title --format pdf",
     )
 
     results: shared.Results = Path("results")
     study: Annotated[Study | None, Option(help="Draw only the figures of this study.")] = None
+    metric: Annotated[
+        shared.Names | None,
+        Typed(str | None),
+        Option(
+            help="Draw only these quantities of speed, all in one figure: latency_ms, tokens_per_s, peak_memory_mib, flops.",
+            metavar="NAME,NAME,...",
+        ),
+    ] = None
     format: shared.FigureFormats = "png"
+    size: Annotated[
+        str | None,
+        Option(
+            help="column, page or slide, or inches: 3.5x2.4. Text has at least 7 points. Default: as large as the panels need.",
+            metavar="NAME|WxH",
+        ),
+    ] = None
+    no_title: Annotated[bool, Option("--no-title", help="No title above figures, for papers that have captions.")] = False
     baseline: shared.Baseline = None

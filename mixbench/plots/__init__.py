@@ -8,46 +8,53 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mixbench.plots.page import PLAIN, Page
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 
-Draw = Callable[[ResultsFolder, Sequence[str], str | None], list[Path]]
-"""A function of folder, formats and baseline that returns the files written to `figures`; none if the table is missing."""
+Draw = Callable[..., list[Path]]
+"""A function of folder, formats, baseline and page that returns the files written to `figures`; none if the table is missing.
+
+That of speed also takes `metrics`, and then draws only these, all in one figure.
+"""
 
 
-def _speed(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+def _speed(
+    folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN, metrics: Sequence[str] = ()
+) -> list[Path]:
     from mixbench.plots.speed import draw_speed
 
-    return draw_speed(folder.read(SpeedRow), folder.read(LaunchRow), folder.figures, formats, baseline)
+    rows, launches = folder.read(SpeedRow), folder.read(LaunchRow)
+    return draw_speed(rows, launches, folder.figures, formats, baseline, page=page, metrics=metrics)
 
 
-def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.data_efficiency import draw_data_efficiency
 
-    return draw_data_efficiency(folder.read(TrainingRow), folder.figures, formats, baseline)
+    return draw_data_efficiency(folder.read(TrainingRow), folder.figures, formats, baseline, page=page)
 
 
-def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.tune import draw_tuning
 
-    return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline)
+    return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline, page=page)
 
 
-def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.cost import draw_costs
     from mixbench.verdicts.cost.evidence import task_costs
     from mixbench.verdicts.cost.subject import Wish
 
     tables = {row_type: folder.read(row_type) for row_type in READS["cost"]}
     speed, training, trials = of_one_environment("cost", tables).values()
-    return draw_costs(task_costs(speed, training, trials, Wish(baseline=baseline)), folder.figures, formats)
+    return draw_costs(task_costs(speed, training, trials, Wish(baseline=baseline)), folder.figures, formats, page=page)
 
 
-def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None) -> list[Path]:
+def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.attention_map import draw_attention_maps
 
-    return draw_attention_maps(folder.read(AttentionMapRow), folder.path, formats)
+    return draw_attention_maps(folder.read(AttentionMapRow), folder.path, formats, page=page)
 
 
 FIGURES: dict[str, Draw] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.plots import style, texts
-from mixbench.plots.notes import add_caption, add_heading
+from mixbench.plots.notes import add_caption, add_heading, fitted, fitted_label
+from mixbench.plots.page import PLAIN, Page
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 4
 _PANEL = (1.75, 1.55)
 """Inches, including labels."""
+_LEAST_PANEL, _SIDE = 0.95, 0.9
+"""Inches of the smallest panel, and of the names beside panels that stand above each other."""
+_UPRIGHT = "panels: output i upwards, input j to the right"
 _COLOURS = "magma_r"
 _SCALE = "‖∂output i / ∂input j‖ relative to an even map"
 _TOP = 10.0
@@ -39,11 +44,12 @@ def draw_attention_maps(
     formats: Sequence[str] = ("png",),
     *,
     examples: Sequence[int] | None = None,
+    page: Page = PLAIN,
 ) -> list[Path]:
     """Write a figure per task to the figures of a results folder; none for a task without stored maps.
 
     `examples` are the ones to draw, by default those with a map, at most MOST_EXAMPLES. Raises UnknownNameError for an unknown
-    format, StorageError if a file cannot be read or written.
+    format, StorageError if a file cannot be read or written, RequestError if the page is too small.
     """
     paths: list[Path] = []
     taken: set[str] = set()
@@ -51,7 +57,7 @@ def draw_attention_maps(
         maps = {line.label: _stored(line, results, examples) for line in task.lines}
         if any(maps.values()):
             name = texts.distinct_name(f"attention-map-{texts.file_name(task.task)}", taken)
-            paths += style.save(map_figure(task, maps), results / "figures", name, formats)
+            paths += style.save(map_figure(task, maps, page), results / "figures", name, formats, page)
     return paths
 
 
@@ -62,45 +68,61 @@ def _stored(line: MixerMaps, results: Path, examples: Sequence[int] | None) -> d
     return {example: read_map(file) for example in wanted if isfile(file := results / line.drawn[example])}
 
 
-def map_figure(task: TaskMaps, maps: Maps) -> Figure:
-    """An example per row: what is needed, then what each mixer's outputs depend on, on one scale of colours."""
-    from matplotlib import rc_context
+def map_figure(task: TaskMaps, maps: Maps, page: Page = PLAIN) -> Figure:
+    """What is needed, then what each mixer's outputs depend on, on one scale of colours: an example per row.
+
+    On a page that has no room for all mixers next to each other, an example per column, of as many as there is room for.
+    """
     from matplotlib.figure import Figure
 
     lines = [line for line in task.lines if maps[line.label]]
     examples = sorted({example for own in maps.values() for example in own})
-    signals = next(stored for own in maps.values() for stored in own.values()).inputs.dtype.kind == "f"
+    shown = {example: next(own[example] for own in maps.values() if example in own) for example in examples}
     chance = next((line.chance for line in task.lines if line.chance), None)
     top = 1 / chance if chance else _TOP
-    needed = int(signals)  # the column after the signal
-    columns = needed + 1 + len(lines)
-    with rc_context(style.RC | {"axes.grid": False}):
-        figure = Figure(figsize=(_PANEL[0] * columns + 0.9, _PANEL[1] * len(examples) + 1.35), layout="constrained")
-        add_heading(figure, f"What outputs depend on: {task.task}")
-        grid = figure.subplots(len(examples), columns, squeeze=False)
-        for row, example in zip(grid, examples, strict=True):
-            shown = next(own[example] for own in maps.values() if example in own)
-            if signals:
-                _draw_signal(row[0], shown)
-            _draw_needed(row[needed], shown)
-            for axes, line in zip(row[needed + 1 :], lines, strict=True):
-                if stored := maps[line.label].get(example):
-                    _draw_map(axes, stored, task.reach or 0, top)
+    parts: dict[str, Callable[[Axes, int], None]] = {}
+    if next(iter(shown.values())).inputs.dtype.kind == "f":
+        parts["input, target (dashed)"] = lambda axes, example: _draw_signal(axes, shown[example])
+    parts["needed"] = lambda axes, example: _draw_needed(axes, shown[example])
+    for line in lines:
+        parts[_title(line)] = partial(_draw_map_of, maps[line.label], task.reach or 0, top)
+    upright = page.width is not None and page.width < page.scale * (_LEAST_PANEL * len(parts) + 0.9)
+    if upright:
+        examples = examples[: max(1, int(((page.width or 0) / page.scale - _SIDE) / _LEAST_PANEL))]
+    rows, columns = (len(parts), len(examples)) if upright else (len(examples), len(parts))
+    with page.look(**{"axes.grid": False}):
+        size = page.width or _PANEL[0] * columns + 0.9, page.height or (_PANEL[1] if not upright else 0.9) * rows + 1.35
+        figure = Figure(figsize=size, layout="constrained")
+        if page.titled:
+            add_heading(figure, f"What outputs depend on: {task.task}")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        by_part = grid if upright else grid.T
+        wide = (size[0] - (_SIDE * page.scale if upright else 1.5)) / columns
+        for line, (title, draw) in zip(by_part, parts.items(), strict=True):
+            for axes, example in zip(line, examples, strict=True):
+                draw(axes, example)
+                name = f"example {example}"
+                if upright:
+                    axes.set_title(name if title == next(iter(parts)) else "", fontsize="small")
+                    axes.set_ylabel(fitted_label(title, wide, 4) if example == examples[0] else "", fontsize="small")
                 else:
-                    axes.set_axis_off()
-            row[needed].set_ylabel("output i")
-            row[0].set_ylabel(f"example {example}\n" + row[0].get_ylabel())
-        titles = [*(["input, target (dashed)"] if signals else []), "needed", *map(_title, lines)]
-        for axes, title in zip(grid[0], titles, strict=True):
-            axes.set_title(title, fontsize=8)
+                    axes.set_title(fitted_label(title, wide, 4) if example == examples[0] else "", fontsize="small")
+                    axes.set_ylabel(f"{name}\n{axes.get_ylabel()}" if title == next(iter(parts)) else axes.get_ylabel())
+        maps_drawn = list(by_part[list(parts).index("needed") :].flat)
         for axes in grid[:-1].flat:
             axes.tick_params(labelbottom=False)
-        for axes in grid[-1, needed:]:
-            axes.set_xlabel("input j")
-        drawn = next(axes for axes in grid[:, needed + 1 :].flat if axes.images)
-        panels = list(grid[:, needed + 1 :].flat)
-        figure.colorbar(drawn.images[0], ax=panels, label=_SCALE, extend="max", pad=0.05 / grid.shape[1], aspect=25)
-        add_caption(figure, _reading(task))
+        for axes in grid[:, 1:].flat if upright else ():
+            axes.tick_params(labelleft=False)
+        for axes in grid[-1] if not upright else ():
+            axes.set_xlabel("input j" if axes in maps_drawn else "")
+        drawn = [axes for axes in maps_drawn[len(examples) :] if axes.images]
+        bar = {"location": "bottom", "aspect": 30} if upright else {"pad": 0.05 / columns, "aspect": 25}
+        beside = list(grid.flat) if upright else maps_drawn[len(examples) :]
+        long = size[0] if upright else size[1]
+        figure.colorbar(drawn[0].images[0], ax=beside, label=fitted(_SCALE, 0.85 * long), extend="max", **bar)
+        add_caption(figure, _reading(task, [_UPRIGHT] if upright else []))
+        if page.width is not None:
+            page.lay_out(figure, maps_drawn, wide)
     return figure
 
 
@@ -111,7 +133,15 @@ def _draw_signal(axes: Axes, shown: StoredMap) -> None:
 
 
 def _draw_needed(axes: Axes, shown: StoredMap) -> None:
+    axes.set_ylabel("output i")
     axes.imshow(shown.right, cmap="Blues", vmin=0, vmax=1.2, interpolation="nearest", origin="lower")
+
+
+def _draw_map_of(maps: Mapping[int, StoredMap], reach: int, top: float, axes: Axes, example: int) -> None:
+    if stored := maps.get(example):
+        _draw_map(axes, stored, reach, top)
+    else:
+        axes.set_axis_off()
 
 
 def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
@@ -147,7 +177,7 @@ def _title(line: MixerMaps) -> str:
     return f"{line.label}\n{share}"
 
 
-def _reading(task: TaskMaps) -> str:
+def _reading(task: TaskMaps, further: Sequence[str]) -> str:
     """How to read the figure."""
     chance = next((line.chance for line in task.lines if line.chance is not None), None)
     even = f" (even map: {percent(chance, '.0f')})" if chance is not None else ""
@@ -158,4 +188,4 @@ def _reading(task: TaskMaps) -> str:
         f"right: of the sensitivity to inputs {nearer}, the share on needed ones{even}",
         "colours: 1 is an even map; in an ideal map, needed inputs have the darkest colour; blue outlines: needed inputs",
     ]
-    return "\n".join(parts)
+    return "\n".join([*parts, *further])

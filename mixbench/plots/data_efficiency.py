@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixbench.plots import style, texts
-from mixbench.plots.notes import add_caption
+from mixbench.plots.ends import BEYOND, End, ends_of, mark_ends
+from mixbench.plots.notes import not_drawn
+from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.panels import panel_sheet
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
@@ -33,100 +36,116 @@ CONSTANT = (0, (8, 3, 2, 3))
 """Dashes of the line at the score of the best constant answer."""
 _LONG = 1e6
 """From this ratio on, a change in per cent has an exponent."""
+_MARGIN, _MOST_MARGIN = 0.06, 1e6
+"""Share of an axis beyond the values at either end, and the largest factor that this is on a logarithmic one."""
 
 
 def draw_data_efficiency(
-    rows: Sequence[TrainingRow], folder: Path, formats: Sequence[str] = ("png",), baseline: str | None = None
+    rows: Sequence[TrainingRow],
+    folder: Path,
+    formats: Sequence[str] = ("png",),
+    baseline: str | None = None,
+    *,
+    page: Page = PLAIN,
 ) -> list[Path]:
     """Write every figure that the rows allow to `folder`, separately for each task; none for a task without scores.
 
-    Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written.
+    Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written, RequestError if the
+    page is too small.
     """
     summary = summarise(rows, baseline)
-    figures: dict[str, Figure | None] = {}
+    paths: list[Path] = []
     taken: set[str] = set()
     for task, drawn in task_figures(summary).items():
         name = texts.distinct_name(f"data-efficiency-{texts.file_name(task)}", taken)
-        figures[f"{name}-curves"] = curves_figure(drawn, task)
-        figures[f"{name}-relative"] = relative_figure(drawn, task, summary.baseline)
-        figures[f"{name}-cost"] = cost_figure(drawn, task)
-    return [path for name, figure in figures.items() if figure for path in style.save(figure, folder, name, formats)]
+        for kind, figure in (
+            ("curves", curves_figure(drawn, task, page)),
+            ("relative", relative_figure(drawn, task, summary.baseline, page)),
+            ("cost", cost_figure(drawn, task, page)),
+        ):
+            paths += style.save(figure, folder, f"{name}-{kind}", formats, page) if figure else []
+    return paths
 
 
-def curves_figure(drawn: TaskFigures, name: str) -> Figure:
+def curves_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure:
     """Test score against training examples: mean, t-interval and dots over seeds, and power laws with their exponents.
 
     The power laws are those of `laws_to_show`: with fewer than six sizes, without and with a floor.
     """
-    from matplotlib import rc_context
-
-    with rc_context(style.RC):
-        figure, grid = _panel_figure(drawn, f"Learning curves on {name}", drawn.score_axis)
-        grid[0].set_yscale("log" if drawn.logarithmic else "linear")
+    with page.look():
+        sheet = panel_sheet(
+            page,
+            f"Learning curves on {name}",
+            drawn.common,
+            drawn.words,
+            (EXAMPLES, drawn.score_axis),
+            ("log", "log" if drawn.logarithmic else "linear"),
+        )
         fitted: set[str] = set()
-        for axes, (_, task) in zip(grid, drawn.panels, strict=True):
-            entries, by_label = [], curves(task)
+        entries: list[list[style.Entry]] = []
+        ends: list[list[End]] = []
+        failed: dict[str, str] = {}
+        for axes, (_, task) in zip(sheet.axes, drawn.panels, strict=True):
+            by_label = curves(task)
+            entries.append([])
+            ends.append([])
             for label, cells in task.lines.items():
-                scored = [cell for cell in cells if cell.score]
-                _draw_curve(axes, scored, drawn.looks[label])
+                scored, lost = [cell for cell in cells if cell.score], _lost(cells)
+                if not scored:
+                    failed[label] = lost
+                    continue
+                ends[-1] += _draw_curve(axes, scored, drawn.looks[label])
                 laws = laws_to_show(by_label[label], drawn.is_error)
                 _draw_laws(axes, laws, scored, drawn.looks[label].color, drawn.is_error)
-                text = "\n".join([*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *_lost(cells)])
+                lines = [*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *filter(None, [lost])]
                 fitted |= laws.keys()
-                entries.append((_height(scored), label, text))
+                entries[-1].append((_height(scored), label, "\n".join(lines)))
             if task.constant is not None:
                 axes.axhline(task.constant, color=style.PALE, linestyle=CONSTANT, linewidth=1.2, zorder=1)
-            style.legend_beside(axes, entries, drawn.looks, alone=len(grid) == 1)
-        _limit_scores(grid[0], drawn)
-        _finish(figure, grid, drawn, _reading(drawn, fitted))
-    return figure
+        sheet.legends(entries, drawn.looks)
+        _limit_scores(sheet.axes[0], drawn)
+        style.size_ticks(sheet.axes[0], drawn.sizes, sheet.ticks())
+        beyond = [mark_ends(axes, own) for axes, own in zip(sheet.axes, ends, strict=True)]
+        return sheet.finish(_reading(drawn, fitted), BEYOND if any(beyond) else "", *not_drawn(failed))
 
 
-def relative_figure(drawn: TaskFigures, name: str, baseline: str | None) -> Figure | None:
+def relative_figure(drawn: TaskFigures, name: str, baseline: str | None, page: Page = PLAIN) -> Figure | None:
     """Relative change of the score against the baseline at the same number of examples, with its interval.
 
     On the logarithmic axis half and double are equally far from no change. None without a pair of runs.
     """
-    from matplotlib import rc_context
     from matplotlib.ticker import FuncFormatter
 
     if not any(cell.relative for _, task in drawn.panels for cell in task.cells):
         return None
     score, better = ("error", "lower") if drawn.is_error else ("score", "higher")
-    with rc_context(style.RC):
-        label = f"change of the test {score} against\n{baseline} ({better} is better)"
-        figure, grid = _panel_figure(drawn, f"Relative change on {name}", label)
+    with page.look():
+        axis = f"change of the test {score} against {baseline} ({better} is better)"
+        sheet = panel_sheet(page, f"Relative change on {name}", drawn.common, drawn.words, (EXAMPLES, axis))
         places = {label: 1.02 ** (2 * place - len(drawn.looks) + 1) for place, label in enumerate(drawn.looks)}
-        for axes, (_, task) in zip(grid, drawn.panels, strict=True):
+        entries: list[list[style.Entry]] = []
+        ends: list[list[End]] = []
+        for axes, (_, task) in zip(sheet.axes, drawn.panels, strict=True):
             axes.axhline(1, color="black", linewidth=0.9, zorder=1)
-            entries = []
+            entries.append([])
+            ends.append([])
             for label, cells in task.lines.items():
                 ratios = [(cell.train_size * places[label], _ratio(cell.relative)) for cell in cells if cell.relative]
                 if ratios:
-                    _draw_ratios(axes, ratios, drawn.looks[label])
-                    entries.append((ratios[-1][1].point, label, ""))
-            style.legend_beside(axes, entries, drawn.looks, alone=len(grid) == 1)
-        _limit_ratios(grid[0], [_ratio(cell.relative) for _, task in drawn.panels for cell in task.cells if cell.relative])
-        style.value_ticks(grid[0].yaxis, prefixed=False)
-        grid[0].yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _change(ratio)))
-        _finish(figure, grid, drawn, "bars: paired 95 % t-intervals over the seeds of both mixers")
-    return figure
+                    ends[-1] += _draw_ratios(axes, ratios, drawn.looks[label])
+                    entries[-1].append((ratios[-1][1].point, label, ""))
+        sheet.legends(entries, drawn.looks)
+        _limit_ratios(
+            sheet.axes[0], [_ratio(cell.relative) for _, task in drawn.panels for cell in task.cells if cell.relative]
+        )
+        style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
+        sheet.axes[0].yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _change(ratio)))
+        style.size_ticks(sheet.axes[0], drawn.sizes, sheet.ticks())
+        beyond = [mark_ends(axes, own) for axes, own in zip(sheet.axes, ends, strict=True)]
+        return sheet.finish("bars: paired 95 % t-intervals over the seeds of both mixers", BEYOND if any(beyond) else "")
 
 
-def _panel_figure(drawn: TaskFigures, title: str, axis: str) -> tuple[Figure, list[Axes]]:
-    titles = [title for title, _ in drawn.panels]
-    figure, grid = style.panel_figure(title, drawn.common, titles, (EXAMPLES, axis))
-    return figure, grid
-
-
-def _finish(figure: Figure, grid: Sequence[Axes], drawn: TaskFigures, reading: str) -> None:
-    style.size_ticks(grid[0], drawn.sizes, most=8 if len(grid) == 1 else 5)
-    if len(grid) > 1:
-        style.legend_below(figure, drawn.looks, {label: label for label in drawn.looks})
-    add_caption(figure, reading)
-
-
-def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) -> None:
+def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) -> list[End]:
     sizes = [cell.train_size for cell in cells]
     intervals = [cell.score for cell in cells if cell.score]
     axes.plot(sizes, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
@@ -138,6 +157,7 @@ def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) ->
     dots = [(cell.train_size, score) for cell in cells if len(cell.scores) > 1 for score in cell.scores.values()]
     if dots:
         axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
+    return ends_of(sizes, intervals, look.color)
 
 
 def _draw_laws(axes: Axes, laws: Mapping[str, PowerLaw], cells: Sequence[DataCell], color: str, is_error: bool) -> None:
@@ -154,9 +174,9 @@ def _exponent(law: PowerLaw) -> str:
     return texts.power("n", -law.exponent.point) + ("" if low is None or high is None else f" ({-high:.2f} to {-low:.2f})")
 
 
-def _lost(cells: Sequence[DataCell]) -> list[str]:
+def _lost(cells: Sequence[DataCell]) -> str:
     failed, runs = sum(len(cell.failed) for cell in cells), sum(cell.runs for cell in cells)
-    return [f"{failed} of {runs} runs failed"] if failed else []
+    return f"{failed} of {runs} runs failed" if failed else ""
 
 
 def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
@@ -201,11 +221,14 @@ def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
     constants = [task.constant for _, task in drawn.panels if task.constant is not None]
     scores, ends = scores + constants, ends + constants
     if drawn.logarithmic:
-        axes.set_ylim(max(min(ends), min(scores) / _FARTHEST) / 1.05, min(max(ends), max(scores) * _FARTHEST) * 1.05)
+        low, high = max(min(ends), min(scores) / _FARTHEST), min(max(ends), max(scores) * _FARTHEST)
+        axes.set_ylim(*_with_margin(low, high))
         style.value_ticks(axes.yaxis, prefixed=False)
         return
     room = max((max(scores) - min(scores)) / _FARTHEST, 0.01)
-    axes.set_ylim(max(min(ends), min(scores) - room) - 0.005, min(max(ends), max(scores) + room) + 0.005)
+    low, high = max(min(ends), min(scores) - room), min(max(ends), max(scores) + room)
+    margin = max(_MARGIN * (high - low), 0.005)
+    axes.set_ylim(low - margin, high + margin)
 
 
 def _limit_ratios(axes: Axes, ratios: Sequence[Interval]) -> None:
@@ -213,18 +236,24 @@ def _limit_ratios(axes: Axes, ratios: Sequence[Interval]) -> None:
     points, ends = [1.0, *(ratio.point for ratio in ratios)], [1.0, *(end for ratio in ratios for end in _ends(ratio))]
     spread = (max(points) / min(points)) ** 0.5
     low, high = max(min(ends), min(points) / spread / 1.1), min(max(ends), max(points) * spread * 1.1)
-    margin = max((high / low) ** 0.05, 1.002)
-    axes.set_ylim(low / margin, high * margin)
+    axes.set_ylim(*_with_margin(low, high))
+
+
+def _with_margin(low: float, high: float) -> tuple[float, float]:
+    """Limits of a logarithmic axis around these values, with room for a marker at either end."""
+    margin = min(max(math.exp(_MARGIN * (math.log(high) - math.log(low))), 1.002), _MOST_MARGIN)
+    return max(low / margin, math.ulp(0.0)), high * margin
 
 
 def _ends(interval: Interval | None) -> list[float]:
     return [end for end in (interval.point, interval.low, interval.high) if end is not None] if interval else []
 
 
-def _draw_ratios(axes: Axes, ratios: Sequence[tuple[float, Interval]], look: style.LineStyle) -> None:
-    """Draw ratios with their intervals, by place on the x axis."""
-    places, points = zip(*((place, ratio.point) for place, ratio in ratios), strict=True)
-    axes.plot(places, points, color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
+def _draw_ratios(axes: Axes, ratios: Sequence[tuple[float, Interval]], look: style.LineStyle) -> list[End]:
+    """Draw ratios with their intervals, by place on the x axis; returns the ends of the intervals."""
+    places, intervals = [place for place, _ in ratios], [ratio for _, ratio in ratios]
+    axes.plot(places, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     bars = [(place, ratio.low, ratio.high) for place, ratio in ratios if ratio.low is not None and ratio.high is not None]
     if bars:
         axes.vlines(*zip(*bars, strict=True), color=look.color, linewidth=1, zorder=2)
+    return ends_of(places, intervals, look.color)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from mixbench.verdicts.labels import Context, context_words
@@ -15,10 +15,22 @@ Key = TypeVar("Key")
 Size = Literal["tokens", "width"]
 
 
-def panels_of(
-    summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary], object]
-) -> tuple[str, list[tuple[str, list[CellSummary]]]]:
-    """A text of what all panels have in common; the title and cells of each panel, of those with a cell that is drawable."""
+@dataclass(frozen=True)
+class Panels:
+    """What all panels have in common, in words; by panel, what it differs in, and its cells."""
+
+    common: str
+    words: Sequence[Mapping[str, str]]
+    cells: Sequence[Sequence[CellSummary]]
+
+    @property
+    def every(self) -> list[CellSummary]:
+        """The cells of all panels."""
+        return [cell for cells in self.cells for cell in cells]
+
+
+def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary], object]) -> Panels:
+    """A panel per context with a cell that is drawable; against the width, per context and length with several widths."""
     groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
     for cell in summary.cells:
         by_width = (replace(cell.context, width=0), cell.tokens)
@@ -30,10 +42,13 @@ def panels_of(
     for fields, (_, tokens) in zip(words, groups, strict=True):
         if size == "width":
             fields["width"] = f"{tokens} tokens"
-    varying = [name for name in (words[0] if words else ()) if len({fields[name] for fields in words}) > 1]
+    varying = {name for name in (words[0] if words else ()) if len({fields[name] for fields in words}) > 1}
     common = [text for fields in words[:1] for name, text in fields.items() if name not in varying]
-    titles = [" · ".join(fields[name] for name in varying) for fields in words]
-    return " · ".join(common), list(zip(titles, groups.values(), strict=True))
+    return Panels(
+        " · ".join(common),
+        [{name: text for name, text in fields.items() if name in varying} for fields in words],
+        list(groups.values()),
+    )
 
 
 def without_flops(cells: Sequence[CellSummary]) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mixbench.plots import style
+from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.scores import DataSummary, TaskSummary
+from mixbench.verdicts.words import counted
 
-Panel = tuple[str, TaskSummary]
-"""Title and content."""
+Panel = tuple[Mapping[str, str], TaskSummary]
+"""What it differs in from the others, in words, and its content."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,11 @@ class TaskFigures:
     common: str
     panels: Sequence[Panel]
     looks: Mapping[str, style.LineStyle]
+
+    @property
+    def words(self) -> list[Mapping[str, str]]:
+        """What each panel differs in."""
+        return [words for words, _ in self.panels]
 
     @property
     def is_error(self) -> bool:
@@ -55,13 +62,25 @@ def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
             scored[task.context.task, task.score].append(task)
     several = {name for name, count in Counter(name for name, _ in scored).items() if count > 1}
     for (name, score), tasks in scored.items():
-        words = task_words([task.context for task in tasks])
+        words = [
+            {name: text for name, text in own.items() if name != "batch"} | _training_words(task)
+            for own, task in zip(task_words([task.context for task in tasks]), tasks, strict=True)
+        ]
         fields = list(dict.fromkeys(field for context in words for field in context))
         varying = [field for field in fields if len({context.get(field) for context in words}) > 1]
         common = " · ".join(text for field, text in words[0].items() if field not in varying)
-        titles = [" · ".join(context[field] for field in varying if field in context) for context in words]
+        different = [{field: context[field] for field in varying if field in context} for context in words]
         present = {cell.label for task in tasks for cell in task.cells}
         found[f"{name} {score}" if name in several else name] = TaskFigures(
-            common, list(zip(titles, tasks, strict=True)), {label: look for label, look in looks.items() if label in present}
+            common, list(zip(different, tasks, strict=True)), {label: look for label, look in looks.items() if label in present}
         )
     return found
+
+
+def _training_words(task: TaskSummary) -> dict[str, str]:
+    """How long the models of a panel were trained."""
+    settings = unpacked(task.context.settings)
+    steps, batch = settings.get("steps"), settings.get("batch")
+    if not steps:
+        return {}
+    return {"steps": counted(steps, "step") + (f" of {counted(batch, 'example')}" if batch else "")}

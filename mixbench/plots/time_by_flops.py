@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.notes import about_operations, add_caption, mark_bounds, named
+from mixbench.plots.ends import BEYOND, End, mark_ends
+from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
+from mixbench.plots.page import PLAIN, Page, place
+from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import grouped, panels_of, without_flops
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
@@ -16,43 +19,51 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def flops_figure(summary: SpeedSummary) -> Figure | None:
-    """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None if nothing has FLOPs."""
-    from matplotlib import rc_context
+_ROOM = 2.0
+"""Inches of a panel that has room for the names of lines."""
+_LINES = "dotted lines: 1 GFLOP/s, 10 GFLOP/s and so on; in black, the measured peak"
 
-    common, panels = panels_of(summary, "tokens", _has_both)
-    cells = [cell for _, part in panels for cell in part if _has_both(cell)]
-    if not panels:
+
+def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
+    """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None if nothing has FLOPs."""
+    panels = panels_of(summary, "tokens", _has_both)
+    cells = [cell for cell in panels.every if _has_both(cell)]
+    if not cells:
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
-    drawn = {cell.label for cell in cells}
-    free = grouped([cell for cell in summary.cells if cell.latency_ms and cell.label not in drawn], lambda cell: cell.label)
-    with rc_context(style.RC):
+    marks = {label: [cell.flops_mark for cell in own] for label, own in grouped(cells, lambda cell: cell.label).items()}
+    free = grouped([cell for cell in summary.cells if cell.latency_ms and cell.label not in marks], lambda cell: cell.label)
+    with page.look():
         labels = ("operations per call (FLOP)", "latency per call (ms)")
-        figure, grid = style.panel_figure("Latency against operations", common, [title for title, _ in panels], labels)
-        for axes, (_, part) in zip(grid, panels, strict=True):
-            for label, line in grouped(part, lambda cell: cell.label).items():
-                timed = [cell for cell in line if _has_both(cell)]
-                flops = [cell.value("flops") or 0 for cell in timed]
-                style.draw_line(axes, flops, [cell.launch_ms for cell in timed], looks[label])
+        sheet = panel_sheet(page, "Latency against operations", panels.common, panels.words, labels, beside=False)
+        ends: list[list[End]] = []
+        for axes, part in zip(sheet.axes, panels.cells, strict=True):
+            ends.append([])
+            for label, line in grouped([cell for cell in part if _has_both(cell)], lambda cell: cell.label).items():
+                flops = [cell.value("flops") or 0 for cell in line]
+                ends[-1] += style.draw_line(axes, flops, [cell.launch_ms for cell in line], looks[label])
                 bounds = [
-                    (cell.value("flops") or 0, cell.latency_ms.point) for cell in timed if cell.flops_mark and cell.latency_ms
+                    (cell.value("flops") or 0, cell.latency_ms.point) for cell in line if cell.flops_mark and cell.latency_ms
                 ]
                 mark_bounds(axes, bounds, looks[label].color, upwards=False)
-        style.value_ticks(grid[0].xaxis, prefixed=True)
-        style.value_ticks(grid[0].yaxis, prefixed=False)
-        marks = {label: [cell.flops_mark for cell in cells if cell.label == label] for label in looks}
-        names = {
-            label: f"{label} ({without_flops(free[label])}: not drawn)" if label in free else named(label, marks[label])
-            for label in looks
-        }
-        style.legend_below(figure, looks, names)
+        style.value_ticks(sheet.axes[0].xaxis, prefixed=True, most=sheet.ticks())
+        style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
+        sheet.below(
+            {label: look for label, look in looks.items() if label in marks},
+            {label: named("", own).strip() for label, own in marks.items()},
+        )
+        beyond = [mark_ends(axes, reached) for axes, reached in zip(sheet.axes, ends, strict=True)]
         known = [cell.flops_mark for cell in summary.cells if cell.latency_ms and cell.value("flops") is not None]
-        add_caption(figure, "\n".join(about_operations(known)))
-        figure.draw_without_rendering()
-        for axes, (_, part) in zip(grid, panels, strict=True):
+        sheet.finish(
+            BEYOND if any(beyond) else "",
+            *not_drawn({label: without_flops(own) for label, own in free.items()}),
+            _LINES if sheet.panel[0] < _ROOM * page.scale else "",
+            *about_operations(known),
+        )
+        place(sheet.figure)  # the angle of a line on paper depends on it
+        for axes, part in zip(sheet.axes, panels.cells, strict=True):
             _draw_rates(axes, part)
-    return figure
+    return sheet.figure
 
 
 def _has_both(cell: CellSummary) -> bool:
@@ -80,6 +91,8 @@ def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
         axes.plot(*zip(*ends, strict=True), color=color, linestyle=":", linewidth=0.9, zorder=0.5)
         (x0, y0), (x1, y1) = axes.transData.transform(ends)
         angle = math.atan2(y1 - y0, x1 - x0)
+        if letters(math.hypot(x1 - x0, y1 - y0) / axes.figure.dpi) < 1.2 * len(text):
+            continue
         along = -6 if upper else 9 / math.sin(angle)
         axes.annotate(
             text,
@@ -90,7 +103,7 @@ def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:
             va="top",
             rotation=math.degrees(angle),
             rotation_mode="anchor",
-            fontsize=6.5,
+            fontsize="small",
             color=color,
             in_layout=False,
         )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.plots.notes import add_heading
+from mixbench.plots.page import PLAIN
+from mixbench.plots.panels import MAX_COLUMNS, PANEL, PANEL_ALONE
 from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, metric_words
 from mixbench.verdicts.track.change_points import Change
 from mixbench.verdicts.track.series import COUNTED, TRACKED, Series, told_apart
@@ -56,8 +58,6 @@ def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
 
     A line before the first commit of each new level has the short SHA of that commit.
     """
-    from matplotlib import rc_context
-
     drawn = {point.commit for each in series for point in each.points}
     commits = sorted(drawn, key=lambda commit: (commit.moment, commit.sha))
     places = {commit: place for place, commit in enumerate(commits)}
@@ -65,27 +65,27 @@ def trend_figure(series: Sequence[Series], changes: Sequence[Change]) -> Figure:
     looks = style.line_styles(each.mixer for each in series)
     machines = {each.machine for each in series}
     metric = series[0].metric
-    with rc_context(style.RC | {"lines.markersize": 3.0, "lines.linewidth": 1.0}):
+    with PLAIN.look(**{"lines.markersize": 3.0, "lines.linewidth": 1.0}):
         figure, grid = _grid(len(series))
         for axes, each, name in zip(grid, series, names, strict=True):
-            axes.set_title(f"{name} ({each.machine[:6]})" if len(machines) > 1 else name, fontsize=8)
+            axes.set_title(f"{name} ({each.machine[:6]})" if len(machines) > 1 else name, fontsize="small")
             own = [change for change in changes if change.series is each]
             _draw_series(axes, each, places, looks.get(each.label) or next(iter(looks.values())))
             _mark_changes(axes, each, own, places)
             _ticks(axes, commits)
         name = _TITLES.get(metric) or metric_words(metric)
         add_heading(figure, f"{name[0].upper()}{name[1:]} over commits", common)
-        figure.supylabel(TRACKED[metric].unit, fontsize=9)
-        figure.supxlabel("commits in order, evenly spaced", fontsize=9)
+        figure.supylabel(TRACKED[metric].unit, fontsize="medium")
+        figure.supxlabel("commits in order, evenly spaced", fontsize="medium")
     return figure
 
 
 def _grid(panels: int) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
-    rows = math.ceil(panels / style.MAX_COLUMNS)
+    rows = math.ceil(panels / MAX_COLUMNS)
     columns = math.ceil(panels / rows)
-    size = style.PANEL_ALONE if panels == 1 else (style.PANEL[0] * columns, 0.8 * style.PANEL[1] * rows + 1)
+    size = PANEL_ALONE if panels == 1 else (PANEL[0] * columns, 0.8 * PANEL[1] * rows + 1)
     figure = Figure(figsize=size, layout="constrained")
     grid = list(figure.subplots(rows, columns, sharex=True, squeeze=False).flat)
     for axes in grid[panels:]:
@@ -137,7 +137,7 @@ def _mark_changes(axes: Axes, series: Series, changes: Sequence[Change], places:
             rotation=90,
             ha="left" if beside > 0 else "right",
             va="top",
-            fontsize=6.5,
+            fontsize="small",
             color=color,
         )
 

@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.notes import about_operations, add_caption, add_heading, mark_bounds, named
+from mixbench.plots.notes import about_operations, mark_bounds, named
+from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.panels import panel_sheet
 from mixbench.plots.task_panels import TaskFigures
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.scores import TaskSummary
@@ -16,50 +18,56 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_OPERATIONS = "operations of training (FLOP)"
 COSTS: dict[str, Callable[[DataCell], float | None]] = {
+    "operations of training (FLOP)": lambda cell: cell.train_flops,
     "training time (s)": lambda cell: cell.train_seconds,
-    _OPERATIONS: lambda cell: cell.train_flops,
 }
-"""The cost of a training run, by axis label."""
+"""The cost of a training run, by axis label. The first that is known is drawn: runs side by side take each other's time."""
+_COUNTED = next(iter(COSTS))
+_SIDE_BY_SIDE = "time of a run, which others beside it lengthen"
 
 
-def cost_figure(drawn: TaskFigures, name: str) -> Figure | None:
-    """Test score against time and operations of training: a point per mixer and size, larger for more examples.
+def cost_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure | None:
+    """Test score against the operations of training: a point per mixer and size, larger for more examples.
 
-    Nothing beats a point on the Pareto front in both score and cost. None if no cost is known.
+    Against its time where no operations are known. Nothing beats a point on the Pareto front in both score and cost. None if no
+    cost is known.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     cells = [cell for _, task in drawn.panels for cell in task.cells if cell.score]
-    known = {axis: cost for axis, cost in COSTS.items() if any(map(cost, cells))}
-    if not known:
+    axis = next((axis for axis, cost in COSTS.items() if any(map(cost, cells))), None)
+    if axis is None:
         return None
-    with rc_context(style.RC):
-        rows, columns = len(drawn.panels), len(known)
-        figure = Figure(figsize=(style.PANEL_ALONE[0] if columns == 1 else 8.6, 3.4 * rows + 1.2), layout="constrained")
-        add_heading(figure, f"Score against cost on {name}")
-        grid = figure.subplots(rows, columns, sharex="col", sharey=True, squeeze=False)
-        for line, (title, task) in zip(grid, drawn.panels, strict=True):
-            line[0].set_ylabel(drawn.score_axis)
-            for axes, (axis, cost) in zip(line, known.items(), strict=True):
-                axes.set(xscale="log", yscale="log" if drawn.logarithmic else "linear", title=title)
-                _draw_costs(axes, task, cost, drawn, bounds=axis == _OPERATIONS)
-        for axes, axis in zip(grid[-1], known, strict=True):
-            axes.set_xlabel(axis)
-            style.value_ticks(axes.xaxis, prefixed="FLOP" in axis)
+    with page.look():
+        sheet = panel_sheet(
+            page,
+            f"Score against cost on {name}",
+            drawn.common,
+            drawn.words,
+            (axis, drawn.score_axis),
+            ("log", "log" if drawn.logarithmic else "linear"),
+            beside=False,
+        )
+        for axes, (_, task) in zip(sheet.axes, drawn.panels, strict=True):
+            axes.margins(0.08)
+            _draw_costs(axes, task, COSTS[axis], drawn, bounds=axis == _COUNTED)
+        style.value_ticks(sheet.axes[0].xaxis, prefixed=axis == _COUNTED, most=sheet.ticks())
         if drawn.logarithmic:
-            style.value_ticks(grid[0][0].yaxis, prefixed=False)
-        counted = [cell for cell in cells if cell.train_flops]
-        marks = {label: [cell.train_flops_mark for cell in counted if cell.label == label] for label in drawn.looks}
-        style.legend_below(figure, drawn.looks, {label: named(label, own) for label, own in marks.items()})
+            style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
+        known = [cell for cell in cells if COSTS[axis](cell)]
+        marks = {
+            label: [cell.train_flops_mark for cell in known if cell.label == label and axis == _COUNTED]
+            for label in drawn.looks
+            if any(cell.label == label for cell in known)
+        }
+        sheet.below(
+            {label: look for label, look in drawn.looks.items() if label in marks},
+            {label: named("", own).strip() for label, own in marks.items()},
+        )
         every = [mark for own in marks.values() for mark in own]
-        front = "Pareto front of the exact values" if any(every) else "Pareto front"
-        reading = f"larger markers: more examples · rings and grey line: {front}"
-        counting = about_operations(every) if _OPERATIONS in known else []
-        add_caption(figure, "\n".join(filter(None, (drawn.common, reading, *counting))))
-    return figure
+        return sheet.finish(
+            f"larger markers: more examples · rings and grey line: Pareto front{' of the exact values' if any(every) else ''}",
+            *(about_operations(every) if axis == _COUNTED else [_SIDE_BY_SIDE]),
+        )
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:

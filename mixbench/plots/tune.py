@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style, texts
-from mixbench.plots.notes import add_caption, add_heading
+from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.panels import panel_sheet
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
 
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRIALS = "trials"
+_NATURAL = (8.6, 4.4)
+"""Inches of a figure where the page does not say otherwise."""
+_MARGIN = 0.05
+"""Share of the axis beyond the first and the last trial."""
 
 
 def draw_tuning(
-    rows: Sequence[TrialRow], folder: Path, formats: Sequence[str] = ("png",), baseline: str | None = None
+    rows: Sequence[TrialRow],
+    folder: Path,
+    formats: Sequence[str] = ("png",),
+    baseline: str | None = None,
+    *,
+    page: Page = PLAIN,
 ) -> list[Path]:
     """Write a figure per search to `folder`; none for a search without scores.
 
-    Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written.
+    Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written, RequestError if the
+    page is too small.
     """
     taken: set[str] = set()
     return [
@@ -31,40 +43,47 @@ def draw_tuning(
         for search in summarise(rows, baseline)
         if search.curves
         for name in [texts.distinct_name(f"tune-{texts.file_name(search.task)}", taken)]
-        for path in style.save(tuning_figure(search), folder, name, formats)
+        for path in style.save(tuning_figure(search, page), folder, name, formats, page)
     ]
 
 
-def tuning_figure(search: Search) -> Figure:
-    """Left the expected best score with its band, right its ratio to the baseline's for errors, else the change in per cent."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
+def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
+    """First the expected best score with its band, then its ratio to the baseline's for errors, else the change in per cent."""
     looks = style.line_styles(curve.mixer for curve in search.curves)
     direction = "lower" if search.is_error else "higher"
-    with rc_context(style.RC):
-        figure = Figure(figsize=(8.6, 4.4), layout="constrained")
-        add_heading(figure, f"Random search on {search.task}")
-        expected, relative = figure.subplots(1, 2)
-        logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
+    base = str(search.baseline)
+    logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
+    with page.look():
+        sheet = panel_sheet(
+            page,
+            f"Random search on {search.task}",
+            "",
+            [{}, {}],
+            (
+                TRIALS,
+                (
+                    f"expected best development {search.score} ({direction} is better)",
+                    f"ratio to {base}" if logarithmic else f"change against {base}, %",
+                ),
+            ),
+            ("log", "log" if logarithmic else "linear"),
+            beside=False,
+            natural=_NATURAL,
+        )
+        expected, relative = sheet.axes
         for curve in search.curves:
             _draw_curve(expected, curve, looks[curve.label])
             changes, look = search.relative(curve), looks[curve.label]
             shown = [1 + change if logarithmic else 100 * change for change in changes]
             relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
-        for axes in (expected, relative) if logarithmic else ():
-            axes.set_yscale("log")
+        for axes in sheet.axes if logarithmic else ():
             style.value_ticks(axes.yaxis, prefixed=False)
-        expected.set(xlabel=TRIALS, ylabel=f"expected best development {search.score} ({direction} is better)")
-        base = str(search.baseline)
-        relative.set(xlabel=TRIALS, ylabel=f"relative to {base}" if logarithmic else f"change against {base}, %")
         longest = max(len(curve.expected) for curve in search.curves)
-        for axes in (expected, relative):
-            axes.set(xscale="log", xlim=(0.95, 1.05 * max(2, longest)))
-            style.value_ticks(axes.xaxis, prefixed=False)
-        style.legend_below(figure, looks, {label: label for label in looks})
-        add_caption(figure, "unbiased estimate, up to half the trials · bands: 95 %, simultaneous")
-    return figure
+        style.size_ticks(expected, [*takewhile(longest.__gt__, (2**power for power in count())), longest], sheet.ticks(0.4))
+        margin = max(2, longest) ** _MARGIN
+        expected.set_xlim(1 / margin, max(2, longest) * margin)
+        sheet.below(looks, {})
+        return sheet.finish("unbiased estimate, up to half the trials · bands: 95 %, simultaneous")
 
 
 def _draw_curve(axes: Axes, curve: Curve, look: style.LineStyle) -> None:

@@ -29,7 +29,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[SpeedRow | TrainingR
         seen.append(folder.read(SpeedRow))
         return [Path("speed.png")]
 
-    def training(folder: ResultsFolder, formats: object, baseline: str | None) -> list[Path]:
+    def training(folder: ResultsFolder, formats: object, baseline: str | None, *how: object) -> list[Path]:
         from mixbench.verdicts.learning.scores import summarise
 
         seen.append(folder.read(TrainingRow))
@@ -105,3 +105,35 @@ def test_a_typo_that_failed_is_told_and_changes_no_figure(tmp_path: Path, run: R
     done = run("plot", "--results", fill_folder(tmp_path / "alone", typo))
     assert done.exit_code == 2
     assert "without a result" in done.stderr
+
+
+def test_quantities_are_drawn_in_one_file_of_the_size_that_is_asked_for(tmp_path: Path, run: Run) -> None:
+    folder = fill_folder(tmp_path, *SPEED)
+    done = run("plot", "--results", folder, "--metric", "latency_ms,peak_memory_mib", "--size", "column", "--no-title")
+    assert (done.exit_code, done.stdout) == (0, f"{folder}/figures/speed-latency-memory-by-tokens.png\n")
+    (width, height) = (int.from_bytes((folder / done.stdout.strip()).read_bytes()[at : at + 4]) for at in (16, 20))
+    assert width == 3.3 * 300
+    assert height > width
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--metric", "latency"), "unknown quantity 'latency' for --metric"),
+        (("--metric", ""), "unknown quantity '' for --metric"),
+        (("--metric", "flops", "--study", "tune"), "--metric chooses quantities of speed, not of --study tune"),
+        (("--size", "collumn"), "--size 'collumn' is no size of a figure"),
+        (("--size", ""), "--size '' is no size of a figure"),
+        (("--size", "3,5x2"), "--size '3,5x2' is no size of a figure"),
+        (("--size", "nanxinf"), "--size 'nanxinf' is no size of a figure"),
+        (("--size", "1x4"), "--size 1x4 is too small: a side of a figure has 2 to 60 inches"),
+        (("--size", "3x1000"), "--size 3x1000 is too large: a side of a figure has 2 to 60 inches"),
+        (("--size", "2x2"), "--size 2x2 leaves no room for 2 panels with their texts: Latency relative to attention"),
+    ],
+)
+def test_what_cannot_be_drawn_is_an_error(tmp_path: Path, run: Run, options: Sequence[str], message: str) -> None:
+    done = run("plot", "--results", fill_folder(tmp_path, *SPEED), *options)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+    if "quantity" in message:
+        assert "flops, latency_ms, peak_memory_mib, tokens_per_s" in " ".join(done.stderr.split())

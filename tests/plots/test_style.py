@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from mixbench.plots import notes, style, texts
+from mixbench.plots.page import PLAIN
+from mixbench.plots.panels import PANEL_ALONE
 from mixbench.plots.style import size_ticks
 
 
@@ -49,14 +51,16 @@ def test_a_power_stays_mathematics_in_a_text_with_dollars(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("legend", [True, False], ids=["legend", "no legend"])
 def test_headings_and_notes_stay_within_the_figure(legend: bool) -> None:
-    figure = Figure(figsize=style.PANEL_ALONE, layout="constrained")
-    axes = figure.subplots()
-    axes.plot([1, 2], label="one")
-    if legend:
-        figure.legend(loc="outside lower center")
-    notes.add_heading(figure, "Score against cost on hf:organisation/a-data-set-with-a-rather-long-name", "2 layers · " * 20)
-    notes.add_caption(figure, "\n".join(notes.about_operations(["≥"]) * 2) + "wide · " * 30)
-    figure.draw_without_rendering()
+    with PLAIN.look():
+        figure = Figure(figsize=PANEL_ALONE, layout="constrained")
+        axes = figure.subplots()
+        axes.plot([1, 2], label="one")
+        if legend:
+            figure.legend(loc="outside lower center")
+        title = "Score against cost on hf:organisation/a-data-set-with-a-rather-long-name"
+        notes.add_heading(figure, title, "2 layers · " * 20)
+        notes.add_caption(figure, "\n".join(notes.about_operations(["≥"]) * 2) + "wide · " * 30)
+        figure.draw_without_rendering()
     long = [text for text in figure.findobj(Text) if len(text.get_text()) > 40]  # type: ignore[attr-defined]
     assert len(long) == 3
     for text in long:

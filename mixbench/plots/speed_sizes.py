@@ -1,0 +1,172 @@
+"""Figures of the metrics of speed.csv against tokens and width, alone or several in one. Bands are intervals over launches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from mixbench.errors import shortened
+from mixbench.plots import style, texts
+from mixbench.plots.ends import BEYOND, End, mark_ends
+from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
+from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.panels import QUANTITY, Sheet, panel_sheet
+from mixbench.plots.speed_panels import Size, grouped, panels_of, without_flops
+from mixbench.stats import Interval
+from mixbench.tables.columns import columns
+from mixbench.tables.rows import SpeedRow
+from mixbench.verdicts.speed.summary import GROWTH_LENGTHS, SUMMARISED, CellSummary, SpeedSummary, growth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZES: dict[Size, tuple[str, str, Callable[[CellSummary], int]]] = {
+    "tokens": ("tokens", "N", lambda cell: cell.tokens),
+    "width": ("width (channels)", "d", lambda cell: cell.context.width),
+}
+"""Axis label, symbol and value of what is swept."""
+_FAILURE = 0.2
+"""Inches that a cross and its name take."""
+_LARGEST_EXPONENT = 300.0
+"""An axis ends before the largest float, where it has no room left above it."""
+QUANTITIES = {metric: quantity for metric in SUMMARISED if (quantity := columns(SpeedRow)[metric].quantity)}
+"""The metrics that are drawn."""
+
+
+def values_of(cell: CellSummary, metric: str) -> style.Values:
+    """The positive values of a metric by launch; a single one where it was found once for all launches."""
+    if metric == "tokens_per_s":  # of the median latencies, so that both figures show the same
+        return {launch: 1e3 * cell.context.batch * cell.tokens / ms for launch, ms in cell.launch_ms.items()}
+    if columns(SpeedRow)[metric].counted:
+        value = cell.value(metric)
+        return {0: value} if value else {}
+    return {launch: value for launch, value in cell.by_launch[metric].items() if value > 0}
+
+
+def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page: Page = PLAIN) -> Figure | None:
+    """Some of QUANTITIES against tokens or width, log-log, a panel per metric and context; None if there is nothing to draw.
+
+    The legend gives the exponent over the three largest sizes. Nothing is drawn against a width that was not swept. At a
+    single size, mixers are drawn side by side.
+    """
+    axis, symbol, size_of = SIZES[size]
+    panels = panels_of(summary, size, lambda cell: any(values_of(cell, metric) for metric in metrics))
+    metrics = [metric for metric in metrics if any(values_of(cell, metric) for cell in panels.every)]
+    if not metrics:
+        return None
+    styles = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    looks = {label: look for label, look in styles.items() if label in {cell.label for cell in panels.every}}
+    sizes = [size_of(cell) for cell in panels.every]
+    apart = {label: 1.05 ** (place - len(looks) // 2) if len(set(sizes)) == 1 else 1.0 for place, label in enumerate(looks)}
+    drawn = [(metric, words, cells) for metric in metrics for words, cells in zip(panels.words, panels.cells, strict=True)]
+    with page.look():
+        sheet = panel_sheet(
+            page,
+            f"{_title(metrics)} against {size}",
+            panels.common,
+            [{QUANTITY: QUANTITIES[metric].title, **words} for metric, words, _ in drawn],
+            (axis, [QUANTITIES[metric].axis for metric, _, _ in drawn]),
+        )
+        entries: list[list[style.Entry]] = []
+        ends: list[list[End]] = []
+        for axes, (metric, _, cells) in zip(sheet.axes, drawn, strict=True):
+            entries.append([])
+            ends.append([])
+            for label, line in grouped(cells, lambda cell: cell.label).items():
+                values = [values_of(cell, metric) for cell in line]
+                if not any(values):
+                    continue
+                places = [size_of(cell) * apart[label] for cell in line]
+                ends[-1] += style.draw_line(axes, places, values, looks[label])
+                marks = [cell.flops_mark for cell in line] if metric == "flops" else []
+                bounds = [(place, own[0]) for place, own, mark in zip(places, values, marks, strict=False) if own and mark]
+                mark_bounds(axes, bounds, looks[label].color, upwards=True)
+                grown = growth([size_of(cell) for cell in line], values)
+                text = _exponent(symbol, grown[0], short=not sheet.alone) if grown else ""
+                last = max(next(launches.values() for launches in reversed(values) if launches))
+                entries[-1].append((last, label, named(text, marks).strip()))
+        sheet.legends(entries, looks)
+        style.size_ticks(sheet.axes[0], sizes, sheet.ticks())
+        failed: dict[str, None] = {}
+        for start, metric in zip(range(0, len(drawn), len(panels.cells)), metrics, strict=True):
+            own = sheet.axes[start : start + len(panels.cells)]
+            failed |= dict.fromkeys(_mark_failures(own, panels.cells, size_of, looks, sheet))
+            style.value_ticks(own[0].yaxis, QUANTITIES[metric].prefixed)
+        told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
+        reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
+        beyond = [mark_ends(axes, reached) for axes, reached in zip(sheet.axes, ends, strict=True)]
+        return sheet.finish(reading, *failed, BEYOND if any(beyond) else "", *_notes(summary, panels.every, metrics))
+
+
+def _title(metrics: Sequence[str]) -> str:
+    first, *others = (QUANTITIES[metric].title for metric in metrics)
+    *between, last = [first, *(other.lower() for other in others)]
+    return f"{', '.join(between)} and {last}" if between else last
+
+
+def _notes(summary: SpeedSummary, cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
+    """Which mixers the figure leaves out and why, and what is counted."""
+    notes = []
+    for metric in metrics:
+        missing = {
+            label: without_flops(line) if metric == "flops" else "0 or not measured"
+            for label, line in grouped(cells, lambda cell: cell.label).items()
+            if all(cell.status == "ok" and not values_of(cell, metric) for cell in line)
+        }
+        where = f" ({QUANTITIES[metric].title.lower()})" if len(metrics) > 1 else ""
+        notes += not_drawn(missing, where)
+    counts = about_operations([cell.flops_mark for cell in summary.cells if cell.value("flops") is not None])
+    return [*notes, *(counts if "flops" in metrics else [])]
+
+
+def _mark_failures(
+    grid: Sequence[Axes],
+    panels: Sequence[Sequence[CellSummary]],
+    size_of: Callable[[CellSummary], int],
+    looks: Mapping[str, style.LineStyle],
+    sheet: Sheet,
+) -> list[str]:
+    """A cross at the top for each failed cell: one line of crosses per mixer and status, which are named below the first.
+
+    Where there is no room for names, returns a note that has them.
+    """
+    failed = [grouped([c for c in cells if c.status != "ok"], lambda c: (c.label, c.status)) for cells in panels]
+    lines = max(map(len, failed))
+    if not lines:
+        return []
+    bottom, top = grid[0].get_ylim()
+    low, high = math.log10(bottom), math.log10(top)
+    needed = max(0.11, _FAILURE * sheet.page.scale / sheet.panel[1])
+    step = min(needed, 0.5 / lines)
+    grid[0].set_ylim(bottom, 10 ** min(low + (high - low) / (1 - step * (lines + 0.2)), _LARGEST_EXPONENT))
+    sides = {min(map(size_of, chain(*panels))): "left", max(map(size_of, chain(*panels))): "right"}
+    for axes, part in zip(grid, failed, strict=True):
+        at = axes.get_xaxis_transform()
+        axes.axhspan(top, axes.get_ylim()[1], color="#f4f4f4", zorder=0)
+        for place, ((label, status), cells) in enumerate(part.items()):
+            height, color, sizes = 1 - step * (place + 0.3), looks[label].color, [size_of(cell) for cell in cells]
+            axes.plot(sizes, [height] * len(sizes), "x", color=color, mew=1.6, transform=at)
+            if step == needed:
+                axes.annotate(
+                    f"{shortened(label, letters(sheet.panel[0]) - len(status) - 2)}: {status}",
+                    (sizes[0], height),
+                    xycoords=at,
+                    xytext=(0, -4),
+                    textcoords="offset points",
+                    ha=sides.get(sizes[0], "center"),
+                    va="top",
+                    fontsize="small",
+                    color=color,
+                )
+    every = dict.fromkeys(f"{label} ({status})" for part in failed for label, status in part)
+    return [] if step == needed else [f"crosses: {', '.join(every)}"]
+
+
+def _exponent(symbol: str, interval: Interval, *, short: bool) -> str:
+    """The exponent of growth with its interval."""
+    low, high = ("" if bound is None else f"{round(bound, 2) + 0.0:.2f}" for bound in (interval.low, interval.high))
+    between = "–" if short and not low.startswith("-") else " to "
+    return texts.power(symbol, interval.point) + (f" ({low}{between}{high})" if low else "")

@@ -9,8 +9,11 @@ from typing import Literal, TypeVar
 
 from mixbench.verdicts.labels import Context, context_words
 from mixbench.verdicts.records import AT_LEAST
+from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
+HOLLOW = f"hollow: {DISTURBED}"
+"""The note on the markers of values that are disturbed."""
 Key = TypeVar("Key")
 Size = Literal["tokens", "width"]
 

@@ -10,7 +10,7 @@ from mixbench.plots.ends import BEYOND, End, mark_ends
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import grouped, panels_of
+from mixbench.plots.speed_panels import HOLLOW, grouped, panels_of
 from mixbench.verdicts.labels import Context
 from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
@@ -52,7 +52,8 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             lines = grouped([cell for cell in cells if id(cell) in shown], lambda cell: cell.label)
             for place, (label, line) in enumerate(lines.items()):
                 places = [cell.tokens * (1.05**place if apart else 1.0) for cell in line]
-                ends[-1] += style.draw_line(axes, places, [cell.paired_ratios for cell in line], looks[label])
+                hollow = [cell.ratio_disturbed for cell in line]
+                ends[-1] += style.draw_line(axes, places, [cell.paired_ratios for cell in line], looks[label], hollow)
                 ratio = line[-1].ratio
                 entries[-1].append((ratio.point if ratio else 0.0, label, f"{ratio.point:.3g}" if ratio else ""))
             context: Context | None = cells[0].context if cells else None
@@ -66,6 +67,7 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             f"below 1: faster; {told}bands: 95 % intervals of the median over launches",
             "diamonds: equally fast, with the 95 % interval of the length" if any(a.crossovers for a in answers) else "",
             BEYOND if any(beyond) else "",
+            HOLLOW if any(cell.ratio_disturbed for cell in drawn) else "",
             *not_drawn({_CONTROL: "no mixing"} if len(drawn) < len(beside) else {}),
         )
 

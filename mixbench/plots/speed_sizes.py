@@ -13,7 +13,7 @@ from mixbench.plots.ends import BEYOND, End, mark_ends
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import QUANTITY, Sheet, panel_sheet
-from mixbench.plots.speed_panels import Size, grouped, panels_of, without_flops
+from mixbench.plots.speed_panels import HOLLOW, Size, grouped, panels_of, without_flops
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import SpeedRow
@@ -80,7 +80,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
                 if not any(values):
                     continue
                 places = [size_of(cell) * apart[label] for cell in line]
-                ends[-1] += style.draw_line(axes, places, values, looks[label])
+                ends[-1] += style.draw_line(axes, places, values, looks[label], [_hollow(cell, metric) for cell in line])
                 marks = [cell.flops_mark for cell in line] if metric == "flops" else []
                 bounds = [(place, own[0]) for place, own, mark in zip(places, values, marks, strict=False) if own and mark]
                 mark_bounds(axes, bounds, looks[label].color, upwards=True)
@@ -98,7 +98,15 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
         told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
         reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
         beyond = [mark_ends(axes, reached) for axes, reached in zip(sheet.axes, ends, strict=True)]
-        return sheet.finish(reading, *failed, BEYOND if any(beyond) else "", *_notes(summary, panels.every, metrics))
+        hollow = any(_hollow(cell, metric) for cell in panels.every for metric in metrics)
+        return sheet.finish(
+            reading, *failed, BEYOND if any(beyond) else "", HOLLOW if hollow else "", *_notes(summary, panels.every, metrics)
+        )
+
+
+def _hollow(cell: CellSummary, metric: str) -> bool:
+    """Whether a value is disturbed: those that are counted never are."""
+    return cell.disturbed and not columns(SpeedRow)[metric].counted
 
 
 def _title(metrics: Sequence[str]) -> str:
@@ -108,7 +116,7 @@ def _title(metrics: Sequence[str]) -> str:
 
 
 def _notes(summary: SpeedSummary, cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
-    """Which mixers the figure leaves out and why, and what is counted."""
+    """Which markers are hollow, which mixers the figure leaves out and why, and what is counted."""
     notes = []
     for metric in metrics:
         missing = {
@@ -118,8 +126,9 @@ def _notes(summary: SpeedSummary, cells: Sequence[CellSummary], metrics: Sequenc
         }
         where = f" ({QUANTITIES[metric].title.lower()})" if len(metrics) > 1 else ""
         notes += not_drawn(missing, where)
+    hollow = any(_hollow(cell, metric) for cell in cells for metric in metrics)
     counts = about_operations([cell.flops_mark for cell in summary.cells if cell.value("flops") is not None])
-    return [*notes, *(counts if "flops" in metrics else [])]
+    return [*([HOLLOW] if hollow else []), *notes, *(counts if "flops" in metrics else [])]
 
 
 def _mark_failures(

@@ -126,10 +126,13 @@ def value_ticks(axis: Axis, prefixed: bool, most: int = 9) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], look: LineStyle) -> list[End]:
+def draw_line(
+    axes: Axes, places: Sequence[float], values: Sequence[Values], look: LineStyle, hollow: Sequence[bool] = ()
+) -> list[End]:
     """Median and interval over launches at each place that has values; a dot per launch if there are few.
 
-    Returns the ends of the intervals, for `mark_ends` once the limits of the axis are final.
+    Markers are hollow where something is wrong with the value. Returns the ends of the intervals, for `mark_ends` once the
+    limits of the axis are final.
     """
     points = [(place, list(launches.values())) for place, launches in zip(places, values, strict=True) if launches]
     if not points:
@@ -137,6 +140,10 @@ def draw_line(axes: Axes, places: Sequence[float], values: Sequence[Values], loo
     intervals = [log_median_interval(launches) for _, launches in points]
     where = [place for place, _ in points]
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
+    wrong = {place for place, is_hollow in zip(places, hollow, strict=bool(hollow)) if is_hollow}
+    empty = [(place, i.point) for place, i in zip(where, intervals, strict=True) if place in wrong]
+    if empty:
+        axes.plot(*zip(*empty, strict=True), look.marker, color=look.color, markerfacecolor="white", zorder=3.1)
     ends = ends_of(where, intervals, look.color, [(min(own) / _FARTHEST, max(own) * _FARTHEST) for _, own in points])
     if not ends:
         return []

@@ -11,7 +11,7 @@ from mixbench.plots.ends import BEYOND, End, mark_ends
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page, place
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import grouped, panels_of, without_flops
+from mixbench.plots.speed_panels import HOLLOW, grouped, panels_of, without_flops
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             ends.append([])
             for label, line in grouped([cell for cell in part if _has_both(cell)], lambda cell: cell.label).items():
                 flops = [cell.value("flops") or 0 for cell in line]
-                ends[-1] += style.draw_line(axes, flops, [cell.launch_ms for cell in line], looks[label])
+                hollow = [cell.disturbed for cell in line]
+                ends[-1] += style.draw_line(axes, flops, [cell.launch_ms for cell in line], looks[label], hollow)
                 bounds = [
                     (cell.value("flops") or 0, cell.latency_ms.point) for cell in line if cell.flops_mark and cell.latency_ms
                 ]
@@ -56,6 +57,7 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         known = [cell.flops_mark for cell in summary.cells if cell.latency_ms and cell.value("flops") is not None]
         sheet.finish(
             BEYOND if any(beyond) else "",
+            HOLLOW if any(cell.disturbed for cell in cells) else "",
             *not_drawn({label: without_flops(own) for label, own in free.items()}),
             _LINES if sheet.panel[0] < _ROOM * page.scale else "",
             *about_operations(known),

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from synthetic import speed_rows
 
 from mixbench.plots.speed import draw_speed
 from mixbench.plots.speed_ratio import ratio_figure
+from mixbench.plots.speed_sizes import size_figure
 from mixbench.plots.style import BUILT_IN
+from mixbench.plots.time_by_flops import flops_figure
 from mixbench.verdicts.speed.summary import summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 
@@ -36,3 +41,19 @@ def test_the_ratio_is_the_first_figure_and_needs_a_mixer_beside_the_baseline(
     first, *_ = draw_speed(*speed_rows(("attention", "none"), (64,)), tmp_path)
     assert first.name == "speed-ratio-by-tokens.png"
     assert ratio_figure(summarise(*speed_rows(("attention",)))) is None
+
+
+def test_what_was_disturbed_has_hollow_markers_which_a_note_explains() -> None:
+    rows, launches = speed_rows(("attention", "hypermixer"), (64, 128), contended=0)
+    disturbed = [replace(row, quality="contended") if (row.mixer, row.tokens) == ("hypermixer", 128) else row for row in rows]
+    for draw in (ratio_figure, partial(size_figure, metrics=["latency_ms"], size="tokens"), flops_figure):
+        figure, quiet = draw(summarise(disturbed, launches)), draw(summarise(rows, launches))
+        assert figure is not None
+        assert quiet is not None
+        hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+        assert [len(line.get_xdata()) for line in hollow] == [1]
+        assert any("hollow: disturbed by other work" in text.get_text() for text in figure.findobj(Text))
+        assert not any("hollow" in text.get_text() for text in quiet.findobj(Text))
+    counted = size_figure(summarise(disturbed, launches), ["flops"], "tokens")
+    assert counted is not None
+    assert not any("hollow" in text.get_text() for text in counted.findobj(Text))

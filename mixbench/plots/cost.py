@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style, texts
-from mixbench.plots.ends import BEYOND, End, ends_of, mark_ends
+from mixbench.plots.ends import End, ends_of
 from mixbench.plots.notes import OPERATIONS, fitted_label
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import legend_below, panel_sheet
@@ -75,20 +75,21 @@ def cost_figure(cost: TaskCost, page: Page = PLAIN) -> Figure:
         )
         first = sheet.axes[0]
         first.set_yticks(range(len(labels)), [fitted_label(label, 0.3 * sheet.figure.get_figwidth(), 2) for label in labels])
-        first.set_ylim(len(labels) - 0.5, -0.5)
-        _limit(first, cost)
-        beyond = []
+        ends = []
         for axes, target in zip(sheet.axes, cost.targets, strict=True):
             axes.set_title(f"{cost.score} {sign} {target:g}")
             axes.grid(visible=False, axis="y")
             axes.axvline(1, color="black", linewidth=0.8, zorder=2)
-            ends = [
-                end
-                for mixer in cost.costs
-                if mixer.target == target and mixer.label in labels
-                for end in _draw(axes, labels.index(mixer.label), mixer)
-            ]
-            beyond.append(mark_ends(axes, ends, sideways=True))
+            ends.append(
+                [
+                    end
+                    for mixer in cost.costs
+                    if mixer.target == target and mixer.label in labels
+                    for end in _draw(axes, labels.index(mixer.label), mixer)
+                ]
+            )
+        first.set_ylim(len(labels) - 0.5, -0.5)
+        _limit(first, cost)
         style.value_ticks(first.xaxis, prefixed=False, most=sheet.ticks(0.4))
         named = {"example": PER_EXAMPLE[cost.unit], "data": "training examples", "trials": "tuning trials"}
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
@@ -98,7 +99,7 @@ def cost_figure(cost: TaskCost, page: Page = PLAIN) -> Figure:
         return sheet.finish(
             "each bar begins where the one before it ends, the first at 1: the last ends at the cost",
             f"≥, ≤ and pale: only a bound is known, because the score lies outside the trained range{why}",
-            BEYOND if any(beyond) else "",
+            sheet.mark(ends, sideways=True),
             *(f"{_TRAINED[source.factor]}: {source.words}" for source in cost.sources if source.factor in _TRAINED),
             *([OPERATIONS] if cost.unit == "FLOP" else []),
             *cost.warnings,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mixbench.plots import style, texts
-from mixbench.plots.ends import BEYOND, End, ends_of, mark_ends
+from mixbench.plots.ends import End, ends_of
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
@@ -103,10 +103,10 @@ def curves_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure:
             if task.constant is not None:
                 axes.axhline(task.constant, color=style.PALE, linestyle=CONSTANT, linewidth=1.2, zorder=1)
         sheet.legends(entries, drawn.looks)
+        sheet.unite()
         _limit_scores(sheet.axes[0], drawn)
         style.size_ticks(sheet.axes[0], drawn.sizes, sheet.ticks())
-        beyond = [mark_ends(axes, own) for axes, own in zip(sheet.axes, ends, strict=True)]
-        return sheet.finish(_reading(drawn, fitted), BEYOND if any(beyond) else "", *not_drawn(failed))
+        return sheet.finish(_reading(drawn, fitted), sheet.mark(ends), *not_drawn(failed))
 
 
 def relative_figure(drawn: TaskFigures, name: str, baseline: str | None, page: Page = PLAIN) -> Figure | None:
@@ -135,14 +135,14 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None, page: P
                     ends[-1] += _draw_ratios(axes, ratios, drawn.looks[label])
                     entries[-1].append((ratios[-1][1].point, label, ""))
         sheet.legends(entries, drawn.looks)
+        sheet.unite()
         _limit_ratios(
             sheet.axes[0], [_ratio(cell.relative) for _, task in drawn.panels for cell in task.cells if cell.relative]
         )
         style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
         sheet.axes[0].yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: _change(ratio)))
         style.size_ticks(sheet.axes[0], drawn.sizes, sheet.ticks())
-        beyond = [mark_ends(axes, own) for axes, own in zip(sheet.axes, ends, strict=True)]
-        return sheet.finish("bars: paired 95 % t-intervals over the seeds of both mixers", BEYOND if any(beyond) else "")
+        return sheet.finish("bars: paired 95 % t-intervals over the seeds of both mixers", sheet.mark(ends))
 
 
 def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) -> list[End]:

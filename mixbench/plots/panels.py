@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixbench.plots import style
+from mixbench.plots.ends import BEYOND, End, mark_ends
 from mixbench.plots.notes import add_caption, add_heading, fitted, fitted_label, letters
 from mixbench.plots.page import SMALL, Page
 
@@ -94,6 +95,36 @@ class Sheet:
     least: float = 0.4
     """Inches that the axes of a panel must be high."""
 
+    leaders: Sequence[Axes] = ()
+    """The panel of which each has the y axis. All have the x axis of the first."""
+
+    def unite(self) -> None:
+        """Let panels with one axis have limits that hold what all of them draw.
+
+        Until `mark`, the axes of the first panel then stand for all. matplotlib's own shared axes take time with the square of
+        the number of panels.
+        """
+        _contain(self.axes[0].set_xlim, [axes.get_xlim() for axes in self.axes])
+        for leader in dict.fromkeys(self.leaders):
+            own = [axes.get_ylim() for axes, leading in zip(self.axes, self.leaders, strict=True) if leading is leader]
+            _contain(leader.set_ylim, own)
+
+    def mark(self, ends: Sequence[Sequence[End]] = (), *, sideways: bool = False) -> str:
+        """Give every panel the final axes, and mark the ends of intervals beyond them, by panel; a note if there are any.
+
+        Between labels, the y axes of many small panels have no ticks.
+        """
+        from matplotlib.ticker import NullLocator
+
+        for leader in dict.fromkeys(self.leaders) if len(self.axes) > MAX_COLUMNS else ():
+            leader.yaxis.set_minor_locator(NullLocator())
+        for axes, leader in zip(self.axes, self.leaders, strict=True):
+            for axis, model in ((axes.xaxis, self.axes[0].xaxis), (axes.yaxis, leader.yaxis)):
+                axis.major, axis.minor = model.major, model.minor
+            axes.set(xlim=self.axes[0].get_xlim(), ylim=leader.get_ylim())
+        found = [mark_ends(axes, own, sideways=sideways) for axes, own in zip(self.axes, ends, strict=False)]
+        return BEYOND if any(found) else ""
+
     @property
     def alone(self) -> bool:
         """Whether there is only one panel."""
@@ -169,6 +200,10 @@ def legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[tuple[s
     figure.legend(handles, shown, loc="outside lower center", ncols=columns)
 
 
+def _contain(limit: Callable[[float, float], object], limits: Sequence[tuple[float, float]]) -> None:
+    limit(min(low for low, _ in limits), max(high for _, high in limits))
+
+
 def _behind(name: str, text: str, most: int) -> str:
     """A name with a text behind it, or below it where a line has no room for both."""
     if not text:
@@ -219,11 +254,7 @@ def panel_sheet(
     taken = {(place.row, place.column): label for place, label in zip(places, y_labels, strict=True)}
     found: list[Axes] = []
     for place, label in zip(places, y_labels, strict=True):
-        axes = figure.add_subplot(grid[place.row, place.column], sharex=found[0] if found else None, sharey=leaders.get(label))
-        if not found:
-            axes.set_xscale(scales[0])
-        if label not in leaders:
-            axes.set_yscale(scales[1])
+        axes = figure.add_subplot(grid[place.row, place.column], xscale=scales[0], yscale=scales[1])
         leaders.setdefault(label, axes)
         found.append(axes)
         axes.set_title(fitted(place.title, panel[0]))
@@ -234,7 +265,8 @@ def panel_sheet(
         axes.set_ylabel(fitted(f"{side}{label}", panel[1]) if leftmost else "")
     if page.titled:
         add_heading(figure, title, common)
-    return Sheet(figure, page, found, panel, common, beside, _LEAST_OF_HEIGHT * (height or _LEAST_HEIGHT / 2))
+    least = _LEAST_OF_HEIGHT * (height or _LEAST_HEIGHT / 2)
+    return Sheet(figure, page, found, panel, common, beside, least, [leaders[label] for label in y_labels])
 
 
 def _most_columns(page: Page, texts: bool, labelled: bool) -> tuple[int, int]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.ends import BEYOND, End, mark_ends
+from mixbench.plots.ends import End
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, panels_of
-from mixbench.verdicts.labels import Context
 from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
@@ -56,17 +55,18 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
                 ends[-1] += style.draw_line(axes, places, [cell.paired_ratios for cell in line], looks[label], hollow)
                 ratio = line[-1].ratio
                 entries[-1].append((ratio.point if ratio else 0.0, label, f"{ratio.point:.3g}" if ratio else ""))
-            context: Context | None = cells[0].context if cells else None
-            _mark_crossovers(axes, [answer for answer in answers if answer.context == context], looks)
         sheet.legends(entries, looks)
+        sheet.unite()
         style.size_ticks(sheet.axes[0], [cell.tokens for cell in drawn], sheet.ticks())
         style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
-        beyond = [mark_ends(axes, reached) for axes, reached in zip(sheet.axes, ends, strict=True)]
+        beyond = sheet.mark(ends)
+        for axes, cells in zip(sheet.axes, panels.cells, strict=True):
+            _mark_crossovers(axes, [answer for answer in answers if answer.context == cells[0].context], looks)
         told = "numbers: at the longest length; " if sheet.alone or sheet.beside else ""
         return sheet.finish(
             f"below 1: faster; {told}bands: 95 % intervals of the median over launches",
             "diamonds: equally fast, with the 95 % interval of the length" if any(a.crossovers for a in answers) else "",
-            BEYOND if any(beyond) else "",
+            beyond,
             HOLLOW if any(cell.ratio_disturbed for cell in drawn) else "",
             *not_drawn({_CONTROL: "no mixing"} if len(drawn) < len(beside) else {}),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.errors import shortened
 from mixbench.plots import style, texts
-from mixbench.plots.ends import BEYOND, End, mark_ends
+from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import QUANTITY, Sheet, panel_sheet
@@ -89,6 +89,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
                 last = max(next(launches.values() for launches in reversed(values) if launches))
                 entries[-1].append((last, label, named(text, marks).strip()))
         sheet.legends(entries, looks)
+        sheet.unite()
         style.size_ticks(sheet.axes[0], sizes, sheet.ticks())
         failed: dict[str, None] = {}
         for start, metric in zip(range(0, len(drawn), len(panels.cells)), metrics, strict=True):
@@ -97,10 +98,9 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
             style.value_ticks(own[0].yaxis, QUANTITIES[metric].prefixed)
         told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
         reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
-        beyond = [mark_ends(axes, reached) for axes, reached in zip(sheet.axes, ends, strict=True)]
         hollow = any(_hollow(cell, metric) for cell in panels.every for metric in metrics)
         return sheet.finish(
-            reading, *failed, BEYOND if any(beyond) else "", HOLLOW if hollow else "", *_notes(summary, panels.every, metrics)
+            reading, *failed, sheet.mark(ends), HOLLOW if hollow else "", *_notes(summary, panels.every, metrics)
         )
 
 
@@ -154,7 +154,7 @@ def _mark_failures(
     sides = {min(map(size_of, chain(*panels))): "left", max(map(size_of, chain(*panels))): "right"}
     for axes, part in zip(grid, failed, strict=True):
         at = axes.get_xaxis_transform()
-        axes.axhspan(top, axes.get_ylim()[1], color="#f4f4f4", zorder=0)
+        axes.axhspan(top, grid[0].get_ylim()[1], color="#f4f4f4", zorder=0)
         for place, ((label, status), cells) in enumerate(part.items()):
             height, color, sizes = 1 - step * (place + 0.3), looks[label].color, [size_of(cell) for cell in cells]
             axes.plot(sizes, [height] * len(sizes), "x", color=color, mew=1.6, transform=at)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.plots import style
-from mixbench.plots.ends import BEYOND, End, mark_ends
+from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page, place
 from mixbench.plots.panels import panel_sheet
@@ -47,16 +47,17 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
                     (cell.value("flops") or 0, cell.latency_ms.point) for cell in line if cell.flops_mark and cell.latency_ms
                 ]
                 mark_bounds(axes, bounds, looks[label].color, upwards=False)
+        sheet.unite()
         style.value_ticks(sheet.axes[0].xaxis, prefixed=True, most=sheet.ticks())
         style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
         sheet.below(
             {label: look for label, look in looks.items() if label in marks},
             {label: named("", own).strip() for label, own in marks.items()},
         )
-        beyond = [mark_ends(axes, reached) for axes, reached in zip(sheet.axes, ends, strict=True)]
+        beyond = sheet.mark(ends)
         known = [cell.flops_mark for cell in summary.cells if cell.latency_ms and cell.value("flops") is not None]
         sheet.finish(
-            BEYOND if any(beyond) else "",
+            beyond,
             HOLLOW if any(cell.disturbed for cell in cells) else "",
             *not_drawn({label: without_flops(own) for label, own in free.items()}),
             _LINES if sheet.panel[0] < _ROOM * page.scale else "",

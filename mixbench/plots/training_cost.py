@@ -50,9 +50,11 @@ def cost_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure | N
         for axes, (_, task) in zip(sheet.axes, drawn.panels, strict=True):
             axes.margins(0.08)
             _draw_costs(axes, task, COSTS[axis], drawn, bounds=axis == _COUNTED)
+        sheet.unite()
         style.value_ticks(sheet.axes[0].xaxis, prefixed=axis == _COUNTED, most=sheet.ticks())
         if drawn.logarithmic:
             style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
+        sheet.mark()
         known = [cell for cell in cells if COSTS[axis](cell)]
         marks = {
             label: [cell.train_flops_mark for cell in known if cell.label == label and axis == _COUNTED]

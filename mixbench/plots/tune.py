@@ -76,12 +76,14 @@ def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
             changes, look = search.relative(curve), looks[curve.label]
             shown = [1 + change if logarithmic else 100 * change for change in changes]
             relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
+        sheet.unite()
         for axes in sheet.axes if logarithmic else ():
             style.value_ticks(axes.yaxis, prefixed=False)
         longest = max(len(curve.expected) for curve in search.curves)
         style.size_ticks(expected, [*takewhile(longest.__gt__, (2**power for power in count())), longest], sheet.ticks(0.4))
         margin = max(2, longest) ** _MARGIN
         expected.set_xlim(1 / margin, max(2, longest) * margin)
+        sheet.mark()
         sheet.below(looks, {})
         return sheet.finish("unbiased estimate, up to half the trials · bands: 95 %, simultaneous")
 

@@ -8,7 +8,7 @@ from functools import partial
 from mixbench.cli.text.layout import Column, Table
 from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, interval_text
-from mixbench.verdicts.speed.cells import RATIO, EntryOf, Form, Forms, metric_entries, share_of_peak, timed
+from mixbench.verdicts.speed.cells import OTHERS, RATIO, EntryOf, Form, Forms, metric_entries, share_of_peak, timed
 from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth
 from mixbench.verdicts.speed.view import View, time_entry
 
@@ -45,7 +45,7 @@ def _growth_columns(view: View) -> list[Column]:
     own = [growths.get(label) for label in view.labels]
     (first, *_, last), *others = dict.fromkeys(growth.lengths for growth in view.growths)
     title = "time grows as" if others else f"time grows as ({first}–{last})"
-    exponents = Column(title, [Entry(exponent_text(growth.exponent)) if growth else None for growth in own], words=True)
+    exponents = Column(title, [_grown(growth) if growth else None for growth in own], words=True)
     return [exponents, _over(own)] if others else [exponents]
 
 
@@ -56,8 +56,12 @@ def _over(growths: Sequence[Growth | None]) -> Column:
 
 def growth_table(growths: Sequence[Growth]) -> Table:
     """How time grows, with the lengths over which it does."""
-    exponents = Column("time grows as", [Entry(exponent_text(growth.exponent)) for growth in growths], words=True)
+    exponents = Column("time grows as", [_grown(growth) for growth in growths], words=True)
     return Table([growth.label for growth in growths], [exponents, _over(growths)])
+
+
+def _grown(growth: Growth) -> Entry:
+    return Entry(exponent_text(growth.exponent), f" {OTHERS}" if growth.disturbed else "")
 
 
 def exponent_text(interval: Interval, base: str = "N") -> str:

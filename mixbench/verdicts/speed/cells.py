@@ -32,11 +32,13 @@ class Mark:
     note: str
 
 
-_OTHERS = "disturbed: other processes took its cores for too much of the time"
+_DISTURBED = "disturbed: other processes took its cores for too much of the time"
 
+OTHERS = "!"
+"""The sign of what is disturbed."""
 MARKS = (
-    Mark("!", (LATENCY,), lambda cell: cell.disturbed, _OTHERS),
-    Mark("!", (RATIO,), lambda cell: cell.ratio_disturbed, _OTHERS),
+    Mark(OTHERS, (LATENCY,), lambda cell: cell.disturbed, _DISTURBED),
+    Mark(OTHERS, (RATIO,), lambda cell: cell.ratio_disturbed, _DISTURBED),
     Mark("^", (LATENCY, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer, as noted below"),
     Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
     Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),

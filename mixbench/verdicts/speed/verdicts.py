@@ -97,7 +97,10 @@ def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
 
 def _place(crossover: Crossover, line: Sequence[CellSummary]) -> str:
     """`230 (190–280)`; `230 (below 64 to 280)` where the interval leaves the measured lengths."""
-    point, low, high = (None if end is None else _rounded(end) for end in (crossover.tokens, crossover.low, crossover.high))
+    ends = crossover.tokens, crossover.low, crossover.high
+    point, low, high = (None if end is None else _rounded(end, 2) for end in ends)
+    if low == high is not None:
+        point, low, high = (None if end is None else _rounded(end, 3) for end in ends)
     if low is None and high is None:
         return f"{point}"
     if low is None or high is None:
@@ -105,9 +108,9 @@ def _place(crossover: Crossover, line: Sequence[CellSummary]) -> str:
     return f"{point} ({low}–{high})"
 
 
-def _rounded(tokens: float) -> int:
-    """Two significant digits: a length is read off between those that were measured."""
-    return int(float(f"{tokens:.2g}"))
+def _rounded(tokens: float, digits: int) -> int:
+    """A few significant digits: a length is read off between those that were measured."""
+    return int(float(f"{tokens:.{digits}g}"))
 
 
 def _with_bounds(interval: Interval) -> str:

@@ -343,3 +343,26 @@ def test_intervals_with_a_negative_end_are_spelled_out() -> None:
     assert exponent_text(Interval(-0.001, -0.05, 0.04)) == "N^0.00 (-0.05 to 0.04)"
     assert exponent_text(Interval(1.98, 1.93, 2.02)) == "N^1.98 (1.93–2.02)"
     assert exponent_text(Interval(1.98, None, None)) == "N^1.98"
+
+
+def test_what_was_disturbed_has_its_sign_behind_times_ratios_and_exponents() -> None:
+    rows, launches = speed_rows(("attention", "hypermixer"), (64, 128, 256), contended=0)
+    rows = [replace(row, quality="contended") if row.mixer == "hypermixer" else row for row in rows]
+    lines = [line for line in plain(summarise(rows, launches)).split("\n") if line.startswith(("attention", "hypermixer"))]
+    tables = [line for line in lines if "times as" not in line]
+    assert [line.split()[0].rstrip(",") for line in tables if "!" in line] == ["hypermixer", "hypermixer"]
+    assert "!: disturbed: other processes took its cores" in plain(summarise(rows, launches))
+
+
+def test_a_crossover_keeps_as_many_digits_as_tell_its_ends_apart() -> None:
+    times = {"attention": 1.0, "hypermixer": 1.0}
+    rows, launches = speed_rows(
+        tuple(times),
+        (64, 256),
+        launch_noise=0.012,
+        round_noise=0.002,
+        latency_ms=lambda mixer, tokens, *_: 1.0 if mixer == "attention" else (122 / tokens) ** 0.5,
+    )
+    text = plain(summarise(rows, launches))
+    low, high = map(int, re.search(r"level with it at about \d+ \((\d+)–(\d+)\)", text).groups())  # type: ignore[union-attr]
+    assert 115 < low < high < 130

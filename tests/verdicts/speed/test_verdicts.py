@@ -31,10 +31,10 @@ ATTENTION = {"attention": (1.0, 2.0, 4.0, 8.0)}
 @pytest.mark.parametrize(
     ("latencies", "speed", "along"),
     [
-        ((2.0, 2.0, 2.0, 2.0), "is 4.0* (*) times as fast as", "level with it at about 1?0 (1?0–1?0) tokens, slower below"),
+        ((2.0, 2.0, 2.0, 2.0), "is 4.0* (*) times as fast as", "level with it at about 1?? (1??–1??) tokens, slower below"),
         ((0.5, 1.0, 2.0, 4.0), "is 2.0* (*) times as fast as", "faster at every length from 64 on"),
         ((2.0, 4.0, 8.0, 16.0), "takes 2.0* (*) times as long as", "slower at every length from 64 on"),
-        ((0.5, 1.0, 8.0, 16.0), "takes 2.0* (*) times as long as", "level with it at about 1?0 (1?0–1?0) tokens, faster below"),
+        ((0.5, 1.0, 8.0, 16.0), "takes 2.0* (*) times as long as", "level with it at about 1?? (1??–1??) tokens, faster below"),
         (
             (2.0, 1.0, 2.0, 16.0),
             "takes 2.0* (*) times as long as",

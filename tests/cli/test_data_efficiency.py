@@ -12,6 +12,7 @@ import pytest
 from places import SAMPLES
 from running import Run
 
+from mixbench.studies.data_efficiency_plan import LEARNING_RATES
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import TrainingRow
 
@@ -69,9 +70,9 @@ def test_a_built_in_task_with_a_learning_rate_of_its_own_for_each_mixer(run: Run
     done = run(*STUDY, *task, *task, "--learning-rate", "attention=auto", "--results", tmp_path)
     assert done.exit_code == 0, done.stderr
     found = read_rows(tmp_path)
-    chosen = {row["mixer"]: json.loads(row["settings"])["learning_rate"] for row in found[4:]}
+    chosen = {row["mixer"]: json.loads(row["settings"])["learning_rate"] for row in found[len(LEARNING_RATES) :]}
     assert chosen == {"attention": "auto", "hypermixer": 0.01, "none": 0.01}
-    assert len(found) == 3 * 2 * 2 + 4, "a task that is named twice is one task"
+    assert len(found) == 3 * 2 * 2 + len(LEARNING_RATES), "a task that is named twice is one task"
     assert "learning rate" in done.stdout.lower()
 
 

@@ -130,7 +130,7 @@ class Sheet:
         """Whether there is only one panel."""
         return len(self.axes) == 1
 
-    def ticks(self, apart: float = 0.5) -> int:
+    def ticks(self, apart: float = 0.4) -> int:
         """How many labels an x axis has room for, if each takes so many inches at the usual size of text."""
         return max(2, min(8, int(self.panel[0] / (apart * self.page.scale))))
 
@@ -177,7 +177,7 @@ class Sheet:
         """Write the notes below the panels, place everything, and return the figure."""
         lines = [*([] if self.page.titled else [self.common]), *notes]
         if any(lines):
-            add_caption(self.figure, "\n".join(filter(None, lines)))
+            add_caption(self.figure, "\n".join(filter(None, dict.fromkeys(lines))))
         if self.page.width is not None:
             self.page.lay_out(self.figure, self.axes, self.panel[1], self.least)
         return self.figure

@@ -98,10 +98,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
             style.value_ticks(own[0].yaxis, QUANTITIES[metric].prefixed)
         told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
         reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
-        hollow = any(_hollow(cell, metric) for cell in panels.every for metric in metrics)
-        return sheet.finish(
-            reading, *failed, sheet.mark(ends), HOLLOW if hollow else "", *_notes(summary, panels.every, metrics)
-        )
+        return sheet.finish(reading, *failed, sheet.mark(ends), *_notes(summary, panels.every, metrics))
 
 
 def _hollow(cell: CellSummary, metric: str) -> bool:

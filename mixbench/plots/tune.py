@@ -63,7 +63,7 @@ def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
                 TRIALS,
                 (
                     f"expected best development {search.score} ({direction} is better)",
-                    f"ratio to {base}" if logarithmic else f"change against {base}, %",
+                    f"relative to {base}" if logarithmic else f"change against {base}, %",
                 ),
             ),
             ("log", "log" if logarithmic else "linear"),

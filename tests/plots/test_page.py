@@ -100,7 +100,7 @@ def box_of(text: Text) -> Bbox:
     return Bbox([[box.x0, box.y0 + box.height * empty / len(lines)], [box.x1, box.y1]])
 
 
-@pytest.mark.parametrize(("kind", "name"), product(KINDS, PAGES))
+@pytest.mark.parametrize(("kind", "name"), [*product(KINDS, PAGES)])
 def test_every_text_has_7_points_lies_within_the_figure_and_covers_no_other(kind: str, name: str) -> None:
     figure = drawn(kind, PAGES[name])
     texts = texts_of(figure)
@@ -131,7 +131,7 @@ def _overlap(one: Bbox, other: Bbox) -> bool:
     return width > 1 and height > 1
 
 
-@pytest.mark.parametrize(("kind", "name"), product(KINDS, ("default", "column", "slide")))
+@pytest.mark.parametrize(("kind", "name"), [*product(KINDS, ("default", "column", "slide"))])
 def test_no_marker_is_cut_off_at_the_edge_of_its_axes(kind: str, name: str) -> None:
     figure = drawn(kind, PAGES[name])
     for axes in figure.axes:

@@ -52,5 +52,5 @@ class CompareOptions(Options):
     ] = None
     tier: Annotated[
         Literal["all", "counts"],
-        Option(help="all, or counts: only what is comparable between any machines.", rich_help_panel=VERDICT),
+        Option(help="all, or counts: only what can be compared between different machines.", rich_help_panel=VERDICT),
     ] = "all"

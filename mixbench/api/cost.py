@@ -126,7 +126,7 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
         fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
     runs = "\n  ".join(with_folder(command, folder.path) for command in commands)
     other = "\n  Or combine rows from different environments: --mix-environments" if elsewhere else ""
-    hint = f"Run first:\n  {runs}" if runs else "Nothing that can be run gives it."
+    hint = f"Run first:\n  {runs}" if runs else "No command can add what is missing."
     if measure != TIMED and not runs:
         hint = f"Use the time of an example instead: --measure {TIMED}."
     hint = "\n".join([hint, *blanks])

@@ -70,7 +70,7 @@ class Filters(Options):
         shared.Names | None,
         Typed(str | None),
         Option(
-            help="Only rows of these machines and versions: a hash of the column environment, or a list.",
+            help="Only rows of these machines and versions: a hash from the column environment, or a list.",
             metavar="HASH",
             rich_help_panel=CHOICE,
         ),

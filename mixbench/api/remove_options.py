@@ -19,14 +19,15 @@ Removable = Literal["speed", "data-efficiency", "tune", "attention-map"]
 class RemoveOptions(Filters):
     """Remove rows from a results folder, and with them what no other row needs.
 
-    Shows what would be removed, then asks. Only tables that have all of the
-    columns asked for are touched. Launches, weights and maps of removed rows go
+    Shows what would be removed, then asks. Only tables that have the columns of
+    all given options are touched. Launches, weights and maps of removed rows go
     too, unless other rows need them.
 
-    Exit code 2 when the request is wrong, or if nobody can be asked without --yes.
+    Exit code 2 when the request is wrong, or when nobody can be asked and --yes
+    is not given.
     """
 
-    interrupted: ClassVar = "Rows that were removed stay so; go on with"
+    interrupted: ClassVar = "Rows that were removed stay removed; continue with"
     example_commands: ClassVar = (
         "mixbench remove --tokens 9999999",
         "mixbench remove --study speed --status failed --yes",
@@ -37,7 +38,7 @@ class RemoveOptions(Filters):
     status: Annotated[
         shared.Names | None,
         Typed(str | None),
-        Option(help="Only ok, oom, timeout, …, or failed for all that count as failures; or a list.", rich_help_panel=CHOICE),
+        Option(help="Only ok, oom, timeout, …, failed for every failure, or a list.", rich_help_panel=CHOICE),
     ] = None
     everything: Annotated[bool, Option("--everything", help="Remove every row.", rich_help_panel=CHOICE)] = False
     yes: Annotated[bool, Option("--yes", help="Remove without asking.")] = False

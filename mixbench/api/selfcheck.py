@@ -75,7 +75,8 @@ def figures_in_words(known: Figures) -> str:
     """The figures in a sentence, as `duel` prints it."""
     found = known.detected[0.05]
     return (
-        f"How reliable duel is on this machine beyond {percent(known.floor, 'g')}, from {known.pairs} pairs of equal code:"
+        f"How reliable duel is on this machine with a threshold of {percent(known.floor, 'g')},"
+        f" from {known.pairs} pairs of equal code:"
         f" false alarms in {percent(known.false_alarms.point, '.2g')} of cells"
         f" (at most {percent(known.false_alarms.high, '.2g')}),"
         f" slowdowns of 5 % found in {percent(found.point)} ({in_percent(found.low)}–{in_percent(found.high)})."

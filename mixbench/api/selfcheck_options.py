@@ -21,7 +21,7 @@ class SelfcheckOptions(shared.Followed):
     see them. duel prints the result, and compare takes its threshold from it.
     """
 
-    interrupted: ClassVar = "What was finished is kept; go on with"
+    interrupted: ClassVar = "What was finished is kept; continue with"
     example_commands: ClassVar = ("mixbench selfcheck", "mixbench selfcheck --minutes 0")
 
     minutes: Annotated[float, Option(help="Minutes of new recording; 0 uses stored pairs only.", min=0)] = 10.0

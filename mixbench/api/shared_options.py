@@ -103,7 +103,7 @@ class Followed(Options):
 class Study(Followed):
     """A study that writes a table: where to, and what happens to rows that already exist."""
 
-    interrupted: ClassVar = "What was finished is kept; go on with"
+    interrupted: ClassVar = "What was finished is kept; continue with"
 
     results: Results = Path("results")
     fresh: Fresh = False
@@ -203,7 +203,8 @@ class AnyTask(Training, Texts):
     score: Annotated[
         Literal["accuracy", "macro-f1"] | None,
         Option(
-            help="Chooses weights and is reported; macro-f1 counts all classes the same. Default: accuracy, or mse for values.",
+            help="Score to choose weights by and to report; macro-f1 weighs all classes equally."
+            " Default: accuracy, or mse for values.",
             rich_help_panel=MODEL,
         ),
     ] = None

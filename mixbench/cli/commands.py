@@ -118,7 +118,7 @@ def remove(options: RemoveOptions) -> None:
     removal = plan_removal(options)
     print_text(lambda width, terminal: removal_table(removal, width, terminal))
     rows = counted(removal.count, "row")
-    if not (options.yes or agreed(f"Remove {rows} from {removal.folder.path}?", "Add --yes to remove without a question.")):
+    if not (options.yes or agreed(f"Remove {rows} from {removal.folder.path}?", "Add --yes to remove without asking.")):
         remark("Nothing was removed.")
         return
     carry_out(removal)

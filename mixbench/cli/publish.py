@@ -84,6 +84,6 @@ def publish(
     if not comparison.comparable:
         remark(f"mixbench: nothing comparable: {why_not_comparable(comparison)}")
         if not comparison.cells:
-            remark("  --tier counts compares FLOPs, parameters, operators and memory of any machines.")
+            remark("  --tier counts compares FLOPs, parameters, operators and memory between different machines.")
     if code:
         raise typer.Exit(code)

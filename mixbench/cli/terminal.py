@@ -122,7 +122,7 @@ def remark(text: str) -> None:
 def agreed(question: str, hint: str) -> bool:
     """Ask a question at the terminal; only `y` and `yes` agree. Raises RequestError if there is no terminal to ask at."""
     if not sys.stdin.isatty():
-        raise RequestError("nothing was done: there is no terminal to ask at", hint)
+        raise RequestError("nothing was done: without a terminal, nobody can be asked", hint)
     typer.echo(f"{question} [y/N] ", err=True, nl=False)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -60,8 +60,8 @@ def warning(found: Sequence[Neighbour], threads: int) -> str:
     """One line on what neighbours do to times that are measured with so many threads, and what to do about it."""
     usable = len(affinity() or ()) or os.cpu_count() or 1
     free = usable - math.ceil(sum(neighbour.cores for neighbour in found) - BUSY)
-    leave = f", or leave it its cores: --threads {free}" if 0 < free < threads else ""
-    return f"BUSY MACHINE: {in_words(found, usable)}. Times will be too long and ratios wrong. Stop it first{leave}."
+    leave = f", or leave cores free for it: --threads {free}" if 0 < free < threads else ""
+    return f"BUSY MACHINE: {in_words(found, usable)}. Times will be too long, and ratios can be wrong. Stop it first{leave}."
 
 
 def busy_seconds() -> float | None:

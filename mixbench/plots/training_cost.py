@@ -24,7 +24,7 @@ COSTS: dict[str, Callable[[DataCell], float | None]] = {
 }
 """The cost of a training run, by axis label. The first that is known is drawn: runs side by side take each other's time."""
 _COUNTED = next(iter(COSTS))
-_SIDE_BY_SIDE = "time of a run, which others beside it lengthen"
+_SIDE_BY_SIDE = "time of a run; runs side by side lengthen it"
 
 
 def cost_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure | None:

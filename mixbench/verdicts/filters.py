@@ -104,4 +104,6 @@ def _nothing(option: str, before: Sequence[str], column: str, there: Iterable[An
         return RequestError(f"{option}: {names} {'has' if len(tables) == 1 else 'have'} no column {column}", "Leave it out.")
     rows = f"row with {' '.join(before)}" if before else "row"
     values = ",".join(map(str, sorted(there)))
-    return RequestError(f"no {rows} has {option}", f"There is: {flag(column)} {values}" if values else "Leave one of them out.")
+    return RequestError(
+        f"no {rows} has {option}", f"Available: {flag(column)} {values}" if values else "Leave one of them out."
+    )

@@ -211,13 +211,13 @@ def test_what_was_left_out_is_named(plan: Callable[[Sequence[str]], list[Row]], 
     results = fill_folder(tmp_path / "results", *speeds, *trained)
     done = run("cost", "--results", results, "--target", "0.5", "--threads", "1")
     for line in (
-        "Left out of data_efficiency.csv: 20 rows: steps 90.",
-        "Left out of tuning.csv: 40 rows: steps 90.",
+        "Left out of data_efficiency.csv: 20 rows (steps 90).",
+        "Left out of tuning.csv: 40 rows (steps 90).",
         "speed.csv, 10 rows: training, block, cpu, float32, 1 thread, width 32, batch 1, 5 launches.",
     ):
         assert line in done.stdout
     chosen = run("cost", "--results", results, "--target", "0.5").stdout
-    assert re.search(r"Left out of speed.csv: 20 rows: (inference|1 thread), (inference|1 thread)\.", chosen)
+    assert re.search(r"Left out of speed.csv: 20 rows \((inference|1 thread), (inference|1 thread)\)\.", chosen)
 
 
 def test_runs_that_all_failed_are_told_and_not_to_be_repeated(

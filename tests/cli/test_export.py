@@ -64,7 +64,7 @@ def test_only_the_chosen_rows_are_exported(run: Run, tmp_path: Path) -> None:
     assert "none & " in table
     assert "fnet" not in table
     done = run("export", folder, "--tokens", "7")
-    assert (done.exit_code, done.stderr) == (2, "mixbench: no row has --tokens 7\n  There is: --tokens 64,100,128\n")
+    assert (done.exit_code, done.stderr) == (2, "mixbench: no row has --tokens 7\n  Available: --tokens 64,100,128\n")
 
 
 def test_without_rows_of_speed_there_is_no_table_of_it(run: Run, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_choice_that_leaves_nothing_is_refused(tmp_path: Path, run: Run, drawn
     folder = fill_folder(tmp_path, *SPEED)
     done = run("plot", "--results", folder, "--tokens", "512..1024")
     assert (done.exit_code, drawn) == (2, [])
-    assert done.stderr == "mixbench: no row has --tokens 512,1024\n  There is: --tokens 64,128\n"
+    assert done.stderr == "mixbench: no row has --tokens 512,1024\n  Available: --tokens 64,128\n"
     assert run("plot", "--results", folder, "--mode", "trianing").exit_code == 2
     assert run("plot", "--results", folder, "--mixer", "fnets").exit_code == 2
 

@@ -79,7 +79,7 @@ def test_failures_are_removed_by_their_status(folder: Path, run: Run) -> None:
     assert run("remove", "--results", folder, "--status", "failed", "--yes").stderr == "Removed 1 row.\n"
     assert all(row.status == "ok" for row in ResultsFolder(folder).read(SpeedRow))
     done = run("remove", "--results", folder, "--status", "failed", "--yes")
-    assert (done.exit_code, done.stderr.splitlines()[1]) == (2, "  There is: --status ok")
+    assert (done.exit_code, done.stderr.splitlines()[1]) == (2, "  Available: --status ok")
 
 
 @pytest.mark.parametrize("words", ["", "--mixer nothing", "--tokens 7", "--status bad", "--study tune"])

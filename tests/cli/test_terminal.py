@@ -32,7 +32,7 @@ def test_an_interrupt_says_what_becomes_of_what_was_done_and_what_to_type(
     with pytest.raises(typer.Exit) as left, terminal.reporting(SpeedOptions.interrupted):
         raise KeyboardInterrupt
     assert left.value.exit_code == 130
-    assert capsys.readouterr().err == "\nInterrupted. What was finished is kept; go on with:\n  mixbench speed --tokens 64\n"
+    assert capsys.readouterr().err == "\nInterrupted. What was finished is kept; continue with:\n  mixbench speed --tokens 64\n"
 
 
 def test_an_interrupt_while_modules_are_imported_leaves_no_traceback(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_a_command_that_must_outlive_its_terminal_does() -> None:
 
 def test_only_what_can_be_resumed_promises_it() -> None:
     for kind, start in (
-        (SpeedOptions, "What was finished is kept; go on with"),
-        (SelfcheckOptions, "What was finished is kept; go on with"),
+        (SpeedOptions, "What was finished is kept; continue with"),
+        (SelfcheckOptions, "What was finished is kept; continue with"),
         (PlotOptions, "Figures that were drawn are kept; start again with"),
         (DuelOptions, "Nothing was stored; start again with"),
         (VerifyOptions, "Nothing was stored; start again with"),

@@ -68,5 +68,5 @@ def test_the_warning_names_who_and_says_how_many_threads_are_left(monkeypatch: p
     )
     text = warning(found, threads=4)
     assert text.startswith("BUSY MACHINE: other work keeps 1.1 of 4 cores busy")
-    assert text.endswith("Stop it first, or leave it its cores: --threads 3.")
+    assert text.endswith("Stop it first, or leave cores free for it: --threads 3.")
     assert warning(found, threads=2).endswith("Stop it first.")

@@ -195,7 +195,7 @@ def test_the_front_follows_the_direction_of_the_score() -> None:
 def test_time_that_runs_beside_each_other_take_is_drawn_only_where_no_operations_are_known() -> None:
     figure = cost_of(training_rows(train_flops=None))
     assert [axes.get_xlabel() for axes in figure.axes] == ["training time (s)"]
-    assert "others beside it lengthen" in figure.legends[0].get_title().get_text()
+    assert "runs side by side lengthen it" in figure.legends[0].get_title().get_text()
     assert cost_figure(drawn_of(training_rows(train_flops=None, train_seconds=None)), "shapes") is None
 
 

@@ -55,10 +55,10 @@ def replace_searched(row: TrialRow) -> TrialRow:
 
 def test_what_leaves_nothing_is_refused_with_what_there_is() -> None:
     for values, message, hint in (
-        ({"tokens": (9, 8)}, "no row has --tokens 9,8", "There is: --tokens 64,100,128"),
+        ({"tokens": (9, 8)}, "no row has --tokens 9,8", "Available: --tokens 64,100,128"),
         ({"tokens": (64,), "width": (64, 7)}, None, None),
-        ({"tokens": (64,), "width": (7,)}, "no row with --tokens 64 has --width 7", "There is: --width 64"),
-        ({"environment": ("0f",)}, "no row has --environment 0f", "There is: --environment abc123"),
+        ({"tokens": (64,), "width": (7,)}, "no row with --tokens 64 has --width 7", "Available: --width 64"),
+        ({"environment": ("0f",)}, "no row has --environment 0f", "Available: --environment abc123"),
     ):
         if message is None:
             assert sift(TABLES, Filter(values=values)).remarks == (

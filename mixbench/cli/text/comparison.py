@@ -115,7 +115,7 @@ def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
 def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
     leading = [cell.leading for cell in comparison.cells]
     if any(judged.change and judged.change.low is not None for judged in leading):
-        yield "In brackets: intervals that hold together with 95 %, over launches (scores: over seeds)."
+        yield "In brackets: simultaneous 95 % intervals over launches (scores: over seeds)."
     limits = [
         f"{'times' if name == 'time' else metric_words(name)} beyond {percent(share, 'g')}"
         for name, share in comparison.thresholds.items()

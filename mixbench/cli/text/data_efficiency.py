@@ -182,12 +182,12 @@ def _constant(task: TaskSummary) -> Iterator[str]:
         return
     if no_better:
         every = [label for label, cells in task.lines.items() if any(cell.score for cell in cells)]
-        answer = f"better than the {task.constant_words}, {number(constant)}, within interval and sampling error"
+        answer = f"better than the {task.constant_words} ({number(constant)}) by more than interval and sampling error"
         yield f"No mixer is {answer}." if no_better == every else f"Not {answer}: {', '.join(no_better)}."
     others = (task.classes or 1) - 1
     if task.score == "accuracy" and others and constant >= UNEQUAL * (1 - constant) / others:
         share = percent(constant)
-        yield f"One of {task.classes} classes has {share} of the test examples: --score macro-f1 counts all classes the same."
+        yield f"One of {task.classes} classes has {share} of the test examples: --score macro-f1 weighs all classes equally."
 
 
 def _still_improving(cells: Sequence[DataCell]) -> Iterator[str]:

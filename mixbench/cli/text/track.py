@@ -71,4 +71,4 @@ def _notes(trends: Trends) -> Iterator[str]:
     if alone := sum(series.too_short for series in trends.series if series.metric in COUNTED):
         yield f"Too short to judge: {alone} series of counts with 1 commit; 2 are needed."
     if unjudged := sum(not series.judgeable for series in trends.series):
-        yield f"Not judged: {unjudged} series with a value of 0, to which no relative change exists."
+        yield f"Not judged: {unjudged} series with a value of 0, for which no relative change exists."

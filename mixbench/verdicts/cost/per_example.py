@@ -65,7 +65,7 @@ def other_contexts(contexts: Sequence[Rows]) -> str:
     words = context_words(firsts)
     differing = dict.fromkeys(text for own in words[1:] for name, text in own.items() if words[0].get(name) != text)
     count = sum(len(every) for own in contexts[1:] for every in own.values())
-    return f"Left out of speed.csv: {counted(count, 'row')}: {', '.join(differing)}." if count else ""
+    return f"Left out of speed.csv: {counted(count, 'row')} ({', '.join(differing)})." if count else ""
 
 
 def _fits(row: SpeedRow, subject: Subject, wanted: Mapping[str, Any]) -> bool:

@@ -121,7 +121,7 @@ def _left_out(table: str, taken: Sequence[TrainingRow], every: Sequence[Sequence
                 differing[f"{name.replace('_', ' ')} {own[name]}"] = None
         if isinstance(group[0], TrialRow) and group[0].train_size != taken[0].train_size:
             differing[f"{group[0].train_size} examples"] = None
-    where = f": {', '.join(differing)}" if differing else ", which only served to choose a learning rate"
+    where = f" ({', '.join(differing)})" if differing else ", which only served to choose a learning rate"
     return f"Left out of {table}: {counted(rows - len(taken), 'row')}{where}."
 
 

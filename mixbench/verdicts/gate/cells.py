@@ -85,7 +85,7 @@ def earlier_code(rows: Sequence[Any], names: Names) -> list[str]:
     """What `of_present_code` leaves out, in words; [] for nothing."""
     if not (left_out := len(rows) - len(of_present_code(rows, names))):
         return []
-    return [f"without {counted(left_out, 'row')} of {STUDIES[type(rows[0])]}.csv from before the code of a mixer changed"]
+    return [f"{counted(left_out, 'row')} of {STUDIES[type(rows[0])]}.csv from before a mixer's code changed are left out"]
 
 
 def keys_of(row_type: type[Row]) -> list[str]:

@@ -114,7 +114,7 @@ class _Pair:
 
 def _alone(name: str, machines: Iterable[str], row_type: type[Row]) -> list[str]:
     return [
-        f"{name} has {STUDIES[row_type]}.csv from a machine that the other has not ({machine}): not compared"
+        f"{name} has {STUDIES[row_type]}.csv from a machine that the other folder lacks ({machine}): not compared"
         for machine in sorted(map(_machine_name, machines))
     ]
 

@@ -39,7 +39,7 @@ OTHERS = "!"
 MARKS = (
     Mark(OTHERS, (LATENCY,), lambda cell: cell.disturbed, _DISTURBED),
     Mark(OTHERS, (RATIO,), lambda cell: cell.ratio_disturbed, _DISTURBED),
-    Mark("^", (LATENCY, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer, as noted below"),
+    Mark("^", (LATENCY, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
     Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
     Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
 )

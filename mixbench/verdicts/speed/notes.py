@@ -73,7 +73,8 @@ def _hidden(cells: Sequence[tuple[View, CellSummary]]) -> str:
     margins = sorted(margin_percent(interval) for interval in intervals if interval and interval.low is not None)
     if not margins:
         return ""
-    return f"At fewer tokens: median ±{margins[len(margins) // 2]}%, at most ±{margins[-1]}%; every interval: --details."
+    middle = margins[len(margins) // 2]
+    return f"Intervals at fewer tokens: median ±{middle}%, at most ±{margins[-1]}%; all of them: --details."
 
 
 def _of_lines(summary: SpeedSummary, cells: Sequence[CellSummary]) -> Iterator[str]:
@@ -125,12 +126,16 @@ def _cells(summary: SpeedSummary) -> Iterator[str]:
     for cell in cells:
         if cell.uneven and cell.mean_ms and cell.latency_ms:
             yield (
-                f"{cell.label} at {cell.tokens} tokens: a call takes {number(cell.mean_ms)} ms in the mean and"
-                f" {number(cell.latency_ms.point)} ms in the median; ratios are of medians."
+                f"{cell.label} at {cell.tokens} tokens: the mean call takes {number(cell.mean_ms)} ms, the median call"
+                f" {number(cell.latency_ms.point)} ms; latency and ratio are of medians."
             )
-    for name, blocks in (("contended", summary.contended_blocks), ("throttled", summary.throttled_blocks)):
+    unclean = {
+        "contended (held up by other work)": summary.contended_blocks,
+        "throttled (the GPU lowered its clock)": summary.throttled_blocks,
+    }
+    for name, blocks in unclean.items():
         if blocks:
-            yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks were {name}."
+            yield f"{number(100 * blocks / summary.blocks)} % of {summary.blocks} blocks of calls were {name}."
     yield from _lost_launches(cells)
     if summary.left_out:
         yield f"Left out: {counted(summary.left_out, 'row')} from other environments."

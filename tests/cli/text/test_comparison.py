@@ -80,5 +80,5 @@ def test_what_all_cells_share_stands_in_the_heading_and_what_differs_in_the_line
 
 
 def test_a_comparison_without_cells_says_so() -> None:
-    nothing = Comparison("a", "b", (), ("a has speed.csv from a machine that the other has not: not compared",))
+    nothing = Comparison("a", "b", (), ("a has speed.csv from a machine that the other folder lacks: not compared",))
     assert table(80, False, nothing).split("\n")[-1] == "no cells: not comparable"

@@ -144,17 +144,17 @@ def hopeless(constant: float, **options: object) -> list[TrainingRow]:
 def test_mixers_that_are_no_better_than_the_majority_class_need_no_examples() -> None:
     text = plain(hopeless(0.665))
     assert lines_of(text, "test accuracy")["majority"].split() == ["majority", "class", *["0.665"] * 4]
-    assert "No mixer is better than the majority class, 0.665, within interval and sampling error." in text
+    assert "No mixer is better than the majority class (0.665) by more than interval and sampling error." in text
     assert "examples needed" not in text
     assert "better than the majority" not in plain(hopeless(0.5))
     one = training_rows(("attention",), score="accuracy", error=lambda mixer, size: 5 * size**-0.5)
     text = plain(one + [row for row in hopeless(0.665) if row.mixer == "none"])
-    assert "Not better than the majority class, 0.665, within interval and sampling error: none." in text
+    assert "Not better than the majority class (0.665) by more than interval and sampling error: none." in text
     assert "not reached" in lines_of(text, "training examples needed")["none"]
 
 
 def test_classes_of_unequal_size_are_told_unless_they_count_the_same() -> None:
-    told = "One of 2 classes has 66.5 % of the test examples: --score macro-f1 counts all classes the same."
+    told = "One of 2 classes has 66.5 % of the test examples: --score macro-f1 weighs all classes equally."
     assert told in plain(hopeless(0.665))
     assert "classes has" not in plain(hopeless(0.55))
     assert "classes has" not in plain(hopeless(0.665, score="macro-f1"))

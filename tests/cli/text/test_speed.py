@@ -131,7 +131,8 @@ def test_intervals_become_margins_and_then_stand_at_the_longest_length_only(refe
     assert middle.split()[-4:] == "".join((*margin(before), " ", *margin(last))).split()
     assert narrow.split()[-3:] == "".join((point(before)[0], " ", *margin(last))).split()
     assert re.search(
-        r"At fewer tokens: median ±\d+%, at most ±\d+%; every .*: --details", speed_table(reference, 80, True).plain
+        r"Intervals at fewer tokens: median ±\d+%, at most ±\d+%; all of them: --details",
+        speed_table(reference, 80, True).plain,
     )
 
 
@@ -228,7 +229,7 @@ def test_the_caption_counts_launches_and_disturbed_blocks() -> None:
     rows, launches = speed_rows(("none",), (64,), launches=3, rounds=2, contended=0)
     text = plain(summarise([replace(rows[0], quality="contended"), *rows[1:]], launches))
     assert "95 % intervals of the median over 3 launches" in text
-    assert "16.7 % of 6 blocks were contended." in text
+    assert "16.7 % of 6 blocks of calls were contended (held up by other work)." in text
     single = plain(summarise(*speed_rows(("none",), (64,), launches=1)))
     assert "One launch: no intervals." in single
     assert "95 %" not in single

@@ -324,7 +324,7 @@ def test_a_cell_that_was_not_measured_since_a_users_file_changed_is_missing() ->
     comparison = compare(base, head)
     assert {cell.place["tokens"]: cell.verdict for cell in comparison.cells} == {"64 tokens": "same", "128 tokens": "missing"}
     (remark,) = comparison.remarks
-    assert remark == f"head: without {len(base.rows[SpeedRow])} rows of speed.csv from before the code of a mixer changed"
+    assert remark == f"head: {len(base.rows[SpeedRow])} rows of speed.csv from before a mixer's code changed are left out"
     (told,) = report(head).remarks
     assert remark == f"head: {told}"
     assert {measure.cell for measure in report(head).measures} == {cell.name for cell in comparison.cells if cell.in_both}

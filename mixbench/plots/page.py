@@ -78,7 +78,11 @@ class Page:
         """The look of figures for this place, for as long as they are made and written."""
         from matplotlib import rc_context
 
-        scaled = {name: RC[name] * self.scale for name in ("font.size", "lines.linewidth", "lines.markersize")}
+        marks = 0.75 if self.scale < 1 else self.scale
+        scaled = {
+            "font.size": TEXT * self.scale,
+            **{name: RC[name] * marks for name in ("lines.linewidth", "lines.markersize")},
+        }
         with rc_context(RC | scaled | changes):
             yield
 

@@ -1,14 +1,14 @@
-"""The panels of a figure: their arrangement by what they differ in, one legend for all of them, texts beside each."""
+"""The panels of a figure, one legend for all of them, and texts beside each."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixbench.plots import style
+from mixbench.plots.arrangement import arrange
 from mixbench.plots.ends import BEYOND, End, mark_ends
 from mixbench.plots.notes import add_caption, add_heading, fitted, fitted_label, letters
 from mixbench.plots.page import SMALL, Page
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 4
 PANEL_ALONE, PANEL = (6.8, 4.0), (3.7, 2.6)
 """Inches with labels and legend, where the page does not say otherwise."""
-QUANTITY = "quantity"
-"""The words of a panel that the label of its axis repeats."""
 _LEAST_WIDTH, _WIDTH_WITH_TEXTS, _LABELS, _TEXTS, _LEGEND = 1.35, 2.3, 0.55, 1.05, 2.5
 """Inches of a panel in a grid, of one with texts beside it, of the labels of the y axis, of these texts, of a legend."""
 _LEAST_OF_HEIGHT = 0.5
@@ -33,51 +31,6 @@ _MOST_LEGEND_COLUMNS, _LABEL, _BESIDE = 4, 21, 1.7
 _MATHEMATICS = re.compile(r"[$^{}]")
 _ALONE_BESIDE = 5.5
 """From this width on, the legend of a single panel stands beside it."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a panel stands: its row and column, its title, and what its row has in common."""
-
-    row: int
-    column: int
-    title: str = ""
-    side: str = ""
-
-
-def arrange(panels: Sequence[Mapping[str, str]], most: int, most_in_line: int) -> list[Place]:
-    """Places for panels by their words: rows and columns where two fields vary, else lines of at most `most_in_line`.
-
-    In a grid, the last fields that fit next to each other are the columns, the fields before them the rows.
-    """
-    varying = [name for name in dict.fromkeys(field for words in panels for field in words) if _varies(panels, name)]
-    for split in range(1, len(varying)):
-        sides, titles = (
-            [tuple(words.get(name, "") for name in names) for words in panels] for names in (varying[:split], varying[split:])
-        )
-        rows, columns = list(dict.fromkeys(sides)), list(dict.fromkeys(titles))
-        empty = len(rows) * len(columns) - len(panels)
-        if 1 < len(columns) <= most and len(rows) > 1 and empty < min(len(rows), len(columns)):
-            return [
-                Place(
-                    rows.index(side),
-                    columns.index(title),
-                    _joined(words, varying[split:]) if rows.index(side) == 0 else "",
-                    _joined(words, [name for name in varying[:split] if name != QUANTITY]),
-                )
-                for side, title, words in zip(sides, titles, panels, strict=True)
-            ]
-    lines = math.ceil(len(panels) / most_in_line)
-    columns_in_line = math.ceil(len(panels) / lines) if panels else 1
-    return [Place(*divmod(place, columns_in_line), _joined(words, varying)) for place, words in enumerate(panels)]
-
-
-def _varies(panels: Sequence[Mapping[str, str]], name: str) -> bool:
-    return len({words.get(name) for words in panels}) > 1
-
-
-def _joined(words: Mapping[str, str], names: Sequence[str]) -> str:
-    return " · ".join(words[name] for name in names if words.get(name))
 
 
 @dataclass(frozen=True)

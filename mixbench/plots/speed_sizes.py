@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from mixbench.errors import shortened
 from mixbench.plots import style, texts
+from mixbench.plots.arrangement import QUANTITY
 from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page
-from mixbench.plots.panels import QUANTITY, Sheet, panel_sheet
+from mixbench.plots.panels import Sheet, panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, Size, grouped, panels_of, without_flops
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns

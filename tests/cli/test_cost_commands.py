@@ -260,7 +260,7 @@ def test_the_printed_commands_run_and_give_a_cost(run: Run, tmp_path: Path) -> N
     results = tmp_path / "results"
     small = ["--steps", "20", "--width", "8", "--batch", "4", "--results", results]
     done = run(
-        "data-efficiency", "--task", TASK, "--mixer", OURS, "--mixer", THEIRS, "--sizes", "20,60", "--seeds", "2", *small
+        "data-efficiency", "--task", TASK, "--mixer", OURS, "--mixer", THEIRS, "--sizes", "20,60", "--seeds", "1", *small
     )
     assert done.exit_code == 0, done.stderr
     lacking = run("cost", "--results", results)

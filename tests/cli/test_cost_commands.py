@@ -276,7 +276,7 @@ def test_the_printed_commands_run_and_give_a_cost(run: Run, tmp_path: Path) -> N
     assert "To include" not in whole.stdout
     for warning in (
         "One launch: no intervals. More launches give them: --launches 5.",
-        "With 2 seeds",
+        "One seed: no intervals.",
         "With 2 trials",
     ):
         assert warning in whole.stdout

@@ -44,7 +44,7 @@ def crossovers(ratios: Mapping[int, Mapping[int, float]]) -> tuple[Crossover, ..
     found = []
     for at, (sign, start, end) in enumerate(runs):
         before, after = (runs[place][0] if 0 <= place < len(runs) else 0 for place in (at - 1, at + 1))
-        inside = [place for place in crossed if start <= place <= end] or [(start + end) / 2]
+        inside = [place for place in crossed if start <= place <= end] or [(start + end) / 2] * bool(before and after)
         if sign == 0 and before != after and len(inside) % 2:
             low, high = (math.exp(place) if side else None for side, place in ((before, start), (after, end)))
             found.append(Crossover(math.exp(inside[len(inside) // 2]), low, high, before > after))

@@ -40,6 +40,12 @@ def test_what_never_crosses_or_only_touches_has_none() -> None:
     assert crossovers({}) == crossovers({64: {}}) == crossovers(ratios(0.5)) == ()
 
 
+def test_where_only_the_interval_reaches_1_at_the_ends_the_mixer_is_not_level() -> None:
+    assert crossovers(ratios(1.005, 1.5, 2.0)) == ()
+    assert crossovers(ratios(2.0, 1.5, 1.005)) == ()
+    assert crossovers(ratios(0.995, 0.6, 0.995)) == ()
+
+
 def test_an_interval_that_leaves_the_measured_lengths_is_open_there() -> None:
     (short,) = crossovers(ratios(1.005, 0.5))
     assert (short.low, short.high) == (None, pytest.approx(66, abs=1))

@@ -33,7 +33,8 @@ def neighbours(seconds: float = 0.3, wait: Callable[[float], None] = time.sleep)
     Empty if all together keep fewer than BUSY cores busy.
     """
     own = {os.getpid()} | {child.pid for child in attempt(lambda: psutil.Process().children(recursive=True)) or ()}
-    start, before, busy = time.perf_counter(), _cpu_seconds(), busy_seconds()
+    # each clock is read after the processes, of which there may be thousands, so that all windows are equally long
+    before, busy, start = _cpu_seconds(), busy_seconds(), time.perf_counter()
     wait(seconds)
     after, busy_after, passed = _cpu_seconds(), busy_seconds(), time.perf_counter() - start
     used = {pid: (now - before.get(pid, now)) / passed for pid, now in after.items()}
@@ -91,7 +92,7 @@ class OthersOnCores:
 def _cpu_seconds() -> dict[int, float]:
     """CPU time of every process that can be seen."""
     found = {}
-    for process in psutil.process_iter():
+    for process in attempt(lambda: list(psutil.process_iter())) or ():
         if times := attempt(process.cpu_times):
             found[process.pid] = times.user + times.system
     return found

@@ -60,6 +60,33 @@ def test_what_cannot_be_seen_is_told_from_the_total(monkeypatch: pytest.MonkeyPa
     assert [(one.pid, round(one.cores, 2)) for one in found] == [(None, 0.7), (1, 0.3)]
 
 
+def test_the_time_that_it_takes_to_look_at_many_processes_makes_no_share_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def look() -> dict[int, float]:
+        used = {1: clock[0]}
+        clock[0] += 0.5
+        return used
+
+    monkeypatch.setattr(watched, "_cpu_seconds", look)
+    monkeypatch.setattr(watched, "busy_seconds", lambda: clock[0])
+    monkeypatch.setattr(watched, "_command", lambda pid: f"work {pid}")
+    monkeypatch.setattr(watched.time, "perf_counter", lambda: clock[0])
+
+    def wait(seconds: float) -> None:
+        clock[0] += seconds
+
+    assert [(one.pid, round(one.cores, 2)) for one in neighbours(wait=wait)] == [(1, 1.0)]
+
+
+def test_where_processes_cannot_be_listed_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise PermissionError("/proc")
+
+    monkeypatch.setattr(watched.psutil, "process_iter", refused)
+    assert not [one for one in neighbours(0.01) if one.pid is not None]
+
+
 def test_the_warning_names_who_and_says_how_many_threads_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched, "affinity", lambda: set(range(4)))
     found = [Neighbour(7, "python busy.py", 1.02), Neighbour(None, "processes that cannot be seen from here", 0.1)]

@@ -173,11 +173,13 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
 
 
 def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
-    """A function that makes the same random tensor at every call, and moves it; given a number above 0, another one."""
+    """A function that makes the same random tensor at every call, and moves it; given a number, that of those that follow."""
     state = torch.get_rng_state()
 
     def again(number: int = 0) -> Tensor:
-        torch.set_rng_state(torch.Generator().manual_seed(number).get_state() if number else state)
+        torch.set_rng_state(state)
+        for _ in range(number):
+            make()
         made = make().to(device)
         return made.to(dtype) if made.is_floating_point() else made
 

@@ -67,6 +67,9 @@ def test_large_inputs_take_no_turns_and_others_differ_from_each_other() -> None:
     subject = build_subject(cell("none"))
     assert not torch.equal(subject.make_input(1), subject.make_input(2))
     assert torch.equal(subject.make_input(), subject.x)
+    for seed in (1, 2, 3):
+        subject = build_subject(cell("none", seed=seed))
+        assert not any(torch.equal(subject.x, subject.make_input(number)) for number in (1, 2, 3))
     large = build_subject(cell("none", tokens=2**16, width=2**8, batch=1))
     assert large.in_turns() is large.call
 

@@ -146,7 +146,7 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         lacks=lacks(labels, {"example": examples, "data": curves, "trials": scores}, subject, found, wish),
         bounds=evidence.bounds,
         warnings=(
-            *disturbed(timed, {mixer: labels[mixer] for mixer in whole}, wish.measure),
+            *disturbed(timed, {mixer: labels[mixer] for mixer in whole}, base, wish.measure),
             *warnings(evidence, targets, is_error),
             *runs.differences,
         ),

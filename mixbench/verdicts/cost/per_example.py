@@ -104,11 +104,20 @@ def beside(
     return found
 
 
-def disturbed(timed: Mapping[MixerKey, Sequence[SpeedRow]], labels: Mapping[MixerKey, str], measure: str) -> list[str]:
-    """A sentence that names the mixers of these labels whose times are disturbed, as `mixbench speed` marks them; or none."""
-    named = [labels[mixer] for mixer, rows in timed.items() if mixer in labels and choose_rows(rows).disturbed]
-    text = f"Disturbed by other work while it was timed: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
-    return [text] if named and measure == TIMED else []
+def disturbed(
+    timed: Mapping[MixerKey, Sequence[SpeedRow]], labels: Mapping[MixerKey, str], baseline: MixerKey | None, measure: str
+) -> list[str]:
+    """Sentences that name the mixers of these labels whose times, or only whose ratios of times, `mixbench speed` marks."""
+    if measure != TIMED or baseline is None:
+        return []
+    own = {label: timed[mixer] for mixer, label in labels.items()}
+    times = [label for label, rows in own.items() if choose_rows(rows).disturbed]
+    ratios = [label for label, rows in own.items() if label not in times and compared(rows, timed[baseline]).disturbed]
+    return [
+        f"Disturbed by other work while it was timed{how}: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
+        for how, named in (("", times), (f" relative to {labels[baseline]}", ratios))
+        if named
+    ]
 
 
 def lower_bounds(counted: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> dict[MixerKey, str]:

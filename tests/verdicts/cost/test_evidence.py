@@ -332,3 +332,12 @@ def test_times_that_were_disturbed_are_named_in_text_and_json() -> None:
     assert "hypermixer." in told
     assert "attention" not in told
     assert told in to_json(cost)["warnings"]
+
+
+def test_a_ratio_whose_pairs_were_disturbed_is_told_where_both_times_are_clean() -> None:
+    busy = {"attention": (1, 2), "hypermixer": (3, 4)}
+    rows = [replace(row, quality="contended" if row.launch in busy.get(row.mixer, ()) else "clean") for row in speed_of()]
+    (told,) = [text for text in one_cost(rows).warnings if "Disturbed" in text]
+    assert "relative to attention" in told
+    assert "hypermixer." in told
+    assert not [text for text in one_cost(rows, measure="flops").warnings if "Disturbed" in text]

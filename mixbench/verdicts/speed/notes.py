@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from mixbench.tables.remarks import notes_in, special_in
+from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
 from mixbench.verdicts.speed.cells import BRACKETS, POINTS, RATIO, Forms, margin_percent, mark_notes
 from mixbench.verdicts.speed.summary import LATENCY, CellSummary, SpeedSummary
 from mixbench.verdicts.speed.view import View
@@ -51,6 +51,8 @@ def caption_notes(view: View) -> Iterator[str]:
     one = len(view.lengths) == 1
     shown = [(cell, quantity) for cell in view.cells for quantity in ((LATENCY, RATIO) if one else (view.quantity(cell),))]
     yield from mark_notes((cell, quantity) for cell, quantity in shown if cell.label != view.baseline or quantity == LATENCY)
+    yield from _uneven(view.cells)
+    yield from _remarks([(cell, [REMEMBERS] * cell.remembers) for cell in view.cells if cell.latency_ms])
     yield from _failures(view.cells)
     yield from _lost_launches(view.cells)
 
@@ -120,15 +122,8 @@ def disturbed_cells(summary: SpeedSummary) -> str:
 def _cells(summary: SpeedSummary) -> Iterator[str]:
     """What is special about cells, how the measurement went, and what is left out."""
     cells = [cell for cell in summary.cells if cell.latency_ms]
-    special = [(cell.label, special_in(cell.remarks)) for cell in cells]
-    for remark in dict.fromkeys(remark for _, remarks in special for remark in remarks):
-        yield f"{', '.join(dict.fromkeys(label for label, remarks in special if remark in remarks))}: {remark}."
-    for cell in cells:
-        if cell.uneven and cell.mean_ms and cell.latency_ms:
-            yield (
-                f"{cell.label} at {cell.tokens} tokens: the mean call takes {number(cell.mean_ms)} ms, the median call"
-                f" {number(cell.latency_ms.point)} ms; latency and ratio are of medians."
-            )
+    yield from _remarks([(cell, special_in(cell.remarks)) for cell in cells])
+    yield from _uneven(cells)
     unclean = {
         "contended (held up by other work)": summary.contended_blocks,
         "throttled (the GPU lowered its clock)": summary.throttled_blocks,
@@ -139,6 +134,22 @@ def _cells(summary: SpeedSummary) -> Iterator[str]:
     yield from _lost_launches(cells)
     if summary.left_out:
         yield f"Left out: {counted(summary.left_out, 'row')} from other environments."
+
+
+def _remarks(remarked: Sequence[tuple[CellSummary, Sequence[str]]]) -> Iterator[str]:
+    """Each remark once, with the mixers that have it."""
+    for remark in dict.fromkeys(remark for _, remarks in remarked for remark in remarks):
+        yield f"{', '.join(dict.fromkeys(cell.label for cell, remarks in remarked if remark in remarks))}: {remark}."
+
+
+def _uneven(cells: Sequence[CellSummary]) -> Iterator[str]:
+    """How much longer a call takes in the mean, where a few calls are slow."""
+    for cell in cells:
+        if cell.uneven and cell.mean_ms and cell.latency_ms:
+            yield (
+                f"{cell.label} at {cell.tokens} tokens: the mean call takes {number(cell.mean_ms)} ms, the median call"
+                f" {number(cell.latency_ms.point)} ms; latency and ratio are of medians."
+            )
 
 
 def _lost_launches(cells: Sequence[CellSummary]) -> Iterator[str]:

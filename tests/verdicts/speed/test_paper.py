@@ -8,6 +8,7 @@ from dataclasses import replace
 from markdown_it import MarkdownIt
 from synthetic import speed_rows
 
+from mixbench.tables.remarks import CHANGES_INPUT, REMEMBERS
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.speed.paper import paper_tables, to_latex, to_markdown
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
@@ -101,3 +102,15 @@ def test_powers_of_ten_are_mathematics() -> None:
         ("attention", "none"), (64, 128), latency_ms=lambda mixer, *shape: 1e-6 if mixer == "none" else 1
     )
     assert r"$\times10^{-6}$" in to_latex(paper_tables(summarise(rows, launches), {}))
+
+
+def test_a_caption_says_which_calls_take_much_longer_where_it_marks_a_number_for_them() -> None:
+    rows, launches = speed_rows(("attention", "fnet", "none"), (64, 128), contended=0)
+    rows = [replace(row, latency_ms=20 * row.latency_ms) if row.mixer == "fnet" and row.round == 7 else row for row in rows]
+    rows = [replace(row, detail=f"{REMEMBERS}; {CHANGES_INPUT}") if row.mixer == "none" else row for row in rows]
+    (table,) = paper_tables(summarise(rows, launches), {})
+    caption = " ".join(table.caption)
+    assert "^: some calls take much longer than others." in caption
+    assert "fnet at 64 tokens: the mean call takes" in caption
+    assert f"none: {REMEMBERS}." in caption
+    assert CHANGES_INPUT not in caption

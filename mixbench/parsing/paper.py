@@ -19,7 +19,7 @@ def parse_figure_size(text: str) -> tuple[float, float | None]:
     sides = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*[x×]\s*(\d{1,9}(?:\.\d{1,9})?)\s*", text)
     if sides is None:
         raise RequestError(
-            f"--size {shortened(text)!r} is no size of a figure", f"Give {', '.join(SIZES)}, or inches as in 3.5x2.4."
+            f"--size {shortened(text)!r} is not a figure size", f"Give {', '.join(SIZES)}, or inches as in 3.5x2.4."
         )
     width, height = map(float, sides.groups())
     if not all(LEAST <= side <= MOST for side in (width, height)):

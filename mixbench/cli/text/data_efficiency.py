@@ -155,7 +155,7 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
     if any(cell.difference for cell in cells):
         yield f"Differences to {baseline} are paired: the same seed draws the same examples for every mixer."
     if any(need.examples != UNKNOWN for need in task.needs):
-        drawn = f"; intervals from {DRAWS} curves as far apart as the seeds" if seeds > 1 else ""
+        drawn = f"; intervals from {DRAWS} simulated curves that vary as the seeds do" if seeds > 1 else ""
         yield f"Examples needed: by isotonic regression, linear in log examples, within the trained sizes only{drawn}."
     yield from _constant(task)
     yield from _part_of_an_epoch(cells)
@@ -201,7 +201,9 @@ def _still_improving(cells: Sequence[DataCell]) -> Iterator[str]:
     if where:
         which = "; ".join(f"{label} at {', '.join(sizes)}" for label, sizes in where.items())
         fall = " to ".join(dict.fromkeys(in_percent(end, ".0f") for end in (min(falls), max(falls))))
-        found = f"Still improving when training ended (error {fall} % lower at the last evaluation than before): {which}."
+        found = (
+            f"Still improving when training ended (error {fall} % lower at the last evaluation than at any before): {which}."
+        )
         yield f"{found} Train longer: --steps {2 * max(cell.steps or 0 for cell in cells)}."
 
 

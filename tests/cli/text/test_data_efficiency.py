@@ -167,7 +167,7 @@ def test_runs_that_were_still_improving_are_told_with_more_steps() -> None:
         return plain([replace(row, **known) if row.mixer == "none" else row for row in rows])  # type: ignore[arg-type]
 
     assert (
-        "Still improving when training ended (error 40 % lower at the last evaluation than before): none at 800, 1600."
+        "Still improving when training ended (error 40 % lower at the last evaluation than at any before): none at 800, 1600."
         " Train longer: --steps 800." in trained(0.3)
     )
     assert "Still" not in trained(0.49)

@@ -14,6 +14,8 @@ from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
 HOLLOW = f"hollow: {DISTURBED}"
 """The note on the markers of values that are disturbed."""
+_FAR = 8
+"""A failed cell this many times beyond the measured sizes is told, not drawn."""
 Key = TypeVar("Key")
 Size = Literal["tokens", "width"]
 
@@ -30,6 +32,17 @@ class Panels:
     def every(self) -> list[CellSummary]:
         """The cells of all panels."""
         return [cell for cells in self.cells for cell in cells]
+
+    def without_far_failures(self, size_of: Callable[[CellSummary], int]) -> tuple[Panels, list[CellSummary]]:
+        """Without the cells that failed far beyond every size that was measured, and these: they would stretch the axis."""
+        sizes = [size_of(cell) for cell in self.every if cell.status == "ok"]
+        far = [
+            cell
+            for cell in self.every
+            if cell.status != "ok" and sizes and not min(sizes) / _FAR <= size_of(cell) <= max(sizes) * _FAR
+        ]
+        left_out = set(map(id, far))
+        return replace(self, cells=[[cell for cell in cells if id(cell) not in left_out] for cells in self.cells]), far
 
 
 def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary], object]) -> Panels:

@@ -58,6 +58,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
     metrics = [metric for metric in metrics if any(values_of(cell, metric) for cell in panels.every)]
     if not metrics:
         return None
+    panels, far = panels.without_far_failures(size_of)
     styles = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
     looks = {label: look for label, look in styles.items() if label in {cell.label for cell in panels.every}}
     sizes = [size_of(cell) for cell in panels.every]
@@ -99,7 +100,8 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
             style.value_ticks(own[0].yaxis, QUANTITIES[metric].prefixed)
         told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
         reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
-        return sheet.finish(reading, *failed, sheet.mark(ends), *_notes(summary, panels.every, metrics))
+        beyond = not_drawn({f"{cell.label} at {size_of(cell)} {size}": cell.status for cell in far})
+        return sheet.finish(reading, *failed, sheet.mark(ends), *beyond, *_notes(summary, panels.every, metrics))
 
 
 def _hollow(cell: CellSummary, metric: str) -> bool:

@@ -11,6 +11,10 @@ from synthetic import speed_rows
 
 import mixbench
 from mixbench.errors import StorageWarning
+from mixbench.tables.columns import columns
+from mixbench.tables.rows import SpeedRow
+
+COLUMNS = len(columns(SpeedRow))
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_a_reader_says_once_what_it_leaves_out_and_changes_nothing(command: str,
     told = [line for line in done.stderr.splitlines() if "left out" in line]
     assert told == [
         f"{torn / 'speed.csv'}: left out 2 lines from line 35 on (from a launch with only 2 of 3 rounds), "
-        "line 37 (incomplete line: 40 columns instead of 42); "
+        f"line 37 (incomplete line: {COLUMNS - 2} columns instead of {COLUMNS}); "
         "the next measurement into this folder moves them to speed.csv.rejected"
     ]
     assert done.exit_code == (2 if command == "cost" else 0)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.markers import CARETRIGHTBASE, CARETUPBASE
+from matplotlib.text import Text
 from synthetic import speed_rows
 
 from mixbench.errors import StorageError, UnknownNameError
@@ -311,3 +312,14 @@ def test_the_table_of_figures_draws_from_a_results_folder(tmp_path: Path) -> Non
     paths = FIGURES["speed"](folder, formats, None)
     assert [path.parent for path in paths] == [folder.figures] * len(paths)
     assert paths
+
+
+def test_a_cell_that_failed_far_beyond_all_measured_lengths_is_told_and_does_not_stretch_the_axis() -> None:
+    failures = {("none", 9_999_999): ("oom", "too long"), ("none", 256): ("timeout", "")}
+    rows, launches = speed_rows(("attention", "none"), (64, 128, 256), failures=failures)
+    typo = [replace(row, tokens=9_999_999) for row in rows if row.mixer == "none" and row.tokens == 256]
+    figure = size_figure(summarise([*rows, *typo], launches), ["latency_ms"], "tokens")
+    assert figure is not None
+    assert figure.axes[0].get_xlim()[1] < 1000
+    assert any("not drawn: none at 9999999 tokens (timeout)" in text.get_text() for text in figure.findobj(Text))
+    assert any("none: timeout" in text.get_text() for text in figure.findobj(Text))  # the other is a cross

@@ -1,4 +1,4 @@
-"""Whether a ratio beside busy processes is right or marked: `python results/tool/measure_busy.py` (about half an hour).
+"""Whether a ratio beside busy processes is right or marked: `python results/tool/measure_busy.py` (about half an hour on two cores).
 
 Runs `mixbench speed` on a quiet machine, then beside one and two processes that never rest, and holds each ratio of
 HyperMixer to attention against the quiet one. A run is right if the ratio is within 10 % of it or marked as disturbed.
@@ -75,13 +75,12 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=2048)
     parser.add_argument("--launches", type=int, default=5)
     given = parser.parse_args()
-    found: dict[int, list[Ratio]] = {}
-    for count in NEIGHBOURS:
-        found[count] = []
-        for number in range(given.runs):
+    found: dict[int, list[Ratio]] = {count: [] for count in NEIGHBOURS}
+    for number in range(given.runs):
+        for count, ratios in found.items():
             with neighbours(count):
-                found[count].append(run(given.tokens, given.launches))
-            print(f"{count} busy, run {number + 1}: {found[count][-1]}", file=sys.stderr)
+                ratios.append(run(given.tokens, given.launches))
+            print(f"run {number + 1}, {count} busy: {ratios[-1]}", file=sys.stderr)
     quiet = median(ratio.point for ratio in found[0])
     print(f"Ratio of HyperMixer to attention at {given.tokens} tokens, {given.launches} launches; quiet: {quiet:.3f}.\n")
     print("| busy processes | ratios | marked | within 10 % or marked | interval holds the quiet ratio | announced |")

@@ -21,12 +21,12 @@ from statistics import median
 from typing import Any
 
 BUSY = """
-import array
-numbers = array.array("d", range(100_000))
-while True:
+import array, os
+parent, numbers = os.getppid(), array.array("d", range(100_000))
+while os.getppid() == parent:
     numbers = array.array("d", [2 * number for number in numbers[:50_000]]) * 2
 """
-"""A process that computes and moves memory without rest."""
+"""A process that computes and moves memory without rest, as long as the one that started it lives."""
 TOLERANCE = 0.10
 NEIGHBOURS = (0, 1, 2)
 

@@ -52,7 +52,7 @@ def test_what_was_disturbed_has_hollow_markers_which_a_note_explains() -> None:
         assert quiet is not None
         hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
         assert [len(line.get_xdata()) for line in hollow] == [1]
-        assert sum(text.get_text().count("hollow: disturbed by other work") for text in figure.findobj(Text)) == 1
+        assert sum(text.get_text().count("hollow: disturbed while it was timed") for text in figure.findobj(Text)) == 1
         assert not any("hollow" in text.get_text() for text in quiet.findobj(Text))
     counted = size_figure(summarise(disturbed, launches), ["flops"], "tokens")
     assert counted is not None

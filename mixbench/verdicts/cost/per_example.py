@@ -114,7 +114,7 @@ def disturbed(
     times = [label for label, rows in own.items() if choose_rows(rows).disturbed]
     ratios = [label for label, rows in own.items() if label not in times and compared(rows, timed[baseline]).disturbed]
     return [
-        f"Disturbed by other work while it was timed{how}: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
+        f"Disturbed while it was timed{how}: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
         for how, named in (("", times), (f" relative to {labels[baseline]}", ratios))
         if named
     ]

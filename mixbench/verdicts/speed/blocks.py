@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from mixbench.tables.rows import SpeedRow
 
-DISTURBED = "disturbed by other work"
+DISTURBED = "disturbed while it was timed"
 ENOUGH = 3
 """So many clean blocks make a launch clean, and so many clean launches an estimate, if there are not fewer anyway."""
 

@@ -32,7 +32,7 @@ class Mark:
     note: str
 
 
-_DISTURBED = "disturbed: other processes took its cores for too much of the time"
+_DISTURBED = "disturbed for too much of the time, by other processes or a throttled GPU"
 
 OTHERS = "!"
 """The sign of what is disturbed."""

@@ -114,8 +114,8 @@ def disturbed_cells(summary: SpeedSummary) -> str:
     if not marked:
         return ""
     return (
-        f"DISTURBED: {len(marked)} of {counted(len(timed), 'cell')}, marked !, had their cores taken by other processes."
-        " Stop these (`mixbench doctor` names them) and measure again with --fresh."
+        f"DISTURBED for too much of the time: {len(marked)} of {counted(len(timed), 'cell')}, marked !."
+        " Stop other processes (`mixbench doctor` names them, and a throttled GPU), then measure again with --fresh."
     )
 
 

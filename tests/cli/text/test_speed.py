@@ -352,7 +352,7 @@ def test_what_was_disturbed_has_its_sign_behind_times_ratios_and_exponents() -> 
     lines = [line for line in plain(summarise(rows, launches)).split("\n") if line.startswith(("attention", "hypermixer"))]
     tables = [line for line in lines if "times as" not in line]
     assert [line.split()[0].rstrip(",") for line in tables if "!" in line] == ["hypermixer", "hypermixer"]
-    assert "!: disturbed: other processes took its cores" in plain(summarise(rows, launches))
+    assert "!: disturbed for too much of the time" in plain(summarise(rows, launches))
 
 
 def test_a_crossover_keeps_as_many_digits_as_tell_its_ends_apart() -> None:

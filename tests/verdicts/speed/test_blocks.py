@@ -68,7 +68,7 @@ def test_a_cell_that_was_disturbed_throughout_is_marked_wherever_it_goes() -> No
     assert (busy.disturbed, busy.ratio_disturbed, busy.launches) == (True, True, 5)
     (verdict,) = verdicts(summary)
     assert verdict.disturbed
-    assert verdict.sentence.endswith("(disturbed by other work).")
+    assert verdict.sentence.endswith("(disturbed while it was timed).")
     plain = to_json(summary)
     assert [cell["disturbed"] for cell in plain["cells"]] == [False, True]
     assert plain["verdicts"][0]["disturbed"]
@@ -85,10 +85,10 @@ def test_exports_mark_what_was_disturbed() -> None:
     assert not {("attention", "latency_ms"), ("hypermixer", "flops")} & marked
     table = FORMATS["markdown"](told)["summary.md"]
     assert [line.split(" | ")[1].startswith("! ") for line in table.splitlines() if line.startswith("| speed")] == [False, True]
-    assert "- !: disturbed by other work" in table
+    assert "- !: disturbed while it was timed" in table
     benchmarks = json.loads(FORMATS["github-action-benchmark"](told)["benchmark-smaller-is-better.json"])
     extras = [entry.get("extra") for entry in benchmarks if entry["name"].endswith("latency_ms")]
-    assert extras == [None, "disturbed by other work"]
+    assert extras == [None, "disturbed while it was timed"]
 
 
 def test_a_ratio_needs_rounds_in_which_both_were_undisturbed() -> None:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from statistics import median
+from typing import Any, Generic, TypeVar
 
 from mixbench.stats import Interval, median_interval
+from mixbench.verdicts.speed.blocks import ENOUGH
 
+Known = TypeVar("Known")
 _GRID = 32
 _HALVINGS = 40
 
@@ -30,15 +32,21 @@ def crossovers(ratios: Mapping[int, Mapping[int, float]]) -> tuple[Crossover, ..
 
     A launch that has all lengths is a line, straight between lengths on log axes; the crossing is that of the median. Its
     interval holds the lengths at which the interval of the ratio holds 1 (as Fieller's does), and so is as reliable as those.
+    If too few launches have all lengths, because others were left out at some, the median at each length and the ends of its
+    interval are joined instead: between two lengths, that interval is too wide rather than too narrow.
     A crossing after which the ratio is not known to be on another side than before is none.
     """
-    sizes = sorted(size for size, own in ratios.items() if own)
-    shared = sorted(set.intersection(*(set(ratios[size]) for size in sizes))) if sizes else []
-    if not shared:
-        return ()
-    lines = [_Segment(*ends) for ends in pairwise((math.log(n), [math.log(ratios[n][k]) for k in shared]) for n in sizes)]
+    logs = {math.log(n): {launch: math.log(ratio) for launch, ratio in own.items()} for n, own in sorted(ratios.items()) if own}
+    most = max(map(len, logs.values()), default=0)
+    shared = sorted(set.intersection(*map(set, logs.values()))) if logs else []
+    if most and len(shared) >= min(ENOUGH, most):
+        ends = [(place, [own[launch] for launch in shared]) for place, own in logs.items()]
+        lines = [_Segment(*between, _median_of_lines) for between in pairwise(ends)]
+    else:
+        known = [(place, median_interval(list(own.values()))) for place, own in logs.items()]
+        lines = [_Segment(*between, _between_intervals) for between in pairwise(known)]
     crossed = [place for line in lines for place in line.crossing()]
-    if len(shared) < 2:
+    if most < 2:
         return tuple(Crossover(math.exp(place), None, None, line.falls) for line in lines for place in line.crossing())
     runs = _runs(lines)
     found = []
@@ -51,19 +59,35 @@ def crossovers(ratios: Mapping[int, Mapping[int, float]]) -> tuple[Crossover, ..
     return tuple(found)
 
 
-class _Segment:
-    """The logarithms of the ratios between two lengths, a straight line per launch."""
+def _median_of_lines(left: Sequence[float], right: Sequence[float], share: float) -> Interval:
+    """The median over launches, at a share of the way from `left` to `right`, which have one number per launch."""
+    return median_interval([_between(*ends, share) for ends in zip(left, right, strict=True)])
 
-    def __init__(self, left: tuple[float, list[float]], right: tuple[float, list[float]]) -> None:
-        (self.start, self.left), (self.end, self.right) = left, right
+
+def _between_intervals(left: Interval, right: Interval, share: float) -> Interval:
+    bounds = ((left.low, right.low), (left.high, right.high))
+    low, high = (None if a is None or b is None else _between(a, b, share) for a, b in bounds)
+    return Interval(_between(left.point, right.point, share), low, high)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return start + share * (end - start)
+
+
+class _Segment(Generic[Known]):
+    """The logarithm of the ratio between two lengths, of which something is known at each."""
+
+    def __init__(
+        self, left: tuple[float, Known], right: tuple[float, Known], interpolated: Callable[[Known, Known, float], Interval]
+    ) -> None:
+        (self.start, self._left), (self.end, self._right), self._interpolated = left, right, interpolated
 
     @property
     def falls(self) -> bool:
-        return median(self.left) > median(self.right)
+        return self._at(self.start).point > self._at(self.end).point
 
     def _at(self, place: float) -> Interval:
-        share = (place - self.start) / (self.end - self.start)
-        return median_interval([a + share * (b - a) for a, b in zip(self.left, self.right, strict=True)])
+        return self._interpolated(self._left, self._right, (place - self.start) / (self.end - self.start))
 
     def crossing(self) -> list[float]:
         """Where the median crosses 0; 0 itself counts as above."""
@@ -83,13 +107,13 @@ class _Segment:
         grid = [self.start + step / _GRID * (self.end - self.start) for step in range(_GRID + 1)]
         states = list(map(state, grid))
         return [
-            _between(state, *ends)
+            _changed(state, *ends)
             for ends, (before, after) in zip(pairwise(grid), pairwise(states), strict=True)
             if before != after
         ]
 
 
-def _between(state: Callable[[float], int], low: float, high: float) -> float:
+def _changed(state: Callable[[float], int], low: float, high: float) -> float:
     """Where a state changes between two places at which it differs, by bisection."""
     before = state(low)
     for _ in range(_HALVINGS):
@@ -98,7 +122,7 @@ def _between(state: Callable[[float], int], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _runs(lines: Sequence[_Segment]) -> list[tuple[int, float, float]]:
+def _runs(lines: Sequence[_Segment[Any]]) -> list[tuple[int, float, float]]:
     """Stretches with one sign; between two that follow each other at once, one of no length at which the sign is 0."""
     runs: list[tuple[int, float, float]] = []
     for sign, pieces in groupby(_pieces(lines), key=lambda piece: piece[0]):
@@ -109,7 +133,7 @@ def _runs(lines: Sequence[_Segment]) -> list[tuple[int, float, float]]:
     return runs
 
 
-def _pieces(lines: Sequence[_Segment]) -> Iterator[tuple[int, float, float]]:
+def _pieces(lines: Sequence[_Segment[Any]]) -> Iterator[tuple[int, float, float]]:
     for line in lines:
         for start, end in pairwise([line.start, *line.bounds(), line.end]):
             yield line.sign((start + end) / 2), start, end

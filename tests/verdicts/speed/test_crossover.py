@@ -66,6 +66,24 @@ def test_only_launches_with_all_lengths_count() -> None:
     assert crossovers(more) == crossovers(ratios(2.0, 0.5))
 
 
+def test_launches_that_were_left_out_at_some_lengths_cost_neither_the_crossing_nor_its_interval() -> None:
+    kept = {64: (1, 2, 3), 128: (1, 4, 5), 256: (2, 4, 5), 512: (3, 4, 5)}
+    thinned = {
+        length: {launch: own * (0.99 + 0.01 * place) for place, launch in enumerate(kept[length])}
+        for length, own in zip(kept, (2.0, 1.2, 0.7, 0.4), strict=True)
+    }
+    (found,) = crossovers(thinned)
+    assert found.faster_beyond
+    assert found.low is not None
+    assert found.high is not None
+    assert 140 < found.low < found.tokens < found.high < 200
+    # what a single launch says of a length is not known
+    (open_end,) = crossovers({**thinned, 256: {1: 0.7}})
+    assert (open_end.low, open_end.high) == (pytest.approx(128), None)
+    assert 128 < open_end.tokens < 256
+    assert crossovers({64: {1: 2.0, 2: 2.02, 3: 2.01}, 128: {4: 0.5}}) == ()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launches", [3, 5, 10])
 def test_intervals_hold_the_true_crossing_as_often_as_they_claim(launches: int) -> None:

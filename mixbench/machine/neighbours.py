@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from mixbench.machine.facts import affinity, attempt
+from mixbench.machine.facts import affinity, attempt, cpu_quota
 
 BUSY = 0.2
 """Cores that other processes must use together to disturb a measurement."""
@@ -39,12 +39,18 @@ def neighbours(seconds: float = 0.3, wait: Callable[[float], None] = time.sleep)
     after, busy_after, passed = _cpu_seconds(), busy_seconds(), time.perf_counter() - start
     used = {pid: (now - before.get(pid, now)) / passed for pid, now in after.items()}
     found = [Neighbour(pid, _command(pid), cores) for pid, cores in used.items() if pid not in own and cores >= _TOLD]
-    if busy is not None and busy_after is not None:
+    if busy is not None and busy_after is not None and _is_whole():
         hidden = (busy_after - busy) / passed - sum(used.values())
         found += [Neighbour(None, "processes that cannot be seen from here", hidden)] if hidden >= _TOLD else []
     if sum(neighbour.cores for neighbour in found) < BUSY:
         return []
     return sorted(found, key=lambda neighbour: -neighbour.cores)
+
+
+def _is_whole() -> bool:
+    """Whether this process may use every core: else hidden work may be on cores that it has no share in."""
+    usable = affinity()
+    return cpu_quota() is None and (usable is None or len(usable) == os.cpu_count())
 
 
 def in_words(found: Sequence[Neighbour], cores: int) -> str:
@@ -54,7 +60,7 @@ def in_words(found: Sequence[Neighbour], cores: int) -> str:
         f" {neighbour.cores:.2f}"
         for neighbour in found[:3]
     ]
-    return f"other work keeps {sum(n.cores for n in found):.2g} of {cores} cores busy: {', '.join(named)}"
+    return f"other work keeps {sum(n.cores for n in found):.1f} of {cores} cores busy: {', '.join(named)}"
 
 
 def warning(found: Sequence[Neighbour], threads: int) -> str:

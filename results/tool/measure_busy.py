@@ -1,4 +1,4 @@
-"""Whether a ratio beside busy processes is right or marked: `python results/tool/measure_busy.py` (about half an hour on two cores).
+"""Whether a ratio beside busy processes is right or marked: `python results/tool/measure_busy.py` (half an hour).
 
 Runs `mixbench speed` on a quiet machine, then beside one and two processes that never rest, and holds each ratio of
 HyperMixer to attention against the quiet one. A run is right if the ratio is within 10 % of it or marked as disturbed.

@@ -39,6 +39,7 @@ def crossovers(ratios: Mapping[int, Mapping[int, float]]) -> tuple[Crossover, ..
     logs = {math.log(n): {launch: math.log(ratio) for launch, ratio in own.items()} for n, own in sorted(ratios.items()) if own}
     most = max(map(len, logs.values()), default=0)
     shared = sorted(set.intersection(*map(set, logs.values()))) if logs else []
+    lines: list[_Segment[Any]]
     if most and len(shared) >= min(ENOUGH, most):
         ends = [(place, [own[launch] for launch in shared]) for place, own in logs.items()]
         lines = [_Segment(*between, _median_of_lines) for between in pairwise(ends)]

@@ -63,7 +63,7 @@ def prepare_place(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     patch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **how: Path(path).write_bytes(b""))
     for study in ("data-efficiency", "tune", "cost", "attention-map"):
-        patch.setitem(FIGURES, study, lambda folder, formats, baseline: [])
+        patch.setitem(FIGURES, study, lambda *given, **options: [])
     patch.setattr("mixbench.tasks.dataset.prepare", lambda recipe, make: folder / "data")
     patch.setattr("mixbench.tasks.dataset.load", lambda path: dataset)
     patch.setattr("mixbench.tasks.hub.hub_task", refuse)

@@ -42,9 +42,7 @@ class _Rule(Generic[Seen]):
 
 def disturbances(snapshot: Snapshot, others: Sequence[Neighbour] = ()) -> list[Disturbance]:
     """Everything in the snapshot, and of the neighbours, that is known to disturb measurements."""
-    busy = [
-        Disturbance(in_words(others, snapshot.logical_cpus or 0), _TAKE, "Stop it, or leave cores free for it with --threads.")
-    ]
+    busy = [Disturbance(in_words(others, snapshot.logical_cpus), _TAKE, "Stop it, or leave cores free for it with --threads.")]
     machine = busy if others else []
     machine += [Disturbance(seen, rule.why, rule.mend) for rule in _RULES if (seen := rule.seen(snapshot))]
     gpus = [

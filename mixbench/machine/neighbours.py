@@ -53,14 +53,15 @@ def _is_whole() -> bool:
     return cpu_quota() is None and (usable is None or len(usable) == os.cpu_count())
 
 
-def in_words(found: Sequence[Neighbour], cores: int) -> str:
-    """Who keeps how many of this machine's cores busy: `` `python x.py` (process 7) uses 0.98 of 2 cores``."""
+def in_words(found: Sequence[Neighbour], cores: int | None) -> str:
+    """Who keeps how many of this machine's cores busy, if it is known how many there are."""
     named = [
         f"{neighbour.command if neighbour.pid is None else f'`{neighbour.command}` (process {neighbour.pid})'}"
         f" {neighbour.cores:.2f}"
         for neighbour in found[:3]
     ]
-    return f"other work keeps {sum(n.cores for n in found):.1f} of {cores} cores busy: {', '.join(named)}"
+    of = f" of {cores}" if cores else ""
+    return f"other work keeps {sum(n.cores for n in found):.1f}{of} cores busy: {', '.join(named)}"
 
 
 def warning(found: Sequence[Neighbour], threads: int) -> str:

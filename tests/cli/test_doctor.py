@@ -14,6 +14,7 @@ from mixbench.cli.text.page import layout
 from mixbench.errors import WorkerError
 from mixbench.machine.environment import Snapshot
 from mixbench.machine.gpu import GpuSnapshot
+from mixbench.machine.neighbours import Neighbour
 
 PEAKS = {
     "name": None,
@@ -37,6 +38,7 @@ def jobs(monkeypatch):
 
     monkeypatch.setattr(doctor, "run_alone", run_alone)
     monkeypatch.setattr(doctor, "snapshot", lambda: NOISY)
+    monkeypatch.setattr(doctor, "neighbours", list)
     return jobs
 
 
@@ -53,6 +55,11 @@ def test_every_disturbance_stands_with_its_mend(run, jobs):
     assert "1.  load is 3.0." in out
     assert "2.  this is a virtual machine." in out
     assert out.count("→") == 2
+
+
+def test_neighbours_are_named_first(run, jobs, monkeypatch):
+    monkeypatch.setattr(doctor, "neighbours", lambda: [Neighbour(7, "python busy.py", 1.0)])
+    assert "1.  other work keeps 1.0 cores busy: `python busy.py` (process 7) 1.00." in run("doctor").stdout
 
 
 def test_a_quiet_machine_is_said_to_be_quiet(run, jobs, monkeypatch):

@@ -144,6 +144,7 @@ def raise_unspeakable(job: Job, announce: Announce) -> dict[str, Any]:
 
 
 def return_twice(job: Job, announce: Announce) -> dict[str, Any]:
+    announce(8)
     os.fork()
     announce(8)
     return {"answer": os.getpid()}

@@ -1,0 +1,58 @@
+"""CUDA graphs: work that is captured once and then replayed without Python launching its kernels.
+
+A replay reads and writes the same memory as the capture did: new inputs are copied into the tensors that the work reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from mixbench.errors import one_line
+
+Result = TypeVar("Result")
+
+
+class CaptureError(Exception):
+    """Work cannot be captured; the message says why. The process may not be able to use the GPU any more."""
+
+
+@dataclass(frozen=True)
+class Captured(Generic[Result]):
+    """Captured work: `replay` queues it, and writes anew the tensors of `result`. Graphs that never run at once share `pool`."""
+
+    replay: Callable[[], None]
+    result: Result
+    pool: Any
+
+
+@contextmanager
+def beside_the_main_stream(device: torch.device) -> Iterator[None]:
+    """Run the calls that come before a capture on a stream of their own, as a capture does."""
+    main, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    own.wait_stream(main)
+    with torch.cuda.stream(own):
+        yield
+    main.wait_stream(own)
+
+
+def capture(work: Callable[[], Result], device: torch.device, pool: Any = None) -> Captured[Result]:
+    """Capture work that has been run a few times; it is not carried out. Raises CaptureError."""
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.device(device), torch.cuda.graph(graph, pool=pool):
+            result = work()
+    except Exception as error:
+        raise CaptureError(_reason(error)) from error
+    return Captured(graph.replay, result, graph.pool())
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the first error: the end of a capture that has failed raises another one."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return one_line(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")

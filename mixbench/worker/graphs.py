@@ -23,7 +23,10 @@ class CaptureError(Exception):
 
 @dataclass(frozen=True)
 class Captured(Generic[Result]):
-    """Captured work: `replay` queues it, and writes anew the tensors of `result`. Graphs that never run at once share `pool`."""
+    """Captured work: `replay` queues it, and overwrites the tensors of `result`.
+
+    Graphs may share a `pool` if they never run at the same time.
+    """
 
     replay: Callable[[], None]
     result: Result

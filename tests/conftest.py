@@ -6,12 +6,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from gpu import has_gpu
 from places import HELPERS
 from running import Completed, Run, run_python
 from typer.testing import CliRunner
 
 from mixbench.cli import app
 from mixbench.cli.publish import SUMMARY
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("needs_gpu") and not has_gpu():
+        pytest.skip("there is no GPU")
 
 
 @pytest.fixture

@@ -72,11 +72,14 @@ class _SilentError(Exception):
 class Launch:
     """A launch server as a context manager; leaving it ends the server and whatever the server runs.
 
-    `modules` are imported before the first job. Raises WorkerError if the server does not start.
+    `modules` are imported before the first job, and then `optional` ones, which spare a job's process the time: they are left
+    out where they cannot be imported, start threads or touch a GPU. Raises WorkerError if the server does not start.
     """
 
-    def __init__(self, modules: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
-        self._modules = modules
+    def __init__(
+        self, modules: Sequence[str], optional: Sequence[str] = (), *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._modules = [*modules, *(("--", *optional) if optional else ())]
         self._environment = dict(environment or {})
         self._closed = False
         self._running = threading.RLock()

@@ -1,6 +1,8 @@
 """The launch server: a fresh interpreter that imports modules once and forks an isolated child process for each job.
 
-    python -m mixbench.execution.server BOARD MODULE [MODULE …]
+    python -m mixbench.execution.server BOARD [MODULE …] [-- OPTIONAL …]
+
+Without the OPTIONAL modules it runs as well; if one leaves the process unfit for forks, the server starts again without them.
 
 Requests and answers are JSON lines on standard input and output. For the request `{"function": "module:name", "job": {…},
 "timeout": seconds}`, the child calls `name(job, announce)`, and the answer is one of
@@ -24,11 +26,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mixbench.execution.announcements import Board
 from mixbench.execution.answers import COPIED, FINISHED, RAISED, UNSENT, Receiver, Sender
 from mixbench.execution.child import run_job
+from mixbench.execution.preloading import preload, replace_process
 from mixbench.execution.processes import adopt_orphans, die_with_parent, end_children, signal_name
 
 _PATIENCE = 0.5
@@ -42,11 +45,21 @@ _TAIL = 4096
 def main() -> None:
     """Serve jobs until standard input closes."""
     adopt_orphans()
-    board = Board.hidden(int(sys.argv[1]))
+    shared = int(sys.argv[1])
+    modules, optional = _split(sys.argv[2:])
+    environment, copy = dict(os.environ), os.dup(shared)
+    board = Board.hidden(shared)
     answers = os.dup(1)
     os.dup2(2, 1)
-    for module in sys.argv[2:]:
+    for module in modules:
         importlib.import_module(module)
+
+    def start_again() -> NoReturn:
+        end_children()
+        replace_process(_split(sys.orig_argv)[0], environment, {1: answers, shared: copy})
+
+    preload(optional, start_again)
+    os.close(copy)
     wake, *private = _wake_at_death_of_child()
     private += [wake, answers]
     _send(answers, b'{"event": "ready"}')
@@ -54,6 +67,12 @@ def main() -> None:
     while line := requests.readline():
         _send(answers, _Job(json.loads(line), board, wake).carry_out(private))
     os._exit(0)
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before "--" and what after it."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place + 1 :]
 
 
 def _send(descriptor: int, line: bytes) -> None:

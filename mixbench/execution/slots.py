@@ -17,17 +17,18 @@ from mixbench.execution.launch import Launch, Outcome
 class Slots:
     """Launch servers as a context manager, one for each of `environments`; leaving it ends them and their jobs.
 
-    `modules` are imported before the first job. Raises WorkerError if a server does not start.
+    `modules` and `optional` ones are imported as by `Launch`. Raises WorkerError if a server does not start.
     """
 
-    def __init__(self, modules: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, modules: Sequence[str], environments: Sequence[Mapping[str, str]], optional: Sequence[str] = ()) -> None:
         self._modules = modules
+        self._optional = optional
         self._environments = environments
         self._closing = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Slots:
-        self._launches = [Launch(self._modules, environment=environment) for environment in self._environments]
+        self._launches = [Launch(self._modules, self._optional, environment=environment) for environment in self._environments]
         try:
             for launch in self._launches:
                 launch.start()

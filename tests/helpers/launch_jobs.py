@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 Job = Mapping[str, Any]
 Announce = Callable[[int], None]
 
@@ -67,3 +69,14 @@ def kill_server(job: Job, announce: Announce) -> dict[str, Any]:
 def one_of(job: Job, announce: Announce) -> dict[str, Any]:
     """What the job names: a job of another kind."""
     return dict(globals()[job["function"]](job, announce))
+
+
+def imported(job: Job, announce: Announce) -> dict[str, Any]:
+    """Those of the named modules that the server had imported."""
+    return {"imported": [name for name in job["names"] if name in sys.modules]}
+
+
+def of_server(job: Job, announce: Announce) -> dict[str, Any]:
+    """The threads and the open files of the server."""
+    server = psutil.Process(os.getppid())
+    return {"threads": server.num_threads(), "files": [file.path for file in server.open_files()]}

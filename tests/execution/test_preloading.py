@@ -1,0 +1,101 @@
+"""Optional modules of a launch server, with stand-ins for those that start threads or touch a GPU."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from places import HELPERS
+
+from mixbench.execution import Finished, Launch, preloading
+from mixbench.execution.slots import Slots
+
+NOTED = "open(__file__ + '.imports', 'a').write('x')\n"
+MODULES = {
+    "harmless": "import os\nos.environ['SET_BY_HARMLESS'] = '1'\n",
+    "with_thread": "import os, threading, time\nos.environ['SET_BY_THREAD'] = '1'\n"
+    "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n",
+    "with_short_thread": "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()\n",
+    # the devices of this test are files; the server runs preloading as its own module
+    "with_gpu": "import os, pathlib\nfrom mixbench.execution import preloading\n"
+    "preloading._GPUS = str(pathlib.Path(__file__).parent / 'nvidia')\n"
+    "descriptor = os.open(preloading._GPUS + '0', os.O_CREAT | os.O_RDWR)\nos.set_inheritable(descriptor, True)\n",
+    "faulty": "import threading\nraise RuntimeError('planted')\n",
+    "leaving": "raise SystemExit(3)\n",
+}
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> dict[str, str]:
+    """The environment of a server that finds the modules above."""
+    for name, source in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(NOTED + source)
+    return {"PYTHONPATH": os.pathsep.join((str(HELPERS), str(tmp_path)))}
+
+
+def found(launch: Launch) -> set[str]:
+    """Which of the modules above a job finds imported."""
+    outcome = launch.run("launch_jobs:imported", {"names": list(MODULES)}, 10)
+    assert isinstance(outcome, Finished)
+    return set(outcome.result["imported"])
+
+
+def times_imported(folder: Path, name: str) -> int:
+    noted = folder / f"{name}.py.imports"
+    return len(noted.read_text()) if noted.exists() else 0
+
+
+def test_optional_modules_are_there_for_every_job(search: dict[str, str], tmp_path: Path) -> None:
+    with Launch(["launch_jobs"], ["harmless", "with_short_thread"], environment=search) as launch:
+        assert found(launch) == found(launch) == {"harmless", "with_short_thread"}
+    assert times_imported(tmp_path, "harmless") == 1
+
+
+def test_the_slots_import_them_too(search: dict[str, str]) -> None:
+    with Slots(["launch_jobs"], [search, search], ["harmless"]) as slots:
+        outcomes = [outcome for _, outcome in slots.run("launch_jobs:imported", [{"names": ["harmless"]}] * 2, 10)]
+    assert outcomes == [Finished({"imported": ["harmless"]})] * 2
+
+
+def test_what_cannot_be_imported_is_left_out(search: dict[str, str]) -> None:
+    with Launch(["launch_jobs"], ["no_such_module", "faulty", "leaving", "harmless"], environment=search) as launch:
+        assert found(launch) == {"harmless"}
+
+
+@pytest.mark.parametrize("guilty", ["with_thread", "with_gpu"])
+def test_a_server_that_could_no_longer_fork_starts_again_without_them(
+    guilty: str, search: dict[str, str], tmp_path: Path
+) -> None:
+    with Launch(["launch_jobs"], ["harmless", guilty], environment=search) as launch:
+        assert found(launch) == set()
+        state = launch.run("launch_jobs:of_server", {}, 10)
+        assert isinstance(state, Finished)
+        assert state.result["threads"] == 1
+        assert not [file for file in state.result["files"] if str(tmp_path) in file]
+        names = {"names": ["SET_BY_HARMLESS", "PYTHONPATH"]}
+        expected = Finished({"SET_BY_HARMLESS": None, "PYTHONPATH": search["PYTHONPATH"]})
+        assert launch.run("launch_jobs:variables", names, 10) == expected
+        # the board is still the one that the parent reads
+        assert launch.run("launch_jobs:kill_itself", {"step": 3}, 10).step == 3  # type: ignore[union-attr]
+    assert times_imported(tmp_path, guilty) == 1
+
+
+def test_a_gpu_that_torch_uses_is_a_trace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    used: Iterator[bool] = iter((False, True))
+    torch = SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: next(used)))
+    monkeypatch.setitem(sys.modules, "torch", torch)  # type: ignore[arg-type]
+    (tmp_path / "quiet_module.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    class Restarted(Exception):  # noqa: N818  no error
+        pass
+
+    def start_again() -> None:
+        raise Restarted
+
+    with pytest.raises(Restarted):
+        preloading.preload(["quiet_module"], start_again)  # type: ignore[arg-type]

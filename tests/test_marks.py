@@ -1,9 +1,15 @@
-"""Tests that kill processes, or run a command in one of its own, carry the mark `slow`."""
+"""Tests that kill processes, or run a command in one of its own, carry the mark `slow`; `needs_gpu` skips without a GPU."""
 
 from __future__ import annotations
 
 import ast
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
 
+import conftest
+import pytest
+from gpu import needs_gpu
 from places import REPOSITORY
 
 KILLING = "killing"
@@ -40,3 +46,12 @@ def test_a_test_without_the_mark_is_noticed() -> None:
         assert unmarked(source.format("")) == [name]
         assert unmarked(source.format("@pytest.mark.slow\n")) == []
     assert unmarked("def test_c(run): run('speed')\n") == []
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_needs_a_gpu_is_skipped_without_one(gpu: bool, marked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "has_gpu", lambda: gpu)
+    item: Any = SimpleNamespace(get_closest_marker=lambda name: marked and name == needs_gpu.name)
+    with pytest.raises(pytest.skip.Exception) if marked and not gpu else nullcontext():
+        conftest.pytest_runtest_setup(item)

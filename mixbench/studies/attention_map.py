@@ -45,7 +45,7 @@ def run_attention_map(
             study.forget(maps)
         if missing := study.missing(maps):
             study.announce(missing, counted=False)
-            with study.open_slots() as open_slots:
+            with study.open_slots(missing) as open_slots:
                 study.train(open_slots, missing)
     return digest
 

@@ -55,7 +55,7 @@ class _Study(TrainingStudy[PlannedRun, TrainingRow]):
         if not missing:
             return
         self.announce([*open_trials, *missing])
-        with self.open_slots() as slots:
+        with self.open_slots([*open_trials, *missing]) as slots:
             self.count(slots, missing)
             if open_trials:
                 self.train(slots, open_trials)

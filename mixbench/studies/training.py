@@ -23,6 +23,8 @@ from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
 TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
 """Environment variables of training processes: they keep freed memory, and use one thread."""
+PRELOADED = ("torch._dynamo", "numpy.ma")
+"""What every optimiser of torch imports, and numpy's `unique`: imported once per server, not once per run."""
 
 
 def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
@@ -50,6 +52,7 @@ class Trainer:
 
     module: str = "mixbench.worker.train"
     cell: str = "train_cell"
+    preloaded: Sequence[str] = PRELOADED
 
 
 Result = Mapping[str, Any]
@@ -150,9 +153,9 @@ class TrainingStudy(Generic[Run, Trained]):
         return bool(name) and os.path.isfile(self.folder.path / name)
 
     @contextmanager
-    def open_slots(self) -> Iterator[Slots]:
-        """The processes that train."""
-        with Slots([self.trainer.module], self.slots) as slots:
+    def open_slots(self, runs: Sequence[Run]) -> Iterator[Slots]:
+        """The processes that train, no more than there are runs."""
+        with Slots([self.trainer.module], self.slots[: len(runs)], self.trainer.preloaded) as slots:
             yield slots
 
     def count(self, slots: Slots, runs: Sequence[Run]) -> None:

@@ -38,7 +38,7 @@ def run_tuning(
         study.read(trials, fresh=fresh, retry_failed=retry_failed)
         if missing := study.missing(trials):
             study.announce(missing)
-            with study.open_slots() as open_slots:
+            with study.open_slots(missing) as open_slots:
                 study.count(open_slots, missing)
                 study.train(open_slots, missing)
     return digest

@@ -20,8 +20,8 @@ from mixbench.studies.tune_plan import TuneRequest
 from mixbench.tables.results import ResultsFolder
 from mixbench.tasks.dataset import Form
 
-FAKE = Trainer("fake_trainer")
-FAKE_MAPPER = Trainer("fake_mapper", "map_cell")
+FAKE = Trainer("fake_trainer", preloaded=())
+FAKE_MAPPER = Trainer("fake_mapper", "map_cell", preloaded=())
 RANGES = ("learning_rate=1e-4..1e-2:log", "dropout=0..0.5", "attention.heads=1,2,4")
 FORM = Form(tokens=8, vocabulary=5, channels=0, output="class", classes=2, score="accuracy")
 TASK = PreparedTask("toy", Path("nowhere"), FORM, examples=100, settings={"task": "toy"})

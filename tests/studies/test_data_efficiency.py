@@ -10,6 +10,7 @@ from recorder import Recorder
 from run_fake_training import FAKE, FORM, TASK, fake_request
 
 from mixbench.errors import MixbenchError, RequestError
+from mixbench.execution.launch import Launch
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import (
     LEARNING_RATE,
@@ -24,6 +25,8 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
+
+start = Launch.start
 
 
 def run(folder: Path, request: DataRequest | None = None, **options: Any) -> tuple[list[TrainingRow], Recorder]:
@@ -53,6 +56,13 @@ def test_the_largest_sizes_are_planned_first() -> None:
 def run_row() -> TrainingRow:
     planned = plan_runs(fake_request())[0]
     return TrainingRow(**planned.keys, seed=0, environment="e", measured_at="now")
+
+
+def test_no_more_processes_start_than_there_are_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    monkeypatch.setattr("mixbench.execution.launch.Launch.start", lambda launch: started.append(launch) or start(launch))
+    run(tmp_path, fake_request(sizes=(1.0,), seeds=(0,), mixers=fake_request().mixers[:1]))
+    assert len(started) == 1
 
 
 def test_a_second_run_trains_nothing_and_more_seeds_only_the_new_ones(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from mixbench.tasks import TASKS, Task
 
 STATUS_MEANINGS = {
     "ok": "measured",
-    "unsupported": "the mixer cannot run like this here: this dtype, device or shape",
+    "unsupported": "the mixer cannot have this shape",
     "diverged": "the output or the loss was not finite",
     "oom": "the memory ran out, or would have",
     "timeout": "no progress within --timeout",
@@ -55,7 +55,6 @@ def _describe(mixer: Mixer) -> dict[str, Any]:
         "paper": mixer.paper,
         "honours_mask": mixer.honours_mask,
         "any_length": mixer.any_length,
-        "half_on_cpu": mixer.half_on_cpu,
         "options": [_describe_option(option) for option in mixer.options],
     }
 

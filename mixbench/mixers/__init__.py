@@ -33,7 +33,7 @@ MIXERS: dict[str, Mixer] = {
             paper="Attention Is All You Need, arXiv 1706.03762",
             target="mixbench.mixers.attention:Attention",
             options=(_HEADS,),
-            flops=lambda tokens, width, heads: 8 * tokens * width**2 + 4 * tokens**2 * width,
+            flops=lambda tokens, width, heads, **_: 8 * tokens * width**2 + 4 * tokens**2 * width,
             params=lambda width, **_: 4 * width**2 + 4 * width,
             constraint=_heads_divide,
         ),
@@ -43,7 +43,7 @@ MIXERS: dict[str, Mixer] = {
             paper="Transformers are RNNs, arXiv 2006.16236",
             target="mixbench.mixers.linear_attention:LinearAttention",
             options=(_HEADS,),
-            flops=lambda tokens, width, heads: (
+            flops=lambda tokens, width, heads, **_: (
                 8 * tokens * width**2 + 4 * tokens * width * (width // heads) + 2 * tokens * width
             ),
             params=lambda width, **_: 4 * width**2 + 4 * width,
@@ -68,7 +68,6 @@ MIXERS: dict[str, Mixer] = {
             params=lambda **_: 0,
             training_factor=2,
             honours_mask=False,
-            half_on_cpu=False,
         ),
         Mixer(
             name="mlp-mixer",
@@ -76,7 +75,7 @@ MIXERS: dict[str, Mixer] = {
             paper="MLP-Mixer, arXiv 2105.01601",
             target="mixbench.mixers.mlp_mixer:MLPMixer",
             options=(Option("hidden", "size", "tokens/2", "hidden size of the MLP over tokens"),),
-            flops=lambda tokens, width, hidden: 4 * tokens * hidden * width,
+            flops=lambda tokens, width, hidden, **_: 4 * tokens * hidden * width,
             params=lambda tokens, hidden, **_: 2 * tokens * hidden + hidden + tokens,
             any_length=False,
         ),
@@ -86,7 +85,7 @@ MIXERS: dict[str, Mixer] = {
             paper="Pay Attention to MLPs, arXiv 2105.08050",
             target="mixbench.mixers.gmlp:GMLP",
             options=(Option("hidden", "size", "4*width", "channels of the MLP, half of them the gate; even"),),
-            flops=lambda tokens, width, hidden: 3 * tokens * width * hidden + tokens**2 * hidden,
+            flops=lambda tokens, width, hidden, **_: 3 * tokens * width * hidden + tokens**2 * hidden,
             params=lambda tokens, width, hidden: (
                 width * hidden + hidden + hidden * width // 2 + width + tokens**2 + tokens + hidden
             ),

@@ -53,9 +53,9 @@ class ChosenMixer:
             return self.entry.arguments(self.options, tokens, width)
         return {"width": width, "tokens": tokens, **{name.replace("-", "_"): value for name, value in self.options.items()}}
 
-    def closed_forms(self, tokens: int, width: int) -> dict[str, int] | None:
+    def closed_forms(self, tokens: int, width: int, **call: Any) -> dict[str, int] | None:
         """The result of `Mixer.closed_forms`; None for a mixer that is not built in. Raises RequestError."""
-        return self.entry.closed_forms(self.options, tokens, width) if self.entry else None
+        return self.entry.closed_forms(self.options, tokens, width, **call) if self.entry else None
 
     def with_options(self, given: Mapping[str, str]) -> ChosenMixer:
         """The mixer with some options changed, to values as typed; its config is kept. Raises RequestError."""

@@ -19,8 +19,9 @@ class Mixer:
     """An entry of the table of mixers. `target` is `module:Class`, imported only when the mixer is built.
 
     `flops`, `params` and `constraint` take the arguments that the class is built with: `tokens`, `width` and its options.
-    `flops` is the count of one forward pass over one sequence; forward and backward together take `training_factor` times
-    as many when the input requires a gradient. `constraint` returns what is wrong with the arguments, or None.
+    `flops` is the count of one forward pass over one sequence, and also takes `batch`, `device` (`cpu`, `cuda`) and `dtype`
+    (`float32`, `bfloat16`, …) of the call; forward and backward together take `training_factor` times as many when the input
+    requires a gradient. `constraint` returns what is wrong with the arguments, or None.
     """
 
     name: str
@@ -33,7 +34,6 @@ class Mixer:
     training_factor: int = 3
     honours_mask: bool = True
     any_length: bool = True
-    half_on_cpu: bool = True
     constraint: Callable[..., str | None] = lambda **arguments: None
 
     @property
@@ -57,11 +57,14 @@ class Mixer:
             raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
         return arguments
 
-    def closed_forms(self, config: Config, tokens: int, width: int) -> dict[str, int]:
+    def closed_forms(
+        self, config: Config, tokens: int, width: int, *, batch: int = 1, device: str = "cpu", dtype: str = "float32"
+    ) -> dict[str, int]:
         """The values of the closed forms at a shape: `params`, and the FLOPs of one sequence as `inference` and `training`.
 
-        Raises RequestError for a shape that the mixer cannot have.
+        A mixer may choose its form by the `batch`, the device and the dtype of a call. Raises RequestError for a shape that the
+        mixer cannot have.
         """
         arguments = self.arguments(config, tokens, width)
-        flops = self.flops(**arguments)
+        flops = self.flops(**arguments, batch=batch, device=device, dtype=dtype)
         return {"params": self.params(**arguments), "inference": flops, "training": self.training_factor * flops}

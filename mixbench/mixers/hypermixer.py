@@ -9,17 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.hypermixer_cost import regroups_from
+from mixbench.mixers.hypermixer_cost import auto_grouping
 from mixbench.mixers.parts import zero_padding
 
 Tensors = Sequence[Tensor]
 Biases = Sequence[Tensor | None]
 
 
-def sinusoids(tokens: int, width: int) -> Tensor:
+def sinusoids(tokens: int, width: int, device: torch.device | None = None) -> Tensor:
     """Positions as in Attention Is All You Need, section 3.5: float64 (tokens, width), counted from 0."""
-    positions = torch.arange(tokens, dtype=torch.float64)
-    frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    positions = torch.arange(tokens, dtype=torch.float64, device=device)
+    frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64, device=device) / width)
     angles = torch.outer(positions, frequencies)  # (tokens, ceil(width / 2))
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width]
 
@@ -42,7 +42,7 @@ class HyperMixer(nn.Module):
     `heads` groups of channels has its own hypernetworks. `tied` makes W2 = W1.
 
     A hypernetwork ends in a linear map, W = H B, so W1ᵀX = B1ᵀ(H1ᵀX) and W2 G = H2 (B2 G). `as-written` computes the left
-    sides; `regrouped` computes the right sides, which never form W1 and W2; `auto` takes the cheaper one at each length.
+    sides; `regrouped` computes the right sides, which never form W1 and W2; `auto` takes the faster one for each call.
 
     `mask` (batch, tokens) is True where the token is real. Zeroing the padded rows of X is enough: they reach sums over
     tokens only through X, and a row of W2 affects only its own token.
@@ -68,15 +68,15 @@ class HyperMixer(nn.Module):
         hidden = hidden or 2 * width
         networks, head_width, head_hidden = 1 if tied else 2, width // heads, hidden // heads
         self.width, self.heads, self.positions = width, heads, positions
-        self.regroups_from = {"as-written": math.inf, "regrouped": 0}.get(
-            grouping, regroups_from(width=width, hidden=hidden, heads=heads, tied=tied, bias=bias)
-        )
+        self.grouping = grouping
+        self.auto = auto_grouping(width=width, hidden=hidden, heads=heads, tied=tied, bias=bias)
         self.scale = math.sqrt(width) if scale else 1.0
         self.first = _xavier(heads, head_width, networks * head_width, fan=2 * head_width)
         self.second = _xavier(networks, heads, head_width, head_hidden, fan=head_width + head_hidden)
         self.first_bias = nn.Parameter(torch.zeros(heads, 1, networks * head_width)) if bias else None
         self.second_bias = nn.Parameter(torch.zeros(networks, heads, 1, head_hidden)) if bias else None
         self.norm = nn.LayerNorm(width) if layer_norm else nn.Identity()
+        self.outgrown: list[Tensor] = []  # tables that CUDA graphs of shorter calls go on reading
         if positions == "learned":
             self.table = nn.Parameter(0.02 * torch.randn(tokens, width))
         elif positions == "sinusoidal":
@@ -108,7 +108,7 @@ class HyperMixer(nn.Module):
         values = x.reshape(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
         # (heads, batch·tokens, networks·width/heads)
         features = F.gelu(_affine(seen, self.first, self.first_bias))
-        mix = self._regrouped if tokens >= self.regroups_from else self._as_written
+        mix = self._regrouped if self._grouping(batch, tokens, x.dtype, x.device) == "regrouped" else self._as_written
         biases = (None,) * len(self.second) if self.second_bias is None else self.second_bias.unbind()
         mixed = mix(features.chunk(len(self.second), dim=-1), self.second.unbind(), biases, values)
         out: Tensor = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
@@ -121,7 +121,8 @@ class HyperMixer(nn.Module):
         if tokens > len(self.table):
             if self.positions == "learned":
                 raise ValueError(f"{tokens} tokens, but positions were learned for {len(self.table)}")
-            self.table = sinusoids(tokens, self.width).to(self.table)
+            self.outgrown.append(self.table)
+            self.table = sinusoids(max(tokens, 2 * len(self.table)), self.width, self.table.device).to(self.table)
         return torch.add(self.table[:tokens], x, alpha=self.scale)
 
     def _as_written(self, features: Tensors, maps: Tensors, biases: Biases, values: Tensor) -> Tensor:
@@ -141,6 +142,12 @@ class HyperMixer(nn.Module):
         offset = None if biases[-1] is None else torch.bmm(hidden, biases[-1].transpose(1, 2)).view(groups, 1, -1)  # (Gᵀ b2)ᵀ
         return _affine(last, summary.transpose(1, 2), offset)
 
-    def variant(self, tokens: int) -> str:
-        """The variant that runs at this length, as shown in the tables."""
-        return f"grouping={'regrouped' if tokens >= self.regroups_from else 'as-written'}"
+    def _grouping(self, batch: int, tokens: int, dtype: torch.dtype, device: torch.device) -> str:
+        """The grouping that runs in such a call."""
+        if self.grouping != "auto":
+            return self.grouping
+        return self.auto.grouping(batch=batch, tokens=tokens, cuda=device.type == "cuda", half=dtype.itemsize == 2)
+
+    def variant(self, tokens: int, batch: int, dtype: torch.dtype, device: torch.device) -> str:
+        """The variant that runs in such a call, as shown in the tables."""
+        return f"grouping={self._grouping(batch, tokens, dtype, device)}"

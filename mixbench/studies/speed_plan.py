@@ -123,8 +123,7 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
             except RequestError as error:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
-            job = _job(request, keys, mixer, arguments)
-            yield PlannedCell(keys, job, mixer.label, _unsupported(mixer, dtype, device))
+            yield PlannedCell(keys, _job(request, keys, mixer, arguments), mixer.label)
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:
@@ -158,12 +157,6 @@ def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, argume
         "vocabulary": VOCABULARY,
         "classes": CLASSES,
     }
-
-
-def _unsupported(mixer: ChosenMixer, dtype: str, device: str) -> str:
-    if mixer.entry and not mixer.entry.half_on_cpu and dtype != "float32" and device == "cpu":
-        return f"{mixer.name} has no {dtype} kernel on the CPU"
-    return ""
 
 
 def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:

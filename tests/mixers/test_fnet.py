@@ -41,6 +41,19 @@ def test_fnet_has_right_first_and_second_derivatives(tokens: int, width: int, no
     assert torch.autograd.gradgradcheck(mixer, x)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("tokens", "width"), [(4, 6), (7, 5)])
+def test_fnet_in_half_precision_is_the_float32_transform_rounded(tokens: int, width: int, dtype: torch.dtype) -> None:
+    mixer = FNet(width=width, tokens=tokens)
+    x = torch.randn(2, tokens, width).to(dtype).requires_grad_()
+    gradient = torch.randn(2, tokens, width).to(dtype)
+    mixed, expected = mixer(x), mixer(x.detach().float())
+    assert torch.equal(mixed, expected.to(dtype))
+    assert not torch.equal(mixed.float(), expected)
+    (found,) = torch.autograd.grad(mixed, x, gradient)
+    assert torch.equal(found, mixer(gradient.float()).to(dtype))
+
+
 def test_fnet_is_mapped_over_a_new_dimension() -> None:
     x = torch.randn(4, 2, 5, 6)
     mixer = FNet(width=6, tokens=5)

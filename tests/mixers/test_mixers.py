@@ -6,11 +6,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 from references import reference_of
+from sample_cells import cell
 from torch import Tensor, nn
 
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.gmlp import GMLP
+from mixbench.worker import speed as worker
 from mixbench.worker.measure.flops import count_flops
+from mixbench.worker.measure.once import find
 from mixbench.worker.measure.verify import verify
 
 CASES = [
@@ -207,11 +210,20 @@ def test_a_mixer_allows_transforms_of_functions(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "variant"), [("mlp-mixer", "hidden=3"), ("gmlp", "hidden=32"), ("hypermixer", "grouping=as-written")]
+    ("name", "dtype", "variant"),
+    [
+        ("mlp-mixer", "float32", "hidden=3"),
+        ("gmlp", "float32", "hidden=32"),
+        ("hypermixer", "float32", "grouping=as-written"),
+        ("fnet", "float32", ""),
+        ("fnet", "bfloat16", "transform=float32"),
+        ("fnet", "float16", "transform=float32"),
+    ],
 )
-def test_a_mixer_says_what_runs(name: str, variant: str) -> None:
-    mixer = build(name, {}, 6, 8)
-    assert mixer.variant(5) == variant  # type: ignore[operator]
+def test_a_mixer_says_what_runs(name: str, dtype: str, variant: str) -> None:
+    torch.set_default_dtype(torch.float32)
+    worker.pin(1)
+    assert find(cell(name, dtype=dtype), {})["variant"] == variant
 
 
 def test_the_gate_of_gmlp_starts_open() -> None:

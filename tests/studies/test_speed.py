@@ -168,14 +168,6 @@ def test_failed_cells_count_as_finished_until_they_are_retried(tmp_path: Path, m
     assert len(mended) == 2 * 3 * 2 * 2 * 3
 
 
-def test_fnet_in_half_precision_on_the_cpu_is_unsupported_not_failed(tmp_path: Path) -> None:
-    request = replace(fake_request(mixers=("fnet", "none")), dtype=("bfloat16",))
-    rows, progress = run(tmp_path, request)
-    assert {row.status for row in rows if row.mixer == "fnet"} == {"unsupported"}
-    assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
-    assert progress.remarks == []
-
-
 def test_a_request_that_torch_refuses_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_FAULT", "1")
     with pytest.raises(RequestError, match="no such class"):

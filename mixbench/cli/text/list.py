@@ -57,7 +57,6 @@ def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
     limits = [
         "padded tokens are masked" if mixer["honours_mask"] else "padded tokens take part",
         "any number of tokens" if mixer["any_length"] else "a fixed number of tokens",
-        *([] if mixer["half_on_cpu"] else ["no half precision on a CPU"]),
     ]
     return [
         *([("", "")] if mixer["name"] != next(iter(MIXERS)) else []),

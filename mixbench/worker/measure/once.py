@@ -15,7 +15,7 @@ from torch import nn
 
 from mixbench.errors import MixbenchError, one_line
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBERS, SEPARATOR, lower_bound, remark, unknown
-from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters
+from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, named_parameters
 from mixbench.worker.measure import energy, memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
 from mixbench.worker.measure.fake import Prediction, operators_of, predict
@@ -108,17 +108,30 @@ def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
 
 
 def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:
-    parts = [_own_variant(mixers_of(subject.module)[0], cell.tokens)]
+    parts = [_own_variant(mixers_of(subject.module)[0], cell)]
     kernels = [name for name in operators if "_scaled_dot_product_" in name]
     parts += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
     return one_line(", ".join(filter(None, parts)))
 
 
-def _own_variant(mixer: nn.Module, tokens: int) -> str:
-    """What a mixer's method `variant(tokens)` says; empty without one, or if what has this name is something else."""
+def _own_variant(mixer: nn.Module, cell: Cell) -> str:
+    """What a mixer's method `variant` says; empty without one, or if what has this name is something else.
+
+    It gets those of tokens, batch, dtype and device that it has as parameters; a first one with another name gets tokens.
+    """
+    asked = {
+        "tokens": cell.tokens,
+        "batch": cell.batch,
+        "dtype": getattr(torch, cell.dtype),
+        "device": torch.device(cell.device),
+    }
     try:
         method = getattr(mixer, "variant", None)
-        said = method(tokens) if callable(method) and not isinstance(method, nn.Module) else None
+        if not callable(method) or isinstance(method, nn.Module):
+            return ""
+        names = [*named_parameters(method)]
+        given = {name: asked[name] for name in names if name in asked}
+        said = method(**given) if given and names[0] in given else method(cell.tokens, **given)
     except Exception:
         return ""
     return said if isinstance(said, str) else ""

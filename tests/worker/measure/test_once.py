@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from places import ODD
 from sample_cells import BATCH, TOKENS, WIDTH, cell
+from torch import nn
 
 from mixbench.execution import Finished, Launch
 from mixbench.worker import speed as worker
 from mixbench.worker.measure.memory import MIB
-from mixbench.worker.measure.once import find, foresee
+from mixbench.worker.measure.once import _own_variant, find, foresee
 from mixbench.worker.measure.subject import Cell, build_subject
 
 PRODUCT = 2 * BATCH * TOKENS * WIDTH**2
@@ -47,6 +49,24 @@ def test_what_is_special_about_the_calls_is_remarked(name: str, remark: str) -> 
 def test_what_a_users_mixer_calls_variant_is_its_own_affair(name: str) -> None:
     values = found(name)
     assert (values["status"], values["variant"]) == ("ok", "")
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (lambda tokens: f"{tokens}", "6"),
+        (lambda length: f"{length}", "6"),
+        (lambda *arguments: f"{arguments}", "(6,)"),
+        (lambda batch, *, dtype: f"{batch} {dtype}", "2 torch.bfloat16"),
+        (lambda length, device=None: f"{length} {device}", "6 cpu"),
+        (lambda tokens, other: "", ""),
+    ],
+    ids=["tokens", "another name", "by place", "by name", "both", "too many"],
+)
+def test_a_mixer_is_told_what_it_asks_for_to_say_which_variant_runs(method: Callable[..., str], said: str) -> None:
+    mixer = nn.Identity()
+    mixer.variant = method
+    assert _own_variant(mixer, cell("none", dtype="bfloat16")) == said
 
 
 def test_a_mixer_says_which_variant_runs_in_every_scope() -> None:

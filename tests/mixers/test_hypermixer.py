@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from gpu import needs_gpu
 from references import sinusoids as slow_sinusoids
 from torch import Tensor
 
@@ -119,12 +120,12 @@ def test_what_regrouping_saves_is_linear_in_the_tokens(tokens: int, saved: float
 
 
 @pytest.mark.parametrize(("tokens", "ran"), [(256, "as-written"), (1024, "regrouped")])
+@needs_gpu
 @pytest.mark.parametrize("mode", ["inference", "training"])
-def test_what_is_counted_without_a_gpu_for_a_gpu_follows_what_runs_there(tokens: int, ran: str, mode: str) -> None:
-    torch.set_default_dtype(torch.bfloat16)
+def test_what_is_counted_for_a_gpu_follows_what_runs_there(tokens: int, ran: str, mode: str) -> None:
     counted = count_flops(
-        lambda: HyperMixer(tokens=tokens, **MEASURED),
-        lambda: torch.randn(8, tokens, 256),
+        lambda: HyperMixer(tokens=tokens, **MEASURED).bfloat16(),
+        lambda: torch.randn(8, tokens, 256).bfloat16(),
         mode=mode,
         tokens=tokens,
         batch=8,

@@ -149,6 +149,12 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     operators: int | None = metric(
         "operators per call that compute something; views are not counted", "operators", rule="count"
     )
+    moved_mib: float | None = metric(
+        "memory that the operators of a call read and write, each operand once: a model without caches and fusion; empty for"
+        " compiled code",
+        "MiB",
+        once=True,
+    )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
     page_faults: float | None = column("observation", "minor page faults per call", "faults", default=None)
     context_switches: int | None = column("observation", "involuntary context switches in the block", "switches", default=None)

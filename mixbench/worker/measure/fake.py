@@ -26,6 +26,7 @@ from mixbench.worker.measure.bodies import uncompiled
 from mixbench.worker.measure.flop_formulas import formula_of
 from mixbench.worker.measure.held import dense_parts
 from mixbench.worker.measure.leaving import Leaving
+from mixbench.worker.measure.moved import moved_bytes
 from mixbench.worker.measure.operators import is_free, may_hide_products
 
 _VIEWS = ("aten::detach", "aten::_unsafe_view")  # not marked as views, though they compute nothing
@@ -48,7 +49,7 @@ def _one_mode() -> FakeTensorMode:
 
 
 class Operators(TorchDispatchMode):
-    """Lists the operators that run: all that compute something, and by name those that may contain products."""
+    """Lists the operators that run: all that compute something, by name those that may contain products, and bytes moved."""
 
     supports_higher_order_operators = True
 
@@ -56,6 +57,7 @@ class Operators(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
         self.heavy: Counter[str] = Counter()
+        self.moved = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -67,6 +69,7 @@ class Operators(TorchDispatchMode):
             return result
         if func.namespace != "prim" and not func.is_view and func.name() not in _VIEWS:
             self.names.append(str(func))
+            self.moved += moved_bytes(func, args, kwargs or {}, result)
             if formula_of(func._overloadpacket) or (not is_free(func) and may_hide_products(func)):
                 self.heavy[str(func)] += 1
         return result

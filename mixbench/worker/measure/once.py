@@ -66,7 +66,7 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     if operators and _remembers(subject):
         remarks.append(REMEMBERS)
     heavy = operators.heavy if operators else prediction.heavy if prediction else {}
-    values |= {"operators": len(operators.names)} if operators else {}
+    values |= {"operators": len(operators.names), "moved_mib": operators.moved / memory.MIB} if operators else {}
     values |= {"variant": _variant(subject, cell, heavy)}
     differs = prediction is not None and heavy != prediction.heavy
     values |= _flops(cell, foreseen.get("count"), differs, outside, remarks)

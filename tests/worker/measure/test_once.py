@@ -88,6 +88,12 @@ def test_memory_is_all_that_the_module_holds_with_what_the_first_call_makes() ->
     assert table["peak_memory_mib"] - plain["peak_memory_mib"] == pytest.approx(3 + output / MIB, abs=1e-4)
 
 
+def test_what_the_operators_move_is_found_for_the_call_that_is_timed() -> None:
+    values, factors = found("Product"), 2 * BATCH * TOKENS * WIDTH + WIDTH**2
+    assert values["moved_mib"] * MIB == 4 * factors
+    assert found("Product", mode="training")["moved_mib"] * MIB == 3 * 4 * factors
+
+
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_complex_parameter_is_measured_as_it_is_and_counts_as_two(mode: str, dtype: str) -> None:

@@ -70,7 +70,7 @@ def cost_of(options: CostOptions) -> CostOutcome:
     Raises RequestError where a table or a part of it is missing, with the command that makes it, and where the tables come
     from different environments; UnknownNameError, StorageError.
     """
-    asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "batch", "threads")}
+    asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "execution", "batch", "threads")}
     columns = {name: value for name, value in asked.items() if value is not None}
     targets = parse_scores(options.target, "--target")
     folder = ResultsFolder(options.results)

@@ -50,6 +50,10 @@ class CostOptions(Options):
         Literal["float32", "bfloat16", "float16"] | None,
         Option(help="Data type of the rows. Default: the first of these that was measured.", rich_help_panel=ROWS),
     ] = None
+    execution: Annotated[
+        Literal["eager", "graph", "compiled"] | None,
+        Option(help="Execution of the rows. Default: the first of these that was measured.", rich_help_panel=ROWS),
+    ] = None
     batch: Annotated[
         int | None, Option(help="Sequences per call. Default: the smallest batch measured.", min=1, rich_help_panel=ROWS)
     ] = None

@@ -47,7 +47,7 @@ def measure_duel(options: DuelOptions) -> Comparison:
             threads=1,
             mode=parse_names(options.mode, MODES, "--mode"),
             scope=parse_names(options.scope, SCOPES, "--scope"),
-            compiled=False,
+            execution=("eager",),
             layers=options.layers,
             launches=PAIRS,
             precision=0.01,

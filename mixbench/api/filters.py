@@ -58,6 +58,11 @@ class Filters(Options):
         Typed(str | None),
         Option(help="Only float32, bfloat16 or float16, or a list.", rich_help_panel=CHOICE),
     ] = None
+    execution: Annotated[
+        shared.Names | None,
+        Typed(str | None),
+        Option(help="Only eager, graph or compiled calls, or a list.", rich_help_panel=CHOICE),
+    ] = None
     threads: Annotated[
         shared.Sizes | None,
         Typed(str | None),
@@ -83,11 +88,12 @@ def filter_of(options: Filters, **further: tuple[Any, ...]) -> Filter:
     Raises RequestError.
     """
     from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES
+    from mixbench.tables.rows import EXECUTIONS
     from mixbench.verdicts.filters import Filter
 
-    known: Mapping[str, tuple[str, ...]] = {"mode": MODES, "scope": SCOPES, "dtype": tuple(DTYPES)}
+    known: Mapping[str, tuple[str, ...]] = {"mode": MODES, "scope": SCOPES, "dtype": DTYPES, "execution": EXECUTIONS}
     values: dict[str, tuple[Any, ...]] = {}
-    for column in ("task", "tokens", "width", "batch", "mode", "scope", "dtype", "threads", "device", "environment"):
+    for column in _COLUMNS:
         given = getattr(options, column)
         if given is None:
             continue
@@ -106,4 +112,5 @@ def tell_left_out(remarks: Iterable[str]) -> None:
         warnings.warn(remark, LeftOutWarning, stacklevel=3)
 
 
+_COLUMNS = ("task", "tokens", "width", "batch", "mode", "scope", "dtype", "execution", "threads", "device", "environment")
 _SIZES = ("tokens", "width", "batch", "threads")

@@ -11,6 +11,7 @@ from mixbench.api.common import frame, in_order
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.speed_options import SpeedOptions
+from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_names, parse_sizes, split_names
@@ -19,7 +20,7 @@ from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, SpeedRequest, plan_speed
 from mixbench.tables.columns import FAILURES, identity
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.rows import EXECUTIONS, LaunchRow, SpeedRow
 
 if TYPE_CHECKING:
     import pandas
@@ -63,7 +64,7 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
         threads=options.threads or physical_cores(),
         mode=parse_names(options.mode, MODES, "--mode"),
         scope=parse_names(options.scope, SCOPES, "--scope"),
-        compiled=options.compile,
+        execution=_executions(options),
         layers=options.layers,
         launches=options.launches,
         precision=options.precision,
@@ -80,6 +81,19 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
     rows = in_order(stored, (cell.identity(digest) for cell in plan_speed(request)), identity)
     launch_rows = folder.read(LaunchRow)
     return SpeedOutcome(rows, launch_rows, summarise(rows, launch_rows, options.baseline, environment=digest), folder.path)
+
+
+def _executions(options: SpeedOptions) -> tuple[str, ...]:
+    """What --execution names; --compile is its short form for compiled. Raises RequestError where both disagree."""
+    short = ("compiled",) if options.compile else None
+    if options.execution is None:
+        return short or EXECUTIONS[:1]
+    named = parse_names(options.execution, EXECUTIONS, "--execution")
+    if short and named != short:
+        raise RequestError(
+            f"--compile means --execution compiled, and --execution is {','.join(named)}", "Leave one of them out."
+        )
+    return named
 
 
 @takes(SpeedOptions)

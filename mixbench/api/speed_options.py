@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from typer import Option
 
 from mixbench.api import shared_options as shared
-from mixbench.api.options import HOW, WHAT
+from mixbench.api.options import HOW, WHAT, Typed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,18 @@ class SpeedOptions(shared.Study):
     dtype: shared.Dtype = "float32"
     device: shared.Device = "cpu"
     threads: shared.Threads = None
-    compile: Annotated[bool, Option("--compile", help="Apply torch.compile.", rich_help_panel=WHAT)] = False
+    execution: Annotated[
+        shared.Names | None,
+        Typed(str | None),
+        Option(
+            help="How layers are called: eager, graph (a CUDA graph is replayed), compiled (by torch.compile), or a list."
+            " Default: eager.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None
+    compile: Annotated[bool, Option("--compile", help="Apply torch.compile: --execution compiled.", rich_help_panel=WHAT)] = (
+        False
+    )
     layers: shared.Blocks = 6
     launches: Annotated[
         int, Option(help="Fresh processes that measure every cell; intervals are over launches.", min=1, rich_help_panel=HOW)

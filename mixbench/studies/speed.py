@@ -203,7 +203,7 @@ class _Study:
         if not self._missing(number):
             return
         self.progress.doing(f"launch {number} of {self.request.launches}")
-        modules = [self.worker.module, *(("torch._dynamo",) if self.request.compiled else ())]
+        modules = [self.worker.module, *(("torch._dynamo",) if "compiled" in self.request.execution else ())]
         peaks: dict[tuple[Any, ...], dict[str, Any]] = {}
         with Launch(modules, environment=MEASURING) as launch:
             own = groups(self._missing(number))

@@ -26,7 +26,7 @@ CLASSES = 3
 FEATURE_FACTOR = 4
 """Hidden size of the feature MLP relative to the width, as in the Transformer."""
 
-GROUP_KEYS = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled")
+GROUP_KEYS = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "threads", "compiled", "execution")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SpeedRequest:
     threads: int
     mode: tuple[str, ...]
     scope: tuple[str, ...]
-    compiled: bool
+    execution: tuple[str, ...]
     layers: int
     launches: int
     precision: float
@@ -60,11 +60,15 @@ class SpeedRequest:
         if self.seed >= 2**31:
             raise RequestError(f"--seed is {self.seed}; it must be below {2**31}")
         shapes = math.prod(map(len, (self.tokens, self.width, self.batch)))
-        kinds = math.prod(map(len, (self.dtype, self.device, self.mode, self.scope)))
+        kinds = math.prod(map(len, (self.dtype, self.device, self.mode, self.scope, self.execution)))
         check_plan_size(mixers=len(self.mixers), shapes=shapes, kinds=kinds, launches=self.launches)
         for device in self.device:
             if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", device):
                 raise RequestError(f"unknown --device {device!r}", "Give cpu, cuda, or cuda with a number: cuda:1.")
+        if "graph" in self.execution and set(self.device) == {"cpu"}:
+            raise RequestError(
+                "--execution graph replays CUDA graphs, and --device is cpu", "Add --device cuda, or leave graph out."
+            )
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,16 @@ def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
 
 def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
     shapes = itertools.product(
-        request.scope, request.mode, request.device, request.dtype, request.batch, request.width, request.tokens
+        request.scope,
+        request.mode,
+        request.device,
+        request.dtype,
+        request.execution,
+        request.batch,
+        request.width,
+        request.tokens,
     )
-    for scope, mode, device, dtype, batch, width, tokens in shapes:
+    for scope, mode, device, dtype, execution, batch, width, tokens in shapes:
         for mixer in request.mixers:
             values = {
                 "mixer": mixer.name,
@@ -114,7 +125,8 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                 "dtype": dtype,
                 "device": device,
                 "threads": request.threads,
-                "compiled": request.compiled,
+                "compiled": execution == "compiled",
+                "execution": execution,
                 "settings": _settings(request, scope, width, device),
             }
             keys = {name: values[name] for name, column in columns(SpeedRow).items() if column.role == "key"}
@@ -123,7 +135,8 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
             except RequestError as error:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
-            yield PlannedCell(keys, _job(request, keys, mixer, arguments), mixer.label)
+            job = _job(request, keys, mixer, arguments)
+            yield PlannedCell(keys, job, mixer.label, _unsupported(device, execution))
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:
@@ -145,7 +158,7 @@ def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str
 
 
 def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, arguments: dict[str, Any]) -> dict[str, Any]:
-    shared = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "compiled")
+    shared = ("scope", "mode", "tokens", "width", "batch", "dtype", "device", "execution")
     return {
         "target": mixer.target,
         "arguments": arguments,
@@ -159,6 +172,10 @@ def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, argume
     }
 
 
+def _unsupported(device: str, execution: str) -> str:
+    return "the CPU has no graphs that could be replayed" if execution == "graph" and device == "cpu" else ""
+
+
 def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
     """The cells by group, in the order of the plan."""
     grouped: dict[tuple[Any, ...], list[PlannedCell]] = {}
@@ -167,11 +184,14 @@ def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
     return list(grouped.values())
 
 
+_UNSAID = {"dtype": "float32", "device": "cpu", "execution": "eager"}
+
+
 def describe(cell: PlannedCell) -> str:
     """The group of a cell in words, to report progress."""
     keys = cell.keys
     parts = [f"{keys['tokens']} tokens", f"width {keys['width']}", keys["mode"]]
     parts += [keys["scope"]] if keys["scope"] != "mixer" else []
     parts += [f"batch {keys['batch']}"] if keys["batch"] != 1 else []
-    parts += [name for name in (keys["dtype"], keys["device"]) if name not in ("float32", "cpu")]
+    parts += [keys[name] for name, usual in _UNSAID.items() if keys[name] != usual]
     return ", ".join(parts)

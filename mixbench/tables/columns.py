@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import read_object
-from mixbench.tables.fields import ROLES, Column, Rule
+from mixbench.tables.fields import ROLES, Column, Refines, Rule
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
 FAILURES = ("oom", "timeout", "killed", "error")
@@ -37,6 +37,7 @@ class Row:
         layout = _layout(type(self))
         for name, value in vars(self).items():
             _check_type(name, value, layout.kinds[name])
+        complete(type(self), vars(self))
         for name in layout.positive:
             _check_positive(name, getattr(self, name))
         if status != "ok":
@@ -60,6 +61,16 @@ def _check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
 def _check_positive(name: str, value: float | None) -> None:
     if value is not None and value <= 0:
         raise ValueError(f"{name} is {value}, not above 0")
+
+
+def complete(row_type: type[Row], values: dict[str, Any]) -> None:
+    """Fill in columns that say more than older ones, where they are empty. Raises ValueError where the two disagree."""
+    for name, refines in _layout(row_type).refining.items():
+        allowed = refines.allowed(values[refines.older])
+        values[name] = values[name] or allowed[0]
+        if values[name] not in allowed:
+            older = _to_text(values[refines.older])
+            raise ValueError(f"{name} is {reprlib.repr(values[name])}, but {refines.older} is {older}")
 
 
 def check_value(row_type: type[Row], name: str, value: Any) -> Any:
@@ -186,6 +197,7 @@ class _Layout:
     metrics: tuple[str, ...]
     positive: tuple[str, ...]
     identity: tuple[str, ...]
+    refining: dict[str, Refines]
 
 
 _LAYOUTS: dict[type[Row], _Layout] = {}
@@ -213,5 +225,6 @@ def _layout(row_type: type[Row]) -> _Layout:
             metrics=tuple(name for name, column in table.items() if column.role == "metric"),
             positive=tuple(name for name, column in table.items() if column.positive),
             identity=(*(name for name, column in table.items() if column.role == "key"), "environment"),
+            refining={name: column.refines for name, column in table.items() if column.refines},
         )
     return _LAYOUTS[row_type]

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import canonical_json, digest, read_object
-from mixbench.tables.columns import LARGEST, Row, check_value, columns, default_values
+from mixbench.tables.columns import LARGEST, Row, check_value, columns, complete, default_values
 from mixbench.tables.rows import TABLES, SpeedRow, TrainingRow, TrialRow
 
 SCHEMA = 1
@@ -160,6 +160,7 @@ def _cell(plain: Any, shared: Mapping[str, Any]) -> TrackedCell:
             if name not in known:
                 raise ValueError(f"a cell of {table} has no {name}")
             key[name] = check_value(row_type, name, known[name])
+    complete(row_type, key)
     metrics = {name: _values(name, value) for name, value in _member(plain, "metrics", dict).items()}
     return TrackedCell(table, key, metrics, _member(plain, "score", str, ""))
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any, Literal, get_args
 
@@ -45,6 +46,22 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Refines:
+    """Of a column that says more than an older one: the values that it may have for each value of the other.
+
+    The first of them is what rows mean that do not have the column.
+    """
+
+    older: str
+    values: tuple[tuple[Any, tuple[str, ...]], ...]
+
+    def allowed(self, older: Any) -> tuple[str, ...]:
+        """Its values where the older column has this one."""
+        allowed: Mapping[Any, tuple[str, ...]] = dict(self.values)
+        return allowed[older]
+
+
+@dataclass(frozen=True)
 class Column:
     """Everything that tables, figures, comparisons, exports and the data dictionary need to know about a column."""
 
@@ -72,6 +89,7 @@ class Column:
     quantity: Quantity | None = None
     json: tuple[str, ...] | None = None
     """Of a text that holds a JSON object, the members that are objects, too, where they are there: `task`, `task.options`."""
+    refines: Refines | None = None
 
     @property
     def counted(self) -> bool:
@@ -97,9 +115,11 @@ def column(
     positive: bool = False,
     once: bool = False,
     json: tuple[str, ...] | None = None,
+    refines: Refines | None = None,
 ) -> Any:
-    """A field that is a column; without a default it must be given."""
-    return _field(Column(role, meaning, unit, positive=positive, once=once, json=json), default)
+    """A field that is a column; without a default, or an older column that it `refines`, it must be given."""
+    default = "" if refines else default
+    return _field(Column(role, meaning, unit, positive=positive, once=once, json=json, refines=refines), default)
 
 
 def metric(

@@ -11,14 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mixbench.tables.columns import Row
-from mixbench.tables.fields import Heading, Quantity, column, metric, same_as, size
+from mixbench.tables.fields import Heading, Quantity, Refines, column, metric, same_as, size
 from mixbench.tables.scores import scores_in_words
 
 _SETTINGS = ("task", "task.options", "searched")
 """Objects within the settings of a run: what determines its data, and the ranges of its search."""
 
-SCHEMA = 2
-"""Version of the tables. History: 1, the first; 2, training runs have constant_score, classes and dev_scores."""
+SCHEMA = 3
+"""Version of the tables. History: 1, the first; 2, training runs have constant_score, classes and dev_scores; 3, calls have an
+execution."""
+
+EXECUTIONS = ("eager", "graph", "compiled")
+_OF_COMPILED = ((False, ("eager", "graph")), (True, ("compiled",)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,11 @@ class ProcessColumns(ShapeColumns):
 
     threads: int = size("threads of one operator on the CPU", "threads")
     compiled: bool = column("key", "whether torch.compile was applied")
+    execution: str = column(
+        "key",
+        "eager, graph (a CUDA graph is replayed) or compiled; rows without it are compiled if `compiled` is true, else eager",
+        refines=Refines("compiled", _OF_COMPILED),
+    )
     launch: int = column("replicate", "fresh process, counted from 1; intervals are over launches")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer, distinct_ends
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.origins import is_past, known_place
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import EXECUTIONS, SpeedRow
 from mixbench.verdicts.words import counted
 
 MixerKey = tuple[str, str]
@@ -27,7 +27,11 @@ _VERSIONS = {"file_sha256": "file", "plugin_version": "version"}
 """Keys of a config that are not options, and their names in a label that needs them."""
 
 
-@dataclass(frozen=True, order=True)
+UNSAID: Mapping[str, Any] = {"execution": "eager"}
+"""Values of keys that go without saying where no other value is compared with them."""
+
+
+@dataclass(frozen=True)
 class Context:
     """The values that compared cells share, except for the number of tokens; fields as in speed.csv."""
 
@@ -38,8 +42,16 @@ class Context:
     threads: int
     width: int
     batch: int
-    compiled: bool
+    execution: str
     settings: str
+
+    def __lt__(self, other: Context) -> bool:
+        return self._place < other._place
+
+    @property
+    def _place(self) -> tuple[Any, ...]:
+        """Eager execution comes before the others."""
+        return dataclasses.astuple(dataclasses.replace(self, execution=str(EXECUTIONS.index(self.execution))))
 
 
 def mixer_labels(mixers: Iterable[MixerKey]) -> dict[MixerKey, str]:
@@ -120,12 +132,12 @@ def context_of(row: SpeedRow) -> Context:
 
 
 def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
-    """Each context in words, by field: the settings that differ between contexts, `compiled` if any context is."""
+    """Each context in words, by field: the settings that differ between contexts, `execution` unless all are eager."""
     settings = [unpacked(context.settings) for context in contexts]
     values = [(name, value) for own in settings for name, value in own.items()]
     differing = sorted({name for name, value in values if any(other.get(name, value) != value for other in settings)})
     names = [field.name for field in dataclasses.fields(Context) if field.name in _IN_WORDS]
-    names = [name for name in names if name != "compiled" or any(context.compiled for context in contexts)]
+    names = [name for name in names if any(getattr(context, name) != UNSAID.get(name) for context in contexts)]
     return [
         {name: in_words(name, getattr(context, name)) for name in names}
         | {name: shortened(f"{name}={own[name]}") for name in differing if name in own}
@@ -171,7 +183,7 @@ _IN_WORDS: dict[str, Callable[[Any], str]] = {
     "dtype": str,
     "device": str,
     "threads": lambda threads: counted(threads, "thread"),
-    "compiled": lambda compiled: "compiled" if compiled else "eager",
+    "execution": str,
 }
 
 

@@ -10,7 +10,7 @@ from mixbench.tables.columns import Row, columns, identity
 from mixbench.tables.rows import TABLES, AttentionMapRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.environments import differences
 from mixbench.verdicts.filters import Tables
-from mixbench.verdicts.labels import context_of, in_words
+from mixbench.verdicts.labels import UNSAID, context_of, in_words
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.tune import by_search
 from mixbench.verdicts.words import counted
@@ -88,7 +88,8 @@ def _place(rows: Sequence[Any]) -> str:
     keys = [name for name, column in columns(type(rows[0])).items() if column.role == "key"]
     shared = {name: {getattr(row, name) for row in rows} for name in keys}
     alike = {name: next(iter(values)) for name, values in shared.items() if len(values) == 1}
-    words = [value if name == "mixer" else in_words(name, value) for name, value in alike.items()]
+    said = {name: value for name, value in alike.items() if value != UNSAID.get(name)}
+    words = [value if name == "mixer" else in_words(name, value) for name, value in said.items()]
     return f"{' · '.join(filter(None, words))} ({', '.join(dict.fromkeys(row.status for row in rows))})"
 
 

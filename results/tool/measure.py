@@ -51,7 +51,7 @@ def job(mixer: str, tokens: int) -> dict[str, Any]:
         "batch": 1,
         "dtype": "float32",
         "device": "cpu",
-        "compiled": False,
+        "execution": "eager",
         "seed": 0,
         "honours_mask": False,
         "layers": 1,

@@ -88,7 +88,7 @@ CHANGES: dict[str, tuple[list[str], list[list[str]]]] = {
             ["--mode", "inference"],
             ["--scope", "mixer"],
             ["--scope", "model", "--layers", "1"],
-            ["--compile"],
+            ["--execution", "compiled"],
         ],
     ),
     "data-efficiency": (

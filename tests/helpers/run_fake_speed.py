@@ -29,7 +29,7 @@ def fake_request(launches: int = 2, mixers: tuple[str, ...] = MIXERS, timeout: f
         threads=1,
         mode=("inference", "training"),
         scope=("mixer",),
-        compiled=False,
+        execution=("eager",),
         layers=1,
         launches=launches,
         precision=0.02,

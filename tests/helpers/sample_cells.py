@@ -24,7 +24,7 @@ def cell(mixer: str, **changes: Any) -> Cell:
         batch=BATCH,
         dtype="float32",
         device="cpu",
-        compiled=False,
+        execution="eager",
         seed=0,
         honours_mask=bool(chosen.entry and chosen.entry.honours_mask),
         layers=2,

@@ -8,6 +8,7 @@ import math
 import re
 import typing
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from sample_rows import SOUND
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import FAILURES, LARGEST, STATUSES, Row, columns, from_record, identity, to_record
 from mixbench.tables.dictionary import dictionary
-from mixbench.tables.fields import Column
+from mixbench.tables.fields import Column, Refines
 from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow, TrainingRow, TrialRow
 
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
@@ -42,6 +43,10 @@ def _positive(value: float | None) -> float | None:
     return None if value is None else abs(value) or 1
 
 
+def _refined(name: str, refines: Refines, drawn: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.sampled_from(refines.allowed(drawn[refines.older])).map(lambda value: {**drawn, name: value})
+
+
 def values_of(row_type: type[Row]) -> st.SearchStrategy[dict[str, Any]]:
     """Values of every column that the type allows; a value of a metric only where the status is ok."""
     hints = typing.get_type_hints(row_type)
@@ -55,6 +60,9 @@ def values_of(row_type: type[Row]) -> st.SearchStrategy[dict[str, Any]]:
             for name, column in columns(row_type).items()
         }
     )
+    for name, column in columns(row_type).items():
+        if column.refines:
+            values = values.flatmap(partial(_refined, name, column.refines))
     if "status" not in columns(row_type):
         return values
     metrics = dict.fromkeys(name for name, column in columns(row_type).items() if column.role == "metric")
@@ -143,6 +151,20 @@ def test_a_cell_that_is_not_ok_has_no_metrics(status: str) -> None:
         refused(f"{name} has a value, but the status is {status}", status=status, **{name: 1})
     kept = SpeedRow(**SOUND, status=status, detail="why", page_faults=3.0, quality="clean")
     assert kept.status == status
+
+
+@pytest.mark.parametrize(("compiled", "meant"), [(False, "eager"), (True, "compiled")])
+def test_a_row_from_before_a_column_that_says_more_has_what_the_older_column_meant(compiled: bool, meant: str) -> None:
+    record = to_record(SpeedRow(**{**SOUND, "compiled": compiled}))
+    assert record["execution"] == meant
+    del record["execution"]
+    assert from_record(SpeedRow, record).execution == from_record(SpeedRow, {**record, "execution": ""}).execution == meant
+
+
+def test_a_column_that_says_more_than_an_older_one_agrees_with_it() -> None:
+    assert not SpeedRow(**SOUND, execution="graph").compiled
+    for execution, compiled in (("graph", True), ("compiled", False), ("fast", False)):
+        refused(f"execution is '{execution}', but compiled is {str(compiled).lower()}", execution=execution, compiled=compiled)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r", "\0", "\ud800"])
@@ -254,13 +276,13 @@ def test_every_metric_has_a_unit_and_every_table_its_outcome() -> None:
 
 
 ORDER = {
-    "speed": """mixer config scope mode tokens width batch dtype device threads compiled settings launch round
+    "speed": """mixer config scope mode tokens width batch dtype device threads compiled execution settings launch round
         latency_ms cpu_ms device_ms host_ms tokens_per_s flops gflops_per_s params peak_memory_mib peak_reserved_mib
         peak_rss_mib energy_j operators moved_mib allocated_mib page_faults context_switches steal_ms core_wait_ms sm_clock_mhz
         variant uncounted_operators rounds stopped_by quality status detail environment measured_at schema""",
-    "launches": """scope mode tokens width batch dtype device threads compiled launch calibration_ms calibration_cpu_ms
-        peak_gflops_per_s bandwidth_gb_per_s others_cores load available_mib cpu_mhz allocator denormals parallel commit
-        environment measured_at schema""",
+    "launches": """scope mode tokens width batch dtype device threads compiled execution launch calibration_ms
+        calibration_cpu_ms peak_gflops_per_s bandwidth_gb_per_s others_cores load available_mib cpu_mhz allocator denormals
+        parallel commit environment measured_at schema""",
     "data_efficiency": """task mixer config layers width tokens train_size device settings seed dev_score test_score
         test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
         learning_rate dropout fraction test_examples constant_score classes dev_scores checkpoint status detail environment

@@ -48,7 +48,7 @@ def test_failures_are_told_where_nothing_of_their_context_succeeded() -> None:
     told = failures({SpeedRow: [*good, *bad], TrainingRow: runs, TrialRow: trials, AttentionMapRow: map_rows({"none": 0.1})})
     assert told == [
         "not drawn: 1 cell of speed.csv without a result:"
-        " attention · mixer · inference · 9999 tokens · width 64 · batch 7 · float32 · cpu · 2 threads · eager (oom)",
+        " attention · mixer · inference · 9999 tokens · width 64 · batch 7 · float32 · cpu · 2 threads (oom)",
         "not drawn: 3 runs of data_efficiency.csv without a result:"
         " mqar · none · 2 layers · width 64 · 100 tokens · 250 examples · cpu (diverged)",
     ]

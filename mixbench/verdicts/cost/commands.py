@@ -16,7 +16,7 @@ from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.texts import Given
 from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.subject import Subject, Wish
-from mixbench.verdicts.labels import MixerKey, context_of, mixer_string, unpacked
+from mixbench.verdicts.labels import UNSAID, MixerKey, context_of, mixer_string, unpacked
 
 Options = Mapping[str, Any]
 """By name as in Python: None and False leave an option out, True is a flag, a list repeats it."""
@@ -112,7 +112,7 @@ def _measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
         "dtype": row.dtype,
         "device": None if row.device == "cpu" else row.device,
         "threads": row.threads,
-        "compile": row.compiled,
+        "execution": None if row.execution == UNSAID["execution"] else row.execution,
         "seed": unpacked(row.settings).get("seed"),
         "launches": max(other.launch for other in rows if context_of(other) == context_of(row)),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from mixbench.stats import launch_medians
 from mixbench.tables.remarks import bound_in, notes_in, unknown_in
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import EXECUTIONS, SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, find_mixers, unpacked
 from mixbench.verdicts.speed.blocks import choose_rows
@@ -28,7 +28,7 @@ TIMED, COUNTED = "time", "flops"
 _PREFERRED: dict[str, tuple[Any, ...]] = {
     "mode": ("training", "inference"),
     "scope": ("block", "model", "mixer"),
-    "compiled": (False, True),
+    "execution": EXECUTIONS,
     "dtype": ("float32", "bfloat16", "float16"),
 }
 """Preferred values of columns of speed.csv, best first, before all others; the first column weighs most."""

@@ -15,7 +15,7 @@ from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.origins import Sources
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.gate.same_mixers import Names, names_of_both
-from mixbench.verdicts.labels import MixerKey, in_words, mixer_labels, unpacked
+from mixbench.verdicts.labels import UNSAID, MixerKey, in_words, mixer_labels, unpacked
 from mixbench.verdicts.words import counted
 
 CellKey = tuple[Any, ...]
@@ -115,8 +115,8 @@ def cell_places(cells: Sequence[CellKey], labels: Mapping[CellKey, str], row_typ
 
 
 def place_of(keys: Mapping[str, Any]) -> dict[str, str]:
-    """A text of the key columns, without the mixer and without flags that are not set."""
-    return {name: text for name, value in keys.items() if value is not False and (text := in_words(name, value))}
+    """A text of the key columns, without the mixer and without what goes without saying."""
+    return {name: text for name, value in keys.items() if value != UNSAID.get(name) and (text := in_words(name, value))}
 
 
 def split_places(places: Sequence[Mapping[str, str]]) -> tuple[list[str], list[list[str]]]:

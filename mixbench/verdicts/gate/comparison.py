@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mixbench.stats import Interval
 from mixbench.verdicts.gate.metrics import lower_bound_of, metric_words
+from mixbench.verdicts.labels import UNSAID
 
 VERDICTS = ("broken", "missing", "slower", "undecided", "faster", "new", "same")
 """The verdicts by importance. slower and faster apply to every metric: it costs more or less, a score is worse or better."""
@@ -150,4 +151,5 @@ def why_not_comparable(comparison: Comparison) -> str:
 
 
 def _key(cell: ComparedCell, name: str) -> str:
-    return {"study": cell.study, "mixer": cell.mixer, **cell.place}.get(name, "")
+    known: Mapping[str, str] = {"study": cell.study, "mixer": cell.mixer, **UNSAID, **cell.place}
+    return known.get(name, "")

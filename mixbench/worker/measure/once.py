@@ -62,7 +62,7 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     values |= _energy(subject, device, remarks)
     # the rest watches every operator: torch may not be able to compile code any more that it could not compile meanwhile
     prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
-    operators = None if cell.compiled else operators_of(subject.call)
+    operators = None if cell.execution == "compiled" else operators_of(subject.call)
     if operators and _remembers(subject):
         remarks.append(REMEMBERS)
     heavy = operators.heavy if operators else prediction.heavy if prediction else {}
@@ -85,7 +85,7 @@ def _remembers(subject: Subject) -> bool:
 
 def _predict(cell: Cell) -> Prediction | None:
     def make_call() -> tuple[Call, object]:
-        subject = build_subject(replace(cell, compiled=False), fake=True)
+        subject = build_subject(replace(cell, execution="eager"), fake=True)
         return subject.call, subject
 
     try:
@@ -182,7 +182,7 @@ def _flops(cell: Cell, foreseen: Values | None, differs: bool, outside: list[str
 
 def _outside(cell: Cell, subject: Subject, traced: Trace) -> Iterator[str]:
     """Work outside torch's operators, unless the count comes from the mixer, which knows of it."""
-    if not cell.compiled and not _declares(cell, subject) and (share := share_outside(traced, subject.call)):
+    if cell.execution != "compiled" and not _declares(cell, subject) and (share := share_outside(traced, subject.call)):
         yield f"work outside torch's operators, {100 * share:.0f} % of the CPU time"
 
 

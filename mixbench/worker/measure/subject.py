@@ -45,7 +45,7 @@ class Cell:
     batch: int
     dtype: str
     device: str
-    compiled: bool
+    execution: str
     seed: int
     honours_mask: bool
     layers: int
@@ -167,7 +167,7 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
         del y
     if training and x.is_floating_point():
         x.requires_grad_()
-    forward = _compiled(module, x) if cell.compiled else module
+    forward = _compiled(module, x) if cell.execution == "compiled" else module
     call = training_call(forward, x, module, gradient) if training else partial(forward, x)
     return Subject(module, forward, call, x, make_it, shape, (x, gradient) if training else (x,))
 

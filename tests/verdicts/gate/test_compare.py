@@ -354,7 +354,7 @@ def test_software_may_differ_between_versions() -> None:
         ("dtype", "bfloat16", "float32 against bfloat16"),
         ("device", "cuda", "cpu against cuda"),
         ("threads", 1, "2 threads against 1 thread"),
-        ("compiled", True, "no compiled against compiled"),
+        ("execution", "graph", "eager against graph"),
         ("settings", '{"seed":1}', "no seed against seed=1"),
     ],
 )

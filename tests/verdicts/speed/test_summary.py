@@ -318,13 +318,13 @@ def test_records_have_a_line_per_cell_and_one_per_growth() -> None:
 
 
 def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
-    context = Context("inference", "model", "cpu", "float32", 1, 64, 2, False, '{"allocator":"retained","layers":2}')
+    context = Context("inference", "model", "cpu", "float32", 1, 64, 2, "eager", '{"allocator":"retained","layers":2}')
     deeper = replace(context, settings='{"allocator":"retained","layers":4}')
     words = context_words([context, deeper])
     assert [list(fields.values())[-1] for fields in words] == ["layers=2", "layers=4"]
     assert "allocator" not in words[0]
     assert "1 thread" in words[0].values()
-    assert "compiled" not in words[0]
+    assert "execution" not in words[0]
 
 
 def test_the_rates_of_a_cell_agree_with_its_latency() -> None:

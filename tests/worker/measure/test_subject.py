@@ -107,7 +107,7 @@ def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch
 
     monkeypatch.setattr(torch, "compile", compile)
     torch.set_grad_enabled(mode == "training")
-    subject = build_subject(cell("attention", compiled=True, mode=mode))
+    subject = build_subject(cell("attention", execution="compiled", mode=mode))
     built = calls
     subject.call()
     assert (built, calls) == ((2, 3) if mode == "training" else (1, 2))  # once to be checked, once with its backward pass
@@ -118,7 +118,7 @@ def test_a_compiled_module_is_compiled_before_it_is_timed(mode: str, monkeypatch
 def test_a_compiled_module_that_gives_another_result_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda module: lambda x: 1.001 * module(x))
     with pytest.raises(ContractError, match=r"the compiled forward returned a different result, by 0\.001 of its norm"):
-        build_subject(cell("attention", compiled=True))
+        build_subject(cell("attention", execution="compiled"))
 
 
 def test_what_is_held_is_parameters_input_and_in_training_the_output_gradient() -> None:

@@ -25,6 +25,7 @@ KEY: dict[str, Any] = {
     "device": "cpu",
     "threads": 2,
     "compiled": False,
+    "execution": "eager",
     "settings": "{}",
 }
 

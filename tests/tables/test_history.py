@@ -43,6 +43,17 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert file.name == f"{commit(3).sha}-{read.machine_hash}.json"
 
 
+def test_a_run_from_before_a_column_that_says_more_has_what_the_older_column_meant(tmp_path: Path) -> None:
+    older = {name: value for name, value in CELL.key.items() if name != "execution"} | {"compiled": True}
+    cells = [{"table": "speed", "key": older, "metrics": {}}]
+    damaged(tmp_path, {"cells": cells, "shared": {}})
+    (read,) = read_history(tmp_path)
+    assert read.cells[0].key["execution"] == "compiled"
+    damaged(tmp_path / "other", key(compiled=True))
+    with pytest.raises(StorageError, match="execution is 'eager', but compiled is true"):
+        read_history(tmp_path / "other")
+
+
 def test_equal_content_is_equal_bytes_whatever_the_order(tmp_path: Path) -> None:
     cells = [CELL, replace(CELL, key=CELL.key | {"tokens": 128})]
     one = write_entry(tmp_path / "one", entry(0, *cells))

@@ -247,10 +247,12 @@ def test_a_missing_column_takes_its_default_and_the_others_are_named() -> None:
 def test_a_cell_is_identified_by_keys_and_environment_alone() -> None:
     row = SpeedRow(**SOUND)
     other: dict[Any, Any] = {str: "other", int: 7, bool: True, float | None: 7.0, int | None: 7}
+    together: dict[str, Any] = {"compiled": {"compiled": True, "execution": "compiled"}, "execution": {"execution": "graph"}}
     hints = typing.get_type_hints(SpeedRow)
     for name, column in columns(SpeedRow).items():
         if name != "status":
-            changed = dataclasses.replace(row, **{name: other[hints[name]]})
+            change = together.get(name) or {name: other[hints[name]]}
+            changed = dataclasses.replace(row, **change)
             assert (identity(changed) != identity(row)) == (column.role == "key" or name == "environment"), name
 
 

@@ -10,24 +10,31 @@ hidden units each:
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
-
-from mixbench.parsing.spec import LARGEST_SIZE
 
 WORTHWHILE = 1.15
 """Ratio of operations, as written / regrouped, from which `auto` regroups; below it, times do not follow the counts."""
 
-WORTHWHILE_ON_CUDA = {True: 4e9, False: 0.4e9}
-"""FLOPs that regrouping must also save in a forward call on a GPU, by whether numbers have half precision.
+WORTH_SAVING = {
+    ("cpu", "single"): 3e6,
+    ("cpu", "half"): 25e6,
+    ("cuda", "single"): 0.4e9,
+    ("cuda", "half"): 4e9,
+}
+"""FLOPs that regrouping must also save in one forward call, batch included, by device and precision.
 
-Regrouping takes more kernels, each of them small. Measured on an H100 (bfloat16, batch 8, width 256, hidden 512, one head,
-inference, CUDA graphs): regrouped minus as written took +4.1 µs at 256 tokens, where 0.54 GFLOP are saved, -5.9 µs at 1,024
-(5.4 GFLOP), -51 µs at 4,096 (25) and -188 µs at 16,384 (103). That is 5 µs more for the kernels and 2.1 µs less for each GFLOP:
-both are equal at 2.5 GFLOP. float32 was not measured: its products are 16 times slower there (51 instead of 803 TFLOP/s), so a
-saved operation counts for more, by how much depends on memory as well; a tenth is assumed. Other GPUs, widths and batches were
-not measured either.
+Regrouping takes more operators, and each of them takes time of its own. Where less is saved, it was up to 20 % slower.
+
+CPU: measured on two cores of an AMD EPYC at widths 32 to 512, 1 and 4 heads, tied and not, batches 1 and 8, in inference and
+training: results/regrouping. From these limits on, regrouped took at most 1.04 times as long as written. float16 was not
+measured.
+
+CUDA: measured on an H100 in bfloat16 at batch 8, width 256, hidden 512, one head, in inference, as CUDA graphs. Regrouped minus
+as written was +4.1 µs at 256 tokens, where 0.54 GFLOP are saved, -5.9 µs at 1,024 (5.4 GFLOP), -51 µs at 4,096 (25) and -188 µs
+at 16,384 (103): about 5 µs more for the kernels and 2.1 µs less for each GFLOP. So both are equal at 2.5. float32 was not
+measured: its products are 16 times slower there (51 instead of 803 TFLOP/s), but part of the time goes into memory, so a tenth
+is assumed. Other GPUs, widths and batches were not measured.
 """
 
 
@@ -44,36 +51,29 @@ def grouping_flops(grouping: str, *, tokens: int, width: int, hidden: int, heads
 
 @dataclass(frozen=True)
 class AutoGrouping:
-    """Which grouping `auto` takes in a layer: the same answer for every call of a shape, device and precision.
+    """Which grouping `auto` takes in a layer; all calls of one shape, device and precision get the same.
 
-    Per sequence, regrouping saves `saved_per_token` FLOPs for each token, less `spent`.
+    FLOPs of a sequence: `as_written` for each token, or `regrouped` for each token and `once` more.
     """
 
-    fewest_tokens: int
-    saved_per_token: float
-    spent: float
+    as_written: int
+    regrouped: int
+    once: int
 
     def grouping(self, *, batch: int, tokens: int, cuda: bool, half: bool) -> str:
         """The grouping of a call of (batch, tokens, width), on a GPU or not, in half precision or not."""
-        worthwhile = tokens >= self.fewest_tokens
-        if cuda:
-            worthwhile = worthwhile and batch * (tokens * self.saved_per_token - self.spent) >= WORTHWHILE_ON_CUDA[half]
+        as_written, regrouped = tokens * self.as_written, tokens * self.regrouped + self.once
+        enough = WORTH_SAVING["cuda" if cuda else "cpu", "half" if half else "single"]
+        worthwhile = as_written >= WORTHWHILE * regrouped and batch * (as_written - regrouped) >= enough
         return "regrouped" if worthwhile else "as-written"
 
 
 def auto_grouping(**sizes: Any) -> AutoGrouping:
     """The rule for a layer's `width`, `hidden`, `heads`, `tied` and `bias`."""
-
-    def both(tokens: int) -> tuple[int, int]:
-        return grouping_flops("as-written", tokens=tokens, **sizes), grouping_flops("regrouped", tokens=tokens, **sizes)
-
-    def worthwhile(tokens: int) -> bool:
-        as_written, regrouped = both(tokens)
-        return as_written >= WORTHWHILE * regrouped
-
-    fewest = bisect_left(range(LARGEST_SIZE), True, key=worthwhile)  # as written costs a·tokens, regrouped b·tokens + c
-    (_, spent), (as_written, regrouped) = both(0), both(1)
-    return AutoGrouping(fewest, as_written - regrouped + spent, spent)
+    once = grouping_flops("regrouped", tokens=0, **sizes)
+    return AutoGrouping(
+        grouping_flops("as-written", tokens=1, **sizes), grouping_flops("regrouped", tokens=1, **sizes) - once, once
+    )
 
 
 def hypermixer_flops(

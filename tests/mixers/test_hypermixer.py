@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mixbench.mixers import find_mixer
 from mixbench.mixers.hypermixer import HyperMixer, sinusoids
-from mixbench.mixers.hypermixer_cost import WORTHWHILE, auto_grouping, grouping_flops, hypermixer_flops
+from mixbench.mixers.hypermixer_cost import WORTH_SAVING, WORTHWHILE, auto_grouping, grouping_flops, hypermixer_flops
 from mixbench.worker.measure.flops import count_flops
 
 OPTIONS = [{"heads": heads, "tied": tied, "bias": bias} for heads, tied, bias in product((1, 3), (False, True), (False, True))]
@@ -56,10 +56,12 @@ def test_both_groupings_are_the_same_function(
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
-@pytest.mark.parametrize("grouping", ["as-written", "regrouped", "auto"])
+@pytest.mark.parametrize(("grouping", "tokens"), [("as-written", 30), ("regrouped", 30), ("auto", 30), ("auto", 1000)])
 @each_option
-def test_counted_flops_equal_the_closed_form_in_every_grouping(options: dict[str, Any], grouping: str, mode: str) -> None:
-    tokens, width, hidden, batch = 30, 12, 18, 2
+def test_counted_flops_equal_the_closed_form_in_every_grouping(
+    options: dict[str, Any], grouping: str, tokens: int, mode: str
+) -> None:
+    width, hidden, batch = 12, 18, 20
     counted = count_flops(
         lambda: HyperMixer(width=width, tokens=tokens, hidden=hidden, grouping=grouping, **options),
         lambda: torch.randn(batch, tokens, width),
@@ -70,18 +72,24 @@ def test_counted_flops_equal_the_closed_form_in_every_grouping(options: dict[str
     sizes = {"tokens": tokens, "width": width, "hidden": hidden, **options}
     layer = HyperMixer(grouping=grouping, **sizes)
     ran = layer.variant(tokens, batch, torch.float32, CPU).removeprefix("grouping=")
+    assert ran == {"auto": "regrouped" if tokens == 1000 else "as-written"}.get(grouping, grouping)
     assert counted.flops == batch * grouping_flops(ran, **sizes) * (3 if mode == "training" else 1)
 
 
+@pytest.mark.parametrize(("batch", "dtype"), [(1, torch.float32), (50, torch.float32), (8, torch.bfloat16)])
 @each_option
-def test_auto_on_the_cpu_regroups_exactly_where_it_saves_enough_operations(options: dict[str, Any]) -> None:
+def test_auto_on_the_cpu_regroups_exactly_where_it_saves_enough_operations(
+    options: dict[str, Any], batch: int, dtype: torch.dtype
+) -> None:
     layer = HyperMixer(width=48, tokens=4, hidden=96, **options)
     chosen = []
-    for tokens in range(1, 400):
+    for tokens in range(1, 600):
         sizes = {"tokens": tokens, "width": 48, "hidden": 96, **options}
         written, regrouped = (grouping_flops(grouping, **sizes) for grouping in ("as-written", "regrouped"))
-        chosen.append(layer.variant(tokens, 1, torch.float32, CPU))
-        assert chosen[-1] == f"grouping={'regrouped' if written >= WORTHWHILE * regrouped else 'as-written'}"
+        chosen.append(layer.variant(tokens, batch, dtype, CPU))
+        enough = WORTH_SAVING["cpu", "half" if dtype == torch.bfloat16 else "single"]
+        worthwhile = written >= WORTHWHILE * regrouped and batch * (written - regrouped) >= enough
+        assert chosen[-1] == f"grouping={'regrouped' if worthwhile else 'as-written'}"
     assert set(chosen) == {"grouping=as-written", "grouping=regrouped"}
     assert chosen == sorted(chosen)
 
@@ -114,7 +122,7 @@ def test_auto_on_a_gpu_also_asks_what_the_whole_call_saves(batch: int, tokens: i
 @pytest.mark.parametrize(("tokens", "saved"), [(256, 0.54), (1024, 5.4), (4096, 24.7), (16384, 103)])
 def test_what_regrouping_saves_is_linear_in_the_tokens(tokens: int, saved: float) -> None:
     rule = auto_grouping(**MEASURED)
-    by_rule = 8 * (tokens * rule.saved_per_token - rule.spent)
+    by_rule = 8 * (tokens * (rule.as_written - rule.regrouped) - rule.once)
     written, regrouped = (grouping_flops(grouping, tokens=tokens, **MEASURED) for grouping in ("as-written", "regrouped"))
     assert by_rule == 8 * (written - regrouped) == pytest.approx(saved * 1e9, rel=0.01)
 

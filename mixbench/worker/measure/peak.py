@@ -60,7 +60,7 @@ def peak_gflops(device: torch.device | str, dtype: torch.dtype, *, stopwatch: St
     The product is that of a linear layer, x Wᵀ: for some dtypes only it has a fast kernel.
     """
     device = torch.device(device)
-    stopwatch = stopwatch or _stopwatch(device)
+    stopwatch = stopwatch or stopwatch_of(device)
     for size in _MATRIX_SIZES:
         left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
         multiply = partial(torch.matmul, left, right.T, out=torch.empty_like(left))
@@ -76,7 +76,7 @@ def bandwidth_gb_per_s(device: torch.device | str, *, size: int | None = None, s
     source = torch.ones((size or _copy_bytes(device)) // 4, dtype=torch.float32, device=device)
     copy = partial(torch.empty_like(source).copy_, source)
     work = 2 * source.numel() * source.element_size()
-    return best_rate(copy, work, stopwatch or _stopwatch(device), seconds=_seconds(device)) / 1e9
+    return best_rate(copy, work, stopwatch or stopwatch_of(device), seconds=_seconds(device)) / 1e9
 
 
 def measure_peaks(job: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def measure_peaks(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stopwatch(device: torch.device) -> Stopwatch:
+def stopwatch_of(device: torch.device) -> Stopwatch:
     return partial(seconds_between_events, device) if device.type == "cuda" else wall_stopwatch()
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.execution import Died, Launch
+from mixbench.execution import Died, Finished, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.machine.neighbours import Neighbour, neighbours, warning
 from mixbench.mixers.choice import code_of
-from mixbench.studies.outcomes import Outcome, failure_of
+from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
+from mixbench.studies.speed_counting import count_cells, counting_steps
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
 from mixbench.studies.speed_rows import (
     COUNTED,
@@ -25,7 +26,7 @@ from mixbench.studies.speed_rows import (
     failure_row,
     read_group,
 )
-from mixbench.studies.speed_steps import START, counting, launching, measuring
+from mixbench.studies.speed_steps import START, launching, measuring
 from mixbench.tables.columns import identity
 from mixbench.tables.origins import write_origins
 from mixbench.tables.removal import drop
@@ -38,13 +39,14 @@ START_TIMEOUT = 300.0
 
 @dataclass(frozen=True)
 class Worker:
-    """The module whose functions run in children: check, count, measure_peak, measure_group. Tests bring their own.
+    """The modules whose functions run in children: check, measure_peak and measure_group; foresee and count.
 
-    The launch that counts also imports `for_counting`, which the first fake tensor would otherwise import in every child.
-    `watch` says who else uses the machine, before anything is measured.
+    The launch that counts also imports `for_counting` where it can, which the first fake tensor would otherwise import in every
+    child. `watch` says who else uses the machine, before anything is measured. Tests bring their own.
     """
 
     module: str = "mixbench.worker.speed"
+    counter: str = "mixbench.worker.counting"
     for_counting: tuple[str, ...] = ("torch._dynamo",)
     watch: Callable[[], Sequence[Neighbour]] = neighbours
 
@@ -99,7 +101,7 @@ class _Study:
             return
         if others := self.worker.watch():
             self.progress.remark(warning(others, self.request.threads))
-        counts = [START, *(counting(cell, self._id(cell)) for cell in uncounted)] if uncounted else []
+        counts = [START, *counting_steps(uncounted)] if uncounted else []
         self.progress.begin([*counts, *self._steps(launches)])
         self._prepare(uncounted)
         failed = 0
@@ -156,20 +158,20 @@ class _Study:
         """Check the request and count the cells that have not been counted, with the allocator as users have it."""
         if not uncounted:
             return
-        on_cpu = all(cell.keys["device"] == "cpu" for cell in self.cells)
-        modules = [self.worker.module, *(self.worker.for_counting if on_cpu else ())]
-        with Launch(modules) as launch:
+        with Launch([self.worker.module, self.worker.counter], self.worker.for_counting) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
             self.progress.done(START)
-            for cell in uncounted:
-                self.progress.doing(f"counting {cell.label}, {describe(cell)}")
-                origin = self._origin(1)
-                outcome = dead.get(cell.job["target"]) or self._count(launch, cell)
+            self._fail([(cell, dead[cell.job["target"]]) for cell in uncounted if cell.job["target"] in dead], self._origin(1))
+
+            def ask(function: str, job: Mapping[str, Any]) -> Finished | Died:
+                return launch.run(f"{self.worker.counter}:{function}", job, self.request.timeout)
+
+            alive = [cell for cell in uncounted if cell.job["target"] not in dead]
+            for cell, outcome in count_cells(alive, ask, self.progress):
                 if outcome.get("status") == "ok":
                     self.counts[self._id(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
                 else:
-                    self._fail([(cell, outcome)], origin)
-                self.progress.done(counting(cell, self._id(cell)))
+                    self._fail([(cell, outcome)], self._origin(1))
 
     def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:
         """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
@@ -187,17 +189,6 @@ class _Study:
         if faults:
             raise RequestError("; ".join(faults), "Nothing was measured.")
         return dead
-
-    def _count(self, launch: Launch, cell: PlannedCell) -> Outcome:
-        job = {"cell": cell.job, "threads": cell.keys["threads"]}
-        foreseen = launch.run(self._function("foresee"), job, self.request.timeout)
-        known = {} if isinstance(foreseen, Died) else foreseen.result
-        if isinstance(foreseen, Died) and foreseen.cause in ("timeout", "oom"):
-            return failure_of(foreseen)  # other deaths may be due to tensors without values
-        if known.get("status", "ok") != "ok":
-            return known
-        counted = launch.run(self._function("count"), job | {"foreseen": known}, self.request.timeout)
-        return failure_of(counted) if isinstance(counted, Died) else counted.result
 
     def _launch(self, number: int) -> None:
         if not self._missing(number):

@@ -7,17 +7,37 @@ from collections.abc import Hashable, Sequence
 from mixbench.studies.progress import Step
 from mixbench.studies.speed_plan import PlannedCell, groups
 
-START = Step("start of a process", seconds=2.0, trust=1)
+START = Step("starting", seconds=2.0, trust=1)
 """Starting a measuring process, and what it does once."""
 _AROUND_THE_BUDGET = 0.06
-_COUNT = {"inference": 1.0, "training": 2.0}
+_PROCESS = {"cpu": 0.03, "cuda": 0.8}
+"""A process for counting, with what the first operators take there."""
+_COUNT = {"cpu": 0.05, "cuda": 0.2}
+_PER_VALUE = {"cpu": 2e-7, "cuda": 0.0}
+_FORESEE = 0.03
+_HARDER = {"inference": 1, "training": 2}
 
 
-def counting(cell: PlannedCell, name: Hashable) -> Step:
-    """Counting the operations of a cell and measuring its memory: what depends on the length takes longer the longer it is."""
-    keys = cell.keys
-    values = keys["tokens"] * keys["batch"] * keys["width"]
-    return Step("count", name, _COUNT[keys["mode"]] * (0.2 + 1.6e-6 * values))
+def foreseeing(cells: Sequence[PlannedCell]) -> Step:
+    """What is known of some cells before they run, found in one process."""
+    seconds = _FORESEE * _HARDER[cells[0].keys["mode"]] * len(cells)
+    return Step("counting", ("foreseen", _name(cells)), _PROCESS[_kind(cells)] + seconds)
+
+
+def counting(cells: Sequence[PlannedCell]) -> Step:
+    """Counting some cells in one process: what depends on the length takes longer the longer it is."""
+    kind, keys = _kind(cells), [cell.keys for cell in cells]
+    values = sum(key["tokens"] * key["batch"] * key["width"] for key in keys)
+    seconds = _HARDER[keys[0]["mode"]] * (_COUNT[kind] * len(cells) + _PER_VALUE[kind] * values)
+    return Step("counting", _name(cells), _PROCESS[kind] + seconds)
+
+
+def _kind(cells: Sequence[PlannedCell]) -> str:
+    return str(cells[0].keys["device"]).partition(":")[0]
+
+
+def _name(cells: Sequence[PlannedCell]) -> Hashable:
+    return tuple(cells[0].keys.values())
 
 
 def measuring(group: Sequence[PlannedCell], budget: float) -> Step:

@@ -1,4 +1,4 @@
-"""Jobs for an isolated child: check a request, count a cell, measure the machine's peak, time a group of cells.
+"""Jobs for an isolated child: check a request, measure the machine's peak, time a group of cells.
 
 Each function takes a JSON-able job and `announce(step)`, to be called before anything that may hang or kill the process,
 and returns a JSON-able result. A cell that cannot be measured becomes a status and a reason, never an exception. Values of a
@@ -11,7 +11,6 @@ import importlib
 import os
 import random
 from collections.abc import Callable, Mapping
-from functools import partial
 from statistics import median
 from typing import Any
 
@@ -22,7 +21,7 @@ from mixbench.machine.neighbours import OthersOnCores
 from mixbench.tables.remarks import CHANGED
 from mixbench.worker.calls import Calibration, Call, ContractError, describe_failure
 from mixbench.worker.loading import load_class
-from mixbench.worker.measure import memory, once, peak
+from mixbench.worker.measure import memory, peak
 from mixbench.worker.measure.clock import Block, clock_for
 from mixbench.worker.measure.rounds import interleave
 from mixbench.worker.measure.subject import Cell, Subject, build_subject
@@ -87,29 +86,6 @@ def run_alone(job: Job, announce: Announce) -> Result:
     module, _, name = job["function"].partition(":")
     result: Result = getattr(importlib.import_module(module), name)(job["job"])
     return result
-
-
-def foresee(job: Job, announce: Announce) -> Result:
-    """What is known of a cell before it runs, for `count`. Nothing is measured in this process: see `once.foresee`."""
-    return _once(job, announce, once.foresee)
-
-
-def count(job: Job, announce: Announce) -> Result:
-    """Find the values that are found once per cell (FLOPs, memory, operators, energy), in passes that are never timed.
-
-    `job["foreseen"]` is the result of `foresee`; it may be empty or missing.
-    """
-    return _once(job, announce, partial(once.find, foreseen=job.get("foreseen", {})))
-
-
-def _once(job: Job, announce: Announce, work: Callable[[Cell], Result]) -> Result:
-    announce(0)
-    cell = Cell(**job["cell"])
-    pin(job["threads"], training=cell.mode == "training", device=cell.device)
-    try:
-        return work(cell)
-    except Exception as error:
-        return failure(error)
 
 
 def measure_peak(job: Job, announce: Announce) -> Result:

@@ -12,5 +12,5 @@ __all__ = ["check", "count", "foresee", "measure_group", "measure_peak"]
 
 
 def count(job: Job, announce: Announce) -> dict[str, Any]:
-    counted: dict[str, Any] = fake_worker.count(job, announce)
-    return counted | {"kernels": int(os.environ["KERNELS"])}
+    found = fake_worker.count(job, announce)["found"]
+    return {"found": [counted | {"kernels": int(os.environ["KERNELS"])} for counted in found]}

@@ -11,7 +11,7 @@ from mixbench.studies.speed import Worker, run_speed
 from mixbench.studies.speed_plan import SpeedRequest
 from mixbench.tables.results import ResultsFolder
 
-FAKE = Worker("fake_worker", (), watch=list)
+FAKE = Worker("fake_worker", "fake_worker", (), watch=list)
 
 
 MIXERS = ("attention", "hypermixer")

@@ -158,6 +158,37 @@ def test_an_answer_of_which_no_row_can_be_made_is_an_error_of_its_cell(
     assert len([row for row in rows if row.mixer == "attention" and row.status == "ok"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [
+        ("die-count", "killed"),
+        ("hang-count", "timeout"),
+        ("hang-foresee", "timeout"),
+        ("fail-count", "oom"),
+        ("die-foresee", "ok"),
+        ("die-beside-count", "ok"),
+        ("disturb-count", "ok"),
+        ("disturb-foresee", "ok"),
+    ],
+)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_cell_that_spoils_the_count_of_others_loses_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, status: str, device: str
+) -> None:
+    fakes(monkeypatch, HyperMixer=behaviour)
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    request = replace(fake_request(launches=1, timeout=0.3), device=(device,), mode=("inference",))
+    rows, progress = run(tmp_path, request)
+    assert {row.status for row in rows if row.mixer == "hypermixer"} == {status}
+    assert {row.status for row in rows if row.mixer == "attention"} == {"ok"}
+    assert {(row.tokens, row.mixer) for row in rows} == {(n, m) for n in (8, 16, 32) for m in ("attention", "hypermixer")}
+    assert progress.finished == progress.total
+    jobs = (tmp_path / "log").read_text().splitlines()
+    assert "foresee 6" in jobs
+    assert ("count 6" in jobs) is (device == "cuda" and behaviour != "hang-foresee")
+    assert len(jobs) <= 14
+
+
 def test_failed_cells_count_as_finished_until_they_are_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes(monkeypatch, HyperMixer="die")
     failed, _ = run(tmp_path)

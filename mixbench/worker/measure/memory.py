@@ -63,6 +63,20 @@ def live_on_cuda(call: Call, device: torch.device) -> LiveMemory:
     )
 
 
+def reserved_bytes(device: torch.device) -> int:
+    """Bytes that the GPU allocator of this process holds now; 0 on the CPU."""
+    return int(torch.cuda.memory_reserved(device)) if device.type == "cuda" else 0
+
+
+def leave_none(device: torch.device) -> None:
+    """Give back what earlier cells have used of a GPU, so that the next one finds it as a new process would."""
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.synchronize(device)
+        torch._C._cuda_clearCublasWorkspaces()
+        torch.cuda.empty_cache()
+
+
 def grows(live: Callable[[Call], LiveMemory], call: Call) -> bool:
     """Whether it holds more memory after every call than after the one before, even when garbage was collected.
 

@@ -49,11 +49,12 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     """
     remarks: list[str] = []
     device = torch.device(cell.device)
+    reserved = memory.reserved_bytes(device)
     resident, subject = _resident_growth(cell, remarks)
     held = subject.held_bytes
     traced = trace(subject.call) if device.type == "cpu" else None
     values: Values = {"status": "ok", "params": count_parameters(subject.module), **resident}
-    values |= _live_memory(subject, held, device, traced, remarks)
+    values |= _live_memory(subject, held, reserved, device, traced, remarks)
     if isinstance(subject.call, TrainingCall) and not subject.call.grad:
         remarks.append(BACKWARD)
     if subject.changes_input:
@@ -137,8 +138,10 @@ def _own_variant(mixer: nn.Module, cell: Cell) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _live_memory(subject: Subject, held: int, device: torch.device, traced: Trace | None, remarks: list[str]) -> Values:
-    """`held` are the bytes that existed before the call that was traced."""
+def _live_memory(
+    subject: Subject, held: int, reserved: int, device: torch.device, traced: Trace | None, remarks: list[str]
+) -> Values:
+    """`held` are the bytes that existed before the call that was traced, `reserved` those that earlier cells have left."""
 
     def live(call: Call) -> memory.LiveMemory:
         return memory.live_on_cpu(trace(call)) if traced else memory.live_on_cuda(call, device)
@@ -146,7 +149,8 @@ def _live_memory(subject: Subject, held: int, device: torch.device, traced: Trac
     used = memory.live_on_cpu(traced) if traced else live(subject.call)
     if used.left > 0 and memory.grows(live, subject.call):
         remarks.append(HOLDS_MORE)
-    found = {"peak_memory_mib": used.peak + held, "allocated_mib": used.allocated, "peak_reserved_mib": used.reserved}
+    own = None if used.reserved is None else used.reserved - reserved
+    found = {"peak_memory_mib": used.peak + held, "allocated_mib": used.allocated, "peak_reserved_mib": own}
     return {name: size / memory.MIB for name, size in found.items() if size is not None}
 
 

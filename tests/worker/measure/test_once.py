@@ -10,6 +10,7 @@ from sample_cells import BATCH, TOKENS, WIDTH, cell
 from torch import nn
 
 from mixbench.execution import Finished, Launch
+from mixbench.worker import counting
 from mixbench.worker import speed as worker
 from mixbench.worker.measure.memory import MIB
 from mixbench.worker.measure.once import _own_variant, find, foresee
@@ -155,12 +156,12 @@ def test_a_check_of_the_output_gives_the_input_back() -> None:
 
 @pytest.mark.slow
 def test_what_is_foreseen_leaves_no_traces_where_a_cell_runs() -> None:
-    with Launch([worker.__name__]) as launch:
-        for name in ("Flex", "CachedTable"):
-            job = {"cell": vars(odd(name, tokens=16, width=16, arguments={"width": 16, "tokens": 16})), "threads": 1}
-            foreseen = launch.run(f"{worker.__name__}:foresee", job, 100)
-            assert isinstance(foreseen, Finished)
-            counted = launch.run(f"{worker.__name__}:count", job | {"foreseen": foreseen.result}, 100)
-            assert isinstance(counted, Finished)
-            assert counted.result["status"] == "ok", counted.result["detail"]
-            assert counted.result["flops"] > 0
+    cells = [odd(name, tokens=16, width=16, arguments={"width": 16, "tokens": 16}) for name in ("Flex", "CachedTable")]
+    job = {"cells": list(map(vars, cells)), "threads": 1}
+    with Launch([counting.__name__]) as launch:
+        foreseen = launch.run(f"{counting.__name__}:foresee", job, 100)
+        assert isinstance(foreseen, Finished)
+        counted = launch.run(f"{counting.__name__}:count", job | {"foreseen": foreseen.result["found"]}, 100)
+        assert isinstance(counted, Finished)
+    assert [values["status"] for values in counted.result["found"]] == ["ok", "ok"], counted.result
+    assert min(values["flops"] for values in counted.result["found"]) > 0

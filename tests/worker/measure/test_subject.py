@@ -15,15 +15,19 @@ from mixbench.execution import Finished, Launch
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.speed import Worker
+from mixbench.worker import counting
 from mixbench.worker import speed as worker
 from mixbench.worker.calls import turns
 from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
 
 
 def count(measured: Cell) -> dict[str, Any]:
-    job = {"cell": vars(measured), "threads": 1}
-    foreseen = worker.foresee(job, lambda step: None)
-    return foreseen if foreseen["status"] != "ok" else worker.count(job | {"foreseen": foreseen}, lambda step: None)
+    job = {"cells": [vars(measured)], "threads": 1}
+    foreseen = counting.foresee(job, lambda step: None)["found"]
+    counted = (
+        foreseen if foreseen[0]["status"] != "ok" else counting.count(job | {"foreseen": foreseen}, lambda step: None)["found"]
+    )
+    return dict(counted[0])
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -207,12 +211,13 @@ def test_a_group_is_timed_in_turns_and_a_cell_that_raises_is_left_out() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.slow
 def test_operators_and_kernel_are_known_in_a_child_that_counts_too(dtype: str) -> None:
-    with Launch([worker.__name__, *Worker().for_counting]) as launch:
-        job = {"cell": vars(cell("attention", dtype=dtype)), "threads": 1, "foreseen": {}}
-        outcome = launch.run(f"{worker.__name__}:count", job, 60)
+    with Launch([counting.__name__], Worker().for_counting) as launch:
+        job = {"cells": [vars(cell("attention", dtype=dtype))], "threads": 1, "foreseen": [{}]}
+        outcome = launch.run(f"{counting.__name__}:count", job, 60)
     assert isinstance(outcome, Finished)
-    assert outcome.result["operators"] == 3
-    assert outcome.result["variant"] == "sdpa=flash_attention_for_cpu"
+    (counted,) = outcome.result["found"]
+    assert counted["operators"] == 3
+    assert counted["variant"] == "sdpa=flash_attention_for_cpu"
 
 
 def test_out_of_memory_is_told_from_other_errors() -> None:

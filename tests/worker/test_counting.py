@@ -1,0 +1,96 @@
+"""Many cells that one process counts: each as alone, whatever the others do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+from places import ODD, SAMPLES
+from sample_cells import TOKENS, WIDTH, cell
+
+from mixbench.execution import Died, Finished, Launch
+from mixbench.mixers import MIXERS
+from mixbench.mixers.choice import choose_mixer
+from mixbench.studies.batches import settle
+from mixbench.studies.speed import Worker
+from mixbench.worker import counting
+from mixbench.worker.measure.subject import Cell
+
+Found = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Launch]:
+    with Launch([counting.__name__], Worker().for_counting) as launch:
+        yield launch
+
+
+def run(launch: Launch, function: str, cells: Sequence[Cell], timeout: float = 60.0, **job: Any) -> Finished | Died:
+    work = {"cells": list(map(vars, cells)), "threads": 1, **job}
+    return launch.run(f"{counting.__name__}:{function}", work, timeout)
+
+
+def found(launch: Launch, function: str, cells: Sequence[Cell], **job: Any) -> list[Found]:
+    outcome = run(launch, function, cells, **job)
+    assert isinstance(outcome, Finished), outcome
+    return [dict(values) for values in outcome.result["found"]]
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_cells_that_share_a_process_have_the_values_of_cells_with_processes_of_their_own(launch: Launch, mode: str) -> None:
+    cells = [
+        cell(mixer, mode=mode, tokens=tokens, arguments=choose_mixer(mixer).arguments(tokens, WIDTH))
+        for mixer in MIXERS
+        for tokens in (TOKENS, 2 * TOKENS)
+    ]
+    foreseen = found(launch, "foresee", cells)
+    assert foreseen == [found(launch, "foresee", [each])[0] for each in cells]
+    together = found(launch, "count", cells, foreseen=foreseen)
+    alone = [found(launch, "count", [each], foreseen=[known])[0] for each, known in zip(cells, foreseen, strict=True)]
+    for values in (*together, *alone):
+        del values["peak_rss_mib"]  # the growth of a process that has grown before
+    assert together == alone
+
+
+def test_a_process_stops_at_a_cell_that_fails_or_changes_what_others_share(launch: Launch) -> None:
+    good = cell("attention")
+    for name in (f"{SAMPLES}:Raising", f"{SAMPLES}:Cutting", f"{SAMPLES}:Disturbing"):
+        assert [values["status"] for values in found(launch, "count", [good, cell(name), good])] == ["ok"]
+        assert len(found(launch, "count", [cell(name)])) == 1
+
+
+def test_who_changes_settings_that_are_made_for_all_disturbs_nobody(launch: Launch) -> None:
+    threading = cell(f"{ODD}:Threading")
+    statuses = [values["status"] for values in found(launch, "count", [cell("attention"), threading, cell("fnet")])]
+    assert statuses == ["ok"] * 3
+
+
+def test_guilty_cells_among_many_lose_only_themselves(launch: Launch) -> None:
+    names = ["attention", "Aborting", "fnet", "Raising", "Disturbing", "gmlp", "Hanging", "none"]
+    cells = [cell(name if name in MIXERS else f"{SAMPLES}:{name}") for name in names]
+    outcomes = {
+        cells.index(each): outcome.cause if isinstance(outcome, Died) else outcome["status"]
+        for each, outcome in settle(cells, lambda company: run(launch, "count", company, timeout=2.0))
+    }
+    assert [outcomes[place] for place in range(len(cells))] == [
+        *("ok", "killed", "ok", "error", "ok", "ok", "timeout", "ok"),
+    ]
+
+
+def test_the_cell_at_which_a_process_dies_is_the_one_that_it_has_announced(launch: Launch) -> None:
+    outcome = run(launch, "foresee", [cell("none"), cell(f"{SAMPLES}:Aborting")])
+    assert isinstance(outcome, Died)
+    assert (outcome.step, outcome.cause) == (1, "killed")
+
+
+def test_a_gpu_is_left_as_a_new_process_would_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: calls.append("workspaces"), raising=False)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: calls.append("wait"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("cache"))
+    counting.memory.leave_none(torch.device("cpu"))
+    assert calls == []
+    counting.memory.leave_none(torch.device("cuda"))
+    assert calls == ["wait", "workspaces", "cache"]

@@ -22,6 +22,7 @@ from mixbench.studies.speed_rows import (
     UNSEEN,
     Origin,
     beside_others,
+    counted_as,
     counts_of,
     failure_row,
     read_group,
@@ -93,9 +94,9 @@ class _Study:
         self._set_orphans_aside({row.measured_at for row in rows})
         self.finished = finished_launches(rows)
         self.failed = set(failures(rows))
-        self.counts = {identity(row): counts_of(row) for row in rows if row.status == "ok"}
+        self.counts = {counted_as(identity(row)): counts_of(row) for row in rows if row.status == "ok"}
         self._write_unsupported()
-        uncounted = [cell for cell in self._open() if self._id(cell) not in self.counts]
+        uncounted = [*{self._counted(cell): cell for cell in self._uncounted()}.values()]  # any of those that share counts
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
         if not (uncounted or launches):
             return
@@ -126,6 +127,9 @@ class _Study:
     def _id(self, cell: PlannedCell) -> tuple[Any, ...]:
         return cell.identity(self.environment)
 
+    def _counted(self, cell: PlannedCell) -> tuple[Any, ...]:
+        return counted_as(self._id(cell))
+
     def _open(self) -> list[PlannedCell]:
         """The cells that have launches left to measure and have not failed."""
         wanted = set(range(1, self.request.launches + 1))
@@ -133,6 +137,9 @@ class _Study:
 
     def _missing(self, launch: int) -> list[PlannedCell]:
         return [cell for cell in self._open() if launch not in self.finished.get(self._id(cell), set())]
+
+    def _uncounted(self) -> list[PlannedCell]:
+        return [cell for cell in self._open() if self._counted(cell) not in self.counts]
 
     def _write_unsupported(self) -> None:
         unsupported = [
@@ -161,7 +168,7 @@ class _Study:
         with Launch([self.worker.module, self.worker.counter], self.worker.for_counting) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
             self.progress.done(START)
-            self._fail([(cell, dead[cell.job["target"]]) for cell in uncounted if cell.job["target"] in dead], self._origin(1))
+            self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
 
             def ask(function: str, job: Mapping[str, Any]) -> Finished | Died:
                 return launch.run(f"{self.worker.counter}:{function}", job, self.request.timeout)
@@ -169,9 +176,10 @@ class _Study:
             alive = [cell for cell in uncounted if cell.job["target"] not in dead]
             for cell, outcome in count_cells(alive, ask, self.progress):
                 if outcome.get("status") == "ok":
-                    self.counts[self._id(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
+                    self.counts[self._counted(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
                 else:
-                    self._fail([(cell, outcome)], self._origin(1))
+                    sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
+                    self._fail([(other, outcome) for other in sharing], self._origin(1))
 
     def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:
         """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
@@ -221,7 +229,7 @@ class _Study:
             cells, remark = parties.pop(0)
             origin = self._origin(number, snapshot())
             outcome = launch.run(self._function("measure_group"), self._group_job(cells, number), self.request.timeout)
-            counts = [self.counts[self._id(cell)] for cell in cells]
+            counts = [self.counts[self._counted(cell)] for cell in cells]
             measured = read_group(cells, outcome, counts, peaks, origin, remark)
             if measured.launch and measured.rows:
                 self.folder.append([measured.launch])

@@ -18,6 +18,8 @@ from mixbench.tables.rows import LaunchRow, SpeedRow
 COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
 """The values that are found once per cell, before anything is timed."""
 
+_EXECUTION = [name for name, column in columns(SpeedRow).items() if column.role == "key"].index("execution")
+
 UNSEEN = Snapshot()
 
 
@@ -143,6 +145,12 @@ def _launch_row(cell: PlannedCell, peaks: Outcome, observed: Outcome, origin: Or
         environment=origin.environment,
         measured_at=origin.measured_at,
     )
+
+
+def counted_as(cell: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The identity whose counts a cell of this identity has: a graph replays what eager calls do."""
+    execution = "eager" if cell[_EXECUTION] == "graph" else cell[_EXECUTION]
+    return (*cell[:_EXECUTION], execution, *cell[_EXECUTION + 1 :])
 
 
 def counts_of(row: SpeedRow) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def _each(job: Job, announce: Announce, work: Callable[[Cell, int], Mapping[str,
             if outcome["status"] != "ok" or surroundings.changes():
                 break
             memory.leave_none(torch.device(cell.device))
-            if cell.compiled:
+            if cell.execution == "compiled":
                 torch.compiler.reset()
         found.append(outcome)
     return {"found": found}

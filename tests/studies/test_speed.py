@@ -189,6 +189,21 @@ def test_a_cell_that_spoils_the_count_of_others_loses_only_itself(
     assert len(jobs) <= 14
 
 
+def test_cells_that_differ_only_in_eager_or_graph_share_their_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    request = replace(
+        fake_request(1), device=("cuda",), execution=("eager", "graph", "compiled"), tokens=(8,), mode=("training",)
+    )
+    rows, _ = run(tmp_path, request)
+    assert {(row.execution, row.mixer, row.flops) for row in rows} == {
+        (execution, mixer, 10**6) for execution in kinds for mixer in ("attention", "hypermixer")
+    }
+    assert (tmp_path / "log").read_text().splitlines() == ["foresee 4", "count 4"]
+    monkeypatch.setenv("FAKE_CELLS", json.dumps({"HyperMixer": "fail-count"}))
+    failed, _ = run(tmp_path, request, fresh=True)
+    assert [row.execution for row in failed if row.status == "oom"] == ["eager", "graph", "compiled"]
+
+
 def test_failed_cells_count_as_finished_until_they_are_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes(monkeypatch, HyperMixer="die")
     failed, _ = run(tmp_path)

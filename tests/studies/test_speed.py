@@ -191,9 +191,8 @@ def test_a_cell_that_spoils_the_count_of_others_loses_only_itself(
 
 def test_cells_that_differ_only_in_eager_or_graph_share_their_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
-    request = replace(
-        fake_request(1), device=("cuda",), execution=("eager", "graph", "compiled"), tokens=(8,), mode=("training",)
-    )
+    kinds = ("eager", "graph", "compiled")
+    request = replace(fake_request(1), device=("cuda",), execution=kinds, tokens=(8,), mode=("training",))
     rows, _ = run(tmp_path, request)
     assert {(row.execution, row.mixer, row.flops) for row in rows} == {
         (execution, mixer, 10**6) for execution in kinds for mixer in ("attention", "hypermixer")

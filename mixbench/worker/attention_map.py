@@ -23,7 +23,8 @@ from mixbench.worker.train import run_of
 from mixbench.worker.training.batches import make_batch
 from mixbench.worker.training.checkpoint import keep, load_checkpoint
 from mixbench.worker.training.jacobian import jacobian_norms
-from mixbench.worker.training.run import DivergedError, Trained, train
+from mixbench.worker.training.run import Trained, train
+from mixbench.worker.training.steps import DivergedError
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]

@@ -20,7 +20,8 @@ from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.speed import failure, pin
 from mixbench.worker.training.batches import padded_length
 from mixbench.worker.training.checkpoint import keep
-from mixbench.worker.training.run import DivergedError, Run, build_model, train
+from mixbench.worker.training.run import Run, build_model, train
+from mixbench.worker.training.steps import DivergedError
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +23,32 @@ class Batch:
     mask: Tensor | None
     targets: Tensor
 
-    def to(self, device: str) -> Batch:
+    def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device."""
-        mask = None if self.mask is None else self.mask.to(device)
-        return Batch(self.inputs.to(device), mask, self.targets.to(device))
+        return self._each(lambda tensor: tensor.to(device))
+
+    @property
+    def kind(self) -> tuple[int, bool]:
+        """The length, and whether there is a mask: batches of one size and kind have tensors of the same shapes."""
+        return self.inputs.shape[1], self.mask is not None
+
+    def room_on(self, device: torch.device) -> Batch:
+        """Tensors on a device that batches of this kind can be copied to."""
+        return self._each(lambda tensor: torch.empty_like(tensor, device=device))
+
+    def copy_to(self, room: Batch) -> None:
+        """Copy into the tensors of another batch of this kind; a copy to a GPU is only queued."""
+        for own, other in zip(self._tensors, room._tensors, strict=True):
+            # torch keeps pinned memory until the copy is done
+            other.copy_(own.pin_memory() if other.is_cuda else own, non_blocking=True)
+
+    @property
+    def _tensors(self) -> list[Tensor]:
+        return [tensor for tensor in (self.inputs, self.mask, self.targets) if tensor is not None]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        mask = None if self.mask is None else change(self.mask)
+        return Batch(change(self.inputs), mask, change(self.targets))
 
 
 def make_batch(split: Split, examples: NDArray[np.int64], *, full_length: bool) -> Batch:

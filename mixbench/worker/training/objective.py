@@ -48,7 +48,9 @@ class Objective:
         """The mean cross-entropy over the classes to predict, or the mean squared error over real tokens: a scalar."""
         if self.form.output == "value per token":
             squared = (outputs.squeeze(-1) - self.targets.apply(batch.targets)).square()
-            return squared.mean() if batch.mask is None else squared[batch.mask].mean()
+            if batch.mask is None:
+                return squared.mean()
+            return squared.where(batch.mask, 0.0).sum() / batch.mask.sum()
         return F.cross_entropy(outputs.flatten(0, -2), batch.targets.flatten(), ignore_index=NOT_ASKED)
 
     @torch.no_grad()

@@ -1,13 +1,11 @@
-"""Train one model on one part of a data set: the same number of steps at every size, one test of the best weights.
-
-Pre-norm encoder, AdamW without weight decay on biases and norms, linear warm-up and linear decay, gradients clipped by norm.
+"""Train one model, a pre-norm encoder, on one part of a data set: the same number of steps at every size, one test of the
+best weights.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,12 +27,10 @@ from mixbench.worker.measure import memory
 from mixbench.worker.training.batches import endless, make_batch
 from mixbench.worker.training.evaluation import score_on
 from mixbench.worker.training.objective import Objective, objective_for
+from mixbench.worker.training.steps import AsGraphs, DivergedError, OneByOne, Schedule, Steps
 
 Announce = Callable[[int], None]
 Result = dict[str, Any]
-
-_CLIP = 1.0
-_BETAS = (0.9, 0.98)
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class Run:
     the length of the data set. `flops` maps padded lengths to the FLOPs of one example, forward and backward; {} if unknown.
     `score` is that of `SCORES` by which weights are chosen and tested, by default that of the data set.
     The best weights are kept in the file `checkpoint` (none if ""), along with `about`: the keys and seed of the run's row.
+    With `graphs`, steps are replayed as CUDA graphs.
     """
 
     data: str
@@ -69,6 +66,7 @@ class Run:
     score: str = ""
     checkpoint: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    graphs: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,6 @@ class Trained:
     model: Model
     objective: Objective
     result: Result
-
-
-class DivergedError(Exception):
-    """The loss or the score was not finite."""
 
 
 def build_model(run: Run, form: Form) -> Model:
@@ -112,7 +106,7 @@ def _forward_of(mixer_class: Callable[..., nn.Module], arguments: Mapping[str, A
 
 
 def train(run: Run, announce: Announce) -> Trained:
-    """Train and test one model. Raises DivergedError, and whatever the mixer raises."""
+    """Train and test one model. Raises DivergedError, CaptureError, and whatever the mixer raises."""
     dataset = load(Path(run.data))
     form = dataclasses.replace(dataset.form, score=run.score or dataset.form.score)
     before = memory.reset_resident_peak()
@@ -150,8 +144,7 @@ def _fit(
     announce: Announce,
 ) -> tuple[dict[str, Tensor], Result]:
     """Train, and return the best weights and the results of training."""
-    optimiser = torch.optim.AdamW(_parameter_groups(model, run.weight_decay), lr=run.learning_rate, betas=_BETAS)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, run))
+    steps = _steps_for(run, model, objective)
     lengths = np.asarray(train_split.lengths)[examples]
     batches = endless(lengths, run.batch, np.random.default_rng(run.seed))
     due = {round(run.steps * (k + 1) / run.evaluations) for k in range(run.evaluations)}
@@ -161,16 +154,10 @@ def _fit(
     for step in range(1, run.steps + 1):
         announce(step)
         start = perf_counter()
-        batch = make_batch(train_split, examples[next(batches)], full_length=run.full_length).to(run.device)
-        model.train()
-        loss = objective.loss(model(objective.standardised(batch.inputs), batch.mask), batch)
-        if not math.isfinite(loss.item()):
-            raise DivergedError(f"the loss was not finite at step {step} of {run.steps}")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
-        optimiser.step()
-        schedule.step()
+        batch = make_batch(train_split, examples[next(batches)], full_length=run.full_length)
+        steps.take(step, batch)
+        if step in due:
+            steps.finish()
         seconds += perf_counter() - start
         flops += run.batch * run.flops.get(batch.inputs.shape[1], 0)
         if step in due:
@@ -184,20 +171,10 @@ def _fit(
     return best, result | {"train_flops": flops if run.flops else None}
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights, which decay, and biases and norms, which do not; complex ones apart, as torch's fused optimiser refuses them."""
-    kinds = [
-        {"params": [p for p in model.parameters() if (p.ndim > 1) == decays and p.is_complex() == complex_ones]}
-        | {"weight_decay": weight_decay if decays else 0.0, "fused": not complex_ones}
-        for decays, complex_ones in itertools.product((True, False), (False, True))
-    ]
-    return [kind for kind in kinds if kind["params"]]
-
-
-def _rate(step: int, run: Run) -> float:
-    """The factor of the learning rate after `step` steps: it rises over the warm-up, then falls to 0 at the end."""
-    warm_up = max(1, round(run.warm_up * run.steps))
-    return min((step + 1) / warm_up, (run.steps - step) / max(1, run.steps - warm_up))
+def _steps_for(run: Run, model: Model, objective: Objective) -> Steps:
+    schedule = Schedule(run.learning_rate, run.warm_up, run.steps)
+    kind = AsGraphs if run.graphs else OneByOne
+    return kind(model, objective, schedule, run.weight_decay, torch.device(run.device))
 
 
 def _peak_mib(before: int | None, device: str) -> float | None:

@@ -14,7 +14,8 @@ from sample_runs import sample_run
 from mixbench.mixers import MIXERS
 from mixbench.tasks.dataset import Dataset, Form, Split, prepare
 from mixbench.worker import train as trainer
-from mixbench.worker.training.run import DivergedError, Run, train
+from mixbench.worker.training.run import Run, train
+from mixbench.worker.training.steps import DivergedError
 
 TOKENS, WIDTH = 12, 16
 RAGGED = Form(tokens=TOKENS, vocabulary=6, channels=0, output="class", classes=2, score="accuracy")

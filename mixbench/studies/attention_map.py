@@ -65,7 +65,7 @@ class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
         """The job of a run, with the files that it reads and writes."""
         job = {**run.job, **run.files(self.environment, self.folder.path.resolve())}
         if job["run"] is not None:
-            job["run"] |= {"checkpoint": job["checkpoint"], "about": dict(run.about)}
+            job["run"] |= {"checkpoint": job["checkpoint"], "about": dict(run.about), **self.as_graphs(run)}
         return job
 
     def forget(self, runs: Sequence[PlannedMap]) -> None:

@@ -246,6 +246,7 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "device": request.device,
         "flops": {},
         "score": score,
+        "graphs": request.device != "cpu",
     }
     facts = {"constant_score": task.constant_scores.get(score), "classes": task.classes}
     return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label, facts)

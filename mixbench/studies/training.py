@@ -17,7 +17,7 @@ from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
 from mixbench.studies.progress import Progress, Step
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.columns import Row, columns, identity
-from mixbench.tables.remarks import SEPARATOR, unknown
+from mixbench.tables.remarks import SEPARATOR, one_by_one, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
@@ -118,7 +118,10 @@ def first_of_each(runs: Sequence[Run]) -> list[Run]:
 
 @dataclass
 class TrainingStudy(Generic[Run, Trained]):
-    """A study of training runs with the table of `row_type`. `save` keeps the best weights of every run."""
+    """A study of training runs with the table of `row_type`. `save` keeps the best weights of every run.
+
+    `not_as_graphs` says, by subject, why steps cannot be CUDA graphs: it is learned from the first run of a subject.
+    """
 
     folder: ResultsFolder
     progress: Progress
@@ -131,6 +134,7 @@ class TrainingStudy(Generic[Run, Trained]):
     rows: dict[Key, Trained] = field(default_factory=dict)
     flops: dict[Key, Mapping[str, int]] = field(default_factory=dict)
     remarks: dict[Key, str] = field(default_factory=dict)
+    not_as_graphs: dict[Key, str] = field(default_factory=dict)
     failed: int = 0
 
     def read(self, runs: Sequence[Run], *, fresh: bool = False, retry_failed: bool = False) -> None:
@@ -175,26 +179,39 @@ class TrainingStudy(Generic[Run, Trained]):
         self.progress.begin([*([COUNTING] if counted else []), *map(training, runs)], len(self.slots))
 
     def train(self, slots: Slots, runs: Sequence[Run]) -> None:
-        """Train the runs, starting them in order."""
-        jobs = [self.job(run) for run in runs]
-        begun: dict[int, str] = {}
+        """Train the runs, starting them in order; those that cannot have CUDA graphs again without."""
+        left = len(runs)
+        while runs:
+            again: list[Run] = []
+            known = {*self.not_as_graphs}
+            jobs = [self.job(run) for run in runs]
+            begun: dict[int, str] = {}
 
-        def begin(index: int) -> None:
-            begun[index] = timestamp()
-            self.progress.begun(training(runs[index]))
+            def begin(index: int, runs: Sequence[Run] = runs, begun: dict[int, str] = begun) -> None:
+                begun[index] = timestamp()
+                self.progress.begun(training(runs[index]))
 
-        function = f"{self.trainer.module}:{self.trainer.cell}"
-        for done, (index, outcome) in enumerate(slots.run(function, jobs, self.timeout, begin), 1):
-            run = runs[index]
-            rows = self._rows(run, outcome, begun[index])
-            self.put(rows)
-            if rows[0].status != "ok":
-                self.failed += 1
-                self.progress.remark(f"{run.words}: {rows[0].status}: {rows[0].detail}")
-            running = min(len(self.slots), len(runs) - done)
-            failed = f", {self.failed} failed" if self.failed else ""
-            self.progress.done(training(run))
-            self.progress.doing(f"{running} running{failed}; {run.words} done")
+            for index, outcome in slots.run(f"{self.trainer.module}:{self.trainer.cell}", jobs, self.timeout, begin):
+                run = runs[index]
+                reason = outcome.result.get("not_as_graphs") if isinstance(outcome, Finished) else None
+                if reason and run.subject not in known:
+                    again.append(run)
+                    self.not_as_graphs.setdefault(run.subject, str(reason))
+                    jobs[:] = map(self.job, runs)  # those that have not started yet
+                    continue
+                left -= 1
+                self._finish(run, self._rows(run, outcome, begun[index]), left)
+            runs = again
+
+    def _finish(self, run: Run, rows: Sequence[Trained], left: int) -> None:
+        """Keep the rows of a run, and tell of it; `left` runs are not finished."""
+        self.put(rows)
+        if rows[0].status != "ok":
+            self.failed += 1
+            self.progress.remark(f"{run.words}: {rows[0].status}: {rows[0].detail}")
+        failed = f", {self.failed} failed" if self.failed else ""
+        self.progress.done(training(run))
+        self.progress.doing(f"{min(len(self.slots), left)} running{failed}; {run.words} done")
 
     def _rows(self, run: Run, outcome: Finished | Died, begun: str) -> Sequence[Trained]:
         def rows_of(result: Result, remark: str) -> Sequence[Trained]:
@@ -205,17 +222,26 @@ class TrainingStudy(Generic[Run, Trained]):
 
         result = failure_of(outcome) if isinstance(outcome, Died) else outcome.result
         try:
-            return rows_of(result, self.remarks.get(run.subject, "") if result["status"] == "ok" else "")
+            return rows_of(result, self._remarks(run) if result["status"] == "ok" else "")
         except UNUSABLE as error:
             return rows_of(unusable(error), "")
 
+    def _remarks(self, run: Run) -> str:
+        """How the metrics of a run were found."""
+        slow = self.not_as_graphs.get(run.subject, "") if "train_seconds" in columns(self.row_type) else ""
+        return SEPARATOR.join(filter(None, (self.remarks.get(run.subject, ""), one_by_one(slow) if slow else "")))
+
     def job(self, run: Run) -> dict[str, Any]:
         """The job of a run's training process."""
-        job = {**run.job, "learning_rate": run.rate, "flops": self.flops.get(run.subject, {})}
+        job = {**run.job, "learning_rate": run.rate, "flops": self.flops.get(run.subject, {}), **self.as_graphs(run)}
         if self.save:
             file = self.folder.path.resolve() / checkpoint_name(run.identity(self.environment))
             job |= {"checkpoint": str(file), "about": dict(run.about)}
         return job
+
+    def as_graphs(self, run: Run) -> dict[str, bool]:
+        """The part of a run's job that forbids CUDA graphs, once it is known that its steps cannot be any."""
+        return {"graphs": False} if run.subject in self.not_as_graphs else {}
 
     def put(self, rows: Sequence[Trained]) -> None:
         """Add rows, replacing those with the same keys."""

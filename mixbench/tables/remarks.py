@@ -34,6 +34,11 @@ def remark(metric: str, text: str) -> str:
     return f"{metric}: {_in_one(text)}"
 
 
+def one_by_one(reason: str) -> str:
+    """The remark on a run on a GPU whose steps Python launched one by one."""
+    return remark("train_seconds", f"its steps ran one by one, not as a CUDA graph: {reason}")
+
+
 def alone(reason: str) -> str:
     """The remark on a cell that has a process of its own."""
     return f"{ALONE} {_in_one(reason)}"

@@ -18,13 +18,12 @@ from mixbench.tables.artefacts import StoredMap
 from mixbench.tasks import TASKS, ChosenTask
 from mixbench.tasks.dataset import Split, load
 from mixbench.tasks.needed_tokens import needed_tokens, shares
-from mixbench.worker.speed import failure, pin
-from mixbench.worker.train import run_of
+from mixbench.worker.speed import pin
+from mixbench.worker.train import fault, run_of
 from mixbench.worker.training.batches import make_batch
 from mixbench.worker.training.checkpoint import keep, load_checkpoint
 from mixbench.worker.training.jacobian import jacobian_norms
 from mixbench.worker.training.run import Trained, train
-from mixbench.worker.training.steps import DivergedError
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -48,7 +47,8 @@ def describe(job: Job) -> Result:
 def map_cell(job: Job, announce: Announce) -> Result:
     """Train one model, or load it from its checkpoint, and map what it mixes in each of the job's `examples`.
 
-    `maps` has the columns of one row per example. If the model could not be trained: a status and a reason.
+    `maps` has the columns of one row per example. If the model could not be trained: a status and a reason, or
+    `not_as_graphs` as in `train_cell`.
     """
     announce(0)
     device = job["device"]
@@ -60,10 +60,8 @@ def map_cell(job: Job, announce: Announce) -> Result:
         for example in job["examples"]:
             announce(example)
             maps.append({"example": example, **_map(job, trained, example)})
-    except DivergedError as error:
-        return {"status": "diverged", "detail": str(error)}
     except Exception as error:
-        return failure(error)
+        return fault(error, run_of(job["run"]) if job["run"] else None)
     scores = {name: trained.result.get(name) for name in ("test_score", "score")}
     return {"status": "ok", "detail": "", **scores, **kept, "reach": trained.model.reach, "maps": maps}
 

@@ -16,6 +16,7 @@ from mixbench.errors import one_line
 from mixbench.tables.remarks import SEPARATOR, lower_bound, remark, unknown
 from mixbench.tasks.dataset import STEP, Form, load
 from mixbench.worker.calls import describe_failure
+from mixbench.worker.graphs import CaptureError
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.speed import failure, pin
 from mixbench.worker.training.batches import padded_length
@@ -55,17 +56,30 @@ def count_steps(job: Job, announce: Announce) -> Result:
 
 
 def train_cell(job: Job, announce: Announce) -> Result:
-    """Train one model: its metrics, or a status and a reason. The weights are kept if the job names a file for them."""
+    """Train one model: its metrics, or a status and a reason. The weights are kept if the job names a file for them.
+
+    A run with graphs that fails gives only a reason, `not_as_graphs`: it is to be made again without them.
+    """
     announce(0)
     run = run_of(job)
     pin(1, training=True, device=run.device)
     try:
         trained = train(run, announce)
         return {"status": "ok", "detail": "", **trained.result, **keep(run, trained)}
-    except DivergedError as error:
-        return {"status": "diverged", "detail": str(error)}
     except Exception as error:
-        return failure(error)
+        return fault(error, run)
+
+
+def fault(error: Exception, run: Run | None) -> Result:
+    """What is told of a run that raised an error.
+
+    With graphs, any but that of a loss that is not finite may be due to them, and the process may be damaged.
+    """
+    if isinstance(error, DivergedError):
+        return {"status": "diverged", "detail": str(error)}
+    if run and run.graphs:
+        return {"not_as_graphs": str(error) if isinstance(error, CaptureError) else describe_failure(error)}
+    return failure(error)
 
 
 def run_of(job: Job) -> Run:

@@ -1,5 +1,6 @@
 """A trainer without torch that answers in milliseconds. What a run does is chosen by the environment variable FAKE_RUNS:
-JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server` or `nonsense`."""
+JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `nonsense`, or `no-graphs`, which refuses runs with
+graphs, or `never`, which refuses them without, too."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
         time.sleep(60)
     if behaviour == "nonsense":
         return {"status": "ok", "dev_score": "high"}
+    if (behaviour == "no-graphs" and job["graphs"]) or behaviour == "never":
+        return {"not_as_graphs": "RuntimeError: planted"}
     if behaviour == "hang":
         time.sleep(60)
     if behaviour == "raise":

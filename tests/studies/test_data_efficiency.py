@@ -126,6 +126,32 @@ def test_a_run_that_fails_is_a_row_and_the_others_go_on(
     assert len(retried) == 6
 
 
+def test_runs_that_cannot_be_graphs_are_made_without_and_no_others_of_their_mixer_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "no-graphs"}))
+    begun: list[object] = []
+    monkeypatch.setattr(Recorder, "begun", lambda self, step: begun.append(step), raising=False)
+    rows, progress = run(tmp_path, fake_request(device="cuda", seeds=tuple(range(6)), learning_rates={"": "auto"}))
+    assert {row.status for row in rows} == {"ok"}
+    assert {(row.mixer, row.detail) for row in rows} == {
+        ("attention", "train_seconds: its steps ran one by one, not as a CUDA graph: RuntimeError: planted"),
+        ("none", ""),
+    }
+    assert len({key_of(row) for row in rows}) == len(rows) == progress.finished == progress.total
+    assert progress.remarks == []
+    assert len(rows) < len(begun) <= len(rows) + 4  # two slots: each may have started one more before the refusal was read
+
+
+def test_a_process_that_refuses_runs_without_graphs_has_answered_nonsense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "never"}))
+    rows, _ = run(tmp_path, fake_request(device="cuda", sizes=(1.0,), seeds=(0,)))
+    assert sorted((row.mixer, row.status) for row in rows) == [("attention", "error"), ("none", "ok")]
+    assert "invalid answer" in rows[0].detail + rows[1].detail
+
+
 def test_auto_takes_the_learning_rate_that_was_best_on_the_development_set_at_the_largest_size(tmp_path: Path) -> None:
     request = fake_request(learning_rates={"": "auto", "none": 0.5})
     rows, progress = run(tmp_path, request)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from emulated_graphs import emulated_graphs
+from gpu import needs_gpu
 from places import ODD
 from sample_runs import sample_run
 
@@ -69,6 +71,14 @@ def test_a_model_learns_every_form_of_task(form: Form, reached: float, tmp_path:
 def test_every_mixer_trains_on_ragged_data(mixer: str, tmp_path: Path) -> None:
     result = trainer.train_cell(dataclasses.asdict(run_on(tmp_path, RAGGED, mixer, steps=4)), silently)
     assert result["status"] == "ok", result["detail"]
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_the_steps_of_every_mixer_can_be_graphs(mixer: str, tmp_path: Path) -> None:
+    run = run_on(tmp_path, RAGGED, mixer, steps=8, dropout=0.1, graphs=True)
+    with emulated_graphs():
+        result = trainer.train_cell(dataclasses.asdict(run), silently)
+    assert result.get("status") == "ok", result
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_gives_others(tmp_path: Path) -> None:
@@ -194,6 +204,65 @@ def test_a_count_of_training_that_is_no_exact_number_says_so(name: str, tmp_path
     run = run_on(tmp_path, RAGGED, f"{mine}:{name}")
     counted = trainer.count_steps(dataclasses.asdict(run), silently)
     assert (sorted(counted["flops"]), counted["detail"]) == ([] if name == "Refusing" else [12], REMARKS[name])
+
+
+ITEM = """
+from torch import nn
+
+class Item(nn.Module):
+    def __init__(self, *, width, tokens):
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, x):
+        x.sum().item()
+        return self.linear(x)
+"""
+
+
+@pytest.mark.parametrize("form", [RAGGED, RECALL, SIGNALS], ids=lambda form: form.output)
+@pytest.mark.parametrize("score", ["", "macro-f1"])
+def test_a_run_with_graphs_has_the_scores_of_one_without(form: Form, score: str, tmp_path: Path) -> None:
+    if form is SIGNALS and score:
+        return
+    run = run_on(tmp_path, form, steps=24, dropout=0.1, score=score)
+    without = trainer.train_cell(dataclasses.asdict(run), silently)
+    with emulated_graphs():
+        with_graphs = trainer.train_cell(dataclasses.asdict(dataclasses.replace(run, graphs=True)), silently)
+    assert with_graphs["status"] == without["status"] == "ok"
+    assert with_graphs["train_seconds"] > 0
+    assert json.loads(with_graphs["dev_scores"]) == pytest.approx(json.loads(without["dev_scores"]), rel=1e-3)
+    assert with_graphs["test_score"] == pytest.approx(without["test_score"], rel=1e-3)
+    assert with_graphs["best_step"] == without["best_step"]
+
+
+def test_a_run_whose_steps_cannot_be_graphs_says_why_and_runs_without_them(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(ITEM)
+    run = run_on(tmp_path, RAGGED, f"{mine}:Item", steps=8)
+    with emulated_graphs():
+        refused = trainer.train_cell(dataclasses.asdict(dataclasses.replace(run, graphs=True)), silently)
+    assert refused == {"not_as_graphs": "RuntimeError: CUDA error: operation not permitted when stream is capturing"}
+    assert trainer.train_cell(dataclasses.asdict(run), silently)["status"] == "ok"
+
+
+def test_a_run_with_graphs_that_diverges_says_so(tmp_path: Path) -> None:
+    run = run_on(tmp_path, SIGNALS, learning_rate=1e30)
+    with emulated_graphs():
+        found = [trainer.train_cell(dataclasses.asdict(dataclasses.replace(run, graphs=on)), silently) for on in (False, True)]
+    assert found[0] == found[1]
+    assert found[0]["status"] == "diverged"
+
+
+@needs_gpu
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_on_a_gpu_every_mixer_trains_as_graphs_with_the_scores_of_steps_one_by_one(mixer: str, tmp_path: Path) -> None:
+    run = run_on(tmp_path, RAGGED, mixer, steps=30, device="cuda", dropout=0.1)
+    cells = [dataclasses.asdict(dataclasses.replace(run, graphs=on)) for on in (False, True)]
+    without, with_graphs = (trainer.train_cell(cell, silently) for cell in cells)
+    assert (without["status"], with_graphs.get("status")) == ("ok", "ok"), with_graphs
+    assert with_graphs["dev_score"] == pytest.approx(without["dev_score"], abs=0.03)
+    assert with_graphs["test_score"] == pytest.approx(without["test_score"], abs=0.03)
 
 
 def test_what_a_mixer_raises_is_a_status_and_a_reason(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ class PlotOptions(Filters):
         shared.Names | None,
         Typed(str | None),
         Option(
-            help="Draw only these quantities of speed, all in one figure: latency_ms, tokens_per_s, peak_memory_mib, flops.",
+            help="Draw only these quantities of speed, all in one figure: latency_ms (on a GPU its device time), device_ms,"
+            " tokens_per_s, peak_memory_mib, flops.",
             metavar="NAME,NAME,...",
         ),
     ] = None

@@ -16,7 +16,6 @@ from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import legend_below, panel_sheet
 from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
-from mixbench.verdicts.cost.per_example import PER_EXAMPLE
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def cost_figure(cost: TaskCost, page: Page = PLAIN) -> Figure:
         first.set_ylim(len(labels) - 0.5, -0.5)
         _limit(first, cost)
         style.value_ticks(first.xaxis, prefixed=False, most=sheet.ticks(0.4))
-        named = {"example": PER_EXAMPLE[cost.unit], "data": "training examples", "trials": "tuning trials"}
+        named = {"example": f"{cost.measure} per example", "data": "training examples", "trials": "tuning trials"}
         bars = [Patch(facecolor=color, hatch=hatch, edgecolor="white") for color, hatch in _FACTORS.values()]
         product = Line2D([], [], color="black", marker="D", markersize=4)
         legend_below(sheet.figure, [*bars, product], [(name, "") for name in (*named.values(), "cost, 95 % interval")])

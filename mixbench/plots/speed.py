@@ -14,6 +14,7 @@ from mixbench.plots.speed_sizes import QUANTITIES, SIZES, size_figure
 from mixbench.plots.time_by_flops import flops_figure
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import summarise
+from mixbench.verdicts.speed.times import DEVICE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def draw_speed(
             size_figure, summary, group, size, page
         )
         for size in SIZES
-        for group in ([metrics] if metrics else [(metric,) for metric in QUANTITIES])
+        for group in ([metrics] if metrics else [(metric,) for metric in QUANTITIES if metric != DEVICE])
     }
     if not metrics:
         figures = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from mixbench.tables.fields import Quantity
 from mixbench.verdicts.labels import Context, context_words
 from mixbench.verdicts.records import AT_LEAST
 from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.times import time_column
 
 HOLLOW = f"hollow: {DISTURBED}"
 """The note on the markers of values that are disturbed."""
@@ -65,6 +67,20 @@ def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary
         [{name: text for name, text in fields.items() if name in varying} for fields in words],
         list(groups.values()),
     )
+
+
+def time_quantity(cells: Iterable[CellSummary]) -> Quantity:
+    """How the time of a panel is drawn: device time on a GPU, else latency."""
+    quantity = time_column(any(cell.on_device for cell in cells)).quantity
+    assert quantity is not None
+    return quantity
+
+
+def in_words(quantities: Iterable[Quantity]) -> str:
+    """The titles of quantities, as the title of a figure."""
+    first, *others = dict.fromkeys(quantity.title for quantity in quantities)
+    *between, last = [first, *(other.lower() for other in others)]
+    return f"{', '.join(between)} and {last}" if between else last
 
 
 def without_flops(cells: Sequence[CellSummary]) -> str:

@@ -1,4 +1,4 @@
-"""Figure of latency relative to the baseline against tokens, with the lengths at which both are equally fast."""
+"""Figure of time relative to the baseline against tokens, with the lengths at which both are equally fast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, grouped, panels_of
+from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity
 from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
@@ -23,7 +23,7 @@ _CONTROL = "none"
 
 
 def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
-    """Ratio of latencies against tokens, log-log, a panel per context; None where no mixer was timed beside the baseline.
+    """Ratio of times against tokens, log-log, a panel per context; None where no mixer was timed beside the baseline.
 
     Ratios are paired within launches; a diamond on the line at 1 is a crossover, with its interval. The control without mixing,
     which is faster by decades, is left out beside others.
@@ -39,8 +39,13 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     answers = verdicts(summary)
     apart = len({cell.tokens for cell in drawn}) == 1
     with page.look():
+        times = [time_quantity(cells) for cells in panels.cells]
         sheet = panel_sheet(
-            page, f"Latency relative to {baseline}", panels.common, panels.words, ("tokens", "relative latency")
+            page,
+            f"{in_words(times)} relative to {baseline}",
+            panels.common,
+            panels.words,
+            ("tokens", [f"relative {time.title.lower()}" for time in times]),
         )
         entries: list[list[style.Entry]] = []
         ends: list[list[End]] = []
@@ -58,7 +63,8 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         sheet.legends(entries, looks)
         sheet.unite()
         style.size_ticks(sheet.axes[0], [cell.tokens for cell in drawn], sheet.ticks())
-        style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
+        for leader in dict.fromkeys(sheet.leaders):
+            style.value_ticks(leader.yaxis, prefixed=False)
         beyond = sheet.mark(ends)
         for axes, cells in zip(sheet.axes, panels.cells, strict=True):
             _mark_crossovers(axes, [answer for answer in answers if answer.context == cells[0].context], looks)

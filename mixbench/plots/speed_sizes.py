@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,13 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import Sheet, panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, Size, grouped, panels_of, without_flops
+from mixbench.plots.speed_panels import HOLLOW, Size, grouped, in_words, panels_of, time_quantity, without_flops
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
+from mixbench.tables.fields import Quantity
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.speed.summary import GROWTH_LENGTHS, SUMMARISED, CellSummary, SpeedSummary, growth
+from mixbench.verdicts.speed.times import DEVICE, WALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,12 +36,19 @@ _FAILURE = 0.2
 _LARGEST_EXPONENT = 300.0
 """An axis ends before the largest float, where it has no room left above it."""
 QUANTITIES = {metric: quantity for metric in SUMMARISED if (quantity := columns(SpeedRow)[metric].quantity)}
-"""The metrics that are drawn."""
+"""The metrics that can be drawn. WALL stands for the time that is judged, which is device time on a GPU."""
+
+
+def quantity_of(metric: str, cells: Iterable[CellSummary]) -> Quantity:
+    """How a metric of some cells is drawn."""
+    return time_quantity(cells) if metric == WALL else QUANTITIES[metric]
 
 
 def values_of(cell: CellSummary, metric: str) -> style.Values:
     """The positive values of a metric by launch; a single one where it was found once for all launches."""
-    if metric == "tokens_per_s":  # of the median latencies, so that both figures show the same
+    if metric in (WALL, DEVICE):
+        return cell.launch_ms if metric == WALL or cell.on_device else {}
+    if metric == "tokens_per_s":  # of the median times, so that both figures show the same
         return {launch: 1e3 * cell.context.batch * cell.tokens / ms for launch, ms in cell.launch_ms.items()}
     if columns(SpeedRow)[metric].counted:
         value = cell.value(metric)
@@ -64,13 +73,15 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
     sizes = [size_of(cell) for cell in panels.every]
     apart = {label: 1.05 ** (place - len(looks) // 2) if len(set(sizes)) == 1 else 1.0 for place, label in enumerate(looks)}
     drawn = [(metric, words, cells) for metric in metrics for words, cells in zip(panels.words, panels.cells, strict=True)]
+    quantities = [quantity_of(metric, cells) for metric, _, cells in drawn]
+    titles = {metric: in_words(quantity_of(metric, cells) for cells in panels.cells) for metric in metrics}
     with page.look():
         sheet = panel_sheet(
             page,
-            f"{_title(metrics)} against {size}",
+            f"{in_words(quantities)} against {size}",
             panels.common,
-            [{QUANTITY: QUANTITIES[metric].title, **words} for metric, words, _ in drawn],
-            (axis, [QUANTITIES[metric].axis for metric, _, _ in drawn]),
+            [{QUANTITY: titles[metric], **words} for metric, words, _ in drawn],
+            (axis, [quantity.axis for quantity in quantities]),
         )
         entries: list[list[style.Entry]] = []
         ends: list[list[End]] = []
@@ -94,14 +105,15 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
         sheet.unite()
         style.size_ticks(sheet.axes[0], sizes, sheet.ticks())
         failed: dict[str, None] = {}
-        for start, metric in zip(range(0, len(drawn), len(panels.cells)), metrics, strict=True):
-            own = sheet.axes[start : start + len(panels.cells)]
-            failed |= dict.fromkeys(_mark_failures(own, panels.cells, size_of, looks, sheet))
-            style.value_ticks(own[0].yaxis, QUANTITIES[metric].prefixed)
+        for leader in dict.fromkeys(sheet.leaders):
+            own = [place for place, leading in enumerate(sheet.leaders) if leading is leader]
+            grid, cells_of = [sheet.axes[place] for place in own], [drawn[place][2] for place in own]
+            failed |= dict.fromkeys(_mark_failures(grid, cells_of, size_of, looks, sheet))
+            style.value_ticks(leader.yaxis, quantities[own[0]].prefixed)
         told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
         reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
         beyond = not_drawn({f"{cell.label} at {size_of(cell)} {size}": cell.status for cell in far})
-        return sheet.finish(reading, *failed, sheet.mark(ends), *beyond, *_notes(summary, panels.every, metrics))
+        return sheet.finish(reading, *failed, sheet.mark(ends), *beyond, *_notes(summary, panels.every, titles))
 
 
 def _hollow(cell: CellSummary, metric: str) -> bool:
@@ -109,26 +121,20 @@ def _hollow(cell: CellSummary, metric: str) -> bool:
     return cell.disturbed and not columns(SpeedRow)[metric].counted
 
 
-def _title(metrics: Sequence[str]) -> str:
-    first, *others = (QUANTITIES[metric].title for metric in metrics)
-    *between, last = [first, *(other.lower() for other in others)]
-    return f"{', '.join(between)} and {last}" if between else last
-
-
-def _notes(summary: SpeedSummary, cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
+def _notes(summary: SpeedSummary, cells: Sequence[CellSummary], titles: Mapping[str, str]) -> list[str]:
     """Which markers are hollow, which mixers the figure leaves out and why, and what is counted."""
     notes = []
-    for metric in metrics:
+    for metric, title in titles.items():
         missing = {
             label: without_flops(line) if metric == "flops" else "0 or not measured"
             for label, line in grouped(cells, lambda cell: cell.label).items()
             if all(cell.status == "ok" and not values_of(cell, metric) for cell in line)
         }
-        where = f" ({QUANTITIES[metric].title.lower()})" if len(metrics) > 1 else ""
+        where = f" ({title.lower()})" if len(titles) > 1 else ""
         notes += not_drawn(missing, where)
-    hollow = any(_hollow(cell, metric) for cell in cells for metric in metrics)
+    hollow = any(_hollow(cell, metric) for cell in cells for metric in titles)
     counts = about_operations([cell.flops_mark for cell in summary.cells if cell.value("flops") is not None])
-    return [*([HOLLOW] if hollow else []), *notes, *(counts if "flops" in metrics else [])]
+    return [*([HOLLOW] if hollow else []), *notes, *(counts if "flops" in titles else [])]
 
 
 def _mark_failures(

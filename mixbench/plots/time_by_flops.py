@@ -1,4 +1,4 @@
-"""Figure of latency against FLOPs, with lines of constant FLOP/s and the measured peak."""
+"""Figure of time against FLOPs, with lines of constant FLOP/s and the measured peak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page, place
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, grouped, panels_of, without_flops
+from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, without_flops
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
 if TYPE_CHECKING:
@@ -25,17 +25,19 @@ _LINES = "dotted lines: 1 GFLOP/s, 10 GFLOP/s and so on; in black, the measured 
 
 
 def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
-    """Latency against FLOPs per call, with lines of constant FLOP/s and the measured peak; None if nothing has FLOPs."""
+    """Time against FLOPs per call, with lines of constant FLOP/s and the measured peak; None if nothing has FLOPs."""
     panels = panels_of(summary, "tokens", _has_both)
     cells = [cell for cell in panels.every if _has_both(cell)]
     if not cells:
         return None
     looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
     marks = {label: [cell.flops_mark for cell in own] for label, own in grouped(cells, lambda cell: cell.label).items()}
-    free = grouped([cell for cell in summary.cells if cell.latency_ms and cell.label not in marks], lambda cell: cell.label)
+    free = grouped([cell for cell in summary.cells if cell.time_ms and cell.label not in marks], lambda cell: cell.label)
     with page.look():
-        labels = ("operations per call (FLOP)", "latency per call (ms)")
-        sheet = panel_sheet(page, "Latency against operations", panels.common, panels.words, labels, beside=False)
+        times = [time_quantity(part) for part in panels.cells]
+        labels = ("operations per call (FLOP)", [time.axis for time in times])
+        title = f"{in_words(times)} against operations"
+        sheet = panel_sheet(page, title, panels.common, panels.words, labels, beside=False)
         ends: list[list[End]] = []
         for axes, part in zip(sheet.axes, panels.cells, strict=True):
             ends.append([])
@@ -43,19 +45,18 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
                 flops = [cell.value("flops") or 0 for cell in line]
                 hollow = [cell.disturbed for cell in line]
                 ends[-1] += style.draw_line(axes, flops, [cell.launch_ms for cell in line], looks[label], hollow)
-                bounds = [
-                    (cell.value("flops") or 0, cell.latency_ms.point) for cell in line if cell.flops_mark and cell.latency_ms
-                ]
+                bounds = [(cell.value("flops") or 0, cell.time_ms.point) for cell in line if cell.flops_mark and cell.time_ms]
                 mark_bounds(axes, bounds, looks[label].color, upwards=False)
         sheet.unite()
         style.value_ticks(sheet.axes[0].xaxis, prefixed=True, most=sheet.ticks())
-        style.value_ticks(sheet.axes[0].yaxis, prefixed=False)
+        for leader in dict.fromkeys(sheet.leaders):
+            style.value_ticks(leader.yaxis, prefixed=False)
         sheet.below(
             {label: look for label, look in looks.items() if label in marks},
             {label: named("", own).strip() for label, own in marks.items()},
         )
         beyond = sheet.mark(ends)
-        known = [cell.flops_mark for cell in summary.cells if cell.latency_ms and cell.value("flops") is not None]
+        known = [cell.flops_mark for cell in summary.cells if cell.time_ms and cell.value("flops") is not None]
         sheet.finish(
             beyond,
             HOLLOW if any(cell.disturbed for cell in cells) else "",
@@ -70,8 +71,8 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
 
 
 def _has_both(cell: CellSummary) -> bool:
-    """Whether FLOPs and latency are known, and FLOPs above 0."""
-    return bool(cell.value("flops") and cell.latency_ms)
+    """Whether FLOPs and time are known, and FLOPs above 0."""
+    return bool(cell.value("flops") and cell.time_ms)
 
 
 def _draw_rates(axes: Axes, cells: Sequence[CellSummary]) -> None:

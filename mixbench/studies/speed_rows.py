@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixbench.errors import one_line
@@ -114,15 +114,13 @@ def _block_rows(
 ) -> list[SpeedRow]:
     tokens = cell.keys["tokens"] * cell.keys["batch"]
     said = (*counts.get("detail", "").split(SEPARATOR), *map(one_line, remarks))
-    return [
+    rows = [
         SpeedRow(
             **cell.keys,
             launch=origin.launch,
             round=number,
             **block,
             **{**counts, "detail": SEPARATOR.join(filter(None, dict.fromkeys(said)))},
-            tokens_per_s=tokens / block["latency_ms"] * 1e3,
-            gflops_per_s=counts["flops"] / block["latency_ms"] / 1e6 if counts.get("flops") else None,
             rounds=len(blocks),
             stopped_by=stopped_by,
             environment=origin.environment,
@@ -130,6 +128,20 @@ def _block_rows(
         )
         for number, block in enumerate(blocks, start=1)
     ]
+    return [_with_rates(row, tokens) for row in rows]
+
+
+def _with_rates(row: SpeedRow, tokens: int) -> SpeedRow:
+    """With the rates that follow from the time of a call. Raises ValueError for a block without wall time."""
+    if row.latency_ms is None:
+        raise ValueError("a block of calls has no wall time")
+    if row.time_ms is None:
+        return row
+    return replace(
+        row,
+        tokens_per_s=tokens / row.time_ms * 1e3,
+        gflops_per_s=row.flops / row.time_ms / 1e6 if row.flops else None,
+    )
 
 
 def _launch_row(cell: PlannedCell, peaks: Outcome, observed: Outcome, origin: Origin) -> LaunchRow:

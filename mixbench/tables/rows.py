@@ -17,6 +17,9 @@ from mixbench.tables.scores import scores_in_words
 _SETTINGS = ("task", "task.options", "searched")
 """Objects within the settings of a run: what determines its data, and the ranges of its search."""
 
+SHORTEST_KERNEL_MS = 5e-4
+"""A kernel takes more than a microsecond: a call that takes less than half of one on a GPU launches none."""
+
 SCHEMA = 3
 """Version of the tables. History: 1, the first; 2, training runs have constant_score, classes and dev_scores; 3, calls have an
 execution."""
@@ -104,7 +107,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     settings: str = column("key", "every other option that can change the result, as canonical JSON", json=_SETTINGS)
     round: int = column("replicate", "round within the launch, counted from 1; 0 where nothing was timed")
     latency_ms: float | None = metric(
-        "wall time per call; on CUDA eager calls, from the first launch to the last result",
+        "wall time per call; on CUDA from the first launch to the last result, launching included",
         "ms",
         positive=True,
         words="latency",
@@ -113,10 +116,17 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         quantity=Quantity("latency", "Latency", "latency per call (ms)"),
     )
     cpu_ms: float | None = metric("CPU time of all threads per call", "ms", words="CPU time", rule="reported", in_summary=True)
-    device_ms: float | None = metric("time on the GPU per call, by events", "ms", words="GPU time", rule="time")
+    device_ms: float | None = metric(
+        "time of the GPU per call, by events; where it is there, it is the time that is judged",
+        "ms",
+        words="device time",
+        rule="time",
+        heading=Heading("device ms"),
+        quantity=Quantity("device-time", "Device time", "device time per call (ms)"),
+    )
     host_ms: float | None = metric("time the CPU needs to launch a call on the GPU", "ms")
     tokens_per_s: float | None = metric(
-        "batch × tokens / latency",
+        "batch × tokens / time: wall time on the CPU, device time on a GPU",
         "tokens/s",
         "higher",
         positive=True,
@@ -133,7 +143,12 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         heading=Heading("GFLOP", per=1e9),
         quantity=Quantity("flops", "Operations", "operations per call (FLOP)", prefixed=True),
     )
-    gflops_per_s: float | None = metric("flops / latency; a lower bound where flops is", "GFLOP/s", "higher", in_summary=True)
+    gflops_per_s: float | None = metric(
+        "flops / time: wall time on the CPU, device time on a GPU; a lower bound where flops is",
+        "GFLOP/s",
+        "higher",
+        in_summary=True,
+    )
     params: int | None = metric(
         "parameters of what was measured; a complex one counts as two",
         "parameters",
@@ -163,6 +178,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         " compiled code",
         "MiB",
         once=True,
+        in_summary=True,
     )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
     page_faults: float | None = column("observation", "minor page faults per call", "faults", default=None)
@@ -182,6 +198,16 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     rounds: int = column("observation", "rounds of this launch", "rounds", default=1)
     stopped_by: str = column("observation", "why the launch stopped: precision or budget", default="")
     quality: str = column("observation", "clean, contended (with other work) or throttled (GPU clock)", default="")
+
+    @property
+    def time_ms(self) -> float | None:
+        """The time per call that is judged, ms: that of the GPU where it was measured, else wall time.
+
+        None where the GPU had nothing to do.
+        """
+        if self.device_ms is None:
+            return self.latency_ms
+        return self.device_ms if self.device_ms >= SHORTEST_KERNEL_MS else None
 
 
 @dataclass(frozen=True, kw_only=True)

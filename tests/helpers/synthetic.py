@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from mixbench.mixers import MIXERS
 from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.spec import parse_mixer
 from mixbench.tables.columns import Row
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
 from mixbench.verdicts.gate.cells import Measured
 
 PEAK_GFLOPS_PER_S = 80.0
+BANDWIDTH_GB_PER_S = 20.0
+LAUNCHING_MS, OPERATORS = 0.1, 10
+"""What it takes the host to launch a call on a GPU, and what it launches."""
 MACHINE: dict[str, object] = {
     "cpu": "Example 9000",
     "physical_cores": 2,
@@ -56,7 +60,8 @@ def speed_rows(
     """Every combination measured once per launch and round; `mixers` are mixer strings, `failures` maps (mixer, tokens)
     to (status, detail), `latency_ms` gives the true latency of (name, tokens, width, batch, mode).
 
-    Noise is log-normal with these deviations: one factor per launch and mixer, one per block.
+    Noise is log-normal with these deviations: one factor per launch and mixer, one per block. On a GPU the latency is that of
+    the device, without that of launches, and wall time is longer where launching is.
     """
     rng = random.Random(seed)
     speed: list[SpeedRow] = []
@@ -85,6 +90,7 @@ def speed_rows(
                 LaunchRow(
                     **shape,
                     peak_gflops_per_s=PEAK_GFLOPS_PER_S,
+                    bandwidth_gb_per_s=BANDWIDTH_GB_PER_S,
                     calibration_ms=fixed_ms,
                     calibration_cpu_ms=_THREADS_BUSY * fixed_ms,
                 )
@@ -97,8 +103,25 @@ def speed_rows(
                 true_ms = latency_ms(str(cell["mixer"]), length, width, batch, mode) * rng.lognormvariate(0, launch_noise)
                 for number in range(1, rounds + 1):
                     ms = true_ms * rng.lognormvariate(0, round_noise)
-                    speed.append(_block(cell, number, ms, rounds, "contended" if rng.random() < contended else "clean"))
+                    block = _block(cell, number, ms, rounds, "contended" if rng.random() < contended else "clean")
+                    speed.append(block if device == "cpu" else _on_gpu(block, rng.lognormvariate(0, launch_noise)))
     return speed, launch_rows
+
+
+def _on_gpu(block: SpeedRow, noise: float) -> SpeedRow:
+    """The block with its time as device time, and a launch of every call that takes some time, too."""
+    assert block.latency_ms
+    host = LAUNCHING_MS * noise if block.mixer != "none" else LAUNCHING_MS / 100
+    if block.latency_ms < SHORTEST_KERNEL_MS:
+        block = replace(block, tokens_per_s=None, gflops_per_s=None)
+    return replace(
+        block,
+        latency_ms=max(block.latency_ms, host) + 0.01,
+        device_ms=block.latency_ms,
+        host_ms=host,
+        operators=0 if block.mixer == "none" else OPERATORS,
+        moved_mib=OPERATORS * block.batch * block.tokens * block.width * 4 / _MIB,
+    )
 
 
 def measured(

@@ -147,7 +147,7 @@ def test_an_interval_and_dots_stand_for_launches(tokens: Sequence[int], launches
 
 @pytest.mark.parametrize("metric", QUANTITIES)
 def test_a_single_point_of_a_single_mixer_in_a_single_launch_is_drawn(metric: str) -> None:
-    (axes,) = figure_of(speed_rows(("hypermixer",), (64,), launches=1, rounds=1), metric).axes
+    (axes,) = figure_of(speed_rows(("hypermixer",), (64,), devices=("cuda",), launches=1, rounds=1), metric).axes
     assert len(mixer_lines(axes)) == 1
 
 
@@ -323,3 +323,39 @@ def test_a_cell_that_failed_far_beyond_all_measured_lengths_is_told_and_does_not
     assert figure.axes[0].get_xlim()[1] < 1000
     assert any("not drawn: none at 9999999 tokens (timeout)" in text.get_text() for text in figure.findobj(Text))
     assert any("none: timeout" in text.get_text() for text in figure.findobj(Text))  # the other is a cross
+
+
+def test_a_gpu_is_drawn_with_device_time_and_its_name_on_the_axis() -> None:
+    rows, launches = speed_rows(("attention", "fnet"), (64, 128, 256), devices=("cuda",), launch_noise=0)
+    slow = [replace(row, latency_ms=1e3) for row in rows]
+    for table in ((rows, launches), (slow, launches)):
+        (axes,) = (figure := figure_of(table)).axes
+        assert axes.get_ylabel() == "device time per call (ms)"
+        assert figure.get_suptitle().startswith("Device time against tokens")
+        assert max(max(line.get_ydata()) for line in mixer_lines(axes)) < 1  # type: ignore[type-var,arg-type]
+    summary = summarise(slow, launches)
+    (axes,) = ratio_figure(summary).axes  # type: ignore[union-attr]
+    assert axes.get_ylabel() == "relative device time"
+    (axes,) = flops_figure(summary).axes  # type: ignore[union-attr]
+    assert axes.get_ylabel() == "device time per call (ms)"
+
+
+def test_each_device_has_an_axis_of_its_own_kind_of_time() -> None:
+    table = speed_rows(
+        ("attention", "fnet"), (64, 128), devices=("cpu", "cuda"), failures={("fnet", 128): ("oom", "needs 12 GiB")}
+    )
+    figure = figure_of(table)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["latency per call (ms)", "device time per call (ms)"]
+    assert figure.get_suptitle().startswith("Latency and device time against tokens")
+    assert all(any("oom" in text.get_text() for text in axes.texts) for axes in figure.axes), "crosses in both"
+    (of_the_gpu,) = figure_of(table, "device_ms").axes
+    assert of_the_gpu.get_ylabel() == "device time per call (ms)"
+
+
+def test_device_time_is_drawn_twice_only_on_request(tmp_path: Path) -> None:
+    table = speed_rows(("attention", "fnet"), (64, 128), devices=("cuda",))
+    names = [path.name for path in draw_speed(*table, tmp_path)]
+    assert "speed-latency-by-tokens.png" in names
+    assert not any("device" in name for name in names)
+    (path,) = draw_speed(*table, tmp_path, metrics=("device_ms", "peak_memory_mib"))
+    assert path.name == "speed-device-time-memory-by-tokens.png"

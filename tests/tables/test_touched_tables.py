@@ -78,11 +78,11 @@ def test_the_last_trial_counts_only_with_all_of_its_values(tmp_path: Path) -> No
 def test_a_torn_line_and_the_rest_of_its_launch_are_kept_beside_the_table(folder: ResultsFolder, table: Path) -> None:
     lines = table.read_bytes().splitlines()
     table.write_bytes(b"\n".join(lines)[:-20])
-    count = len(columns(SpeedRow))
     (told,) = written_to(folder)
+    every = len(columns(SpeedRow))
     assert told == (
         f"{table}: moved to speed.csv.rejected: 2 lines from line 17 on (from a launch with only 2 of 3 rounds), "
-        f"line 19 (incomplete line: {count - 1} columns instead of {count})"
+        f"line 19 (incomplete line: {every - 1} columns instead of {every})"
     )
     assert table.read_bytes().splitlines() == lines[:-3]
     header, *aside = rejected(table)
@@ -90,7 +90,7 @@ def test_a_torn_line_and_the_rest_of_its_launch_are_kept_beside_the_table(folder
     assert [line.encode() for line in aside if not line.startswith("#")] == [*lines[:1], *lines[-3:-1], lines[-1][:-20]]
     assert [line for line in aside if line.startswith("#")] == [
         "# 2 lines from line 17 on: from a launch with only 2 of 3 rounds",
-        f"# line 19: incomplete line: {count - 1} columns instead of {count}",
+        f"# line 19: incomplete line: {every - 1} columns instead of {every}",
     ]
     assert written_to(folder) == []
 

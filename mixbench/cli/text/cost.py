@@ -10,7 +10,7 @@ from mixbench.cli.text.brackets import bounded, needed, ratio
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
 from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
-from mixbench.verdicts.cost.per_example import PER_EXAMPLE
+from mixbench.verdicts.cost.per_example import TIMED
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 from mixbench.verdicts.entries import UNKNOWN, Entry, interval_text
 from mixbench.verdicts.learning.data_needed import UNKNOWN as UNKNOWN_RATIO
@@ -64,7 +64,8 @@ def sentence(cost: TaskCost, label: str) -> str:
     if not own.ratios:
         unit, factor = _UNITS[cost.unit]
         example = own.factors["example"].value
-        each = f"{number(example.low * factor)} {unit}{' or more' if example.mark else ''}"
+        kind = f" of {cost.measure}" if cost.unit == "s" and cost.measure != TIMED else ""
+        each = f"{number(example.low * factor)} {unit}{kind}{' or more' if example.mark else ''}"
         if limit:
             return f"{label} does not reach {goal} within {limit}; an example costs {each}."
         data, trials = (_number(_need(cost, own, name, interval=False)) for name in ("data", "trials"))
@@ -84,7 +85,7 @@ def sentence(cost: TaskCost, label: str) -> str:
         return f"{label} and {cost.baseline} reach {goal}; {counts}, so their costs cannot be compared."
     if limit:
         return f"{label} does not reach {goal} within {limit}: its cost is {_times(product)} times that of {cost.baseline}."
-    names = {PER_EXAMPLE[cost.unit].partition(" ")[0]: "example", "data": "data", "trials": "trials"}
+    names = {cost.measure: "example", "data": "data", "trials": "trials"}
     factors = " × ".join(f"{name} {_number(ratio(own.ratios[factor].value, None))}" for name, factor in names.items())
     interval = "" if times.tail == UNKNOWN else times.tail
     undecided = "" if _decided(product) else "; it could be cheaper or more expensive"
@@ -113,7 +114,7 @@ def _need(cost: TaskCost, row: MixerCost, factor: str, *, interval: bool = True)
 
 
 def _relative(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
-    factors = {"example": PER_EXAMPLE[cost.unit], "data": "data", "trials": "trials", PRODUCT: "cost"}
+    factors = {"example": f"{cost.measure} per example", "data": "data", "trials": "trials", PRODUCT: "cost"}
     return [
         Column(title, [ratio(row.ratios[name].value, row.ratios[name].interval) for row in rows])
         for name, title in factors.items()
@@ -157,7 +158,7 @@ def _decided(known: Known) -> bool:
 def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
     """How to read the numbers, and the rows that they came from."""
     yield (
-        f"cost: {PER_EXAMPLE[cost.unit]} × training examples × tuning trials. In brackets: 95 % intervals, {DRAWS} draws of"
+        f"cost: {cost.measure} per example × training examples × tuning trials. In brackets: 95 % intervals, {DRAWS} draws of"
         " launches, seeds and trials. ≥, ≤ and not reached: the score lies beyond what was trained. Examples are read off test"
         " scores, trials off development scores."
     )

@@ -8,9 +8,23 @@ from functools import partial
 from mixbench.cli.text.layout import Column, Table
 from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, interval_text
-from mixbench.verdicts.speed.cells import OTHERS, RATIO, EntryOf, Form, Forms, metric_entries, share_of_peak, timed
-from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth
-from mixbench.verdicts.speed.view import View, time_entry
+from mixbench.verdicts.speed.cells import (
+    HOST_BOUND_WORD,
+    OTHERS,
+    RATIO,
+    EntryOf,
+    Form,
+    Forms,
+    margin,
+    metric_entries,
+    point,
+    share_entries,
+    time_entry,
+    timed,
+    wall_entry,
+)
+from mixbench.verdicts.speed.summary import CellSummary, Growth
+from mixbench.verdicts.speed.view import View, shown_entry
 
 THROUGHPUT = "tokens_per_s"
 
@@ -18,21 +32,30 @@ THROUGHPUT = "tokens_per_s"
 def times_table(view: View, form: Forms) -> Table:
     """Mixers × lengths, or all of every mixer where there is one length."""
     if len(view.lengths) == 1:
-        return _table(view, view.cells, form[1])
+        return _table(view, form[1])
     labels = [f"{label}, ms" if view.relative and label == view.baseline else label for label in view.labels]
     *shorter, longest = view.lengths
     forms = {**dict.fromkeys(shorter, form[0]), longest: form[1]}
     columns = [
-        Column(str(tokens), [time_entry(view, cell, forms[tokens]) if cell else None for cell in view.at(tokens)])
+        Column(str(tokens), [shown_entry(view, cell, forms[tokens]) if cell else None for cell in view.at(tokens)])
         for tokens in view.lengths
     ]
-    return Table(labels, columns)
+    return Table(labels, [*columns, *_host_bound_column(view)])
+
+
+def _host_bound_column(view: View) -> list[Column]:
+    """Up to which length a mixer is host-bound, where any is."""
+    ends = view.host_bound
+    texts = [Entry(f"to {max(cell.tokens for cell in ends[label])}") if label in ends else None for label in view.labels]
+    return [Column(HOST_BOUND_WORD, texts, words=True)] if ends else []
 
 
 def costs_table(view: View) -> Table:
-    """Everything but time, a line per mixer, at the longest length."""
+    """Everything but the time that is judged, a line per mixer, at the longest length."""
     cells = view.at(view.lengths[-1])
-    entries = [entry for metric, entry in metric_entries().items() if metric not in (LATENCY, THROUGHPUT)]
+    entries = [entry for metric, entry in metric_entries().items() if metric != THROUGHPUT]
+    if view.on_device:
+        entries = [wall_entry(point), *entries, *share_entries(bound=True)]
     columns = [Column(heading, [entry_of(cell) if cell else None for cell in cells]) for heading, entry_of in entries]
     return Table(view.labels, [*_known(columns), *_growth_columns(view)], heading=f"at {view.lengths[-1]} tokens")
 
@@ -72,14 +95,17 @@ def exponent_text(interval: Interval, base: str = "N") -> str:
 def long_table(view: View) -> Table:
     """A line per cell with all that was measured."""
     tokens = Column("tokens", [Entry(str(cell.tokens)) for cell in view.cells])
-    return _table(view, view.cells, interval_text, first=tokens)
+    return _table(view, interval_text, first=tokens)
 
 
-def _table(view: View, cells: Sequence[CellSummary], form: Form, first: Column | None = None) -> Table:
+def _table(view: View, form: Form, first: Column | None = None) -> Table:
+    cells = view.cells
     reasons = {
         row: ": ".join(filter(None, (cell.status, cell.detail))) for row, cell in enumerate(cells) if cell.status != "ok"
     }
-    columns = [Column(heading, [entry(cell) for cell in cells]) for heading, entry in _every_entry(view, form)]
+    columns = [
+        Column(heading, [entry(cell) for cell in cells]) for heading, entry in _every_entry(view, form, first is not None)
+    ]
     return Table([cell.label for cell in cells], _known(columns), first=first, instead=reasons)
 
 
@@ -88,16 +114,18 @@ def _known(columns: Sequence[Column]) -> list[Column]:
     return [column for column in columns if any(column.entries)]
 
 
-def _every_entry(view: View, form: Form) -> Iterator[tuple[str, EntryOf]]:
-    """Heading and entries of every column: the metrics that have a heading, and what comes from several rows beside some."""
-    beside: dict[str, tuple[str, EntryOf]] = {
-        THROUGHPUT: (RATIO, partial(_ratio, baseline=view.baseline, form=form)),
-        "flops": ("% of peak", share_of_peak),
+def _every_entry(view: View, form: Form, details: bool) -> Iterator[tuple[str, EntryOf]]:
+    """Heading and entries of every column: times, the metrics that have a heading, what comes from several rows beside some."""
+    beside: dict[str, list[tuple[str, EntryOf]]] = {
+        THROUGHPUT: [(RATIO, partial(_ratio, baseline=view.baseline, form=form))],
+        "flops": share_entries(view.on_device or details),
     }
-    for metric, (heading, entry) in metric_entries(form).items():
+    yield time_entry(view.on_device, form)
+    if view.on_device:
+        yield wall_entry(margin)
+    for metric, (heading, entry) in metric_entries().items():
         yield heading, entry
-        if metric in beside:
-            yield beside[metric]
+        yield from beside.get(metric, [])
 
 
 def _ratio(cell: CellSummary, baseline: str | None, form: Form) -> Entry | None:

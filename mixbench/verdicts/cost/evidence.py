@@ -18,6 +18,7 @@ from mixbench.verdicts.cost.per_example import (
     beside,
     contexts_of_examples,
     disturbed,
+    in_words,
     lower_bounds,
     other_contexts,
     per_launch,
@@ -40,6 +41,8 @@ class TaskCost:
     score: str
     unit: str
     """Unit of the cost of an example."""
+    measure: str
+    """What an example costs, in words: time, device time, energy or operations."""
     baseline: str | None
     mixers: Mapping[str, MixerKey]
     """Mixers with a cost, by label."""
@@ -137,6 +140,7 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         subject=subject,
         score=score,
         unit=MEASURES[wish.measure][1],
+        measure=in_words(wish.measure, timed),
         baseline=baseline,
         mixers={labels[mixer]: mixer for mixer in whole},
         reach=reach(evidence),

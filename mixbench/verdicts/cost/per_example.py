@@ -14,16 +14,16 @@ from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, find_mixers, unpacked
 from mixbench.verdicts.speed.blocks import choose_rows
 from mixbench.verdicts.speed.ratio import compared
+from mixbench.verdicts.speed.times import of_one_kind, time_column
 from mixbench.verdicts.words import counted
 
 MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
-    "time": (lambda row: row.latency_ms and row.latency_ms / 1000, "s"),
+    "time": (lambda row: row.time_ms and row.time_ms / 1000, "s"),
     "energy": (attrgetter("energy_j"), "J"),
     "flops": (attrgetter("flops"), "FLOP"),
 }
 """The ways to measure the cost of an example: the value per call and its unit."""
-PER_EXAMPLE = {"s": "time per example", "J": "energy per example", "FLOP": "operations per example"}
-"""Its name in tables and figures, by unit."""
+_WORDS = {"time": "time", "energy": "energy", "flops": "operations"}
 TIMED, COUNTED = "time", "flops"
 _PREFERRED: dict[str, tuple[Any, ...]] = {
     "mode": ("training", "inference"),
@@ -44,7 +44,7 @@ def contexts_of_examples(rows: Iterable[SpeedRow], subject: Subject, mixers: Seq
     """
     value = MEASURES[wish.measure][0]
     contexts: dict[Context, Rows] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
+    for row in of_one_kind(rows):
         mixer = row.mixer, row.config
         # no ratio to a cost of zero, such as the operations of no mixing
         if mixer in mixers and (value(row) or 0) > 0 and _fits(row, subject, wish.columns):
@@ -78,6 +78,12 @@ def _fits(row: SpeedRow, subject: Subject, wanted: Mapping[str, Any]) -> bool:
     return all(getattr(row, name) == value for name, value in wanted.items())
 
 
+def in_words(measure: str, timed: Mapping[MixerKey, Sequence[SpeedRow]]) -> str:
+    """What an example costs: `time`, which is the `device time` of a GPU, `energy` or `operations`."""
+    on_device = any(row.device_ms is not None for rows in timed.values() for row in rows)
+    return time_column(on_device).words if measure == TIMED and on_device else _WORDS[measure]
+
+
 def per_launch(timed: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -> dict[MixerKey, dict[int, float]]:
     """The cost of an example by launch, as the median over rounds; a count is equal in every launch and given once."""
     value = MEASURES[measure][0]
@@ -95,7 +101,7 @@ def beside(
 ) -> dict[MixerKey, dict[int, float]]:
     """Times of an example such that their ratios to the baseline's are those of `mixbench speed`, which are taken by round."""
     found = dict(examples)
-    every = launch_medians((row.launch, row.latency_ms) for row in timed[baseline])
+    every = launch_medians((row.launch, row.time_ms) for row in timed[baseline])
     base = {launch: median / 1000 / timed[baseline][0].batch for launch, median in every.items()} | examples[baseline]
     for mixer, rows in timed.items():
         ratios = {} if mixer == baseline else compared(rows, timed[baseline]).by_launch

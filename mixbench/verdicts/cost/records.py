@@ -45,7 +45,9 @@ def _missed(cost: MixerCost, factor: str) -> bool:
 
 def to_json(cost: TaskCost) -> dict[str, Any]:
     """The cost as plain dicts, lists and numbers; infinite ends as "not reached", or "unknown" where the score was reached."""
-    plain = {name: getattr(cost, name) for name in ("score", "unit", "baseline", "targets")} | {"bounds": dict(cost.bounds)}
+    plain = {name: getattr(cost, name) for name in ("score", "unit", "measure", "baseline", "targets")} | {
+        "bounds": dict(cost.bounds)
+    }
     parts = {name: [asdict(part) for part in getattr(cost, name)] for name in ("sources", "lacks")}
     plain |= {name: list(getattr(cost, name)) for name in ("warnings", "left_out")}
     by_key = {(own.label, own.target): own for own in cost.costs}

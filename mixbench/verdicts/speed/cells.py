@@ -12,10 +12,12 @@ from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.entries import Entry, interval_text, with_prefix
-from mixbench.verdicts.speed.summary import LATENCY, SUMMARISED, CellSummary
+from mixbench.verdicts.speed.summary import SUMMARISED, CellSummary
+from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, time_column
 from mixbench.verdicts.words import number
 
 RATIO = "ratio"
+HOST_BOUND_WORD = "host-bound"
 Form = Callable[[Interval], tuple[str, str]]
 """A point and what stands behind it to say how sure it is."""
 EntryOf = Callable[[CellSummary], Entry | None]
@@ -24,7 +26,7 @@ _WIDEST_MARGIN = 99
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign behind some times or ratios, and the note that explains it; `of` is LATENCY, RATIO or both."""
+    """A sign behind some times or ratios, and the note that explains it; `of` is TIME, RATIO or both."""
 
     sign: str
     of: tuple[str, ...]
@@ -37,9 +39,9 @@ _DISTURBED = "disturbed for too much of the time, by other processes or a thrott
 OTHERS = "!"
 """The sign of what is disturbed."""
 MARKS = (
-    Mark(OTHERS, (LATENCY,), lambda cell: cell.disturbed, _DISTURBED),
+    Mark(OTHERS, (TIME,), lambda cell: cell.disturbed, _DISTURBED),
     Mark(OTHERS, (RATIO,), lambda cell: cell.ratio_disturbed, _DISTURBED),
-    Mark("^", (LATENCY, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
+    Mark("^", (TIME, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
     Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
     Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
 )
@@ -52,7 +54,7 @@ def holds_1(ratio: Interval | None) -> bool:
 
 
 def timed(cell: CellSummary, quantity: str, form: Form = interval_text) -> Entry | None:
-    """The latency (LATENCY, in ms) or the ratio to the baseline (RATIO) of a cell, with its marks."""
+    """The time (TIME, in ms) or the ratio to the baseline (RATIO) of a cell, with its marks."""
     interval: Interval | None = getattr(cell, quantity)
     if interval is None:
         return None
@@ -72,16 +74,50 @@ def mark_notes(shown: Iterable[tuple[CellSummary, str]]) -> Iterator[str]:
     return (f"{sign}: {note}." for sign, note in dict.fromkeys((mark.sign, mark.note) for mark in MARKS) if sign in found)
 
 
-def metric_entries(form: Form = interval_text) -> dict[str, tuple[str, EntryOf]]:
-    """For each metric that has a heading, the heading and what is shown of a cell."""
+def metric_entries() -> dict[str, tuple[str, EntryOf]]:
+    """For each metric but time that has a heading, the heading and what is shown of a cell."""
     headings = {metric: heading for metric in SUMMARISED if (heading := columns(SpeedRow)[metric].heading)}
-    entries = {metric: (heading.text, partial(_value, metric, heading)) for metric, heading in headings.items()}
-    return {**entries, LATENCY: (headings[LATENCY].text, partial(timed, quantity=LATENCY, form=form))}
+    return {
+        metric: (heading.text, partial(_value, metric, heading))
+        for metric, heading in headings.items()
+        if metric not in (WALL, DEVICE)
+    }
 
 
-def share_of_peak(cell: CellSummary) -> Entry | None:
-    """FLOP/s relative to the machine's peak, in percent."""
+def time_entry(on_device: bool, form: Form) -> tuple[str, EntryOf]:
+    """Heading and entries of the time that is judged."""
+    heading = time_column(on_device).heading
+    return heading.text if heading else TIME, partial(timed, quantity=TIME, form=form)
+
+
+def wall_entry(form: Form) -> tuple[str, EntryOf]:
+    """Heading and entries of wall time beside device time, with a word where it is longer."""
+
+    def entry(cell: CellSummary) -> Entry | None:
+        if cell.latency_ms is None:
+            return None
+        point, behind = form(cell.latency_ms)
+        return Entry(point, f"{behind} {HOST_BOUND_WORD}" if cell.host_bound else behind)
+
+    return "wall ms", entry
+
+
+def share_entries(bound: bool) -> list[tuple[str, EntryOf]]:
+    """Heading and entries of the shares of the machine's peaks, in percent; with `bound`, of what bounds a call, too."""
+    shares: list[tuple[str, EntryOf]] = [("% of peak", _share_of_peak), ("% of bandwidth", _share_of_bandwidth)]
+    return [*shares, ("bound by", _bound_by)] if bound else shares
+
+
+def _share_of_peak(cell: CellSummary) -> Entry | None:
     return None if cell.share_of_peak is None else Entry(_bounded(cell, number(100 * cell.share_of_peak)))
+
+
+def _share_of_bandwidth(cell: CellSummary) -> Entry | None:
+    return None if cell.share_of_bandwidth is None else Entry(number(100 * cell.share_of_bandwidth))
+
+
+def _bound_by(cell: CellSummary) -> Entry | None:
+    return None if cell.bound_by is None else Entry(cell.bound_by)
 
 
 def point(interval: Interval) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The lengths at which a mixer and the baseline are equally fast: where the ratio of their latencies crosses 1."""
+"""The lengths at which a mixer and the baseline are equally fast: where the ratio of their times crosses 1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Crossover:
 
 
 def crossovers(ratios: Mapping[int, Mapping[int, float]]) -> tuple[Crossover, ...]:
-    """Every crossing of 1, from the ratio to the baseline's latency by launch, by number of tokens.
+    """Every crossing of 1, from the ratio to the baseline's time by launch, by number of tokens.
 
     A launch that has all lengths is a line, straight between lengths on log axes; the crossing is that of the median. Its
     interval holds the lengths at which the interval of the ratio holds 1 (as Fieller's does), and so is as reliable as those.

@@ -6,20 +6,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
-from mixbench.verdicts.speed.cells import BRACKETS, POINTS, RATIO, Forms, margin_percent, mark_notes
-from mixbench.verdicts.speed.summary import LATENCY, CellSummary, SpeedSummary
-from mixbench.verdicts.speed.view import View
+from mixbench.verdicts.speed.cells import BRACKETS, HOST_BOUND_WORD, POINTS, RATIO, Forms, margin_percent, mark_notes
+from mixbench.verdicts.speed.summary import NEAR, CellSummary, SpeedSummary
+from mixbench.verdicts.speed.times import TIME, time_column
+from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
 Shown = tuple[CellSummary, str]
-"""A cell and what a table shows of it: LATENCY or RATIO."""
+"""A cell and what a table shows of it: TIME or RATIO."""
 _ADVICE = " More launches give them: --launches 5."
 
 
 def long_notes(summary: SpeedSummary) -> Iterator[str]:
     """The notes on tables with a line per cell."""
-    yield from _intervals(summary.cells, "In brackets")
-    yield from _of_lines(summary, summary.cells)
+    on_device = any(cell.on_device for cell in summary.cells)
+    yield from _intervals(summary.cells, "± and in brackets" if on_device else "In brackets")
+    yield from _ratio(summary, summary.cells)
+    yield from _shares(summary.cells, bound=True)
+    yield from _host_bound(views_of(summary))
     yield from mark_notes([(cell, quantity) for cell in summary.cells for quantity in _quantities(summary, cell)])
     yield from _counts(summary.cells)
     yield from _cells(summary)
@@ -29,15 +33,18 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
     """The notes on tables by length; where a context has one length, on a table with a line per cell."""
     lines = [cell for view in views if len(view.lengths) == 1 for cell in view.cells]
     by_length = [(view, cell) for view in views if len(view.lengths) > 1 for cell in view.cells]
-    signs = ["±"] if form != BRACKETS else []
+    signs = ["±"] if form != BRACKETS or any(cell.on_device for cell in lines) else []
     signs += ["in brackets"] if form == BRACKETS or summary.growths else []
     yield from _intervals(summary.cells, " and ".join(signs).capitalize())
-    yield from _of_lines(summary, lines)
+    at_the_end = [(view, cell) for view, cell in by_length if cell.tokens == view.lengths[-1]]
+    yield from _ratio(summary, lines)
+    yield from _shares([*lines, *(cell for view, cell in at_the_end if view.on_device)], bound=False)
+    yield from _host_bound(views)
     yield from mark_notes(
         [(cell, view.quantity(cell)) for view, cell in by_length]
         + [(cell, quantity) for cell in lines for quantity in _quantities(summary, cell)]
     )
-    yield from _counts([*lines, *(cell for view, cell in by_length if cell.tokens == view.lengths[-1])])
+    yield from _counts([*lines, *(cell for _, cell in at_the_end)])
     yield from _failures([cell for _, cell in by_length])
     yield from _cells(summary)
     if by_length:
@@ -49,20 +56,21 @@ def caption_notes(view: View) -> Iterator[str]:
     """What a reader of the table of a context, mixers × lengths, must know of its numbers."""
     yield from _intervals(view.cells, "In brackets", advice="")
     one = len(view.lengths) == 1
-    shown = [(cell, quantity) for cell in view.cells for quantity in ((LATENCY, RATIO) if one else (view.quantity(cell),))]
-    yield from mark_notes((cell, quantity) for cell, quantity in shown if cell.label != view.baseline or quantity == LATENCY)
+    shown = [(cell, quantity) for cell in view.cells for quantity in ((TIME, RATIO) if one else (view.quantity(cell),))]
+    yield from mark_notes((cell, quantity) for cell, quantity in shown if cell.label != view.baseline or quantity == TIME)
+    yield from _host_bound([view])
     yield from _uneven(view.cells)
-    yield from _remarks([(cell, [REMEMBERS] * cell.remembers) for cell in view.cells if cell.latency_ms])
+    yield from _remarks([(cell, [REMEMBERS] * cell.remembers) for cell in view.cells if cell.time_ms])
     yield from _failures(view.cells)
     yield from _lost_launches(view.cells)
 
 
 def _quantities(summary: SpeedSummary, cell: CellSummary) -> list[str]:
-    return [LATENCY] if cell.label == summary.baseline else [LATENCY, RATIO]
+    return [TIME] if cell.label == summary.baseline else [TIME, RATIO]
 
 
 def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) -> Iterator[str]:
-    counts = [cell.launches for cell in cells if cell.latency_ms]
+    counts = [cell.launches for cell in cells if cell.time_ms]
     if counts and max(counts) > 1:
         yield f"{signs}: 95 % intervals of the median over {span(counts)} launches."
     elif counts:
@@ -79,12 +87,47 @@ def _hidden(cells: Sequence[tuple[View, CellSummary]]) -> str:
     return f"Intervals at fewer tokens: median ±{middle}%, at most ±{margins[-1]}%; all of them: --details."
 
 
-def _of_lines(summary: SpeedSummary, cells: Sequence[CellSummary]) -> Iterator[str]:
-    """What the columns of tables with a line per cell mean."""
+def _ratio(summary: SpeedSummary, cells: Sequence[CellSummary]) -> Iterator[str]:
+    """What the ratio is of, in tables with a line per cell."""
     if any(cell.ratio for cell in cells):
-        yield f"ratio: latency relative to {summary.baseline}, paired within launches; below 1 is faster."
+        yield f"ratio: {_times(cells)} relative to {summary.baseline}, paired within launches; below 1 is faster."
+
+
+def _shares(cells: Sequence[CellSummary], *, bound: bool) -> Iterator[str]:
+    """What shares of peaks are of; with `bound`, how they tell what bounds a call on the CPU, too."""
     if any(cell.share_of_peak is not None for cell in cells):
         yield "% of peak: FLOP/s relative to a large matrix product in the same launch."
+    if any(cell.share_of_bandwidth is not None for cell in cells):
+        yield (
+            "% of bandwidth: bytes that operators read and write, each operand once, relative to a large copy in the same"
+            " launch; above 100, caches serve them."
+        )
+    if any(cell.bound_by and (bound or cell.on_device) for cell in cells):
+        yield f"bound by: the larger share from {100 * NEAR:.0f} % on; neither: far from both, as with many small kernels."
+
+
+def _host_bound(views: Sequence[View]) -> Iterator[str]:
+    """Which mixers are host-bound up to which length, by how much, and what it means."""
+    cells = [cell for view in views for own in view.host_bound.values() for cell in own]
+    if not cells:
+        return
+    ends: dict[int, list[str]] = defaultdict(list)
+    for label in dict.fromkeys(cell.label for cell in cells):
+        own = [cell for cell in cells if cell.label == label]
+        times = max(cell.latency_ms.point / cell.time_ms.point for cell in own if cell.latency_ms and cell.time_ms)
+        ends[max(cell.tokens for cell in own)].append(f"{label} ({number(times)})")
+    word = "to" if any(len(view.lengths) > 1 for view in views) else "at"
+    found = "; ".join(f"{word} {tokens} tokens {', '.join(named)}" for tokens, named in sorted(ends.items()))
+    advice = "" if all(cell.context.execution == "graph" for cell in cells) else " --execution graph removes the gap."
+    yield (
+        f"{HOST_BOUND_WORD}: the GPU waits for Python to launch its kernels, so that wall time is longer than device time, by"
+        f" up to the factor in brackets: {found}.{advice}"
+    )
+
+
+def _times(cells: Sequence[CellSummary]) -> str:
+    """The times that are judged, in words."""
+    return " or ".join(dict.fromkeys(time_column(cell.on_device).words for cell in cells if cell.time_ms))
 
 
 def _counts(cells: Sequence[CellSummary]) -> Iterator[str]:
@@ -109,7 +152,7 @@ def _failures(cells: Sequence[CellSummary]) -> Iterator[str]:
 
 def disturbed_cells(summary: SpeedSummary) -> str:
     """One line that says how many cells are marked as disturbed, and what to do; empty where none are."""
-    timed = [cell for cell in summary.cells if cell.latency_ms]
+    timed = [cell for cell in summary.cells if cell.time_ms]
     marked = [cell for cell in timed if cell.disturbed or cell.ratio_disturbed]
     if not marked:
         return ""
@@ -121,9 +164,12 @@ def disturbed_cells(summary: SpeedSummary) -> str:
 
 def _cells(summary: SpeedSummary) -> Iterator[str]:
     """What is special about cells, how the measurement went, and what is left out."""
-    cells = [cell for cell in summary.cells if cell.latency_ms]
+    cells = [cell for cell in summary.cells if cell.time_ms]
     yield from _remarks([(cell, special_in(cell.remarks)) for cell in cells])
     yield from _uneven(cells)
+    idle = dict.fromkeys(cell.label for cell in summary.cells if cell.on_device and cell.latency_ms and not cell.time_ms)
+    if idle:
+        yield f"{', '.join(idle)}: the GPU has nothing to do, so there is no device time."
     unclean = {
         "contended (held up by other work)": summary.contended_blocks,
         "throttled (the GPU lowered its clock)": summary.throttled_blocks,
@@ -145,17 +191,17 @@ def _remarks(remarked: Sequence[tuple[CellSummary, Sequence[str]]]) -> Iterator[
 def _uneven(cells: Sequence[CellSummary]) -> Iterator[str]:
     """How much longer a call takes in the mean, where a few calls are slow."""
     for cell in cells:
-        if cell.uneven and cell.mean_ms and cell.latency_ms:
+        if cell.uneven and cell.mean_ms and cell.time_ms:
             yield (
                 f"{cell.label} at {cell.tokens} tokens: the mean call takes {number(cell.mean_ms)} ms, the median call"
-                f" {number(cell.latency_ms.point)} ms; latency and ratio are of medians."
+                f" {number(cell.time_ms.point)} ms; {_times([cell])} and ratio are of medians."
             )
 
 
 def _lost_launches(cells: Sequence[CellSummary]) -> Iterator[str]:
     """Where only some launches failed."""
     for cell in cells:
-        if cell.latency_ms and cell.failed_launches:
+        if cell.time_ms and cell.failed_launches:
             yield (
                 f"{cell.label} at {cell.tokens} tokens: {cell.failed_launches} of {cell.launches + cell.failed_launches}"
                 f" launches failed: {cell.detail}"

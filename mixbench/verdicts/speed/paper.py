@@ -11,10 +11,11 @@ from typing import Any
 from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.labels import Context
 from mixbench.verdicts.markup import latex, markdown, markdown_row
-from mixbench.verdicts.speed.cells import RATIO, timed
+from mixbench.verdicts.speed.cells import RATIO, time_entry, timed, wall_entry
 from mixbench.verdicts.speed.notes import caption_notes
-from mixbench.verdicts.speed.summary import LATENCY, CellSummary, SpeedSummary
-from mixbench.verdicts.speed.view import View, time_entry, times_caption, views_of
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.times import time_column
+from mixbench.verdicts.speed.view import View, shown_entry, times_caption, views_of
 from mixbench.version import __version__
 
 _MISSING = Entry("–")
@@ -26,7 +27,7 @@ _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 @dataclass(frozen=True)
 class PaperTable:
-    """Mixers × lengths in one context, or their latency and ratio at a single length."""
+    """Mixers × lengths in one context, or their time and ratio at a single length."""
 
     caption: Sequence[str]
     """Sentences."""
@@ -45,16 +46,18 @@ def paper_tables(summary: SpeedSummary, environment: Mapping[str, Any]) -> list[
 def _table(view: View, machine: str) -> PaperTable:
     labels = [f"{label}, ms" if view.relative and label == view.baseline else label for label in view.labels]
     if len(view.lengths) == 1:
-        columns: dict[str, _Show] = {"latency, ms": partial(timed, quantity=LATENCY)}
+        time = time_column(view.on_device).words
+        columns: dict[str, _Show] = {f"{time}, ms": time_entry(view.on_device, interval_text)[1]}
         columns |= {"ratio": partial(_ratio, baseline=view.baseline)} if view.relative else {}
+        columns |= {"wall time, ms": wall_entry(interval_text)[1]} if view.on_device else {}
         cells = view.at(view.lengths[0])
         entries = [[_entry(cell, column) for column in columns.values()] for cell in cells]
-        what = f"Latency at {view.lengths[0]} tokens"
+        what = f"{time[0].upper()}{time[1:]} at {view.lengths[0]} tokens"
         what += f"; ratio: relative to {view.baseline} (below 1: faster)" if view.relative else ""
         return PaperTable(_caption(view, what, machine), "", list(columns), view.labels, entries)
     by_length = [view.at(tokens) for tokens in view.lengths]
     entries = [
-        [_entry(cell, partial(time_entry, view, form=interval_text)) for cell in row] for row in zip(*by_length, strict=True)
+        [_entry(cell, partial(shown_entry, view, form=interval_text)) for cell in row] for row in zip(*by_length, strict=True)
     ]
     what = times_caption(view)
     return PaperTable(

@@ -1,4 +1,4 @@
-"""The latency of a mixer relative to the baseline's: taken round by round within processes wherever both share these."""
+"""The time of a mixer relative to the baseline's: taken round by round within processes wherever both share these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixbench.verdicts.speed.blocks import choose, choose_rows, is_clean
 
 @dataclass(frozen=True)
 class Compared:
-    """A ratio to the baseline's latency; by launch where it was taken round by round within processes."""
+    """A ratio to the baseline's time; by launch where it was taken round by round within processes."""
 
     interval: Interval | None = None
     by_launch: Mapping[int, float] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Compared:
 
 
 def compared(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> Compared:
-    """The ratio of the latencies of two cells: paired if most launches share a process, else of medians."""
+    """The ratio of the times of two cells: paired if most launches share a process, else of medians."""
     own, base = _by_process(rows), _by_process(baseline)
     if not (own and base):
         return Compared()
@@ -43,14 +43,14 @@ def _pairs(own: Mapping[int, SpeedRow], base: Mapping[int, SpeedRow]) -> list[tu
 
 
 def times_of(rows: Sequence[SpeedRow]) -> list[float]:
-    """The latencies of the rows that have one, ms."""
-    return [row.latency_ms for row in rows if row.latency_ms is not None]
+    """The times of the rows that have one, ms."""
+    return [row.time_ms for row in rows if row.time_ms is not None]
 
 
 def _by_process(rows: Sequence[SpeedRow]) -> dict[tuple[int, str], dict[int, SpeedRow]]:
     """The timed rows by round, for each launch and start of its process."""
     processes: dict[tuple[int, str], dict[int, SpeedRow]] = defaultdict(dict)
     for row in rows:
-        if row.latency_ms is not None:
+        if row.time_ms is not None:
             processes[row.launch, row.measured_at][row.round] = row
     return processes

@@ -9,8 +9,12 @@ from mixbench.stats import Interval
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.records import interval_columns
 from mixbench.verdicts.speed.crossover import Crossover
-from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.times import TIME, WALL
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
+
+_FOUND = ("flops_mark", "uneven", "remembers", "host_bound", "bound_by")
+"""What a cell tells that is not stored in it."""
 
 
 def to_json(summary: SpeedSummary) -> dict[str, Any]:
@@ -19,17 +23,18 @@ def to_json(summary: SpeedSummary) -> dict[str, Any]:
     for cell, whole in zip(plain["cells"], summary.cells, strict=True):
         del cell["by_launch"], cell["paired_ratios"]
         cell |= {"config": unpacked(cell["config"]), "launch_ms": dict(whole.launch_ms), **whole.values}
-        cell |= {"flops_mark": whole.flops_mark, "uneven": whole.uneven, "remembers": whole.remembers}
+        cell |= {name: getattr(whole, name) for name in _FOUND}
     for part in (*plain["cells"], *plain["growths"], *plain["verdicts"]):
         part |= {"context": part["context"] | {"settings": unpacked(part["context"]["settings"])}}
     return plain
 
 
 def records(summary: SpeedSummary) -> list[dict[str, Any]]:
-    """What is printed, as records of three kinds: "cells", "growth" of latency with the tokens N^`exponent`, "verdicts".
+    """What is printed, as records of three kinds: "cells", "growth" of time with the tokens N^`exponent`, "verdicts".
 
-    Columns as in `mixbench.verdicts.records`; `ratio` is latency relative to the baseline's. A verdict has a record for each
-    `crossover`, a number of tokens at which both are equally fast, or one without.
+    Columns as in `mixbench.verdicts.records`; `time_ms` is device time on a GPU and wall time on the CPU, `latency_ms` is
+    always wall time, and `ratio` is of `time_ms`, relative to the baseline's. A verdict has a record for each `crossover`, a
+    number of tokens at which both are equally fast, or one without.
     """
     cells = [("cells", cell.context, cell.label, _cell_record(cell)) for cell in summary.cells]
     growths = [("growth", growth.context, growth.label, _growth_record(growth)) for growth in summary.growths]
@@ -58,12 +63,13 @@ def _verdict_record(verdict: Verdict, crossover: Crossover | None) -> dict[str, 
 
 
 def _cell_record(cell: CellSummary) -> dict[str, Any]:
-    marks = ("paired", "disturbed", "ratio_disturbed", "uneven", "remembers", "mean_ms", "flops_mark", "flops_remark")
-    derived = (*marks, "share_of_peak", "peak_gflops_per_s", "clean_share")
+    marks = ("paired", "disturbed", "ratio_disturbed", *_FOUND, "mean_ms", "flops_remark")
+    derived = (*marks, "share_of_peak", "share_of_bandwidth", "peak_gflops_per_s", "clean_share")
     return {
         "tokens": cell.tokens,
         "status": cell.status,
-        **interval_columns(LATENCY, cell.latency_ms),
+        **interval_columns(TIME, cell.time_ms),
+        **interval_columns(WALL, cell.latency_ms),
         **interval_columns("ratio", cell.ratio),
         **cell.values,
         **{name: getattr(cell, name) for name in derived},

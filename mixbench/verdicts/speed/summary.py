@@ -1,4 +1,4 @@
-"""From speed.csv to a summary: latency per mixer, its ratio to the baseline and its growth, each with its interval.
+"""From speed.csv to a summary: time per mixer, its ratio to the baseline and its growth, each with its interval.
 
 The replicate is the launch: rounds enter only as a median per launch, so that no interval treats them as independent.
 """
@@ -28,17 +28,22 @@ from mixbench.verdicts.labels import (
 from mixbench.verdicts.records import count_mark, count_remark
 from mixbench.verdicts.speed.blocks import choose_rows
 from mixbench.verdicts.speed.ratio import compared, times_of
+from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, of_one_kind
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
-LATENCY = "latency_ms"
-_FIRST = (LATENCY, "tokens_per_s", "peak_memory_mib", "flops")
+_FIRST = (WALL, DEVICE, "tokens_per_s", "peak_memory_mib", "flops")
 SUMMARISED = (*_FIRST, *(name for name, column in columns(SpeedRow).items() if column.summarised and name not in _FIRST))
 """Metrics of the summary in the order of tables and figures: those of _FIRST, then the others in the order of the CSV."""
 
 
 _UNEVEN = 1.15
 """How far the mean of blocks may lie above their median."""
+HOST_BOUND = 1.1
+"""So many times the device time, the wall time shows that the GPU waits for the host, which launches its kernels."""
+NEAR = 0.5
+"""From this share of a measured peak on, it is what bounds a call."""
+_MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -58,39 +63,68 @@ class CellSummary:
     """Every remark in `detail` of a launch that is ok."""
     failed_launches: int
     by_launch: Mapping[str, Mapping[int, float]]
-    """For each of SUMMARISED, the median of each launch that has it."""
+    """For TIME and each of SUMMARISED, the median of each launch that has it."""
+    time_ms: Interval | None
+    """The time that everything stands on: device time on a GPU, wall time on the CPU."""
     latency_ms: Interval | None
+    """Wall time."""
     ratio: Interval | None
-    """Latency relative to the baseline's in the same context."""
+    """Time relative to the baseline's in the same context."""
     paired: bool
     """Whether the ratio was taken round by round within processes."""
     paired_ratios: Mapping[int, float]
     """The paired ratio of each launch that has one."""
     mean_ms: float | None
-    """Mean latency of the blocks of a launch, as the median over launches."""
+    """Mean time of the blocks of a launch, as the median over launches."""
     disturbed: bool
-    """Whether other work took the cores during most of what the latency comes from."""
+    """Whether other work took the cores during most of what the time comes from."""
     ratio_disturbed: bool
     """The same of the ratio."""
     flops_remark: str
     """Why flops is only a lower bound, or unknown; empty where every product has a formula."""
     share_of_peak: float | None
     """FLOP/s relative to `peak_gflops_per_s` of the same launch, 0 to 1."""
+    share_of_bandwidth: float | None
+    """Bytes that operators move (`moved_mib`) per second, relative to `bandwidth_gb_per_s` of the same launch; above 1 where
+    caches serve them.
+    """
     peak_gflops_per_s: float | None
     clean_share: float | None
     """Share of the blocks with quality clean."""
 
     @property
     def launch_ms(self) -> Mapping[int, float]:
-        """Median latency of each launch, ms."""
-        return self.by_launch[LATENCY]
+        """Median time of each launch, ms."""
+        return self.by_launch[TIME]
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the time is that of a GPU."""
+        return bool(self.by_launch[DEVICE])
+
+    @property
+    def host_bound(self) -> bool | None:
+        """Whether launching takes longer than what is launched; None on the CPU, and where the GPU has nothing to do."""
+        if not (self.on_device and self.time_ms and self.latency_ms):
+            return None
+        return self.latency_ms.point > HOST_BOUND * self.time_ms.point
+
+    @property
+    def bound_by(self) -> str | None:
+        """The measured peak that a call comes near to: memory or compute, or neither; None where that is not known."""
+        moved, computed = self.share_of_bandwidth, self.share_of_peak or 0.0
+        if moved is None:
+            return None
+        if max(moved, computed) >= NEAR:
+            return "memory" if moved > computed else "compute"
+        return None if self.flops_mark != "" else "neither"
 
     @property
     def uneven(self) -> bool:
         """Whether a few calls are so slow that the median hides them."""
-        if self.mean_ms is None or self.latency_ms is None or self.disturbed:
+        if self.mean_ms is None or self.time_ms is None or self.disturbed:
             return False
-        return self.mean_ms > _UNEVEN * self.latency_ms.point
+        return self.mean_ms > _UNEVEN * self.time_ms.point
 
     @property
     def remembers(self) -> bool:
@@ -103,7 +137,7 @@ class CellSummary:
         return len(self.launch_ms)
 
     def value(self, metric: str) -> float | None:
-        """One of SUMMARISED as a number: the median over launches."""
+        """TIME or one of SUMMARISED as a number: the median over launches."""
         return _typical(self.by_launch[metric].values())
 
     @property
@@ -113,20 +147,20 @@ class CellSummary:
 
     @property
     def values(self) -> dict[str, float | None]:
-        """SUMMARISED as numbers, but for latency, which has its interval."""
-        return {metric: self.value(metric) for metric in SUMMARISED if metric != LATENCY}
+        """SUMMARISED as numbers, but for wall time, which has its interval."""
+        return {metric: self.value(metric) for metric in SUMMARISED if metric != WALL}
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Latency grows as tokens to the power `exponent`, over these lengths."""
+    """Time grows as tokens to the power `exponent`, over these lengths."""
 
     label: str
     context: Context
     exponent: Interval
     lengths: tuple[int, ...]
     disturbed: bool
-    """Whether the latency is disturbed at one of these lengths."""
+    """Whether the time is disturbed at one of these lengths."""
 
 
 @dataclass(frozen=True)
@@ -155,13 +189,11 @@ def summarise(
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
-    kept = rows_of(rows, environment)
+    kept = of_one_kind(rows_of(rows, environment))
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base = find_baseline(baseline, mixers)
     labels, order = mixer_labels(mixers), mixer_order(mixers)
-    peaks = {
-        process_of(row): row.peak_gflops_per_s for row in rows_of(launches, environment) if row.peak_gflops_per_s is not None
-    }
+    peaks = {process_of(row): row for row in rows_of(launches, environment)}
 
     by_cell: dict[tuple[Context, int], dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
     for row in kept:
@@ -172,7 +204,7 @@ def summarise(
         for mixer in order
         if mixer in group
     )
-    timed = [row.quality for row in kept if row.latency_ms is not None]
+    timed = [row.quality for row in kept if row.time_ms is not None]
     return SpeedSummary(
         environment=environment,
         baseline=labels[base] if base else None,
@@ -204,7 +236,7 @@ def _cell(
     context: Context,
     rows: Sequence[SpeedRow],
     baseline: Sequence[SpeedRow],
-    peaks: Mapping[tuple[Any, ...], float],
+    peaks: Mapping[tuple[Any, ...], LaunchRow],
 ) -> CellSummary:
     good = [row for row in rows if row.status == "ok"]
     bad = [row for row in rows if row.status != "ok"]
@@ -212,13 +244,16 @@ def _cell(
     remarks = SEPARATOR.join(dict.fromkeys(remark for row in good for remark in row.detail.split(SEPARATOR) if remark))
     chosen = choose_rows(good)
     counted = [row for rows in chosen.by_process.values() for row in rows]
-    by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in counted) for name in SUMMARISED}
-    launch_ms = list(by_launch[LATENCY].values())
+    by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in counted) for name in (TIME, *SUMMARISED)}
+    launch_ms = list(by_launch[TIME].values())
+    wall_ms = list(by_launch[WALL].values())
     ratio = compared(good, [row for row in baseline if row.status == "ok"])
     qualities = [row.quality for row in good if row.quality]
 
-    peak = [(row, peaks.get(process_of(row))) for row in counted]
-    shares = [(row.launch, row.gflops_per_s / best) for row, best in peak if row.gflops_per_s is not None and best]
+    beside = [(row, peak) for row in counted if (peak := peaks.get(process_of(row)))]
+    rates = [(row, peak.peak_gflops_per_s) for row, peak in beside if peak.peak_gflops_per_s]
+    shares = [(row.launch, row.gflops_per_s / best) for row, best in rates if row.gflops_per_s is not None]
+    moved = [(row.launch, share) for row, peak in beside if (share := _share_of_bandwidth(row, peak)) is not None]
 
     return CellSummary(
         mixer=first.mixer,
@@ -231,7 +266,8 @@ def _cell(
         remarks=remarks,
         failed_launches=len({row.launch for row in bad}),
         by_launch=by_launch,
-        latency_ms=log_median_interval(launch_ms) if launch_ms else None,
+        time_ms=log_median_interval(launch_ms) if launch_ms else None,
+        latency_ms=log_median_interval(wall_ms) if wall_ms else None,
         ratio=ratio.interval,
         paired=bool(ratio.by_launch),
         paired_ratios=ratio.by_launch,
@@ -240,9 +276,16 @@ def _cell(
         ratio_disturbed=ratio.disturbed,
         flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),
         share_of_peak=_typical(launch_medians(shares).values()),
-        peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in peak).values()),
+        share_of_bandwidth=_typical(launch_medians(moved).values()),
+        peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in rates).values()),
         clean_share=qualities.count("clean") / len(qualities) if qualities else None,
     )
+
+
+def _share_of_bandwidth(row: SpeedRow, peak: LaunchRow) -> float | None:
+    if row.moved_mib is None or row.time_ms is None or not peak.bandwidth_gb_per_s:
+        return None
+    return row.moved_mib * _MIB / (row.time_ms / 1e3) / (peak.bandwidth_gb_per_s * 1e9)
 
 
 def _typical(medians: Iterable[float]) -> float | None:

@@ -24,7 +24,7 @@ class Verdict:
     tokens: int
     """The longest length that both were timed at."""
     ratio: Interval
-    """Latency relative to the baseline's at that length."""
+    """Time relative to the baseline's at that length."""
     paired: bool
     """Whether the ratio was taken within processes; else there are no crossovers."""
     crossovers: tuple[Crossover, ...]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
-from mixbench.verdicts.speed.summary import LATENCY, CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.times import TIME, time_column
 from mixbench.verdicts.speed.verdicts import verdicts
 
 
@@ -37,9 +38,20 @@ class View:
         """Whether mixers are shown relative to the baseline, wherever that was timed."""
         return any(cell.ratio and cell.label != self.baseline for cell in self.cells)
 
+    @property
+    def on_device(self) -> bool:
+        """Whether the times are those of a GPU."""
+        return any(cell.on_device for cell in self.cells)
+
+    @property
+    def host_bound(self) -> dict[str, list[CellSummary]]:
+        """The host-bound cells of each mixer that has some."""
+        found = {label: [cell for cell in self.cells if cell.label == label and cell.host_bound] for label in self.labels}
+        return {label: cells for label, cells in found.items() if cells}
+
     def quantity(self, cell: CellSummary) -> str:
-        """What the table by length shows of a cell: LATENCY or RATIO."""
-        return LATENCY if cell.label == self.baseline or cell.ratio is None else RATIO
+        """What the table by length shows of a cell: TIME or RATIO."""
+        return TIME if cell.label == self.baseline or cell.ratio is None else RATIO
 
     def at(self, tokens: int) -> list[CellSummary | None]:
         """The cells of one length, in the order of `labels`; None for a mixer that was not measured there."""
@@ -64,19 +76,20 @@ def views_of(summary: SpeedSummary) -> list[View]:
 
 def times_caption(view: View) -> str:
     """What the numbers by length are."""
+    time = time_column(view.on_device).words
     if not view.relative:
-        return "latency by tokens, ms"
-    shown = f"latency by tokens: {view.baseline} in ms, the others relative to it (below 1: faster)"
-    if any(cell.latency_ms and cell.label != view.baseline and not cell.ratio for cell in view.cells):
+        return f"{time} by tokens, ms"
+    shown = f"{time} by tokens: {view.baseline} in ms, the others relative to it (below 1: faster)"
+    if any(cell.time_ms and cell.label != view.baseline and not cell.ratio for cell in view.cells):
         return f"{shown}; in ms where {view.baseline} has no time"
     return shown
 
 
-def time_entry(view: View, cell: CellSummary, form: Form) -> Entry | None:
-    """What the table by length shows of a cell: its latency or ratio, or its status."""
+def shown_entry(view: View, cell: CellSummary, form: Form) -> Entry | None:
+    """What the table by length shows of a cell: its time or ratio, or its status."""
     if cell.status != "ok":
         return Entry(cell.status, style="yellow")
     entry = timed(cell, view.quantity(cell), form)
-    if entry and view.relative and view.quantity(cell) == LATENCY and cell.label != view.baseline:
+    if entry and view.relative and view.quantity(cell) == TIME and cell.label != view.baseline:
         return Entry(entry.number, f" ms{entry.tail}")
     return entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -341,3 +342,18 @@ def test_a_ratio_whose_pairs_were_disturbed_is_told_where_both_times_are_clean()
     assert "relative to attention" in told
     assert "hypermixer." in told
     assert not [text for text in one_cost(rows, measure="flops").warnings if "Disturbed" in text]
+
+
+def test_on_a_gpu_an_example_costs_device_time_and_the_words_say_so() -> None:
+    trials = [replace(row, device="cuda") for row in trial_rows(MIXERS, trials=12)]
+    of_gpu = {"training": training_rows(MIXERS, device="cuda"), "trials": trials}
+    quiet = {"launch_noise": 0.0, "round_noise": 0.0, "latency_ms": lambda *shape: 5.0, "devices": ("cuda",)}
+    speed = [replace(row, latency_ms=90.0) for row in speed_of(**quiet)]
+    mixed = [replace(row, device_ms=None) if row.round == 1 else row for row in speed]
+    for rows in (speed, mixed):
+        found = one_cost(rows, targets=(0.08,), **of_gpu)
+        assert seconds(found) == pytest.approx(0.005)
+        assert found.measure == to_json(found)["measure"] == "device time"
+        assert "5.00 ms of device time" in sentence(found, "attention")
+        assert re.search(r"\(device time [\d.]+ × data", sentence(found, "hypermixer"))
+    assert one_cost().measure == "time"

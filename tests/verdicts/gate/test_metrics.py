@@ -11,7 +11,7 @@ from mixbench.verdicts.gate.metrics import DERIVED, METRICS, counts_things, metr
     ("metric", "name"),
     [
         ("cpu_per_calibration", "CPU time"),
-        ("device_ms", "GPU time"),
+        ("device_ms", "device time"),
         ("train_flops", "training FLOPs"),
         ("peak_memory_mib", "peak memory"),
         ("operators", "operators"),

@@ -87,9 +87,9 @@ def test_a_markdown_table_renders_with_the_same_numbers() -> None:
     assert len(texts) == 4 * 5, "as many cells in every row"
 
 
-def test_a_single_length_has_latency_and_ratio_and_a_single_mixer_no_ratio() -> None:
+def test_a_single_length_has_time_and_ratio_and_a_single_mixer_no_ratio() -> None:
     (both,) = paper_tables(summarise(*speed_rows(("attention", "fnet"), (64,), devices=("cuda",))), ENVIRONMENT)
-    assert both.headings == ["latency, ms", "ratio"]
+    assert both.headings == ["device time, ms", "ratio", "wall time, ms"]
     assert both.rows[0][1].number == "1"
     assert "GPU #1" in both.caption[1]
     (alone,) = paper_tables(summarise(*speed_rows(("fnet",), (64,), launches=1)), {})

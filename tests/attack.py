@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 from hostile_mixers import GOOD, HOSTILE, measure
-from left_behind import with_mark
+from left_behind import new_mark, with_mark
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     names = [name for name in HOSTILE if not given.words or any(word in name for word in given.words)]
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        mark = f"mixbench-{Path(folder).name}"
+        mark = new_mark()
         done, rows = measure(names, Path(folder), mark, given.timeout)
     surprises = [name for name in names if not HOSTILE[name].fits(rows[name])]
     surprises += [name for name in GOOD if {row["status"] for row in rows[name]} != {"ok"}]

@@ -182,15 +182,13 @@ def _signature(kind: type[Options], function: Callable[..., Any]) -> inspect.Sig
     return inspect.Signature(typed, return_annotation=inspect.signature(function).return_annotation)
 
 
-_WORKERS = ("mixbench.execution.server", "mixbench.worker.duel")
+_WORKERS = ("mixbench/execution/server.py", "mixbench/worker/duel.py")
 
 
 def _refuse_in_a_worker(name: str) -> None:
     """Refuse a call in a measuring process, which loads the script again if it defines a mixer and measures it."""
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    started = spec.name if spec else getattr(main, "__file__", None) or ""
-    if started in _WORKERS or started.endswith("mixbench/worker/duel.py"):
+    started = getattr(sys.modules.get("__main__"), "__file__", None) or ""
+    if started.endswith(_WORKERS):
         raise RequestError(
             f"mixbench.{name}() was called while the file of a mixer was being loaded: "
             'put the call under `if __name__ == "__main__":`'

@@ -38,6 +38,8 @@ MEASURING = RETAINED_MEMORY | {
 FOREIGN_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *MEASURING)
 """Environment variables that measuring processes do not inherit from the user's shell."""
 
+PACKAGE = Path(__file__).parents[1]
+_SERVER = PACKAGE / "execution" / "server.py"
 _GRACE = 15.0
 """Seconds that the server has after a deadline to end a job; then it is taken for stopped."""
 _SECONDS_TO_END = 0.5
@@ -97,10 +99,9 @@ class Launch:
         descriptor = new_board()
         self._board = Board(descriptor)
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115  closed by _close_files()
-        # a random.py in the working directory is not Python's; mixbench may be there, though
-        safe = () if Path().samefile(Path(__file__).parents[2]) else ("-P",)
         self._process = subprocess.Popen(
-            guarded([sys.executable, *safe, "-m", "mixbench.execution.server", str(descriptor), *self._modules]),
+            # without the working directory on the import path: a random.py there is not Python's
+            guarded([sys.executable, "-P", str(_SERVER), str(descriptor), *self._modules]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,

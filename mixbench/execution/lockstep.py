@@ -14,20 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
 
 from mixbench.errors import RequestError, WorkerError
-from mixbench.execution.launch import FOREIGN_SETTINGS, RETAINED_MEMORY, last_line
+from mixbench.execution.launch import FOREIGN_SETTINGS, PACKAGE, RETAINED_MEMORY, last_line
 from mixbench.execution.processes import end, guarded, killed_by
 from mixbench.execution.version import Version, check_modules, lacks
 from mixbench.machine.facts import affinity
 from mixbench.parsing.canonical import read_object
 
-PACKAGE = Path(__file__).parents[1]
 WORKER = PACKAGE / "worker" / "duel.py"
 BLOCK = 0.008
 """Seconds per block: short compared with the machine's drift, long compared with two clock reads and two messages."""

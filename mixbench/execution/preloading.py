@@ -12,11 +12,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic, sleep
 from typing import NoReturn
 
 _GPUS = "/dev/nvidia"
 _DESCRIPTORS = "/dev/fd"
 _THREADS = "/proc/self/task"
+_SECONDS_TO_END = 0.5
+"""A thread that has been joined is still listed for a moment."""
 
 
 def preload(modules: Sequence[str], start_again: Callable[[], NoReturn]) -> None:
@@ -25,8 +28,11 @@ def preload(modules: Sequence[str], start_again: Callable[[], NoReturn]) -> None
     for module in modules:
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(module)
-    if _traces() - before:
-        start_again()
+    deadline = monotonic() + _SECONDS_TO_END
+    while _traces() - before:
+        if monotonic() > deadline:
+            start_again()
+        sleep(0.01)
 
 
 def _traces() -> set[str]:

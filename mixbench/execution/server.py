@@ -1,6 +1,9 @@
 """The launch server: a fresh interpreter that imports modules once and forks an isolated child process for each job.
 
-    python -m mixbench.execution.server BOARD [MODULE …] [-- OPTIONAL …]
+    python -P mixbench/execution/server.py BOARD [MODULE …] [-- OPTIONAL …]
+
+It is run by its path, so that it is of the same package as its parent, wherever that was found: by PYTHONPATH, in the working
+directory or as the path was when a script put it there.
 
 Without the OPTIONAL modules it runs as well; if one leaves the process unfit for forks, the server starts again without them.
 
@@ -25,8 +28,16 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, NoReturn
+
+if __name__ in ("__main__", "__mp_main__"):  # the latter in a process that a mixer spawns
+    _spec = spec_from_file_location("mixbench", Path(__file__).parents[1] / "__init__.py")
+    assert _spec is not None
+    assert _spec.loader is not None
+    sys.modules["mixbench"] = module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["mixbench"])
 
 from mixbench.execution.announcements import Board
 from mixbench.execution.answers import COPIED, FINISHED, RAISED, UNSENT, Receiver, Sender

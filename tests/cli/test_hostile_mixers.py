@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile_mixers import GOOD, HOSTILE, measure
-from left_behind import with_mark
+from left_behind import new_mark, with_mark
 
 TRIED = (
     "loops at import",
@@ -20,7 +20,7 @@ TRIED = (
 
 @pytest.mark.slow
 def test_hostile_mixers_are_rows_with_their_reasons_the_others_are_measured_and_nothing_is_left(tmp_path: Path) -> None:
-    mark = f"mixbench-{tmp_path.name}"
+    mark = new_mark()
     done, rows = measure(TRIED, tmp_path, mark, timeout=12)
     assert done.exit_code == 1
     assert {name: [row["status"] for row in rows[name]] for name in GOOD} == dict.fromkeys(GOOD, ["ok"] * 3)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from left_behind import with_mark
+from left_behind import new_mark, with_mark
 from places import HELPERS
 
 from mixbench.errors import WorkerError
@@ -67,7 +67,7 @@ def server() -> Iterator[Launch]:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_hostile_job_has_an_outcome_and_leaves_the_next_one_alone(name: str, server: Launch, tmp_path: Path) -> None:
     file = tmp_path / "of the user"
-    mark = f"mixbench-{tmp_path.name}"
+    mark = new_mark()
     timeout = TIMEOUT if EXPECTED[name] == OUTLIVED else 20.0
     start = time.monotonic()
     outcome = server.run(f"hostile_jobs:{name}", {"mark": mark, "file": str(file)}, timeout)
@@ -86,8 +86,8 @@ def test_much_output_is_no_fault(server: Launch) -> None:
     assert server.run("hostile_jobs:print_much", {}, 60.0) == Finished({"answer": 42})
 
 
-def test_closing_ends_what_a_running_job_has_started(tmp_path: Path) -> None:
-    mark = f"mixbench-{tmp_path.name}"
+def test_closing_ends_what_a_running_job_has_started() -> None:
+    mark = new_mark()
     job = {"mark": mark}
     with Launch(["hostile_jobs"], environment={"PYTHONPATH": str(HELPERS)}) as opened:
         running = threading.Thread(target=suppressing(opened.run), args=("hostile_jobs:leave_a_daemon_and_loop", job, 60.0))

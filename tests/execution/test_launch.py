@@ -7,9 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from running import run_python
 
 from mixbench.errors import WorkerError
 from mixbench.execution import Died, Finished, Launch
+from mixbench.execution.launch import PACKAGE
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
@@ -52,6 +54,28 @@ def test_modules_in_the_working_directory_take_no_other_modules_place(tmp_path: 
     monkeypatch.chdir(tmp_path)
     with Launch(["launch_jobs"]) as launch:
         assert launch.run("launch_jobs:print_noise", {}, 10) == Finished({"done": True})
+
+
+FOUND_BY_A_SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from mixbench.execution import Launch
+if __name__ == "__main__":
+    with Launch(["launch_jobs"]) as launch:
+        print(json.dumps(launch.run("launch_jobs:package", {}, 20).result))
+"""
+
+
+@pytest.mark.slow
+def test_jobs_use_the_mixbench_of_their_parent_wherever_that_was_found(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "mixbench").symlink_to(PACKAGE)
+    (place / "json.py").write_text("raise RuntimeError('this is the wrong one')\n")
+    (tmp_path / "script.py").write_text(f"import json{FOUND_BY_A_SCRIPT}")
+    done = run_python("script.py", place, folder=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert set(json.loads(done.stdout).values()) == {str(place / "mixbench" / "errors.py")}
 
 
 def test_the_child_dies_with_its_server_and_the_server_with_its_launch(tmp_path: Path) -> None:

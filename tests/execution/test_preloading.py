@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,7 +85,7 @@ def test_a_server_that_could_no_longer_fork_starts_again_without_them(
 
 
 def test_a_gpu_that_torch_uses_is_a_trace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    used: Iterator[bool] = iter((False, True))
+    used = chain([False], repeat(True))
     torch = SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: next(used)))
     monkeypatch.setitem(sys.modules, "torch", torch)  # type: ignore[arg-type]
     (tmp_path / "quiet_module.py").write_text("")

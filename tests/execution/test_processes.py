@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from killing import kill_when
-from left_behind import with_mark
+from left_behind import new_mark, with_mark
 from places import HELPERS
 
 from mixbench.execution.processes import end, guarded, killed_by
@@ -25,8 +25,8 @@ hostile_jobs.leave_a_daemon({{"mark": {mark!r}}}, None)
 
 
 @pytest.fixture
-def mark(tmp_path: Path) -> str:
-    return f"mixbench-{tmp_path.name}"
+def mark() -> str:
+    return new_mark()
 
 
 def command(mark: str, then: str) -> list[str]:

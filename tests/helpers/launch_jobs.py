@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -80,3 +82,13 @@ def of_server(job: Job, announce: Announce) -> dict[str, Any]:
     """The threads and the open files of the server."""
     server = psutil.Process(os.getppid())
     return {"threads": server.num_threads(), "files": [file.path for file in server.open_files()]}
+
+
+def package(job: Job, announce: Announce) -> dict[str, Any]:
+    """Where mixbench comes from, in this process and in one that it spawns."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return {"own": place_of_mixbench(), "spawned": pool.apply(place_of_mixbench)}
+
+
+def place_of_mixbench() -> str:
+    return str(importlib.import_module("mixbench.errors").__file__)

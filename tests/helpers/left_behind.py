@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import psutil
+
+
+def new_mark() -> str:
+    """A word that no other process has in its command line, not even that of the same test run twice at once."""
+    return f"mixbench-{uuid4().hex}"
 
 
 def with_mark(mark: str) -> list[int]:

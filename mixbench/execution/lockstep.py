@@ -107,7 +107,7 @@ class _Worker:
             raise RequestError(f"no temporary file can be made: {error.strerror or error}", hint) from error
         try:
             self.process = subprocess.Popen(
-                guarded([self.version.python, str(WORKER)], PYTHONPATH=pythonpath),
+                guarded([self.version.python, str(WORKER), *self.version.last], PYTHONPATH=pythonpath),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._messages,

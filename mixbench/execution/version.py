@@ -33,7 +33,8 @@ class Tree:
 class Version:
     """One side of a duel: its interpreter, folders put first on its import path, its PYTHONPATH and its working directory.
 
-    Without a `tree`, it accepts modules from anywhere.
+    Modules in the folders `last` are used where the interpreter has none of the name. Without a `tree`, it accepts modules from
+    anywhere.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Version:
     pythonpath: tuple[str, ...] = ()
     folder: Path | None = None
     tree: Tree | None = None
+    last: tuple[str, ...] = ()
 
 
 def lacks(version: Version, workload: Mapping[str, Any]) -> str:

@@ -77,7 +77,8 @@ def _side(text: str, stack: ExitStack) -> DuelSide:
         return DuelSide(_folder(text, Path(text).resolve(), here))
     if os.path.isfile(text) and os.access(text, os.X_OK) and not text.endswith(".py"):
         _refuse_revision(text, here, "file")
-        return DuelSide(Version(text, os.path.abspath(text)))  # not resolved: in an environment, python is a link
+        python = os.path.abspath(text)  # not resolved: in an environment, python is a link
+        return DuelSide(Version(text, python, last=user_pythonpath()))  # its own packages are what is compared
     if mixer := _mixer(text):
         return DuelSide(Version(text, sys.executable, pythonpath=user_pythonpath()), mixer=mixer)
     try:
@@ -174,6 +175,9 @@ def _in_tree(name: str, tree: Tree, inside: Path = Path()) -> Version:
 
 def user_pythonpath(tree: Tree | None = None) -> tuple[str, ...]:
     """The user's PYTHONPATH; entries in a working tree are those in the tree, if they are there."""
-    places = [Path(place).resolve() for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    told = os.environ.get("PYTHONPATH", "")
+    places = (
+        [Path(place).resolve() for place in told.split(os.pathsep)] if told else []
+    )  # an empty one is the working directory
     moved = [(tree.moved(place) if tree else None) or place for place in places]
     return tuple(str(new if new.exists() else place) for new, place in zip(moved, places, strict=True))

@@ -1,10 +1,11 @@
 """One side of a duel: builds the mixers under test and times blocks of calls on request, in turns with the other side.
 
-    PYTHON mixbench/worker/duel.py
+    PYTHON mixbench/worker/duel.py [FOLDER …]
 
 It is run by its path, so that the same code measures both sides, whatever they are. It imports only torch and the files next
-to it. Requests and answers are JSON lines on standard input and output. The answer to each request is what the method named by
-`do` returns, or `{"fault": reason}`. It ends when its input closes, and dies with the guard that started it.
+to it; modules in the FOLDERs come after all others. Requests and answers are JSON lines on standard input and output. The
+answer to each request is what the method named by `do` returns, or `{"fault": reason}`. It ends when its input closes, and dies
+with the guard that started it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if __name__ == "__main__":
     for _name, _folder in ((__package__, _here), ("mixbench_side", os.path.dirname(_here))):
         sys.modules[_name] = ModuleType(_name)
         sys.modules[_name].__path__ = [_folder]
-    sys.path[:] = [entry for entry in sys.path if entry != _here]
+    sys.path[:] = dict.fromkeys([*(entry for entry in sys.path if entry != _here), *sys.argv[1:]])
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +102,7 @@ class Side:
         see the device, the answer has `lacking_device`, in words.
         """
         self.imports = Imports(package, **tree)
-        self.imports.install(path)
+        self.imports.install(path, sys.argv[1:])
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
         _pin()

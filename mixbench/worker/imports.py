@@ -50,6 +50,7 @@ class Imports(MetaPathFinder):
         self.lacking: dict[str, str] = {}
         """Modules that this version asked for in vain and the repository has, with their files."""
         self._left_out: list[str] = []
+        self._last: frozenset[str] = frozenset()
         self._copied: set[str] = set()
         self._executed: set[str] = set()
         self._installed = [*map(os.path.realpath, [*_of_the_interpreter(), *_caches()])]
@@ -59,8 +60,12 @@ class Imports(MetaPathFinder):
         """Whether a folder on the import path holds installed packages, and is no part of the version."""
         return self._is_foreign(folder) and any(Path(folder).glob("*.dist-info")) and self._moved(folder) is None
 
-    def install(self, first: Sequence[str]) -> None:
-        """Put these folders first on the import path, then those from which packages of the repository were installed."""
+    def install(self, first: Sequence[str], last: Iterable[str] = ()) -> None:
+        """Put these folders first on the import path, then those from which packages of the repository were installed.
+
+        Those in `last`, which are on it already, come even after what is found without a path, as editable installations are.
+        """
+        self._last = frozenset(last)
         sources = self._sources() if self.root else []
         self._left_out = [entry for entry in sys.path if self.own(entry) is None]
         kept = [own for entry in sys.path if (own := self.own(entry)) is not None]
@@ -108,15 +113,21 @@ class Imports(MetaPathFinder):
     ) -> ModuleSpec | None:
         """What the other finders find, in this version's own files. Raises ModuleNotFoundError where they know only others."""
         refused = ""
+        late: ModuleSpec | None = None
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
             spec = find(fullname, path, target) if find and finder is not self else None
             if spec is None:
                 continue
+            if path is None and _folder_of(spec) in self._last:
+                late = late or spec
+                continue
             own = self._own_spec(spec)
             if own and (own.loader or fullname != "mixbench"):  # the user may have a folder of that name
                 return own
             refused = refused or spec.origin or ""
+        if late and (late.loader or fullname != "mixbench"):
+            return late
         if fullname == "mixbench":
             self._installed.append(self.package)
             return _folder_as_package(fullname, [self.package])
@@ -171,6 +182,12 @@ class Imports(MetaPathFinder):
 
 
 _real = lru_cache(maxsize=None)(os.path.realpath)
+
+
+def _folder_of(spec: ModuleSpec) -> str:
+    """The folder on the import path in which a top-level module was found."""
+    place = next(iter(spec.submodule_search_locations or ()), spec.origin)
+    return os.path.dirname(place or "")
 
 
 def _innermost(place: str, folders: Iterable[str]) -> str:

@@ -205,6 +205,17 @@ def test_the_sources_of_a_version_go_before_those_that_are_installed(tmp_path):
     assert "NoMixing is not a torch.nn.Module class" in seen[0].detail
 
 
+def test_a_version_uses_modules_in_the_folders_that_come_last(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "helper_of_mine.py").write_text("")
+    mixer = f"{SAMPLES.read_text()}\nimport importlib\nimportlib.import_module('helper_of_mine')\n"
+    (tmp_path / "mine.py").write_text(mixer)
+    found = Version("with helper", sys.executable, last=(str(tmp_path / "lib"),))
+    seen = run({0: contest(tmp_path / "mine.py", "Product", "Product")}, (found, HERE))
+    assert seen[0].sides == (False, True)
+    assert "No module named 'helper_of_mine'" in seen[0].detail
+
+
 @pytest.mark.parametrize(
     ("version", "reason"),
     [

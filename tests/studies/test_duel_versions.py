@@ -118,12 +118,24 @@ def test_pythonpath_leads_into_the_tree_where_it_is_in_the_repository(repository
         assert base.version.pythonpath == head.version.pythonpath
 
 
-def test_an_interpreter_keeps_its_own_modules(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("told", "expected"), [("lib:", ("lib", "")), (":lib", ("", "lib")), (":", ("", "")), ("", ()), (None, ())]
+)
+def test_an_empty_entry_of_pythonpath_is_the_working_directory(told, expected, repository, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if told is not None:
+        monkeypatch.setenv("PYTHONPATH", told.replace(":", os.pathsep))
+    with duel_sides("attention", "hypermixer") as (base, _):
+        assert base.version.pythonpath == tuple(str(Path.cwd() / place) for place in expected)
+
+
+def test_an_interpreter_has_its_own_modules_before_those_of_the_user(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
     with duel_sides(str(python), sys.executable) as (base, _):
         assert (base.version.python, base.version.path, base.version.pythonpath) == (str(python), (), ())
+        assert base.version.last == (str(tmp_path),)
         assert base.version.tree is None
         assert base.target("/x/mine.py:Mine@12ab") == "/x/mine.py:Mine"
 

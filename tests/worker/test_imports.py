@@ -26,7 +26,8 @@ sys.path.remove(given["mixbench"])
 sys.prefix = given["prefix"] or sys.prefix
 site.addsitedir(given["site"])
 imports = Imports(given["package"], given["root"], given["origins"], given["origins"])
-imports.install([given["root"]])
+sys.path += given["last"]
+imports.install([given["root"]] if given["root"] else [], given["last"])
 found, failed = {}, False
 for name in given["names"]:
     try:
@@ -105,6 +106,7 @@ class Places:
             "prefix": "",
             "code": code,
             "must": must,
+            "last": [],
         } | changes
         environment = {
             "PATH": os.environ["PATH"],
@@ -152,6 +154,24 @@ def test_a_hook_of_an_editable_installation_leads_into_the_tree(places):
         "space.one": str(places.tree / "space" / "one.py"),
     }
     assert told == OWN
+
+
+def test_modules_in_the_last_folders_come_after_installed_ones_even_editable_ones(places):
+    places.write(
+        places.folder / "last", "package/__init__.py", "single.py", "installed.py", "helper.py", "mixbench/__init__.py"
+    )
+    places.write(places.folder / "own", "package/__init__.py", "single/part.py")
+    places.write(places.site, "installed.py")
+    places.hook({name: places.folder / "own" / name for name in ("package", "single")})
+    last = {"root": "", "last": [str(places.folder / "last")]}
+    found, _ = places.seen("package", "single.part", "installed", "helper", "mixbench", **last)
+    assert found == {
+        "package": str(places.folder / "own" / "package" / "__init__.py"),
+        "single.part": str(places.folder / "own" / "single" / "part.py"),
+        "installed": str(places.site / "installed.py"),
+        "helper": str(places.folder / "last" / "helper.py"),
+        "mixbench": str(places.folder / "last" / "mixbench" / "__init__.py"),
+    }
 
 
 def test_a_package_may_be_a_module_in_another_version(places):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
 import pytest
 from gpu import has_gpu
-from places import HELPERS
-from running import Completed, Run, run_python
+from places import HELPERS, REPOSITORY
+from running import Completed, Run, run_python, search_path
 from typer.testing import CliRunner
 
 from mixbench.cli import app
 from mixbench.cli.publish import SUMMARY
+
+
+def pytest_configure() -> None:
+    """Whatever the tests start, and wherever, uses the package that is tested."""
+    os.environ["PYTHONPATH"] = search_path(REPOSITORY)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -43,4 +49,4 @@ def run_process() -> Run:
 @pytest.fixture
 def children_find_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets processes that a test starts import the fakes of `tests/helpers`."""
-    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+    monkeypatch.setenv("PYTHONPATH", search_path(HELPERS))

@@ -17,6 +17,7 @@ import typer
 import yaml
 from doc_tables import TABLES, up_to_date
 from documents import FENCE, commands, parse
+from running import search_path
 
 import mixbench
 from mixbench.cli import app
@@ -207,7 +208,7 @@ def test_the_example_of_adding_a_mixer_works(tmp_path: Path) -> None:
     with (tmp_path / "tests" / "helpers" / "references.py").open("a") as references:
         references.write("\n\n" + reference)
 
-    copy = {"PYTHONPATH": str(tmp_path)}
+    copy = {"PYTHONPATH": search_path(tmp_path)}
     assert "projected-mean" in run(tmp_path, sys.executable, "-m", "mixbench", "list", **copy)
     verdicts = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "projected-mean", **copy)
     assert "ok    honours a mask" in verdicts

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 
 import pytest
 from places import HELPERS, REPOSITORY
-from running import run_python
+from running import run_python, search_path
 
 ABOVE = "    page_faults: "
 """Begins the line in `SpeedRow` above which the new metric is put."""
@@ -31,7 +30,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Texts:
     before, found, after = rows.read_text().partition(ABOVE)
     assert found
     rows.write_text(before + KERNELS + found + after)
-    path = os.pathsep.join(map(str, (folder, HELPERS)))
+    path = search_path(folder, HELPERS)
     done = run_python(HELPERS / "run_kernels_study.py", folder=folder, PYTHONPATH=path)
     assert done.exit_code == 0, done.stderr
     listed = run_python("-m", "mixbench", "list", "--json", folder=folder, PYTHONPATH=path)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from left_behind import new_mark, with_mark
 from places import HELPERS
+from running import search_path
 
 from mixbench.errors import WorkerError
 from mixbench.execution import Died, Finished, Launch, launch
@@ -59,7 +60,10 @@ STEPS = {"stop_itself": 5, "stop_server": 6, "kill_server": 7, "return_twice": 8
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Launch]:
-    with pytest.MonkeyPatch.context() as patch, Launch(["hostile_jobs"], environment={"PYTHONPATH": str(HELPERS)}) as opened:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Launch(["hostile_jobs"], environment={"PYTHONPATH": search_path(HELPERS)}) as opened,
+    ):
         patch.setattr(launch, "_GRACE", 0.5)
         yield opened
 
@@ -89,7 +93,7 @@ def test_much_output_is_no_fault(server: Launch) -> None:
 def test_closing_ends_what_a_running_job_has_started() -> None:
     mark = new_mark()
     job = {"mark": mark}
-    with Launch(["hostile_jobs"], environment={"PYTHONPATH": str(HELPERS)}) as opened:
+    with Launch(["hostile_jobs"], environment={"PYTHONPATH": search_path(HELPERS)}) as opened:
         running = threading.Thread(target=suppressing(opened.run), args=("hostile_jobs:leave_a_daemon_and_loop", job, 60.0))
         running.start()
         deadline = time.monotonic() + 10

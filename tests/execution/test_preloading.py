@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from itertools import chain, repeat
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from places import HELPERS
+from running import search_path
 
 from mixbench.execution import Finished, Launch, preloading
 from mixbench.execution.slots import Slots
@@ -34,7 +34,7 @@ def search(tmp_path: Path) -> dict[str, str]:
     """The environment of a server that finds the modules above."""
     for name, source in MODULES.items():
         (tmp_path / f"{name}.py").write_text(NOTED + source)
-    return {"PYTHONPATH": os.pathsep.join((str(HELPERS), str(tmp_path)))}
+    return {"PYTHONPATH": search_path(HELPERS, tmp_path)}
 
 
 def found(launch: Launch) -> set[str]:

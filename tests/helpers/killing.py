@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 from places import HELPERS
-from running import environment_in
+from running import environment_in, search_path
 
 Rows = Counter[tuple[object, ...]]
 
@@ -62,7 +62,7 @@ def start_helper(script: str, *arguments: object, **variables: str) -> subproces
     """Start a script of `tests/helpers`, whose children find the modules there; what it says of files is left out."""
     return subprocess.Popen(
         [sys.executable, str(HELPERS / script), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(HELPERS), "PYTHONWARNINGS": "ignore::UserWarning", **variables},
+        env={**os.environ, "PYTHONPATH": search_path(HELPERS), "PYTHONWARNINGS": "ignore::UserWarning", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

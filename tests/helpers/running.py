@@ -23,6 +23,13 @@ Run = Callable[..., Completed]
 """What the fixtures `run` and `run_process` are."""
 
 
+def search_path(*first: object) -> str:
+    """A PYTHONPATH: these folders, then what is on the user's, which may be all that Python finds mixbench and torch by."""
+    told = os.environ.get("PYTHONPATH", "")
+    places = [*map(str, first), *(told.split(os.pathsep) if told else ())]
+    return os.pathsep.join(dict.fromkeys(map(os.path.abspath, places)))
+
+
 def environment_in(folder: Path, **variables: str) -> dict[str, str]:
     """The environment of a process that works in `folder` and has its cache there."""
     return {**os.environ, "MIXBENCH_CACHE": str(folder / "cache"), **variables}

@@ -48,6 +48,7 @@ def measure_duel(options: DuelOptions) -> Comparison:
             mode=parse_names(options.mode, MODES, "--mode"),
             scope=parse_names(options.scope, SCOPES, "--scope"),
             execution=("eager",),
+            caches="warm",
             layers=options.layers,
             launches=PAIRS,
             precision=0.01,

@@ -65,6 +65,7 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
         mode=parse_names(options.mode, MODES, "--mode"),
         scope=parse_names(options.scope, SCOPES, "--scope"),
         execution=_executions(options),
+        caches=options.caches,
         layers=options.layers,
         launches=options.launches,
         precision=options.precision,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from typer import Option
 
@@ -48,6 +48,10 @@ class SpeedOptions(shared.Study):
     compile: Annotated[bool, Option("--compile", help="Apply torch.compile: --execution compiled.", rich_help_panel=WHAT)] = (
         False
     )
+    caches: Annotated[
+        Literal["warm", "cold"],
+        Option(help="cold: flush the last-level cache, on a GPU its L2, before each call.", rich_help_panel=WHAT),
+    ] = "warm"
     layers: shared.Blocks = 6
     launches: Annotated[
         int, Option(help="Fresh processes that measure every cell; intervals are over launches.", min=1, rich_help_panel=HOW)

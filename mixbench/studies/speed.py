@@ -88,6 +88,8 @@ class _Study:
     counts: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     finished: dict[tuple[Any, ...], set[int]] = field(default_factory=dict)
     failed: set[tuple[Any, ...]] = field(default_factory=set)
+    highest_mhz: dict[str, float | None] = field(default_factory=dict)
+    """The highest clock of each GPU that was seen in this launch."""
 
     def run(self) -> None:
         rows = [row for row in self.folder.read(SpeedRow) if row.environment == self.environment]
@@ -204,6 +206,7 @@ class _Study:
         self.progress.doing(f"launch {number} of {self.request.launches}")
         modules = [self.worker.module, *(("torch._dynamo",) if "compiled" in self.request.execution else ())]
         peaks: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.highest_mhz.clear()
         with Launch(modules, environment=MEASURING) as launch:
             own = groups(self._missing(number))
             for group in own:
@@ -231,6 +234,8 @@ class _Study:
             outcome = launch.run(self._function("measure_group"), self._group_job(cells, number), self.request.timeout)
             counts = [self.counts[self._counted(cell)] for cell in cells]
             measured = read_group(cells, outcome, counts, peaks, origin, remark)
+            device = cells[0].keys["device"]
+            self.highest_mhz[device] = measured.highest_mhz or self.highest_mhz.get(device)
             if measured.launch and measured.rows:
                 self.folder.append([measured.launch])
                 self.folder.append([row for rows in measured.rows.values() for row in rows])
@@ -253,4 +258,5 @@ class _Study:
             "precision": self.request.precision,
             "budget": self.request.budget,
             "order_seed": seed,
+            "highest_mhz": self.highest_mhz.get(cells[0].keys["device"]),
         }

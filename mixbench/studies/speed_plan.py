@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.errors import RequestError
+from mixbench.machine.facts import last_level_cache_bytes
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json
 from mixbench.studies.plan_size import check_plan_size
@@ -43,6 +44,7 @@ class SpeedRequest:
     mode: tuple[str, ...]
     scope: tuple[str, ...]
     execution: tuple[str, ...]
+    caches: str
     layers: int
     launches: int
     precision: float
@@ -136,14 +138,14 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
             job = _job(request, keys, mixer, arguments)
-            yield PlannedCell(keys, job, mixer.label, _unsupported(device, execution))
+            yield PlannedCell(keys, job, mixer.label, _unsupported(device, execution, request.caches))
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:
     pinned: dict[str, Any] = {
         "affinity": "one thread per core" if device == "cpu" else "free",
         "allocator": "retained",
-        "caches": "warm",
+        "caches": request.caches,
         "cudnn_benchmark": False,
         "flush_denormals": True,
         "sdpa": "auto",
@@ -163,6 +165,7 @@ def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, argume
         "target": mixer.target,
         "arguments": arguments,
         **{name: keys[name] for name in shared},
+        "caches": request.caches,
         "seed": request.seed,
         "honours_mask": mixer.entry.honours_mask if mixer.entry else False,
         "layers": request.layers,
@@ -172,8 +175,15 @@ def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, argume
     }
 
 
-def _unsupported(device: str, execution: str) -> str:
-    return "the CPU has no graphs that could be replayed" if execution == "graph" and device == "cpu" else ""
+def _unsupported(device: str, execution: str, caches: str) -> str:
+    """Why no mixer can be measured like this on a device; empty where one can."""
+    if device != "cpu":
+        return ""
+    if execution == "graph":
+        return "the CPU has no graphs that could be replayed"
+    if caches == "cold" and not last_level_cache_bytes():
+        return "the caches cannot be flushed: this system does not tell their size"
+    return ""
 
 
 def groups(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:

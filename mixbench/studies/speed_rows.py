@@ -55,6 +55,7 @@ class Measured:
     failed: Mapping[int, Outcome] = field(default_factory=dict)
     disturbing: Mapping[int, str] = field(default_factory=dict)
     launch: LaunchRow | None = None
+    highest_mhz: float | None = None
 
 
 def read_group(
@@ -83,6 +84,8 @@ def read_group(
         blocks = {int(index): measured for index, measured in result["blocks"].items()}
         remarks = {int(index): said for index, said in result.get("remarks", {}).items()}
         launch = _launch_row(cells[0], peaks, result["launch"], origin)
+        highest = result.get("highest_mhz")
+        highest_mhz = None if highest is None else float(highest)
     except UNUSABLE as error:
         return Measured(failed=dict.fromkeys(every, unusable(error)))
     rows: dict[int, list[SpeedRow]] = {}
@@ -93,7 +96,7 @@ def read_group(
                 rows[index] = _block_rows(cells[index], blocks[index], counts[index], origin, result["stopped_by"], said)
             except UNUSABLE as error:
                 failed[index] = unusable(error)
-    return Measured(rows, failed, launch=launch)
+    return Measured(rows, failed, launch=launch, highest_mhz=highest_mhz)
 
 
 def beside_others(failure: Outcome) -> str:

@@ -197,7 +197,11 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     uncounted_operators: str = column("observation", "operators that ran but are not in flops, by name", default="", once=True)
     rounds: int = column("observation", "rounds of this launch", "rounds", default=1)
     stopped_by: str = column("observation", "why the launch stopped: precision or budget", default="")
-    quality: str = column("observation", "clean, contended (with other work) or throttled (GPU clock)", default="")
+    quality: str = column(
+        "observation",
+        "clean, contended (with other work) or throttled (the GPU's clock was over 3 % below the highest of this launch)",
+        default="",
+    )
 
     @property
     def time_ms(self) -> float | None:

@@ -17,16 +17,23 @@ from ..errors import one_line
 Call = Callable[[], object]
 Result = TypeVar("Result")
 
-_QUEUE = 16  # calls, few enough that their launches fit into the driver's queue
+_MOST_QUEUED = 16  # calls
+_QUEUE = 4e-3  # seconds of launching kernels, few enough to fit into the driver's queue of about a thousand
+_AROUND = 5e-5  # seconds to launch what is around a call: events, and flushing the caches
 _CYCLES_PER_SECOND = 2e9  # about the most that a GPU runs
 _COMPLEX = {torch.float64: torch.complex128}  # torch has no complex type for half precision that its operators take
 
 
 class InTurns:
-    """Calls that follow each other, over and over: each differs from the one before, for instance by its input."""
+    """Calls that follow each other, over and over: each differs from the one before, for instance by its input.
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    Each of them stands for `count` calls of a layer. A clock calls `flush` before each, which is not timed.
+    """
+
+    def __init__(self, calls: Sequence[Call], *, count: int = 1, flush: Call | None = None) -> None:
         self.turns = cycle(calls)
+        self.count = count
+        self.flush = flush
 
     def __call__(self) -> object:
         return next(self.turns)()
@@ -35,6 +42,20 @@ class InTurns:
 def turns(call: Call) -> Iterator[Call]:
     """What to call, one after the other, without end."""
     return call.turns if isinstance(call, InTurns) else repeat(call)
+
+
+def count_of(call: Call) -> int:
+    """How many calls of a layer it makes at a time."""
+    return call.count if isinstance(call, InTurns) else 1
+
+
+def flush_of(call: Call) -> Call | None:
+    """What flushes the caches before each call, where that is wanted."""
+    return call.flush if isinstance(call, InTurns) else None
+
+
+class UnsupportedError(Exception):
+    """Something cannot be measured in the way that was asked for; the message says why."""
 
 
 class ContractError(Exception):
@@ -167,23 +188,39 @@ def either_way(run: Callable[[bool], Result]) -> Result:
 
 
 def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wait: float = 0.0) -> float:
-    """Seconds of `repeats` calls on a GPU that first waits about `wait` seconds, so that the calls queue up."""
-    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    """Seconds of `repeats` calls on a GPU that first waits about `wait` seconds, so that the calls queue up.
+
+    All calls are between two events; where the caches are flushed before each of them, each is between two of its own.
+    """
+    flush = flush_of(call)
+    calls = islice(turns(call), repeats)
+    timed: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
     with torch.cuda.device(device):
         if wait:
             torch.cuda._sleep(int(wait * _CYCLES_PER_SECOND))
-        first.record()
-        for each in islice(turns(call), repeats):
-            each()
-        last.record()
+        for part in ([each] for each in calls) if flush else (calls,):
+            if flush:
+                flush()
+            first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+            first.record()
+            for each in part:
+                each()
+            last.record()
+            timed.append((first, last))
         last.synchronize()
-    return float(first.elapsed_time(last)) / 1e3
+    return sum(float(first.elapsed_time(last)) for first, last in timed) / 1e3
 
 
 def device_seconds(device: torch.device, call: Call, repeats: int, host: float) -> float:
-    """Seconds of `repeats` calls on a GPU that never waits for the host; `host` is the time to launch them."""
-    queued = min(repeats, _QUEUE)
-    return seconds_between_events(device, call, queued, wait=1.5 * host * queued / repeats) * repeats / queued
+    """Seconds of `repeats` calls on a GPU that does not wait for the host; `host` is the time to launch them.
+
+    Only as many are made as the driver's queue holds: a host that has filled it cannot go on before the GPU does. A call that
+    fills the queue by itself is ahead of the GPU by as much as the queue holds.
+    """
+    one = max(host, 1e-9) / repeats
+    queued = max(1, min(repeats, _MOST_QUEUED, int(_QUEUE / one)))
+    wait = 1.5 * min(one * queued, _QUEUE) + _AROUND * (queued if flush_of(call) else 1)
+    return seconds_between_events(device, call, queued, wait=wait) * repeats / queued
 
 
 class Calibration(nn.Module):

@@ -19,10 +19,12 @@ import torch
 from mixbench.errors import one_line
 from mixbench.machine.neighbours import OthersOnCores
 from mixbench.tables.remarks import CHANGED
-from mixbench.worker.calls import Calibration, Call, ContractError, describe_failure
+from mixbench.worker.calls import Calibration, Call, ContractError, InTurns, UnsupportedError, describe_failure
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory, peak
+from mixbench.worker.measure.caches import flush_for
 from mixbench.worker.measure.clock import Block, clock_for
+from mixbench.worker.measure.graph_calls import replayed
 from mixbench.worker.measure.rounds import interleave
 from mixbench.worker.measure.subject import Cell, Subject, build_subject
 from mixbench.worker.measure.surroundings import PINNED, Surroundings
@@ -107,6 +109,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
     They are also built in a random order: a layer is up to 2 % faster or slower depending on where its tensors lie in memory.
     Over several launches, that widens the interval instead of favouring one mixer. Where one changes what all share, the
     result only says what: as `disturbing` by cell, or as `disturbed` where it is not known which cell does it.
+    `job["highest_mhz"]` is the highest clock of the GPU that was seen before in this launch, and the result has it, too.
     """
     announce(CALIBRATION)
     cells = [Cell(**cell) for cell in job["cells"]]
@@ -122,9 +125,11 @@ def measure_group(job: Job, announce: Announce) -> Result:
         announce(index)
         try:
             subjects[index] = build_subject(cells[index])
-            calls[index] = subjects[index].in_turns()
+            calls[index] = _timed(subjects[index], cells[index])
         except Exception as error:
             failed[index] = failure(error)
+            if len(cells) > 1 and isinstance(error, UnsupportedError):  # a capture that failed may spoil the process
+                return {"disturbing": {index: one_line(error)}}
         if changed := surroundings.changed(PINNED):
             reset[index] = changed
             pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)
@@ -154,8 +159,11 @@ def measure_group(job: Job, announce: Announce) -> Result:
     if again:
         remarks[0] = f"{CHANGED}{', '.join(again)} while it ran"
     calibration = rounds.blocks.pop(CALIBRATION, [])
+    clocks = [block.sm_clock_mhz for blocks in (calibration, *rounds.blocks.values()) for block in blocks]
+    highest = max((mhz for mhz in (job.get("highest_mhz"), *clocks) if mhz is not None), default=None)
     return {
-        "blocks": {index: [_metrics(block) for block in blocks] for index, blocks in rounds.blocks.items()},
+        "blocks": {index: [_metrics(block, highest) for block in blocks] for index, blocks in rounds.blocks.items()},
+        "highest_mhz": highest,
         "failed": failed,
         "remarks": remarks,
         "stopped_by": rounds.stopped_by,
@@ -168,6 +176,15 @@ def measure_group(job: Job, announce: Announce) -> Result:
             "parallel": one_line(torch.__config__.parallel_info()),
         },
     }
+
+
+def _timed(subject: Subject, cell: Cell) -> Call:
+    """The calls of a cell in the way that they are timed. Raises UnsupportedError, and what the mixer raises."""
+    device = torch.device(cell.device)
+    flush = flush_for(device) if cell.caches == "cold" else None
+    if cell.execution == "graph":
+        return replayed(subject, device, flush)
+    return InTurns(subject.calls(), flush=flush)
 
 
 def _fault_of_output(subject: Subject, cell: Cell) -> Result | None:
@@ -192,7 +209,7 @@ def _calibration(device: torch.device) -> Call:
     return call
 
 
-def _metrics(block: Block) -> Result:
+def _metrics(block: Block, highest_mhz: float | None) -> Result:
     per_call = 1e3 / block.repeats
     return {
         "latency_ms": block.wall * per_call,
@@ -204,12 +221,14 @@ def _metrics(block: Block) -> Result:
         "steal_ms": None if block.steal is None else block.steal * 1e3,
         "core_wait_ms": None if block.waited is None else block.waited * 1e3,
         "sm_clock_mhz": block.sm_clock_mhz,
-        "quality": block.quality,
+        "quality": block.quality(highest_mhz),
     }
 
 
 def failure(error: Exception) -> Result:
-    """The outcome of a cell that raised an exception: status oom or error, with the reason."""
+    """The outcome of a cell that raised an exception: status oom, unsupported or error, with the reason."""
     message = str(error).lower()
     oom = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in message for words in _OUT_OF_MEMORY)
+    if isinstance(error, UnsupportedError):
+        return {"status": "oom" if oom else "unsupported", "detail": one_line(error)}
     return {"status": "oom" if oom else "error", "detail": describe_failure(error)}

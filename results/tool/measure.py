@@ -52,6 +52,7 @@ def job(mixer: str, tokens: int) -> dict[str, Any]:
         "dtype": "float32",
         "device": "cpu",
         "execution": "eager",
+        "caches": "warm",
         "seed": 0,
         "honours_mask": False,
         "layers": 1,

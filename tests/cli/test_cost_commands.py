@@ -89,6 +89,7 @@ CHANGES: dict[str, tuple[list[str], list[list[str]]]] = {
             ["--scope", "mixer"],
             ["--scope", "model", "--layers", "1"],
             ["--execution", "compiled"],
+            ["--caches", "cold"],
         ],
     ),
     "data-efficiency": (

@@ -30,6 +30,7 @@ def fake_request(launches: int = 2, mixers: tuple[str, ...] = MIXERS, timeout: f
         mode=("inference", "training"),
         scope=("mixer",),
         execution=("eager",),
+        caches="warm",
         layers=1,
         launches=launches,
         precision=0.02,

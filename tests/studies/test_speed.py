@@ -48,6 +48,12 @@ def test_every_cell_has_its_rounds_in_every_launch_with_counts_and_rates(tmp_pat
     assert {row.measured_at for row in launches} == {row.measured_at for row in rows}
 
 
+def test_the_highest_clock_seen_is_handed_from_group_to_group_of_a_launch(tmp_path: Path) -> None:
+    rows, _ = run(tmp_path)
+    seen = {launch: list(dict.fromkeys(row.sm_clock_mhz for row in rows if row.launch == launch)) for launch in (1, 2)}
+    assert seen[1] == seen[2] == [None, *(1000.0 + group for group in range(1, 6))]
+
+
 def test_a_second_run_measures_nothing_and_more_launches_only_the_new_ones(tmp_path: Path) -> None:
     before, _ = run(tmp_path)
     again, progress = run(tmp_path)
@@ -227,6 +233,35 @@ def test_a_mixer_that_fits_no_shape_is_refused_and_one_that_fits_some_has_unsupp
     rows, _ = run(tmp_path, replace(fake_request(), mixers=mixers, width=(8, 9)))
     attention = {(row.width, row.status) for row in rows if row.mixer == "attention"}
     assert attention == {(8, "unsupported"), (9, "ok")}
+
+
+def test_graphs_are_unsupported_on_a_cpu_beside_a_gpu_and_refused_without_one() -> None:
+    both = replace(fake_request(), execution=("eager", "graph"), device=("cpu", "cuda"))
+    cells = plan_speed(both)
+    found = {(cell.keys["device"], cell.keys["execution"], cell.keys["compiled"], cell.unsupported) for cell in cells}
+    no_graphs = "the CPU has no graphs that could be replayed"
+    assert found == {
+        ("cpu", "eager", False, ""),
+        ("cpu", "graph", False, no_graphs),
+        ("cuda", "eager", False, ""),
+        ("cuda", "graph", False, ""),
+    }
+    assert {cell.job["execution"] for cell in cells} == {"eager", "graph"}
+    assert len({cell.group for cell in cells}) == len(cells) / 2
+    assert {cell.keys["compiled"] for cell in plan_speed(replace(both, execution=("compiled",)))} == {True}
+    with pytest.raises(RequestError, match="--execution graph replays CUDA graphs, and --device is cpu") as error:
+        replace(both, device=("cpu",))
+    assert error.value.hint == "Add --device cuda, or leave graph out."
+
+
+def test_caches_are_flushed_where_their_size_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    cold = replace(fake_request(), caches="cold", device=("cpu", "cuda"))
+    monkeypatch.setattr("mixbench.studies.speed_plan.last_level_cache_bytes", lambda: 2**20)
+    for cell in plan_speed(cold):
+        assert (json.loads(cell.keys["settings"])["caches"], cell.job["caches"], cell.unsupported) == ("cold", "cold", "")
+    monkeypatch.setattr("mixbench.studies.speed_plan.last_level_cache_bytes", lambda: None)
+    reasons = {cell.keys["device"]: cell.unsupported for cell in plan_speed(cold)}
+    assert reasons == {"cpu": "the caches cannot be flushed: this system does not tell their size", "cuda": ""}
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def _measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
         "device": None if row.device == "cpu" else row.device,
         "threads": row.threads,
         "execution": None if row.execution == UNSAID["execution"] else row.execution,
+        "caches": None if (caches := unpacked(row.settings).get("caches")) == "warm" else caches,
         "seed": unpacked(row.settings).get("seed"),
         "launches": max(other.launch for other in rows if context_of(other) == context_of(row)),
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter, process_time  # as they are before a mixer's code is loaded
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from mixbench.worker.calls import Call, device_seconds, turns
+from mixbench.worker.calls import Call, count_of, device_seconds, flush_of, turns
 from mixbench.worker.measure.waits import seconds_waited
 
 _MANY = 8  # calls in a block, from which one more costs little
@@ -25,11 +26,16 @@ _CONTENDED_FAULTS = 0.05
 _SWITCHES_ALLOWED = 1
 _SWITCHES_PER_SECOND = 25
 _SECONDS_PER_FAULT = 5e-7  # a minor fault on a 4 KiB page, zeroing included
+_SHORTEST_KERNEL = 1e-6  # seconds; the time of nothing between two events is noise
+_THROTTLED_BELOW = 0.97  # of the highest clock seen: at its sustained speed a GPU stays within 1 % of it
 
 
 @dataclass(frozen=True)
 class Block:
-    """`repeats` calls in a row. Seconds, faults and switches are totals for the block; None if not measured here."""
+    """`repeats` calls in a row. Seconds, faults and switches are totals for the block; None if not measured here.
+
+    `flushing` is the time between the calls in which caches were flushed; it is part of no other time.
+    """
 
     repeats: int
     wall: float
@@ -41,7 +47,7 @@ class Block:
     steal: float | None = None
     waited: float | None = None
     sm_clock_mhz: float | None = None
-    throttled: bool = False
+    flushing: float = 0.0
 
     @property
     def latency(self) -> float:
@@ -49,14 +55,19 @@ class Block:
         return self.wall / self.repeats
 
     @property
-    def quality(self) -> str:
+    def time(self) -> float:
+        """The seconds per call that count: on a GPU the device's, elsewhere wall time."""
+        return self.latency if self.device is None else max(self.device / self.repeats, _SHORTEST_KERNEL)
+
+    def quality(self, highest_mhz: float | None = None) -> str:
         """Whether the block was disturbed: throttled, contended or clean.
 
-        A block is contended if its threads waited for a core for more than 3 % of its time, the hypervisor took more than 2 %,
-        or page faults took more than 5 %. Where the kernel does not tell how long threads wait, other processes must not take
-        a core more often than once plus 25 times a second, nor may 10 % of the time on a CPU be idle.
+        A block is throttled if the GPU's clock was over 3 % below `highest_mhz`, the highest that was seen. It is contended if
+        its threads waited for a core for more than 3 % of its time, the hypervisor took more than 2 %, or page faults took more
+        than 5 %. Where the kernel does not tell how long threads wait, other processes must not take a core more often than
+        once plus 25 times a second, nor may 10 % of the time on a CPU be idle.
         """
-        if self.throttled:
+        if self.sm_clock_mhz is not None and highest_mhz is not None and self.sm_clock_mhz < _THROTTLED_BELOW * highest_mhz:
             return "throttled"
         if self.waited is None:
             waited = self.device is None and self.wall - self.cpu > _CONTENDED_IDLE * self.wall
@@ -78,7 +89,7 @@ class Clock(Protocol):
         """Seconds since a fixed moment."""
 
     def block(self, call: Call, repeats: int) -> Block:
-        """Time `repeats` calls in a row."""
+        """Time `repeats` calls in a row. A call may stand for several of a layer, which the block counts."""
 
 
 def _steal_seconds() -> float | None:
@@ -94,6 +105,32 @@ def _since(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else max(0.0, after - before)
 
 
+Part = Callable[[Iterable[Call], int], Block]
+"""A function that times some calls in a row; the number is that of the calls of a layer which they stand for."""
+
+
+def _in_parts(call: Call, repeats: int, part: Part) -> Block:
+    """All calls in one part; where the caches are flushed before each, each in a part of its own."""
+    count, flush, calls = count_of(call), flush_of(call), islice(turns(call), repeats)
+    if flush is None:
+        return part(calls, count * repeats)
+    parts = []
+    start = perf_counter()
+    for each in calls:
+        flush()
+        parts.append(part([each], count))
+    whole = _sum(parts)
+    return replace(whole, flushing=perf_counter() - start - whole.wall)
+
+
+def _sum(parts: Sequence[Block]) -> Block:
+    totals: dict[str, Any] = {}
+    for field in fields(Block):
+        values = [getattr(part, field.name) for part in parts]
+        totals[field.name] = None if None in values else sum(values)
+    return Block(**totals)
+
+
 class CpuClock:
     """Wall and process time of a block on the CPU.
 
@@ -106,20 +143,24 @@ class CpuClock:
         return perf_counter()
 
     def block(self, call: Call, repeats: int) -> Block:
-        if repeats >= _MANY:
+        if repeats >= _MANY and flush_of(call) is None:
             call()
+        return _in_parts(call, repeats, self._timed)
+
+    @staticmethod
+    def _timed(calls: Iterable[Call], count: int) -> Block:
         steal, waited = _steal_seconds(), seconds_waited()
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu = process_time()
         wall = perf_counter()
-        for each in islice(turns(call), repeats):
+        for each in calls:
             each()
         wall = perf_counter() - wall
         cpu = process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
         steal_after, waited_after = _steal_seconds(), seconds_waited()
         return Block(
-            repeats,
+            count,
             wall,
             cpu,
             page_faults=after.ru_minflt - before.ru_minflt,
@@ -133,25 +174,31 @@ class CudaClock:
     """Eager time, device time and host time of a block on a GPU.
 
     Device time is measured in a separate pass, in which the calls queue up behind a kernel that only waits, so that the GPU
-    never waits for the host between the two events. `sensors` returns (SM clock in MHz or None, whether throttled).
+    does not wait for the host between the two events. `clock_mhz` returns the clock of the GPU, or None.
     """
 
     settling = 0.5
 
-    def __init__(self, device: torch.device, sensors: Callable[[], tuple[float | None, bool]]) -> None:
+    def __init__(self, device: torch.device, clock_mhz: Callable[[], float | None]) -> None:
         self._device = device
-        self._sensors = sensors
+        self._clock_mhz = clock_mhz
 
     def now(self) -> float:
         return perf_counter()
 
     def block(self, call: Call, repeats: int) -> Block:
+        block = _in_parts(call, repeats, self._timed)
+        assert block.host is not None
+        device = device_seconds(self._device, call, repeats, block.host)
+        return replace(block, device=device, sm_clock_mhz=self._clock_mhz())
+
+    def _timed(self, calls: Iterable[Call], count: int) -> Block:
         torch.cuda.synchronize(self._device)
         waited = seconds_waited()
         before = resource.getrusage(resource.RUSAGE_SELF)
         cpu = process_time()
         start = perf_counter()
-        for each in islice(turns(call), repeats):
+        for each in calls:
             each()
         launched = perf_counter()
         torch.cuda.synchronize(self._device)
@@ -159,48 +206,28 @@ class CudaClock:
         cpu = process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF)
         waited = _since(waited, seconds_waited())
-        host = launched - start
-        device = device_seconds(self._device, call, repeats, host)
-        clock, throttled = self._sensors()
-        return Block(
-            repeats,
-            end - start,
-            cpu,
-            device=device,
-            host=host,
-            context_switches=after.ru_nivcsw - before.ru_nivcsw,
-            waited=waited,
-            sm_clock_mhz=clock,
-            throttled=throttled,
-        )
+        switches = after.ru_nivcsw - before.ru_nivcsw
+        return Block(count, end - start, cpu, host=launched - start, context_switches=switches, waited=waited)
 
 
 def clock_for(device: torch.device) -> Clock:
-    """The clock for a device; for CUDA, with NVML's sensors if they can be read."""
-    if device.type == "cuda":
-        return CudaClock(device, nvml_sensors(device))
-    return CpuClock()
+    """The clock for a device; for CUDA, with the GPU's clock if NVML can read it."""
+    return CudaClock(device, nvml_clock(device)) if device.type == "cuda" else CpuClock()
 
 
-def nvml_sensors(device: torch.device) -> Callable[[], tuple[float | None, bool]]:
-    """A function that reads (SM clock in MHz, whether throttled) of a GPU; (None, False) without NVML."""
+def nvml_clock(device: torch.device) -> Callable[[], float | None]:
+    """A function that reads the clock of a GPU in MHz; it returns None where NVML does not tell."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
     except Exception:  # NVML raises its own types, which do not exist without the library
-        return lambda: (None, False)
-    slowed: Any = (
-        pynvml.nvmlClocksThrottleReasonSwPowerCap
-        | pynvml.nvmlClocksThrottleReasonHwSlowdown
-        | pynvml.nvmlClocksThrottleReasonSwThermalSlowdown
-        | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
-        | pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
-    )
+        return lambda: None
 
-    def read() -> tuple[float | None, bool]:
-        reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
-        return float(pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM)), bool(reasons & slowed)
+    def read() -> float | None:
+        with suppress(Exception):
+            return float(pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM))
+        return None
 
     return read

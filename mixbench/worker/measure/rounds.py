@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -42,9 +43,9 @@ def interleave(
 ) -> Rounds[Name]:
     """Measure every call once per round, in a random order, until all medians are within `precision` or `budget` runs out.
 
-    `precision` is the half-width of the median's 95 % interval relative to the median. `budget`, in seconds, includes the
-    warm-up, which lasts at least the clock's settling time in all; at least three rounds are measured. A call that raises is
-    dropped.
+    `precision` is the half-width of the 95 % interval of the median time that counts, relative to it. `budget`, in seconds,
+    includes the warm-up, which lasts at least the clock's settling time in all; at least three rounds are measured. A call that
+    raises is dropped.
     """
     rounds: Rounds[Name] = Rounds()
     start = clock.now()
@@ -74,7 +75,7 @@ def interleave(
         for name in names:
             attempt(name, lambda name=name: measure(name))  # type: ignore[misc]
         done += 1
-        if all(median_precision([block.latency for block in rounds.blocks[name]]) <= precision for name in repeats):
+        if all(median_precision([block.time for block in rounds.blocks[name]]) <= precision for name in repeats):
             rounds.stopped_by = "precision"
             break
         if done >= FEWEST_ROUNDS and clock.now() - start >= budget:
@@ -85,18 +86,22 @@ def interleave(
 def _warm_up(call: Call, clock: Clock, shortest: float, longest: float) -> int:
     """Call until two windows agree within 10 %, for `shortest` to `longest` seconds, at least two windows and a full block.
 
-    Returns how many calls fill a block, going by the fastest window: a disturbed one would make blocks too short.
+    Returns how many calls fill a block, with what flushes the caches between them, going by the fastest window: a disturbed one
+    would make blocks too short.
     """
     start = clock.now()
     repeats = 1
-    latencies: list[float] = []
+    times: list[float] = []
+    fastest = math.inf
     while True:
         block = clock.block(call, repeats)
-        latencies.append(block.latency)
-        fill = max(1, -int(-_MARGIN * SHORTEST_BLOCK // max(min(latencies), 1e-9)))
+        times.append(block.time)
+        lasted = block.wall + block.flushing
+        fastest = min(fastest, lasted / repeats)
+        fill = max(1, -int(-_MARGIN * SHORTEST_BLOCK // max(fastest, 1e-9)))
         spent = clock.now() - start
-        steady = len(latencies) > 1 and abs(latencies[-1] / latencies[-2] - 1) <= _STEADY and spent >= shortest
-        late = len(latencies) > 1 and spent >= longest
-        if block.wall >= SHORTEST_BLOCK and (steady or late):
+        steady = len(times) > 1 and abs(times[-1] / times[-2] - 1) <= _STEADY and spent >= shortest
+        late = len(times) > 1 and spent >= longest
+        if lasted >= SHORTEST_BLOCK and (steady or late):
             return fill
         repeats = min(fill, 8 * repeats)

@@ -15,7 +15,6 @@ from mixbench.model import Block, classifier
 from mixbench.worker.calls import (
     Call,
     ContractError,
-    InTurns,
     TrainingCall,
     build_mixer,
     cast,
@@ -46,6 +45,7 @@ class Cell:
     dtype: str
     device: str
     execution: str
+    caches: str
     seed: int
     honours_mask: bool
     layers: int
@@ -113,14 +113,13 @@ class Subject:
             return replace(self.call, x=x.requires_grad_(self.x.requires_grad), wanted=wanted)
         return partial(self.forward, x)
 
-    def in_turns(self) -> Call:
-        """The call with a few inputs in turns, so that code which remembers its last input has to compute.
+    def calls(self) -> list[Call]:
+        """The call with a few inputs, to be made in turns, so that code which remembers its last input has to compute.
 
         The call alone if they would take much memory.
         """
-        if self.x.nbytes * (_INPUTS - 1) > _MOST_BYTES:
-            return self.call
-        return InTurns([self.call, *(self.call_with(self.make_input(number)) for number in range(1, _INPUTS))])
+        further = 0 if self.x.nbytes * (_INPUTS - 1) > _MOST_BYTES else _INPUTS - 1
+        return [self.call, *(self.call_with(self.make_input(number)) for number in range(1, further + 1))]
 
     @property
     def changes_input(self) -> bool:
@@ -190,10 +189,19 @@ def _compiled(module: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     forward: Callable[[Tensor], Tensor] = torch.compile(module)
     # each with an input of its own, which it may change
     result, expected = (run(x.detach().clone().requires_grad_(x.requires_grad)).detach() for run in (forward, module))
-    difference = ((result - expected).norm() / expected.norm().clamp(min=1e-30)).item()
-    if not difference <= torch.finfo(expected.dtype).eps ** 0.5:
-        raise ContractError(f"the compiled forward returned a different result, by {difference:.2g} of its norm")
+    if not (away := distance(result, expected)) <= tolerance(expected):
+        raise ContractError(f"the compiled forward returned a different result, by {away:.2g} of its norm")
     return forward
+
+
+def distance(result: Tensor, expected: Tensor) -> float:
+    """The norm of the difference of two tensors, relative to that of the second."""
+    return float((result - expected).norm() / expected.norm().clamp(min=1e-30))
+
+
+def tolerance(expected: Tensor) -> float:
+    """The largest distance that rounding explains."""
+    return float(torch.finfo(expected.dtype).eps ** 0.5)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from helpers.synthetic import speed_rows
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.exports import FORMATS, report
-from mixbench.verdicts.speed.blocks import choose
+from mixbench.verdicts.speed.blocks import choose, choose_rows
 from mixbench.verdicts.speed.ratio import compared
 from mixbench.verdicts.speed.records import records, to_json
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
@@ -48,6 +48,17 @@ def disturbing(rows: list[SpeedRow], *, launches: tuple[int, ...], rounds: tuple
         else row
         for row in rows
     ]
+
+
+def test_throttled_blocks_are_left_out_where_enough_others_stand() -> None:
+    rows, _ = speed_rows(("attention",), (64,), launches=3, rounds=6, contended=0)
+
+    def kept(throttled: range) -> tuple[set[int], bool]:
+        chosen = choose_rows(replace(row, quality="throttled") if row.round in throttled else row for row in rows)
+        return {row.round for own in chosen.by_process.values() for row in own}, chosen.disturbed
+
+    assert kept(range(1, 4)) == ({4, 5, 6}, False)
+    assert kept(range(1, 5)) == ({1, 2, 3, 4, 5, 6}, True)
 
 
 def found(rows: list[SpeedRow]) -> tuple[SpeedSummary, CellSummary]:

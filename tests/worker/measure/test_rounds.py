@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from mixbench.worker.calls import InTurns
 from mixbench.worker.measure.clock import Block, CpuClock
 from mixbench.worker.measure.rounds import FEWEST_ROUNDS, SHORTEST_BLOCK, interleave
 
@@ -139,11 +141,54 @@ def test_a_call_that_raises_is_left_out_and_the_others_go_on() -> None:
         (Block(1, 1.0, 1.0, steal=0.05), "contended"),
         (Block(1, 1.0, 1.0, page_faults=1_000_000), "contended"),
         (Block(1, 1.0, 0.1, device=0.9, host=0.1), "clean"),
-        (Block(1, 1.0, 1.0, throttled=True), "throttled"),
+        (Block(1, 1.0, 1.0, device=0.9, sm_clock_mhz=1921.0), "clean"),  # within 3 %, as where only the power is capped
+        (Block(1, 1.0, 1.0, device=0.9, sm_clock_mhz=1920.0), "throttled"),
     ],
 )
 def test_quality_says_what_disturbed_a_block(block: Block, quality: str) -> None:
-    assert block.quality == quality
+    assert block.quality(highest_mhz=1980.0) == quality
+
+
+def test_a_block_is_not_throttled_where_no_clock_is_known() -> None:
+    assert Block(1, 1.0, 1.0).quality(1980.0) == Block(1, 1.0, 1.0, sm_clock_mhz=400.0).quality(None) == "clean"
+
+
+def test_the_time_of_the_device_decides_when_a_launch_is_precise_enough_and_wall_time_how_long_a_block_is() -> None:
+    class HostBound(FakeClock):
+        """Launching takes 1 or 3 ms, the device half a millisecond."""
+
+        def block(self, call: Callable[[], object], repeats: int) -> Block:
+            return replace(super().block(call, repeats), device=5e-4 * repeats)
+
+    noise = random.Random(1)
+    rounds = interleave(
+        {"noisy": lambda: 1e-3 * noise.choice((1, 3))}, HostBound(), precision=0.001, budget=9.0, order=random.Random(0)
+    )
+    assert rounds.stopped_by == "precision"
+    assert all(block.wall >= SHORTEST_BLOCK for block in rounds.blocks["noisy"])
+
+
+def test_caches_are_flushed_before_every_call_and_that_is_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    order: list[str] = []
+
+    def taking(name: str, seconds: float) -> Callable[[], None]:
+        def work() -> None:
+            nonlocal now
+            now += seconds
+            order.append(name)
+
+        return work
+
+    monkeypatch.setattr("mixbench.worker.measure.clock.perf_counter", lambda: now)
+    call = InTurns([taking("a", 1e-3), taking("b", 2e-3)], flush=taking("flush", 5e-3))
+    block = CpuClock().block(call, 10)
+    assert (block.repeats, block.latency, block.flushing) == (10, pytest.approx(1.5e-3), pytest.approx(5e-2))
+    assert order == ["flush", "a", "flush", "b"] * 5
+    rounds = interleave({"cold": call}, CpuClock(), precision=1.0, budget=0.1, order=random.Random(0))
+    assert {block.repeats for block in rounds.blocks["cold"]} == {3}, (
+        "12.5 ms hold two to three calls with what comes before them"
+    )
 
 
 @pytest.mark.parametrize(("repeats", "calls"), [(1, 1), (7, 7), (8, 9), (100, 101)])

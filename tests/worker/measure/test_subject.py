@@ -17,7 +17,7 @@ from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.speed import Worker
 from mixbench.worker import counting
 from mixbench.worker import speed as worker
-from mixbench.worker.calls import turns
+from mixbench.worker.calls import InTurns, turns
 from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
 
 
@@ -60,7 +60,7 @@ def test_attention_on_the_cpu_counts_its_product_with_the_tokens() -> None:
 def test_inputs_take_turns_so_that_code_which_remembers_the_last_one_computes() -> None:
     subject = build_subject(cell(f"{ODD}:Remembering"))
     subject.module.inputs = 1
-    call, computed = subject.in_turns(), subject.module.computed
+    call, computed = InTurns(subject.calls()), subject.module.computed
     for each in islice(turns(call), 5):
         each()
     call()
@@ -75,7 +75,7 @@ def test_large_inputs_take_no_turns_and_others_differ_from_each_other() -> None:
         subject = build_subject(cell("none", seed=seed))
         assert not any(torch.equal(subject.x, subject.make_input(number)) for number in (1, 2, 3))
     large = build_subject(cell("none", tokens=2**16, width=2**8, batch=1))
-    assert large.in_turns() is large.call
+    assert large.calls() == [large.call]
 
 
 def test_training_gives_the_gradients_of_input_and_parameters() -> None:

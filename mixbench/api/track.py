@@ -136,6 +136,7 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
         by_cell,
         by_replicate,
         calibration_times,
+        device_time,
         good_rows,
         keys_of,
         relative_time,
@@ -153,9 +154,12 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
             counts = by_replicate(good, metric)
             metrics[name_of(metric, good)] = {ONCE: next(iter(counts.values()))} if len(set(counts.values())) == 1 else counts
         if row_type is SpeedRow:
-            metrics["cpu_per_calibration"] = launch_medians((row.launch, relative_time(row, calibration)) for row in good)
+            on_gpu = of_cell[0].device != "cpu"  # then the CPU's time is that of launches, which is not judged
+            judged = "device_ms" if on_gpu else "cpu_per_calibration"
+            metrics[judged] = launch_medians(
+                (row.launch, device_time(row) if on_gpu else relative_time(row, calibration)) for row in good
+            )
             metrics["latency_ms"] = launch_medians((row.launch, row.latency_ms) for row in good)
-            metrics["device_ms"] = launch_medians((row.launch, row.device_ms) for row in good)
         else:
             metrics["test_score"] = by_replicate(good, "test_score")
         score = next((row.score for row in good), "") if row_type is not SpeedRow else ""

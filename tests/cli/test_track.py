@@ -28,7 +28,7 @@ from mixbench.tables.entries import ONCE, Values
 from mixbench.tables.history import find_commit, read_history, write_entry
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
 
 RESULTS = Path("results")
 
@@ -87,6 +87,18 @@ def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(repository:
     assert list(timed["flops"]) == [ONCE]
     assert list(cells["data_efficiency", "attention"]["test_score"]) == list(range(5))
     assert all(len(f"{value:.10g}") <= 8 for value in timed["latency_ms"].values())
+
+
+def test_of_a_gpu_device_time_is_followed_and_not_the_time_of_the_cpu(repository: Repository, run: Run) -> None:
+    rows, launches = speed_rows(("attention", "none"), (64,), rounds=3, devices=("cuda",))
+    idle = [replace(row, device_ms=SHORTEST_KERNEL_MS / 10) if row.mixer == "none" else row for row in rows]
+    fill_folder(RESULTS, idle, launches, machine=MACHINE | SOFTWARE)
+    assert run("track", "add").exit_code == 0
+    (entry,) = read_history(Path("history"))
+    times = {
+        cell.key["mixer"]: {name for name in cell.metrics if name.endswith(("_ms", "calibration"))} for cell in entry.cells
+    }
+    assert times == {"attention": {"device_ms", "latency_ms"}, "none": {"latency_ms"}}
 
 
 def test_a_count_that_is_a_lower_bound_is_a_series_of_its_own(repository: Repository, run: Run) -> None:

@@ -193,6 +193,11 @@ def process_of(row: Row) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in (*keys_of(LaunchRow), "environment", "launch", "measured_at"))
 
 
+def device_time(row: SpeedRow) -> float | None:
+    """Time on a GPU, ms; None where it was not measured, and where the GPU had nothing to do."""
+    return None if row.device_ms is None else row.time_ms
+
+
 def relative_time(row: SpeedRow, calibration: Mapping[tuple[Any, ...], float], of: str = "cpu_ms") -> float | None:
     """CPU time relative to that of the calibration workload in the same process, so that the machine's speed cancels out.
 

@@ -24,6 +24,7 @@ from mixbench.verdicts.gate.cells import (
     calibration_times,
     cell_labels,
     cell_places,
+    device_time,
     differing,
     earlier_code,
     failure_of,
@@ -204,6 +205,8 @@ class _Judge:
             if any(values):
                 judgement = judge_time(metric, *values, threshold=self.threshold, level=self.level)
                 judged.append(self._with_wall(judgement, base, head))
+        if not judged and on_gpu and all(row.device_ms is not None for row in (*base, *head)):
+            return []  # the GPU had nothing to do, and the counts say whether that is the same
         return judged or [Judgement("device_ms" if on_gpu else CPU_TIME, "undecided", remark=_NO_TIME[on_gpu])]
 
     def _with_wall(self, judgement: Judgement, base: Sequence[SpeedRow], head: Sequence[SpeedRow]) -> Judgement:
@@ -229,7 +232,7 @@ _NO_TIME = {
 
 
 def _time_of(row: SpeedRow, metric: str, calibration: Mapping[tuple[Any, ...], float]) -> float | None:
-    return relative_time(row, calibration) if metric == CPU_TIME else getattr(row, metric) or None
+    return relative_time(row, calibration) if metric == CPU_TIME else device_time(row)
 
 
 def _cause(counts: Sequence[Judgement], base: Sequence[Any], head: Sequence[Any]) -> str:

@@ -28,6 +28,8 @@ SUMMARY_BYTES = 1_000_000
 _VERDICTS = ("", "| verdict | cell | change | why |", "| --- | --- | --- | --- |")
 _BENCHER = {"latency_ms": ("latency", 1_000_000), "tokens_per_s": ("throughput", 1)}
 """Metrics for which Bencher has its own names, and how many of its units make one of ours."""
+_BENCHER_ON_GPU = {**_BENCHER, "latency_ms": ("latency_ms", 1), "device_ms": ("latency", 1_000_000)}
+"""The same of a cell with device time, which is the time that is judged."""
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,10 @@ def _github_action_benchmark(report: Report) -> dict[str, str]:
 
 def _bencher(report: Report) -> dict[str, str]:
     benchmarks: dict[str, dict[str, dict[str, float]]] = {}
+    on_gpu = {measure.cell for measure in report.measures if measure.metric == "device_ms"}
     for measure in report.measures:
-        name, factor = _BENCHER.get(measure.metric, (measure.metric, 1))
+        names = _BENCHER_ON_GPU if measure.cell in on_gpu else _BENCHER
+        name, factor = names.get(measure.metric, (measure.metric, 1))
         values = {"value": measure.value, "lower_value": measure.low, "upper_value": measure.high}
         scaled = {key: factor * value for key, value in values.items() if value is not None}
         benchmarks.setdefault(measure.cell, {})[name] = scaled

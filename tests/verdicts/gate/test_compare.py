@@ -385,8 +385,17 @@ def test_on_a_gpu_the_time_on_the_device_is_judged() -> None:
     assert the(compare(base, edited(head, in_attention(cpu_ms=lambda ms: 3 * ms)))).verdict == "same"
     slower = the(compare(base, edited(head, in_attention(device_ms=lambda ms: 1.6 * ms))))
     assert (slower.verdict, slower.leading.metric) == ("slower", "device_ms")
-    idle = edited(head, lambda row: replace(row, device_ms=0.0))
-    assert the(compare(idle, idle)).verdict == "undecided"
+    unknown = edited(head, lambda row: replace(row, device_ms=None))
+    assert the(compare(unknown, unknown)).verdict == "undecided"
+
+
+def test_where_a_gpu_has_nothing_to_do_the_counts_decide() -> None:
+    base, head = (
+        edited(speed(seed, devices=("cuda",)), lambda row, seed=seed: replace(row, device_ms=1e-4 * (1 + seed)))
+        for seed in (0, 1)
+    )
+    assert the(compare(base, head)).verdict == "same"
+    assert the(compare(base, edited(head, in_attention(operators=lambda count: count + 1)))).verdict == "slower"
 
 
 def later(version: Measured, environment: str) -> Measured:

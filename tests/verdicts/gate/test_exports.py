@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 from sample_rows import speed_row
+from synthetic import measured as folder_of
 from synthetic import speed_rows
 from synthetic_training import training_rows
 
@@ -376,6 +377,15 @@ def test_bencher_gets_its_own_names_where_it_has_them_and_ours_elsewhere(folder:
     throughput = {measure.cell: measure.value for measure in folder.measures if measure.metric == "tokens_per_s"}
     assert {name: values["throughput"]["value"] for name, values in found.items() if name in throughput} == throughput
     assert sum(map(len, found.values())) == len(folder.measures)
+
+
+def test_the_latency_that_bencher_gets_of_a_gpu_is_device_time() -> None:
+    made = report(folder_of(*speed_rows(("attention",), (64,), devices=("cuda",))))
+    values = {measure.metric: measure.value for measure in made.measures}
+    (found,) = json.loads(text_of(made, "bencher")).values()
+    assert found["latency"]["value"] == pytest.approx(values["device_ms"] * 1e6)
+    assert found["latency_ms"]["value"] == values["latency_ms"] > values["device_ms"]
+    assert len(found) == len(values)
 
 
 @pytest.mark.parametrize("format", FORMATS)

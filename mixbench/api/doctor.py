@@ -1,4 +1,4 @@
-"""This machine and its software, its best rates, and what will disturb a measurement."""
+"""This machine and its software, its best rates, where kernels stand, and what will disturb a measurement."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixbench.machine.neighbours import neighbours
 from mixbench.studies.progress import Progress, Silent
 
 LIBRARIES = ("torch", "numpy", "scipy", "pandas", "matplotlib", "typer", "rich", "psutil", "nvidia-ml-py", "filelock")
-_PEAKS = "mixbench.worker.measure.peak:measure_peaks"
+_PEAKS = "mixbench.worker.doctor:measure_peaks"
 _PEAKS_TIMEOUT = 120.0
 
 
@@ -52,6 +52,7 @@ def _peaks(device: str, threads: int, progress: Progress) -> dict[str, Any]:
 def doctor(options: DoctorOptions) -> dict[str, Any]:
     """This machine and its software, its best rates, and what will disturb a measurement, as plain values.
 
-    Raises RequestError.
+    Each of `peaks` has the rates of a device, and as `standing` the shares of them that typical kernels reach, and what bounds
+    each. Raises RequestError.
     """
     return examine(options)

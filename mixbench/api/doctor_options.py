@@ -12,7 +12,7 @@ from mixbench.api import shared_options as shared
 
 @dataclass(frozen=True, kw_only=True)
 class DoctorOptions(shared.Followed):
-    """Show this machine and its software, measure its best rates, and list what will disturb a measurement."""
+    """Show this machine and its software, its best rates, what bounds typical kernels, and what will disturb a measurement."""
 
     example_commands: ClassVar = ("mixbench doctor", "mixbench doctor --device cuda:1")
 

@@ -21,6 +21,17 @@ PEAKS = {
     "threads": 2,
     "gflops_per_s": {"float32": 182.04, "bfloat16": 48.2, "float16": None},
     "bandwidth_gb_per_s": 21.2,
+    "standing": {
+        "shape": [1, 1024, 256],
+        "dtype": "float32",
+        "ridge_flop_per_byte": 8.587,
+        "kernels": [
+            {"name": "attention", "ms": 12.4, "compute": 0.712, "memory": 0.03, "bound": "compute"},
+            {"name": "XᵀH per sequence", "ms": 0.31, "compute": 0.4, "memory": 0.2, "bound": "neither"},
+            {"name": "GELU", "ms": 0.1, "compute": 0.0, "memory": 0.93, "bound": "memory"},
+            {"name": "LayerNorm", "unavailable": "no kernel"},
+        ],
+    },
     "meter": None,
     "remarks": {"float16": "not implemented for 'Half'", "energy": "no counter here"},
 }
@@ -50,6 +61,16 @@ def test_the_findings_go_to_stdout_and_remarks_to_stderr(run, jobs):
     assert "Measuring" not in done.stdout
 
 
+def test_what_bounds_kernels_is_said_with_their_shares(run, jobs):
+    part = run("doctor").stdout.partition("What bounds kernels on cpu")[2].partition("\n\n")[0]
+    lines = [line.split(maxsplit=1) for line in part.splitlines() if line]
+    assert "(1, 1024, 256) in float32" in part
+    assert "8.59 FLOP per byte" in part
+    assert ["attention", "71% of FLOP/s,   3% of bandwidth: compute, 12.4 ms"] in lines
+    assert ["GELU", "0% of FLOP/s,  93% of bandwidth: memory, 0.1 ms"] in lines
+    assert ["LayerNorm", "not measured: no kernel"] in lines
+
+
 def test_every_disturbance_stands_with_its_mend(run, jobs):
     out = run("doctor").stdout
     assert "1.  load is 3.0." in out
@@ -69,7 +90,7 @@ def test_a_quiet_machine_is_said_to_be_quiet(run, jobs, monkeypatch):
 
 def test_the_peaks_are_measured_elsewhere_with_the_threads_that_were_asked_for(jobs):
     doctor.examine(DoctorOptions(threads=3))
-    assert jobs == [("mixbench.worker.measure.peak:measure_peaks", {"device": "cpu"}, 3)]
+    assert jobs == [("mixbench.worker.doctor:measure_peaks", {"device": "cpu"}, 3)]
 
 
 def test_threads_are_the_physical_cores_by_default(jobs, monkeypatch):
@@ -106,6 +127,7 @@ def test_json_holds_everything_and_nothing_else_is_on_stdout(run, jobs):
     found = json.loads(run("doctor", "--json").stdout)
     assert set(found) == {"environment", "libraries", "snapshot", "threads", "peaks", "disturbances"}
     assert found["peaks"][0]["gflops_per_s"]["float32"] == 182.04
+    assert found["peaks"][0]["standing"]["kernels"][2]["bound"] == "memory"
     assert found["snapshot"]["load"] == 3.0
     assert found["libraries"]["torch"] == found["environment"]["torch"]
     assert len(found["disturbances"]) == 2

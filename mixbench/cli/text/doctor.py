@@ -1,4 +1,4 @@
-"""The text of `mixbench doctor`: the machine, its best rates, and what will disturb a measurement."""
+"""The text of `mixbench doctor`: the machine, its best rates, where kernels stand, and what will disturb a measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def sections(report: dict[str, Any]) -> list[Section]:
     return [
         Section("Machine", _machine(report)),
         Section("Software", _software(report)),
-        *(Section(f"Best rates of {peak['device']}", _rates(peak)) for peak in report["peaks"]),
+        *(section for peak in report["peaks"] for section in _of_device(peak)),
         Section("What will disturb a measurement", _disturbing(report["disturbances"])),
     ]
 
@@ -38,6 +38,26 @@ def _software(report: dict[str, Any]) -> list[tuple[str, str]]:
     driver = [("driver", f"{found['gpu_driver']}, CUDA up to {found['cuda']}")] if found["gpu_driver"] else []
     libraries = [(name, version or "not installed") for name, version in report["libraries"].items()]
     return [("mixbench", f"{found['mixbench']}{checkout}"), ("Python", found["python"]), *libraries, *driver]
+
+
+def _of_device(peak: dict[str, Any]) -> list[Section]:
+    best = Section(f"Best rates of {peak['device']}", _rates(peak))
+    standing = peak.get("standing")
+    return [best, Section(f"What bounds kernels on {peak['device']}", _standing(standing))] if standing else [best]
+
+
+def _standing(standing: dict[str, Any]) -> list[tuple[str, str]]:
+    inputs = f"{tuple(standing['shape'])} in {standing['dtype']}, several in turns, so that none is in a cache"
+    ridge = f"{standing['ridge_flop_per_byte']:,.3g} FLOP per byte: with fewer, memory sets the limit; with more, products do"
+    kernels = [(kernel["name"], _kernel(kernel)) for kernel in standing["kernels"]]
+    return [("inputs", inputs), ("ridge point", ridge), *kernels]
+
+
+def _kernel(kernel: dict[str, Any]) -> str:
+    if "unavailable" in kernel:
+        return f"not measured: {kernel['unavailable']}"
+    shares = f"{kernel['compute']:4.0%} of FLOP/s, {kernel['memory']:4.0%} of bandwidth"
+    return f"{shares}: {kernel['bound']}, {kernel['ms']:,.3g} ms"
 
 
 def _rates(peak: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,16 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import psutil
 import torch
 
 from mixbench.machine.facts import attempt, last_level_cache_bytes
 from mixbench.worker.calls import seconds_between_events
-from mixbench.worker.measure.energy import Meter, find_meter
-
-DTYPES = ("float32", "bfloat16", "float16")
 
 Call = Callable[[], object]
 Stopwatch = Callable[[Call, int], float]
@@ -79,39 +75,8 @@ def bandwidth_gb_per_s(device: torch.device | str, *, size: int | None = None, s
     return best_rate(copy, work, stopwatch or stopwatch_of(device), seconds=_seconds(device)) / 1e9
 
 
-def measure_peaks(job: dict[str, Any]) -> dict[str, Any]:
-    """The child's side of `mixbench doctor`: the peaks of the device `{"device": cpu | cuda | cuda:INDEX}`.
-
-    Keys: `device`, `name`, `threads`, `gflops_per_s` by dtype, `bandwidth_gb_per_s`, `meter` (None if there is none),
-    `remarks` (what is missing, and why); or only `unavailable`, with the reason.
-    """
-    device = torch.device(job["device"])
-    if device.type == "cuda" and not torch.cuda.is_available():
-        built = "finds no usable GPU" if torch.version.cuda else "was built without CUDA"
-        return {"unavailable": f"torch {torch.__version__} {built}"}
-    rates: dict[str, float | None] = {}
-    remarks: dict[str, str] = {}
-    for dtype in DTYPES:
-        try:
-            rates[dtype] = peak_gflops(device, getattr(torch, dtype))
-        except RuntimeError as error:
-            rates[dtype] = None
-            remarks[dtype] = str(error).splitlines()[0]
-    meter = find_meter(device)
-    if not isinstance(meter, Meter):
-        remarks["energy"] = meter
-    return {
-        "device": str(device),
-        "name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-        "threads": torch.get_num_threads(),
-        "gflops_per_s": rates,
-        "bandwidth_gb_per_s": bandwidth_gb_per_s(device),
-        "meter": meter.name if isinstance(meter, Meter) else None,
-        "remarks": remarks,
-    }
-
-
 def stopwatch_of(device: torch.device) -> Stopwatch:
+    """Events on a GPU, which time what the device does between them; elsewhere a clock."""
     return partial(seconds_between_events, device) if device.type == "cuda" else wall_stopwatch()
 
 

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 
 from mixbench.worker.measure import peak
-from mixbench.worker.measure.energy import Meter
 
 
 class Machine:
@@ -92,37 +89,3 @@ def test_a_copy_exceeds_the_caches_and_fits_the_memory(monkeypatch):
     assert peak._copy_bytes(cpu) == 256 * 2**20
     monkeypatch.setattr(peak.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2**30}))
     assert peak._copy_bytes(cpu) == 2**30 // 8
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(peak, "peak_gflops", lambda device, dtype: 100.0)
-    monkeypatch.setattr(peak, "bandwidth_gb_per_s", lambda device: 20.0)
-    monkeypatch.setattr(peak, "find_meter", lambda device: Meter("RAPL, 1 package", lambda: (0,), 1e-6, (None,), 1.0))
-
-
-def test_all_peaks_of_a_device_are_one_json_object(quick):
-    found = peak.measure_peaks({"device": "cpu"})
-    assert json.loads(json.dumps(found)) == found
-    assert found["gflops_per_s"] == {"float32": 100.0, "bfloat16": 100.0, "float16": 100.0}
-    assert (found["bandwidth_gb_per_s"], found["meter"], found["remarks"]) == (20.0, "RAPL, 1 package", {})
-    assert found["threads"] == torch.get_num_threads()
-
-
-def test_a_dtype_without_a_product_and_a_missing_meter_are_explained(quick, monkeypatch):
-    def refuse_half(device, dtype):
-        if dtype is torch.float16:
-            raise RuntimeError("not implemented for 'Half'\nC++ stack")
-        return 100.0
-
-    monkeypatch.setattr(peak, "peak_gflops", refuse_half)
-    monkeypatch.setattr(peak, "find_meter", lambda device: "no counter here")
-    found = peak.measure_peaks({"device": "cpu"})
-    assert found["gflops_per_s"]["float16"] is None
-    assert found["meter"] is None
-    assert found["remarks"] == {"float16": "not implemented for 'Half'", "energy": "no counter here"}
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu_is_a_finding():
-    assert torch.__version__ in peak.measure_peaks({"device": "cuda"})["unavailable"]

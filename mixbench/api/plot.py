@@ -50,6 +50,11 @@ def draw(options: PlotOptions) -> list[Path]:
     if unknown and not paths:
         raise unknown[0]
     tell_left_out(_left_out(folder, tables, shown))
+    if not paths and how and any(tables.values()):
+        raise RequestError(
+            f"the chosen rows of speed have no {' and no '.join(how['metrics'])} to draw",
+            "Name another quantity, or choose other rows.",
+        )
     if not paths:
         raise RequestError(
             f"{folder.path} holds no table to draw",

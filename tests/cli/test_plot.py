@@ -120,6 +120,7 @@ def test_quantities_are_drawn_in_one_file_of_the_size_that_is_asked_for(tmp_path
     ("options", "message"),
     [
         (("--metric", "latency"), "unknown quantity 'latency' for --metric"),
+        (("--metric", "device_ms"), "the chosen rows of speed have no device_ms to draw"),
         (("--metric", ""), "unknown quantity '' for --metric"),
         (("--metric", "flops", "--study", "tune"), "--metric chooses quantities of speed, not of --study tune"),
         (("--size", "collumn"), "--size 'collumn' is not a figure size"),
@@ -136,4 +137,4 @@ def test_what_cannot_be_drawn_is_an_error(tmp_path: Path, run: Run, options: Seq
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     if "quantity" in message:
-        assert "flops, latency_ms, peak_memory_mib, tokens_per_s" in " ".join(done.stderr.split())
+        assert "device_ms, flops, latency_ms, peak_memory_mib, tokens_per_s" in " ".join(done.stderr.split())

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from gpu import needs_gpu
 from places import SAMPLES
 from running import Run
 from synthetic import speed_rows
@@ -59,6 +60,25 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     figures = drawn.stdout.split()
     assert "results/figures/speed-latency-by-tokens.png" in figures
     assert all((tmp_path / figure).stat().st_size > 5000 for figure in figures)
+
+
+@needs_gpu
+def test_on_a_gpu_the_table_stands_on_device_time(run_process: Run, tmp_path: Path) -> None:
+    sweep = [*SWEEP, "--device", "cuda", "--mixer", "attention", "--mixer", "hypermixer", "--mixer", "none"]
+    done = run_process(*sweep, folder=tmp_path, timeout=300)
+    assert done.exit_code == 0, done.stderr
+    assert "device time by tokens: attention in ms" in done.stdout
+    assert "none: the GPU has nothing to do" in done.stdout
+    cells = json.loads(run_process(*sweep, "--json", folder=tmp_path).stdout)["cells"]
+    timed = [cell for cell in cells if cell["label"] != "none"]
+    assert len(timed) == 4
+    for cell in timed:
+        assert cell["time_ms"]["point"] == pytest.approx(cell["device_ms"])
+        assert cell["host_bound"] is True, "layers of 16 tokens"
+        assert cell["tokens_per_s"] == pytest.approx(1e3 * cell["tokens"] / cell["device_ms"], rel=0.05)
+        assert 0 < cell["share_of_bandwidth"] < 1
+        assert cell["bound_by"] == "neither"
+    assert all(cell["time_ms"] is None and cell["latency_ms"] for cell in cells if cell["label"] == "none")
 
 
 def test_details_are_printed_on_request_only(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,10 @@ def _shares(cells: Sequence[CellSummary], *, bound: bool) -> Iterator[str]:
             " launch; above 100, caches serve them."
         )
     if any(cell.bound_by and (bound or cell.on_device) for cell in cells):
-        yield f"bound by: the larger share from {100 * NEAR:.0f} % on; neither: far from both, as with many small kernels."
+        yield (
+            f"bound by: memory or compute, whose share is larger, from {100 * NEAR:.0f} % on; neither: far from both, as with"
+            " many small kernels."
+        )
 
 
 def _host_bound(views: Sequence[View]) -> Iterator[str]:

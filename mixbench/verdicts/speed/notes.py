@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from mixbench.machine.roofline import NEAR
 from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
 from mixbench.verdicts.speed.cells import BRACKETS, HOST_BOUND_WORD, POINTS, RATIO, Forms, margin_percent, mark_notes
-from mixbench.verdicts.speed.summary import NEAR, CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.speed.times import TIME, time_column
 from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
+from mixbench.machine import roofline
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_median_interval, median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import REMEMBERS, SEPARATOR, special_in
@@ -41,8 +42,6 @@ _UNEVEN = 1.15
 """How far the mean of blocks may lie above their median."""
 HOST_BOUND = 1.1
 """So many times the device time, the wall time shows that the GPU waits for the host, which launches its kernels."""
-NEAR = 0.5
-"""From this share of a measured peak on, it is what bounds a call."""
 _MIB = 2**20
 
 
@@ -115,9 +114,8 @@ class CellSummary:
         moved, computed = self.share_of_bandwidth, self.share_of_peak or 0.0
         if moved is None:
             return None
-        if max(moved, computed) >= NEAR:
-            return "memory" if moved > computed else "compute"
-        return None if self.flops_mark != "" else "neither"
+        bound = roofline.bound_by(compute=computed, memory=moved)
+        return None if bound == "neither" and self.flops_mark != "" else bound
 
     @property
     def uneven(self) -> bool:

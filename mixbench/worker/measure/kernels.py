@@ -16,13 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mixbench.machine.facts import last_level_cache_bytes
+from mixbench.machine.roofline import SHAPES, Rates, bound_by
 from mixbench.worker.calls import InTurns
 from mixbench.worker.graphs import CaptureError, beside_the_main_stream, capture
 from mixbench.worker.measure.peak import best_rate, stopwatch_of
-from mixbench.worker.measure.roofline import Rates
-
-SHAPES = {"cpu": ((1, 1024, 256), "float32"), "cuda": ((8, 4096, 256), "bfloat16")}
-"""(batch, tokens, width) and dtype of the inputs, by the kind of device."""
 
 HEADS = 4
 _CACHES = 2
@@ -90,8 +87,8 @@ def _standing(kernel: Kernel, shape: tuple[int, int, int], dtype: str, device: t
         seconds = _seconds(calls, device)
     except (RuntimeError, CaptureError) as error:
         return {"unavailable": str(error).splitlines()[0]}
-    standing = rates.standing(batch * kernel.flops(tokens, width), moved, seconds)
-    return {"ms": 1e3 * seconds, "compute": standing.compute, "memory": standing.memory, "bound": standing.bound}
+    shares = rates.shares(batch * kernel.flops(tokens, width), moved, seconds)
+    return {"ms": 1e3 * seconds, **shares, "bound": bound_by(**shares)}
 
 
 def in_turns(

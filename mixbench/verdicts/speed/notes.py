@@ -59,7 +59,7 @@ def caption_notes(view: View) -> Iterator[str]:
     one = len(view.lengths) == 1
     shown = [(cell, quantity) for cell in view.cells for quantity in ((TIME, RATIO) if one else (view.quantity(cell),))]
     yield from mark_notes((cell, quantity) for cell, quantity in shown if cell.label != view.baseline or quantity == TIME)
-    yield from _host_bound([view])
+    yield from _host_bound([view], advice="")
     yield from _uneven(view.cells)
     yield from _remarks([(cell, [REMEMBERS] * cell.remembers) for cell in view.cells if cell.time_ms])
     yield from _failures(view.cells)
@@ -110,7 +110,7 @@ def _shares(cells: Sequence[CellSummary], *, bound: bool) -> Iterator[str]:
         )
 
 
-def _host_bound(views: Sequence[View]) -> Iterator[str]:
+def _host_bound(views: Sequence[View], advice: str = " --execution graph removes the gap.") -> Iterator[str]:
     """Which mixers are host-bound up to which length, by how much, and what it means."""
     cells = [cell for view in views for own in view.host_bound.values() for cell in own]
     if not cells:
@@ -122,7 +122,7 @@ def _host_bound(views: Sequence[View]) -> Iterator[str]:
         ends[max(cell.tokens for cell in own)].append(f"{label} ({number(times)})")
     word = "to" if any(len(view.lengths) > 1 for view in views) else "at"
     found = "; ".join(f"{word} {tokens} tokens {', '.join(named)}" for tokens, named in sorted(ends.items()))
-    advice = "" if all(cell.context.execution == "graph" for cell in cells) else " --execution graph removes the gap."
+    advice = "" if all(cell.context.execution == "graph" for cell in cells) else advice
     yield (
         f"{HOST_BOUND_WORD}: the GPU waits for Python to launch its kernels, so that wall time is longer than device time, by"
         f" up to the factor in brackets: {found}.{advice}"

@@ -12,6 +12,9 @@ from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.words import TELLS_NOTHING, counted, number
 
+_HOST_BOUND = "in device time: wall time is host-bound"
+"""Said of a ratio at a length at which one of both mixers is host-bound."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -40,18 +43,25 @@ def verdicts(summary: SpeedSummary) -> tuple[Verdict, ...]:
     for context in dict.fromkeys(cell.context for cell in summary.cells):
         cells = [cell for cell in summary.cells if cell.context == context and cell.ratio and cell.label != summary.baseline]
         lines = [[cell for cell in cells if cell.label == label] for label in dict.fromkeys(cell.label for cell in cells)]
-        found += sorted((_verdict(line, summary.baseline or "") for line in lines), key=lambda verdict: verdict.ratio.point)
+        bound = {(cell.label, cell.tokens) for cell in summary.cells if cell.context == context and cell.host_bound}
+        baseline = summary.baseline or ""
+        answers = [
+            _verdict(line, baseline, not bound.isdisjoint((label, line[-1].tokens) for label in (line[-1].label, baseline)))
+            for line in lines
+        ]
+        found += sorted(answers, key=lambda verdict: verdict.ratio.point)
     return tuple(found)
 
 
-def _verdict(line: Sequence[CellSummary], baseline: str) -> Verdict:
+def _verdict(line: Sequence[CellSummary], baseline: str, host_bound: bool) -> Verdict:
     last = line[-1]
     assert last.ratio is not None
     paired = [cell for cell in line if cell.paired]
     crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
     disturbed = any(cell.ratio_disturbed for cell in line)
     parts = (_at_the_longest(last, baseline), _along(line, crossed))
-    sentence = "; ".join(filter(None, parts)) + (f" ({DISTURBED})." if disturbed else ".")
+    remarks = "; ".join([*([_HOST_BOUND] if host_bound else []), *([DISTURBED] if disturbed else [])])
+    sentence = "; ".join(filter(None, parts)) + (f" ({remarks})." if remarks else ".")
     return Verdict(last.label, baseline, last.context, last.tokens, last.ratio, last.paired, crossed, disturbed, sentence)
 
 

@@ -42,6 +42,14 @@ def test_time_ratio_growth_and_verdict_are_of_the_device() -> None:
         assert after.latency_ms.point in (pytest.approx(50.0), pytest.approx(1.0))
 
 
+def test_a_verdict_says_that_it_is_of_device_time_where_wall_time_is_another() -> None:
+    rows, launches = on_gpu()
+    assert "(in device time: wall time is host-bound)." in verdicts(summarise(rows, launches))[0].sentence
+    for mixer, told in (("none", False), ("attention", True), ("hypermixer", True)):
+        edited = [replace(row, latency_ms=(row.device_ms or 0) * (9 if row.mixer == mixer else 1)) for row in rows]
+        assert ("host-bound" in verdicts(summarise(edited, launches))[0].sentence) is told
+
+
 def test_on_the_cpu_time_is_wall_time() -> None:
     summary = summarise(*speed_rows(("attention",), (64,)))
     (cell,) = summary.cells

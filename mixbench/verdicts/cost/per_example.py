@@ -148,6 +148,8 @@ def without_value(
 
 
 def _why_none(row: SpeedRow, measure: str) -> str:
+    if measure == TIMED and row.device_ms is not None:
+        return "it gives the GPU nothing to do"
     if measure != COUNTED:
         column = {"time": "latency_ms", "energy": "energy_j"}[measure]
         return next(iter(notes_in(row.detail, column)), f"{measure} was not measured")

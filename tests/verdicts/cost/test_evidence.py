@@ -357,3 +357,6 @@ def test_on_a_gpu_an_example_costs_device_time_and_the_words_say_so() -> None:
         assert "5.00 ms of device time" in sentence(found, "attention")
         assert re.search(r"\(device time [\d.]+ × data", sentence(found, "hypermixer"))
     assert one_cost().measure == "time"
+    idle = [replace(row, device_ms=1e-5) if row.mixer == "none" else row for row in speed]
+    (lack,) = one_cost(idle, **of_gpu).lacks
+    assert lack.words == "none: it gives the GPU nothing to do"

@@ -25,7 +25,7 @@ from mixbench.worker.calls import build_mixer, count_parameters, named_parameter
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure import memory
 from mixbench.worker.training.batches import endless, make_batch
-from mixbench.worker.training.evaluation import score_on
+from mixbench.worker.training.evaluation import evaluation, score_on
 from mixbench.worker.training.objective import Objective, objective_for
 from mixbench.worker.training.steps import AsGraphs, DivergedError, OneByOne, Schedule, Steps
 
@@ -145,6 +145,7 @@ def _fit(
 ) -> tuple[dict[str, Tensor], Result]:
     """Train, and return the best weights and the results of training."""
     steps = _steps_for(run, model, objective)
+    evaluate = evaluation(model, objective, dev, full_length=run.full_length, device=run.device, graphs=run.graphs)
     lengths = np.asarray(train_split.lengths)[examples]
     batches = endless(lengths, run.batch, np.random.default_rng(run.seed))
     due = {round(run.steps * (k + 1) / run.evaluations) for k in range(run.evaluations)}
@@ -161,7 +162,7 @@ def _fit(
         seconds += perf_counter() - start
         flops += run.batch * run.flops.get(batch.inputs.shape[1], 0)
         if step in due:
-            score = float(score_on(model, objective, dev, full_length=run.full_length, device=run.device).mean())
+            score = float(evaluate().mean())
             if not math.isfinite(score):
                 raise DivergedError(f"the score on the development set was not finite at step {step} of {run.steps}")
             scores[str(step)] = float(f"{score:.6g}")

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from emulated_graphs import emulated_graphs
+from gpu import needs_gpu
 from torch import Tensor, nn
 
 from mixbench.tasks.dataset import Form, Split
-from mixbench.worker.training.evaluation import score_on
+from mixbench.worker.training.evaluation import Evaluation, evaluation, score_on
 from mixbench.worker.training.objective import Objective
 
 
@@ -52,3 +56,54 @@ def test_tokens_that_are_not_asked_are_left_out_at_every_length() -> None:
 
 def test_an_output_that_is_not_finite_is_no_class() -> None:
     assert torch.isnan(scored([[0]], [0], [3], of=float("inf"))).all()
+
+
+class Learned(nn.Module):
+    """Scores for each token, or for the first, from weights that change between evaluations."""
+
+    def __init__(self, per_token: bool) -> None:
+        super().__init__()
+        self.per_token, self.scores = per_token, nn.Embedding(4, 3)
+
+    def forward(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        scores: Tensor = self.scores(inputs)
+        return scores if self.per_token else scores[:, 0]
+
+
+def split_of(per_token: bool, count: int = 600) -> tuple[Form, Split]:
+    """Two batches of full size and a smaller one, of two lengths."""
+    random = np.random.default_rng(0)
+    lengths = np.where(np.arange(count) % 3, 16, 7).astype(np.int32)
+    inputs = np.where(np.arange(16) < lengths[:, None], random.integers(1, 4, (count, 16)), 0).astype(np.int32)
+    labels = np.where(inputs > 0, random.integers(0, 3, (count, 16)), -1).astype(np.int32)
+    output = "class per token" if per_token else "class"
+    form = Form(tokens=16, vocabulary=4, channels=0, output=output, classes=3, score="accuracy")  # type: ignore[arg-type]
+    return form, Split(inputs, lengths, labels if per_token else labels[:, 0], np.arange(count))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+@pytest.mark.parametrize("score", ["accuracy", "macro-f1"])
+@pytest.mark.parametrize("per_token", [False, True])
+def test_a_graph_of_all_batches_gives_the_scores_of_the_weights_at_the_time(per_token: bool, score: str, device: str) -> None:
+    form, split = split_of(per_token)
+    model: Any = Learned(per_token).to(device)
+    objective = Objective(dataclasses.replace(form, score=score))
+    with emulated_graphs() if device == "cpu" else nullcontext():
+        again = evaluation(model, objective, split, full_length=False, device=device, graphs=True)
+        assert isinstance(again, Evaluation)
+        for weights in range(4):
+            torch.manual_seed(weights)
+            nn.init.normal_(model.scores.weight)
+            if weights == 3:
+                model.scores.weight.data[2] = torch.nan
+            expected = score_on(model, objective, split, full_length=False, device=device)
+            torch.testing.assert_close(again(), expected, rtol=0, atol=0, equal_nan=True)
+            assert torch.isnan(expected).any() == (weights == 3)
+
+
+def test_a_split_that_is_too_large_to_stay_on_the_gpu_is_scored_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    form, split = split_of(per_token=True)
+    parts: Any = (Learned(True), Objective(form), split)
+    monkeypatch.setattr("mixbench.worker.training.evaluation._MOST_KEPT", 4 * split.inputs.nbytes - 1)
+    again = evaluation(*parts, full_length=False, device="cpu", graphs=True)
+    assert torch.equal(again(), score_on(*parts, full_length=False, device="cpu"))

@@ -103,7 +103,8 @@ def test_the_weights_that_were_best_on_the_development_set_are_tested(tmp_path: 
         seen.append(sum(p.abs().sum().item() for p in model.parameters()))
         return torch.tensor([next(scores, 0.6), 0.0])
 
-    monkeypatch.setattr("mixbench.worker.training.run.score_on", score)
+    for module in ("evaluation", "run"):
+        monkeypatch.setattr(f"mixbench.worker.training.{module}.score_on", score)
     result = train(run_on(tmp_path, RAGGED), silently).result
     assert result["best_step"] == 60
     assert result["dev_score"] == pytest.approx(0.45)

@@ -14,7 +14,6 @@ from mixbench.api.options import takes
 from mixbench.api.preparing import model_of, prepare_task, prepare_tasks
 from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
-from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.canonical import read_object
 from mixbench.parsing.option import typed_options
@@ -23,7 +22,8 @@ from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, check_task, map_keys, plan_maps
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Progress, Silent
-from mixbench.studies.training import key_of, slots_for
+from mixbench.studies.training import key_of
+from mixbench.studies.training_slots import gpus_for, slots_for
 from mixbench.tables.columns import FAILURES, check_value
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow
@@ -85,7 +85,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     if AUTO in rates.values():
         hint = "Choose a rate with mixbench data-efficiency --learning-rate auto, and give that one here."
         raise RequestError("attention-map does not take --learning-rate auto", hint)
-    slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
+    gpus = gpus_for(options.device)
     folder = ResultsFolder(options.results)
     base = DataRequest(
         tasks=prepare_tasks(chosen, progress),
@@ -97,7 +97,14 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
         **model_of(options),
     )
     request = MapRequest(base, load_runs(files, folder, progress, options.timeout), options.examples, drawn)
-    digest = run_attention_map(request, folder, progress, slots=slots, fresh=options.fresh, retry_failed=options.retry_failed)
+    digest = run_attention_map(
+        request,
+        folder,
+        progress,
+        slots=slots_for(gpus, base, options.jobs, options.per_gpu),
+        fresh=options.fresh,
+        retry_failed=options.retry_failed,
+    )
     planned = (key for run in plan_maps(request) for key in run.row_keys(digest))
     rows = in_order(folder.read(AttentionMapRow), planned, key_of)
     figures = draw_attention_maps(rows, folder.path, examples=drawn)

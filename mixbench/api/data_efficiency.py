@@ -11,13 +11,13 @@ from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
-from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, plan_runs
 from mixbench.studies.progress import Silent
-from mixbench.studies.training import key_of, slots_for
+from mixbench.studies.training import key_of
+from mixbench.studies.training_slots import gpus_for, slots_for
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
@@ -66,7 +66,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     default = SIZES if built_in else TEXT_SIZES
     sizes = parse_shares(default if options.sizes is None else options.sizes, "--sizes")
-    slots = slots_for(options.device, options.jobs or physical_cores(), options.per_gpu)
+    gpus = gpus_for(options.device)
     request = DataRequest(
         tasks=prepare_tasks(tasks, progress),
         mixers=mixers,
@@ -85,7 +85,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         request,
         folder,
         progress,
-        slots=slots,
+        slots=slots_for(gpus, request, options.jobs, options.per_gpu),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
         save=options.save,

@@ -123,7 +123,15 @@ class Training(Study):
         int | None,
         Option(help="Runs side by side on the CPU. Default: the number of physical cores.", min=1, rich_help_panel=WHERE),
     ] = None
-    per_gpu: Annotated[int, Option(help="Runs side by side on each GPU.", min=1, rich_help_panel=WHERE)] = 1
+    per_gpu: Annotated[
+        int | None,
+        Option(
+            help="Runs side by side on each GPU. Default: 8 if a training step takes less than 1 GFLOP, 2 if less than 30,"
+            " else 1; no more than there are cores.",
+            min=1,
+            rich_help_panel=WHERE,
+        ),
+    ] = None
     timeout: Annotated[
         float, Option(help="Give up on a run after this many seconds without progress.", rich_help_panel=WHERE)
     ] = 300.0

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from mixbench.errors import RequestError
 from mixbench.execution import Died, Finished
-from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.slots import Slots
-from mixbench.machine.environment import environment, timestamp
+from mixbench.machine.environment import timestamp
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
 from mixbench.studies.progress import Progress, Step
 from mixbench.tables.artefacts import checkpoint_name
@@ -21,29 +19,8 @@ from mixbench.tables.remarks import SEPARATOR, one_by_one, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
-TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
-"""Environment variables of training processes: they keep freed memory, and use one thread."""
 PRELOADED = ("torch._dynamo", "numpy.ma")
 """What every optimiser of torch imports, and numpy's `unique`: imported once per server, not once per run."""
-
-
-def slots_for(device: str, jobs: int, per_gpu: int) -> list[dict[str, str]]:
-    """Environment variables of the processes that train at the same time: `jobs` on the CPU, or `per_gpu` per visible GPU.
-
-    Raises RequestError for a device that is unknown or missing.
-    """
-    if jobs < 1 or per_gpu < 1:
-        raise RequestError(f"--jobs is {jobs} and --per-gpu is {per_gpu}; both must be at least 1")
-    if device == "cpu":
-        return [TRAINING] * jobs
-    if device != "cuda":
-        raise RequestError(f"unknown --device {device!r}", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    seen = visible.split(",") if visible is not None else [str(index) for index in range(len(environment()["gpus"]))]
-    gpus = [gpu.strip() for gpu in seen if gpu.strip() not in ("", "-1")]
-    if not gpus:
-        raise RequestError("device cuda is not available: no GPU was found", "Train on the CPU: --device cpu.")
-    return [TRAINING | {"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus for _ in range(per_gpu)]
 
 
 @dataclass(frozen=True)
@@ -196,8 +173,10 @@ class TrainingStudy(Generic[Run, Trained]):
                 reason = outcome.result.get("not_as_graphs") if isinstance(outcome, Finished) else None
                 if reason and run.subject not in known:
                     again.append(run)
-                    self.not_as_graphs.setdefault(run.subject, str(reason))
-                    jobs[:] = map(self.job, runs)  # those that have not started yet
+                    if run.subject not in self.not_as_graphs:
+                        self.not_as_graphs[run.subject] = str(reason)
+                        self.progress.remark(f"{run.words}: it runs again without CUDA graphs, which takes longer: {reason}")
+                        jobs[:] = map(self.job, runs)  # those that have not started yet
                     continue
                 left -= 1
                 self._finish(run, self._rows(run, outcome, begun[index]), left)

@@ -250,7 +250,9 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     dev_score: float | None = metric("best score on the development set; the weights that reached it are tested", "score", "")
     test_score: float | None = metric("score on the test set, taken once", "score", "", words="test score", rule="score")
     test_standard_error: float | None = metric("sampling error of test_score over the examples of the test set", "score", "")
-    train_seconds: float | None = metric("wall time of the training steps, evaluation excluded", "s", rule="reported")
+    train_seconds: float | None = metric(
+        "wall time of the training steps, evaluation excluded; runs side by side lengthen it", "s", rule="reported"
+    )
     train_flops: int | None = metric(
         "floating-point operations of the training steps, counted as flops is; a lower bound where detail says so",
         "FLOP",

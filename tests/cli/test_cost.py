@@ -23,7 +23,7 @@ from mixbench.cli.text.cost import cost_table
 from mixbench.tables.columns import Row
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import SpeedRow
-from mixbench.verdicts.words import COUNTED_OPERATIONS
+from mixbench.verdicts.words import COUNTED_OPERATIONS, number
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 
@@ -77,8 +77,8 @@ def test_a_lower_bound_of_operations_stays_one_in_tables_sentences_json_and_figu
     results = fill_folder(tmp_path / "one", rows, *trained)
     asked = ("cost", "--measure", "flops", "--target", "0.08", "--results")
     done = run(*asked, results)
-    assert re.search(rf"hypermixer +≥ {own:.3g} ", done.stdout)
-    assert re.search(rf"hypermixer +≥ {own / other:.3g} .* ≥ [\d.]+ \(", done.stdout)
+    assert re.search(rf"hypermixer +≥ {number(own)} ", done.stdout)
+    assert re.search(rf"hypermixer +≥ {number(own / other)} .* ≥ [\d.]+ \(", done.stdout)
     assert "hypermixer reaches mse ≤ 0.08 at a cost at least " in done.stdout
     assert "hypermixer: flops is a lower bound: it leaves out foo." in done.stdout
     assert f"FLOPs: {COUNTED_OPERATIONS}." in done.stdout
@@ -89,7 +89,7 @@ def test_a_lower_bound_of_operations_stays_one_in_tables_sentences_json_and_figu
     both = fill_folder(tmp_path / "both", flops_bounded("attention", "hypermixer"), *trained)
     compared = run(*asked, both).stdout
     assert "attention reaches mse ≤ 0.08 with " in compared
-    assert f"at {other:.3g} MFLOP or more per example." in compared
+    assert f"at {number(other)} MFLOP or more per example." in compared
     assert "their FLOPs are lower bounds, so their costs cannot be compared." in compared
 
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Checks in at most ten minutes what only a GPU can show: bash results/tool/gpu_check.sh [FOLDER]
+#
+# It installs nothing: PYTHON (default: python3) must find torch and the other libraries. Every step has a limit in seconds, and
+# the rest goes on after one that fails. FOLDER (default: a temporary one) gets what each step printed, the results, and
+# summary.txt, with a line for each step. Exit code 1 if one failed or did not run. DEVICE=cpu tries the script without a GPU,
+# on small shapes; LIMIT is the time for all steps, in seconds.
+set -uo pipefail
+
+tool=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(cd "$tool/../.." && pwd)
+device=${DEVICE:-cuda}
+python=$(command -v "${PYTHON:-python3}") || { echo "there is no ${PYTHON:-python3}" >&2; exit 2; }
+folder=${1:-$(mktemp -d "${TMPDIR:-/tmp}/gpu_check.XXXXXX")}
+mkdir -p "$folder" && folder=$(cd "$folder" && pwd) || exit 2
+summary=$folder/summary.txt
+: > "$summary"
+# the package is found by PYTHONPATH, from another folder than its own
+export PYTHONPATH=$repository${PYTHONPATH:+:$PYTHONPATH} MIXBENCH_CACHE=$folder/cache COLUMNS=160
+cd "$folder" || exit 2
+end=$((SECONDS + ${LIMIT:-590}))
+
+# step NAME LIMIT FIGURES COMMAND…: run a command; FIGURES judges its results and has a line for the summary, "-" judges nothing
+step() {
+    local name=$1 limit=$2 figures=$3 verdict=pass told="" code=0 start=$SECONDS left=$((end - SECONDS))
+    shift 3
+    if ((left < 10)); then
+        verdict="not run" told="no time was left"
+    else
+        timeout --signal=INT --kill-after=20 "$((limit < left ? limit : left))" "$@" > "$name.txt" 2>&1
+        code=$?
+        if ((code == 124 || code == 137)); then
+            verdict=fail told="it took more than $((limit < left ? limit : left)) s"
+        elif ((code)); then
+            verdict=fail told="exit code $code: $(grep -v '^ *$' "$name.txt" | tail -n 1 | cut -c 1-200)"
+        fi
+        if [[ $figures != - ]]; then
+            # figures of what there is, also where the command failed
+            line=$("$python" "$tool/gpu_figures.py" $figures "$((SECONDS - start))" 2>> "$name.txt") || verdict=fail
+            told="${told:+$told; }$line"
+        fi
+    fi
+    printf '%-8s%-12s%4d s  %s\n' "$verdict" "$name" "$((SECONDS - start))" "$told" | tee -a "$summary"
+}
+
+mixbench() { echo "$python" -P -m mixbench "$@"; }
+
+if [[ $device == cpu ]]; then
+    shapes="--width 32 --batch 2" sweep=16..32 some=16,32 dtype=float32 executions=eager
+    grouping="--width 32 --heads 1 --tied false --batch 1 --mode inference" training="--sizes 50 --seeds 2 --steps 30"
+else
+    shapes="--width 256 --batch 8" sweep=64..16384 some=256,1024,4096 dtype=bfloat16 executions=eager,graph,compiled
+    grouping="--width 64,256 --heads 1 --tied false --dtype bfloat16" training="--sizes 200,800 --seeds 3"
+fi
+two="--mixer attention --mixer hypermixer"
+
+step doctor 60 - $(mixbench doctor --device "$device")
+step sweep 240 "sweep sweep" $(mixbench speed --device "$device" --dtype "$dtype" $shapes --tokens "$sweep" --results sweep)
+step executions 110 "executions executions" $(mixbench speed --device "$device" --dtype "$dtype" $shapes $two \
+    --tokens "$some" --execution "$executions" --launches 2 --results executions)
+step caches 60 "caches sweep caches" $(mixbench speed --device "$device" --dtype "$dtype" $shapes $two \
+    --tokens "$some" --caches cold --launches 2 --results caches)
+step fnet 40 "fnet fnet" $(mixbench speed --device "$device" --dtype bfloat16,float16 $shapes --mixer fnet \
+    --tokens "${some%%,*},100" --launches 1 --results fnet)
+step grouping 60 - "$python" -P "$tool/measure_grouping.py" "$device" $grouping --slower 1.05
+step training 60 "training training" $(mixbench data-efficiency --device "$device" $two $training --results training)
+step eager 90 "training eager" "$python" -P "$tool/gpu_figures.py" train-eagerly --device "$device" $two $training --results eager
+step duel 120 - $(mixbench duel attention attention --device "$device" --dtype "$dtype" $shapes --tokens "${some##*,}")
+step verify 60 - $(mixbench verify attention hypermixer --device "$device")
+cd "$repository" || exit 2
+step tests 120 - "$python" -m pytest -q -m needs_gpu -p no:cacheprovider
+
+failed=$(grep -cv '^pass' "$summary")
+echo "$(grep -c '^pass' "$summary") passed, $failed did not: $summary"
+((failed == 0))

@@ -3,8 +3,8 @@
 #
 # It installs nothing: PYTHON (default: python3) must find torch and the other libraries. Every step has a limit in seconds, and
 # the rest goes on after one that fails. FOLDER (default: a temporary one) gets what each step printed, the results, and
-# summary.txt, with a line for each step. Exit code 1 if one failed or did not run. DEVICE=cpu tries the script without a GPU,
-# on small shapes; LIMIT is the time for all steps, in seconds.
+# summary.txt, with a line for each step. Exit code 1 if one failed or did not run. LIMIT is the time for all steps, in seconds.
+# DEVICE=cpu tries the script without a GPU, on small shapes; DRY_RUN=1 prints the commands.
 set -uo pipefail
 
 tool=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,10 +20,16 @@ export PYTHONPATH=$repository${PYTHONPATH:+:$PYTHONPATH} MIXBENCH_CACHE=$folder/
 cd "$folder" || exit 2
 end=$((SECONDS + ${LIMIT:-590}))
 
-# step NAME LIMIT FIGURES COMMAND…: run a command; FIGURES judges its results and has a line for the summary, "-" judges nothing
+last_line() { grep '[[:alnum:]]' "$1" | tail -n 1 | cut -c 1-200; }
+
+# step NAME LIMIT FIGURES COMMAND…: run a command. FIGURES judges its results in a line of the summary; "-" quotes its last line
 step() {
     local name=$1 limit=$2 figures=$3 verdict=pass told="" code=0 start=$SECONDS left=$((end - SECONDS))
     shift 3
+    if [[ -n ${DRY_RUN:-} ]]; then
+        echo "$*"
+        return
+    fi
     if ((left < 10)); then
         verdict="not run" told="no time was left"
     else
@@ -32,7 +38,9 @@ step() {
         if ((code == 124 || code == 137)); then
             verdict=fail told="it took more than $((limit < left ? limit : left)) s"
         elif ((code)); then
-            verdict=fail told="exit code $code: $(grep -v '^ *$' "$name.txt" | tail -n 1 | cut -c 1-200)"
+            verdict=fail told="exit code $code: $(last_line "$name.txt")"
+        elif [[ $figures == - ]]; then
+            told=$(last_line "$name.txt")
         fi
         if [[ $figures != - ]]; then
             # figures of what there is, also where the command failed
@@ -62,7 +70,7 @@ step caches 60 "caches sweep caches" $(mixbench speed --device "$device" --dtype
     --tokens "$some" --caches cold --launches 2 --results caches)
 step fnet 40 "fnet fnet" $(mixbench speed --device "$device" --dtype bfloat16,float16 $shapes --mixer fnet \
     --tokens "${some%%,*},100" --launches 1 --results fnet)
-step grouping 60 - "$python" -P "$tool/measure_grouping.py" "$device" $grouping --slower 1.05
+step grouping 60 "grouping grouping.txt" "$python" -P "$tool/measure_grouping.py" "$device" $grouping --slower 1.05
 step training 60 "training training" $(mixbench data-efficiency --device "$device" $two $training --results training)
 step eager 90 "training eager" "$python" -P "$tool/gpu_figures.py" train-eagerly --device "$device" $two $training --results eager
 step duel 120 - $(mixbench duel attention attention --device "$device" --dtype "$dtype" $shapes --tokens "${some##*,}")
@@ -70,6 +78,7 @@ step verify 60 - $(mixbench verify attention hypermixer --device "$device")
 cd "$repository" || exit 2
 step tests 120 - "$python" -m pytest -q -m needs_gpu -p no:cacheprovider
 
+[[ -n ${DRY_RUN:-} ]] && exit
 failed=$(grep -cv '^pass' "$summary")
 echo "$(grep -c '^pass' "$summary") passed, $failed did not: $summary"
 ((failed == 0))

@@ -7,12 +7,14 @@ SECONDS is what the step took. `train-eagerly OPTION …` is `mixbench data-effi
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrainingRow, SpeedRow
+from mixbench.tables.rows import SpeedRow, TrainingRow
 
 SWEEP_SECONDS = 180
 AGREEMENT = 0.05
@@ -65,6 +67,13 @@ def fnet(seconds: float, folder: str) -> Iterator[str]:
     yield ", ".join(sorted({f"{row.dtype} at {row.tokens}: {row.variant}" for row in rows if row.variant}))
 
 
+def grouping(seconds: float, printed: str) -> Iterator[str]:
+    """A failure is a shape at which `auto` takes over 5 % longer than as written."""
+    *_, last = [line for line in Path(printed).read_text().splitlines() if line.strip()]
+    found = re.search(r"at most ([\d.]+) times", last)
+    yield f"{'' if found and float(found[1]) <= 1 + AGREEMENT else 'FAIL '}{last}"
+
+
 def training(seconds: float, folder: str) -> Iterator[str]:
     """A failure is a run that failed."""
     rows = ResultsFolder(folder).read(TrainingRow)
@@ -104,7 +113,7 @@ def _failed(rows: list[SpeedRow] | list[TrainingRow]) -> Iterator[str]:
 
 
 KINDS: dict[str, Callable[..., Iterator[str]]] = {
-    function.__name__: function for function in (sweep, executions, caches, fnet, training)
+    function.__name__: function for function in (sweep, executions, caches, fnet, grouping, training)
 }
 
 

@@ -21,7 +21,7 @@ from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.commands import first_commands
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.lacks import TABLES
-from mixbench.verdicts.cost.per_example import TIMED
+from mixbench.verdicts.cost.per_example import METERED, TIMED
 from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.environments import choose_environment, differences, of_newest, of_shared
@@ -120,7 +120,7 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
     else:
         missing = [name for name in TABLES.values() if not tables[name]]
         fault = f"{folder.path} has no {', no '.join(missing)}: the cost is time per example × examples × trials"
-        commands, blanks = _first_commands(tables["speed.csv"]), {}
+        commands, blanks = _first_commands(tables["speed.csv"], measure), {}
     elsewhere = [name for name in every if every[name] and not tables[name]]
     if elsewhere:
         fault += f" in the newest environment ({_differences(elsewhere, tables, every, folder)})"
@@ -133,7 +133,7 @@ def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder
     return RequestError(fault, f"{hint}{other}")
 
 
-def _first_commands(speed: Sequence[SpeedRow]) -> list[str]:
+def _first_commands(speed: Sequence[SpeedRow], measure: str) -> list[str]:
     """The commands that train the mixers of speed.csv at its newest width, if it has the length of the default task.
 
     Otherwise the default mixers are trained at the default width, and timed, too.
@@ -145,7 +145,7 @@ def _first_commands(speed: Sequence[SpeedRow]) -> list[str]:
     timed = [row for row in speed if row.tokens == tokens and row.status == "ok"]
     if not timed:
         chosen = [(mixer.name, mixer.config) for mixer in choose_mixers(MIXERS)]
-        return first_commands(chosen, None, (tokens, DataEfficiencyOptions.width))
+        return first_commands(chosen, None, (tokens, DataEfficiencyOptions.width), energy=measure == METERED)
     width = max(timed, key=lambda row: row.measured_at).width
     mixers = mixer_order((row.mixer, row.config) for row in timed if row.width == width)
     return first_commands(mixers, width, None)

@@ -72,6 +72,7 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
         budget=options.budget,
         timeout=options.timeout,
         seed=options.seed,
+        energy=options.energy,
     )
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in request.mixers])
     folder = ResultsFolder(options.results)

@@ -13,7 +13,7 @@ from mixbench.api.options import HOW, WHAT, Typed
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedOptions(shared.Study):
-    """Measure time, memory, FLOPs and energy of mixers over tokens, width and batch.
+    """Measure time, memory and FLOPs of mixers over tokens, width and batch, and energy on request.
 
     Without options: the six mixers of the HyperMixer paper and the control
     without mixing, 64 to 2048 tokens at width 256, on the CPU. Cells that the
@@ -65,5 +65,13 @@ class SpeedOptions(shared.Study):
     timeout: Annotated[
         float, Option(help="Give up on a cell after this many seconds without progress.", rich_help_panel=HOW)
     ] = 300.0
+    energy: Annotated[
+        bool,
+        Option(
+            "--energy",
+            help="Also measure the energy of a call, by the counters of the CPU or GPU: 1 s per cell, 5 s on a GPU.",
+            rich_help_panel=HOW,
+        ),
+    ] = False
     seed: shared.SpeedSeed = 0
     baseline: shared.Baseline = None

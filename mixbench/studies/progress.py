@@ -21,6 +21,15 @@ class Step:
     trust: int = 0
 
 
+def duration(seconds: float) -> str:
+    """`45 s`, `5 min 15 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    high, low, units = (*divmod(whole, 60), ("min", "s")) if whole < 3600 else (*divmod(round(whole / 60), 60), ("h", "min"))
+    return f"{high} {units[0]} {low} {units[1]}" if low else f"{high} {units[0]}"
+
+
 class Progress(Protocol):
     """Called only between measurements, so that drawing never disturbs them; `begun` from other threads, too."""
 

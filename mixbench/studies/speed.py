@@ -16,6 +16,7 @@ from mixbench.mixers.choice import code_of
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
 from mixbench.studies.speed_counting import count_cells, counting_steps
+from mixbench.studies.speed_energy import Energies, without_energy
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
 from mixbench.studies.speed_rows import (
     COUNTED,
@@ -40,7 +41,7 @@ START_TIMEOUT = 300.0
 
 @dataclass(frozen=True)
 class Worker:
-    """The modules whose functions run in children: check, measure_peak and measure_group; foresee and count.
+    """The modules whose functions run in children: check, measure_peak, measure_group; foresee, count, measure_energy.
 
     The launch that counts also imports `for_counting` where it can, which the first fake tensor would otherwise import in every
     child. `watch` says who else uses the machine, before anything is measured. Tests bring their own.
@@ -73,7 +74,7 @@ def run_speed(
         wanted = {cell.identity(digest) for cell in cells}
         if fresh or retry_failed:
             drop(folder, SpeedRow, lambda row: identity(row) not in wanted or not (fresh or row.status != "ok"))
-        _Study(request, folder, progress, worker or Worker(), digest, cells).run()
+        _Study(request, folder, progress, worker or Worker(), digest, cells, Energies(folder, digest)).run()
     return digest
 
 
@@ -85,6 +86,7 @@ class _Study:
     worker: Worker
     environment: str
     cells: list[PlannedCell]
+    energies: Energies
     counts: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     finished: dict[tuple[Any, ...], set[int]] = field(default_factory=dict)
     failed: set[tuple[Any, ...]] = field(default_factory=set)
@@ -96,27 +98,32 @@ class _Study:
         self._set_orphans_aside({row.measured_at for row in rows})
         self.finished = finished_launches(rows)
         self.failed = set(failures(rows))
-        self.counts = {counted_as(identity(row)): counts_of(row) for row in rows if row.status == "ok"}
+        self.counts = {counted_as(identity(row)): without_energy(counts_of(row)) for row in rows if row.status == "ok"}
+        self.energies.read(rows)
         self._write_unsupported()
         uncounted = [*{self._counted(cell): cell for cell in self._uncounted()}.values()]  # any of those that share counts
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
-        if not (uncounted or launches):
+        prepared = bool(uncounted or self._unmetered())
+        if not (prepared or launches):
             return
         if others := self.worker.watch():
             self.progress.remark(warning(others, self.request.threads))
-        counts = [START, *counting_steps(uncounted)] if uncounted else []
-        self.progress.begin([*counts, *self._steps(launches)])
-        self._prepare(uncounted)
+        self.progress.begin([*([START] if prepared else []), *counting_steps(uncounted), *self._steps(launches)])
+        if prepared:
+            self._prepare(uncounted, launches)
         failed = 0
         for place, launch in enumerate(launches):
             if len(self.failed) > failed:  # there is less to do
                 failed = len(self.failed)
                 self.progress.remaining(self._steps(launches[place:]))
             self._launch(launch)
+        self._add_energy()
 
     def _steps(self, launches: Sequence[int]) -> list[Step]:
-        """What these launches have to do."""
-        return [step for launch in launches for step in launching(self._missing(launch), self.request.budget)]
+        """What these launches have to do, and what follows them."""
+        steps = [step for launch in launches for step in launching(self._missing(launch), self.request.budget)]
+        energy = self.energies.steps(self._unmetered())
+        return [*steps, START, *energy] if energy else steps
 
     def _set_orphans_aside(self, processes: set[str]) -> None:
         """Set launch rows aside whose speed rows were never written, or were set aside."""
@@ -143,6 +150,11 @@ class _Study:
     def _uncounted(self) -> list[PlannedCell]:
         return [cell for cell in self._open() if self._counted(cell) not in self.counts]
 
+    def _unmetered(self) -> list[PlannedCell]:
+        """The cells whose energy is asked for and not known."""
+        cells = [cell for cell in self.cells if self.request.energy and self._id(cell) not in self.failed]
+        return self.energies.lacking(cells)
+
     def _write_unsupported(self) -> None:
         unsupported = [
             (cell, {"status": "unsupported", "detail": cell.unsupported}) for cell in self._open() if cell.unsupported
@@ -163,25 +175,26 @@ class _Study:
     def _function(self, name: str) -> str:
         return f"{self.worker.module}:{name}"
 
-    def _prepare(self, uncounted: Sequence[PlannedCell]) -> None:
-        """Check the request and count the cells that have not been counted, with the allocator as users have it."""
-        if not uncounted:
-            return
+    def _prepare(self, uncounted: Sequence[PlannedCell], launches: Sequence[int]) -> None:
+        """Check the request, find meters, and count the cells that need it, with the allocator as users have it."""
         with Launch([self.worker.module, self.worker.counter], self.worker.for_counting) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
+            ask = self._asking(launch, self.request.timeout)
+            for text in self.energies.find_meters(self._unmetered(), ask):
+                self.progress.remark(text)
             self.progress.done(START)
             self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
-
-            def ask(function: str, job: Mapping[str, Any]) -> Finished | Died:
-                return launch.run(f"{self.worker.counter}:{function}", job, self.request.timeout)
-
             alive = [cell for cell in uncounted if cell.job["target"] not in dead]
+            self.progress.remaining([*counting_steps(alive), *self._steps(launches)])
             for cell, outcome in count_cells(alive, ask, self.progress):
                 if outcome.get("status") == "ok":
                     self.counts[self._counted(cell)] = {name: outcome[name] for name in COUNTED if name in outcome}
                 else:
                     sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
+
+    def _asking(self, launch: Launch, timeout: float) -> Callable[[str, Mapping[str, Any]], Finished | Died]:
+        return lambda function, job: launch.run(f"{self.worker.counter}:{function}", job, timeout)
 
     def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:
         """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
@@ -200,14 +213,28 @@ class _Study:
             raise RequestError("; ".join(faults), "Nothing was measured.")
         return dead
 
+    def _measuring(self, *modules: str) -> Launch:
+        return Launch([*modules, *(("torch._dynamo",) if "compiled" in self.request.execution else ())], environment=MEASURING)
+
+    def _add_energy(self) -> None:
+        """Add the energy that is asked for to the rows of cells that have been timed, or the reason why there is none."""
+        cells = [cell for cell in self._unmetered() if self.finished.get(self._id(cell))]
+        self.energies.add_reasons(cells)
+        if not (steps := self.energies.steps(cells)):
+            return
+        self.progress.remaining([START, *steps])
+        longest = max(meter.get("seconds", 0.0) for meter in self.energies.meters.values())
+        with self._measuring(self.worker.module, self.worker.counter) as launch:
+            self.progress.done(START)
+            self.energies.add(cells, self._asking(launch, self.request.timeout + longest), self.progress)
+
     def _launch(self, number: int) -> None:
         if not self._missing(number):
             return
         self.progress.doing(f"launch {number} of {self.request.launches}")
-        modules = [self.worker.module, *(("torch._dynamo",) if "compiled" in self.request.execution else ())]
         peaks: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.highest_mhz.clear()
-        with Launch(modules, environment=MEASURING) as launch:
+        with self._measuring(self.worker.module) as launch:
             own = groups(self._missing(number))
             for group in own:
                 keys = group[0].keys
@@ -232,7 +259,7 @@ class _Study:
             cells, remark = parties.pop(0)
             origin = self._origin(number, snapshot())
             outcome = launch.run(self._function("measure_group"), self._group_job(cells, number), self.request.timeout)
-            counts = [self.counts[self._counted(cell)] for cell in cells]
+            counts = [self.energies.values(cell, self.counts[self._counted(cell)]) for cell in cells]
             measured = read_group(cells, outcome, counts, peaks, origin, remark)
             device = cells[0].keys["device"]
             self.highest_mhz[device] = measured.highest_mhz or self.highest_mhz.get(device)

@@ -51,6 +51,7 @@ class SpeedRequest:
     budget: float
     timeout: float
     seed: int
+    energy: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("threads", 1), ("layers", 1), ("launches", 1), ("seed", 0)):

@@ -113,6 +113,14 @@ class ResultsFolder:
             self._rewrite(row_type, kept)
         return len(rows) - len(kept)
 
+    def change(self, row_type: type[RowType], changed: Callable[[RowType], RowType]) -> None:
+        """Replace every row of a table by what `changed` makes of it, or none on failure. Raises StorageError."""
+        self._require_writing()
+        rows = self.read(row_type)
+        new = [changed(row) for row in rows]
+        if new != rows:
+            self._rewrite(row_type, new)
+
     def set_aside(self, row_type: type[RowType], keep: Callable[[RowType], bool], reason: str) -> None:
         """Move the rows that `keep` rejects to the file of rejected lines, and warn of it. Raises StorageError."""
         self._require_writing()

@@ -125,7 +125,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         announce(index)
         try:
             subjects[index] = build_subject(cells[index])
-            calls[index] = _timed(subjects[index], cells[index])
+            calls[index] = timed_call(subjects[index], cells[index])
         except Exception as error:
             failed[index] = failure(error)
             if len(cells) > 1 and isinstance(error, UnsupportedError):  # a capture that failed may spoil the process
@@ -178,7 +178,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
     }
 
 
-def _timed(subject: Subject, cell: Cell) -> Call:
+def timed_call(subject: Subject, cell: Cell) -> Call:
     """The calls of a cell in the way that they are timed. Raises UnsupportedError, and what the mixer raises."""
     device = torch.device(cell.device)
     flush = flush_for(device) if cell.caches == "cold" else None

@@ -1,7 +1,8 @@
 """A worker without torch that answers in milliseconds. What a cell does is chosen by the environment variable FAKE_CELLS:
 JSON from mixer class to `die`, `hang`, `raise`, `exit`, `fail-count`, `die-at-import`, `hang-at-import`, `raise-beside` and
 `disturb-beside` others, or the name of an answer that nothing can be made of; `die`, `die-beside`, `hang` and `disturb` with
-`-foresee` or `-count` while it is counted. The jobs that count are written to the file FAKE_LOG, with their number of cells."""
+`-foresee`, `-count` or `-energy` at the end do so while it is counted. Jobs that count are written to the file FAKE_LOG, with
+their number of cells. FAKE_MISSING says why there is no energy meter."""
 
 from __future__ import annotations
 
@@ -55,6 +56,14 @@ def foresee(job: Job, announce: Announce) -> dict[str, Any]:
 def count(job: Job, announce: Announce) -> dict[str, Any]:
     assert len(job["foreseen"]) == len(job["cells"])
     return _each(job, announce, "count", _count)
+
+
+def find_meter(job: Job, announce: Announce) -> dict[str, Any]:
+    return {"missing": os.environ["FAKE_MISSING"]} if "FAKE_MISSING" in os.environ else {"seconds": 1.0}
+
+
+def measure_energy(job: Job, announce: Announce) -> dict[str, Any]:
+    return _each(job, announce, "energy", lambda cell: {"status": "ok", "energy_j": float(cell["tokens"])})
 
 
 def _each(job: Job, announce: Announce, name: str, work: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:

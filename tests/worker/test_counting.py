@@ -16,6 +16,8 @@ from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.batches import settle
 from mixbench.studies.speed import Worker
 from mixbench.worker import counting
+from mixbench.worker.calls import InTurns
+from mixbench.worker.measure.energy import Meter
 from mixbench.worker.measure.subject import Cell
 
 Found = dict[str, Any]
@@ -94,3 +96,24 @@ def test_a_gpu_is_left_as_a_new_process_would_find_it(monkeypatch: pytest.Monkey
     assert calls == []
     counting.memory.leave_none(torch.device("cuda"))
     assert calls == ["wait", "workspaces", "cache"]
+
+
+def test_energy_is_that_of_one_call_of_a_layer_also_where_a_replay_makes_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = Meter("fake", lambda: (0,), 1e-6, (None,), 1.0)
+    monkeypatch.setattr(counting.energy, "find_meter", lambda device: meter)
+    monkeypatch.setattr(counting.energy, "energy_per_call", lambda call, meter: 30.0)
+    job = {"cells": [vars(cell("none")), vars(cell("fnet", caches="cold"))], "threads": 1}
+    assert counting.measure_energy(job, lambda step: None) == {"found": [{"status": "ok", "energy_j": 30.0}] * 2}
+    monkeypatch.setattr(counting, "timed_call", lambda subject, cell: InTurns([lambda: None], count=10))
+    assert counting.measure_energy(job, lambda step: None)["found"][0]["energy_j"] == 3.0
+    assert counting.find_meter({"device": "cpu"}, lambda step: None) == {"seconds": 1.0}
+
+
+def test_why_there_is_no_energy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting.energy, "find_meter", lambda device: "no counter here")
+    job = {"cells": [vars(cell("none"))], "threads": 1}
+    assert counting.find_meter({"device": "cpu"}, lambda step: None) == {"missing": "no counter here"}
+    assert counting.measure_energy(job, lambda step: None) == {"found": [{"status": "ok", "missing": "no counter here"}]}
+    monkeypatch.setattr(counting.energy, "find_meter", lambda device: Meter("RAPL", lambda: (0,), 1e-6, (None,), 1.0))
+    monkeypatch.setattr(counting.energy, "energy_per_call", lambda call, meter: None)
+    assert counting.measure_energy(job, lambda step: None)["found"][0]["missing"] == "the counter of RAPL did not move"

@@ -29,13 +29,16 @@ _SHARED = ("batch", "steps", "score")
 """Settings of a training run that are options of every training command."""
 
 
-def first_commands(mixers: Sequence[MixerKey], width: int | None, timed: tuple[int, int] | None) -> list[str]:
+def first_commands(
+    mixers: Sequence[MixerKey], width: int | None, timed: tuple[int, int] | None, *, energy: bool = False
+) -> list[str]:
     """The commands that make the tables of training, and that of speed at the tokens and the width of `timed`, if given."""
     training = [_line(study, mixers, {"width": width}) for study in ("data-efficiency", "tune")]
     if timed is None:
         return training
     tokens, wide = timed
-    return [*training, _line("speed", mixers, {"tokens": tokens, "width": wide, "scope": "block", "mode": "training"})]
+    speed = {"tokens": tokens, "width": wide, "scope": "block", "mode": "training", "energy": energy}
+    return [*training, _line("speed", mixers, speed)]
 
 
 def speed_command(
@@ -57,7 +60,8 @@ def speed_command(
         **(_measured(taken, scope=taken[0].scope, mode=taken[0].mode) if taken else {}),
         **wish.columns,
     }
-    return _line("speed", mixers, {**options, "layers": subject.layers if options["scope"] == "model" else None})
+    layers = subject.layers if options["scope"] == "model" else None
+    return _line("speed", mixers, {**options, "layers": layers, "energy": wish.measure == "energy"})
 
 
 def study_command(

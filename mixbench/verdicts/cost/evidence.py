@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from mixbench.errors import UnknownNameError
@@ -135,7 +135,10 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         "data": ([row for row in runs.study if (row.mixer, row.config) in whole], study_words),
         "trials": ([row for mixer in whole for row in lines[mixer]], search_words),
     }
-    found = Found(speed, [row for own in timed.values() for row in own], runs, model)
+    # what was timed is to be metered as it was timed
+    alike = contexts or contexts_of_examples(speed, subject, mixers, replace(wish, measure=TIMED))
+    taken = [row for own in alike[0].values() for row in own] if alike else []
+    found = Found(speed, taken, runs, model)
     return TaskCost(
         subject=subject,
         score=score,

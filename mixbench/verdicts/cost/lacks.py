@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.rows import SpeedRow, TrainingRow
 from mixbench.verdicts.cost.commands import FILE, search_command, speed_command, study_command
-from mixbench.verdicts.cost.per_example import without_value
+from mixbench.verdicts.cost.per_example import METERED, without_value
 from mixbench.verdicts.cost.studies import Trained
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import MixerKey, context_of, is_of_the_past
@@ -27,6 +27,7 @@ class Lack:
     mixers: tuple[str, ...]
     command: str = ""
     reason: str = ""
+    what: str = "rows"
 
     @property
     def words(self) -> str:
@@ -34,7 +35,7 @@ class Lack:
         if self.reason:
             return f"{', '.join(self.mixers)}: {self.reason}"
         where = "at this shape" if self.factor == "example" else "with these settings"
-        return f"{self.table} has no rows for {', '.join(self.mixers)} {where}"
+        return f"{self.table} has no {self.what} for {', '.join(self.mixers)} {where}"
 
     @property
     def blanks(self) -> str:
@@ -90,8 +91,11 @@ def lacks(
         make = study_command if factor == "data" else search_command
         return make(mixers, runs.study or found.model.runs.study, runs.search or found.model.runs.search, wish.texts)
 
+    def what(factor: str) -> str:
+        return wish.measure if factor == "example" and wish.measure == METERED else "rows"
+
     missing = [
-        Lack(factor, table, tuple(labels[mixer] for mixer in mixers), command(factor, mixers))
+        Lack(factor, table, tuple(labels[mixer] for mixer in mixers), command(factor, mixers), what=what(factor))
         for factor, table in TABLES.items()
         if (mixers := [mixer for mixer in wanted[factor] if mixer not in reasons[factor]])
     ]

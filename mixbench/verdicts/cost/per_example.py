@@ -24,7 +24,7 @@ MEASURES: dict[str, tuple[Callable[[SpeedRow], float | None], str]] = {
 }
 """The ways to measure the cost of an example: the value per call and its unit."""
 _WORDS = {"time": "time", "energy": "energy", "flops": "operations"}
-TIMED, COUNTED = "time", "flops"
+TIMED, METERED, COUNTED = "time", "energy", "flops"
 _PREFERRED: dict[str, tuple[Any, ...]] = {
     "mode": ("training", "inference"),
     "scope": ("block", "model", "mixer"),
@@ -135,7 +135,10 @@ def lower_bounds(counted: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -
 def without_value(
     rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish, taken: Context | None
 ) -> dict[MixerKey, str]:
-    """Why mixers that were measured, in the context that is `taken` if there is one, have no cost of an example to compare."""
+    """Why mixers that were measured, in the context that is `taken` if there is one, have no cost of an example to compare.
+
+    Those whose energy can still be added to their rows are left out.
+    """
     value = MEASURES[wish.measure][0]
     found: dict[MixerKey, str] = {}
     for row in rows:
@@ -144,15 +147,14 @@ def without_value(
         if mixer in mixers and there and not (value(row) or 0) > 0:
             reason = _why_none(row, wish.measure) if row.status == "ok" else f"{row.status}: {row.detail}".removesuffix(": ")
             found[mixer] = found.get(mixer) or reason
-    return found
+    return {mixer: reason for mixer, reason in found.items() if reason}
 
 
 def _why_none(row: SpeedRow, measure: str) -> str:
-    if measure == TIMED and row.device_ms is not None:
-        return "it gives the GPU nothing to do"
-    if measure != COUNTED:
-        column = {"time": "latency_ms", "energy": "energy_j"}[measure]
-        return next(iter(notes_in(row.detail, column)), f"{measure} was not measured")
+    if measure == TIMED:
+        return "time was not measured" if row.device_ms is None else "it gives the GPU nothing to do"
+    if measure == METERED:  # without a remark, nobody has asked for it
+        return next(iter(notes_in(row.detail, "energy_j")), "")
     if row.flops == 0:
         return "its FLOPs are unknown (≥ 0)" if bound_in(row.detail, COUNTED) else "its FLOPs are 0, so there is no ratio"
     return unknown_in(row.detail, COUNTED) or "its FLOPs are not counted"

@@ -1,4 +1,4 @@
-"""What is found once per cell, in passes that are never timed: memory, FLOPs, operators, energy, and remarks on them.
+"""What is found once per cell, in passes that are never timed: memory, FLOPs, operators, and remarks on them.
 
 Two processes share the work. One foresees what it can without values; the other runs the cell, and nothing there has met a
 tensor without values. Values are named as their columns in `SpeedRow`.
@@ -16,7 +16,7 @@ from torch import nn
 from mixbench.errors import MixbenchError, one_line
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBERS, SEPARATOR, lower_bound, remark, unknown
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, named_parameters
-from mixbench.worker.measure import energy, memory
+from mixbench.worker.measure import memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
 from mixbench.worker.measure.fake import Prediction, operators_of, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
@@ -60,7 +60,6 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     if subject.changes_input:
         remarks.append(CHANGES_INPUT)
     outside = list(_outside(cell, subject, traced)) if traced else []
-    values |= _energy(subject, device, remarks)
     # the rest watches every operator: torch may not be able to compile code any more that it could not compile meanwhile
     prediction = Prediction(**foreseen["prediction"]) if foreseen.get("prediction") else None
     operators = None if cell.execution == "compiled" else operators_of(subject.call)
@@ -196,15 +195,3 @@ def _declares(cell: Cell, subject: Subject) -> bool:
         return all(declared_flops(mixer, **shape) is not None for mixer in mixers_of(subject.module))  # type: ignore[arg-type]
     except ContractError:
         return False
-
-
-def _energy(subject: Subject, device: torch.device, remarks: list[str]) -> Values:
-    meter = energy.find_meter(device)
-    if isinstance(meter, str):
-        remarks.append(remark("energy_j", one_line(meter)))
-        return {}
-    joules = energy.energy_per_call(subject.call, meter)
-    if not joules:
-        remarks.append(remark("energy_j", f"the counter of {meter.name} did not move"))
-        return {}
-    return {"energy_j": joules}

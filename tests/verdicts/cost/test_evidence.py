@@ -172,11 +172,23 @@ def test_counted_operations_have_no_interval_but_the_product_has_one() -> None:
     assert own.ratios[PRODUCT].interval is not None
 
 
-def test_energy_without_a_meter_is_missing() -> None:
-    lacks = one_cost(measure="energy").lacks
-    assert {(lack.factor, lack.command, lack.reason) for lack in lacks} == {("example", "", "energy was not measured")}
+def test_energy_that_nobody_asked_for_is_measured_by_the_command_that_is_printed() -> None:
+    (lack,) = one_cost(measure="energy").lacks
+    assert lack.words == f"speed.csv has no energy for {', '.join(MIXERS)} at this shape"
+    assert lack.command.startswith("mixbench speed --mixer attention --mixer hypermixer ")
+    assert "--scope mixer --mode training" in lack.command  # as the rows that are there
+    assert lack.command.endswith(" --energy")
+    assert "--energy" not in one_cost([], measure="time").lacks[0].command
+    partly = [replace(row, energy_j=0.2) if row.mixer == "attention" else row for row in speed_of()]
+    assert one_cost(partly, measure="energy").lacks[0].mixers == MIXERS[1:]
     metered = [replace(row, energy_j=0.2) for row in speed_of()]
     assert seconds(one_cost(metered, measure="energy")) == pytest.approx(0.2)
+
+
+def test_energy_without_a_meter_is_missing_for_the_reason_that_its_rows_have() -> None:
+    rows = [replace(row, detail="energy_j: no counter here") for row in speed_of()]
+    lacks = one_cost(rows, measure="energy").lacks
+    assert {(lack.factor, lack.command, lack.reason) for lack in lacks} == {("example", "", "energy_j: no counter here")}
 
 
 def test_a_search_over_options_of_a_mixer_belongs_to_the_mixer_with_equal_other_options() -> None:

@@ -38,7 +38,7 @@ def test_caches_of_unknown_size_cannot_be_flushed(monkeypatch: pytest.MonkeyPatc
 def test_cells_with_cold_caches_are_timed_with_a_flush_before_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caches, "last_level_cache_bytes", lambda: 3000)
     subject = build_subject(cell("none"))
-    call = worker._timed(subject, cell("none", caches="cold"))
+    call = worker.timed_call(subject, cell("none", caches="cold"))
     assert isinstance(call, InTurns)
     assert call.flush is flush_for(CPU)
     job = {"cells": [vars(cell("none", caches="cold"))], "threads": 1, "precision": 0.5, "budget": 0.01, "order_seed": 0}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -44,14 +44,19 @@ def choose(processes: Mapping[Process, Sequence[tuple[Item, bool]]]) -> Chosen[P
     )
 
 
-def choose_rows(rows: Iterable[SpeedRow]) -> Chosen[tuple[int, str], SpeedRow]:
+def is_clean(row: SpeedRow) -> bool:
+    """Whether nothing is known to have disturbed the time that counts: on a GPU, what holds up its host does not."""
+    return has_clean_wall_time(row) or (row.quality == "contended" and row.device_ms is not None)
+
+
+def has_clean_wall_time(row: SpeedRow) -> bool:
+    """Whether nothing is known to have disturbed a block."""
+    return row.quality in ("", "clean")
+
+
+def choose_rows(rows: Iterable[SpeedRow], clean: Callable[[SpeedRow], bool] = is_clean) -> Chosen[tuple[int, str], SpeedRow]:
     """Choose from the rows of a cell that are ok, by launch and start of its process."""
     processes: dict[tuple[int, str], list[tuple[SpeedRow, bool]]] = defaultdict(list)
     for row in rows:
-        processes[row.launch, row.measured_at].append((row, is_clean(row)))
+        processes[row.launch, row.measured_at].append((row, clean(row)))
     return choose(processes)
-
-
-def is_clean(row: SpeedRow) -> bool:
-    """Whether nothing is known to have disturbed a block."""
-    return row.quality in ("", "clean")

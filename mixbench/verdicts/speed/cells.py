@@ -40,6 +40,7 @@ OTHERS = "!"
 """The sign of what is disturbed."""
 MARKS = (
     Mark(OTHERS, (TIME,), lambda cell: cell.disturbed, _DISTURBED),
+    Mark(OTHERS, (WALL,), lambda cell: cell.wall_disturbed, _DISTURBED),
     Mark(OTHERS, (RATIO,), lambda cell: cell.ratio_disturbed, _DISTURBED),
     Mark("^", (TIME, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
     Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
@@ -54,7 +55,7 @@ def holds_1(ratio: Interval | None) -> bool:
 
 
 def timed(cell: CellSummary, quantity: str, form: Form = interval_text) -> Entry | None:
-    """The time (TIME, in ms) or the ratio to the baseline (RATIO) of a cell, with its marks."""
+    """The time (TIME or WALL, in ms) or the ratio to the baseline (RATIO) of a cell, with its marks."""
     interval: Interval | None = getattr(cell, quantity)
     if interval is None:
         return None
@@ -94,10 +95,8 @@ def wall_entry(form: Form) -> tuple[str, EntryOf]:
     """Heading and entries of wall time beside device time, with a word where it is longer."""
 
     def entry(cell: CellSummary) -> Entry | None:
-        if cell.latency_ms is None:
-            return None
-        point, behind = form(cell.latency_ms)
-        return Entry(point, f"{behind} {HOST_BOUND_WORD}" if cell.host_bound else behind)
+        shown = timed(cell, WALL, form)
+        return Entry(shown.number, f"{shown.tail} {HOST_BOUND_WORD}") if shown and cell.host_bound else shown
 
     return "wall ms", entry
 

@@ -9,7 +9,7 @@ from mixbench.machine.roofline import NEAR
 from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
 from mixbench.verdicts.speed.cells import BRACKETS, HOST_BOUND_WORD, POINTS, RATIO, Forms, margin_percent, mark_notes
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
-from mixbench.verdicts.speed.times import TIME, time_column
+from mixbench.verdicts.speed.times import TIME, WALL, time_column
 from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
@@ -43,6 +43,7 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
     yield from _host_bound(views)
     yield from mark_notes(
         [(cell, view.quantity(cell)) for view, cell in by_length]
+        + [(cell, WALL) for _, cell in at_the_end if cell.on_device]
         + [(cell, quantity) for cell in lines for quantity in _quantities(summary, cell)]
     )
     yield from _counts([*lines, *(cell for _, cell in at_the_end)])
@@ -67,7 +68,8 @@ def caption_notes(view: View) -> Iterator[str]:
 
 
 def _quantities(summary: SpeedSummary, cell: CellSummary) -> list[str]:
-    return [TIME] if cell.label == summary.baseline else [TIME, RATIO]
+    times = [TIME, WALL] if cell.on_device else [TIME]
+    return times if cell.label == summary.baseline else [*times, RATIO]
 
 
 def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) -> Iterator[str]:

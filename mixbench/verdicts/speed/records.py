@@ -63,7 +63,7 @@ def _verdict_record(verdict: Verdict, crossover: Crossover | None) -> dict[str, 
 
 
 def _cell_record(cell: CellSummary) -> dict[str, Any]:
-    marks = ("paired", "disturbed", "ratio_disturbed", *_FOUND, "mean_ms", "flops_remark")
+    marks = ("paired", "disturbed", "wall_disturbed", "ratio_disturbed", *_FOUND, "mean_ms", "flops_remark")
     derived = (*marks, "share_of_peak", "share_of_bandwidth", "peak_gflops_per_s", "clean_share")
     return {
         "tokens": cell.tokens,

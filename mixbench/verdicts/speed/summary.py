@@ -27,7 +27,7 @@ from mixbench.verdicts.labels import (
     mixer_order,
 )
 from mixbench.verdicts.records import count_mark, count_remark
-from mixbench.verdicts.speed.blocks import choose_rows
+from mixbench.verdicts.speed.blocks import choose_rows, has_clean_wall_time
 from mixbench.verdicts.speed.ratio import compared, times_of
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, of_one_kind
 
@@ -77,6 +77,8 @@ class CellSummary:
     """Mean time of the blocks of a launch, as the median over launches."""
     disturbed: bool
     """Whether other work took the cores during most of what the time comes from."""
+    wall_disturbed: bool
+    """The same of wall time, which on a GPU other work disturbs more easily."""
     ratio_disturbed: bool
     """The same of the ratio."""
     flops_remark: str
@@ -244,6 +246,9 @@ def _cell(
     counted = [row for rows in chosen.by_process.values() for row in rows]
     by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in counted) for name in (TIME, *SUMMARISED)}
     launch_ms = list(by_launch[TIME].values())
+    quiet = choose_rows(good, has_clean_wall_time)
+    wall = [(row.launch, row.latency_ms) for rows in quiet.by_process.values() for row in rows]
+    by_launch[WALL] = launch_medians(wall)
     wall_ms = list(by_launch[WALL].values())
     ratio = compared(good, [row for row in baseline if row.status == "ok"])
     qualities = [row.quality for row in good if row.quality]
@@ -271,6 +276,7 @@ def _cell(
         paired_ratios=ratio.by_launch,
         mean_ms=_typical(fmean(times) for rows in chosen.by_process.values() if (times := times_of(rows))),
         disturbed=bool(launch_ms) and chosen.disturbed,
+        wall_disturbed=bool(wall_ms) and quiet.disturbed,
         ratio_disturbed=ratio.disturbed,
         flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),
         share_of_peak=_typical(launch_medians(shares).values()),

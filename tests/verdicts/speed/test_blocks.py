@@ -109,3 +109,22 @@ def test_a_ratio_needs_rounds_in_which_both_were_undisturbed() -> None:
     own, base = ([row for row in rows if row.mixer == mixer] for mixer in ("hypermixer", "attention"))
     assert compared(own, base).disturbed
     assert not any(cell.disturbed for cell in summarise(rows, []).cells)
+
+
+def test_work_that_holds_up_the_host_of_a_gpu_marks_wall_time_alone() -> None:
+    rows, launches = speed_rows(("attention", "hypermixer"), (64,), devices=("cuda",), launches=3, rounds=6, contended=1)
+    cell = next(cell for cell in summarise(rows, launches).cells if cell.label == "hypermixer")
+    assert (cell.disturbed, cell.ratio_disturbed, cell.wall_disturbed) == (False, False, True)
+    throttled = [replace(row, quality="throttled") for row in rows]
+    cell = next(cell for cell in summarise(throttled, launches).cells if cell.label == "hypermixer")
+    assert (cell.disturbed, cell.ratio_disturbed, cell.wall_disturbed) == (True, True, True)
+
+
+def test_wall_time_is_of_the_blocks_during_which_nothing_held_up_the_host() -> None:
+    rows, _ = speed_rows(("attention",), (64,), devices=("cuda",), launches=3, rounds=6, contended=0)
+    held_up = [
+        replace(row, latency_ms=100.0, quality="contended") if row.round > 3 else replace(row, latency_ms=1.0) for row in rows
+    ]
+    (cell,) = summarise(held_up, []).cells
+    assert cell.latency_ms is not None
+    assert (cell.latency_ms.point, cell.wall_disturbed) == (1.0, False)

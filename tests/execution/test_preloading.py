@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import shutil
+import subprocess
 import sys
 from itertools import chain, repeat
 from pathlib import Path
@@ -15,15 +18,23 @@ from mixbench.execution import Finished, Launch, preloading
 from mixbench.execution.slots import Slots
 
 NOTED = "open(__file__ + '.imports', 'a').write('x')\n"
+# the devices of this test are files beside the modules
+DEVICES = """
+import os, pathlib, re
+from mixbench.execution import preloading
+folder = pathlib.Path(__file__).parent
+preloading._DEVICES = re.compile(preloading._DEVICES.pattern.replace("/dev", str(folder)))
+for name in ("{}", "{}"):
+    os.set_inheritable(os.open(folder / name, os.O_CREAT | os.O_RDWR), True)
+"""
 MODULES = {
     "harmless": "import os\nos.environ['SET_BY_HARMLESS'] = '1'\n",
     "with_thread": "import os, threading, time\nos.environ['SET_BY_THREAD'] = '1'\n"
     "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n",
     "with_short_thread": "import threading\nthread = threading.Thread(target=print)\nthread.start()\nthread.join()\n",
-    # the devices of this test are files; the server runs preloading as its own module
-    "with_gpu": "import os, pathlib\nfrom mixbench.execution import preloading\n"
-    "preloading._GPUS = str(pathlib.Path(__file__).parent / 'nvidia')\n"
-    "descriptor = os.open(preloading._GPUS + '0', os.O_CREAT | os.O_RDWR)\nos.set_inheritable(descriptor, True)\n",
+    "with_nvml": DEVICES.format("nvidiactl", "nvidia0"),
+    "with_gpu": DEVICES.format("nvidiactl", "nvidia-uvm"),
+    "asking": "import os\nassert os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] == '1'\n",
     "faulty": "import threading\nraise RuntimeError('planted')\n",
     "leaving": "raise SystemExit(3)\n",
 }
@@ -59,6 +70,13 @@ def test_the_slots_import_them_too(search: dict[str, str]) -> None:
     with Slots(["launch_jobs"], [search, search], ["harmless"]) as slots:
         outcomes = [outcome for _, outcome in slots.run("launch_jobs:imported", [{"names": ["harmless"]}] * 2, 10)]
     assert outcomes == [Finished({"imported": ["harmless"]})] * 2
+
+
+def test_what_only_asks_about_gpus_stays(search: dict[str, str]) -> None:
+    with Launch(["launch_jobs"], ["with_nvml", "asking"], environment=search) as launch:
+        assert found(launch) == {"with_nvml", "asking"}
+        names = {"names": ["PYTORCH_NVML_BASED_CUDA_CHECK"]}
+        assert launch.run("launch_jobs:variables", names, 10) == Finished(dict.fromkeys(names["names"]))
 
 
 def test_what_cannot_be_imported_is_left_out(search: dict[str, str]) -> None:
@@ -99,3 +117,23 @@ def test_a_gpu_that_torch_uses_is_a_trace(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     with pytest.raises(Restarted):
         preloading.preload(["quiet_module"], start_again)  # type: ignore[arg-type]
+
+
+DRIVER = """
+static int started = 0;
+int cuInit(unsigned flags) { started = 1; return 0; }
+int cuDeviceGetCount(int *count) { return started ? 0 : 3; }
+"""
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler")
+def test_a_driver_that_is_started_is_a_trace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "driver.c").write_text(DRIVER)
+    library = tmp_path / "libstandin.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "driver.c"], check=True)
+    monkeypatch.setattr(preloading, "_CUDA", str(library))
+    assert not preloading._driver_started()
+    driver = ctypes.CDLL(str(library))
+    assert not preloading._driver_started()
+    driver.cuInit(0)
+    assert preloading._driver_started()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +20,7 @@ def python_state(model: nn.Module, device: torch.device) -> State:
 
     It keeps these tensors alive.
     """
-    state: dict[str, Any] = {"random": random.getstate(), "numpy.random": str(np.random.get_state(legacy=False))}
+    state: dict[str, Any] = {"random": random.getstate(), "numpy.random": pickle.dumps(np.random.get_state())}
     for place, module in model.named_modules():
         held = {**vars(module), **module._parameters, **module._buffers}
         for name, value in held.items():

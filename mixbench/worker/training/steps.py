@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -153,7 +154,8 @@ class AsGraphs(OneByOne):
         self.finish()
         kind.taken += 1
         before = python_state(self.model, self.device)
-        with beside_the_main_stream(self.device):
+        with beside_the_main_stream(self.device), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*capturable=True")  # said of steps of AdamW that are not captured, as these
             self.learn(kind.batch, lambda loss: self.check(step, loss))
         if kind.taken == _WARM_UPS and (name := changed(before, python_state(self.model, self.device))):
             raise CaptureError(f"every step changes {name}, which a replay would not")

@@ -1,40 +1,42 @@
-"""Check that mixers meet the contract."""
+"""Check that mixers meet the contract, and see how fast they are for their device."""
 
 from __future__ import annotations
+
+import re
 
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.verify_options import VerifyOptions
-from mixbench.errors import RequestError
-from mixbench.execution import Died, run_each
+from mixbench.api.verify_speed import time_mixers
+from mixbench.errors import RequestError, WorkerError
+from mixbench.execution import Died, Launch, run_each
+from mixbench.execution.launch import MEASURING
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.choice import ChosenMixer, choose_mixers
+from mixbench.studies.progress import Silent
 
 _VERIFY = "mixbench.worker.measure.verify:verify_job"
+_CHECK = "mixbench.worker.speed:check"
 _IMPORTED_ONCE = ("mixbench.worker.measure.verify", "torch._dynamo")
 """What counting FLOPs would otherwise import again in the process of each mixer."""
+_BATCH = 2
 
 Verdicts = dict[str, list[dict[str, str]]]
 
 
 def check_mixers(options: VerifyOptions) -> Verdicts:
     """Carry out `verify` with an options object."""
-    tokens, width = options.tokens, options.width
     if options.timeout <= 0:
         raise RequestError(f"--timeout is {options.timeout:g}; it must be above 0")
-    given = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())]
-    chosen = choose_mixers(given or list(MIXERS))
-    checks = [
-        {
-            "name": mixer.label,
-            "target": mixer.target,
-            "arguments": mixer.arguments(tokens, width),
-            "honours_mask": mixer.entry.honours_mask if mixer.entry else None,
-            "closed_forms": mixer.closed_forms(tokens, width),
-        }
-        for mixer in chosen
-    ]
-    jobs = [{"mixers": [check]} for check in checks]
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", options.device):
+        raise RequestError(f"--device: {options.device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
+    texts = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())] or list(MIXERS)
+    chosen = choose_mixers(texts)
+    jobs = [{"mixers": [_to_check(mixer, options)]} for mixer in chosen]
+    on_gpu = options.device != "cpu"
+    if on_gpu:
+        _demand_device(options)
+    (options.progress or Silent()).remark(f"Checking the contract on {options.device} …")
     outcomes = run_each(_VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE)
     verdicts: Verdicts = {}
     for mixer, outcome in zip(chosen, outcomes, strict=True):
@@ -42,13 +44,44 @@ def check_mixers(options: VerifyOptions) -> Verdicts:
             verdicts[mixer.label] = [{"name": "runs", "outcome": "fail", "detail": outcome.detail}]
         else:
             verdicts |= outcome.result
+    if on_gpu if options.speed is None else options.speed:
+        typed = {(mixer.name, mixer.config): text for text in reversed(texts) for mixer in choose_mixers([text])}
+        running = [mixer for mixer in chosen if verdicts[mixer.label][0]["outcome"] == "pass"]
+        found = time_mixers([(mixer, typed[mixer.name, mixer.config]) for mixer in running], options)
+        for label, check in found.items():
+            verdicts[label].append(check)
     return verdicts
+
+
+def _demand_device(options: VerifyOptions) -> None:
+    """Raise RequestError for a GPU that is not there."""
+    with Launch(["mixbench.worker.speed"], environment=MEASURING) as launch:
+        outcome = launch.run(_CHECK, {"devices": [options.device], "targets": []}, options.timeout)
+    if isinstance(outcome, Died):
+        raise WorkerError(f"{_CHECK} failed: {outcome.detail}")
+    if faults := outcome.result["faults"]:
+        raise RequestError(faults[0], "`mixbench doctor` shows what this machine has.")
+
+
+def _to_check(mixer: ChosenMixer, options: VerifyOptions) -> dict[str, object]:
+    tokens, width, device = options.tokens, options.width, options.device
+    return {
+        "name": mixer.label,
+        "target": mixer.target,
+        "arguments": mixer.arguments(tokens, width),
+        "batch": _BATCH,
+        "device": device,
+        "honours_mask": mixer.entry.honours_mask if mixer.entry else None,
+        "closed_forms": mixer.closed_forms(tokens, width, batch=_BATCH, device=device),
+    }
 
 
 @takes(VerifyOptions)
 def verify(options: VerifyOptions) -> Verdicts:
     """Check that mixers meet the contract; returns, by mixer, checks with name, outcome (pass, fail, skip) and detail.
 
-    Each is checked in a process of its own; one that ends or hangs does not run. Raises RequestError, WorkerError.
+    Each is checked in a process of its own; one that ends or hangs does not run. With `speed`, which is the default on a GPU,
+    the last check says whether a mixer comes near the best rates of the device, and if not, whether torch.compile makes it
+    faster; it never fails. Raises RequestError, WorkerError.
     """
     return check_mixers(options)

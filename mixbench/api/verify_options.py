@@ -9,14 +9,21 @@ from typing import Annotated, ClassVar
 from typer import Argument, Option
 
 from mixbench.api import shared_options as shared
-from mixbench.api.options import Options, Typed
+from mixbench.api.options import Typed
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerifyOptions(Options):
-    """Check that mixers meet the contract: shape, padding, gradients, countable FLOPs and more. Exit code 1 when one fails."""
+class VerifyOptions(shared.Followed):
+    """Check that mixers meet the contract: shape, padding, gradients, countable FLOPs and more. Exit code 1 when one fails.
 
-    example_commands: ClassVar = ("mixbench verify", "mixbench verify hypermixer:heads=4 --tokens 33 --width 64")
+    On a GPU, also see what bounds each mixer, and whether torch.compile makes it faster.
+    """
+
+    example_commands: ClassVar = (
+        "mixbench verify",
+        "mixbench verify hypermixer:heads=4 --tokens 33 --width 64",
+        "mixbench verify --device cuda",
+    )
 
     mixers: Annotated[
         shared.MixerLike | Sequence[shared.MixerLike] | None,
@@ -26,4 +33,13 @@ class VerifyOptions(Options):
     mixer: shared.Mixers = None
     tokens: Annotated[int, Option(help="Sequence length to check at.", min=1)] = 17
     width: Annotated[int, Option(help="Width to check at.", min=1)] = 32
+    device: shared.OneDevice = "cpu"
+    speed: Annotated[
+        bool | None,
+        Option(
+            "--speed/--no-speed",
+            help="Also time each mixer at one shape: its shares of the best rates and, where it is far from them, whether"
+            " torch.compile makes it faster. Default: on a GPU.",
+        ),
+    ] = None
     timeout: Annotated[float, Option(help="Give up on a mixer after this many seconds.")] = 300.0

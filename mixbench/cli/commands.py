@@ -227,7 +227,7 @@ def verify(options: VerifyOptions, printed: Printed) -> None:
     from mixbench.api.verify import check_mixers
     from mixbench.cli.text.verify import verify_text
 
-    verdicts = check_mixers(options)
+    verdicts = followed(check_mixers, options)
     if printed.as_json:
         print_json(verdicts)
     else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from mixbench.worker.calls import ContractError, cast, either_way, gradients, named_parameters
+from mixbench.worker.calls import Call, ContractError, cast, either_way, gradients, named_parameters
 from mixbench.worker.measure import memory
 from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
 from mixbench.worker.measure.contract_counts import (
@@ -21,7 +22,6 @@ from mixbench.worker.measure.trace import trace
 
 TOLERANCE = 1e-4
 """Largest difference, relative to the largest value, between float32 results that should be equal."""
-_CPU = torch.device("cpu")
 
 
 @torch.no_grad()
@@ -78,7 +78,7 @@ def _output_from_seed(case: Case, dtype: torch.dtype, seed: int) -> Tensor:
     """The first output of a mixer that is built from the same random numbers at every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        mixer = cast(case.build().eval(), device=_CPU, dtype=dtype)
+        mixer = cast(case.build().eval(), device=case.device, dtype=dtype)
         torch.manual_seed(seed)
         return _run(replace(case, mixer=mixer), case.input().to(dtype))
 
@@ -110,9 +110,13 @@ def _holds_no_more(case: Case) -> str:
         _run(case, x)
 
     call()
-    if memory.grows(lambda call: memory.live_on_cpu(trace(call)), call):
+    if memory.grows(partial(_live, case.device), call):
         raise ContractError("it holds more memory after every call")
     return ""
+
+
+def _live(device: torch.device, call: Call) -> memory.LiveMemory:
+    return memory.live_on_cuda(call, device) if device.type == "cuda" else memory.live_on_cpu(trace(call))
 
 
 def _keeps_sequences_apart(case: Case) -> str:
@@ -130,10 +134,10 @@ def _honours_mask(case: Case) -> str:
     if case.tokens == 1:
         raise NotApplicableError("needs at least 2 tokens")
     real = case.tokens - (case.tokens + 2) // 3
-    mask = torch.ones(2, case.tokens, dtype=torch.bool)
+    mask = torch.ones(2, case.tokens, dtype=torch.bool, device=case.device)
     mask[0, real:] = False
-    x = case.input()
-    padded = torch.where(mask.unsqueeze(-1), x, 10 * case.input(seed=2))
+    x = case.input(batch=2)
+    padded = torch.where(mask.unsqueeze(-1), x, 10 * case.input(batch=2, seed=2))
     result, other = _run(case, x, mask=mask), _run(case, padded, mask=mask)
     _demand_same(result[mask], other[mask], "real tokens depend on the content of padded ones")
     try:

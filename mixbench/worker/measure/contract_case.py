@@ -12,9 +12,6 @@ from torch import Tensor, nn
 from mixbench.worker.calls import ContractError
 from mixbench.worker.measure.flops import FlopCount, count_flops
 
-BATCH = 2
-"""Sequences of an input, unless a check asks for others."""
-
 
 class NotApplicableError(Exception):
     """The check does not apply to this mixer; the message says why."""
@@ -22,26 +19,33 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """The subject of the checks: a mixer in evaluation mode, how to build it again, and the facts given to `verify`."""
+    """The subject of the checks: a mixer in evaluation mode on a device, how to build it again, and facts given to `verify`.
+
+    An input has `batch` sequences, unless a check asks for others.
+    """
 
     build: Callable[[], nn.Module]
     mixer: nn.Module
     width: int
     tokens: int
+    batch: int
+    device: torch.device
     honours_mask: bool | None = None
     closed_forms: Mapping[str, int] | None = None
 
-    def input(self, batch: int = BATCH, seed: int = 1) -> Tensor:
-        """Random normal (batch, tokens, width)."""
-        return torch.randn(batch, self.tokens, self.width, generator=torch.Generator().manual_seed(seed))
+    def input(self, batch: int | None = None, seed: int = 1) -> Tensor:
+        """Random normal (batch, tokens, width), the same on every device."""
+        shape = (batch or self.batch, self.tokens, self.width)
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
     def counted(self, mode: str, **options: Any) -> FlopCount:
         """The FLOPs of one call; `options` are those of `count_flops`."""
 
         def make_input() -> Tensor:
-            return torch.randn(BATCH, self.tokens, self.width)
+            return torch.randn(self.batch, self.tokens, self.width)
 
-        return count_flops(self.build, make_input, mode=mode, tokens=self.tokens, batch=BATCH, **options)
+        place = str(self.device)
+        return count_flops(self.build, make_input, mode=mode, tokens=self.tokens, batch=self.batch, device=place, **options)
 
 
 def as_tensor(y: object) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixbench.worker.calls import ContractError, count_parameters
-from mixbench.worker.measure.contract_case import BATCH, Case, NotApplicableError
+from mixbench.worker.measure.contract_case import Case, NotApplicableError
 from mixbench.worker.measure.declared import ForeignMethodError, declared_flops
 
 _MODES = ("inference", "training")
@@ -34,12 +34,12 @@ def has_closed_form_params(case: Case) -> str:
 
 def has_closed_form_flops(case: Case) -> str:
     closed_forms = _closed_forms(case)
-    return _demand_equal(_flops(case), {mode: BATCH * closed_forms[mode] for mode in _MODES}, "by the closed form")
+    return _demand_equal(case, _flops(case), {mode: case.batch * closed_forms[mode] for mode in _MODES}, "by the closed form")
 
 
 def declares_flops(case: Case) -> str:
     try:
-        declared = declared_flops(case.mixer, batch=BATCH, tokens=case.tokens, training=False)
+        declared = declared_flops(case.mixer, batch=case.batch, tokens=case.tokens, training=False)
     except ForeignMethodError as error:
         raise NotApplicableError(str(error)) from error
     if declared is None:
@@ -48,7 +48,7 @@ def declares_flops(case: Case) -> str:
         raise NotApplicableError("compared with its closed form instead")
     # only without values: with them, kernels from outside torch would run uncounted
     counted = _flops(case, values=[False], trust_declared=False)
-    return _demand_equal(counted, _flops(case), "by flops(batch, tokens)")
+    return _demand_equal(case, counted, _flops(case), "by flops(batch, tokens)")
 
 
 def _closed_forms(case: Case) -> Mapping[str, int]:
@@ -70,8 +70,8 @@ def _flops(case: Case, **options: Any) -> dict[str, int]:
     return flops
 
 
-def _demand_equal(found: Mapping[str, int], expected: Mapping[str, int], source: str) -> str:
+def _demand_equal(case: Case, found: Mapping[str, int], expected: Mapping[str, int], source: str) -> str:
     for mode, flops in found.items():
         if flops != expected[mode]:
-            raise ContractError(f"{mode}: {flops} FLOPs counted, but {expected[mode]} {source}, for {BATCH} sequences")
-    return f"{', '.join(f'{mode} {flops}' for mode, flops in found.items())}, for {BATCH} sequences"
+            raise ContractError(f"{mode}: {flops} FLOPs counted, but {expected[mode]} {source}, for {case.batch} sequences")
+    return f"{', '.join(f'{mode} {flops}' for mode, flops in found.items())}, for {case.batch} sequences"

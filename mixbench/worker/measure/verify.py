@@ -29,19 +29,23 @@ def verify(
     *,
     width: int,
     tokens: int,
+    batch: int = 2,
+    device: str = "cpu",
     honours_mask: bool | None = None,
     closed_forms: Mapping[str, int] | None = None,
 ) -> list[Check]:
-    """Check that the mixer that `build` makes for a width and a number of tokens meets the contract, on the CPU.
+    """Check that the mixer that `build` makes for a width and a number of tokens meets the contract, on a device.
 
     With `honours_mask` None, the mixer is taken to honour a mask if its forward has a parameter `mask`. `closed_forms` are its
-    `params`, and its FLOPs for one sequence as `inference` and `training`. If the mixer does not run, all other checks are
-    skipped.
+    `params`, and its FLOPs for one sequence of a `batch` as `inference` and `training`. If the mixer does not run, all other
+    checks are skipped.
     """
+    place = torch.device(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
-            case = Case(build, build().eval(), width, tokens, honours_mask, closed_forms)
+            mixer = build().eval() if place.type == "cpu" else build().eval().to(place)
+            case = Case(build, mixer, width, tokens, batch, place, honours_mask, closed_forms)
             with torch.no_grad():
                 as_tensor(case.mixer(case.input()))
         except Exception as error:
@@ -52,7 +56,7 @@ def verify(
 def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     """`verify` for a worker: checks by mixer, as plain values, for the mixers that `job["mixers"]` lists.
 
-    Each has a name that no other has, a target, arguments, and optionally honours_mask and closed_forms.
+    Each has a name that no other has, a target, arguments, and optionally batch, device, honours_mask and closed_forms.
     """
     return {
         mixer["name"]: [asdict(check) for check in _verify_target(**{key: mixer[key] for key in mixer if key != "name"})]

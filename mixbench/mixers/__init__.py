@@ -9,7 +9,7 @@ import math
 
 from mixbench.errors import UnknownNameError
 from mixbench.mixers.description import Mixer
-from mixbench.mixers.hypermixer_cost import hypermixer_flops, hypermixer_params
+from mixbench.mixers.hypermixer_cost import fused_fault, fused_lacks, hypermixer_flops, hypermixer_params
 from mixbench.parsing.option import Option, Value
 
 PAPER_MIXERS = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "hypermixer", "none")
@@ -116,12 +116,13 @@ MIXERS: dict[str, Mixer] = {
                     "choice",
                     "auto",
                     "order of the products: same result, other cost",
-                    ("auto", "as-written", "regrouped"),
+                    ("auto", "as-written", "regrouped", "fused"),
                 ),
             ),
             flops=hypermixer_flops,
             params=hypermixer_params,
-            constraint=_heads_divide,
+            constraint=lambda **arguments: _heads_divide(**arguments) or fused_fault(**arguments),
+            lacks=fused_lacks,
         ),
         Mixer(
             name="none",

@@ -53,6 +53,10 @@ class ChosenMixer:
             return self.entry.arguments(self.options, tokens, width)
         return {"width": width, "tokens": tokens, **{name.replace("-", "_"): value for name, value in self.options.items()}}
 
+    def lacks(self, device: str) -> str:
+        """What the mixer needs and a device does not have; empty if nothing is known to be missing."""
+        return (self.entry and self.entry.lacks(self.options, device)) or ""
+
     def closed_forms(self, tokens: int, width: int, **call: Any) -> dict[str, int] | None:
         """The result of `Mixer.closed_forms`; None for a mixer that is not built in. Raises RequestError."""
         return self.entry.closed_forms(self.options, tokens, width, **call) if self.entry else None

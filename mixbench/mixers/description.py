@@ -21,7 +21,8 @@ class Mixer:
     `flops`, `params` and `constraint` take the arguments that the class is built with: `tokens`, `width` and its options.
     `flops` is the count of one forward pass over one sequence, and also takes `batch`, `device` (`cpu`, `cuda`) and `dtype`
     (`float32`, `bfloat16`, …) of the call; forward and backward together take `training_factor` times as many when the input
-    requires a gradient. `constraint` returns what is wrong with the arguments, or None.
+    requires a gradient. `constraint` returns what is wrong with the arguments, or None. `lacks` returns what the mixer with a
+    config cannot do without and a device does not have, or None.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Mixer:
     honours_mask: bool = True
     any_length: bool = True
     constraint: Callable[..., str | None] = lambda **arguments: None
+    lacks: Callable[[Config, str], str | None] = lambda config, device: None
 
     @property
     def before(self) -> dict[str, Value]:

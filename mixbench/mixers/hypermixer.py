@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.hypermixer_cost import auto_grouping
+from mixbench.mixers.hypermixer_cost import FUSED_NEEDS, auto_grouping
 from mixbench.mixers.parts import zero_padding
 
 Tensors = Sequence[Tensor]
@@ -42,7 +43,8 @@ class HyperMixer(nn.Module):
     `heads` groups of channels has its own hypernetworks. `tied` makes W2 = W1.
 
     A hypernetwork ends in a linear map, W = H B, so W1ᵀX = B1ᵀ(H1ᵀX) and W2 G = H2 (B2 G). `as-written` computes the left
-    sides; `regrouped` computes the right sides, which never form W1 and W2; `auto` takes the faster one for each call.
+    sides; `regrouped` computes the right sides, which never form W1 and W2; `auto` takes the faster one for each call. `fused`
+    is `regrouped` in two kernels, on a GPU, where no gradient is wanted; where one is, it is `regrouped`.
 
     `mask` (batch, tokens) is True where the token is real. Zeroing the padded rows of X is enough: they reach sums over
     tokens only through X, and a row of W2 affects only its own token.
@@ -69,6 +71,8 @@ class HyperMixer(nn.Module):
         networks, head_width, head_hidden = 1 if tied else 2, width // heads, hidden // heads
         self.width, self.heads, self.positions = width, heads, positions
         self.grouping = grouping
+        if grouping == "fused":
+            _fused()
         self.auto = auto_grouping(width=width, hidden=hidden, heads=heads, tied=tied, bias=bias)
         self.scale = math.sqrt(width) if scale else 1.0
         self.first = _xavier(heads, head_width, networks * head_width, fan=2 * head_width)
@@ -102,28 +106,36 @@ class HyperMixer(nn.Module):
         """Raises ValueError for more tokens than there are learned positions."""
         x = zero_padding(x, mask)
         batch, tokens, width = x.shape
+        grouping = self._grouping(batch, tokens, x.dtype, x.device, x)
+        if grouping == "fused":
+            first, second = self.first[0].chunk(len(self.second), dim=-1), self.second[:, 0].unbind()
+            out: Tensor = _fused().fused_mix(x, self._positions(tokens), first, second, self.scale, self.norm)
+            return out
         groups = (self.heads * batch, tokens, width // self.heads)
         # heads come first everywhere: then one product per head has the whole batch in its rows
         seen = self._with_positions(x).reshape(batch * tokens, self.heads, -1).transpose(0, 1)
         values = x.reshape(batch, tokens, self.heads, -1).permute(2, 0, 1, 3).reshape(groups)
         # (heads, batch·tokens, networks·width/heads)
         features = F.gelu(_affine(seen, self.first, self.first_bias))
-        mix = self._regrouped if self._grouping(batch, tokens, x.dtype, x.device) == "regrouped" else self._as_written
+        mix = self._regrouped if grouping == "regrouped" else self._as_written
         biases = (None,) * len(self.second) if self.second_bias is None else self.second_bias.unbind()
         mixed = mix(features.chunk(len(self.second), dim=-1), self.second.unbind(), biases, values)
-        out: Tensor = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
+        out = self.norm(mixed.view(self.heads, batch, tokens, -1).permute(1, 2, 0, 3).reshape(x.shape))
         return out
 
     def _with_positions(self, x: Tensor) -> Tensor:
-        tokens = x.shape[1]
+        positions = self._positions(x.shape[1])
+        return x * self.scale if positions is None else torch.add(positions, x, alpha=self.scale)
+
+    def _positions(self, tokens: int) -> Tensor | None:
         if self.positions == "none":
-            return x * self.scale
+            return None
         if tokens > len(self.table):
             if self.positions == "learned":
                 raise ValueError(f"{tokens} tokens, but positions were learned for {len(self.table)}")
             self.outgrown.append(self.table)
             self.table = sinusoids(max(tokens, 2 * len(self.table)), self.width, self.table.device).to(self.table)
-        return torch.add(self.table[:tokens], x, alpha=self.scale)
+        return self.table[:tokens]
 
     def _as_written(self, features: Tensors, maps: Tensors, biases: Biases, values: Tensor) -> Tensor:
         groups, tokens, _ = values.shape
@@ -142,8 +154,14 @@ class HyperMixer(nn.Module):
         offset = None if biases[-1] is None else torch.bmm(hidden, biases[-1].transpose(1, 2)).view(groups, 1, -1)  # (Gᵀ b2)ᵀ
         return _affine(last, summary.transpose(1, 2), offset)
 
-    def _grouping(self, batch: int, tokens: int, dtype: torch.dtype, device: torch.device) -> str:
-        """The grouping that runs in such a call."""
+    def _grouping(self, batch: int, tokens: int, dtype: torch.dtype, device: torch.device, *inputs: Tensor) -> str:
+        """The grouping that runs in such a call. Raises RuntimeError for `fused` where its kernels cannot run."""
+        if self.grouping == "fused":
+            kernels = _fused()
+            if device.type != "cuda" and not kernels.INTERPRETED:
+                raise RuntimeError(f"{FUSED_NEEDS}; this call runs on the device {device}")
+            gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*inputs, *self.parameters()))
+            return "regrouped" if gradient or dtype not in kernels.DTYPES else "fused"
         if self.grouping != "auto":
             return self.grouping
         return self.auto.grouping(batch=batch, tokens=tokens, cuda=device.type == "cuda", half=dtype.itemsize == 2)
@@ -151,3 +169,12 @@ class HyperMixer(nn.Module):
     def variant(self, tokens: int, batch: int, dtype: torch.dtype, device: torch.device) -> str:
         """The variant that runs in such a call, as shown in the tables."""
         return f"grouping={self._grouping(batch, tokens, dtype, device)}"
+
+
+def _fused() -> ModuleType:
+    """The kernels. Raises RuntimeError without triton."""
+    try:
+        from mixbench.mixers import hypermixer_fused
+    except ImportError as error:
+        raise RuntimeError(f"{FUSED_NEEDS}: {error}") from error
+    return hypermixer_fused

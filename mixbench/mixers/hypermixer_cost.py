@@ -1,16 +1,19 @@
-"""Closed forms of HyperMixer (arXiv 2203.03691) in both groupings, and which grouping `auto` takes.
+"""Closed forms of HyperMixer (arXiv 2203.03691) in its groupings, which grouping `auto` takes, and what `fused` needs.
 
 Multiply-adds of one forward pass over one sequence, with N tokens, width d, hidden d', and h heads of d/h channels and d'/h
 hidden units each:
 
 - hypernetworks' first layer   N d²/h each (one when tied)
 - as written                   W1, W2: N d d'/h each (W2 = W1 when tied); W1ᵀX and W2 G: N d d'/h each
-- regrouped                    H1ᵀX and H2 P: N d²/h each; B1 (H1ᵀX) and P = B2ᵀG: d² d'/h² each, one column more with biases
+- regrouped, fused             H1ᵀX and H2 P: N d²/h each; B1 (H1ᵀX) and P = B2ᵀG: d² d'/h² each, one column more with biases
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 WORTHWHILE = 1.15
@@ -36,6 +39,11 @@ at 16,384 (103): about 5 µs more for the kernels and 2.1 µs less for each GFLO
 measured: its products are 16 times slower there (51 instead of 803 TFLOP/s), but part of the time goes into memory, so a tenth
 is assumed. Other GPUs, widths and batches were not measured.
 """
+
+
+FUSED_NEEDS = "grouping=fused needs a CUDA device and triton"
+WIDEST_FUSED = 512
+"""Its kernels keep sums over all channels in registers."""
 
 
 def grouping_flops(grouping: str, *, tokens: int, width: int, hidden: int, heads: int, tied: bool, bias: bool) -> int:
@@ -102,3 +110,17 @@ def hypermixer_params(
     network = (width**2 + width * hidden) // heads + (width + hidden if bias else 0)
     learned = tokens * width if positions == "learned" else 0
     return network * (1 if tied else 2) + learned + (2 * width if layer_norm else 0)
+
+
+def fused_fault(*, grouping: str, width: int, heads: int, bias: bool, **_: Any) -> str | None:
+    """What `grouping=fused` does not support among these arguments, or None."""
+    if grouping == "fused" and (heads > 1 or bias or width > WIDEST_FUSED):
+        return f"grouping=fused supports heads=1, bias=false and widths up to {WIDEST_FUSED}; take grouping=regrouped"
+    return None
+
+
+def fused_lacks(config: Mapping[str, Any], device: str) -> str | None:
+    """What `grouping=fused` lacks on a device, or None. Nothing is imported."""
+    if config["grouping"] != "fused" or os.environ.get("TRITON_INTERPRET") == "1":
+        return None
+    return FUSED_NEEDS if device == "cpu" or find_spec("triton") is None else None

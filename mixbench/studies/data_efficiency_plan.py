@@ -81,6 +81,9 @@ class DataRequest:
                 raise UnknownNameError("mixer", name, names, "in --learning-rate")
             if not isinstance(rate, str) and not 0 < rate < 100:
                 raise RequestError(f"--learning-rate is {rate:g}; it must be above 0 and below 100")
+        for mixer in self.mixers:
+            if lack := mixer.lacks(self.device):
+                raise RequestError(f"{mixer.label} cannot be trained with --device {self.device}: {lack}")
         check_plan_size(tasks=len(self.tasks), mixers=len(self.mixers), sizes=len(self.sizes), seeds=len(self.seeds))
         for task in self.tasks:
             train_sizes(self.sizes, task)

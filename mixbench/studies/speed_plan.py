@@ -139,7 +139,7 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
             job = _job(request, keys, mixer, arguments)
-            yield PlannedCell(keys, job, mixer.label, _unsupported(device, execution, request.caches))
+            yield PlannedCell(keys, job, mixer.label, _unsupported(device, execution, request.caches) or mixer.lacks(device))
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:

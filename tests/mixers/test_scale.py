@@ -21,11 +21,13 @@ PUBLISHED = ("fnet", {"norm": "none"})
 
 
 def variants(name: str) -> Iterator[dict[str, str]]:
-    """The defaults, and every other value of each flag and choice."""
+    """The defaults, and every other value of each flag and choice that the CPU can run."""
+    entry = MIXERS[name]
     yield {}
-    for option in MIXERS[name].options:
+    for option in entry.options:
         others = {"flag": ("true", "false"), "choice": option.choices}.get(option.kind, ())
-        yield from ({option.name: other} for other in others if other != str(option.default).lower())
+        given = ({option.name: other} for other in others if other != str(option.default).lower())
+        yield from (one for one in given if not entry.lacks(entry.config(one), "cpu"))
 
 
 CASES = [(name, given) for name in MIXERS for given in variants(name) if (name, given) != PUBLISHED]

@@ -204,6 +204,17 @@ def _cholesky_solve(right: Tensor, factor: Tensor, *_: Any, out_val: Any, **__: 
     return _substitute(right, factor, out_val=out_val, triangles=2)
 
 
+def _hypermixer_summary(x: Tensor, *_: Any, **__: Any) -> float:
+    """A hypernetwork's first layer and H1ᵀX, both N·d² multiply-adds, in one kernel."""
+    return 4 * x.numel() * x.shape[-1]
+
+
+def _hypermixer_output(x: Tensor, *rest: Any, **_: Any) -> float:
+    """The first layer, unless it is the one that the other kernel computed, and H2 T."""
+    again = rest[-1]
+    return (2 if again else 4) * x.numel() * x.shape[-1]
+
+
 _ATTENTION_KERNELS = [
     f"_scaled_dot_product_{kernel}"
     for kernel in ("flash_attention", "flash_attention_for_cpu", "efficient_attention", "cudnn_attention")
@@ -234,4 +245,5 @@ _FORMULAS_OF_NAMES: dict[Formula, str] = {
     _cholesky_solve: "cholesky_solve",
 }
 _FORMULAS = {f"aten::{name}": formula for formula, names in _FORMULAS_OF_NAMES.items() for name in names.split()}
+_FORMULAS |= {"mixbench::hypermixer_summary": _hypermixer_summary, "mixbench::hypermixer_output": _hypermixer_output}
 """By full name; torch's own table has the other convolutions and attentions."""

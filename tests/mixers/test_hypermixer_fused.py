@@ -1,0 +1,163 @@
+"""HyperMixer's Triton kernels: the numbers below Triton's interpreter, code for a card that is not there, and a real GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from gpu import needs_gpu
+from places import HELPERS, REPOSITORY
+from run_fake_speed import fake_request as speed_request
+from run_fake_training import fake_request as training_request
+from run_fused_kernels import compare
+from running import run_python
+
+from mixbench.errors import RequestError
+from mixbench.mixers import find_mixer, hypermixer_cost
+from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.hypermixer import HyperMixer
+from mixbench.studies.speed_plan import plan_speed
+from mixbench.worker.graphs import capture
+
+H100_SHARED_KIB = 227
+"""What a program may take of a multiprocessor's shared memory."""
+
+
+def triton_version() -> tuple[int, ...]:
+    """Nothing where it is not installed; it is not imported, because it is interpreted elsewhere."""
+    try:
+        return tuple(map(int, version("triton").split(".")[:2]))
+    except PackageNotFoundError:
+        return ()
+
+
+needs_triton = pytest.mark.skipif(not triton_version(), reason="triton is not installed")
+needs_interpreter = pytest.mark.skipif(triton_version() < (3, 7), reason="triton's interpreter fails with numpy 2.4 before 3.7")
+
+
+def run_helper(name: str, *arguments: str, folder: Path, **variables: str) -> Any:
+    """What a helper prints that runs in a process of its own."""
+    path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
+    done = run_python(HELPERS / name, *arguments, folder=folder, PYTHONPATH=path, TRITON_CACHE_DIR=str(folder), **variables)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def interpreted(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return run_helper("run_fused_kernels.py", folder=tmp_path_factory.mktemp("interpreted"), TRITON_INTERPRET="1")
+
+
+def check(cases: list[dict[str, Any]]) -> None:
+    """The interpreter and a GPU must give the same: what float32 allows, and in half precision what regrouped gives."""
+    for case in cases:
+        # the interpreter cuts bfloat16 off where regrouped rounds it
+        assert case["fused"] < (1e-5 if case["dtype"] == "float32" else 3 * case["regrouped"]), case
+        assert case["the same again"], case
+        assert (case["runs"], case["runs in training"]) == ("grouping=fused", "grouping=regrouped"), case
+        assert case["dtype"] != "float32" or case["gradient"] < 1e-4, case
+
+
+@needs_interpreter
+@pytest.mark.slow
+def test_the_kernels_equal_the_form_as_written_and_so_do_gradients(interpreted: Any) -> None:
+    assert len(interpreted["cases"]) == 18
+    check(interpreted["cases"])
+
+
+@needs_interpreter
+@pytest.mark.slow
+def test_counted_flops_equal_the_closed_form(interpreted: Any) -> None:
+    for found in (mode for options in interpreted["flops"] for mode in options.values()):
+        assert (found["counted"], found["hiding"], found["reason"]) == (found["closed form"], [], "")
+
+
+@needs_interpreter
+@pytest.mark.slow
+def test_the_layer_can_be_traced_as_one_graph(interpreted: Any) -> None:
+    assert interpreted["compiled"] == 0
+
+
+@needs_triton
+@pytest.mark.slow
+def test_the_kernels_compile_for_an_h100_and_fit(tmp_path: Path) -> None:
+    for kernels in run_helper("run_fused_compiler.py", "bfloat16:256", folder=tmp_path).values():
+        assert {kernel["kernel"] for kernel in kernels} == {"_summary_kernel", "_sum_kernel", "_output_kernel"}
+        best = {kernel["kernel"]: kernel for kernel in kernels}  # the tile that is run comes last
+        assert all(kernel["shared_kib"] <= H100_SHARED_KIB for kernel in best.values())
+        assert best["_summary_kernel"]["tensor_cores"]
+        assert best["_output_kernel"]["tensor_cores"]
+
+
+@needs_gpu
+@needs_triton
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_kernels_equal_the_form_as_written_on_a_gpu(dtype: str) -> None:
+    shapes = ((2, 1, 16), (2, 7, 6), (3, 100, 24), (2, 1000, 256), (1, 300, 512))
+    check([compare(dtype, shape, {"tied": masked}, masked, "cuda") for shape in shapes for masked in (False, True)])
+
+
+@needs_gpu
+@needs_triton
+def test_a_call_is_captured_as_a_cuda_graph() -> None:
+    device = torch.device("cuda")
+    layer = HyperMixer(width=64, tokens=300, grouping="fused").to(device)
+    x = torch.randn(2, 300, 64, device=device)
+    with torch.no_grad():
+        layer(x)  # tries tiles
+        captured = capture(lambda: layer(x), device)
+        x.copy_(torch.randn_like(x))
+        captured.replay()
+        torch.testing.assert_close(captured.result, layer(x))
+
+
+@pytest.mark.parametrize(
+    ("options", "width"), [({"heads": "2"}, 64), ({"bias": "true"}, 64), ({}, 1024)], ids=["heads", "bias", "width"]
+)
+def test_what_is_not_supported_is_refused_with_what_is(options: dict[str, str], width: int) -> None:
+    entry = find_mixer("hypermixer")
+    with pytest.raises(RequestError, match="fused supports heads=1, bias=false and widths up to 512; take grouping=regrouped"):
+        entry.arguments(entry.config({"grouping": "fused", **options}), 16, width)
+
+
+NEEDS = "grouping=fused needs a CUDA device and triton"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_only_a_gpu_where_triton_is_has_what_fused_needs(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(hypermixer_cost, "find_spec", lambda name: object() if there else None)
+    request = speed_request(mixers=("hypermixer", "hypermixer:grouping=fused"))
+    cells = plan_speed(replace(request, device=("cpu", "cuda"), mode=("inference",), tokens=(8,)))
+    assert [(cell.keys["device"], cell.unsupported) for cell in cells] == [
+        ("cpu", ""),
+        ("cpu", NEEDS),
+        ("cuda", ""),
+        ("cuda", "" if there else NEEDS),
+    ]
+
+
+def test_training_on_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(RequestError, match=f"hypermixer cannot be trained with --device cpu: {NEEDS}"):
+        training_request(mixers=choose_mixers(["hypermixer:grouping=fused"]))
+
+
+def test_without_triton_the_layer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mixbench.mixers.hypermixer_fused", None)
+    monkeypatch.delattr("mixbench.mixers.hypermixer_fused", raising=False)
+    with pytest.raises(RuntimeError, match=NEEDS):
+        HyperMixer(width=8, tokens=4, grouping="fused")
+
+
+@needs_triton
+def test_on_the_cpu_the_layer_says_what_it_needs() -> None:
+    with pytest.raises(RuntimeError, match=f"{NEEDS}; this call runs on the device cpu"):
+        HyperMixer(width=8, tokens=4, grouping="fused")(torch.randn(1, 4, 8))

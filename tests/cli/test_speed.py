@@ -62,6 +62,7 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     assert all((tmp_path / figure).stat().st_size > 5000 for figure in figures)
 
 
+@pytest.mark.slow
 @needs_gpu
 def test_on_a_gpu_the_table_stands_on_device_time(run_process: Run, tmp_path: Path) -> None:
     sweep = [*SWEEP, "--device", "cuda", "--mixer", "attention", "--mixer", "hypermixer", "--mixer", "none"]

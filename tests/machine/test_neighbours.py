@@ -50,18 +50,20 @@ def test_little_work_of_others_is_not_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert neighbours(wait=lambda _: None) == []
 
 
-@pytest.mark.parametrize("quota", [None, 2.0])
+@pytest.mark.parametrize(("quota", "usable", "told"), [(None, 4, True), (None, None, True), (2.0, 4, False), (None, 3, False)])
 def test_what_cannot_be_seen_is_told_from_the_total_but_not_within_a_share_of_a_machine(
-    monkeypatch: pytest.MonkeyPatch, quota: float | None
+    monkeypatch: pytest.MonkeyPatch, quota: float | None, usable: int | None, told: bool
 ) -> None:
     seconds, busy = iter([{1: 0.0}, {1: 0.3}]), iter([10.0, 11.0])
     monkeypatch.setattr(watched, "_cpu_seconds", lambda: next(seconds))
     monkeypatch.setattr(watched, "busy_seconds", lambda: next(busy))
     monkeypatch.setattr(watched, "_command", lambda pid: f"work {pid}")
     monkeypatch.setattr(watched, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(watched, "affinity", lambda: None if usable is None else set(range(usable)))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     monkeypatch.setattr(watched.time, "perf_counter", iter([0.0, 1.0]).__next__)
     found = neighbours(wait=lambda _: None)
-    assert [(one.pid, round(one.cores, 2)) for one in found] == [*([] if quota else [(None, 0.7)]), (1, 0.3)]
+    assert [(one.pid, round(one.cores, 2)) for one in found] == [*([(None, 0.7)] if told else []), (1, 0.3)]
 
 
 def test_the_time_that_it_takes_to_look_at_many_processes_makes_no_share_smaller(monkeypatch: pytest.MonkeyPatch) -> None:

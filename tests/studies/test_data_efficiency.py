@@ -141,7 +141,8 @@ def test_runs_that_cannot_be_graphs_are_made_without_and_no_others_of_their_mixe
     assert len({key_of(row) for row in rows}) == len(rows) == progress.finished == progress.total
     (remark,) = progress.remarks
     assert "again without CUDA graphs, which takes longer: RuntimeError: planted" in remark
-    assert len(rows) < len(begun) <= len(rows) + 4  # two slots: each may have started one more before the refusal was read
+    # slots may start more runs before the first refusal is read, but not all
+    assert 0 < len(begun) - len(rows) < [row.mixer for row in rows].count("attention")
 
 
 def test_a_process_that_refuses_runs_without_graphs_has_answered_nonsense(

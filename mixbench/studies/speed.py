@@ -13,6 +13,7 @@ from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.machine.neighbours import Neighbour, neighbours, warning
 from mixbench.mixers.choice import code_of
+from mixbench.studies.compiled_code import PRELOADED, keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
 from mixbench.studies.speed_counting import count_cells, counting_steps
@@ -74,7 +75,8 @@ def run_speed(
         wanted = {cell.identity(digest) for cell in cells}
         if fresh or retry_failed:
             drop(folder, SpeedRow, lambda row: identity(row) not in wanted or not (fresh or row.status != "ok"))
-        _Study(request, folder, progress, worker or Worker(), digest, cells, Energies(folder, digest)).run()
+        compiling = keep_compiled_code(folder.path, fresh=fresh) if "compiled" in request.execution else {}
+        _Study(request, folder, progress, worker or Worker(), digest, cells, Energies(folder, digest), compiling).run()
     return digest
 
 
@@ -87,6 +89,8 @@ class _Study:
     environment: str
     cells: list[PlannedCell]
     energies: Energies
+    compiling: dict[str, str]
+    """Environment variables for processes that compile; empty where none does."""
     counts: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     finished: dict[tuple[Any, ...], set[int]] = field(default_factory=dict)
     failed: set[tuple[Any, ...]] = field(default_factory=set)
@@ -177,7 +181,8 @@ class _Study:
 
     def _prepare(self, uncounted: Sequence[PlannedCell], launches: Sequence[int]) -> None:
         """Check the request, find meters, and count the cells that need it, with the allocator as users have it."""
-        with Launch([self.worker.module, self.worker.counter], self.worker.for_counting) as launch:
+        optional = [*self.worker.for_counting, *(PRELOADED if self.compiling else ())]
+        with Launch([self.worker.module, self.worker.counter], optional, environment=self.compiling) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
             ask = self._asking(launch, self.request.timeout)
             for text in self.energies.find_meters(self._unmetered(), ask):
@@ -214,7 +219,7 @@ class _Study:
         return dead
 
     def _measuring(self, *modules: str) -> Launch:
-        return Launch([*modules, *(("torch._dynamo",) if "compiled" in self.request.execution else ())], environment=MEASURING)
+        return Launch(modules, PRELOADED if self.compiling else (), environment=MEASURING | self.compiling)
 
     def _add_energy(self) -> None:
         """Add the energy that is asked for to the rows of cells that have been timed, or the reason why there is none."""

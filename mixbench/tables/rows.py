@@ -181,6 +181,12 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         in_summary=True,
     )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
+    compile_s: float | None = metric(
+        "time that torch.compile took, in the first call (forward, or forward and backward), less that of a later call",
+        "s",
+        once=True,
+        in_summary=True,
+    )
     page_faults: float | None = column("observation", "minor page faults per call", "faults", default=None)
     context_switches: int | None = column("observation", "involuntary context switches in the block", "switches", default=None)
     steal_ms: float | None = column(

@@ -53,7 +53,7 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     resident, subject = _resident_growth(cell, remarks)
     held = subject.held_bytes
     traced = trace(subject.call) if device.type == "cpu" else None
-    values: Values = {"status": "ok", "params": count_parameters(subject.module), **resident}
+    values: Values = {"status": "ok", "params": count_parameters(subject.module), **resident, **_compile_time(subject, remarks)}
     values |= _live_memory(subject, held, reserved, device, traced, remarks)
     if isinstance(subject.call, TrainingCall) and not subject.call.grad:
         remarks.append(BACKWARD)
@@ -105,6 +105,15 @@ def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
         remarks.append(remark("peak_rss_mib", "this system does not report a process's resident peak"))
         return {}, subject
     return {"peak_rss_mib": (after - before) / memory.MIB}, subject
+
+
+def _compile_time(subject: Subject, remarks: list[str]) -> Values:
+    if subject.compile_s is None:
+        return {}
+    if subject.compiled_before:
+        remarks.append(remark("compile_s", "it had been compiled before, --fresh compiles again"))
+        return {}
+    return {"compile_s": subject.compile_s}
 
 
 def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:

@@ -1,0 +1,31 @@
+"""What torch.compile has made is kept in a results folder, so that a cell is compiled once, not in every launch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from mixbench.tables.storage import storage_errors
+
+FOLDER = ".compiled"
+PRELOADED = ("torch._dynamo", "torch._inductor.compile_fx")
+"""Modules that torch.compile imports."""
+
+
+def keep_compiled_code(results: Path, *, fresh: bool) -> dict[str, str]:
+    """Make the folder for compiled code, empty if it is to be compiled afresh, and return the variables that have torch use it.
+
+    Raises StorageError.
+    """
+    folder = results.resolve() / FOLDER
+    with storage_errors(f"cannot write {folder}"):
+        if fresh and folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
+        (folder / ".gitignore").write_text("*\n")
+    return {
+        "TORCHINDUCTOR_CACHE_DIR": str(folder),
+        "TORCHINDUCTOR_FX_GRAPH_CACHE": "1",
+        "TORCHINDUCTOR_AUTOGRAD_CACHE": "1",
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+    }

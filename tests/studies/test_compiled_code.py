@@ -1,0 +1,64 @@
+"""torch.compile compiles a cell once: what it made is kept in the results folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from recorder import Recorder
+from run_fake_speed import fake_request
+
+from mixbench.errors import StorageError
+from mixbench.mixers.choice import choose_mixers
+from mixbench.studies.compiled_code import FOLDER, keep_compiled_code
+from mixbench.studies.speed import Worker, run_speed
+from mixbench.tables.remarks import notes_in
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import SpeedRow
+
+
+def test_the_folder_is_kept_unless_all_is_compiled_afresh_and_git_leaves_it_out(tmp_path: Path) -> None:
+    used = keep_compiled_code(tmp_path, fresh=False)
+    folder = tmp_path / FOLDER
+    assert used["TORCHINDUCTOR_CACHE_DIR"] == str(folder)
+    assert (folder / ".gitignore").read_text() == "*\n"
+    (folder / "code").write_text("")
+    keep_compiled_code(tmp_path, fresh=False)
+    assert (folder / "code").exists()
+    keep_compiled_code(tmp_path, fresh=True)
+    assert [path.name for path in folder.iterdir()] == [".gitignore"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("")
+    with pytest.raises(StorageError, match=rf"cannot write .*{FOLDER}"):
+        keep_compiled_code(tmp_path, fresh=False)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_cell_is_compiled_once_and_its_time_is_in_every_row(tmp_path: Path) -> None:
+    mixers = choose_mixers(["attention"])
+    request = replace(fake_request(launches=1, timeout=300.0), mixers=mixers, tokens=(8,), mode=("inference",))
+    request = replace(request, execution=("compiled",))
+    folder = ResultsFolder(tmp_path)
+
+    def measured(*, fresh: bool) -> list[SpeedRow]:
+        run_speed(request, folder, Recorder(), fresh=fresh, worker=Worker(watch=list))
+        return folder.read(SpeedRow)
+
+    first = measured(fresh=False)
+    code = {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).rglob("*.py")}
+    assert code
+    assert {row.status for row in first} == {"ok"}, first[0].detail
+    ((seconds, execution, compiled),) = {(row.compile_s, row.execution, row.compiled) for row in first}
+    assert seconds is not None
+    assert (execution, compiled) == ("compiled", True)
+    for table in ("speed.csv", "launches.csv"):
+        (tmp_path / table).unlink()
+    again = measured(fresh=False)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).rglob("*.py")} == code
+    assert {row.compile_s for row in again} == {None}
+    assert notes_in(again[0].detail, "compile_s") == ["compile_s: it had been compiled before, --fresh compiles again"]

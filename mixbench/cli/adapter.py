@@ -85,10 +85,16 @@ def _given(kind: type[Options], options: tuple[Described, ...], values: dict[str
     return {option.name: values[option.name] for option in options}
 
 
+def timed(study: Callable[[Given], Outcome], options: Given) -> tuple[Outcome, str]:
+    """Run a function that takes a while, and draw its progress; also returns how the time was spent, in words."""
+    with progress_display() as progress:
+        outcome = study(dataclasses.replace(options, progress=progress))
+    return outcome, progress.spent
+
+
 def followed(study: Callable[[Given], Outcome], options: Given) -> Outcome:
     """Run a function that takes a while, and draw its progress."""
-    with progress_display() as progress:
-        return study(dataclasses.replace(options, progress=progress))
+    return timed(study, options)[0]
 
 
 def present(printed: Printed, content: Callable[[], Any], text: Callable[[int, bool], Any]) -> None:

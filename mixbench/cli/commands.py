@@ -29,7 +29,7 @@ from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
-from mixbench.cli.adapter import Printed, command, followed, present, present_page
+from mixbench.cli.adapter import Printed, command, followed, present, present_page, timed
 from mixbench.cli.publish import Published, parse_formats, publish
 from mixbench.cli.terminal import agreed, conclude, print_json, print_text, remark, terminal_width
 
@@ -49,8 +49,10 @@ def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
     from mixbench.cli.text.speed import speed_table
     from mixbench.verdicts.speed.notes import disturbed_cells
 
-    outcome = followed(measure_speed, options)
+    outcome, spent = timed(measure_speed, options)
     present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal, printed.details))
+    if spent:
+        remark(spent)
     conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell", warning=disturbed_cells(outcome.summary))
 
 

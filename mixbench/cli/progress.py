@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from mixbench.studies.progress import Progress, Step
+from mixbench.studies.progress import Step, duration
 
 _RECENT = 6
 """What a step takes is learned from so many like it, the newest ones: a machine does not stay as fast as it was."""
@@ -39,6 +39,8 @@ class Estimate:
         self._clock = clock or time.monotonic
         self._taken: dict[_Kind, deque[float]] = defaultdict(_window)
         self._ratios: dict[str, deque[float]] = defaultdict(_window)
+        self.spent: dict[str, float] = defaultdict(float)
+        """Seconds by the sort of step, over all parts."""
         self.begin(())
 
     def begin(self, steps: Iterable[Step], at_once: int = 1) -> None:
@@ -70,6 +72,7 @@ class Estimate:
             self._warm_up(step.sort)
         taken = now - (starts.pop(0) if starts else self._last)
         self._last = now
+        self.spent[step.sort] += taken
         self._taken[kind].append(taken)
         self._ratios[step.sort].append(taken / step.seconds)
         self._left[kind] -= 1
@@ -114,7 +117,7 @@ class Estimate:
 
 
 @contextmanager
-def progress_display() -> Iterator[Progress]:
+def progress_display() -> Iterator[Display]:
     """A bar with the time left on a terminal, else a line every ten seconds."""
     if not sys.stderr.isatty():
         yield _Lines()
@@ -145,7 +148,7 @@ def in_words(seconds: float) -> str:
     return f"about {math.ceil(seconds / 60)} min left" if seconds <= 5400 else f"about {math.ceil(seconds / 3600)} h left"
 
 
-class _Display:
+class Display:
     """A progress that keeps an estimate, and is drawn whenever something happens."""
 
     def __init__(self) -> None:
@@ -172,8 +175,18 @@ class _Display:
     def draw(self) -> None:
         """Show the share that is done, the time left and the text."""
 
+    def remark(self, text: str) -> None:
+        """Show a remark."""
 
-class _Bar(_Display):
+    @property
+    def spent(self) -> str:
+        """How the time was spent, in words; empty where nothing was done."""
+        parts = {sort: seconds for sort, seconds in self.estimate.spent.items() if seconds >= 0.5}
+        words = ", ".join(f"{sort} {duration(seconds)}" for sort, seconds in parts.items())
+        return f"Time: {duration(sum(self.estimate.spent.values()))} ({words})." if words else ""
+
+
+class _Bar(Display):
     def __init__(self, bar: Any) -> None:
         super().__init__()
         self._bar = bar
@@ -188,7 +201,7 @@ class _Bar(_Display):
         self._bar.console.print(text, markup=False, highlight=False)
 
 
-class _Lines(_Display):
+class _Lines(Display):
     _EVERY = 10.0
 
     def __init__(self) -> None:

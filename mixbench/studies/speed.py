@@ -29,7 +29,7 @@ from mixbench.studies.speed_rows import (
     failure_row,
     read_group,
 )
-from mixbench.studies.speed_steps import START, launching, measuring
+from mixbench.studies.speed_steps import PEAK_KEYS, START, launching, measuring, peaking, peaks_of
 from mixbench.tables.columns import identity
 from mixbench.tables.origins import write_origins
 from mixbench.tables.removal import drop
@@ -240,16 +240,14 @@ class _Study:
         peaks: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.highest_mhz.clear()
         with self._measuring(self.worker.module) as launch:
-            own = groups(self._missing(number))
-            for group in own:
-                keys = group[0].keys
-                machine = tuple(keys[name] for name in ("device", "dtype", "threads"))
+            self.progress.done(START)
+            for group in groups(self._missing(number)):
+                machine = peaks_of(group[0])
                 if machine not in peaks:
-                    job = dict(zip(("device", "dtype", "threads"), machine, strict=True))
+                    job = dict(zip(PEAK_KEYS, machine, strict=True))
                     measured = launch.run(self._function("measure_peak"), job, START_TIMEOUT)
                     peaks[machine] = {} if isinstance(measured, Died) else measured.result
-                if group is own[0]:
-                    self.progress.done(START)
+                    self.progress.done(peaking(group[0]))
                 self.progress.doing(f"launch {number} of {self.request.launches}: {describe(group[0])}")
                 self._measure(launch, number, group, peaks[machine])
                 self.progress.done(measuring(group, self.request.budget))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 from mixbench.studies.progress import Step
 from mixbench.studies.speed_plan import PlannedCell, groups
+
+PEAK_KEYS = ("device", "dtype", "threads")
 
 START = Step("starting", seconds=2.0, trust=1)
 """Starting a measuring process, and what it does once."""
@@ -15,6 +18,7 @@ _PROCESS = {"cpu": 0.03, "cuda": 0.8}
 _COUNT = {"cpu": 0.05, "cuda": 0.2}
 _PER_VALUE = {"cpu": 2e-7, "cuda": 0.0}
 _FORESEE = 0.03
+_PEAKS = {"cpu": 0.8, "cuda": 1.6}
 _HARDER = {"inference": 1, "training": 2}
 
 
@@ -40,11 +44,22 @@ def _name(cells: Sequence[PlannedCell]) -> Hashable:
     return tuple(cells[0].keys.values())
 
 
+def peaking(cell: PlannedCell) -> Step:
+    """The best rates of the device of a cell, once per launch."""
+    return Step("peaks", peaks_of(cell), _PEAKS[_kind([cell])], trust=1)
+
+
+def peaks_of(cell: PlannedCell) -> tuple[Any, ...]:
+    """What cells share that have the same best rates: device, dtype and threads."""
+    return tuple(cell.keys[name] for name in PEAK_KEYS)
+
+
 def measuring(group: Sequence[PlannedCell], budget: float) -> Step:
     """Timing a group in one launch: it takes about its budget, and the mixers are built and warmed up before."""
-    return Step("group", group[0].group, budget + _AROUND_THE_BUDGET * len(group), trust=5)
+    return Step("timing", group[0].group, budget + _AROUND_THE_BUDGET * len(group), trust=5)
 
 
 def launching(cells: Sequence[PlannedCell], budget: float) -> list[Step]:
     """A launch that measures some cells."""
-    return [START, *(measuring(group, budget) for group in groups(cells))] if cells else []
+    peaks = {peaks_of(cell): peaking(cell) for cell in cells}
+    return [START, *peaks.values(), *(measuring(group, budget) for group in groups(cells))] if cells else []

@@ -195,3 +195,15 @@ def test_lines_are_written_now_and_then_with_the_share_and_the_time_left(
 )
 def test_the_time_left_is_rounded_up(seconds: float, words: str) -> None:
     assert in_words(seconds) == f"about {words} left"
+
+
+def test_how_the_time_was_spent_is_told_by_the_sort_of_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    player = Player()
+    monkeypatch.setattr(displays.time, "monotonic", lambda: player.now)
+    with displays.progress_display() as progress:
+        assert progress.spent == ""
+        progress.begin([START, Step("counting", 1)])
+        for step, seconds in ((START, 3.0), (Step("counting", 1), 0.3), (START, 2.4), (Step("timing", 1), 61.0)):
+            player.now += seconds
+            progress.done(step)
+    assert progress.spent == "Time: 1 min 7 s (starting 5 s, timing 1 min 1 s)."

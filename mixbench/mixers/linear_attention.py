@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,15 +21,16 @@ class LinearAttention(Attention):
         batch, tokens, width = x.shape
         x = zero_padding(x, mask)
         qk, v = self.qkv(x).split((2 * width, width), dim=-1)
-        # (batch, heads, tokens, width/heads) each
-        q, k = (F.elu(qk) + 1).view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        v = v.view(batch, tokens, self.heads, -1).transpose(1, 2)
+        groups = (batch * self.heads, tokens, width // self.heads)  # copied once, not by every product
+        q, k = (F.elu(qk) + 1).view(batch, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4).reshape(2, *groups)
+        v = v.view(batch, tokens, self.heads, -1).transpose(1, 2).reshape(groups)
         if mask is not None:
-            k = k.masked_fill(~mask[:, None, :, None], 0)
-        summary = k.transpose(2, 3) @ v  # (batch, heads, width/heads, width/heads)
-        total = k.sum(2).unsqueeze(3)  # (batch, heads, width/heads, 1)
-        mixed = (q @ summary) / _norm(q @ total, mask)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+            k = k.masked_fill(~mask.repeat_interleave(self.heads, dim=0).unsqueeze(2), 0)
+        summary = torch.bmm(k.transpose(1, 2), v)  # (batch·heads, width/heads, width/heads)
+        total = k.sum(1).unsqueeze(2)  # (batch·heads, width/heads, 1)
+        mixed = torch.bmm(q, summary) / _norm(torch.bmm(q, total), mask)
+        mixed = mixed.view(batch, self.heads, tokens, -1).transpose(1, 2)
+        out: Tensor = self.out(mixed.reshape(batch, tokens, width))
         return out
 
 

@@ -22,7 +22,7 @@ from mixbench.worker.graphs import CaptureError, beside_the_main_stream, capture
 from mixbench.worker.measure.peak import best_rate, stopwatch_of
 
 HEADS = 4
-_CACHES = 2
+_CACHES = 4
 _UNKNOWN_CACHE = 32 * 2**20
 _MOST_BYTES = 2**29
 _SECONDS = 0.1

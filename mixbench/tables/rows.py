@@ -167,7 +167,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     peak_reserved_mib: float | None = metric("peak reserved by the GPU allocator in a call", "MiB", once=True)
     peak_rss_mib: float | None = metric(
-        "growth of the resident set of a fresh process that builds and calls it once", "MiB", once=True
+        "on the CPU, growth of the resident set of a fresh process that builds and calls it once", "MiB", once=True
     )
     energy_j: float | None = metric("energy per call, from a meter", "J", rule="reported", once=True, heading=Heading("J"))
     operators: int | None = metric(

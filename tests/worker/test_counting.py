@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import torch
+from gpu import needs_gpu
 from places import ODD, SAMPLES
 from sample_cells import TOKENS, WIDTH, cell
 
@@ -40,20 +42,46 @@ def found(launch: Launch, function: str, cells: Sequence[Cell], **job: Any) -> l
     return [dict(values) for values in outcome.result["found"]]
 
 
-@pytest.mark.parametrize("mode", ["inference", "training"])
-def test_cells_that_share_a_process_have_the_values_of_cells_with_processes_of_their_own(launch: Launch, mode: str) -> None:
+def compared(launch: Launch, mode: str, device: str, dtype: str) -> tuple[list[Found], list[Found]]:
+    """What is found of every mixer at two lengths, in one process and in a process for each."""
     cells = [
-        cell(mixer, mode=mode, tokens=tokens, arguments=choose_mixer(mixer).arguments(tokens, WIDTH))
+        cell(
+            mixer, mode=mode, device=device, dtype=dtype, tokens=tokens, arguments=choose_mixer(mixer).arguments(tokens, WIDTH)
+        )
         for mixer in MIXERS
         for tokens in (TOKENS, 2 * TOKENS)
     ]
     foreseen = found(launch, "foresee", cells)
     assert foreseen == [found(launch, "foresee", [each])[0] for each in cells]
     together = found(launch, "count", cells, foreseen=foreseen)
-    alone = [found(launch, "count", [each], foreseen=[known])[0] for each, known in zip(cells, foreseen, strict=True)]
+    return together, [found(launch, "count", [each], foreseen=[known])[0] for each, known in zip(cells, foreseen, strict=True)]
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_cells_that_share_a_process_have_the_values_of_cells_with_processes_of_their_own(launch: Launch, mode: str) -> None:
+    together, alone = compared(launch, mode, "cpu", "float32")
     for values in (*together, *alone):
         del values["peak_rss_mib"]  # the growth of a process that has grown before
     assert together == alone
+
+
+@needs_gpu
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_so_do_cells_that_share_a_process_on_a_gpu(launch: Launch, mode: str) -> None:
+    together, alone = compared(launch, mode, "cuda", "bfloat16")
+    for values in (*together, *alone):
+        assert values.pop("peak_reserved_mib") > 0
+        assert "peak_rss_mib" not in values
+    assert together == alone
+
+
+@needs_gpu
+def test_counting_takes_less_than_a_second_a_cell_on_a_gpu(launch: Launch) -> None:
+    cells = [cell(mixer, device="cuda", dtype="bfloat16") for mixer in MIXERS]
+    begun = time.monotonic()
+    foreseen = found(launch, "foresee", cells)
+    assert len(found(launch, "count", cells, foreseen=foreseen)) == len(cells)
+    assert time.monotonic() - begun < len(cells)
 
 
 def test_a_process_stops_at_a_cell_that_fails_or_changes_what_others_share(launch: Launch) -> None:

@@ -97,7 +97,9 @@ def _predict(cell: Cell) -> Prediction | None:
 
 
 def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
-    """The growth while a cell is built, which includes a call, and the cell."""
+    """The growth while a cell is built, which includes a call, and the cell. On a GPU, what the driver loads would be all."""
+    if cell.device != "cpu":
+        return {}, build_subject(cell)
     before = memory.reset_resident_peak()
     subject = build_subject(cell)
     after = memory.resident_bytes("VmHWM")

@@ -12,7 +12,8 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -23,7 +24,7 @@ from mixbench.errors import RequestError, WorkerError
 from mixbench.execution.launch import FOREIGN_SETTINGS, PACKAGE, RETAINED_MEMORY, last_line
 from mixbench.execution.processes import end, guarded, killed_by
 from mixbench.execution.version import Version, check_modules, lacks
-from mixbench.machine.facts import affinity
+from mixbench.machine.facts import affinity, core_of
 from mixbench.parsing.canonical import read_object
 
 WORKER = PACKAGE / "worker" / "duel.py"
@@ -36,6 +37,8 @@ _LONGEST_BLOCK = 4 * BLOCK
 _NO_TRACES = {"PYTHONDONTWRITEBYTECODE": "1"}
 """The user's sources stay as they are: no __pycache__ is left among them."""
 _SECONDS_PER_CELL = 0.8
+_AS_IDLE = 5.0
+"""Percent of a CPU: one tick of the kernel's clock in the time that is watched."""
 _SECONDS_TO_START = 60.0
 _SECONDS_TO_END = 5.0
 
@@ -203,7 +206,10 @@ def run_pair(
         try:
             for version in versions:
                 workers.append(_Worker(version, timeout))
-            core = _idlest_core() if device == "cpu" else None
+            for worker in workers:
+                with _in_preparation(worker.version):
+                    worker.answer()
+            core = _idlest_core() if device == "cpu" else None  # now that the workers themselves are idle
             for worker in workers:
                 _prepare(worker, core=core, device=device)
             while waiting:
@@ -218,19 +224,24 @@ def run_pair(
     return outcome
 
 
-def _prepare(worker: _Worker, **settings: Any) -> None:
-    """Raise WorkerError if a worker does not start, RequestError if it lacks the device."""
-    version = worker.version
-    tree = dataclasses.asdict(version.tree) if version.tree else {}
-    places = {"path": version.path, "package": PACKAGE, "tree": tree}
+@contextlib.contextmanager
+def _in_preparation(version: Version) -> Iterator[None]:
+    """Raise WorkerError where a worker does not come as far as measuring."""
     try:
-        worker.answer()
-        prepared = worker.ask("prepare", **places, **settings)
+        yield
     except _DeadError as death:
         hint = f"It needs torch: try `{version.python} -c 'import torch'`."
         raise WorkerError(f"{version.name} cannot be measured: {death}", hint) from death
     except _FaultError as fault:
         raise WorkerError(f"{version.name} cannot be measured: {fault}") from fault
+
+
+def _prepare(worker: _Worker, **settings: Any) -> None:
+    """Raise WorkerError if a worker cannot be prepared, RequestError if it lacks the device."""
+    version = worker.version
+    tree = dataclasses.asdict(version.tree) if version.tree else {}
+    with _in_preparation(version):
+        prepared = worker.ask("prepare", path=version.path, package=PACKAGE, tree=tree, **settings)
     if reason := prepared.get("lacking_device"):
         raise RequestError(f"{version.name} cannot be measured: {reason}", "Measure on the CPU: --device cpu.")
 
@@ -306,9 +317,14 @@ def _calls_in(seconds: float, latency: float) -> int:
 
 
 def _idlest_core() -> int | None:
-    """The least busy core, over a fifth of a second, of those that this process may use; None if unknown."""
-    usable = affinity()
-    if not usable:
-        return None
-    busy = psutil.cpu_percent(interval=0.2, percpu=True)
-    return min((core for core in usable if core < len(busy)), key=lambda core: busy[core], default=None)
+    """A CPU whose physical core is least busy, over a fifth of a second, of those that this process may use; None if unknown.
+
+    Of several that are as idle, it is one by chance: duels that run at the same time should not meet.
+    """
+    busy = dict(enumerate(psutil.cpu_percent(interval=0.2, percpu=True)))
+    usable = [cpu for cpu in affinity() or () if cpu in busy]
+    load: defaultdict[str, float] = defaultdict(float)
+    for cpu, percent in busy.items():
+        load[core_of(cpu)] += percent
+    loads = {cpu: load[core_of(cpu)] for cpu in usable}
+    return random.choice([cpu for cpu in usable if loads[cpu] <= min(loads.values()) + _AS_IDLE]) if usable else None

@@ -254,19 +254,29 @@ def test_what_ends_a_duel_leaves_nothing_behind(number, tmp_path):
     assert made.git("status", "--porcelain") == ""
 
 
+REPEATED = """
+from package import TIMES
+
+class Repeated(Product):
+    def forward(self, x):
+        for _ in range(TIMES):
+            y = super().forward(x)
+        return y
+"""
+
+
 @pytest.mark.slow
 def test_a_real_regression_between_two_commits_is_found(run, tmp_path, monkeypatch):
     """The whole way: git, two interpreters, pairs of processes; the import path leads to the working tree."""
     user = tmp_path / "user"
     user.mkdir()
     repository = Repository(user)
-    mixer = f"{SAMPLES.read_text()}\nfrom package import AGAIN\n\nProduct = Twice if AGAIN else Product\n"
-    repository.commit("Fast", {"mine.py": mixer, "python/package.py": "AGAIN = False"})
-    repository.commit("Slow", {"python/package.py": "AGAIN = True"})
+    repository.commit("Fast", {"mine.py": f"{SAMPLES.read_text()}{REPEATED}", "python/package.py": "TIMES = 1"})
+    repository.commit("Slow", {"python/package.py": "TIMES = 8"})
     monkeypatch.chdir(user)
     monkeypatch.setenv("PYTHONPATH", search_path(user / "python"))
-    monkeypatch.setattr("mixbench.api.duel.PAIRS", 3)
-    options = ["--mixer", "mine.py:Product", "--width", "128", "--tokens", "128", "--json"]
+    monkeypatch.setattr("mixbench.api.duel.PAIRS", 2)
+    options = ["--mixer", "mine.py:Repeated", "--width", "128", "--tokens", "128", "--json"]
     done = run("duel", "HEAD~1", ".", *options)
     assert done.exit_code == 1, done.stderr
     (cell,) = json.loads(done.stdout)["comparison"]["cells"]

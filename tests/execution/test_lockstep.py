@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from killing import kill_when
 from places import SAMPLES
 
 from mixbench.errors import RequestError, WorkerError
+from mixbench.execution import lockstep
 from mixbench.execution.lockstep import Contest, Fault, Timed, run_pair
 from mixbench.execution.version import Tree, Version
 
@@ -237,8 +237,25 @@ def test_a_process_that_cannot_be_prepared_is_no_matter_of_the_device(file, monk
     assert caught.value.hint == ""
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_a_wrong_request(file):
+@pytest.mark.parametrize(
+    ("busy", "usable", "chosen"),
+    [
+        ([90, 0, 50, 50], {0, 1, 2, 3}, {1, 3}),  # 0 and 2 are threads of one core, as are 1 and 3
+        ([0, 4, 0, 0], {0, 1, 2, 3}, {0, 1, 2, 3}),
+        ([0, 0, 0, 99], {0, 1, 2, 3}, {0, 2}),
+        ([0, 0, 0, 99], {1, 3, 7}, {1, 3}),
+        ([0, 0, 0, 0], None, {None}),
+    ],
+)
+def test_duels_take_the_idlest_cores_and_not_all_the_same(busy, usable, chosen, monkeypatch):
+    monkeypatch.setattr(lockstep.psutil, "cpu_percent", lambda **settings: busy)
+    monkeypatch.setattr(lockstep, "affinity", lambda: usable)
+    monkeypatch.setattr(lockstep, "core_of", lambda cpu: str(cpu % 2))
+    assert {lockstep._idlest_core() for _ in range(100)} == chosen
+
+
+def test_a_device_that_is_not_there_is_a_wrong_request(file, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(RequestError, match="device cuda is not available") as caught:
         run_pair((HERE, HERE), {0: contest(file, "Product", "Product")}, device="cuda", timeout=60, order=random.Random(0))
     assert caught.value.hint == "Measure on the CPU: --device cpu."

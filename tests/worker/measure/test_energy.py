@@ -150,6 +150,9 @@ def test_an_old_gpu_has_no_meter_and_says_so():
     assert find_meter("cuda", library=library) == "NVML has no energy counter for cuda: Not Supported"
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_there_is_no_meter_but_a_reason():
+def test_without_a_gpu_there_is_no_meter_but_a_reason(monkeypatch):
+    def missing(device):
+        raise RuntimeError("no GPU")
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", missing)
     assert str(find_meter("cuda", library=fake_nvml())).startswith("NVML has no energy counter for cuda: ")

@@ -63,11 +63,11 @@ def _read(x, table, start, end, width, scale, TABLE: tl.constexpr, TOKENS: tl.co
     """X from token `start` on and √d X + P, both (TOKENS, WIDTH), with zeros from token `end` and channel `width` on."""
     tokens, channels = tl.arange(0, TOKENS)[:, None], tl.arange(0, WIDTH)[None, :]
     inside = (tokens < end - start) & (channels < width)
-    offsets = tl.cast(start, tl.int64) * width + tokens * width + channels
-    values = tl.load(x + offsets, mask=inside, other=0.0)
+    begin, offsets = tl.cast(start, tl.int64) * width, tokens * width + channels
+    values = tl.load(x + begin + offsets, mask=inside, other=0.0)
     seen = values.to(tl.float32) * scale
     if TABLE:
-        seen += tl.load(table + offsets, mask=inside, other=0.0).to(tl.float32)
+        seen += tl.load(table + begin + offsets, mask=inside, other=0.0).to(tl.float32)
     return values, seen.to(values.dtype)
 
 
@@ -144,12 +144,19 @@ def _output_kernel(
 
 
 def _tiles(width: int, size: int) -> list[tuple[int, int, int, int]]:
-    """ROWS, STEP, warps and stages that are worth a try, the likely best first; `size` is the bytes of a number.
+    """ROWS, STEP, warps and stages that are worth a try; `size` is the bytes of a number, and the last needs little memory.
 
-    The sum of the first fills half the registers of a multiprocessor; later ones take less of its shared memory.
+    A sum of the most rows fills half the registers of a multiprocessor. With three stages a step is read during the one before,
+    with two only during the second product of that one; with four warps, two programs share a multiprocessor instead.
     """
     rows, step = min(128, 65536 // (width * size)), min(64, 32768 // (width * size))
-    tiles = ((rows, step, 8, 2), (rows, step // 2, 8, 3), (rows // 2, step // 2, 4, 2), (rows // 4, 16, 4, 1))
+    tiles = (
+        (rows, step, 8, 3),
+        (rows, step, 8, 2),
+        (rows, step // 2, 8, 3),
+        (rows // 2, step // 2, 4, 2),
+        (rows // 4, 16, 4, 1),
+    )
     return list(dict.fromkeys((max(16, min(width, r)), max(16, min(width, s)), w, n) for r, s, w, n in tiles))
 
 
@@ -206,16 +213,9 @@ def _summary(x: Tensor, table: Tensor | None, first: Tensor, scale: float) -> Te
 
 
 def _output(
-    x: Tensor,
-    table: Tensor | None,
-    last: Tensor,
-    mixing: Tensor,
-    scale: float,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-    again: bool,
-) -> Tensor:
+    x: Tensor, table: Tensor | None, last: Tensor, mixing: Tensor, scale: float,
+    weight: Tensor | None, bias: Tensor | None, eps: float, again: bool,
+) -> Tensor:  # fmt: skip
     x, mixing, last = x.contiguous(), mixing.contiguous(), _in_rows(last)
     batch, tokens, width = x.shape
     y = torch.empty_like(x)

@@ -32,6 +32,9 @@ def check_mixers(options: VerifyOptions) -> Verdicts:
         raise RequestError(f"--device: {options.device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
     texts = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())] or list(MIXERS)
     chosen = choose_mixers(texts)
+    for mixer in chosen:
+        if lack := mixer.lacks(options.device):
+            raise RequestError(f"{mixer.label}: {lack}", "Leave it out, or give another --device.")
     jobs = [{"mixers": [_to_check(mixer, options)]} for mixer in chosen]
     on_gpu = options.device != "cpu"
     if on_gpu:

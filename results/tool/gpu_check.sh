@@ -74,7 +74,7 @@ step grouping 60 "grouping grouping.txt" "$python" -P "$tool/measure_grouping.py
 step training 60 "training training" $(mixbench data-efficiency --device "$device" $two $training --results training)
 step eager 90 "training eager" "$python" -P "$tool/gpu_figures.py" train-eagerly --device "$device" $two $training --results eager
 step duel 120 - $(mixbench duel attention attention --device "$device" --dtype "$dtype" $shapes --tokens "${some##*,}")
-step verify 60 - $(mixbench verify attention hypermixer)
+step verify 100 - $(mixbench verify attention fnet hypermixer --device "$device")
 cd "$repository" || exit 2
 step tests 120 - "$python" -m pytest -q -m needs_gpu -p no:cacheprovider
 

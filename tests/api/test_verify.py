@@ -89,6 +89,7 @@ class Study:
             share_of_peak=compute,
             share_of_bandwidth=memory,
             bound_by=shares and bound_by(compute=shares[0], memory=shares[1]),
+            status="ok" if shares else "oom",
             detail="" if shares else "it ran out of memory",
         )
 
@@ -136,6 +137,12 @@ def test_mixers_are_timed_on_the_cpu_only_if_asked_for(timed: Study) -> None:
 def test_a_device_that_is_none_is_refused() -> None:
     with pytest.raises(RequestError, match="--device: 'tpu' is not a device"):
         verify("none", device="tpu")
+
+
+def test_a_mixer_that_lacks_something_on_the_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(RequestError, match="hypermixer: grouping=fused needs a CUDA device and triton"):
+        verify("hypermixer:grouping=fused")
 
 
 @pytest.mark.slow

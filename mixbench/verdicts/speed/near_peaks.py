@@ -16,7 +16,7 @@ def judge(eager: CellSummary, compiled: CellSummary | None = None) -> dict[str, 
     `compiled` is the same mixer compiled, where that was tried.
     """
     if eager.time_ms is None:
-        return not_timed(eager.detail)
+        return not_timed(eager.detail if eager.status != "ok" else "it gives the device nothing to do")
     shape = f"({eager.context.batch}, {eager.tokens}, {eager.context.width}) in {eager.context.dtype}"
     found = f"{number(eager.time_ms.point)} ms at {shape}: {_shares(eager)}"
     if eager.bound_by in ("memory", "compute"):

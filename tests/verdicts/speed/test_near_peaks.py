@@ -64,6 +64,10 @@ def test_a_compiler_that_fails_is_said() -> None:
     assert judge(cell(0.56), failed)["detail"].endswith("; torch.compile fails: BackendCompilerFailed: no compiler")
 
 
+def test_a_mixer_without_kernels_is_said_to_have_none() -> None:
+    assert judge(cell(1e-6))["detail"] == "not timed: it gives the device nothing to do"
+
+
 def test_a_mixer_that_was_not_timed_is_skipped_with_the_reason() -> None:
     check = judge(cell(None, status="oom", detail="not run: it needs 9 MiB"))
     assert check == not_timed("not run: it needs 9 MiB")

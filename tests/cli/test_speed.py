@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     assert "SIGABRT" in done.stderr
     assert "4 cells failed; measure again with --retry-failed." in done.stderr
     assert "mixbench plot" in done.stderr
+    assert re.search(r"^Time: \d+ s \(starting \d+ s, .*timing \d+ s.*\)\.$", done.stderr, re.MULTILINE)
+    assert "energy" not in done.stderr.lower()
     assert "\x1b" not in done.stdout
 
     again = run_process(*SWEEP, *MIXERS, "--json", folder=tmp_path)
@@ -54,6 +57,16 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     assert {(cell["label"], cell["tokens"]) for cell in cells} >= {("attention", 8), ("Mean gain=0.5", 16)}
     with (tmp_path / "results" / "speed.csv").open() as file:
         assert list(csv.DictReader(file)) == rows, "what was measured is not measured again"
+
+    metered = run_process(*SWEEP, "--mixer", "attention", "--energy", folder=tmp_path)
+    assert metered.exit_code == 0, metered.stderr
+    assert len(re.findall(r"^Energy(?:: 2 cells × 1 s, about 2 s| is not measured: .*)$", metered.stderr, re.MULTILINE)) == 1
+    with (tmp_path / "results" / "speed.csv").open() as file:
+        later = list(csv.DictReader(file))
+    timed = [row for row in later if row["mixer"] == "attention"]
+    assert all(float(row["energy_j"] or 0) > 0 or row["detail"].startswith("energy_j: ") for row in timed)
+    kept = [{**row, "energy_j": "", "detail": "" if row in timed else row["detail"]} for row in later]
+    assert kept == rows, "nothing else has changed"
 
     drawn = run_process("plot", folder=tmp_path)
     assert drawn.exit_code == 0, drawn.stderr

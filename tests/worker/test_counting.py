@@ -84,6 +84,14 @@ def test_counting_takes_less_than_a_second_a_cell_on_a_gpu(launch: Launch) -> No
     assert time.monotonic() - begun < len(cells)
 
 
+@needs_gpu
+def test_energy_of_eager_calls_and_of_a_replay_on_a_gpu(launch: Launch) -> None:
+    cells = [cell("attention", device="cuda", tokens=64, execution=execution) for execution in ("eager", "graph")]
+    for values in found(launch, "measure_energy", cells):
+        assert values["status"] == "ok"
+        assert values.get("energy_j", 0) > 0 or "NVML" in values["missing"]
+
+
 def test_a_process_stops_at_a_cell_that_fails_or_changes_what_others_share(launch: Launch) -> None:
     good = cell("attention")
     for name in (f"{SAMPLES}:Raising", f"{SAMPLES}:Cutting", f"{SAMPLES}:Disturbing"):

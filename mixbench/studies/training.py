@@ -83,6 +83,14 @@ def training(run: Planned) -> Step:
     return Step("run", run.subject, 1.0 + job["steps"] * job.get("layers", 0) * layer)
 
 
+def _why_not_as_graphs(run: Planned, outcome: Finished | Died) -> str:
+    """Why a run is to be made again without CUDA graphs; empty where it is not. A process that died may have died of them."""
+    if isinstance(outcome, Finished):
+        return str(outcome.result.get("not_as_graphs", ""))
+    graphs = (run.job.get("run") or run.job).get("graphs")
+    return outcome.detail if graphs and outcome.cause != "timeout" else ""
+
+
 def key_of(row: Row) -> Key:
     """A key that is unique to a row: its identity and its replicate."""
     return (*identity(row), *(getattr(row, name) for name, column in columns(type(row)).items() if column.role == "replicate"))
@@ -170,11 +178,10 @@ class TrainingStudy(Generic[Run, Trained]):
 
             for index, outcome in slots.run(f"{self.trainer.module}:{self.trainer.cell}", jobs, self.timeout, begin):
                 run = runs[index]
-                reason = outcome.result.get("not_as_graphs") if isinstance(outcome, Finished) else None
-                if reason and run.subject not in known:
+                if run.subject not in known and (reason := _why_not_as_graphs(run, outcome)):
                     again.append(run)
                     if run.subject not in self.not_as_graphs:
-                        self.not_as_graphs[run.subject] = str(reason)
+                        self.not_as_graphs[run.subject] = reason
                         self.progress.remark(f"{run.words}: it runs again without CUDA graphs, which takes longer: {reason}")
                         jobs[:] = map(self.job, runs)  # those that have not started yet
                     continue

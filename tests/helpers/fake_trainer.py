@@ -1,6 +1,6 @@
 """A trainer without torch that answers in milliseconds. What a run does is chosen by the environment variable FAKE_RUNS:
-JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `nonsense`, or `no-graphs`, which refuses runs with
-graphs, or `never`, which refuses them without, too."""
+JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `nonsense`, or `no-graphs` and `die-of-graphs`,
+which refuse runs with graphs, or `never`, which refuses them without, too."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     behaviours: dict[str, str] = json.loads(os.environ.get("FAKE_RUNS", "{}"))
     behaviour = behaviours.get(job["target"].rpartition(":")[2], "")
-    if behaviour == "die":
+    if behaviour == "die" or (behaviour == "die-of-graphs" and job["graphs"]):
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "kill-server":
         os.kill(os.getppid(), signal.SIGKILL)

@@ -126,21 +126,25 @@ def test_a_run_that_fails_is_a_row_and_the_others_go_on(
     assert len(retried) == 6
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [("no-graphs", "RuntimeError: planted"), ("die-of-graphs", "the measuring process was killed by SIGKILL")],
+)
 def test_runs_that_cannot_be_graphs_are_made_without_and_no_others_of_their_mixer_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    behaviour: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "no-graphs"}))
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": behaviour}))
     begun: list[object] = []
     monkeypatch.setattr(Recorder, "begun", lambda self, step: begun.append(step), raising=False)
     rows, progress = run(tmp_path, fake_request(device="cuda", seeds=tuple(range(6)), learning_rates={"": "auto"}))
     assert {row.status for row in rows} == {"ok"}
     assert {(row.mixer, row.detail) for row in rows} == {
-        ("attention", "train_seconds: its steps ran one by one, not as a CUDA graph: RuntimeError: planted"),
+        ("attention", f"train_seconds: its steps ran one by one, not as a CUDA graph: {reason}"),
         ("none", ""),
     }
     assert len({key_of(row) for row in rows}) == len(rows) == progress.finished == progress.total
     (remark,) = progress.remarks
-    assert "again without CUDA graphs, which takes longer: RuntimeError: planted" in remark
+    assert f"again without CUDA graphs, which takes longer: {reason}" in remark
     # slots may start more runs before the first refusal is read, but not all
     assert 0 < len(begun) - len(rows) < [row.mixer for row in rows].count("attention")
 

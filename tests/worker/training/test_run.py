@@ -262,8 +262,8 @@ def test_on_a_gpu_every_mixer_trains_as_graphs_with_the_scores_of_steps_one_by_o
     cells = [dataclasses.asdict(dataclasses.replace(run, graphs=on)) for on in (False, True)]
     without, with_graphs = (trainer.train_cell(cell, silently) for cell in cells)
     assert (without["status"], with_graphs.get("status")) == ("ok", "ok"), with_graphs
-    assert with_graphs["dev_score"] == pytest.approx(without["dev_score"], abs=0.03)
-    assert with_graphs["test_score"] == pytest.approx(without["test_score"], abs=0.03)
+    assert with_graphs["dev_score"] == pytest.approx(without["dev_score"], abs=0.05)
+    assert with_graphs["test_score"] == pytest.approx(without["test_score"], abs=0.05)
 
 
 def test_what_a_mixer_raises_is_a_status_and_a_reason(tmp_path: Path) -> None:

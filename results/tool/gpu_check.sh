@@ -71,6 +71,9 @@ step caches 60 "caches sweep caches" $(mixbench speed --device "$device" --dtype
 step fnet 40 "fnet fnet" $(mixbench speed --device "$device" --dtype bfloat16,float16 $shapes --mixer fnet \
     --tokens "${some%%,*},100" --launches 1 --results fnet)
 step grouping 60 "grouping grouping.txt" "$python" -P "$tool/measure_grouping.py" "$device" $grouping --slower 1.05
+# the CPU has no such kernels
+[[ $device == cpu ]] || step fused 80 "fused fused" $(mixbench speed --device "$device" --dtype "$dtype" $shapes --mixer hypermixer \
+    --mixer hypermixer:grouping=fused --tokens 256,1024,4096,16384 --execution graph --launches 2 --results fused)
 step training 60 "training training" $(mixbench data-efficiency --device "$device" $two $training --results training)
 step eager 90 "training eager" "$python" -P "$tool/gpu_figures.py" train-eagerly --device "$device" $two $training --results eager
 step duel 120 - $(mixbench duel attention attention --device "$device" --dtype "$dtype" $shapes --tokens "${some##*,}")

@@ -74,6 +74,15 @@ def grouping(seconds: float, printed: str) -> Iterator[str]:
     yield f"{'' if found and float(found[1]) <= 1 + AGREEMENT else 'FAIL '}{last}"
 
 
+def fused(seconds: float, folder: str) -> Iterator[str]:
+    """A failure is a length at which the fused kernels did not run."""
+    rows = ResultsFolder(folder).read(SpeedRow)
+    yield from _failed(rows)
+    others, own = (_times([row for row in rows if (row.variant == "grouping=fused") == is_own]) for is_own in (False, True))
+    for place, ms in sorted(others.items()):
+        yield f"{place[1]} tokens: {own[place]:.4f} ms, auto {ms:.4f}" if place in own else f"FAIL {place[1]} tokens: not fused"
+
+
 def training(seconds: float, folder: str) -> Iterator[str]:
     """A failure is a run that failed."""
     rows = ResultsFolder(folder).read(TrainingRow)
@@ -113,7 +122,7 @@ def _failed(rows: list[SpeedRow] | list[TrainingRow]) -> Iterator[str]:
 
 
 KINDS: dict[str, Callable[..., Iterator[str]]] = {
-    function.__name__: function for function in (sweep, executions, caches, fnet, grouping, training)
+    function.__name__: function for function in (sweep, executions, caches, fnet, grouping, fused, training)
 }
 
 

@@ -24,7 +24,7 @@ from mixbench.mixers import find_mixer, hypermixer_cost
 from mixbench.mixers.choice import choose_mixers
 from mixbench.mixers.hypermixer import HyperMixer
 from mixbench.studies.speed_plan import plan_speed
-from mixbench.worker.graphs import capture
+from mixbench.worker.graphs import beside_the_main_stream, capture
 
 
 def triton_version() -> tuple[int, ...]:
@@ -96,20 +96,22 @@ def test_the_kernels_compile_for_an_h100_and_a_tile_that_fits_is_taken(tmp_path:
 
 @needs_gpu
 @needs_triton
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_the_kernels_equal_the_form_as_written_on_a_gpu(dtype: str) -> None:
-    shapes = ((2, 1, 16), (2, 7, 6), (3, 100, 24), (2, 1000, 256), (1, 300, 512))
-    check([compare(dtype, shape, {"tied": masked}, masked, "cuda") for shape in shapes for masked in (False, True)])
+@pytest.mark.parametrize(
+    ("dtype", "shape"), [("float32", (2, 100, 24)), ("bfloat16", (3, 1000, 256)), ("float16", (2, 7, 6))], ids=str
+)
+def test_the_kernels_equal_the_form_as_written_on_a_gpu(dtype: str, shape: tuple[int, int, int]) -> None:
+    check([compare(dtype, shape, options, masked, "cuda") for options, masked in (({}, False), ({"tied": True}, True))])
 
 
 @needs_gpu
 @needs_triton
 def test_a_call_is_captured_as_a_cuda_graph() -> None:
     device = torch.device("cuda")
-    layer = HyperMixer(width=64, tokens=300, grouping="fused").to(device)
-    x = torch.randn(2, 300, 64, device=device)
+    layer = HyperMixer(width=24, tokens=100, grouping="fused").to(device)
+    x = torch.randn(2, 100, 24, device=device)
     with torch.no_grad():
-        layer(x)  # tries tiles
+        with beside_the_main_stream(device):
+            layer(x)  # tries tiles
         captured = capture(lambda: layer(x), device)
         x.copy_(torch.randn_like(x))
         captured.replay()

@@ -26,6 +26,8 @@ _CLIP = 1.0
 _BETAS = (0.9, 0.98)
 _WARM_UPS = 2
 """Steps with batches of one kind before a capture: libraries choose their kernels, the optimiser makes its tensors."""
+_MOST_GRAPHS = 64
+"""Each takes memory and the time of some steps."""
 _QUEUED = 8
 """Steps that may be queued before the loss of the first is looked at: enough that the GPU never waits for the host."""
 
@@ -133,14 +135,17 @@ class AsGraphs(OneByOne):
 
     def take(self, step: int, batch: Batch) -> None:
         self.set_rate(step)
-        kind = self._kinds.setdefault(batch.kind, _Kind(batch.room_on(self.device)))
+        if batch.kind not in self._kinds:
+            self._kinds[batch.kind] = _Kind(batch.room_on(self.device))
+        kind = self._kinds[batch.kind]
         batch.copy_to(kind.batch)
-        if kind.taken < _WARM_UPS:
-            self._warm_up(step, kind)
-            return
-        kind.graph = kind.graph or self._capture(kind.batch)
-        kind.graph.replay()
-        self._queue(step, kind.graph.result)
+        if kind.graph is None and kind.taken >= _WARM_UPS and len(self._kept) < _MOST_GRAPHS:
+            kind.graph = self._capture(kind.batch)
+        if kind.graph is None:
+            self._as_it_comes(step, kind)
+        else:
+            kind.graph.replay()
+            self._queue(step, kind.graph.result)
 
     def finish(self) -> None:
         while self._queued:
@@ -149,8 +154,8 @@ class AsGraphs(OneByOne):
     def set_rate(self, step: int) -> None:
         self._rate.fill_(self.schedule.rate(step))
 
-    def _warm_up(self, step: int, kind: _Kind) -> None:
-        """Take a step as it comes. Raises CaptureError if the last one before a capture changes what a replay would not."""
+    def _as_it_comes(self, step: int, kind: _Kind) -> None:
+        """Take a step without a graph. Raises CaptureError if the last one before a capture changes what a replay would not."""
         self.finish()
         kind.taken += 1
         before = python_state(self.model, self.device)

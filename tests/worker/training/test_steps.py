@@ -112,7 +112,9 @@ def test_graphs_give_the_losses_and_the_weights_of_steps_taken_one_by_one(
             torch.testing.assert_close(own, other, rtol=1e-3, atol=1e-4)
 
 
-def test_each_kind_of_batch_is_captured_once_and_rare_ones_never(device: torch.device, monkeypatch: Any) -> None:
+def test_each_kind_of_batch_is_captured_once_up_to_a_number_of_graphs_and_rare_ones_never(
+    device: torch.device, monkeypatch: Any
+) -> None:
     captured = []
 
     def capture(work: Callable[[], Tensor], device: torch.device, pool: Any) -> Any:
@@ -124,6 +126,11 @@ def test_each_kind_of_batch_is_captured_once_and_rare_ones_never(device: torch.d
     assert len(captured) == 2
     assert captured[0] is None
     assert captured[1] is not None
+
+    monkeypatch.setattr("mixbench.worker.training.steps._MOST_GRAPHS", 1)
+    found, _ = losses(AsGraphs, device)
+    assert len(captured) == 3
+    assert found == pytest.approx(losses(OneByOne, device)[0], rel=1e-4)
 
 
 def test_the_learning_rate_is_that_of_torchs_own_schedule() -> None:

@@ -29,6 +29,7 @@ _VERSIONS = {"file_sha256": "file", "plugin_version": "version"}
 
 UNSAID: Mapping[str, Any] = {"execution": "eager"}
 """Values of keys that go without saying where no other value is compared with them."""
+_UNSAID_SETTINGS: Mapping[str, Any] = {"caches": "warm"}
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,11 @@ def context_of(row: SpeedRow) -> Context:
 
 
 def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:
-    """Each context in words, by field: the settings that differ between contexts, `execution` unless all are eager."""
+    """Each context in words, by field: the settings that differ, `execution` unless all are eager."""
     settings = [unpacked(context.settings) for context in contexts]
     values = [(name, value) for own in settings for name, value in own.items()]
-    differing = sorted({name for name, value in values if any(other.get(name, value) != value for other in settings)})
+    usual = [_UNSAID_SETTINGS, *settings]
+    differing = sorted({name for name, value in values if any(other.get(name, value) != value for other in usual)})
     names = [field.name for field in dataclasses.fields(Context) if field.name in _IN_WORDS]
     names = [name for name in names if any(getattr(context, name) != UNSAID.get(name) for context in contexts)]
     return [

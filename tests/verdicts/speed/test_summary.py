@@ -272,7 +272,7 @@ def test_the_summary_survives_json() -> None:
 JSON_OF_A_CELL = """mixer config label context tokens status detail remarks failed_launches launch_ms time_ms latency_ms ratio
     paired disturbed wall_disturbed ratio_disturbed uneven remembers host_bound bound_by mean_ms device_ms tokens_per_s cpu_ms
     peak_memory_mib moved_mib flops flops_mark flops_remark gflops_per_s share_of_peak share_of_bandwidth
-    peak_gflops_per_s energy_j clean_share params"""
+    peak_gflops_per_s energy_j compile_s clean_share params"""
 
 
 def test_programs_find_every_value_of_a_cell_under_its_name() -> None:
@@ -326,6 +326,16 @@ def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
     assert "allocator" not in words[0]
     assert "1 thread" in words[0].values()
     assert "execution" not in words[0]
+
+
+def test_contexts_name_their_execution_and_cold_caches_unless_all_are_eager_and_warm() -> None:
+    eager = Context("inference", "mixer", "cuda", "float32", 1, 64, 2, "eager", '{"caches":"warm"}')
+    graph, compiled = (replace(eager, execution=name) for name in ("graph", "compiled"))
+    assert [own["execution"] for own in context_words(sorted([compiled, graph, eager]))] == ["eager", "graph", "compiled"]
+    cold = replace(eager, settings='{"caches":"cold"}')
+    assert "caches" not in context_words([eager])[0]
+    assert context_words([cold])[0]["caches"] == "caches=cold"
+    assert [own["caches"] for own in context_words([eager, cold])] == ["caches=warm", "caches=cold"]
 
 
 def test_the_rates_of_a_cell_agree_with_its_latency() -> None:

@@ -5,6 +5,7 @@ A replay reads and writes the same memory as the capture did: new inputs are cop
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,12 +26,20 @@ class CaptureError(Exception):
 class Captured(Generic[Result]):
     """Captured work: `replay` queues it, and overwrites the tensors of `result`.
 
-    Graphs may share a `pool` if they never run at the same time.
+    It keeps the `work`, and with it the tensors that this reads: a graph only knows where they lie. Graphs may share a `pool` if
+    they never run at the same time.
     """
 
-    replay: Callable[[], None]
+    graph: torch.cuda.CUDAGraph
+    work: Callable[[], Result]
     result: Result
-    pool: Any
+
+    def replay(self) -> None:
+        self.graph.replay()
+
+    @property
+    def pool(self) -> Any:
+        return self.graph.pool()
 
 
 @contextmanager
@@ -47,11 +56,31 @@ def capture(work: Callable[[], Result], device: torch.device, pool: Any = None) 
     """Capture work that has been run a few times; it is not carried out. Raises CaptureError."""
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.device(device), torch.cuda.graph(graph, pool=pool):
-            result = work()
+        with torch.cuda.device(device), _the_same_stream_afterwards(device), _no_collection():
+            with torch.cuda.graph(graph, pool=pool):
+                result = work()
     except Exception as error:
         raise CaptureError(_reason(error)) from error
-    return Captured(graph.replay, result, graph.pool())
+    return Captured(graph, work, result)
+
+
+@contextmanager
+def _the_same_stream_afterwards(device: torch.device) -> Iterator[None]:
+    """`torch.cuda.graph` does not leave the stream of a capture that has failed."""
+    with torch.cuda.stream(torch.cuda.current_stream(device)):
+        yield
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Garbage may hold graphs, events or pinned memory, which cannot all be given back during a capture."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _reason(error: BaseException) -> str:

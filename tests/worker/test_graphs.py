@@ -1,5 +1,11 @@
 """The one place where CUDA graphs are captured, on the emulator; the last tests are of the emulator itself."""
 
+import gc
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+
 import pytest
 import torch
 from emulated_graphs import emulated_graphs
@@ -69,6 +75,42 @@ def test_a_capture_changes_nothing() -> None:
     before = [parameter.clone() for parameter in model.parameters()]
     capture(step, CPU)
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+
+
+def test_the_replay_of_a_graph_keeps_what_it_reads_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool=None: nullcontext())  # as on a GPU, it keeps no tensors
+    x = torch.ones(3)
+    replay = capture(partial(torch.add, x, 1), CPU).replay
+    read = weakref.ref(x)
+    del x
+    assert read() is not None
+    del replay
+    assert read() is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_garbage_is_not_collected_during_a_capture_and_its_stream_is_left(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    left = []
+
+    @contextmanager
+    def stream(stream: object) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            left.append(stream)
+
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "the main stream")
+    collecting = []
+
+    def work() -> None:
+        collecting.append(gc.isenabled())
+        if fails:
+            raise ValueError("it fails")
+
+    with suppress(CaptureError):
+        capture(work, CPU)
+    assert (collecting, gc.isenabled(), left) == ([False], True, ["the main stream"])
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@ TOOL = REPOSITORY / "results" / "tool"
 STAND_IN = """#!/bin/sh
 case "$*" in
 *gpu_figures.py\\ training*eager*) echo "FAIL not so good"; exit 1;;
+*gpu_figures.py\ doctor*) exit 1;;
 *gpu_figures.py*) echo "figures of $*";;
 *doctor*) echo "no GPU here"; echo "---"; exit 3;;
-*pytest*) pwd;;
 *) echo "$PYTHONPATH"; echo "╰──╯";;
 esac
 """
@@ -63,12 +63,11 @@ def test_each_step_has_a_line_and_one_that_fails_does_not_stop_the_rest(tmp_path
     verdicts = {line.split()[1]: line.split()[0] for line in steps}
     assert [name for name, verdict in verdicts.items() if verdict == "fail"] == ["doctor", "eager"]
     told = {line.split()[1]: line.split(maxsplit=4)[4] for line in steps}
-    assert told["doctor"] == "exit code 3: no GPU here"
+    assert told["doctor"].startswith("exit code 3: no GPU here")
     assert told["eager"] == "FAIL not so good"
     assert told["caches"].startswith("figures of ")
     assert told["caches"].endswith("gpu_figures.py caches sweep caches 0")
     assert told["duel"] == f"{REPOSITORY}:/of/the/user"
-    assert told["tests"] == str(REPOSITORY)
     assert last == f"{len(steps) - 2} passed, 2 did not: {tmp_path / 'out' / 'summary.txt'}"
 
 

@@ -54,32 +54,32 @@ step() {
 mixbench() { echo "$python" -P -m mixbench "$@"; }
 
 if [[ $device == cpu ]]; then
-    shapes="--width 32 --batch 2" sweep=16..32 some=16,32 dtype=float32 executions=eager
+    shapes="--width 32 --batch 2" sweep=16..32 long=16,32 dtype=float32 executions=eager
     grouping="--width 32 --heads 1 --tied false --batch 1 --mode inference" training="--sizes 50 --seeds 2 --steps 30"
 else
-    shapes="--width 256 --batch 8" sweep=64..16384 some=256,1024,4096 dtype=bfloat16 executions=eager,graph,compiled
+    shapes="--width 256 --batch 8" sweep=64..16384 long=1024,4096 dtype=bfloat16 executions=eager,graph,compiled
     grouping="--width 64,256 --heads 1 --tied false --dtype bfloat16" training="--sizes 200,800 --seeds 3"
 fi
 two="--mixer attention --mixer hypermixer"
+speed="$(mixbench speed --device "$device" --dtype "$dtype" $shapes)"
 
-step doctor 60 - $(mixbench doctor --device "$device")
-step sweep 240 "sweep sweep" $(mixbench speed --device "$device" --dtype "$dtype" $shapes --tokens "$sweep" --results sweep)
-step executions 110 "executions executions" $(mixbench speed --device "$device" --dtype "$dtype" $shapes $two \
-    --tokens "$some" --execution "$executions" --launches 2 --results executions)
-step caches 60 "caches sweep caches" $(mixbench speed --device "$device" --dtype "$dtype" $shapes $two \
-    --tokens "$some" --caches cold --launches 2 --results caches)
-step fnet 40 "fnet fnet" $(mixbench speed --device "$device" --dtype bfloat16,float16 $shapes --mixer fnet \
-    --tokens "${some%%,*},100" --launches 1 --results fnet)
-step grouping 60 "grouping grouping.txt" "$python" -P "$tool/measure_grouping.py" "$device" $grouping --slower 1.05
-# the CPU has no such kernels
-[[ $device == cpu ]] || step fused 80 "fused fused" $(mixbench speed --device "$device" --dtype "$dtype" $shapes --mixer hypermixer \
-    --mixer hypermixer:grouping=fused --tokens 256,1024,4096,16384 --execution graph --launches 2 --results fused)
+step doctor 60 "doctor doctor.txt" $(mixbench doctor --device "$device")
+step sweep 240 "sweep sweep" $speed --tokens "$sweep" --results sweep
+step executions 90 "executions executions" $speed $two --tokens "$long" --execution "$executions" --launches 2 --results executions
 step training 60 "training training" $(mixbench data-efficiency --device "$device" $two $training --results training)
 step eager 90 "training eager" "$python" -P "$tool/gpu_figures.py" train-eagerly --device "$device" $two $training --results eager
-step duel 120 - $(mixbench duel attention attention --device "$device" --dtype "$dtype" $shapes --tokens "${some##*,}")
+step duel 100 - $(mixbench duel attention attention --device "$device" --dtype "$dtype" $shapes --tokens "${long##*,}")
+step caches 50 "caches sweep caches" $speed $two --tokens "$long" --caches cold --launches 2 --results caches
+# the CPU has no such kernels
+[[ $device == cpu ]] || step fused 60 "fused fused" $speed --mixer hypermixer --mixer hypermixer:grouping=fused \
+    --tokens 256,1024,4096,16384 --execution graph --launches 2 --results fused
+step fnet 40 "fnet fnet" $(mixbench speed --device "$device" --dtype bfloat16,float16 $shapes --mixer fnet \
+    --tokens "${long%%,*},100" --launches 1 --results fnet)
+step energy 40 "energy energy" $speed $two --tokens "${long##*,}" --launches 1 --energy --results energy
 step verify 100 - $(mixbench verify attention fnet hypermixer --device "$device")
-cd "$repository" || exit 2
-step tests 120 - "$python" -m pytest -q -m needs_gpu -p no:cacheprovider
+step grouping 60 "grouping grouping.txt" "$python" -P "$tool/measure_grouping.py" "$device" $grouping --slower 1.05
+step tests 120 "tests tests.txt $device" "$python" -m pytest -q -m needs_gpu -p no:cacheprovider --rootdir "$repository" \
+    -c "$repository/pyproject.toml" "$repository/tests"
 
 [[ -n ${DRY_RUN:-} ]] && exit
 failed=$(grep -cv '^pass' "$summary")

@@ -31,6 +31,8 @@ def sweep(seconds: float, folder: str) -> Iterator[str]:
     cells = {(row.mixer, row.tokens) for row in blocks}
     throttled, contended = (sum(row.quality == name for row in blocks) for name in ("throttled", "contended"))
     yield f"{len(cells)} cells, {len(blocks)} blocks, {throttled} of them throttled, {contended} contended"
+    printed = Path(f"{folder}.txt")
+    yield from (line for line in printed.read_text().splitlines() if line.startswith("Time: ")) if printed.exists() else ()
 
 
 def executions(seconds: float, folder: str) -> Iterator[str]:
@@ -47,6 +49,19 @@ def executions(seconds: float, folder: str) -> Iterator[str]:
             fault = "FAIL " if abs(apart) > AGREEMENT else ""
             count = operators.get((mixer, tokens), "?")
             yield f"{fault}{mixer} at {tokens}: {ms:.4f} ms ({apart:+.1%}, {count} operators){f', {told}' if told else ''}"
+    if compiling := {(row.mixer, row.tokens): row.compile_s for row in rows if row.compile_s is not None}:
+        yield f"compiling took {min(compiling.values()):.1f} to {max(compiling.values()):.1f} s"
+
+
+def energy(seconds: float, folder: str) -> Iterator[str]:
+    """A failure is a cell without energy whose row does not say why."""
+    rows = ResultsFolder(folder).read(SpeedRow)
+    yield from _failed(rows)
+    for mixer in sorted({row.mixer for row in rows}):
+        own = [row for row in rows if row.mixer == mixer]
+        joules = next((row.energy_j for row in own if row.energy_j is not None), None)
+        reason = next((row.detail for row in own if row.detail), "")
+        yield f"{mixer}: {joules:.3g} J" if joules is not None else f"{'' if reason else 'FAIL '}{mixer}: no energy: {reason}"
 
 
 def caches(seconds: float, warm: str, cold: str) -> Iterator[str]:
@@ -65,6 +80,19 @@ def fnet(seconds: float, folder: str) -> Iterator[str]:
     rows = ResultsFolder(folder).read(SpeedRow)
     yield from _failed(rows)
     yield ", ".join(sorted({f"{row.dtype} at {row.tokens}: {row.variant}" for row in rows if row.variant}))
+
+
+def doctor(seconds: float, printed: str) -> Iterator[str]:
+    """A failure is that there are no rates."""
+    lines = [" ".join(line.split()) for line in Path(printed).read_text().splitlines()]
+    rates = [line.partition(", ")[0] for line in lines if re.search(r"\d [TG]FLOP/s|\d GB/s", line)]
+    yield "; ".join(rates) if rates else "FAIL no rate was measured"
+
+
+def tests(seconds: float, printed: str, device: str) -> Iterator[str]:
+    """A failure is that no test ran."""
+    last = Path(printed).read_text().splitlines()[-1]
+    yield f"{'' if ' passed' in f' {last}' or device == 'cpu' else 'FAIL '}{last}"
 
 
 def grouping(seconds: float, printed: str) -> Iterator[str]:
@@ -122,7 +150,8 @@ def _failed(rows: list[SpeedRow] | list[TrainingRow]) -> Iterator[str]:
 
 
 KINDS: dict[str, Callable[..., Iterator[str]]] = {
-    function.__name__: function for function in (sweep, executions, caches, fnet, grouping, fused, training)
+    function.__name__: function
+    for function in (sweep, executions, energy, caches, fnet, doctor, tests, grouping, fused, training)
 }
 
 

@@ -139,7 +139,7 @@ def test_both_sides_are_built_checked_timed_in_turns_and_discarded(file):
         slow, fast = max(far.seconds), min(far.seconds)
         assert slow > 0.02 > 1000 * fast
         assert far.log_ratio == pytest.approx(sign * math.log(slow / fast), abs=0.5)
-        assert far.wall_log_ratio == pytest.approx(far.log_ratio, abs=0.5)
+        assert far.wall_log_ratio == pytest.approx(far.log_ratio, rel=0.3)  # other work makes wall time longer
 
 
 @pytest.mark.slow

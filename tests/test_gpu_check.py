@@ -20,7 +20,7 @@ from sample_rows import speed_row
 from mixbench.tables.rows import SpeedRow
 
 TOOL = REPOSITORY / "results" / "tool"
-STAND_IN = """#!/bin/sh
+STAND_IN = r"""#!/bin/sh
 case "$*" in
 *gpu_figures.py\\ training*eager*) echo "FAIL not so good"; exit 1;;
 *gpu_figures.py\ doctor*) exit 1;;

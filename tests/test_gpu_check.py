@@ -22,7 +22,7 @@ from mixbench.tables.rows import SpeedRow
 TOOL = REPOSITORY / "results" / "tool"
 STAND_IN = r"""#!/bin/sh
 case "$*" in
-*gpu_figures.py\\ training*eager*) echo "FAIL not so good"; exit 1;;
+*gpu_figures.py\ training*eager*) echo "FAIL not so good"; exit 1;;
 *gpu_figures.py\ doctor*) exit 1;;
 *gpu_figures.py*) echo "figures of $*";;
 *doctor*) echo "no GPU here"; echo "---"; exit 3;;

@@ -80,7 +80,10 @@ def read_group(
             return Measured(disturbing={int(index): _disturbs(what) for index, what in result["disturbing"].items()})
         if result.get("disturbed"):
             return Measured(disturbing=dict.fromkeys(every, _is_disturbed(result["disturbed"])))
-        failed = {int(index): failure for index, failure in result["failed"].items() if int(index) in every}
+        failures = result.get("abandoned") or result["failed"]
+        failed = {int(index): failure for index, failure in failures.items() if int(index) in every}
+        if result.get("abandoned"):
+            return Measured(failed=failed or dict.fromkeys(every, unusable(LookupError("no cell failed"))))
         blocks = {int(index): measured for index, measured in result["blocks"].items()}
         remarks = {int(index): said for index, said in result.get("remarks", {}).items()}
         launch = _launch_row(cells[0], peaks, result["launch"], origin)

@@ -108,7 +108,8 @@ def measure_group(job: Job, announce: Announce) -> Result:
 
     They are also built in a random order: a layer is up to 2 % faster or slower depending on where its tensors lie in memory.
     Over several launches, that widens the interval instead of favouring one mixer. Where one changes what all share, the
-    result only says what: as `disturbing` by cell, or as `disturbed` where it is not known which cell does it.
+    result only says what: as `disturbing` by cell, or as `disturbed` where it is not known which cell does it. Where one
+    has failed such that the process may be spoilt, the result only has that failure, as `abandoned`.
     `job["highest_mhz"]` is the highest clock of the GPU that was seen before in this launch, and the result has it, too.
     """
     announce(CALIBRATION)
@@ -129,7 +130,7 @@ def measure_group(job: Job, announce: Announce) -> Result:
         except Exception as error:
             failed[index] = failure(error)
             if len(cells) > 1 and isinstance(error, UnsupportedError):  # a capture that failed may spoil the process
-                return {"disturbing": {index: one_line(error)}}
+                return {"abandoned": failed}
         if changed := surroundings.changed(PINNED):
             reset[index] = changed
             pin(job["threads"], training=cells[0].mode == "training", device=cells[0].device)

@@ -1,8 +1,8 @@
 """A worker without torch that answers in milliseconds. What a cell does is chosen by the environment variable FAKE_CELLS:
 JSON from mixer class to `die`, `hang`, `raise`, `exit`, `fail-count`, `die-at-import`, `hang-at-import`, `raise-beside` and
-`disturb-beside` others, or the name of an answer that nothing can be made of; `die`, `die-beside`, `hang` and `disturb` with
-`-foresee`, `-count` or `-energy` at the end do so while it is counted. Jobs that count are written to the file FAKE_LOG, with
-their number of cells. FAKE_MISSING says why there is no energy meter."""
+`disturb-beside` others, `unsupported`, `unsupported-beside` others, or the name of an answer that nothing can be made of; `die`,
+`die-beside`, `hang` and `disturb` with `-foresee`, `-count` or `-energy` at the end do so while it is counted. Jobs that count
+are written to the file FAKE_LOG, with their number of cells. FAKE_MISSING says why there is no energy meter."""
 
 from __future__ import annotations
 
@@ -114,6 +114,9 @@ def measure_group(job: Job, announce: Announce) -> dict[str, Any]:
             time.sleep(60)
         if behaviour == "disturb-beside" and beside:
             return {"disturbing": {index: "the default dtype"}}
+        if behaviour.startswith("unsupported") and (beside or behaviour == "unsupported"):
+            refused = {index: {"status": "unsupported", "detail": "no graph"}}
+            return {"abandoned": refused} if beside else _answer(job, {}, refused)
         if behaviour == "raise" or (behaviour == "raise-beside" and beside):
             failed[index] = {"status": "error", "detail": "ValueError: planted"}
             continue
@@ -123,5 +126,9 @@ def measure_group(job: Job, announce: Announce) -> dict[str, Any]:
         latency = 2.0 if "Attention" in cell["target"] else 1.0
         seen = {"sm_clock_mhz": job["highest_mhz"]}
         blocks[index] = [{"latency_ms": latency, "cpu_ms": latency, "quality": "clean", **seen} for _ in range(3)]
+    return _answer(job, blocks, failed)
+
+
+def _answer(job: Job, blocks: dict[int, Any], failed: dict[int, Any]) -> dict[str, Any]:
     found = {"blocks": blocks, "failed": failed, "stopped_by": "precision", "launch": {"calibration_ms": 1.0}}
     return found | {"highest_mhz": (job["highest_mhz"] or 1000.0) + 1}

@@ -121,6 +121,7 @@ def test_a_mixer_that_cannot_be_imported_without_harm_is_a_row(
     [
         ("raise-beside", "measured alone, because it failed in a process with other mixers: ValueError: planted"),
         ("disturb-beside", "measured alone, because it changes what other mixers share: the default dtype"),
+        ("unsupported-beside", "measured alone, because it failed in a process with other mixers: no graph"),
     ],
 )
 def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
@@ -138,6 +139,25 @@ def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
     fakes(monkeypatch)
     later = [row for row in run(tmp_path, fake_request(launches=3))[0] if row.launch == 3]
     assert {row.detail for row in later} == {""}
+
+
+def test_what_cannot_be_captured_alone_either_is_unsupported_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fakes(monkeypatch, HyperMixer="unsupported")
+    rows, progress = run(tmp_path)
+    refused = [row for row in rows if row.mixer == "hypermixer"]
+    assert {(row.status, row.detail, row.launch) for row in refused} == {("unsupported", "no graph", 1)}
+    assert len(refused) == 3 * 2
+    assert len([row for row in rows if row.mixer == "attention" and row.status == "ok"]) == 3 * 2 * 2 * 3
+    assert progress.remarks == []
+
+
+def test_an_abandoned_process_that_blames_no_cell_is_an_error_of_all() -> None:
+    answer = Finished({"abandoned": {"7": {}}})
+    measured = read_group(plan_speed(fake_request())[:2], answer, [{}, {}], {}, Origin("here", 1, "now"), "")
+    assert {outcome["status"] for outcome in measured.failed.values()} == {"error"}
+    assert set(measured.failed) == {0, 1}
 
 
 def test_where_it_is_not_known_who_disturbs_all_are_measured_alone_and_nobody_is_blamed() -> None:

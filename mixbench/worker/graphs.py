@@ -26,8 +26,8 @@ class CaptureError(Exception):
 class Captured(Generic[Result]):
     """Captured work: `replay` queues it, and overwrites the tensors of `result`.
 
-    It keeps the `work`, and with it the tensors that this reads: a graph only knows where they lie. Graphs may share a `pool` if
-    they never run at the same time.
+    It keeps the `work`, and with it the tensors that this reads: a graph only knows where they lie. Graphs may share a `pool`
+    if they never run at the same time.
     """
 
     graph: torch.cuda.CUDAGraph
@@ -56,9 +56,13 @@ def capture(work: Callable[[], Result], device: torch.device, pool: Any = None) 
     """Capture work that has been run a few times; it is not carried out. Raises CaptureError."""
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.device(device), _the_same_stream_afterwards(device), _no_collection():
-            with torch.cuda.graph(graph, pool=pool):
-                result = work()
+        with (
+            torch.cuda.device(device),
+            _the_same_stream_afterwards(device),
+            _no_collection(),
+            torch.cuda.graph(graph, pool=pool),
+        ):
+            result = work()
     except Exception as error:
         raise CaptureError(_reason(error)) from error
     return Captured(graph, work, result)

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mixbench.worker.calls import InTurns
 from mixbench.worker.measure import kernels
 from mixbench.worker.measure.kernels import KERNELS, in_turns, where_kernels_stand
+from mixbench.worker.measure.peak import bandwidth_gb_per_s, peak_gflops
 
 CPU = torch.device("cpu")
 SHAPE = (2, 12, 8)
@@ -83,7 +84,10 @@ def test_on_a_gpu_a_graph_of_many_calls_is_timed(monkeypatch: pytest.MonkeyPatch
 
 @needs_gpu
 def test_kernels_stand_on_a_gpu() -> None:
-    found = where_kernels_stand(torch.device("cuda"), {"bfloat16": 800_000.0}, 3_000.0)
-    bounds = {kernel["name"]: kernel["bound"] for kernel in found["kernels"]}
-    assert (bounds["GELU"], bounds["attention"]) != ("compute", "memory")
-    assert all(0 < kernel["memory"] < 1.2 for kernel in found["kernels"])
+    gpu = torch.device("cuda")
+    rates = {"bfloat16": peak_gflops(gpu, torch.bfloat16)}
+    found = where_kernels_stand(gpu, rates, bandwidth_gb_per_s(gpu))
+    by_name = {kernel["name"]: kernel for kernel in found["kernels"]}
+    assert all(0 < kernel["memory"] < 1.2 and kernel["compute"] < 1.2 for kernel in by_name.values())
+    assert by_name["GELU"]["bound"] != "compute"
+    assert by_name["attention"]["compute"] > by_name["attention"]["memory"]

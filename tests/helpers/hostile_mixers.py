@@ -190,7 +190,7 @@ HOSTILE = {
         status="ok",
         detail=f"{_ALONE}hooks of all modules",
     ),
-    "sets an alarm": Hostile(on_build="signal.setitimer(signal.ITIMER_REAL, 0.3)", status="killed", detail="SIGALRM"),
+    "sets an alarm": Hostile(on_build="signal.setitimer(signal.ITIMER_REAL, 0.1)", status="killed", detail="SIGALRM"),
     "stops the collector": Hostile(on_import="gc.disable()", status="ok", detail=f"{_ALONE}the garbage collector"),
 }
 

@@ -33,9 +33,9 @@ def foresee(cell: Cell) -> Values:
     Or status oom with the reason, if there is less memory. Nothing can be measured in this process afterwards. Raises
     ContractError for a cell that cannot be built.
     """
+    available = memory.available_bytes(torch.device(cell.device))  # code of a mixer may forbid to open files
     counted = _count(cell, values=False)  # first, as only a count follows code into threads that it keeps for later calls
     prediction = _predict(cell)
-    available = memory.available_bytes(torch.device(cell.device))
     if prediction and prediction.peak > available:
         needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
         return {"status": "oom", "detail": f"not run: it needs {needed}, but only {free} are available"}

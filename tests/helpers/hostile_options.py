@@ -70,6 +70,7 @@ PLAUSIBLE = {
             dropout 0 0.1
             dtype float32 bfloat16,float32
             environment 0123456789ab
+            execution eager graph
             examples 1 5
             format json png markdown,junit svg text
             from_file trials.csv

@@ -18,7 +18,7 @@ from mixbench.tasks import TASKS, Task
 
 STATUS_MEANINGS = {
     "ok": "measured",
-    "unsupported": "the mixer cannot have this shape",
+    "unsupported": "the mixer cannot run like this here: this shape, device, execution or these caches",
     "diverged": "the output or the loss was not finite",
     "oom": "the memory ran out, or would have",
     "timeout": "no progress within --timeout",

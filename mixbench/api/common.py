@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from mixbench.api.shared_options import Names
+from mixbench.errors import RequestError
 from mixbench.tables.columns import Row
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ def frame(rows: Sequence[Row]) -> pandas.DataFrame:
     import pandas
 
     return pandas.DataFrame([vars(row) for row in rows], columns=list(vars(rows[0])) if rows else None)
+
+
+def check_device(device: str) -> None:
+    """Raise RequestError for a text that names no device."""
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", device):
+        raise RequestError(f"--device: {device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
 
 
 def several(names: Names | None) -> list[str]:

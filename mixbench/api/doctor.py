@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from importlib import metadata
 from typing import Any
 
+from mixbench.api.common import check_device
 from mixbench.api.doctor_options import DoctorOptions
 from mixbench.api.options import takes
-from mixbench.errors import RequestError, WorkerError
+from mixbench.errors import WorkerError
 from mixbench.execution import run_alone
 from mixbench.machine.disturbances import disturbances
 from mixbench.machine.environment import environment, physical_cores, snapshot
@@ -25,8 +25,8 @@ _PEAKS_TIMEOUT = 120.0
 def examine(options: DoctorOptions) -> dict[str, Any]:
     """The findings as JSON-able data; the peaks are measured in a process of their own. Raises RequestError."""
     device = options.device
-    if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", device):
-        raise RequestError(f"--device: {device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
+    if device is not None:
+        check_device(device)
     found, now, others = environment(), snapshot(), neighbours()
     devices = [device] if device else ["cpu", *(["cuda"] if now.gpus else [])]
     threads = options.threads or physical_cores()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from mixbench.api.common import check_device
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.verify_options import VerifyOptions
@@ -28,8 +27,7 @@ def check_mixers(options: VerifyOptions) -> Verdicts:
     """Carry out `verify` with an options object."""
     if options.timeout <= 0:
         raise RequestError(f"--timeout is {options.timeout:g}; it must be above 0")
-    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", options.device):
-        raise RequestError(f"--device: {options.device!r} is not a device", "Give cpu, cuda or cuda:INDEX.")
+    check_device(options.device)
     texts = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())] or list(MIXERS)
     chosen = choose_mixers(texts)
     for mixer in chosen:

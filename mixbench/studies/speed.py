@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.execution import Died, Finished, Launch
+from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.machine.neighbours import Neighbour, neighbours, warning
@@ -16,7 +16,7 @@ from mixbench.mixers.choice import code_of
 from mixbench.studies.compiled_code import PRELOADED, keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
-from mixbench.studies.speed_counting import count_cells, counting_steps
+from mixbench.studies.speed_counting import Ask, count_cells, counting_steps
 from mixbench.studies.speed_energy import Energies, without_energy
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
 from mixbench.studies.speed_rows import (
@@ -198,7 +198,7 @@ class _Study:
                     sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
 
-    def _asking(self, launch: Launch, timeout: float) -> Callable[[str, Mapping[str, Any]], Finished | Died]:
+    def _asking(self, launch: Launch, timeout: float) -> Ask:
         return lambda function, job: launch.run(f"{self.worker.counter}:{function}", job, timeout)
 
     def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,14 +11,13 @@ from mixbench.execution import Died, Finished
 from mixbench.studies.batches import batches, settle
 from mixbench.studies.outcomes import Outcome, failure_of
 from mixbench.studies.progress import Progress, Step, duration
+from mixbench.studies.speed_counting import Ask
 from mixbench.studies.speed_plan import PlannedCell, describe
 from mixbench.tables.columns import identity
 from mixbench.tables.remarks import SEPARATOR, notes_in, remark
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow
 
-Ask = Callable[[str, Mapping[str, Any]], Finished | Died]
-"""Has a child call a function of `mixbench.worker.counting` with a job."""
 Energy = Mapping[str, Any]
 """`energy_j`, or None, and as `detail` the remark on it."""
 

@@ -118,7 +118,6 @@ def _is_disturbed(what: str) -> str:
 def _block_rows(
     cell: PlannedCell, blocks: Sequence[Outcome], counts: Outcome, origin: Origin, stopped_by: str, remarks: Sequence[str]
 ) -> list[SpeedRow]:
-    tokens = cell.keys["tokens"] * cell.keys["batch"]
     said = (*counts.get("detail", "").split(SEPARATOR), *map(one_line, remarks))
     rows = [
         SpeedRow(
@@ -134,10 +133,10 @@ def _block_rows(
         )
         for number, block in enumerate(blocks, start=1)
     ]
-    return [_with_rates(row, tokens) for row in rows]
+    return [_with_rates(row) for row in rows]
 
 
-def _with_rates(row: SpeedRow, tokens: int) -> SpeedRow:
+def _with_rates(row: SpeedRow) -> SpeedRow:
     """With the rates that follow from the time of a call. Raises ValueError for a block without wall time."""
     if row.latency_ms is None:
         raise ValueError("a block of calls has no wall time")
@@ -145,7 +144,7 @@ def _with_rates(row: SpeedRow, tokens: int) -> SpeedRow:
         return row
     return replace(
         row,
-        tokens_per_s=tokens / row.time_ms * 1e3,
+        tokens_per_s=row.batch * row.tokens / row.time_ms * 1e3,
         gflops_per_s=row.flops / row.time_ms / 1e6 if row.flops else None,
     )
 

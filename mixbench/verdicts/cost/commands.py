@@ -15,6 +15,7 @@ from typing import Any
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.texts import Given
 from mixbench.tasks import TASKS
+from mixbench.verdicts.cost.per_example import METERED
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import UNSAID, MixerKey, context_of, mixer_string, unpacked
 
@@ -61,7 +62,7 @@ def speed_command(
         **wish.columns,
     }
     layers = subject.layers if options["scope"] == "model" else None
-    return _line("speed", mixers, {**options, "layers": layers, "energy": wish.measure == "energy"})
+    return _line("speed", mixers, {**options, "layers": layers, "energy": wish.measure == METERED})
 
 
 def study_command(

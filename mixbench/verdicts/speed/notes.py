@@ -13,8 +13,6 @@ from mixbench.verdicts.speed.times import TIME, WALL, time_column
 from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
-Shown = tuple[CellSummary, str]
-"""A cell and what a table shows of it: TIME or RATIO."""
 _ADVICE = " More launches give them: --launches 5."
 
 

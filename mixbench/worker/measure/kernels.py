@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.machine.facts import last_level_cache_bytes
 from mixbench.machine.roofline import SHAPES, Rates, bound_by
 from mixbench.worker.calls import InTurns
 from mixbench.worker.graphs import CaptureError, beside_the_main_stream, capture
+from mixbench.worker.measure.caches import cache_bytes
 from mixbench.worker.measure.peak import best_rate, stopwatch_of
 
 HEADS = 4
@@ -102,7 +102,7 @@ def in_turns(
     def run(number: int, own: list[Tensor]) -> None:
         results[number] = kernel.run(*own)
 
-    count = max(1, min(used or _CACHES * _cache_bytes(device), _MOST_BYTES) // moved)
+    count = max(1, min(used or _CACHES * (cache_bytes(device) or _UNKNOWN_CACHE), _MOST_BYTES) // moved)
     return InTurns([partial(run, number, [tensor.clone() for tensor in operands]) for number in range(count)]), moved
 
 
@@ -115,9 +115,3 @@ def _seconds(calls: InTurns, device: torch.device) -> float:
             calls()
     captured = capture(lambda: [calls() for _ in range(_CALLS_PER_GRAPH)], device)
     return 1 / best_rate(captured.replay, _CALLS_PER_GRAPH, stopwatch_of(device), seconds=_SECONDS)
-
-
-def _cache_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).L2_cache_size)
-    return last_level_cache_bytes() or _UNKNOWN_CACHE

@@ -12,8 +12,9 @@ from functools import partial
 import psutil
 import torch
 
-from mixbench.machine.facts import attempt, last_level_cache_bytes
+from mixbench.machine.facts import attempt
 from mixbench.worker.calls import seconds_between_events
+from mixbench.worker.measure.caches import cache_bytes
 
 Call = Callable[[], object]
 Stopwatch = Callable[[Call, int], float]
@@ -84,9 +85,7 @@ def stopwatch_of(device: torch.device) -> Stopwatch:
 
 def _copy_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        cache: int | None = torch.cuda.get_device_properties(device).L2_cache_size
         free = torch.cuda.mem_get_info(device)[0]
     else:
-        cache = last_level_cache_bytes()
         free = attempt(lambda: psutil.virtual_memory().available) or _SMALLEST_COPY * 8
-    return min(max(_SMALLEST_COPY, _CACHES_PER_COPY * (cache or 0)), free // 8)
+    return min(max(_SMALLEST_COPY, _CACHES_PER_COPY * (cache_bytes(device) or 0)), free // 8)

@@ -83,9 +83,9 @@ def test_a_copy_counts_bytes_read_and_written():
 def test_a_copy_exceeds_the_caches_and_fits_the_memory(monkeypatch):
     cpu = torch.device("cpu")
     monkeypatch.setattr(peak.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 64 * 2**30}))
-    monkeypatch.setattr(peak, "last_level_cache_bytes", lambda: 2**30)
+    monkeypatch.setattr(peak, "cache_bytes", lambda device: 2**30)
     assert peak._copy_bytes(cpu) == 4 * 2**30
-    monkeypatch.setattr(peak, "last_level_cache_bytes", lambda: None)
+    monkeypatch.setattr(peak, "cache_bytes", lambda device: None)
     assert peak._copy_bytes(cpu) == 256 * 2**20
     monkeypatch.setattr(peak.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2**30}))
     assert peak._copy_bytes(cpu) == 2**30 // 8

@@ -107,6 +107,11 @@ def test_queued_calls_must_take_as_long_as_replayed_ones(tmp_path: Path) -> None
     assert (near.exit_code, near.stdout) == (0, "attention at 64: 1.0400 ms (+4.0%, 7 operators), graph 1.0000\n")
     far = figures("executions", [on_gpu(1.18), replayed], folder=tmp_path / "far")
     assert (far.exit_code, far.stdout) == (1, "FAIL attention at 64: 1.1800 ms (+18.0%, 7 operators), graph 1.0000\n")
+    # 2 µs between two kernels are no fault
+    short = [replace(row, device_ms=row.device_ms * 0.06) for row in (on_gpu(1.18), replayed) if row.device_ms]
+    assert figures("executions", short, folder=tmp_path / "short").exit_code == 0
+    faster = [replace(short[0], device_ms=0.05), short[1]]
+    assert figures("executions", faster, folder=tmp_path / "faster").exit_code == 1
 
 
 def test_cold_caches_must_not_be_faster(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class _Graph:
 
 
 @contextmanager
-def _capturing(graph: _Graph, pool: object = None) -> Iterator[None]:
+def _capturing(graph: _Graph, pool: object = None, stream: object = None) -> Iterator[None]:
     """In place of torch.cuda.graph."""
     random = torch.get_rng_state()
     try:

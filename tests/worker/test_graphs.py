@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
+from unittest import mock
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def test_a_capture_changes_nothing() -> None:
 
 
 def test_the_replay_of_a_graph_keeps_what_it_reads_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool=None: nullcontext())  # as on a GPU, it keeps no tensors
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool, stream: nullcontext())  # as on a GPU, it keeps no tensors
     x = torch.ones(3)
     replay = capture(partial(torch.add, x, 1), CPU).replay
     read = weakref.ref(x)
@@ -86,6 +87,20 @@ def test_the_replay_of_a_graph_keeps_what_it_reads_alive(monkeypatch: pytest.Mon
     assert read() is not None
     del replay
     assert read() is None
+
+
+def test_one_stream_serves_all_that_comes_before_captures_and_the_captures(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: used.append(stream) or nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: mock.MagicMock(name="main"))
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, pool, stream: used.append(stream) or nullcontext())
+    for _ in range(2):
+        with beside_the_main_stream(CPU):
+            pass
+    own = used[0]
+    capture(lambda: None, CPU)
+    assert used[1] is own
+    assert used[-1] is own
 
 
 @pytest.mark.parametrize("fails", [False, True])

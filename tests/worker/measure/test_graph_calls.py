@@ -13,6 +13,7 @@ from places import SAMPLES
 from sample_cells import cell
 from torch import Tensor, nn
 
+from mixbench.execution import Finished, Launch
 from mixbench.mixers import MIXERS
 from mixbench.worker import speed as worker
 from mixbench.worker.calls import ContractError, TrainingCall, UnsupportedError, turns
@@ -143,6 +144,9 @@ def test_every_mixer_is_captured_on_a_gpu_and_a_replay_gives_what_a_call_gives(m
 def test_a_mixer_that_looks_at_values_is_unsupported_as_a_graph_on_a_gpu() -> None:
     cells = [vars(cell(f"{SAMPLES}:Looking", device="cuda", execution="graph"))]
     job = {"cells": cells, "threads": 1, "precision": 0.5, "budget": 0.01, "order_seed": 0}
-    outcome = worker.measure_group(job, lambda step: None)["failed"][0]
-    assert outcome["status"] == "unsupported"
-    assert "it cannot be captured as a CUDA graph" in outcome["detail"]
+    with Launch([worker.__name__]) as launch:  # a process in which a capture has failed cannot make another one
+        outcome = launch.run(f"{worker.__name__}:measure_group", job, 120.0)
+    assert isinstance(outcome, Finished), outcome
+    failed = outcome.result["failed"]["0"]
+    assert failed["status"] == "unsupported"
+    assert "it cannot be captured as a CUDA graph" in failed["detail"]

@@ -223,6 +223,16 @@ def device_seconds(device: torch.device, call: Call, repeats: int, host: float) 
     return seconds_between_events(device, call, queued, wait=wait) * repeats / queued
 
 
+def distance(result: Tensor, expected: Tensor) -> float:
+    """The norm of the difference of two tensors, relative to that of the second."""
+    return float((result - expected).norm() / expected.norm().clamp(min=1e-30))
+
+
+def tolerance(expected: Tensor) -> float:
+    """The largest distance that rounding explains."""
+    return float(torch.finfo(expected.dtype).eps ** 0.5)
+
+
 class Calibration(nn.Module):
     """A fixed workload, the same in every version, with which times of different processes are compared."""
 

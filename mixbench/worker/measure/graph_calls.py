@@ -9,9 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixbench.worker.calls import Call, ContractError, InTurns, TrainingCall, UnsupportedError, device_seconds
+from mixbench.worker.calls import (
+    Call,
+    ContractError,
+    InTurns,
+    TrainingCall,
+    UnsupportedError,
+    device_seconds,
+    distance,
+    tolerance,
+)
 from mixbench.worker.graphs import CaptureError, beside_the_main_stream, capture
-from mixbench.worker.measure.subject import Subject, distance, tolerance
+from mixbench.worker.measure.subject import Subject
 
 _WARM_UP = 3
 _IN_A_GRAPH = 10

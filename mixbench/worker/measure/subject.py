@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +22,11 @@ from mixbench.worker.calls import (
     training_call,
 )
 from mixbench.worker.loading import load_class
+from mixbench.worker.measure.compiled import compiled
 from mixbench.worker.measure.held import held_bytes
 
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 
-
-Result = TypeVar("Result")
 
 _INPUTS = 3
 _MOST_BYTES = 64 * 2**20
@@ -93,8 +91,7 @@ class Subject:
 
     Gradients are switched on or off once per process: doing it in the call would be timed. `make_input()` makes the input
     again, as it was before any call, and `make_input(k)` another one. `held` is what exists outside the call, besides the
-    module. `compile_s` is how long torch.compile took, if it was applied; it says
-    nothing if all of the code was `compiled_before` and kept.
+    module. `compile_s` is how long torch.compile took, if it was applied: see `Compiled`.
     """
 
     module: nn.Module
@@ -179,13 +176,8 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
 
     if cell.execution != "compiled":
         return Subject(module, module, called(module), x, make_it, shape, held)
-    kept, made = _code()
-    forward, compile_s = _compiled(module, x)
-    call, first = _timed(lambda: called(forward), device)  # in training, the first backward pass
-    if training:
-        compile_s += max(0.0, first - _timed(call, device)[1])
-    kept_now, made_now = _code()
-    return Subject(module, forward, call, x, make_it, shape, held, compile_s, kept_now > kept and made_now == made)
+    made = compiled(module, x, called)
+    return Subject(module, made.forward, made.call, x, make_it, shape, held, made.seconds, made.compiled_before)
 
 
 def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
@@ -200,47 +192,6 @@ def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.d
         return made.to(dtype) if made.is_floating_point() else made
 
     return again
-
-
-def _compiled(module: nn.Module, x: Tensor) -> tuple[Callable[[Tensor], Tensor], float]:
-    """The compiled forward, which has been called, and the seconds that compiling took."""
-    forward: Callable[[Tensor], Tensor] = torch.compile(module)
-
-    def run(forward: Callable[[Tensor], Tensor]) -> Tensor:
-        """Each with an input of its own, which it may change."""
-        return forward(x.detach().clone().requires_grad_(x.requires_grad)).detach()
-
-    result, first = _timed(lambda: run(forward), x.device)
-    _, later = _timed(lambda: run(forward), x.device)
-    expected = run(module)
-    if not (away := distance(result, expected)) <= tolerance(expected):
-        raise ContractError(f"the compiled forward returned a different result, by {away:.2g} of its norm")
-    return forward, max(0.0, first - later)
-
-
-def _code() -> tuple[int, int]:
-    """How many graphs this process has found compiled, and how many it has compiled."""
-    found = torch._dynamo.utils.counters["inductor"]
-    return found["fxgraph_cache_hit"], found["fxgraph_cache_miss"]
-
-
-def _timed(run: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
-    """The result, and the seconds until the device has it."""
-    start = perf_counter()
-    result = run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return result, perf_counter() - start
-
-
-def distance(result: Tensor, expected: Tensor) -> float:
-    """The norm of the difference of two tensors, relative to that of the second."""
-    return float((result - expected).norm() / expected.norm().clamp(min=1e-30))
-
-
-def tolerance(expected: Tensor) -> float:
-    """The largest distance that rounding explains."""
-    return float(torch.finfo(expected.dtype).eps ** 0.5)
 
 
 @contextmanager

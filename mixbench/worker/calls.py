@@ -211,16 +211,23 @@ def seconds_between_events(device: torch.device, call: Call, repeats: int, *, wa
     return sum(float(first.elapsed_time(last)) for first, last in timed) / 1e3
 
 
-def device_seconds(device: torch.device, call: Call, repeats: int, host: float) -> float:
+def device_seconds(device: torch.device, call: Call, repeats: int, host: float, *, every: bool = False) -> float:
     """Seconds of `repeats` calls on a GPU that does not wait for the host; `host` is the time to launch them.
 
     Only as many are made as the driver's queue holds: a host that has filled it cannot go on before the GPU does. A call that
-    fills the queue by itself is ahead of the GPU by as much as the queue holds.
+    fills the queue by itself is ahead of the GPU by as much as the queue holds. With `every`, all are made, one queue after the
+    other, as where calls differ.
     """
     one = max(host, 1e-9) / repeats
     queued = max(1, min(repeats, _MOST_QUEUED, int(_QUEUE / one)))
-    wait = 1.5 * min(one * queued, _QUEUE) + _AROUND * (queued if flush_of(call) else 1)
-    return seconds_between_events(device, call, queued, wait=wait) * repeats / queued
+
+    def seconds(calls: int) -> float:
+        wait = 1.5 * min(one * calls, _QUEUE) + _AROUND * (calls if flush_of(call) else 1)
+        return seconds_between_events(device, call, calls, wait=wait)
+
+    if every:
+        return sum(seconds(min(queued, repeats - made)) for made in range(0, repeats, queued))
+    return seconds(queued) * repeats / queued
 
 
 def distance(result: Tensor, expected: Tensor) -> float:

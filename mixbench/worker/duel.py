@@ -44,7 +44,7 @@ from .calls import (
     check_output,
     count_parameters,
     describe_failure,
-    seconds_between_events,
+    device_seconds,
     training_call,
 )
 from .imports import Imports
@@ -184,9 +184,8 @@ class Side:
         wall = perf_counter() - wall
         cpu = process_time() - cpu
         measured = {"wall": wall, "cpu": cpu}
-        return (
-            measured | {"device": seconds_between_events(self.device, call, repeats, wait=1.5 * host)} if on_gpu else measured
-        )
+        # every call: some may have extra work
+        return measured | {"device": device_seconds(self.device, call, repeats, host, every=True)} if on_gpu else measured
 
     def finish(self, *, number: int) -> Answer:
         """Check the output after all blocks, and discard the workload."""

@@ -16,24 +16,38 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from mixbench.worker import graphs
+
 REFUSED = "CUDA error: operation not permitted when stream is capturing"
 _NEED_VALUES = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::unique2")
 
 
 @contextmanager
 def emulated_graphs() -> Iterator[None]:
-    """Let `mixbench.worker.graphs` work on tensors of the CPU."""
-    with mock.patch.multiple(
-        torch.cuda,
-        CUDAGraph=_Graph,
-        graph=_capturing,
-        device=lambda device: nullcontext(),
-        current_stream=lambda device=None: mock.MagicMock(),
-        Stream=lambda device=None: mock.MagicMock(),
-        stream=lambda stream: nullcontext(),
-        synchronize=lambda device=None: None,
+    """Let `mixbench.worker.graphs` work on tensors of the CPU, and remember no stream of it."""
+    with (
+        _forgetting_streams(),
+        mock.patch.multiple(
+            torch.cuda,
+            CUDAGraph=_Graph,
+            graph=_capturing,
+            device=lambda device: nullcontext(),
+            current_stream=lambda device=None: mock.MagicMock(),
+            Stream=lambda device=None: mock.MagicMock(),
+            stream=lambda stream: nullcontext(),
+            synchronize=lambda device=None: None,
+        ),
     ):
         yield
+
+
+@contextmanager
+def _forgetting_streams() -> Iterator[None]:
+    graphs._side_stream.cache_clear()
+    try:
+        yield
+    finally:
+        graphs._side_stream.cache_clear()
 
 
 class _Graph:

@@ -12,6 +12,7 @@ import torch
 from emulated_graphs import emulated_graphs
 from torch import nn
 
+from mixbench.worker import graphs
 from mixbench.worker.graphs import CaptureError, beside_the_main_stream, capture
 
 CPU = torch.device("cpu")
@@ -101,6 +102,8 @@ def test_one_stream_serves_all_that_comes_before_captures_and_the_captures(monke
     capture(lambda: None, CPU)
     assert used[1] is own
     assert used[-1] is own
+    with emulated_graphs():
+        assert graphs._side_stream(CPU) is not own, "a stream of the emulator is none of a GPU"
 
 
 @pytest.mark.parametrize("fails", [False, True])

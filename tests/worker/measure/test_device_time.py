@@ -9,6 +9,7 @@ from sample_cells import cell
 from simulated_gpu import EVENT, SimulatedGpu
 from torch.autograd import DeviceType
 
+from mixbench.worker import duel
 from mixbench.worker import speed as worker
 from mixbench.worker.calls import InTurns, device_seconds
 from mixbench.worker.measure.caches import flush_for
@@ -47,6 +48,18 @@ def test_a_call_that_fills_the_queue_by_itself_is_timed_alone_and_never_waited_f
         assert device_seconds(CUDA, gpu.layer(4000, 8e-6), 16, 16 * 4000 * 5e-6) / 16 == pytest.approx(4000 * 8e-6, rel=0.02)
         assert gpu.kernels == 1 + 4000
         assert gpu.host - before < 0.05
+
+
+def test_a_block_of_a_duel_makes_every_call_in_queues_that_the_driver_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = SimulatedGpu()
+    short, long = gpu.layer(60, 1e-6), gpu.layer(120, 1e-6)
+    every_fifth = InTurns([short] * 4 + [long])
+    side = duel.Side()
+    side.device, side.calls = CUDA, {0: (every_fifth, False)}
+    monkeypatch.setattr(duel, "perf_counter", gpu.now)
+    with gpu.running(), torch.set_grad_enabled(False):
+        block = side.block(number=0, repeats=100)
+    assert block["device"] == pytest.approx(100 * 72e-6, rel=0.02)
 
 
 def test_a_call_that_stands_for_several_is_divided_by_them() -> None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixbench.errors import RequestError
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
-from mixbench.machine.neighbours import Neighbour, neighbours, warning
+from mixbench.machine.neighbours import warning
 from mixbench.mixers.choice import code_of
 from mixbench.studies.compiled_code import PRELOADED, keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
-from mixbench.studies.speed_counting import Ask, count_cells, counting_steps
+from mixbench.studies.speed_counting import count_cells, counting_steps
 from mixbench.studies.speed_energy import Energies, without_energy
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
 from mixbench.studies.speed_rows import (
@@ -30,28 +29,12 @@ from mixbench.studies.speed_rows import (
     read_group,
 )
 from mixbench.studies.speed_steps import PEAK_KEYS, START, launching, measuring, peaking, peaks_of
+from mixbench.studies.speed_worker import START_TIMEOUT, Worker
 from mixbench.tables.columns import identity
 from mixbench.tables.origins import write_origins
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder, failures, finished_launches
 from mixbench.tables.rows import LaunchRow, SpeedRow
-
-START_TIMEOUT = 300.0
-"""Seconds that a job may take which runs no code of a mixer."""
-
-
-@dataclass(frozen=True)
-class Worker:
-    """The modules whose functions run in children: check, measure_peak, measure_group; foresee, count, measure_energy.
-
-    The launch that counts also imports `for_counting` where it can, which the first fake tensor would otherwise import in every
-    child. `watch` says who else uses the machine, before anything is measured. Tests bring their own.
-    """
-
-    module: str = "mixbench.worker.speed"
-    counter: str = "mixbench.worker.counting"
-    for_counting: tuple[str, ...] = ("torch._dynamo",)
-    watch: Callable[[], Sequence[Neighbour]] = neighbours
 
 
 def run_speed(
@@ -176,15 +159,13 @@ class _Study:
     def _origin(self, launch: int, seen: Snapshot = UNSEEN) -> Origin:
         return Origin(self.environment, launch, timestamp(), seen)
 
-    def _function(self, name: str) -> str:
-        return f"{self.worker.module}:{name}"
-
     def _prepare(self, uncounted: Sequence[PlannedCell], launches: Sequence[int]) -> None:
         """Check the request, find meters, and count the cells that need it, with the allocator as users have it."""
         optional = [*self.worker.for_counting, *(PRELOADED if self.compiling else ())] if uncounted else []
         with Launch([self.worker.module, self.worker.counter], optional, environment=self.compiling) as launch:
-            dead = self._check(launch, sorted({cell.job["target"] for cell in uncounted}))
-            ask = self._asking(launch, self.request.timeout)
+            targets = sorted({cell.job["target"] for cell in uncounted})
+            dead = self.worker.check(launch, self.request.device, targets, self.request.timeout)
+            ask = self.worker.asking(launch, self.request.timeout)
             for text in self.energies.find_meters(self._unmetered(), ask):
                 self.progress.remark(text)
             self.progress.done(START)
@@ -197,26 +178,6 @@ class _Study:
                 else:
                     sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
-
-    def _asking(self, launch: Launch, timeout: float) -> Ask:
-        return lambda function, job: launch.run(f"{self.worker.counter}:{function}", job, timeout)
-
-    def _check(self, launch: Launch, targets: Sequence[str]) -> dict[str, Outcome]:
-        """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
-        faults: list[str] = []
-        dead: dict[str, Outcome] = {}
-        if self.request.device != ("cpu",):
-            checked = launch.run(self._function("check"), {"devices": list(self.request.device), "targets": []}, START_TIMEOUT)
-            faults += [checked.detail] if isinstance(checked, Died) else checked.result["faults"]
-        for target in targets:  # each in a process of its own, so that none has to answer for another
-            checked = launch.run(self._function("check"), {"devices": [], "targets": [target]}, self.request.timeout)
-            if isinstance(checked, Died):
-                dead[target] = {"status": checked.cause, "detail": f"while it was imported: {checked.detail}"}
-            else:
-                faults += checked.result.get("faults", [])
-        if faults:
-            raise RequestError("; ".join(faults), "Nothing was measured.")
-        return dead
 
     def _measuring(self, *modules: str) -> Launch:
         return Launch(modules, PRELOADED if self.compiling else (), environment=MEASURING | self.compiling)
@@ -231,7 +192,7 @@ class _Study:
         longest = max(meter.get("seconds", 0.0) for meter in self.energies.meters.values())
         with self._measuring(self.worker.module, self.worker.counter) as launch:
             self.progress.done(START)
-            self.energies.add(cells, self._asking(launch, self.request.timeout + longest), self.progress)
+            self.energies.add(cells, self.worker.asking(launch, self.request.timeout + longest), self.progress)
 
     def _launch(self, number: int) -> None:
         if not self._missing(number):
@@ -245,7 +206,7 @@ class _Study:
                 machine = peaks_of(group[0])
                 if machine not in peaks:
                     job = dict(zip(PEAK_KEYS, machine, strict=True))
-                    measured = launch.run(self._function("measure_peak"), job, START_TIMEOUT)
+                    measured = launch.run(self.worker.function("measure_peak"), job, START_TIMEOUT)
                     peaks[machine] = {} if isinstance(measured, Died) else measured.result
                     self.progress.done(peaking(group[0]))
                 self.progress.doing(f"launch {number} of {self.request.launches}: {describe(group[0])}")
@@ -261,7 +222,7 @@ class _Study:
         while parties:
             cells, remark = parties.pop(0)
             origin = self._origin(number, snapshot())
-            outcome = launch.run(self._function("measure_group"), self._group_job(cells, number), self.request.timeout)
+            outcome = launch.run(self.worker.function("measure_group"), self._group_job(cells, number), self.request.timeout)
             counts = [self.energies.values(cell, self.counts[self._counted(cell)]) for cell in cells]
             measured = read_group(cells, outcome, counts, peaks, origin, remark)
             device = cells[0].keys["device"]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.progress import Silent
-from mixbench.studies.speed import Worker, run_speed
+from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import SpeedRequest
+from mixbench.studies.speed_worker import Worker
 from mixbench.tables.results import ResultsFolder
 
 FAKE = Worker("fake_worker", "fake_worker", (), watch=list)

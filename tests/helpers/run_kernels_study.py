@@ -13,7 +13,8 @@ from mixbench.cli.text.comparison import comparison_table
 from mixbench.cli.text.speed import speed_table
 from mixbench.plots.speed import draw_speed
 from mixbench.studies.progress import Silent
-from mixbench.studies.speed import Worker, run_speed
+from mixbench.studies.speed import run_speed
+from mixbench.studies.speed_worker import Worker
 from mixbench.tables.dictionary import dictionary
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow

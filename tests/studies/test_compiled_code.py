@@ -13,7 +13,8 @@ from run_fake_speed import fake_request
 from mixbench.errors import StorageError
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.compiled_code import FOLDER, keep_compiled_code
-from mixbench.studies.speed import Worker, run_speed
+from mixbench.studies.speed import run_speed
+from mixbench.studies.speed_worker import Worker
 from mixbench.tables.remarks import notes_in
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow

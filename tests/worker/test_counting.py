@@ -16,7 +16,7 @@ from mixbench.execution import Died, Finished, Launch
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.batches import settle
-from mixbench.studies.speed import Worker
+from mixbench.studies.speed_worker import Worker
 from mixbench.worker import counting
 from mixbench.worker.calls import InTurns
 from mixbench.worker.measure.energy import Meter

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mixbench.execution import Finished, Launch
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer
-from mixbench.studies.speed import Worker
+from mixbench.studies.speed_worker import Worker
 from mixbench.worker import counting
 from mixbench.worker import speed as worker
 from mixbench.worker.calls import InTurns, turns

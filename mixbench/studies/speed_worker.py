@@ -1,0 +1,54 @@
+"""The child's side of a speed study as its parent sees it: which modules run there, and whether a request can be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mixbench.errors import RequestError
+from mixbench.execution import Died, Launch
+from mixbench.machine.neighbours import Neighbour, neighbours
+from mixbench.studies.outcomes import Outcome
+from mixbench.studies.speed_counting import Ask
+
+START_TIMEOUT = 300.0
+"""Seconds that a job may take which runs no code of a mixer."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The modules whose functions run in children: check, measure_peak, measure_group; foresee, count, measure_energy.
+
+    The launch that counts also imports `for_counting` where it can, which the first fake tensor would otherwise import in every
+    child. `watch` says who else uses the machine, before anything is measured. Tests bring their own.
+    """
+
+    module: str = "mixbench.worker.speed"
+    counter: str = "mixbench.worker.counting"
+    for_counting: tuple[str, ...] = ("torch._dynamo",)
+    watch: Callable[[], Sequence[Neighbour]] = neighbours
+
+    def function(self, name: str) -> str:
+        """A function of `module`, as a launch runs it."""
+        return f"{self.module}:{name}"
+
+    def asking(self, launch: Launch, timeout: float) -> Ask:
+        """Has children of a launch call functions of `counter`."""
+        return lambda function, job: launch.run(f"{self.counter}:{function}", job, timeout)
+
+    def check(self, launch: Launch, devices: Sequence[str], targets: Sequence[str], timeout: float) -> dict[str, Outcome]:
+        """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
+        faults: list[str] = []
+        dead: dict[str, Outcome] = {}
+        if set(devices) != {"cpu"}:
+            checked = launch.run(self.function("check"), {"devices": list(devices), "targets": []}, START_TIMEOUT)
+            faults += [checked.detail] if isinstance(checked, Died) else checked.result["faults"]
+        for target in targets:  # each in a process of its own, so that none has to answer for another
+            checked = launch.run(self.function("check"), {"devices": [], "targets": [target]}, timeout)
+            if isinstance(checked, Died):
+                dead[target] = {"status": checked.cause, "detail": f"while it was imported: {checked.detail}"}
+            else:
+                faults += checked.result.get("faults", [])
+        if faults:
+            raise RequestError("; ".join(faults), "Nothing was measured.")
+        return dead

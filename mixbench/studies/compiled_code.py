@@ -8,8 +8,6 @@ from pathlib import Path
 from mixbench.tables.storage import storage_errors
 
 FOLDER = ".compiled"
-PRELOADED = ("torch._dynamo", "torch._inductor.compile_fx")
-"""Modules that torch.compile imports."""
 
 
 def keep_compiled_code(results: Path, *, fresh: bool) -> dict[str, str]:

@@ -12,7 +12,7 @@ from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.machine.neighbours import warning
 from mixbench.mixers.choice import code_of
-from mixbench.studies.compiled_code import PRELOADED, keep_compiled_code
+from mixbench.studies.compiled_code import keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
 from mixbench.studies.speed_counting import count_cells, counting_steps
@@ -161,7 +161,7 @@ class _Study:
 
     def _prepare(self, uncounted: Sequence[PlannedCell], launches: Sequence[int]) -> None:
         """Check the request, find meters, and count the cells that need it, with the allocator as users have it."""
-        optional = [*self.worker.for_counting, *(PRELOADED if self.compiling else ())] if uncounted else []
+        optional = [*self.worker.for_counting, *(self.worker.for_compiling if self.compiling else ())] if uncounted else []
         with Launch([self.worker.module, self.worker.counter], optional, environment=self.compiling) as launch:
             targets = sorted({cell.job["target"] for cell in uncounted})
             dead = self.worker.check(launch, self.request.device, targets, self.request.timeout)
@@ -180,7 +180,7 @@ class _Study:
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
 
     def _measuring(self, *modules: str) -> Launch:
-        return Launch(modules, PRELOADED if self.compiling else (), environment=MEASURING | self.compiling)
+        return Launch(modules, self.worker.for_compiling if self.compiling else (), environment=MEASURING | self.compiling)
 
     def _add_energy(self) -> None:
         """Add the energy that is asked for to the rows of cells that have been timed, or the reason why there is none."""

@@ -19,13 +19,15 @@ START_TIMEOUT = 300.0
 class Worker:
     """The modules whose functions run in children: check, measure_peak, measure_group; foresee, count, measure_energy.
 
-    The launch that counts also imports `for_counting` where it can, which the first fake tensor would otherwise import in every
-    child. `watch` says who else uses the machine, before anything is measured. Tests bring their own.
+    Launches also import what every child would otherwise import, where they can: the one that counts `for_counting`, which the
+    first fake tensor needs, those that compile `for_compiling`. `watch` says who else uses the machine, before anything is
+    measured. Tests bring their own.
     """
 
     module: str = "mixbench.worker.speed"
     counter: str = "mixbench.worker.counting"
     for_counting: tuple[str, ...] = ("torch._dynamo",)
+    for_compiling: tuple[str, ...] = ("torch._dynamo", "torch._inductor.compile_fx")
     watch: Callable[[], Sequence[Neighbour]] = neighbours
 
     def function(self, name: str) -> str:

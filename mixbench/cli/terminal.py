@@ -137,6 +137,6 @@ def conclude(replicate: str, table: Path, failed: int, unit: str, *, warning: st
     if failed:
         remark(f"{failed} {unit}{'s' if failed > 1 else ''} failed; measure again with --retry-failed.")
     if warning:
-        typer.secho(warning, err=True, fg="red", bold=True)
+        typer.secho(_filled(warning), err=True, fg="red", bold=True)
     if failed:
         raise typer.Exit(1)

@@ -115,7 +115,7 @@ def test_on_a_gpu_mixers_are_timed_and_those_far_from_both_rates_compiled(timed:
     assert checks == {
         "attention": f"1.00 ms {at}: 60.0 % of the FLOP/s, 20.0 % of the bandwidth: bound by compute",
         "hypermixer": f"1.00 ms {at}: 14.0 % of the FLOP/s, 30.0 % of the bandwidth;"
-        " torch.compile is 2.00 times as fast: --execution compiled",
+        " torch.compile is 2.00 times as fast; use --execution compiled",
         "none": f"1.00 ms {at}: 0 % of the FLOP/s, 0 % of the bandwidth",
         "gmlp": "not timed: it ran out of memory",
         "attention:heads=3": "not timed: attention at 4096 tokens and width 256: 3 heads do not divide the width",

@@ -66,8 +66,8 @@ def test_what_bounds_kernels_is_said_with_their_shares(run, jobs):
     lines = [line.split(maxsplit=1) for line in part.splitlines() if line]
     assert "(1, 1024, 256) in float32" in part
     assert "8.59 FLOP per byte" in part
-    assert ["attention", "71% of FLOP/s,   3% of bandwidth: compute, 12.4 ms"] in lines
-    assert ["GELU", "0% of FLOP/s,  93% of bandwidth: memory, 0.1 ms"] in lines
+    assert ["attention", "71 % of FLOP/s,   3 % of bandwidth: bound by compute, 12.4 ms"] in lines
+    assert ["GELU", "0 % of FLOP/s,  93 % of bandwidth: bound by memory, 0.1 ms"] in lines
     assert ["LayerNorm", "not measured: no kernel"] in lines
 
 

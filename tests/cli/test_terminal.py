@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,18 @@ def test_on_a_terminal_hints_wrap_between_words_and_commands_stay_whole(
         assert sum(command in line for line in lines) == 1
         assert all(len(line) <= 40 or line.startswith(f"  {command}") for line in lines) == terminal_there
         assert " ".join(" ".join(lines).split()) == f"mixbench: {error} {error.hint}"
+
+
+def test_the_warning_at_the_end_wraps_between_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    warning = "DISTURBED for too much of the time: stop other processes, then measure again with --fresh."
+    terminal.conclude("block", tmp_path / "speed.csv", 0, "cell", warning=warning)
+    lines = re.sub(r"\x1b\[\d+m", "", capsys.readouterr().err).splitlines()[-3:]
+    assert max(map(len, lines)) <= 40
+    assert " ".join(lines) == warning
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def _of_device(peak: dict[str, Any]) -> list[Section]:
 
 def _standing(standing: dict[str, Any]) -> list[tuple[str, str]]:
     inputs = f"{tuple(standing['shape'])} in {standing['dtype']}, several in turns, so that none is in a cache"
-    ridge = f"{standing['ridge_flop_per_byte']:,.3g} FLOP per byte: with fewer, memory sets the limit; with more, products do"
+    ridge = f"{standing['ridge_flop_per_byte']:,.3g} FLOP per byte; below it, bandwidth is the limit, above it, FLOP/s"
     kernels = [(kernel["name"], _kernel(kernel)) for kernel in standing["kernels"]]
     return [("inputs", inputs), ("ridge point", ridge), *kernels]
 
@@ -56,8 +56,8 @@ def _standing(standing: dict[str, Any]) -> list[tuple[str, str]]:
 def _kernel(kernel: dict[str, Any]) -> str:
     if "unavailable" in kernel:
         return f"not measured: {kernel['unavailable']}"
-    shares = f"{kernel['compute']:4.0%} of FLOP/s, {kernel['memory']:4.0%} of bandwidth"
-    return f"{shares}: {kernel['bound']}, {kernel['ms']:,.3g} ms"
+    shares = f"{100 * kernel['compute']:3.0f} % of FLOP/s, {100 * kernel['memory']:3.0f} % of bandwidth"
+    return f"{shares}: bound by {kernel['bound']}, {kernel['ms']:,.3g} ms"
 
 
 def _rates(peak: dict[str, Any]) -> list[tuple[str, str]]:

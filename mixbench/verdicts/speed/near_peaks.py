@@ -44,7 +44,7 @@ def _advice(eager_ms: float, compiled: CellSummary) -> str:
         return f"torch.compile fails: {compiled.detail}"
     gain = eager_ms / compiled.time_ms.point
     if gain >= _NOTICEABLE:
-        return f"torch.compile is {gain:.2f} times as fast: --execution compiled"
+        return f"torch.compile is {gain:.2f} times as fast; use --execution compiled"
     if gain <= 1 / _NOTICEABLE:
-        return f"torch.compile takes {1 / gain:.2f} times as long: --execution eager"
-    return "torch.compile takes as long: --execution eager"
+        return f"torch.compile takes {1 / gain:.2f} times as long; use --execution eager"
+    return "torch.compile makes no difference"

@@ -105,8 +105,8 @@ def _shares(cells: Sequence[CellSummary], *, bound: bool) -> Iterator[str]:
         )
     if any(cell.bound_by and (bound or cell.on_device) for cell in cells):
         yield (
-            f"bound by: memory or compute, whose share is larger, from {100 * NEAR:.0f} % on; neither: far from both, as with"
-            " many small kernels."
+            f"bound by: the larger of both shares, if it is at least {100 * NEAR:.0f} %: compute (% of peak) or memory (% of"
+            " bandwidth); neither: both are smaller, as with many small kernels."
         )
 
 
@@ -120,12 +120,12 @@ def _host_bound(views: Sequence[View], advice: str = " --execution graph removes
         own = [cell for cell in cells if cell.label == label]
         times = max(cell.latency_ms.point / cell.time_ms.point for cell in own if cell.latency_ms and cell.time_ms)
         ends[max(cell.tokens for cell in own)].append(f"{label} ({number(times)})")
-    word = "to" if any(len(view.lengths) > 1 for view in views) else "at"
-    found = "; ".join(f"{word} {tokens} tokens {', '.join(named)}" for tokens, named in sorted(ends.items()))
+    word = "up to" if any(len(view.lengths) > 1 for view in views) else "at"
+    found = "; ".join(f"{word} {tokens} tokens: {', '.join(named)}" for tokens, named in sorted(ends.items()))
     advice = "" if all(cell.context.execution == "graph" for cell in cells) else advice
     yield (
-        f"{HOST_BOUND_WORD}: the GPU waits for Python to launch its kernels, so that wall time is longer than device time, by"
-        f" up to the factor in brackets: {found}.{advice}"
+        f"{HOST_BOUND_WORD}: the GPU waits for Python to launch its work, so wall time is longer than device time (in brackets:"
+        f" how many times, at most); {found}.{advice}"
     )
 
 

@@ -12,7 +12,7 @@ from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.words import TELLS_NOTHING, counted, number
 
-_HOST_BOUND = "in device time: wall time is host-bound"
+_HOST_BOUND = "by device time; wall time is host-bound"
 """Said of a ratio at a length at which one of both mixers is host-bound."""
 
 

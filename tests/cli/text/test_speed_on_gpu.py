@@ -79,7 +79,7 @@ def test_each_row_says_up_to_which_length_it_is_host_bound_and_a_note_by_how_muc
     assert shortest.time_ms
     times = shortest.latency_ms.point / shortest.time_ms.point
     (note,) = (line for line in text.split("\n") if line.startswith("host-bound:"))
-    assert f"to 1024 tokens attention ({times:.2f})" in note
+    assert f"up to 1024 tokens: attention ({times:.2f})" in note
     assert "--execution graph" in note
     assert "none: the GPU has nothing to do" in text
 

@@ -44,7 +44,7 @@ def test_time_ratio_growth_and_verdict_are_of_the_device() -> None:
 
 def test_a_verdict_says_that_it_is_of_device_time_where_wall_time_is_another() -> None:
     rows, launches = on_gpu()
-    assert "(in device time: wall time is host-bound)." in verdicts(summarise(rows, launches))[0].sentence
+    assert "(by device time; wall time is host-bound)." in verdicts(summarise(rows, launches))[0].sentence
     for mixer, told in (("none", False), ("attention", True), ("hypermixer", True)):
         edited = [replace(row, latency_ms=(row.device_ms or 0) * (9 if row.mixer == mixer else 1)) for row in rows]
         assert ("host-bound" in verdicts(summarise(edited, launches))[0].sentence) is told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from mixbench.worker.measure.held import held_bytes
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 
 
+_OURS = "mixbench."
 _INPUTS = 3
 _MOST_BYTES = 64 * 2**20
 
@@ -151,17 +152,14 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     """
     torch.manual_seed(cell.seed)
     device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
-    if fake:
-        with device, _default_dtype(dtype):
-            module = build_module(cell)
-    else:
-        module = cast(build_module(cell), device=device, dtype=dtype)
+    module = _built(cell, device, dtype, fake=fake)
+    place = torch.device("cpu") if fake else device
     training = cell.mode == "training"
     module.train(training)
-    make_it = _repeatedly(partial(make_input, cell), device, dtype)
+    make_it = _repeatedly(partial(make_input, cell), device, dtype, place)
     x = make_it()
     shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
-    gradient = torch.randn(shape).to(device=device, dtype=dtype)
+    gradient = torch.randn(shape, device=place).to(device=device, dtype=dtype) if training else x
     with torch.no_grad():
         y = module(x)
         if not fake:
@@ -180,18 +178,43 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     return Subject(module, made.forward, made.call, x, make_it, shape, held, made.seconds, made.compiled_before)
 
 
-def _repeatedly(make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype) -> Callable[..., Tensor]:
-    """A function that makes the same random tensor at every call, and moves it; given a number, that of those that follow."""
-    state = torch.get_rng_state()
+def _built(cell: Cell, device: torch.device, dtype: torch.dtype, *, fake: bool) -> nn.Module:
+    """The module on its device. One of ours is made there: a CPU takes seconds for the random numbers of a large one."""
+    if fake:
+        with device, _default_dtype(dtype):
+            return build_module(cell)
+    with _on(device) if cell.target.startswith(_OURS) else nullcontext():
+        module = build_module(cell)
+    return cast(module, device=device, dtype=dtype)
+
+
+def _repeatedly(
+    make: Callable[[], Tensor], device: torch.device, dtype: torch.dtype, place: torch.device
+) -> Callable[..., Tensor]:
+    """A function that makes the same random tensor at every call; given a number, that of those that follow.
+
+    It is made in one place and moved to a device.
+    """
+    if place.type == "cuda":
+        restore = partial(torch.cuda.set_rng_state, torch.cuda.get_rng_state(place), place)
+    else:
+        restore = partial(torch.set_rng_state, torch.get_rng_state())
 
     def again(number: int = 0) -> Tensor:
-        torch.set_rng_state(state)
-        for _ in range(number):
-            make()
-        made = make().to(device)
+        restore()
+        with _on(place):
+            for _ in range(number):
+                make()
+            made = make()
+        made = made.to(device)
         return made.to(dtype) if made.is_floating_point() else made
 
     return again
+
+
+def _on(device: torch.device) -> AbstractContextManager[object]:
+    """Inside, tensors are made on a device, if that is not the CPU."""
+    return nullcontext() if device.type == "cpu" else device
 
 
 @contextmanager

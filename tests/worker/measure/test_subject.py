@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from gpu import needs_gpu
 from places import ODD, SAMPLES
 from sample_cells import BATCH, TOKENS, WIDTH, cell
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from mixbench.studies.speed_worker import Worker
 from mixbench.worker import counting
 from mixbench.worker import speed as worker
 from mixbench.worker.calls import InTurns, turns
+from mixbench.worker.measure import subject as subject_module
 from mixbench.worker.measure.subject import Cell, ContractError, build_subject, load_class
 
 
@@ -28,6 +30,37 @@ def count(measured: Cell) -> dict[str, Any]:
         foreseen if foreseen[0]["status"] != "ok" else counting.count(job | {"foreseen": foreseen}, lambda step: None)["found"]
     )
     return dict(counted[0])
+
+
+@pytest.mark.parametrize(("mixer", "made"), [("attention", "meta"), (f"{SAMPLES}:Mean", "cpu")])
+def test_modules_of_mixbench_and_inputs_are_made_on_the_device(monkeypatch: pytest.MonkeyPatch, mixer: str, made: str) -> None:
+    places = []
+
+    def cast(module: nn.Module, *, device: torch.device, dtype: torch.dtype) -> nn.Module:
+        places.extend({parameter.device.type for parameter in module.parameters()})
+        return module.to(device)
+
+    def make_input(cell: Cell) -> Tensor:
+        x = torch.randn(cell.batch, cell.tokens, cell.width)
+        places.append(x.device.type)
+        return x
+
+    monkeypatch.setattr(subject_module, "cast", cast)
+    monkeypatch.setattr(subject_module, "make_input", make_input)
+    monkeypatch.setattr(subject_module, "check_output", lambda y, shape, dtype: None)
+    build_subject(cell(mixer, device="meta"))
+    assert places == [made, "meta"]
+
+
+@needs_gpu
+@pytest.mark.parametrize("scope", ["mixer", "model"])
+def test_inputs_on_a_gpu_are_made_again(scope: str) -> None:
+    worker.pin(1, device="cuda")
+    subject = build_subject(cell("attention", device="cuda", scope=scope))
+    assert subject.x.is_cuda
+    assert not torch.equal(subject.make_input(1), subject.make_input(2))
+    assert torch.equal(subject.make_input(), subject.x)
+    assert not subject.changes_input
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])

@@ -91,10 +91,8 @@ def _standing(kernel: Kernel, shape: tuple[int, int, int], dtype: str, device: t
     return {"ms": 1e3 * seconds, **shares, "bound": bound_by(**shares)}
 
 
-def in_turns(
-    kernel: Kernel, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device, *, used: int | None = None
-) -> tuple[InTurns, int]:
-    """Calls of a kernel with operands and results of their own, as many as use `used` bytes; and the bytes that one moves."""
+def in_turns(kernel: Kernel, shape: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> tuple[InTurns, int]:
+    """Calls of a kernel with operands and results of their own, as many as exceed the caches; and the bytes that one moves."""
     operands = [torch.randn(size, device=device).to(dtype) for size in kernel.operands(*shape)]
     moved = sum(tensor.nbytes for tensor in (*operands, kernel.run(*operands)))
     results: dict[int, Tensor] = {}
@@ -102,7 +100,7 @@ def in_turns(
     def run(number: int, own: list[Tensor]) -> None:
         results[number] = kernel.run(*own)
 
-    count = max(1, min(used or _CACHES * (cache_bytes(device) or _UNKNOWN_CACHE), _MOST_BYTES) // moved)
+    count = max(1, min(_CACHES * (cache_bytes(device) or _UNKNOWN_CACHE), _MOST_BYTES) // moved)
     return InTurns([partial(run, number, [tensor.clone() for tensor in operands]) for number in range(count)]), moved
 
 

@@ -15,6 +15,12 @@ from mixbench.worker.measure.peak import bandwidth_gb_per_s, peak_gflops
 
 CPU = torch.device("cpu")
 SHAPE = (2, 12, 8)
+CACHE = 2500
+
+
+@pytest.fixture
+def _small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "cache_bytes", lambda device: CACHE)
 
 
 def stand(monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, dict[str, object]]:
@@ -25,6 +31,7 @@ def stand(monkeypatch: pytest.MonkeyPatch, seconds: float) -> dict[str, dict[str
     return {kernel["name"]: kernel for kernel in found["kernels"]}
 
 
+@pytest.mark.usefixtures("_small_cache")
 def test_shares_follow_from_operations_bytes_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     found = stand(monkeypatch, 1e-5)
     inputs = 2 * 12 * 8 * 4  # bytes of (2, 12, 8) in float32
@@ -41,21 +48,24 @@ def test_shares_follow_from_operations_bytes_and_time(monkeypatch: pytest.Monkey
     assert (found["linear layer"]["bound"], found["attention"]["bound"]) == ("neither", "compute")
 
 
+@pytest.mark.usefixtures("_small_cache")
 @pytest.mark.parametrize("name", KERNELS)
 def test_the_operations_of_a_kernel_are_those_that_torch_counts(name: str) -> None:
-    calls, _ = in_turns(KERNELS[name], SHAPE, torch.float32, CPU, used=0)
+    calls, _ = in_turns(KERNELS[name], SHAPE, torch.float32, CPU)
     with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         calls()
     assert counter.get_total_flops() == SHAPE[0] * KERNELS[name].flops(*SHAPE[1:])
 
 
+@pytest.mark.usefixtures("_small_cache")
 def test_operands_and_results_take_turns_until_they_fill_the_caches() -> None:
-    calls, moved = in_turns(KERNELS["GELU"], SHAPE, torch.float32, CPU, used=10_000)
+    calls, moved = in_turns(KERNELS["GELU"], SHAPE, torch.float32, CPU)
     turns = {id(next(calls.turns)) for _ in range(30)}
     assert moved == 2 * 2 * 12 * 8 * 4
-    assert len(turns) == 10_000 // moved
+    assert len(turns) == 4 * CACHE // moved
 
 
+@pytest.mark.usefixtures("_small_cache")
 def test_a_kernel_that_is_missing_is_said_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(x: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("GELU is not implemented for 'Half'\nC++ stack")

@@ -17,7 +17,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(peak, "peak_gflops", lambda device, dtype: 100.0)
     monkeypatch.setattr(peak, "bandwidth_gb_per_s", lambda device: 20.0)
     monkeypatch.setattr(kernels, "_SECONDS", 0.0)
-    monkeypatch.setattr(kernels, "cache_bytes", lambda device: 0)
+    monkeypatch.setattr(kernels, "cache_bytes", lambda device: 1)
     monkeypatch.setattr(kernels, "SHAPES", {"cpu": ((1, 16, 8), "float32")})
     monkeypatch.setattr(doctor, "find_meter", lambda device: Meter("RAPL, 1 package", lambda: (0,), 1e-6, (None,), 1.0))
 

@@ -45,12 +45,10 @@ class SpeedOptions(shared.Study):
             rich_help_panel=WHAT,
         ),
     ] = None
-    compile: Annotated[bool, Option("--compile", help="Apply torch.compile: --execution compiled.", rich_help_panel=WHAT)] = (
-        False
-    )
+    compile: Annotated[bool, Option("--compile", help="Short for --execution compiled.", rich_help_panel=WHAT)] = False
     caches: Annotated[
         Literal["warm", "cold"],
-        Option(help="cold: flush the last-level cache, on a GPU its L2, before each call.", rich_help_panel=WHAT),
+        Option(help="cold: flush the last-level cache (the L2 of a GPU) before each call.", rich_help_panel=WHAT),
     ] = "warm"
     layers: shared.Blocks = 6
     launches: Annotated[
@@ -69,7 +67,7 @@ class SpeedOptions(shared.Study):
         bool,
         Option(
             "--energy",
-            help="Also measure the energy of a call, by the counters of the CPU or GPU: 1 s per cell, 5 s on a GPU.",
+            help="Also measure energy per call, with the counters of the CPU or GPU: 1 s per cell, 5 s on a GPU.",
             rich_help_panel=HOW,
         ),
     ] = False

@@ -1,4 +1,4 @@
-"""How near mixers come to the best rates of a device, and whether torch.compile makes those faster that do not.
+"""How near mixers come to the best rates of a device, and whether torch.compile makes those faster that are far from both.
 
 Two small studies of speed in a folder that is removed: all mixers eager, then those compiled that are far from both rates.
 """

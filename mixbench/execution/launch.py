@@ -74,8 +74,8 @@ class _SilentError(Exception):
 class Launch:
     """A launch server as a context manager; leaving it ends the server and whatever the server runs.
 
-    `modules` are imported before the first job, and then `optional` ones, which spare a job's process the time: they are left
-    out where they cannot be imported, start threads or touch a GPU. Raises WorkerError if the server does not start.
+    `modules` are imported before the first job, and then `optional` ones, so that no job has to: they are left out where they
+    cannot be imported, start threads or touch a GPU. Raises WorkerError if the server does not start.
     """
 
     def __init__(

@@ -226,7 +226,7 @@ def run_pair(
 
 @contextlib.contextmanager
 def _in_preparation(version: Version) -> Iterator[None]:
-    """Raise WorkerError where a worker does not come as far as measuring."""
+    """Raise WorkerError if a worker fails before it can measure."""
     try:
         yield
     except _DeadError as death:
@@ -319,7 +319,7 @@ def _calls_in(seconds: float, latency: float) -> int:
 def _idlest_core() -> int | None:
     """A CPU whose physical core is least busy, over a fifth of a second, of those that this process may use; None if unknown.
 
-    Of several that are as idle, it is one by chance: duels that run at the same time should not meet.
+    Of several that are equally idle, one is taken at random, so that duels at the same time rarely share a core.
     """
     busy = dict(enumerate(psutil.cpu_percent(interval=0.2, percpu=True)))
     usable = [cpu for cpu in affinity() or () if cpu in busy]

@@ -1,4 +1,4 @@
-"""Modules that the launch server imports to spare its children the time, as long as children can still be forked.
+"""Modules that the launch server imports so that its children need not, as long as children can still be forked.
 
 A forked child cannot use CUDA once its parent has started the driver. It lacks the parent's threads, but not the locks that
 they hold.
@@ -30,7 +30,7 @@ _SECONDS_TO_END = 0.5
 
 
 def preload(modules: Sequence[str], start_again: Callable[[], NoReturn]) -> None:
-    """Import modules, without those that cannot be imported; call `start_again` if they leave a trace that harms children."""
+    """Import modules, but for those that cannot be imported; call `start_again` if that leaves a trace that harms children."""
     if not modules:
         return
     before = _traces()

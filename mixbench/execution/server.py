@@ -2,10 +2,10 @@
 
     python -P mixbench/execution/server.py BOARD [MODULE …] [-- OPTIONAL …]
 
-It is run by its path, so that it is of the same package as its parent, wherever that was found: by PYTHONPATH, in the working
-directory or as the path was when a script put it there.
+It is run by its path, so that it belongs to the same package as its parent, wherever that was found: on PYTHONPATH, in the
+working directory, or where a script put it.
 
-Without the OPTIONAL modules it runs as well; if one leaves the process unfit for forks, the server starts again without them.
+It also runs without the OPTIONAL modules; if one leaves the process unfit for forks, the server starts again without them.
 
 Requests and answers are JSON lines on standard input and output. For the request `{"function": "module:name", "job": {…},
 "timeout": seconds}`, the child calls `name(job, announce)`, and the answer is one of

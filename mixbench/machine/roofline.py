@@ -1,7 +1,7 @@
 """Where a call stands between the best rates of a device: its shares of the FLOP/s and of the bandwidth, and what bounds it.
 
-The roofline model (Williams, Waterman, Patterson 2009, doi 10.1145/1498765.1498785): a call takes at least as long as its
-operations at the best rate of products, and as the bytes that it moves at the best rate of copies.
+The roofline model (Williams, Waterman, Patterson 2009, doi 10.1145/1498765.1498785): a call takes at least the time
+of its operations at the best rate of products, and that of the bytes that it moves at the best rate of copies.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 NEAR = 0.5
-"""Share of a best rate from which a call is bound by it: nothing but less work makes it much faster."""
+"""From this share of a best rate on, a call is bound by it: only less work makes it much faster."""
 
 SHAPES = {"cpu": ((1, 1024, 256), "float32"), "cuda": ((8, 4096, 256), "bfloat16")}
-"""(batch, tokens, width) and dtype at which kernels and mixers are looked at, by the kind of device."""
+"""(batch, tokens, width) and dtype at which kernels and mixers are timed, by the kind of device."""
 
 Bound = Literal["compute", "memory", "neither"]
 

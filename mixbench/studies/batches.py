@@ -1,7 +1,7 @@
 """Cells that one process settles one after the other.
 
-Who fails there, hangs, dies or changes what the others share is tried in a process of its own before it is judged; nobody else
-is lost for it.
+A cell that fails there, hangs, dies or changes what the others share is tried again in a process of its own; the others are
+kept.
 """
 
 from __future__ import annotations

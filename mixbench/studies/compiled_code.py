@@ -1,4 +1,4 @@
-"""What torch.compile has made is kept in a results folder, so that a cell is compiled once, not in every launch."""
+"""The code that torch.compile generates is kept in a results folder: a cell is compiled once, not in every launch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = ".compiled"
 
 
 def keep_compiled_code(results: Path, *, fresh: bool) -> dict[str, str]:
-    """Make the folder for compiled code, empty if it is to be compiled afresh, and return the variables that have torch use it.
+    """Make the folder for compiled code, emptied if `fresh`, and return the environment variables that make torch use it.
 
     Raises StorageError.
     """

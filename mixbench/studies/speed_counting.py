@@ -13,7 +13,7 @@ from mixbench.studies.speed_plan import PlannedCell, describe
 from mixbench.studies.speed_steps import counting, foreseeing
 
 Ask = Callable[[str, Mapping[str, Any]], Finished | Died]
-"""Has a child call a function of `mixbench.worker.counting` with a job."""
+"""Makes a child call a function of `mixbench.worker.counting` with a job."""
 
 _Item = tuple[int, PlannedCell]
 

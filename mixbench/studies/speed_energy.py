@@ -1,4 +1,4 @@
-"""Energy per call: it takes seconds for each cell, so it is measured on request, and added to cells that have been timed."""
+"""Energy per call: seconds for each cell, so it is measured on request, and added to cells that have been timed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Energies:
     """By device, the `seconds` for which a call is repeated there, or why energy is `missing`."""
 
     def read(self, rows: Iterable[SpeedRow]) -> None:
-        """Know what rows say."""
+        """Take the energy that rows have."""
         self.known = {identity(row): _energy_of(row.energy_j, row.detail) for row in rows if row.status == "ok"}
 
     def lacking(self, cells: Iterable[PlannedCell]) -> list[PlannedCell]:

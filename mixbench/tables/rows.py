@@ -117,7 +117,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     cpu_ms: float | None = metric("CPU time of all threads per call", "ms", words="CPU time", rule="reported", in_summary=True)
     device_ms: float | None = metric(
-        "time of the GPU per call, by events; where it is there, it is the time that is judged",
+        "device time per call, between CUDA events; where present, it is the time that counts",
         "ms",
         words="device time",
         rule="time",
@@ -182,7 +182,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
     compile_s: float | None = metric(
-        "time that torch.compile took, in the first call (forward, or forward and backward), less that of a later call",
+        "time that torch.compile took: the first call (forward, or forward and backward) less a later call",
         "s",
         once=True,
         in_summary=True,
@@ -257,7 +257,7 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     test_score: float | None = metric("score on the test set, taken once", "score", "", words="test score", rule="score")
     test_standard_error: float | None = metric("sampling error of test_score over the examples of the test set", "score", "")
     train_seconds: float | None = metric(
-        "wall time of the training steps, evaluation excluded; runs side by side lengthen it", "s", rule="reported"
+        "wall time of the training steps, evaluation excluded; longer where runs share a device", "s", rule="reported"
     )
     train_flops: int | None = metric(
         "floating-point operations of the training steps, counted as flops is; a lower bound where detail says so",

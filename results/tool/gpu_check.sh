@@ -2,7 +2,7 @@
 # Checks in at most ten minutes what only a GPU can show: bash results/tool/gpu_check.sh [FOLDER]
 #
 # It installs nothing: PYTHON (default: python3) must find torch and the other libraries. Every step has a limit in seconds, and
-# the rest goes on after one that fails. FOLDER (default: a temporary one) gets what each step printed, the results, and
+# the others still run after one that fails. FOLDER (default: a temporary one) gets what each step printed, the results, and
 # summary.txt, with a line for each step. Exit code 1 if one failed or did not run. LIMIT is the time for all steps, in seconds.
 # DEVICE=cpu tries the script without a GPU, on small shapes; DRY_RUN=1 prints the commands.
 set -uo pipefail

@@ -134,7 +134,7 @@ def test_mixers_are_timed_on_the_cpu_only_if_asked_for(timed: Study) -> None:
     assert [check["name"] for check in verify("attention", device="cuda", speed=False)["attention"]] == ["runs"]
 
 
-def test_a_device_that_is_none_is_refused() -> None:
+def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(RequestError, match="--device: 'tpu' is not a device"):
         verify("none", device="tpu")
 
@@ -159,6 +159,6 @@ def test_mixers_meet_the_contract_on_a_gpu() -> None:
 
 @needs_gpu
 @pytest.mark.slow
-def test_mixers_stand_somewhere_on_a_gpu() -> None:
+def test_mixers_are_timed_on_a_gpu() -> None:
     check = verify("attention", device="cuda")["attention"][-1]
     assert " % of the FLOP/s, " in check["detail"]

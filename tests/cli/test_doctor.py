@@ -61,7 +61,7 @@ def test_the_findings_go_to_stdout_and_remarks_to_stderr(run, jobs):
     assert "Measuring" not in done.stdout
 
 
-def test_what_bounds_kernels_is_said_with_their_shares(run, jobs):
+def test_kernels_are_shown_with_their_shares_and_what_bounds_them(run, jobs):
     part = run("doctor").stdout.partition("What bounds kernels on cpu")[2].partition("\n\n")[0]
     lines = [line.split(maxsplit=1) for line in part.splitlines() if line]
     assert "(1, 1024, 256) in float32" in part

@@ -77,7 +77,7 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
 
 @pytest.mark.slow
 @needs_gpu
-def test_on_a_gpu_the_table_stands_on_device_time(run_process: Run, tmp_path: Path) -> None:
+def test_on_a_gpu_the_table_shows_device_time(run_process: Run, tmp_path: Path) -> None:
     sweep = [*SWEEP, "--device", "cuda", "--mixer", "attention", "--mixer", "hypermixer", "--mixer", "none"]
     done = run_process(*sweep, folder=tmp_path, timeout=300)
     assert done.exit_code == 0, done.stderr

@@ -89,7 +89,7 @@ def test_a_run_becomes_one_file_with_its_commit_and_values_by_launch(repository:
     assert all(len(f"{value:.10g}") <= 8 for value in timed["latency_ms"].values())
 
 
-def test_of_a_gpu_device_time_is_followed_and_not_the_time_of_the_cpu(repository: Repository, run: Run) -> None:
+def test_on_a_gpu_device_time_is_tracked_and_not_the_time_of_the_cpu(repository: Repository, run: Run) -> None:
     rows, launches = speed_rows(("attention", "none"), (64,), rounds=3, devices=("cuda",))
     idle = [replace(row, device_ms=SHORTEST_KERNEL_MS / 10) if row.mixer == "none" else row for row in rows]
     fill_folder(RESULTS, idle, launches, machine=MACHINE | SOFTWARE)

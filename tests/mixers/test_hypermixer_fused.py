@@ -131,7 +131,7 @@ NEEDS = "grouping=fused needs a CUDA device and triton"
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_only_a_gpu_where_triton_is_has_what_fused_needs(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_needs_a_gpu_and_triton(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(hypermixer_cost, "find_spec", lambda name: object() if there else None)
     request = speed_request(mixers=("hypermixer", "hypermixer:grouping=fused"))

@@ -149,7 +149,7 @@ def test_runs_that_cannot_be_graphs_are_made_without_and_no_others_of_their_mixe
     assert 0 < len(begun) - len(rows) < [row.mixer for row in rows].count("attention")
 
 
-def test_a_process_that_refuses_runs_without_graphs_has_answered_nonsense(
+def test_a_process_that_refuses_runs_without_graphs_gives_an_unusable_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "never"}))

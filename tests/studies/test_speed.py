@@ -141,7 +141,7 @@ def test_a_cell_that_does_not_get_on_with_others_is_measured_alone_and_says_so(
     assert {row.detail for row in later} == {""}
 
 
-def test_what_cannot_be_captured_alone_either_is_unsupported_and_no_failure(
+def test_a_cell_that_cannot_be_captured_alone_either_is_unsupported_and_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes(monkeypatch, HyperMixer="unsupported")

@@ -99,7 +99,7 @@ def test_a_process_stops_at_a_cell_that_fails_or_changes_what_others_share(launc
         assert len(found(launch, "count", [cell(name)])) == 1
 
 
-def test_who_changes_settings_that_are_made_for_all_disturbs_nobody(launch: Launch) -> None:
+def test_a_cell_that_changes_settings_made_for_all_does_not_disturb_the_others(launch: Launch) -> None:
     threading = cell(f"{ODD}:Threading")
     statuses = [values["status"] for values in found(launch, "count", [cell("attention"), threading, cell("fnet")])]
     assert statuses == ["ok"] * 3

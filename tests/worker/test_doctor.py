@@ -49,13 +49,13 @@ def test_a_missing_gpu_is_a_finding(monkeypatch):
     assert torch.__version__ in doctor.measure_peaks({"device": "cuda"})["unavailable"]
 
 
-def test_kernels_stand_between_the_rates_that_were_measured(quick, monkeypatch):
+def test_shares_of_kernels_are_of_the_rates_that_were_measured(quick, monkeypatch):
     standing = doctor.measure_peaks({"device": "cpu"})["standing"]
     assert (standing["shape"], standing["dtype"], standing["ridge_flop_per_byte"]) == ([1, 16, 8], "float32", 5.0)
     assert [kernel["name"] for kernel in standing["kernels"]] == [*kernels.KERNELS]
 
 
-def test_kernels_stand_nowhere_without_the_rate_of_their_dtype(quick, monkeypatch):
+def test_kernels_have_no_shares_without_the_rate_of_their_dtype(quick, monkeypatch):
     def refuse(device, dtype):
         raise RuntimeError("no product")
 

@@ -41,7 +41,7 @@ SUMMARISED = (*_FIRST, *(name for name, column in columns(SpeedRow).items() if c
 _UNEVEN = 1.15
 """How far the mean of blocks may lie above their median."""
 HOST_BOUND = 1.1
-"""So many times the device time, the wall time shows that the GPU waits for the host, which launches its kernels."""
+"""If wall time is more than this many times device time, the GPU waits for the host, which launches its kernels."""
 _MIB = 2**20
 
 
@@ -64,7 +64,7 @@ class CellSummary:
     by_launch: Mapping[str, Mapping[int, float]]
     """For TIME and each of SUMMARISED, the median of each launch that has it."""
     time_ms: Interval | None
-    """The time that everything stands on: device time on a GPU, wall time on the CPU."""
+    """The time that is judged: device time on a GPU, wall time on the CPU."""
     latency_ms: Interval | None
     """Wall time."""
     ratio: Interval | None

@@ -1,4 +1,4 @@
-"""The time of a call that is judged: that of the GPU where it was measured, else wall time; one kind in all comparisons."""
+"""The time of a call that is judged: device time where it was measured, else wall time; one kind in all comparisons."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _MOST_KEPT = 2**30
 _NOT_FINITE = -2
 """In place of a class where the outputs are not finite: the largest of such numbers would be a class like any other."""
 Answer = tuple[NDArray[np.int64], Tensor]
-"""Indices of examples, and what is told of each: a score, or a class or classes."""
+"""Indices of examples, and the result of each: a score, or a class or classes."""
 
 
 @torch.no_grad()

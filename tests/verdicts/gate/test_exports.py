@@ -379,7 +379,7 @@ def test_bencher_gets_its_own_names_where_it_has_them_and_ours_elsewhere(folder:
     assert sum(map(len, found.values())) == len(folder.measures)
 
 
-def test_the_latency_that_bencher_gets_of_a_gpu_is_device_time() -> None:
+def test_on_a_gpu_the_latency_for_bencher_is_device_time() -> None:
     made = report(folder_of(*speed_rows(("attention",), (64,), devices=("cuda",))))
     values = {measure.metric: measure.value for measure in made.measures}
     (found,) = json.loads(text_of(made, "bencher")).values()

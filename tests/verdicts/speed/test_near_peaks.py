@@ -59,7 +59,7 @@ def test_the_faster_way_of_calling_is_named_for_a_mixer_far_from_both(compiled_m
     assert check["detail"] == f"0.560 ms {AT}: 17.9 % of the FLOP/s, 18.7 % of the bandwidth; {advice}"
 
 
-def test_a_compiler_that_fails_is_said() -> None:
+def test_a_failure_of_the_compiler_is_reported() -> None:
     failed = cell(None, execution="compiled", compiled=True, status="error", detail="BackendCompilerFailed: no compiler")
     assert judge(cell(0.56), failed)["detail"].endswith("; torch.compile fails: BackendCompilerFailed: no compiler")
 

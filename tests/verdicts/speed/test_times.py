@@ -87,7 +87,7 @@ def test_a_cell_is_host_bound_where_wall_time_is_longer_by_a_tenth() -> None:
         assert {cell.host_bound for cell in summarise(edited, launches).cells} == {bound}
 
 
-def test_programs_find_both_times() -> None:
+def test_records_have_both_times() -> None:
     rows, launches = on_gpu()
     summary = summarise(rows, launches)
     cell = one(summary, "attention", 64)

@@ -66,7 +66,7 @@ def test_operands_and_results_take_turns_until_they_fill_the_caches() -> None:
 
 
 @pytest.mark.usefixtures("_small_cache")
-def test_a_kernel_that_is_missing_is_said_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_kernel_is_reported_and_the_others_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(x: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("GELU is not implemented for 'Half'\nC++ stack")
 
@@ -93,7 +93,7 @@ def test_on_a_gpu_a_graph_of_many_calls_is_timed(monkeypatch: pytest.MonkeyPatch
 
 
 @needs_gpu
-def test_kernels_stand_on_a_gpu() -> None:
+def test_shares_of_kernels_are_measured_on_a_gpu() -> None:
     gpu = torch.device("cuda")
     rates = {"bfloat16": peak_gflops(gpu, torch.bfloat16)}
     found = where_kernels_stand(gpu, rates, bandwidth_gb_per_s(gpu))

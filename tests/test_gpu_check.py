@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_each_step_has_a_line_and_one_that_fails_does_not_stop_the_rest(tmp_path
     assert told["doctor"].startswith("exit code 3: no GPU here")
     assert told["eager"] == "FAIL not so good"
     assert told["caches"].startswith("figures of ")
-    assert told["caches"].endswith("gpu_figures.py caches sweep caches 0")
+    assert re.search(r"gpu_figures\.py caches sweep caches \d+$", told["caches"])  # the seconds depend on who else is busy
     assert told["duel"] == f"{REPOSITORY}:/of/the/user"
     assert last == f"{len(steps) - 2} passed, 2 did not: {tmp_path / 'out' / 'summary.txt'}"
 

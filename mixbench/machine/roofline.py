@@ -25,6 +25,11 @@ def bound_by(*, compute: float, memory: float) -> Bound:
     return "memory" if memory > compute else "compute"
 
 
+def share_of_bandwidth(moved: float, seconds: float, gb_per_s: float) -> float:
+    """What a call reaches of the best bandwidth that moves `moved` bytes in `seconds`, as a fraction."""
+    return moved / seconds / 1e9 / gb_per_s
+
+
 @dataclass(frozen=True)
 class Rates:
     """The best rates of a device: products in GFLOP/s, copies in GB/s (1e9 bytes) read and written."""
@@ -39,4 +44,5 @@ class Rates:
 
     def shares(self, flops: float, moved: float, seconds: float) -> dict[str, float]:
         """As `compute` and `memory`, what a call reaches that computes `flops` and moves `moved` bytes in `seconds`."""
-        return {"compute": flops / seconds / 1e9 / self.gflops_per_s, "memory": moved / seconds / 1e9 / self.gb_per_s}
+        compute = flops / seconds / 1e9 / self.gflops_per_s
+        return {"compute": compute, "memory": share_of_bandwidth(moved, seconds, self.gb_per_s)}

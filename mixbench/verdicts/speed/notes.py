@@ -122,7 +122,7 @@ def _host_bound(views: Sequence[View], advice: str = " --execution graph removes
         ends[max(cell.tokens for cell in own)].append(f"{label} ({number(times)})")
     word = "up to" if any(len(view.lengths) > 1 for view in views) else "at"
     found = "; ".join(f"{word} {tokens} tokens: {', '.join(named)}" for tokens, named in sorted(ends.items()))
-    advice = "" if all(cell.context.execution == "graph" for cell in cells) else advice
+    advice = "" if any(cell.context.execution == "graph" for view in views for cell in view.cells) else advice
     yield (
         f"{HOST_BOUND_WORD}: the GPU waits for Python to launch its work, so wall time is longer than device time (in brackets:"
         f" how many times, at most); {found}.{advice}"

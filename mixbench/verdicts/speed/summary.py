@@ -289,7 +289,7 @@ def _cell(
 def _share_of_bandwidth(row: SpeedRow, peak: LaunchRow) -> float | None:
     if row.moved_mib is None or row.time_ms is None or not peak.bandwidth_gb_per_s:
         return None
-    return row.moved_mib * _MIB / (row.time_ms / 1e3) / (peak.bandwidth_gb_per_s * 1e9)
+    return roofline.share_of_bandwidth(row.moved_mib * _MIB, row.time_ms / 1e3, peak.bandwidth_gb_per_s)
 
 
 def _typical(medians: Iterable[float]) -> float | None:

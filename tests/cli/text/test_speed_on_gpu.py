@@ -84,6 +84,14 @@ def test_each_row_says_up_to_which_length_it_is_host_bound_and_a_note_by_how_muc
     assert "none: the GPU has nothing to do" in text
 
 
+def test_graphs_are_not_advised_where_they_were_measured() -> None:
+    rows, launches = on_gpu((64, 256))
+    replayed = [replace(row, execution="graph", latency_ms=row.device_ms) for row in rows]
+    text = plain(summarise([*rows, *replayed], launches))
+    assert "host-bound: the GPU waits for Python" in text
+    assert "removes the gap" not in text
+
+
 def test_nothing_is_called_host_bound_that_is_not(sweep: SpeedSummary) -> None:
     rows, launches = on_gpu(LENGTHS)
     fast = [replace(row, latency_ms=(row.device_ms or 0) + 1e-6) for row in rows]

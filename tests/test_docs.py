@@ -202,10 +202,10 @@ def test_the_example_of_adding_a_mixer_works(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "mixbench" / "mixers" / "projected_mean.py").write_text(module)
-    table = tmp_path / "mixbench" / "mixers" / "__init__.py"
+    table = tmp_path / "mixbench" / "mixers" / "families" / "token_maps.py"
     before, first, after = table.read_text().partition("        Mixer(\n")
     table.write_text(before + entry + first + after)
-    with (tmp_path / "tests" / "helpers" / "references.py").open("a") as references:
+    with (tmp_path / "mixbench" / "mixers" / "references" / "token_maps.py").open("a") as references:
         references.write("\n\n" + reference)
 
     copy = {"PYTHONPATH": search_path(tmp_path)}

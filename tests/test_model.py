@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from references import normalise, sinusoids
 from torch import Tensor, nn
 
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.hypermixer import HyperMixer
+from mixbench.mixers.references.common import normalise, sinusoids
 from mixbench.model import Block, Model, block_flops, block_params, classifier, model_flops, model_params
 from mixbench.worker.measure.flops import count_flops
 

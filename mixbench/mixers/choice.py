@@ -107,7 +107,7 @@ def choose_mixer(text: str) -> ChosenMixer:
     if spec.name in MIXERS:
         entry = MIXERS[spec.name]
         options = entry.config(dict(spec.options))
-        return ChosenMixer(entry.name, entry.target, options, canonical_json(options), entry)
+        return ChosenMixer(entry.name, entry.target, options, entry.canonical(options), entry)
     plugins = {point.name: point for point in entry_points(group=PLUGIN_GROUP)}
     if spec.name not in plugins:
         raise UnknownNameError("mixer", spec.name, [*MIXERS, *plugins])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mixbench.errors import RequestError
+from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.option import Option, Value, typed_options
 from mixbench.parsing.spec import resolve_size
 
@@ -21,8 +22,12 @@ class Mixer:
     `flops`, `params` and `constraint` take the arguments that the class is built with: `tokens`, `width` and its options.
     `flops` is the count of one forward pass over one sequence, and also takes `batch`, `device` (`cpu`, `cuda`) and `dtype`
     (`float32`, `bfloat16`, …) of the call; forward and backward together take `training_factor` times as many when the input
-    requires a gradient. `constraint` returns what is wrong with the arguments, or None. `lacks` returns what the mixer with a
-    config cannot do without and a device does not have, or None.
+    requires a gradient, or what `training_flops` returns for the same arguments. `constraint` returns what is wrong with the
+    arguments, or None. `lacks` returns what the mixer with a config cannot do without and a device does not have, or None.
+
+    `state` says what a causal mixer keeps of the tokens before, in the symbols of its summary; it then has the methods of
+    `mixbench.mixers.decoding.Recurrent`. `free` names the option of kind size or count that changes the cost of the mixer but
+    not its input and output.
     """
 
     name: str
@@ -35,6 +40,10 @@ class Mixer:
     training_factor: int = 3
     honours_mask: bool = True
     any_length: bool = True
+    always_causal: bool = False
+    state: str = ""
+    free: str = ""
+    training_flops: Callable[..., int] | None = None
     constraint: Callable[..., str | None] = lambda **arguments: None
     lacks: Callable[[Config, str], str | None] = lambda config, device: None
 
@@ -43,17 +52,45 @@ class Mixer:
         """Options that older rows and checkpoints may lack, with the values that applied then."""
         return {option.name: option.before for option in self.options if option.before is not None}
 
+    @property
+    def causality(self) -> Literal["no", "option", "always"]:
+        """Whether a token can be kept from seeing those after it: by the option `causal`, always, or not at all."""
+        if self.always_causal:
+            return "always"
+        return "option" if any(option.name == "causal" for option in self.options) else "no"
+
+    def is_causal(self, config: Config) -> bool:
+        """Whether a token sees only itself and those before it."""
+        return self.always_causal or bool(config.get("causal", False))
+
+    def has_steps(self, config: Config) -> bool:
+        """Whether the mixer can take its tokens one by one."""
+        return bool(self.state) and self.is_causal(config)
+
+    def canonical(self, config: Config) -> str:
+        """The config as canonical JSON. Options that older rows lack are left out where they say what older rows mean."""
+        return canonical_json(
+            {
+                option.name: config[option.name]
+                for option in self.options
+                if option.before is None or not config[option.name] == option.before == option.default
+            }
+        )
+
     def config(self, given: Mapping[str, str]) -> dict[str, Value]:
         """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
         return typed_options(self.options, given, self.name)
 
     def arguments(self, config: Config, tokens: int, width: int) -> dict[str, Any]:
         """Keyword arguments of the class at a shape, sizes as numbers. Raises RequestError for a shape that it cannot have."""
-        sizes = {option.name for option in self.options if option.kind == "size"}
-        options = {
-            name.replace("-", "_"): resolve_size(value, tokens, width) if name in sizes else value
-            for name, value in config.items()
-        }
+        kinds = {option.name: option.kind for option in self.options}
+        options: dict[str, Value] = {}
+        for name, value in config.items():
+            if kinds.get(name) == "size":
+                value = resolve_size(value, tokens, width)
+            elif kinds.get(name) == "count" and isinstance(value, str):
+                value = config[value]  # the same number as another option
+            options[name.replace("-", "_")] = value
         arguments = {"width": width, "tokens": tokens, **options}
         if fault := self.constraint(**arguments):
             raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
@@ -68,5 +105,15 @@ class Mixer:
         mixer cannot have.
         """
         arguments = self.arguments(config, tokens, width)
-        flops = self.flops(**arguments, batch=batch, device=device, dtype=dtype)
-        return {"params": self.params(**arguments), "inference": flops, "training": self.training_factor * flops}
+        call = {**arguments, "batch": batch, "device": device, "dtype": dtype}
+        flops = self.flops(**call)
+        training = self.training_flops(**call) if self.training_flops else self.training_factor * flops
+        return {"params": self.params(**arguments), "inference": flops, "training": training}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Mixers that work alike, under a title."""
+
+    title: str
+    mixers: tuple[Mixer, ...]

@@ -14,7 +14,7 @@ Value = int | bool | str
 
 @dataclass(frozen=True)
 class Option:
-    """A typed option of a mixer or a task. `default` is typed as `parse` returns it.
+    """A typed option of a mixer or a task. `default` is typed as `parse` returns it; a count may name another option.
 
     `before` is the value that describes what ran before there was this option; None if that was the default.
     """
@@ -30,6 +30,8 @@ class Option:
         """The typed value of `text`. Raises RequestError."""
         if self.kind == "count" and text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text):
             return int(text)
+        if self.kind == "count" and isinstance(self.default, str) and text == self.default:
+            return text
         if self.kind == "size" and (size := parse_size_expression(text)) is not None:
             return size
         if self.kind == "flag" and text.lower() in ("true", "false"):
@@ -44,7 +46,7 @@ class Option:
     def expected(self) -> str:
         """The accepted values, in words."""
         return {
-            "count": "a positive whole number",
+            "count": f"a positive whole number{f', or {self.default}' if isinstance(self.default, str) else ''}",
             "size": "a positive whole number, or a size that depends on the shape: 2*width, tokens/2",
             "flag": "true or false",
             "choice": " | ".join(self.choices),

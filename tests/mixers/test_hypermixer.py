@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 from gpu import needs_gpu
-from references import sinusoids as slow_sinusoids
 from torch import Tensor
 
 from mixbench.mixers import find_mixer
 from mixbench.mixers.hypermixer import HyperMixer, sinusoids
 from mixbench.mixers.hypermixer_cost import WORTH_SAVING, WORTHWHILE, auto_grouping, grouping_flops, hypermixer_flops
+from mixbench.mixers.references.common import sinusoids as slow_sinusoids
 from mixbench.worker.measure.flops import count_flops
 
 OPTIONS = [{"heads": heads, "tied": tied, "bias": bias} for heads, tied, bias in product((1, 3), (False, True), (False, True))]

@@ -5,39 +5,21 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from references import reference_of
+from mixer_cases import further_cases, own_and_causal
 from sample_cells import cell
 from torch import Tensor, nn
 
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.gmlp import GMLP
+from mixbench.mixers.references import reference_of
 from mixbench.worker import speed as worker
 from mixbench.worker.measure.flops import count_flops
 from mixbench.worker.measure.once import find
 from mixbench.worker.measure.verify import verify
 
 CASES = [
-    *[(name, {}, tokens, 8) for name in MIXERS for tokens in (4, 7)],
-    ("attention", {"heads": "1"}, 5, 6),
-    ("attention", {"heads": "3"}, 5, 9),
-    ("linear-attention", {"heads": "1"}, 5, 6),
-    ("linear-attention", {"heads": "3"}, 5, 9),
-    ("fnet", {}, 1, 9),
-    ("fnet", {}, 9, 1),
-    ("fnet", {}, 6, 2),
-    ("fnet", {}, 5, 7),
-    *[("fnet", {"norm": "none"}, tokens, width) for tokens, width in ((1, 9), (9, 1), (6, 2), (5, 7))],
-    ("mlp-mixer", {"hidden": "5"}, 3, 7),
-    ("gmlp", {"hidden": "6"}, 3, 7),
-    ("hypermixer", {"hidden": "5"}, 3, 7),
-    ("hypermixer", {"hidden": "9", "tied": "true", "grouping": "as-written"}, 7, 5),
-    ("hypermixer", {"hidden": "9", "tied": "true", "bias": "true", "grouping": "regrouped"}, 7, 5),
-    ("hypermixer", {"hidden": "6", "heads": "3", "bias": "true", "grouping": "as-written"}, 4, 9),
-    ("hypermixer", {"hidden": "6", "heads": "3", "bias": "true", "grouping": "regrouped"}, 4, 9),
-    ("hypermixer", {"heads": "2", "tied": "true", "bias": "true", "positions": "learned"}, 5, 6),
-    ("hypermixer", {"positions": "none"}, 5, 6),
-    ("hypermixer", {"scale": "false"}, 5, 6),
-    ("hypermixer", {"positions": "none", "scale": "false", "layer-norm": "false", "grouping": "regrouped"}, 5, 6),
+    *((name, given, tokens, 8) for name in MIXERS for given in own_and_causal(name) for tokens in (4, 7)),
+    *further_cases(),
 ]
 IDS = [f"{name}-{tokens}x{width}-{','.join(given.values())}" for name, given, tokens, width in CASES]
 

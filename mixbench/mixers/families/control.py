@@ -1,0 +1,19 @@
+"""Control."""
+
+from __future__ import annotations
+
+from mixbench.mixers.description import Family, Mixer
+
+FAMILY = Family(
+    "Control",
+    (
+        Mixer(
+            name="none",
+            summary="the control: tokens pass unmixed",
+            paper="control without token mixing",
+            target="mixbench.mixers.none:NoMixing",
+            flops=lambda **_: 0,
+            params=lambda **_: 0,
+        ),
+    ),
+)

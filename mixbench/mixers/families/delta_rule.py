@@ -1,0 +1,10 @@
+"""Delta rule."""
+
+from __future__ import annotations
+
+from mixbench.mixers.description import Family
+
+FAMILY = Family(
+    "Delta rule",
+    (),
+)

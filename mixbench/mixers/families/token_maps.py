@@ -1,0 +1,69 @@
+"""Maps over the tokens."""
+
+from __future__ import annotations
+
+from mixbench.mixers.description import Family, Mixer
+from mixbench.mixers.families.common import heads_divide
+from mixbench.mixers.hypermixer_cost import fused_fault, fused_lacks, hypermixer_flops, hypermixer_params
+from mixbench.parsing.option import Option
+
+FAMILY = Family(
+    "Maps over the tokens",
+    (
+        Mixer(
+            name="mlp-mixer",
+            summary="an MLP over the tokens, the same for every channel",
+            paper="MLP-Mixer, arXiv 2105.01601",
+            target="mixbench.mixers.mlp_mixer:MLPMixer",
+            options=(Option("hidden", "size", "tokens/2", "hidden size of the MLP over tokens"),),
+            flops=lambda tokens, width, hidden, **_: 4 * tokens * hidden * width,
+            params=lambda tokens, hidden, **_: 2 * tokens * hidden + hidden + tokens,
+            any_length=False,
+        ),
+        Mixer(
+            name="gmlp",
+            summary="channel MLP gated by a learned N × N map over tokens; contains channel mixing",
+            paper="Pay Attention to MLPs, arXiv 2105.08050",
+            target="mixbench.mixers.gmlp:GMLP",
+            options=(Option("hidden", "size", "4*width", "channels of the MLP, half of them the gate; even"),),
+            flops=lambda tokens, width, hidden, **_: 3 * tokens * width * hidden + tokens**2 * hidden,
+            params=lambda tokens, width, hidden: (
+                width * hidden + hidden + hidden * width // 2 + width + tokens**2 + tokens + hidden
+            ),
+            any_length=False,
+            constraint=lambda hidden, **_: f"hidden {hidden} is odd" if hidden % 2 else None,
+        ),
+        Mixer(
+            name="hypermixer",
+            summary="an MLP over the tokens whose weights a hypernetwork makes from the tokens",
+            paper="HyperMixer, arXiv 2203.03691; heads: HyperConformer, arXiv 2305.18281",
+            target="mixbench.mixers.hypermixer:HyperMixer",
+            options=(
+                Option("hidden", "size", "2*width", "hidden size d' of the MLP over tokens"),
+                Option("heads", "count", 1, "parallel groups of channels, each with its own hypernetworks"),
+                Option("tied", "flag", False, "one hypernetwork makes both weights"),
+                Option("bias", "flag", False, "biases in the hypernetworks"),
+                Option(
+                    "positions",
+                    "choice",
+                    "sinusoidal",
+                    "what the hypernetworks see besides x",
+                    ("none", "sinusoidal", "learned"),
+                ),
+                Option("scale", "flag", True, "multiply x by √d before the positions are added"),
+                Option("layer-norm", "flag", True, "normalise the output"),
+                Option(
+                    "grouping",
+                    "choice",
+                    "auto",
+                    "order of the products: same result, other cost",
+                    ("auto", "as-written", "regrouped", "fused"),
+                ),
+            ),
+            flops=hypermixer_flops,
+            params=hypermixer_params,
+            constraint=lambda **arguments: heads_divide(**arguments) or fused_fault(**arguments),
+            lacks=fused_lacks,
+        ),
+    ),
+)

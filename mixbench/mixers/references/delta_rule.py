@@ -1,0 +1,3 @@
+"""The delta rule, token by token."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Recurrences, token by token."""
+
+from __future__ import annotations

@@ -1,0 +1,11 @@
+"""Further cases of the mixers of this family: name, options, tokens, width."""
+
+from __future__ import annotations
+
+CASES: list[tuple[str, dict[str, str], int, int]] = [
+    ("fnet", {}, 1, 9),
+    ("fnet", {}, 9, 1),
+    ("fnet", {}, 6, 2),
+    ("fnet", {}, 5, 7),
+    *[("fnet", {"norm": "none"}, tokens, width) for tokens, width in ((1, 9), (9, 1), (6, 2), (5, 7))],
+]

@@ -1,0 +1,8 @@
+"""Further cases of the mixers of this family: name, options, tokens, width."""
+
+from __future__ import annotations
+
+CASES: list[tuple[str, dict[str, str], int, int]] = [
+    ("attention", {"heads": "1"}, 5, 6),
+    ("attention", {"heads": "3"}, 5, 9),
+]

@@ -1,0 +1,96 @@
+"""Causal mixers: later tokens change nothing before them, and steps equal the parallel form."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mixer_cases import Case, causal_cases
+from torch import nn
+
+from mixbench.mixers import MIXERS
+from mixbench.mixers.choice import choose_mixer
+from mixbench.mixers.decoding import decode, tensors_of
+from mixbench.worker.calls import build_mixer
+from mixbench.worker.loading import load_class
+
+
+def named(case: Case) -> str:
+    name, given, tokens, width = case
+    return f"{name}-{tokens}x{width}-{','.join(given.values())}"
+
+
+CASES = causal_cases()
+each_causal_case = pytest.mark.parametrize("case", CASES, ids=named)
+each_case_with_steps = pytest.mark.parametrize("case", [case for case in CASES if MIXERS[case[0]].state], ids=named)
+
+
+def build(case: Case, dtype: torch.dtype = torch.float64) -> nn.Module:
+    """A mixer whose parameters are all random."""
+    name, given, tokens, width = case
+    torch.manual_seed(0)
+    chosen = choose_mixer(":".join(filter(None, (name, ",".join(f"{key}={value}" for key, value in given.items())))))
+    mixer = build_mixer(load_class(chosen.target), chosen.arguments(tokens, width)).double().eval()
+    with torch.no_grad():
+        for parameter in mixer.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return mixer.to(dtype)
+
+
+def inputs(case: Case, batch: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(batch, *case[2:], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@each_causal_case
+def test_later_tokens_change_nothing_before_them(case: Case) -> None:
+    mixer, x, other = build(case), inputs(case, 2), inputs(case, 2, seed=2)
+    with torch.no_grad():
+        expected = mixer(x)
+        for known in {1, case[2] // 3 + 1, case[2] // 2 + 1, case[2] - 1}:
+            changed = torch.cat((x[:, :known], 10 * other[:, known:]), dim=1)
+            torch.testing.assert_close(mixer(changed)[:, :known], expected[:, :known], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@each_case_with_steps
+def test_steps_equal_the_parallel_form(case: Case, batch: int) -> None:
+    mixer, x = build(case), inputs(case, batch)
+    with torch.no_grad():
+        expected = mixer(x)
+        found, _ = decode(mixer, x)
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(build(case, torch.float32)(x.float()).double(), expected, rtol=1e-3, atol=1e-3)
+
+
+@each_case_with_steps
+def test_steps_in_float32_stay_near_those_in_float64(case: Case) -> None:
+    x = inputs(case, 2)
+    exact, _ = decode(build(case), x)
+    found, _ = decode(build(case, torch.float32), x.float())
+    torch.testing.assert_close(found.double(), exact, rtol=1e-3, atol=1e-3)
+
+
+@each_case_with_steps
+def test_after_a_prefill_the_steps_go_on(case: Case) -> None:
+    mixer, x = build(case), inputs(case, 2)
+    if not hasattr(mixer, "prefill"):
+        pytest.skip("has no prefill")
+    expected, last = decode(mixer, x)
+    for known in {1, case[2] // 2, case[2] - 1}:
+        with torch.no_grad():
+            found, state = mixer.prefill(x[:, :known])
+            torch.testing.assert_close(found, expected[:, :known], rtol=1e-9, atol=1e-9)
+            for token in range(known, case[2]):
+                y, state = mixer.step(x[:, token], state)
+                torch.testing.assert_close(y, expected[:, token], rtol=1e-9, atol=1e-9)
+        assert [(each.shape, each.dtype) for each in tensors_of(state)] == [
+            (each.shape, each.dtype) for each in tensors_of(last)
+        ]
+
+
+@each_case_with_steps
+def test_the_same_step_twice_gives_the_same_output(case: Case) -> None:
+    mixer, x = build(case), inputs(case, 2)
+    _, state = decode(mixer, x[:, :-1])
+    with torch.no_grad():
+        first, _ = mixer.step(x[:, -1], state)
+        assert torch.equal(first, mixer.step(x[:, -1], state)[0])

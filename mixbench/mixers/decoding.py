@@ -17,7 +17,8 @@ class Recurrent(Protocol):
     """A causal mixer that can take its tokens one by one.
 
     A mixer may also have `prefill(x)`, which returns for (batch, tokens, width) the result of `forward` and the state after
-    these tokens. Without it, the state after N tokens is reached in N steps.
+    these tokens. Without it, the state after N tokens is reached in N steps. A mixer for a fixed number of tokens is built for
+    one more than the context: `tokens` is then N + 1.
     """
 
     def state(self, batch: int) -> State:
@@ -31,7 +32,11 @@ class Recurrent(Protocol):
         """
 
 
-@dataclass(frozen=True)
+ROOM = 64
+"""Tokens by which the room of a cache grows. Copying it takes a 32nd of what attention reads in as many steps."""
+
+
+@dataclass
 class Cache:
     """Keys and values (batch, heads, room, channels) of the first `tokens` tokens; what is behind them is room for more."""
 
@@ -40,23 +45,26 @@ class Cache:
     tokens: int = 0
 
     def append(self, key: Tensor, value: Tensor) -> Cache:
-        """The cache with those of one token more, (batch, heads, channels). It doubles the room where there is none left."""
-        keys, values = (self._with_room(held) for held in (self.keys, self.values))
-        keys[:, :, self.tokens] = key
-        values[:, :, self.tokens] = value
-        return Cache(keys, values, self.tokens + 1)
+        """The cache with those of one token more, (batch, heads, channels).
+
+        Where there is no room left, this cache gets some, too: the same step makes it only once.
+        """
+        if self.tokens == self.keys.shape[2]:
+            self.keys, self.values = _with_room(self.keys), _with_room(self.values)
+        self.keys[:, :, self.tokens] = key
+        self.values[:, :, self.tokens] = value
+        return Cache(self.keys, self.values, self.tokens + 1)
 
     def tensors(self) -> tuple[Tensor, Tensor]:
         """The keys and the values, (batch, heads, tokens, channels), without the room for more."""
         return self.keys[:, :, : self.tokens], self.values[:, :, : self.tokens]
 
-    def _with_room(self, held: Tensor) -> Tensor:
-        room = held.shape[2]
-        if self.tokens < room:
-            return held
-        larger = held.new_empty((*held.shape[:2], max(2 * room, 1), held.shape[3]))
-        larger[:, :, :room] = held
-        return larger
+
+def _with_room(held: Tensor) -> Tensor:
+    batch, heads, tokens, channels = held.shape
+    larger = held.new_empty((batch, heads, tokens + ROOM, channels))
+    larger[:, :, :tokens] = held
+    return larger
 
 
 def tensors_of(state: State) -> Iterator[Tensor]:
@@ -90,3 +98,11 @@ def decode(mixer: Any, x: Tensor) -> tuple[Tensor, State]:
         y, state = mixer.step(token, state)
         outputs.append(y)
     return torch.stack(outputs, dim=1), state
+
+
+@torch.no_grad()
+def prefill(mixer: Any, x: Tensor) -> tuple[Tensor, State]:
+    """What `decode` returns, by the mixer's own `prefill` where it has one."""
+    own = getattr(mixer, "prefill", None)
+    found: tuple[Tensor, State] = own(x) if own else decode(mixer, x)
+    return found

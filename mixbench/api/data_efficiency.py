@@ -10,7 +10,14 @@ from mixbench.api.common import frame, in_order, several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
-from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
+from mixbench.api.preparing import (
+    choose_tasks,
+    model_of,
+    prepare_tasks,
+    remember_texts,
+    say_what_is_not_causal,
+    say_what_parts_lack,
+)
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
@@ -63,6 +70,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     learning_rates = parse_learning_rates(options.learning_rate)
     tasks = choose_tasks(several(options.task), options)
+    say_what_is_not_causal(tasks, mixers, progress)
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     default = SIZES if built_in else TEXT_SIZES
     sizes = parse_shares(default if options.sizes is None else options.sizes, "--sizes")

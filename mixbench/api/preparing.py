@@ -8,11 +8,12 @@ from typing import Any, Protocol
 from mixbench.api.shared_options import Texts, Training
 from mixbench.api.text_files import HUB, as_given, from_hub, require_texts, text_files
 from mixbench.errors import UnknownNameError
+from mixbench.mixers.choice import ChosenMixer
 from mixbench.studies.data_efficiency_plan import PlannedRun, PreparedTask
 from mixbench.studies.progress import Progress
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.texts import write_texts
-from mixbench.tasks import TASKS, choose_task
+from mixbench.tasks import TASKS, ChosenTask, choose_task
 
 
 class Chosen(Protocol):
@@ -52,6 +53,17 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
         constant_scores={score: constant_score(dataset, score) for score in scores_for(dataset.form)},
         classes=occurring_classes(dataset.train) if dataset.form.classes else None,
     )
+
+
+def say_what_is_not_causal(tasks: Sequence[Chosen], mixers: Iterable[ChosenMixer], progress: Progress) -> None:
+    """Report, for tasks that are meant for causal mixers, the built-in mixers that see later tokens, too."""
+    names = [mixer.label for mixer in mixers if mixer.entry and not mixer.entry.is_causal(mixer.options)]
+    for task in tasks:
+        if isinstance(task, ChosenTask) and names and task.task.causal(task.options):
+            progress.remark(
+                f"{task.name} in this form is meant for causal mixers, but these see later tokens, too: {', '.join(names)}."
+                " That gives no answer away, but they need no state to carry the pairs."
+            )
 
 
 def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[PreparedTask, ...]:

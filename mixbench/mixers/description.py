@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mixbench.errors import RequestError
 from mixbench.parsing.canonical import canonical_json
-from mixbench.parsing.option import Option, Value, typed_options
+from mixbench.parsing.option import Option, Value, told, typed_options
 from mixbench.parsing.spec import resolve_size
 
 Config = Mapping[str, Value]
@@ -69,13 +69,7 @@ class Mixer:
 
     def canonical(self, config: Config) -> str:
         """The config as canonical JSON. Options that older rows lack are left out where they say what older rows mean."""
-        return canonical_json(
-            {
-                option.name: config[option.name]
-                for option in self.options
-                if option.before is None or not config[option.name] == option.before == option.default
-            }
-        )
+        return canonical_json(told(self.options, config))
 
     def config(self, given: Mapping[str, str]) -> dict[str, Value]:
         """All options, given and default. Raises RequestError for an unknown option or a value of the wrong type."""
@@ -86,7 +80,7 @@ class Mixer:
         kinds = {option.name: option.kind for option in self.options}
         options: dict[str, Value] = {}
         for name, value in config.items():
-            if kinds.get(name) == "size":
+            if kinds.get(name) == "size" and not isinstance(value, float):
                 value = resolve_size(value, tokens, width)
             elif kinds.get(name) == "count" and isinstance(value, str):
                 value = config[value]  # the same number as another option

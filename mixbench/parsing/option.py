@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from mixbench.errors import RequestError, UnknownNameError, shortened
 from mixbench.parsing.spec import parse_size_expression
 
-Value = int | bool | str
+Value = int | float | bool | str
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Option:
     """
 
     name: str
-    kind: Literal["count", "size", "flag", "choice"]
+    kind: Literal["count", "size", "number", "flag", "choice"]
     default: Value
     meaning: str
     choices: tuple[str, ...] = ()
@@ -34,6 +35,8 @@ class Option:
             return text
         if self.kind == "size" and (size := parse_size_expression(text)) is not None:
             return size
+        if self.kind == "number" and (number := positive_number(text)) is not None:
+            return number
         if self.kind == "flag" and text.lower() in ("true", "false"):
             return text.lower() == "true"
         if self.kind == "choice":
@@ -48,6 +51,7 @@ class Option:
         return {
             "count": f"a positive whole number{f', or {self.default}' if isinstance(self.default, str) else ''}",
             "size": "a positive whole number, or a size that depends on the shape: 2*width, tokens/2",
+            "number": "a number above 0",
             "flag": "true or false",
             "choice": " | ".join(self.choices),
         }[self.kind]
@@ -60,3 +64,21 @@ def typed_options(options: Sequence[Option], given: Mapping[str, str], owner: st
         if name not in known:
             raise UnknownNameError("option", name, known, f"of {owner}")
     return {name: option.parse(given[name], owner) if name in given else option.default for name, option in known.items()}
+
+
+def told(options: Sequence[Option], values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values of all options, without those that older rows lack where they say what these rows mean."""
+    return {
+        option.name: values[option.name]
+        for option in options
+        if option.before is None or not values[option.name] == option.before == option.default
+    }
+
+
+def positive_number(text: str) -> float | None:
+    """The number above 0 that a text says; None if it says none."""
+    try:
+        number = float(text) if text.isascii() else 0.0
+    except ValueError:
+        return None
+    return number if 0 < number < math.inf else None

@@ -6,12 +6,12 @@ Numpy is imported only when data is generated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.parsing.option import Option, Value, typed_options
+from mixbench.parsing.option import Option, Value, told, typed_options
 from mixbench.parsing.spec import parse_mixer
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Task:
     """An entry of the table of tasks. `target` is `module:function`, which makes a Dataset from (options, seed).
 
     `tokens` is the length of the sequences, unless an option of that name gives it. `constraint` returns what is wrong with
-    the options, or None. `version` is raised whenever the same options and seed give other data.
+    the options, or None. `version` is raised whenever the same options and seed give other data. `derived` gives the options
+    whose default is a word, `auto`, from the others. `causal` says whether the task is meant for causal mixers.
     """
 
     name: str
@@ -46,6 +47,18 @@ class Task:
     version: int = 1
     tokens: int = 0
     constraint: Callable[[Options], str | None] = lambda options: None
+    derived: Mapping[str, Callable[[Options], Value]] = field(default_factory=dict)
+    causal: Callable[[Options], bool] = lambda options: False
+
+    def resolved(self, options: Options) -> Options:
+        """The options with numbers in the place of words."""
+        return {**options, **{name: find(options) for name, find in self.derived.items() if options[name] == "auto"}}
+
+    def differing(self, options: Options) -> Options:
+        """Of a task's options those that are neither the default nor follow from the others."""
+        defaults = {option.name: option.default for option in self.options}
+        usual = {**defaults, **{name: find({**defaults, **options}) for name, find in self.derived.items()}}
+        return {name: value for name, value in options.items() if usual.get(name) != value}
 
     def fault(self, options: Options) -> str | None:
         """What is wrong with the options, or None."""
@@ -71,7 +84,7 @@ class ChosenTask:
     @property
     def recipe(self) -> dict[str, Any]:
         """Everything that determines the data, as plain values."""
-        return {"task": self.name, "version": self.task.version, "options": dict(self.options)}
+        return {"task": self.name, "version": self.task.version, "options": told(self.task.options, self.options)}
 
     @property
     def seed(self) -> int:
@@ -97,7 +110,7 @@ def choose_task(text: str) -> ChosenTask:
     if spec.file or spec.name not in TASKS:
         raise UnknownNameError("task", spec.file or spec.name, TASKS)
     task = TASKS[spec.name]
-    options = typed_options(task.options, dict(spec.options), task.name)
+    options = task.resolved(typed_options(task.options, dict(spec.options), task.name))
     if fault := task.fault(options):
         raise RequestError(f"--task {text!r}: {fault}", "`mixbench list` shows the options of every task and their defaults.")
     return ChosenTask(task, options)
@@ -110,11 +123,24 @@ def _options(*own: Option, train: int = 20_000, dev: int = 1_000, test: int = 2_
     return (*own, *amounts, Option("draw", "count", 1, "number of the draw; each gives different data"))
 
 
+_POWER = 0.01
+"""Zoology's train_power_a and test_power_a."""
+
+
 def _mqar_fault(options: Options) -> str | None:
     tokens, pairs, vocabulary = (int(options[name]) for name in ("tokens", "pairs", "vocabulary"))
+    keys = vocabulary // 2
+    if options["form"] == "zoology":
+        if 4 * pairs > tokens:
+            return f"{pairs} pairs, as many queries and as many places between them need {4 * pairs} tokens, not {tokens}"
+        if pairs > keys - 1:
+            return f"{pairs} pairs need a vocabulary of {2 * pairs + 2}: half of {vocabulary} symbols less one are keys"
+        return None
+    if options["power"] != _POWER:
+        return "power says where queries are with form=zoology; here they are at uniform places"
     if 3 * pairs > tokens:
         return f"{pairs} pairs and as many queries need {3 * pairs} tokens, not {tokens}"
-    if pairs > vocabulary // 2:
+    if pairs > keys:
         return f"{pairs} pairs need a vocabulary of {2 * pairs}: half of {vocabulary} symbols are keys"
     return None
 
@@ -153,9 +179,32 @@ TASKS: dict[str, Task] = {
             options=_options(
                 Option("tokens", "count", 64, "length of a sequence"),
                 Option("pairs", "count", 8, "pairs of key and value, each queried once"),
-                Option("vocabulary", "count", 64, "symbols, half of them keys and half of them values"),
+                Option(
+                    "vocabulary",
+                    "count",
+                    "auto",
+                    "symbols, half of them keys and half of them values; auto is 64, with form=zoology 8192",
+                ),
+                Option(
+                    "form",
+                    "choice",
+                    "uniform",
+                    "uniform: queries at any places, with one token between them; zoology: mostly near the pairs, with random"
+                    " symbols between them",
+                    choices=("uniform", "zoology"),
+                    before="uniform",
+                ),
+                Option(
+                    "power",
+                    "number",
+                    _POWER,
+                    "of form=zoology: the n-th place after the pairs is taken in proportion to n^(power - 1)",
+                    before=_POWER,
+                ),
             ),
             constraint=_mqar_fault,
+            derived={"vocabulary": lambda options: 8192 if options["form"] == "zoology" else 64},
+            causal=lambda options: options["form"] == "zoology",
         ),
         Task(
             name="listops",

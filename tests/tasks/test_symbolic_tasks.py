@@ -20,6 +20,8 @@ SMALL = "train=41,dev=13,test=22"
 TEXTS = (
     "mqar:",
     "mqar:tokens=12,pairs=2,vocabulary=9,",
+    "mqar:form=zoology,",
+    "mqar:form=zoology,tokens=13,pairs=2,vocabulary=9,",
     "listops:",
     "listops:tokens=20,depth=2,",
     "majority:",
@@ -87,11 +89,16 @@ def test_classes_come_in_no_order(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("mqar", "3409db6e4475"), ("listops", "d5a12a69d310"), ("majority", "315c9fb648b9")],
+    [
+        ("mqar:", "3409db6e4475"),
+        ("mqar:form=zoology,", "fc4cba79ba9d"),
+        ("listops:", "d5a12a69d310"),
+        ("majority:", "315c9fb648b9"),
+    ],
 )
 def test_data_that_change_need_a_new_version_of_their_task(text: str, expected: str) -> None:
     content = hashlib.sha256()
-    for split in splits(make(f"{text}:{SMALL}")):
+    for split in splits(make(f"{text}{SMALL}")):
         content.update(split.inputs.astype("<i4").tobytes() + split.targets.astype("<i4").tobytes())
     assert content.hexdigest()[:12] == expected
 

@@ -20,7 +20,8 @@ each_task = pytest.mark.parametrize("name", TASKS)
 def test_a_task_named_alone_has_every_option_at_its_default(name: str) -> None:
     chosen = choose_task(name)
     assert chosen.name == name
-    assert chosen.options == {option.name: option.default for option in TASKS[name].options}
+    assert chosen.options == TASKS[name].resolved({option.name: option.default for option in TASKS[name].options})
+    assert "auto" not in chosen.options.values()
     assert chosen.options.keys() >= {"train", "dev", "test", "draw"}
 
 

@@ -138,8 +138,7 @@ def _model(row: TrainingRow) -> Options:
 def _task(name: str, settings: Options) -> str:
     if name not in TASKS:
         return name.partition(":")[0] if name.startswith("text:") else name
-    defaults = {option.name: option.default for option in TASKS[name].options}
-    differing = [f"{key}={value}" for key, value in settings.get("options", {}).items() if defaults.get(key) != value]
+    differing = [f"{key}={value}" for key, value in TASKS[name].differing(settings.get("options", {})).items()]
     return f"{name}:{','.join(differing)}" if differing else name
 
 

@@ -47,7 +47,8 @@ def theirs(power: float = 0.01) -> Drawn:
 def loaded(file: Path) -> ModuleType:
     """The module in a file, whose neighbours it only needs for their names."""
     spec = importlib.util.spec_from_file_location("zoologys_recall", file)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     others: dict[str, Any] = {
         "zoology.config": SimpleNamespace(DataSegmentConfig=object),
         "zoology.data.utils": SimpleNamespace(DataSegment=lambda inputs, labels, slices: (inputs, labels)),
@@ -127,7 +128,11 @@ def test_the_distributions_are_those_of_zoology(power: float) -> None:
 def test_alone_it_has_the_vocabulary_of_zoology_and_the_other_form_keeps_its_recipe() -> None:
     assert choose_task("mqar:form=zoology").options["vocabulary"] == 8192
     usual = {"tokens": 64, "pairs": 8, "vocabulary": 64, "train": 20_000, "dev": 1_000, "test": 2_000, "draw": 1}
-    assert choose_task("mqar").recipe == choose_task("mqar:form=uniform").recipe == {"task": "mqar", "version": 1, "options": usual}
+    assert (
+        choose_task("mqar").recipe
+        == choose_task("mqar:form=uniform").recipe
+        == {"task": "mqar", "version": 1, "options": usual}
+    )
     options = choose_task("mqar:form=zoology,pairs=4").recipe["options"]
     assert options == usual | {"vocabulary": 8192, "pairs": 4, "form": "zoology"}
     assert choose_task("mqar").task.differing(options) == {"pairs": 4, "form": "zoology"}

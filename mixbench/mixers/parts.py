@@ -20,3 +20,8 @@ def check_length(tokens: int, limit: int, mixer: str) -> None:
 def mix_tokens(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
     """W X + b for every sequence: (rows, columns), (rows) and (batch, columns, width) to (batch, rows, width)."""
     return torch.baddbmm(bias.unsqueeze(-1), weight.expand(len(x), -1, -1), x)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """x, in float32 where it is in half precision: for sums over tokens and products of decays."""
+    return x.float() if x.dtype.itemsize < 4 else x

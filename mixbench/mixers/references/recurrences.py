@@ -1,3 +1,19 @@
 """Recurrences, token by token."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mixbench.mixers.references.common import Parameters, linear
+
+
+def min_gru(p: Parameters, x: Tensor, **_: Any) -> Tensor:
+    h, outputs = torch.zeros_like(x[0]), []
+    for gates in linear(p, "gates", x):
+        z, candidate = torch.sigmoid(gates[: len(h)]), gates[len(h) :]
+        h = (1 - z) * h + z * torch.where(candidate >= 0, candidate + 0.5, torch.sigmoid(candidate))
+        outputs.append(h)
+    return torch.stack(outputs)

@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-CASES: list[tuple[str, dict[str, str], int, int]] = []
+CASES: list[tuple[str, dict[str, str], int, int]] = [
+    ("min-gru", {}, 3, 6),
+    ("min-gru", {}, 64, 6),
+    ("min-gru", {}, 33, 5),
+]

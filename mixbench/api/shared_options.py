@@ -29,7 +29,8 @@ Mixers = Annotated[
     Typed(list[str] | None),
     Option(
         "--mixer",
-        help="Mixer with options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName. Repeatable.",
+        help="Mixer with options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName; all: every built-in"
+        " mixer. Repeatable.",
         metavar=NAMED,
         rich_help_panel=WHAT,
     ),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from mixbench.tables.origins import learn_place
 
 PLUGIN_GROUP = "mixbench.mixers"
 """Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""
+ALL = "all"
+"""Names every built-in mixer."""
 _FORM = "The form is path/to/file.py:ClassName."
 _LARGEST_FILE = 10_000_000
 
@@ -84,12 +87,12 @@ def distinct_ends(paths: Sequence[str]) -> list[str]:
 
 
 def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
-    """The mixers that the user named, each once; PAPER_MIXERS if none was named.
+    """The mixers that the user named, each once; PAPER_MIXERS if none was named, every built-in one for ALL.
 
     Files with the same code are one mixer: warns of them. Raises RequestError.
     """
     chosen: dict[tuple[str, str], ChosenMixer] = {}
-    for text in texts or PAPER_MIXERS:
+    for text in chain.from_iterable(MIXERS if text == ALL else (text,) for text in texts or PAPER_MIXERS):
         mixer = replace(choose_mixer(text), text=text)
         first = chosen.setdefault((mixer.name, mixer.config), mixer)
         if mixer.target not in (first.target, *first.copies):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, Paragraph, Part, caption, fitted, heading, notes
@@ -10,7 +10,8 @@ from mixbench.cli.text.speed_tables import costs_table, growth_table, long_table
 from mixbench.verdicts.speed.cells import FORMS
 from mixbench.verdicts.speed.notes import brief_notes, long_notes
 from mixbench.verdicts.speed.summary import SpeedSummary
-from mixbench.verdicts.speed.view import View, times_caption, views_of
+from mixbench.verdicts.speed.view import View, standing_out, times_caption, views_of
+from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -28,7 +29,7 @@ def speed_table(summary: SpeedSummary, width: int, terminal: bool, details: bool
 
 
 def _brief(summary: SpeedSummary, room: int | None) -> Iterator[Part]:
-    views = views_of(summary)
+    views, shown = views_of(summary), standing_out(summary)
     form = min(FORMS, key=lambda form: sum(times_table(view, form).tables(room) for view in views))
     for view in views:
         one = len(view.lengths) == 1
@@ -36,7 +37,7 @@ def _brief(summary: SpeedSummary, room: int | None) -> Iterator[Part]:
         if not one:
             yield caption(times_caption(view))
         yield times_table(view, form)
-        yield from (BLANK, *_sentences(view))
+        yield from (BLANK, *_sentences(view, shown))
         if not one:
             yield costs_table(view)
             yield BLANK
@@ -54,5 +55,10 @@ def _details(summary: SpeedSummary) -> Iterator[Part]:
     yield from notes(long_notes(summary))
 
 
-def _sentences(view: View) -> list[Paragraph]:
-    return [*map(Paragraph, view.sentences), BLANK] if view.sentences else []
+def _sentences(view: View, shown: Container[str] | None = None) -> list[Paragraph]:
+    """The answers in words: those on some mixers, and how many there are on others."""
+    told = [answer.sentence for answer in view.answers if shown is None or answer.mixer in shown]
+    rest = len(view.answers) - len(told)
+    if rest:
+        told.append(f"{counted(rest, 'more mixer')}: in the table; in words with --details.")
+    return [*map(Paragraph, told), BLANK] if told else []

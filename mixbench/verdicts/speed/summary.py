@@ -179,6 +179,11 @@ class SpeedSummary:
     left_out: int
     """Rows of other environments."""
 
+    @property
+    def mixers(self) -> list[MixerKey]:
+        """The mixers that have a cell."""
+        return list(dict.fromkeys((cell.mixer, cell.config) for cell in self.cells))
+
 
 def summarise(
     rows: Sequence[SpeedRow], launches: Sequence[LaunchRow], baseline: str | None = None, environment: str | None = None

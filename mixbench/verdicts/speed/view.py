@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.labels import context_words
+from mixbench.verdicts.prominent import prominent
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
 from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
 from mixbench.verdicts.speed.times import TIME, time_column
-from mixbench.verdicts.speed.verdicts import verdicts
+from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,14 @@ class View:
     words: str
     cells: Sequence[CellSummary]
     growths: Sequence[Growth]
-    sentences: Sequence[str]
+    answers: Sequence[Verdict]
     baseline: str | None
 
     @property
     def labels(self) -> list[str]:
-        """The mixers, the baseline first."""
-        return sorted(dict.fromkeys(cell.label for cell in self.cells), key=lambda label: label != self.baseline)
+        """The mixers: the baseline, then the others from fast to slow."""
+        ranked = by_speed(self.cells)
+        return sorted(ranked, key=lambda label: label != self.baseline)
 
     @property
     def lengths(self) -> list[int]:
@@ -59,19 +64,47 @@ class View:
         return [cells.get(label) for label in self.labels]
 
 
+def by_speed(cells: Iterable[CellSummary]) -> list[str]:
+    """The labels of cells of one context, the fastest mixer first: at the longest length at which any was timed, then at
+    shorter ones for those that were not timed there; last, in the order of the cells, those without a time.
+    """
+    keys: dict[str, tuple[float, float]] = {}
+    for cell in cells:
+        key = (-cell.tokens, cell.time_ms.point) if cell.time_ms else (0.0, math.inf)
+        keys[cell.label] = min(key, keys.get(cell.label, key))
+    return sorted(keys, key=keys.__getitem__)
+
+
+def standing_out(summary: SpeedSummary, named: Iterable[str] = ()) -> set[str]:
+    """The labels of the mixers that stand out, as `prominent` chooses them; the best are the fastest over all contexts."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for context in dict.fromkeys(cell.context for cell in summary.cells):
+        for place, label in enumerate(by_speed(cell for cell in summary.cells if cell.context == context)):
+            places[label].append(place)
+    timed = {cell.label for cell in summary.cells if cell.time_ms}
+    ranked = sorted(timed, key=lambda label: (fmean(places[label]), label))
+    return prominent(summary.mixers, ranked, summary.baseline, named)
+
+
 def views_of(summary: SpeedSummary) -> list[View]:
-    """The contexts of a summary, in its order."""
+    """The contexts of a summary, in its order; cells of a length from fast to slow behind the baseline."""
     contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
+    answers = verdicts(summary)
     return [
         View(
             " · ".join(words.values()),
-            [cell for cell in summary.cells if cell.context == context],
+            _in_order([cell for cell in summary.cells if cell.context == context], summary.baseline),
             [growth for growth in summary.growths if growth.context == context],
-            [verdict.sentence for verdict in verdicts(summary) if verdict.context == context],
+            [answer for answer in answers if answer.context == context],
             summary.baseline,
         )
         for context, words in zip(contexts, context_words(contexts), strict=True)
     ]
+
+
+def _in_order(cells: Sequence[CellSummary], baseline: str | None) -> list[CellSummary]:
+    place = {label: number for number, label in enumerate(by_speed(cells))}
+    return sorted(cells, key=lambda cell: (cell.tokens, cell.label != baseline, place[cell.label]))
 
 
 def times_caption(view: View) -> str:

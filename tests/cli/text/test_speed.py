@@ -9,6 +9,7 @@ from synthetic import speed_rows
 
 from mixbench.cli.text.speed import speed_table
 from mixbench.cli.text.speed_tables import exponent_text
+from mixbench.mixers import MIXERS
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import ALONE, CHANGED, HOLDS_MORE, lower_bound, unknown
@@ -17,6 +18,7 @@ from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.entries import interval_text, with_prefix
 from mixbench.verdicts.speed.cells import margin, point
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
+from mixbench.verdicts.speed.view import views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, number
 
 Table = tuple[list[SpeedRow], list[LaunchRow]]
@@ -120,7 +122,7 @@ def test_the_baseline_is_shown_in_ms_and_the_others_relative_to_it() -> None:
     ):
         assert interval is not None
         assert line_of(text, label).endswith("".join(interval_text(interval)))
-    assert [line.split()[0] for line in text.split("\n")[3:6]] == ["attention,", "hypermixer", "none"]
+    assert [line.split()[0] for line in text.split("\n")[3:6]] == ["attention,", "none", "hypermixer"]
 
 
 def test_intervals_become_margins_and_then_stand_at_the_longest_length_only(reference: SpeedSummary) -> None:
@@ -367,3 +369,37 @@ def test_a_crossover_keeps_as_many_digits_as_tell_its_ends_apart() -> None:
     text = plain(summarise(rows, launches))
     low, high = map(int, re.search(r"level with it at about \d+ \((\d+)–(\d+)\)", text).groups())  # type: ignore[union-attr]
     assert 115 < low < high < 130
+
+
+def test_mixers_stand_from_fast_to_slow_and_those_without_a_time_at_the_end() -> None:
+    slowness = {"attention": 1.0, "fnet": 3.0, "gmlp": 2.0, "hypermixer": 0.5, "mlp-mixer": 0.1}
+    failures = {
+        ("mlp-mixer", 128): ("oom", "needs 9 TiB"),
+        ("linear-attention", 64): ("error", "no"),
+        ("linear-attention", 128): ("error", "no"),
+    }
+    rows, launches = speed_rows(
+        (*slowness, "linear-attention"),
+        (64, 128),
+        latency_ms=lambda mixer, tokens, *_: slowness.get(mixer, 1.0) * tokens,
+        failures=failures,
+    )
+    summary = summarise(rows, launches)
+    ordered = ["attention", "hypermixer", "gmlp", "fnet", "mlp-mixer", "linear-attention"]
+    (view,) = views_of(summary)
+    assert view.labels == ordered
+    assert [cell.label for cell in view.cells if cell.tokens == 128] == ordered
+
+
+def test_of_many_mixers_the_best_five_and_the_users_own_are_put_into_words() -> None:
+    names = [name for name in MIXERS if name not in ("attention", "none")][:10]
+    slowness = {name: 2.0**place for place, name in enumerate(names)}
+    own = "mine.py:Mine"
+    rows, launches = speed_rows(
+        ("attention", "none", *names), (64, 128), latency_ms=lambda mixer, tokens, *_: slowness.get(mixer, 0.01) * tokens
+    )
+    rows = [replace(row, mixer=own) if row.mixer == names[-1] else row for row in rows]
+    text = plain(summarise(rows, launches))
+    told = [name for name in ("none", *names[:-1], "Mine") if f"\n{name} is " in text or f"\n{name} takes " in text]
+    assert told == [*names[:5], "Mine"]
+    assert "\n5 more mixers: in the table; in words with --details.\n" in text

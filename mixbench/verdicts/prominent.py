@@ -1,0 +1,30 @@
+"""Which of many mixers stand out, in figures and in words: the baseline, the best few, the user's own, and those named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mixbench.mixers import FAMILIES, MIXERS
+from mixbench.verdicts.labels import MixerKey, find_mixers, mixer_labels
+
+MANY = 10
+"""Up to this many mixers, all stand out."""
+BEST = 5
+_CONTROLS = {mixer.name for mixer in FAMILIES["control"].mixers}
+
+
+def prominent(
+    mixers: Iterable[MixerKey], ranked: Sequence[str], baseline: str | None = None, named: Iterable[str] = ()
+) -> set[str]:
+    """The labels of the mixers that stand out; `ranked` are labels, the best first, and `named` are as for `find_mixers`.
+
+    The control without mixing, which costs nothing, is not among the best.
+    """
+    labels = mixer_labels(mixers)
+    if len(labels) <= MANY:
+        return set(labels.values())
+    controls = {label for (name, _), label in labels.items() if name in _CONTROLS}
+    best = [label for label in ranked if label not in controls and label != baseline][:BEST]
+    own = [label for (name, _), label in labels.items() if name not in MIXERS]
+    asked = [labels[mixer] for name in named for mixer in find_mixers(name, labels)]
+    return {*best, *own, *asked, *([baseline] if baseline else [])}

@@ -29,11 +29,12 @@ def draw(options: PlotOptions) -> list[Path]:
 
     formats = parse_names(options.format, FORMATS, "--format")
     width, height = (None, None) if options.size is None else parse_figure_size(options.size)
-    page = Page(width, height, titled=not options.no_title)
+    page = Page(width, height, titled=not options.no_title, highlight=tuple(options.highlight or ()))
     how = {} if options.metric is None else {"metrics": _metrics(split_names(options.metric), options.study)}
     folder = ResultsFolder(options.results)
     studies = ["speed"] if how else [options.study] if options.study else list(FIGURES)
     tables = _chosen(options, folder, dict.fromkeys(row_type for study in studies for row_type in READS[study]))
+    _demand_mixers(page.highlight, tables)
     paths: list[Path] = []
     unknown: list[UnknownNameError] = []
     shown: list[Tables] = []
@@ -94,6 +95,16 @@ def _chosen(options: PlotOptions, folder: ResultsFolder, row_types: Iterable[typ
     sifted = sift(tables, wanted)
     tell_left_out(sifted.remarks)
     return sifted.tables
+
+
+def _demand_mixers(names: Iterable[str], tables: Tables) -> None:
+    """Raise UnknownNameError for a name that no row has."""
+    from mixbench.verdicts.labels import find_mixers, mixer_labels
+
+    mixers = list(dict.fromkeys((row.mixer, row.config) for rows in tables.values() for row in rows))
+    for name in names:
+        if not find_mixers(name, mixers):
+            raise UnknownNameError("mixer", name, mixer_labels(mixers).values(), "among the measured mixers")
 
 
 def _left_out(folder: ResultsFolder, tables: Tables, shown: Iterable[Tables]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -48,6 +49,15 @@ class PlotOptions(Filters):
         Option(
             help="column, page or slide, or inches: 3.5x2.4. Text has at least 7 points. Default: as large as the panels need.",
             metavar="NAME|WxH",
+        ),
+    ] = None
+    highlight: Annotated[
+        Sequence[str] | None,
+        Typed(list[str] | None),
+        Option(
+            help="Mixer that stands out where more than ten are drawn, besides the baseline, the best five and your own."
+            " Repeatable.",
+            metavar=shared.NAMED,
         ),
     ] = None
     no_title: Annotated[bool, Option("--no-title", help="No title above figures, for papers that have captions.")] = False

@@ -53,11 +53,14 @@ RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Page:
-    """A place for figures: inches, where None leaves a side to what is drawn, and whether figures have a title."""
+    """A place for figures: inches, where None leaves a side to what is drawn, whether figures have a title, and mixers that
+    stand out among many besides the best, as labels or mixer strings.
+    """
 
     width: float | None = None
     height: float | None = None
     titled: bool = True
+    highlight: tuple[str, ...] = ()
 
     @property
     def scale(self) -> float:

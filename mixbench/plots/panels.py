@@ -95,12 +95,14 @@ class Sheet:
         there = {label for own in entries for _, label, _ in own}
         if self.alone and not self.beside:
             texts = {label: text for _, label, text in sorted(entries[0], reverse=True)}
-            self.below({label: looks[label] for label in texts}, texts)
+            self.below(style.named_in_legend(texts, looks), texts)
             return
         if not self.alone:
-            self.below({label: look for label, look in looks.items() if label in there}, {})
+            self.below(style.named_in_legend([label for label in looks if label in there], looks), {})
         for axes, own in zip(self.axes, entries, strict=True) if self.beside else ():
-            self._legend_beside(axes, [(label, text) for _, label, text in sorted(own, reverse=True)], looks)
+            texts = {label: text for _, label, text in sorted(own, reverse=True)}
+            named = style.named_in_legend(texts, looks)
+            self._legend_beside(axes, [(label, texts.get(label, "")) for label in named], named)
 
     def _legend_beside(self, axes: Axes, texts: Sequence[tuple[str, str]], looks: Mapping[str, style.LineStyle]) -> None:
         """With the names of the mixers if it is the only panel, else texts alone."""
@@ -118,6 +120,21 @@ class Sheet:
                 handletextpad=0.8 if self.alone else 0.4,
                 borderaxespad=0.5 if self.alone else 0.2,
                 labelspacing=0.5 if self.alone else 0.35,
+            )
+
+    def names_beside(self, entries: Sequence[Sequence[style.Entry]], looks: Sequence[Mapping[str, style.LineStyle]]) -> None:
+        """Beside each panel the names of its own mixers with their texts, the highest line first; each has its own looks."""
+        for axes, own, look in zip(self.axes, entries, looks, strict=True):
+            names = {label: f"{fitted_label(label, _BESIDE)}  {text}".rstrip() for _, label, text in sorted(own, reverse=True)}
+            axes.legend(
+                [style.proxy(look[label]) for label in names],
+                list(names.values()),
+                loc="center left",
+                bbox_to_anchor=(1.0, 0.5),
+                handlelength=2.2,
+                handletextpad=0.5,
+                borderaxespad=0.3,
+                labelspacing=0.4,
             )
 
     def below(self, looks: Mapping[str, style.LineStyle], texts: Mapping[str, str]) -> None:

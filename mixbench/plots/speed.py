@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.speed_families import families_figure
 from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.speed_sizes import QUANTITIES, SIZES, size_figure
 from mixbench.plots.time_by_flops import flops_figure
@@ -46,6 +47,7 @@ def draw_speed(
     if not metrics:
         figures = {
             "speed-ratio-by-tokens": partial(ratio_figure, summary, page),
+            "speed-ratio-by-family": partial(families_figure, summary, page),
             **figures,
             "speed-time-by-flops": partial(flops_figure, summary, page),
         }

@@ -13,6 +13,7 @@ from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity
 from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
+from mixbench.verdicts.speed.view import standing_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,9 +35,9 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         return None
     shown = {id(cell) for cell in drawn}
     panels = panels_of(summary, "tokens", lambda cell: id(cell) in shown)
-    looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    looks = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
     baseline = summary.baseline or ""
-    answers = verdicts(summary)
+    answers = [answer for answer in verdicts(summary) if not looks[answer.mixer].pale]
     apart = len({cell.tokens for cell in drawn}) == 1
     with page.look():
         times = [time_quantity(cells) for cells in panels.cells]

@@ -21,6 +21,7 @@ from mixbench.tables.fields import Quantity
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.speed.summary import GROWTH_LENGTHS, SUMMARISED, CellSummary, SpeedSummary, growth
 from mixbench.verdicts.speed.times import DEVICE, WALL
+from mixbench.verdicts.speed.view import standing_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
     if not metrics:
         return None
     panels, far = panels.without_far_failures(size_of)
-    styles = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    styles = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
     looks = {label: look for label, look in styles.items() if label in {cell.label for cell in panels.every}}
     sizes = [size_of(cell) for cell in panels.every]
     apart = {label: 1.05 ** (place - len(looks) // 2) if len(set(sizes)) == 1 else 1.0 for place, label in enumerate(looks)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,6 +15,7 @@ from mixbench.plots.page import PLAIN, Page, place
 from mixbench.plots.texts import literal
 from mixbench.stats import log_median_interval
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order
+from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -45,6 +46,8 @@ class LineStyle:
     color: str
     marker: str
     line: Dashes
+    pale: bool = False
+    """Whether it is one of many in the background."""
 
 
 _DASHES: dict[str, Dashes] = {
@@ -85,15 +88,31 @@ _OTHERS = [
 ]
 
 
-def line_styles(mixers: Iterable[MixerKey]) -> dict[str, LineStyle]:
-    """Style by label: a built-in mixer's own goes to its config with the shortest label; others follow in order."""
+BACKGROUND = LineStyle("#c4c4c4", "None", _DASHES["solid"], pale=True)
+"""How mixers are drawn that do not stand out."""
+
+
+def line_styles(mixers: Iterable[MixerKey], standing_out: Container[str] | None = None) -> dict[str, LineStyle]:
+    """Style by label: a built-in mixer's own goes to its config with the shortest label; others follow in order.
+
+    If only some labels stand out, the other mixers are in the background.
+    """
     mixers = mixer_order(mixers)
     labels = mixer_labels(mixers)
-    plainest = {name: labels[mixer] for mixer in reversed(mixers) if (name := mixer[0]) in BUILT_IN}
+    shown = [mixer for mixer in mixers if standing_out is None or labels[mixer] in standing_out]
+    plainest = {name: labels[mixer] for mixer in reversed(shown) if (name := mixer[0]) in BUILT_IN}
     looks = {label: BUILT_IN[name] for name, label in plainest.items()}
-    others = (label for mixer in mixers if (label := labels[mixer]) not in looks)
+    others = (label for mixer in shown if (label := labels[mixer]) not in looks)
     looks |= {label: _OTHERS[place % len(_OTHERS)] for place, label in enumerate(others)}
-    return {labels[mixer]: looks[labels[mixer]] for mixer in mixers}
+    return {labels[mixer]: looks.get(labels[mixer], BACKGROUND) for mixer in mixers}
+
+
+def named_in_legend(labels: Iterable[str], looks: Mapping[str, LineStyle]) -> dict[str, LineStyle]:
+    """The entries of a legend for these mixers: one for each that stands out, and one for all others together."""
+    labels = list(labels)
+    shown = {label: looks[label] for label in labels if not looks[label].pale}
+    rest = len(labels) - len(shown)
+    return shown | ({counted(rest, "other mixer"): BACKGROUND} if rest else {})
 
 
 def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
@@ -139,6 +158,10 @@ def draw_line(
         return []
     intervals = [log_median_interval(launches) for _, launches in points]
     where = [place for place, _ in points]
+    if look.pale:
+        thin = {"color": look.color, "linewidth": 0.8, "zorder": 1.5}
+        axes.plot(where, [i.point for i in intervals], marker="." if len(where) == 1 else "None", **thin)  # type: ignore[arg-type]
+        return []
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     wrong = {place for place, is_hollow in zip(places, hollow, strict=bool(hollow)) if is_hollow}
     empty = [(place, i.point) for place, i in zip(where, intervals, strict=True) if place in wrong]

@@ -13,6 +13,7 @@ from mixbench.plots.page import PLAIN, Page, place
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, without_flops
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.view import standing_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     cells = [cell for cell in panels.every if _has_both(cell)]
     if not cells:
         return None
-    looks = style.line_styles((cell.mixer, cell.config) for cell in summary.cells)
+    looks = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
     marks = {label: [cell.flops_mark for cell in own] for label, own in grouped(cells, lambda cell: cell.label).items()}
     free = grouped([cell for cell in summary.cells if cell.time_ms and cell.label not in marks], lambda cell: cell.label)
     with page.look():
@@ -52,7 +53,7 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         for leader in dict.fromkeys(sheet.leaders):
             style.value_ticks(leader.yaxis, prefixed=False)
         sheet.below(
-            {label: look for label, look in looks.items() if label in marks},
+            style.named_in_legend([label for label in looks if label in marks], looks),
             {label: named("", own).strip() for label, own in marks.items()},
         )
         beyond = sheet.mark(ends)

@@ -1,0 +1,93 @@
+"""Figure of the ratio of times against tokens with a panel per family of mixers, for runs of more mixers than stand out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mixbench.mixers import FAMILIES
+from mixbench.plots import style
+from mixbench.plots.ends import End
+from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.panels import panel_sheet
+from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity
+from mixbench.verdicts.prominent import MANY
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_OWN = "Other mixers"
+_COLUMNS, _PANEL = 2, (5.6, 2.3)
+"""Panels next to each other, and the inches of one with the names beside it."""
+
+
+def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
+    """Ratio of times to the baseline's against tokens, log-log, a panel per context and family of mixers.
+
+    The other families are in the background. None where all mixers stand out in the figure with one panel per context.
+    """
+    drawn = [cell for cell in summary.cells if cell.paired_ratios and cell.label != summary.baseline]
+    if len(summary.mixers) <= MANY or not drawn:
+        return None
+    shown = {id(cell) for cell in drawn}
+    contexts = panels_of(summary, "tokens", lambda cell: id(cell) in shown)
+    panels = [
+        ({**words, "family": title}, [cell for cell in cells if id(cell) in shown], [cell for cell in cells if id(cell) in own])
+        for words, cells in zip(contexts.words, contexts.cells, strict=True)
+        for title, own in _by_family(drawn).items()
+    ]
+    panels = [(words, cells, own) for words, cells, own in panels if own]
+    rows = -(-len(panels) // _COLUMNS)
+    with page.look():
+        times = [time_quantity(cells) for _, cells, _ in panels]
+        sheet = panel_sheet(
+            page,
+            f"{in_words(times)} relative to {summary.baseline}, by family",
+            contexts.common,
+            [words for words, _, _ in panels],
+            ("tokens", [f"relative {time.title.lower()}" for time in times]),
+            natural=(_PANEL[0] * min(_COLUMNS, len(panels)), _PANEL[1] * rows + 1),
+        )
+        entries: list[list[style.Entry]] = []
+        ends: list[list[End]] = []
+        looks = [_looks(own) for _, _, own in panels]
+        for axes, (_, cells, own), look in zip(sheet.axes, panels, looks, strict=True):
+            axes.axhline(1, color="black", linewidth=1, zorder=2)
+            mine = {cell.label for cell in own}
+            for line in grouped([cell for cell in cells if cell.label not in mine], lambda cell: cell.label).values():
+                places, ratios = [cell.tokens for cell in line], [cell.paired_ratios for cell in line]
+                style.draw_line(axes, places, ratios, style.BACKGROUND)
+            entries.append([])
+            ends.append([])
+            for label, line in grouped(own, lambda cell: cell.label).items():
+                hollow = [cell.ratio_disturbed for cell in line]
+                places, ratios = [cell.tokens for cell in line], [cell.paired_ratios for cell in line]
+                ends[-1] += style.draw_line(axes, places, ratios, look[label], hollow)
+                ratio = line[-1].ratio
+                entries[-1].append((ratio.point if ratio else 0.0, label, f"{ratio.point:.3g}" if ratio else ""))
+        sheet.names_beside(entries, looks)
+        sheet.unite()
+        style.size_ticks(sheet.axes[0], [cell.tokens for cell in drawn], sheet.ticks())
+        for leader in dict.fromkeys(sheet.leaders):
+            style.value_ticks(leader.yaxis, prefixed=False)
+        return sheet.finish(
+            "below 1: faster; numbers: at the longest length; bands: 95 % intervals of the median over launches",
+            sheet.mark(ends),
+            HOLLOW if any(cell.ratio_disturbed for cell in drawn) else "",
+        )
+
+
+def _by_family(cells: Sequence[CellSummary]) -> dict[str, set[int]]:
+    """The cells by the title of their mixer's family, by identity; the control is left out, mixers not built in come last."""
+    families = {mixer.name: family.title for key, family in FAMILIES.items() if key != "control" for mixer in family.mixers}
+    control = {mixer.name for mixer in FAMILIES["control"].mixers}
+    found: dict[str, set[int]] = {title: set() for title in (*families.values(), _OWN)}
+    for cell in cells:
+        if cell.mixer not in control:
+            found[families.get(cell.mixer, _OWN)].add(id(cell))
+    return {title: own for title, own in found.items() if own}
+
+
+def _looks(cells: Sequence[CellSummary]) -> dict[str, style.LineStyle]:
+    return style.line_styles(dict.fromkeys((cell.mixer, cell.config) for cell in cells))

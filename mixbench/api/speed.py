@@ -54,8 +54,10 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
     from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.speed.summary import summarise
 
+    mixers = choose_mixers(names_of(options.mixer))
+    base = find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     request = SpeedRequest(
-        mixers=choose_mixers(names_of(options.mixer)),
+        mixers=mixers,
         tokens=parse_sizes(options.tokens, "--tokens"),
         width=parse_sizes(options.width, "--width"),
         batch=parse_sizes(options.batch, "--batch"),
@@ -73,8 +75,9 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
         timeout=options.timeout,
         seed=options.seed,
         energy=options.energy,
+        match=options.match,
+        baseline=next(chosen for chosen in mixers if (chosen.name, chosen.config) == base),
     )
-    find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in request.mixers])
     folder = ResultsFolder(options.results)
     progress = options.progress or Silent()
     digest = run_speed(request, folder, progress, fresh=options.fresh, retry_failed=options.retry_failed)

@@ -50,6 +50,14 @@ class SpeedOptions(shared.Study):
         Literal["warm", "cold"],
         Option(help="cold: flush the last-level cache (the L2 of a GPU) before each call.", rich_help_panel=WHAT),
     ] = "warm"
+    match: Annotated[
+        Literal["width", "params", "flops"],
+        Option(
+            help="What mixers share with the baseline: the width alone, or its parameters or forward FLOPs, too. For these, a"
+            " size that a mixer leaves free is scaled (hidden size, rank, …), and the table shows it.",
+            rich_help_panel=WHAT,
+        ),
+    ] = "width"
     layers: shared.Blocks = 6
     launches: Annotated[
         int, Option(help="Fresh processes that measure every cell; intervals are over launches.", min=1, rich_help_panel=HOW)

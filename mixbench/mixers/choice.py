@@ -50,6 +50,13 @@ class ChosenMixer:
         """The name, or the mixer string where another chosen mixer has that name, too."""
         return self.text or self.name
 
+    @property
+    def string(self) -> str:
+        """The mixer string of a built-in mixer: its name and the options that differ from their defaults."""
+        defaults = {option.name: option.default for option in self.entry.options} if self.entry else {}
+        changed = [f"{name}={str(value).lower()}" for name, value in self.options.items() if defaults.get(name) != value]
+        return ":".join(filter(None, (self.name, ",".join(changed))))
+
     def arguments(self, tokens: int, width: int) -> dict[str, Any]:
         """Keyword arguments of the class at a shape. Raises RequestError for a shape that the mixer cannot have."""
         if self.entry:

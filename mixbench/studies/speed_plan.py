@@ -13,8 +13,10 @@ from mixbench.errors import RequestError
 from mixbench.machine.facts import last_level_cache_bytes
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json
+from mixbench.studies.matching import MATCHES, match
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
+from mixbench.tables.remarks import remark
 from mixbench.tables.rows import SpeedRow
 
 SCOPES = ("mixer", "block", "model")
@@ -52,6 +54,9 @@ class SpeedRequest:
     timeout: float
     seed: int
     energy: bool = False
+    match: str = "width"
+    baseline: ChosenMixer | None = None
+    """The mixer that others are matched to."""
 
     def __post_init__(self) -> None:
         for name, least in (("threads", 1), ("layers", 1), ("launches", 1), ("seed", 0)):
@@ -82,6 +87,8 @@ class PlannedCell:
     job: dict[str, Any]
     label: str
     unsupported: str = ""
+    remark: str = ""
+    """What its rows say in `detail`."""
 
     @property
     def group(self) -> tuple[Any, ...]:
@@ -134,12 +141,23 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
             }
             keys = {name: values[name] for name, column in columns(SpeedRow).items() if column.role == "key"}
             try:
-                arguments = mixer.arguments(tokens, width)
+                sized, said = match(
+                    mixer,
+                    request.baseline,
+                    request.match,
+                    tokens,
+                    width,
+                    batch=batch,
+                    device=device.partition(":")[0],
+                    dtype=dtype,
+                )
+                arguments = sized.arguments(tokens, width)
             except RequestError as error:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
             job = _job(request, keys, mixer, arguments)
-            yield PlannedCell(keys, job, mixer.label, _unsupported(device, execution, request.caches) or mixer.lacks(device))
+            unsupported = _unsupported(device, execution, request.caches) or mixer.lacks(device)
+            yield PlannedCell(keys, job, mixer.label, unsupported, remark("match", said) if said else "")
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:
@@ -153,6 +171,8 @@ def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str
         "seed": request.seed,
         "tf32": False,
     }
+    if request.baseline is not None and request.match != MATCHES[0]:
+        pinned["match"] = f"{request.match} of {request.baseline.string}"
     if scope != "mixer":
         pinned["feature_hidden"] = FEATURE_FACTOR * width
     if scope == "model":

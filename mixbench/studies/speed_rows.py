@@ -118,7 +118,7 @@ def _is_disturbed(what: str) -> str:
 def _block_rows(
     cell: PlannedCell, blocks: Sequence[Outcome], counts: Outcome, origin: Origin, stopped_by: str, remarks: Sequence[str]
 ) -> list[SpeedRow]:
-    said = (*counts.get("detail", "").split(SEPARATOR), *map(one_line, remarks))
+    said = (*counts.get("detail", "").split(SEPARATOR), cell.remark, *map(one_line, remarks))
     rows = [
         SpeedRow(
             **cell.keys,

@@ -29,7 +29,7 @@ _VERSIONS = {"file_sha256": "file", "plugin_version": "version"}
 
 UNSAID: Mapping[str, Any] = {"execution": "eager"}
 """Values of keys that go without saying where no other value is compared with them."""
-_UNSAID_SETTINGS: Mapping[str, Any] = {"caches": "warm"}
+_UNSAID_SETTINGS: Mapping[str, Any] = {"caches": "warm", "match": ""}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from mixbench.verdicts.speed.cells import (
 from mixbench.verdicts.speed.summary import CellSummary, Growth
 from mixbench.verdicts.speed.view import View, shown_entry
 
+MATCHED = "matched by"
 THROUGHPUT = "tokens_per_s"
 
 
@@ -57,7 +58,9 @@ def costs_table(view: View) -> Table:
     if view.on_device:
         entries = [wall_entry(point), *entries, *share_entries(bound=True)]
     columns = [Column(heading, [entry_of(cell) if cell else None for cell in cells]) for heading, entry_of in entries]
-    return Table(view.labels, [*_known(columns), *_growth_columns(view)], heading=f"at {view.lengths[-1]} tokens")
+    return Table(
+        view.labels, [*_known([*columns, _matched(cells)]), *_growth_columns(view)], heading=f"at {view.lengths[-1]} tokens"
+    )
 
 
 def _growth_columns(view: View) -> list[Column]:
@@ -106,7 +109,12 @@ def _table(view: View, form: Form, first: Column | None = None) -> Table:
     columns = [
         Column(heading, [entry(cell) for cell in cells]) for heading, entry in _every_entry(view, form, first is not None)
     ]
-    return Table([cell.label for cell in cells], _known(columns), first=first, instead=reasons)
+    return Table([cell.label for cell in cells], _known([*columns, _matched(cells)]), first=first, instead=reasons)
+
+
+def _matched(cells: Sequence[CellSummary | None]) -> Column:
+    """The sizes with which mixers were matched to the baseline."""
+    return Column(MATCHED, [Entry(cell.matched) if cell and cell.matched else None for cell in cells], words=True)
 
 
 def _known(columns: Sequence[Column]) -> list[Column]:

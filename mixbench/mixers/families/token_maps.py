@@ -15,6 +15,7 @@ FAMILY = Family(
             summary="an MLP over the tokens, the same for every channel",
             paper="MLP-Mixer, arXiv 2105.01601",
             target="mixbench.mixers.mlp_mixer:MLPMixer",
+            free="hidden",
             options=(Option("hidden", "size", "tokens/2", "hidden size of the MLP over tokens"),),
             flops=lambda tokens, width, hidden, **_: 4 * tokens * hidden * width,
             params=lambda tokens, hidden, **_: 2 * tokens * hidden + hidden + tokens,
@@ -25,6 +26,7 @@ FAMILY = Family(
             summary="channel MLP gated by a learned N × N map over tokens; contains channel mixing",
             paper="Pay Attention to MLPs, arXiv 2105.08050",
             target="mixbench.mixers.gmlp:GMLP",
+            free="hidden",
             options=(Option("hidden", "size", "4*width", "channels of the MLP, half of them the gate; even"),),
             flops=lambda tokens, width, hidden, **_: 3 * tokens * width * hidden + tokens**2 * hidden,
             params=lambda tokens, width, hidden: (
@@ -38,6 +40,7 @@ FAMILY = Family(
             summary="an MLP over the tokens whose weights a hypernetwork makes from the tokens",
             paper="HyperMixer, arXiv 2203.03691; heads: HyperConformer, arXiv 2305.18281",
             target="mixbench.mixers.hypermixer:HyperMixer",
+            free="hidden",
             options=(
                 Option("hidden", "size", "2*width", "hidden size d' of the MLP over tokens"),
                 Option("heads", "count", 1, "parallel groups of channels, each with its own hypernetworks"),

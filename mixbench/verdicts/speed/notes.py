@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mixbench.machine.roofline import NEAR
 from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
+from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.speed.cells import BRACKETS, HOST_BOUND_WORD, POINTS, RATIO, Forms, margin_percent, mark_notes
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.speed.times import TIME, WALL, time_column
 from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
 
+_COSTS = {"params": "parameters", "flops": "FLOPs of a forward pass"}
 _ADVICE = " More launches give them: --launches 5."
 
 
@@ -25,6 +27,7 @@ def long_notes(summary: SpeedSummary) -> Iterator[str]:
     yield from _host_bound(views_of(summary))
     yield from mark_notes([(cell, quantity) for cell in summary.cells for quantity in _quantities(summary, cell)])
     yield from _counts(summary.cells)
+    yield from _matched(summary.cells)
     yield from _cells(summary)
 
 
@@ -45,6 +48,7 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
         + [(cell, quantity) for cell in lines for quantity in _quantities(summary, cell)]
     )
     yield from _counts([*lines, *(cell for _, cell in at_the_end)])
+    yield from _matched(summary.cells)
     yield from _failures([cell for _, cell in by_length])
     yield from _cells(summary)
     if by_length:
@@ -76,6 +80,16 @@ def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) 
         yield f"{signs}: 95 % intervals of the median over {span(counts)} launches."
     elif counts:
         yield f"One launch: no intervals.{advice}"
+
+
+def _matched(cells: Iterable[CellSummary]) -> Iterator[str]:
+    """What was changed to match mixers, and how near they came."""
+    for matched in sorted({str(unpacked(cell.context.settings).get("match", "")) for cell in cells if cell.matched}):
+        what, _, baseline = matched.partition(" of ")
+        yield (
+            f"matched by: the size that gives a mixer the {_COSTS.get(what, what)} of {baseline}, within 2 % unless said; in"
+            " brackets the usual size."
+        )
 
 
 def _hidden(cells: Sequence[tuple[View, CellSummary]]) -> str:

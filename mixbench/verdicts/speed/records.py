@@ -13,7 +13,7 @@ from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
 from mixbench.verdicts.speed.times import TIME, WALL
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
-_FOUND = ("flops_mark", "uneven", "remembers", "host_bound", "bound_by")
+_FOUND = ("flops_mark", "uneven", "remembers", "host_bound", "bound_by", "matched")
 """What a cell tells that is not stored in it."""
 
 

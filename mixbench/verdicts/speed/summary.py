@@ -14,7 +14,7 @@ from typing import Any
 from mixbench.machine import roofline
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_median_interval, median_interval
 from mixbench.tables.columns import columns
-from mixbench.tables.remarks import REMEMBERS, SEPARATOR, special_in
+from mixbench.tables.remarks import REMEMBERS, SEPARATOR, notes_in, special_in
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
@@ -130,6 +130,11 @@ class CellSummary:
     def remembers(self) -> bool:
         """Whether a call takes less work for an input that was seen before."""
         return REMEMBERS in special_in(self.remarks)
+
+    @property
+    def matched(self) -> str:
+        """With which size the mixer was matched to the baseline, and how its cost still differs; empty where it was not."""
+        return ", ".join(note.partition(": ")[2] for note in notes_in(self.remarks, "match"))
 
     @property
     def launches(self) -> int:

@@ -59,5 +59,5 @@ def test_what_cannot_be_matched_says_why_and_how_far_off_it_is(mixer: str, by: s
 
 def test_a_baseline_without_closed_forms_is_refused() -> None:
     own = choose_mixer(f"{HELPERS / 'odd_mixers.py'}:Product")
-    with pytest.raises(RequestError, match="--match flops: the baseline .*Product has no closed form of its FLOPs"):
+    with pytest.raises(RequestError, match=r"--match flops: the baseline .*Product has no closed form of its FLOPs"):
         match(choose_mixer("attention"), own, "flops", 64, 256)

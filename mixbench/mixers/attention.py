@@ -1,32 +1,59 @@
-"""Multi-head self-attention (Attention Is All You Need, arXiv 1706.03762, equation 1)."""
+"""Multi-head self-attention (Attention Is All You Need, arXiv 1706.03762, equation 1), also with grouped keys and values."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from mixbench.mixers.parts import zero_padding
+from mixbench.mixers.decoding import Cache
+from mixbench.mixers.parts import HeadProjections, attend, zero_padding
+from mixbench.mixers.rotary import rotate
 
 
-class Attention(nn.Module):
+class Attention(HeadProjections):
     """softmax(QKᵀ/√(d/h)) V per head, with input and output projections; (batch, tokens, width) to the same shape.
 
-    One projection makes Q, K and V; the rest is torch's fused kernel on 4-D tensors. `mask` (batch, tokens) is True where
-    the token is real: padded tokens are never attended to, and are zeroed first because 0 · NaN is NaN.
+    One projection makes Q, K and V; the rest is torch's fused kernel on 4-D tensors. With fewer `kv_heads` than heads, heads
+    / kv_heads heads of queries share keys and values (grouped queries, arXiv 2305.13245; one: 1911.02150). `rotary` turns Q
+    and K by their positions (`mixbench.mixers.rotary`).
+
+    `mask` (batch, tokens) is True where the token is real: padded tokens are never attended to, and are zeroed first because
+    0 · NaN is NaN. In the causal form, padding on the right comes after every real token and needs no other mask.
     """
 
-    def __init__(self, *, width: int, tokens: int, heads: int = 4) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+    def __init__(
+        self,
+        *,
+        width: int,
+        tokens: int,
+        heads: int = 4,
+        kv_heads: int | None = None,
+        causal: bool = False,
+        rotary: bool = False,
+    ) -> None:
+        super().__init__(width=width, heads=heads, kv_heads=kv_heads)
+        self.causal, self.rotary = causal, rotary
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        batch, tokens, width = x.shape
-        x = zero_padding(x, mask)
-        # (3, batch, heads, tokens, width/heads)
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        allowed = None if mask is None else mask[:, None, None, :]
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
-        return out
+        q, k, v = self._rotated(zero_padding(x, mask))
+        allowed = None if mask is None or self.causal else mask[:, None, None, :]
+        return self.join(attend(q, k, v, allowed=allowed, causal=self.causal))
+
+    def state(self, batch: int) -> Cache:
+        empty = self.qkv.weight.new_empty(batch, self.kv_heads, 0, self.qkv.in_features // self.heads)
+        return Cache(empty, empty)
+
+    def prefill(self, x: Tensor) -> tuple[Tensor, Cache]:
+        q, k, v = self._rotated(x)
+        return self.join(attend(q, k, v, causal=True)), Cache(k, v, k.shape[2])
+
+    def step(self, x: Tensor, state: Cache) -> tuple[Tensor, Cache]:
+        q, k, v = self._rotated(x.unsqueeze(1), first=state.tokens)
+        state = state.append(k.squeeze(2), v.squeeze(2))
+        keys, values = state.tensors()
+        grouped = q.view(len(x), self.kv_heads, -1, q.shape[-1])  # the heads that share keys are so many queries
+        mixed = attend(grouped, keys, values).reshape(q.shape)
+        return self.join(mixed).squeeze(1), state
+
+    def _rotated(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = self.split(x)
+        return (rotate(q, first), rotate(k, first), v) if self.rotary else (q, k, v)

@@ -90,6 +90,14 @@ class Mixer:
             raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
         return arguments
 
+    def completed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments that the class was built with before it had some of its options, and what these were then."""
+        then = {
+            name: arguments.get(str(value), value)  # a count may be the same number as another option
+            for name, value in self.before.items()
+        }
+        return {**{name.replace("-", "_"): value for name, value in then.items()}, **arguments}
+
     def closed_forms(
         self, config: Config, tokens: int, width: int, *, batch: int = 1, device: str = "cpu", dtype: str = "float32"
     ) -> dict[str, int]:

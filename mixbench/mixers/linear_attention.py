@@ -6,16 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.attention import Attention
-from mixbench.mixers.parts import zero_padding
+from mixbench.mixers.parts import HeadProjections, zero_padding
 
 
-class LinearAttention(Attention):
+class LinearAttention(HeadProjections):
     """φ(Q)(φ(K)ᵀV) / φ(Q)Σφ(K) per head with φ = elu + 1; (batch, tokens, width) to the same shape.
 
     Its parameters are those of `Attention`. The product over tokens is taken first, so no tokens × tokens matrix exists.
     `mask` (batch, tokens) is True where the token is real: φ(K) is zero at padded tokens.
     """
+
+    def __init__(self, *, width: int, tokens: int, heads: int = 4) -> None:
+        super().__init__(width=width, heads=heads)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         batch, tokens, width = x.shape

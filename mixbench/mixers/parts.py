@@ -3,7 +3,41 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class HeadProjections(nn.Module):
+    """The projections in front of and behind heads: one to queries, keys and values, one from the mixed heads.
+
+    `kv_heads` heads of keys and values, each for heads / kv_heads heads of queries; as many as heads if None.
+    """
+
+    def __init__(self, *, width: int, heads: int, kv_heads: int | None = None) -> None:
+        super().__init__()
+        self.heads, self.kv_heads = heads, kv_heads or heads
+        self.qkv = nn.Linear(width, width + 2 * self.kv_heads * (width // heads))
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Q (batch, heads, tokens, channels), K and V (batch, kv_heads, tokens, channels) for x (batch, tokens, width)."""
+        parts = (self.heads, self.kv_heads, self.kv_heads)
+        q, k, v = self.qkv(x).unflatten(-1, (sum(parts), -1)).transpose(1, 2).split(parts, dim=1)
+        return q, k, v
+
+    def join(self, mixed: Tensor) -> Tensor:
+        """The output (batch, tokens, width) for mixed heads (batch, heads, tokens, channels)."""
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, *, allowed: Tensor | None = None, causal: bool = False) -> Tensor:
+    """softmax(QKᵀ/√channels) V by torch's fused kernel; (batch, heads, tokens, channels). K and V may have fewer heads."""
+    groups = q.shape[1] // k.shape[1]
+    if groups > 1 and q.dtype == torch.float32:  # on a GPU, only half precision has a fused kernel that takes groups
+        k, v = (each.unsqueeze(2).expand(-1, -1, groups, -1, -1).flatten(1, 2) for each in (k, v))
+        groups = 1
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal, enable_gqa=groups > 1)
 
 
 def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -129,7 +129,7 @@ def test_a_class_may_also_be_assigned_or_imported() -> None:
         ("mine.py:" + "M" * 9000, "it has 9008 characters", "At most 8192"),
         ("folder/" * 900 + "mine.py:Mine", "cannot be read: File name too long", "path/to/file.py:ClassName"),
         ("attention:heads=" + "4" * 500, "option 'heads' of attention cannot be '444", "a positive whole number"),
-        ("attention:" + "h" * 500 + "=4", "unknown option 'hhh", "Known: heads"),
+        ("attention:" + "h" * 500 + "=4", "unknown option 'hhh", "Known: causal, heads"),
     ],
 )
 def test_a_wrong_mixer_string_is_an_error_that_says_what_and_what_next(text: str, message: str, hint: str) -> None:

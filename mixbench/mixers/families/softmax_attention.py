@@ -1,9 +1,37 @@
-"""Softmax attention."""
+"""Softmax attention. A causal map over tokens counts in full, with the half that the mask discards."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mixbench.mixers.description import Family, Mixer
-from mixbench.mixers.families.common import HEADS, heads_divide
+from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
+from mixbench.parsing.option import Option, Value
+
+
+def _projections(tokens: int, width: int, outputs: int) -> int:
+    return 2 * tokens * width * outputs
+
+
+def _attention_flops(*, tokens: int, width: int, heads: int, kv_heads: int, **_: Value) -> int:
+    keys_and_values = 2 * kv_heads * (width // heads)
+    return _projections(tokens, width, 2 * width + keys_and_values) + 4 * tokens**2 * width
+
+
+def _attention_params(*, width: int, heads: int, kv_heads: int, **_: Value) -> int:
+    keys_and_values = 2 * kv_heads * (width // heads)
+    return (width + 1) * (2 * width + keys_and_values)
+
+
+def _fits(*, width: int, heads: int, kv_heads: int, rotary: bool, **_: Value) -> str | None:
+    if fault := heads_divide(width=width, heads=heads):
+        return fault
+    if heads % kv_heads:
+        return f"{kv_heads} kv-heads do not divide {heads} heads"
+    if rotary and (width // heads) % 2:
+        return f"rotary positions turn pairs of channels, and a head has {width // heads}"
+    return None
+
 
 FAMILY = Family(
     "Softmax attention",
@@ -11,12 +39,18 @@ FAMILY = Family(
         Mixer(
             name="attention",
             summary="softmax(QKᵀ/√(d/h)) V with projections: the Transformer's mixer",
-            paper="Attention Is All You Need, arXiv 1706.03762",
+            paper="Attention Is All You Need, arXiv 1706.03762; kv-heads: GQA, arXiv 2305.13245; rotary: arXiv 2104.09864",
             target="mixbench.mixers.attention:Attention",
-            options=(HEADS,),
-            flops=lambda tokens, width, heads, **_: 8 * tokens * width**2 + 4 * tokens**2 * width,
-            params=lambda width, **_: 4 * width**2 + 4 * width,
-            constraint=heads_divide,
+            options=(
+                HEADS,
+                Option("kv-heads", "count", "heads", "heads of keys and values, shared by groups of heads", before="heads"),
+                replace(CAUSAL, before=False),
+                Option("rotary", "flag", False, "turn queries and keys by their positions", before=False),
+            ),
+            flops=_attention_flops,
+            params=_attention_params,
+            constraint=_fits,
+            state="2·N·g·d/h (g kv-heads)",
         ),
     ),
 )

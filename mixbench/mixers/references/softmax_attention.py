@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mixbench.mixers.references.common import Parameters, heads_of, linear
+from mixbench.mixers.references.common import Parameters, linear
 
 
-def attention(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
+def attention(p: Parameters, x: Tensor, *, heads: int, kv_heads: int, causal: bool, rotary: bool, **_: Any) -> Tensor:
+    channels = x.shape[1] // heads
+    groups = linear(p, "qkv", x).split(channels, dim=1)
+    queries, keys, values = groups[:heads], groups[heads : heads + kv_heads], groups[heads + kv_heads :]
+    if rotary:
+        queries, keys = ([_turned(group) for group in each] for each in (queries, keys))
     outputs = []
-    for q, k, v in heads_of(linear(p, "qkv", x), heads):
-        tokens = []
-        for query in q:
-            weights = torch.stack([torch.exp(query @ key / math.sqrt(len(key))) for key in k])
-            tokens.append(sum(w * value for w, value in zip(weights / weights.sum(), v, strict=True)))
-        outputs.append(torch.stack(tokens))
+    for head, q in enumerate(queries):
+        k, v = (each[head * kv_heads // heads] for each in (keys, values))
+        outputs.append(_mixed(q, k, v, [range(t + 1) if causal else range(len(x)) for t in range(len(x))]))
     return linear(p, "out", torch.cat(outputs, dim=1))
+
+
+def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]]) -> Tensor:
+    """The values that each query sees, weighted by the softmax of its scores."""
+    tokens = []
+    for query, others in zip(q, seen, strict=True):
+        weights = torch.stack([torch.exp(query @ k[j] / math.sqrt(len(query))) for j in others])
+        tokens.append(sum(w * v[j] for w, j in zip(weights / weights.sum(), others, strict=True)))
+    return torch.stack(tokens)
+
+
+def _turned(x: Tensor) -> Tensor:
+    """RoFormer, equation 15, with the matrices of equation 14 written out; pairs are half the channels apart."""
+    half = x.shape[1] // 2
+    rows = []
+    for position, token in enumerate(x):
+        turned = [torch.zeros(())] * len(token)
+        for i in range(half):
+            angle = position * 10_000 ** (-2 * i / len(token))
+            cos, sin = math.cos(angle), math.sin(angle)
+            turned[i] = cos * token[i] - sin * token[i + half]
+            turned[i + half] = sin * token[i] + cos * token[i + half]
+        rows.append(torch.stack(turned))
+    return torch.stack(rows)

@@ -90,9 +90,8 @@ def load_checkpoint(file: Path) -> Checkpoint:
 
 def _as_it_ran(run: Run) -> Run:
     """The run with the options of its mixer that there were not yet when it was kept."""
-    before = next((mixer.before for mixer in MIXERS.values() if mixer.target == run.target), {})
-    arguments = {name.replace("-", "_"): value for name, value in before.items()}
-    return dataclasses.replace(run, arguments={**arguments, **run.arguments})
+    mixer = next((mixer for mixer in MIXERS.values() if mixer.target == run.target), None)
+    return dataclasses.replace(run, arguments=mixer.completed(run.arguments)) if mixer else run
 
 
 def _read(file: Path) -> dict[str, Any]:

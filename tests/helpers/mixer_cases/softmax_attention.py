@@ -5,4 +5,7 @@ from __future__ import annotations
 CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("attention", {"heads": "1"}, 5, 6),
     ("attention", {"heads": "3"}, 5, 9),
+    ("attention", {"kv-heads": "2"}, 5, 8),
+    ("attention", {"heads": "6", "kv-heads": "3", "causal": "true", "rotary": "true"}, 9, 24),
+    ("attention", {"kv-heads": "1", "rotary": "true"}, 5, 16),
 ]

@@ -72,12 +72,16 @@ def test_a_model_comes_back_with_its_weights_scales_and_scores(form: Form, tmp_p
     assert not loaded.trained.model.training
 
 
-def test_a_model_from_before_an_option_of_its_mixer_runs_as_it_then_did(tmp_path: Path) -> None:
-    file, _ = kept(tmp_path, mixer="fnet:norm=none")
+@pytest.mark.parametrize(
+    ("mixer", "missing"), [("fnet:norm=none", ["norm"]), ("attention:heads=2", ["kv_heads", "causal", "rotary"])]
+)
+def test_a_model_from_before_options_of_its_mixer_runs_as_it_then_did(mixer: str, missing: list[str], tmp_path: Path) -> None:
+    file, _ = kept(tmp_path, mixer=mixer)
     x = torch.randn(2, TOKENS, 1)
     expected = load_checkpoint(file).trained.model(x)
     content = torch.load(file, weights_only=True)
-    del content["run"]["arguments"]["norm"]
+    for name in missing:
+        del content["run"]["arguments"][name]
     torch.save(content, file)
     torch.testing.assert_close(load_checkpoint(file).trained.model(x), expected, rtol=0, atol=0)
 

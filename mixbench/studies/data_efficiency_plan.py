@@ -250,6 +250,7 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "flops": {},
         "score": score,
         "graphs": request.device != "cpu",
+        "has_steps": mixer.entry.has_steps(mixer.options) if mixer.entry else None,
     }
     facts = {"constant_score": task.constant_scores.get(score), "classes": task.classes}
     return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label, facts)

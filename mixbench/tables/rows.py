@@ -274,6 +274,13 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     peak_memory_mib: float | None = metric(
         "growth of the resident set of the training process; on CUDA, peak allocated memory", "MiB", words="peak memory"
     )
+    state_mib: float | None = metric(
+        "state that the mixers of all layers keep of one sequence after `tokens` tokens, from its tensors; empty for mixers"
+        " that do not take tokens one by one",
+        "MiB",
+        words="state",
+        rule="count",
+    )
     score: str = column("observation", f"by what weights are chosen and tested: {scores_in_words()}", default="")
     learning_rate: float | None = column("observation", "learning rate of this run", default=None)
     dropout: float | None = column("observation", "share of activations dropped in training", default=None)

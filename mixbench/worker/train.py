@@ -65,7 +65,9 @@ def train_cell(job: Job, announce: Announce) -> Result:
     pin(1, training=True, device=run.device)
     try:
         trained = train(run, announce)
-        return {"status": "ok", "detail": "", **trained.result, **keep(run, trained)}
+        kept = keep(run, trained)
+        detail = SEPARATOR.join(part["detail"] for part in (trained.result, kept) if "detail" in part)
+        return {"status": "ok", **trained.result, **kept, "detail": detail}
     except Exception as error:
         return fault(error, run)
 

@@ -286,11 +286,11 @@ ORDER = {
         calibration_cpu_ms peak_gflops_per_s bandwidth_gb_per_s others_cores load available_mib cpu_mhz allocator denormals
         parallel commit environment measured_at schema""",
     "data_efficiency": """task mixer config layers width tokens train_size device settings seed dev_score test_score
-        test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
+        test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib state_mib score
         learning_rate dropout fraction test_examples constant_score classes dev_scores checkpoint status detail environment
         measured_at schema""",
     "tuning": """task mixer config layers width tokens train_size device settings seed dev_score test_score
-        test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib score
+        test_standard_error train_seconds train_flops steps examples_seen best_step params peak_memory_mib state_mib score
         learning_rate dropout fraction test_examples constant_score classes dev_scores checkpoint status detail environment
         measured_at schema trial sampled""",
     "attention_map": """task mixer config layers width tokens train_size device settings seed example right_share

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.brackets import needed, ratio
@@ -20,6 +20,8 @@ from mixbench.verdicts.words import counted, in_percent, number, percent, span
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+STATE = "state MiB"
 
 UNEQUAL = 1.5
 """From so many times the mean of the others on, the largest class is told."""
@@ -64,7 +66,7 @@ def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Tabl
             for size, own in entries.items()
         ]
         if any(entry for own in entries.values() for entry in own):
-            yield title, Table([*labels, *further], columns)
+            yield title, Table([*labels, *further], [*columns, *(_states(task, labels, further) if labels is every else [])])
     sign = "≤" if task.is_error else "≥"
     sizes = {label: [cell.train_size for cell in cells if cell.scores] for label, cells in task.lines.items()}
     by_target: list[tuple[str, list[str], Callable[[Need], Entry | None]]] = [
@@ -81,6 +83,18 @@ def _tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str, Tabl
         columns = [Column(f"{sign} {target:g}", [needs.get((label, target)) for label in labels]) for target in targets]
         if any(entry for column in columns for entry in column.entries):
             yield title, Table(labels, columns)
+
+
+def _states(task: TaskSummary, labels: Sequence[str], further: Iterable[str]) -> list[Column]:
+    """The column of the states, where any is known."""
+    states = {
+        label: next((cell.state_mib for cell in cells if cell.state_mib is not None), None)
+        for label, cells in task.lines.items()
+    }
+    if all(state is None for state in states.values()):
+        return []
+    shown = [None if (state := states[label]) is None else Entry(number(state)) for label in labels]
+    return [Column(STATE, [*shown, *(None for _ in further)])]
 
 
 def _heading(task: TaskSummary, size: int) -> str:
@@ -157,12 +171,20 @@ def _notes(task: TaskSummary, baseline: str | None) -> Iterator[str]:
     if any(need.examples != UNKNOWN for need in task.needs):
         drawn = f"; intervals from {DRAWS} simulated curves that vary as the seeds do" if seeds > 1 else ""
         yield f"Examples needed: by isotonic regression, linear in log examples, within the trained sizes only{drawn}."
+    yield from _states_note(task)
     yield from _constant(task)
     yield from _part_of_an_epoch(cells)
     yield from _still_improving(cells)
     yield from _sampling_error(cells, task.is_error)
     yield from _failures(task)
     yield from _learning_rates(task)
+
+
+def _states_note(task: TaskSummary) -> Iterator[str]:
+    """What the column of the states holds."""
+    if any(cell.state_mib is not None for cell in task.cells):
+        layers = f" in {counted(task.context.layers, 'layer')}" if task.context.layers > 1 else ""
+        yield f"State: what the mixers keep of one sequence after {number(task.context.tokens)} tokens{layers}."
 
 
 def _part_of_an_epoch(cells: Sequence[DataCell]) -> Iterator[str]:

@@ -44,6 +44,8 @@ class DataCell:
     train_flops: float | None
     train_flops_remark: str
     """Why train_flops is only a lower bound, or unknown; empty where every product has a formula."""
+    state_mib: float | None
+    """State of one sequence in all layers; None where the mixer does not take tokens one by one, or rows do not say it."""
     learning_rates: tuple[float, ...]
     """Distinct learning rates of the runs."""
     steps: int | None
@@ -107,6 +109,7 @@ def cell_of(label: str, rows: Sequence[TrainingRow], baseline: Sequence[Training
         examples_seen=next((row.examples_seen for row in good), None),
         last_change=geometric_mean(ratios) - 1 if ratios else None,
         still_improving=_still_improving(good, ratios, _relative(sampling, score, is_error)),
+        state_mib=next((row.state_mib for row in good if row.state_mib is not None), None),
         learning_rates=tuple(sorted({row.learning_rate for row in rows if row.learning_rate is not None})),
     )
 

@@ -157,6 +157,9 @@ def _shared(task: TaskSummary) -> dict[str, Any]:
     return {"score": task.score, "constant_score": task.constant}
 
 
+_AS_THEY_ARE = ("test_standard_error", "test_examples", "train_seconds", "train_flops", "state_mib")
+
+
 def _score_record(cell: DataCell) -> dict[str, Any]:
     return {
         "mixer": cell.label,
@@ -170,7 +173,7 @@ def _score_record(cell: DataCell) -> dict[str, Any]:
         "examples_seen": cell.examples_seen,
         "still_improving": cell.still_improving,
         "detail": cell.detail,
-        **{name: getattr(cell, name) for name in ("test_standard_error", "test_examples", "train_seconds", "train_flops")},
+        **{name: getattr(cell, name) for name in _AS_THEY_ARE},
         **{name: getattr(cell, name) for name in ("train_flops_mark", "train_flops_remark")},
         "learning_rates": ", ".join(f"{rate:g}" for rate in cell.learning_rates),
     }

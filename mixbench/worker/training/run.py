@@ -27,6 +27,7 @@ from mixbench.worker.measure import memory
 from mixbench.worker.training.batches import endless, make_batch
 from mixbench.worker.training.evaluation import evaluation, score_on
 from mixbench.worker.training.objective import Objective, objective_for
+from mixbench.worker.training.state import state_of
 from mixbench.worker.training.steps import AsGraphs, DivergedError, OneByOne, Schedule, Steps
 
 Announce = Callable[[int], None]
@@ -41,7 +42,8 @@ class Run:
     the length of the data set. `flops` maps padded lengths to the FLOPs of one example, forward and backward; {} if unknown.
     `score` is that of `SCORES` by which weights are chosen and tested, by default that of the data set.
     The best weights are kept in the file `checkpoint` (none if ""), along with `about`: the keys and seed of the run's row.
-    With `graphs`, steps are replayed as CUDA graphs.
+    With `graphs`, steps are replayed as CUDA graphs. `has_steps` says whether the mixer takes tokens one by one; with None, it
+    does if it has the methods for it.
     """
 
     data: str
@@ -67,6 +69,7 @@ class Run:
     checkpoint: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     graphs: bool = False
+    has_steps: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def train(run: Run, announce: Announce) -> Trained:
         "peak_memory_mib": _peak_mib(before, run.device),
         "score": form.score,
         "fraction": run.train_size / len(dataset.train),
+        **state_of(model, run.has_steps, tokens=form.tokens, width=run.width),
     }
     return Trained(model, objective, result)
 

@@ -132,7 +132,7 @@ def test_every_reported_metric_is_a_column() -> None:
 def test_what_is_measured_is_reported_before_what_is_counted() -> None:
     timed = ("latency_ms", "cpu_ms", "device_ms", "tokens_per_s")
     assert REPORTED[SpeedRow] == (*timed, *COUNTS[SpeedRow], "energy_j")
-    assert REPORTED[TrainingRow] == ("test_score", "train_seconds", "train_flops", "params")
+    assert REPORTED[TrainingRow] == ("test_score", "train_seconds", "train_flops", "params", "state_mib")
 
 
 def test_a_cell_is_called_as_in_a_comparison() -> None:

@@ -1,0 +1,82 @@
+"""DeltaNet (Parallelizing Linear Transformers with the Delta Rule over Sequence Length, arXiv 2406.06484)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mixbench.mixers.delta_chunks import delta_rule, delta_step
+from mixbench.mixers.delta_rule_cost import CONVOLUTION
+from mixbench.mixers.parts import zero_padding
+from mixbench.mixers.short_convolution import ShortConvolution
+
+State = tuple[Tensor, Tensor]
+"""The last tokens that the convolutions still see, (batch, 3, 3·width), and a matrix per head."""
+
+
+class DeltaNet(nn.Module):
+    """S ← S(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. A token sees none after it.
+
+    q, k and v pass a short convolution and SiLU; q and k have length 1; β = σ(W x) per head; the output is normalised per head
+    before it is projected. There are no biases. `mask` (batch, tokens) is True where the token is real; padding comes last.
+    In half precision, the rule runs in float32 and its state is kept so.
+    """
+
+    def __init__(self, *, width: int, tokens: int, heads: int = 4) -> None:
+        super().__init__()
+        self.width, self.heads = width, heads
+        self.project = nn.Linear(width, 3 * width + heads, bias=False)
+        self.convolution = ShortConvolution(3 * width, CONVOLUTION)
+        self.norm = nn.RMSNorm(width // heads, eps=1e-5)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self._mix(zero_padding(x, mask))[0]
+
+    def prefill(self, x: Tensor) -> tuple[Tensor, State]:
+        """The result of `forward` and the state after these tokens."""
+        y, qkv, matrix = self._mix(x, last=True)
+        assert matrix is not None
+        return y, (self.convolution.after(qkv), matrix)
+
+    def _mix(self, x: Tensor, *, last: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
+        qkv, beta = self.project(x).split((3 * self.width, self.heads), dim=-1)
+        out, state = delta_rule(*self._heads_of(self.convolution(qkv)), in_float32(beta).sigmoid(), last=last)
+        return self._joined(out.to(x.dtype)), qkv, state
+
+    def state(self, batch: int) -> State:
+        """Zeros: nothing is known before the first token."""
+        size = self.width // self.heads
+        weight = in_float32(self.out.weight)
+        return self.convolution.state(batch), weight.new_zeros(batch, self.heads, size, size)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        seen, matrix = state
+        qkv, beta = self.project(x).split((3 * self.width, self.heads), dim=-1)
+        convolved, seen = self.convolution.step(qkv, seen)
+        out, matrix = delta_step(*self._heads_of(convolved), in_float32(beta).sigmoid(), matrix)
+        return self._joined(out.to(x.dtype)), (seen, matrix)
+
+    def _heads_of(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(..., 3·width) to q, k and v (..., heads, width/heads), the first two of length 1."""
+        q, k, v = in_float32(qkv).unflatten(-1, (3, self.heads, -1)).unbind(-3)
+        return of_length_1(q), of_length_1(k), v
+
+    def _joined(self, out: Tensor) -> Tensor:
+        """(..., heads, width/heads) to (..., width)."""
+        joined: Tensor = self.out(self.norm(out).flatten(-2))
+        return joined
+
+    def variant(self, dtype: torch.dtype) -> str:
+        """The precision of the rule where it is not that of the input, as shown in the tables."""
+        return "rule=float32" if dtype.itemsize == 2 else ""
+
+
+def in_float32(x: Tensor) -> Tensor:
+    """x in float32 if it is in half precision."""
+    return x.float() if x.dtype.itemsize == 2 else x
+
+
+def of_length_1(x: Tensor) -> Tensor:
+    """x / √(‖x‖² + 10⁻⁶) over the last axis."""
+    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + 1e-6)

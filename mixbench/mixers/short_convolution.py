@@ -1,0 +1,39 @@
+"""The short causal convolution in front of queries, keys and values."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ShortConvolution(nn.Module):
+    """SiLU(Σ_j w_j ⊙ x_{i-kernel+1+j}): a filter per channel over the last `kernel` tokens, without a bias.
+
+    (batch, tokens, channels) to the same shape; before the first token are zeros.
+    """
+
+    def __init__(self, channels: int, kernel: int = 4) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, kernel).uniform_(-1, 1) / math.sqrt(kernel))
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels, kernel = self.weight.shape
+        filtered = F.conv1d(x.transpose(1, 2), self.weight.unsqueeze(1), padding=kernel - 1, groups=channels)
+        return F.silu(filtered[..., : x.shape[1]].transpose(1, 2))
+
+    def state(self, batch: int) -> Tensor:
+        """The tokens before the first one, (batch, kernel - 1, channels): zeros."""
+        channels, kernel = self.weight.shape
+        return self.weight.new_zeros(batch, kernel - 1, channels)
+
+    def after(self, x: Tensor) -> Tensor:
+        """The state after the tokens x (batch, tokens, channels): the last kernel - 1 of them."""
+        return torch.cat((self.state(len(x)), x), dim=1)[:, x.shape[1] :]
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """The output (batch, channels) for one token more, and the state after it."""
+        window = torch.cat((state, x.unsqueeze(1)), dim=1)  # (batch, kernel, channels)
+        return F.silu((window * self.weight.t()).sum(1)), window[:, 1:]

@@ -74,7 +74,8 @@ def inverse(below: Tensor) -> Tensor:
 
 def _diagonal_blocks(matrix: Tensor, size: int) -> Tensor:
     """(..., rows, rows) to (..., rows/size, size, size)."""
-    return matrix.unflatten(-1, (-1, size)).unflatten(-3, (-1, size)).diagonal(dim1=-4, dim2=-2).movedim(-1, -3)
+    blocks: Tensor = matrix.unflatten(-1, (-1, size)).unflatten(-3, (-1, size)).diagonal(dim1=-4, dim2=-2)
+    return blocks.movedim(-1, -3)
 
 
 def carry(read: Tensor, new: Tensor, write: Tensor, *, last: bool) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -73,14 +73,15 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     progress = options.progress or Silent()
     drawn = parse_examples(options.draw)
     files = [options.checkpoint] if isinstance(options.checkpoint, str | Path) else list(options.checkpoint or ())
-    if files and (options.task or options.mixer):
-        raise RequestError("--checkpoint already determines the mixer and the task", "Leave out --mixer and --task.")
+    if files and (options.task or options.mixer or options.causal):
+        hint = "Leave out --mixer, --task and --causal."
+        raise RequestError("--checkpoint already determines the mixer and the task", hint)
     names = several(options.task) or ["shapes"]
     for kind in (name.partition(":")[0] for name in names):
         if kind in (*TASKS, "text", "hf"):
             check_task(kind)
     chosen = [] if files else [choose_task(name) for name in names]
-    mixers = choose_mixers(names_of(options.mixer) or MIXERS)
+    mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal)
     rates = parse_learning_rates(options.learning_rate)
     if AUTO in rates.values():
         hint = "Choose a rate with mixbench data-efficiency --learning-rate auto, and give that one here."

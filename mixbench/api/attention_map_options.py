@@ -36,6 +36,7 @@ class AttentionMapOptions(shared.Training):
         Option("--task", help="shapes or mqar:pairs=8. Repeatable.", metavar=shared.NAMED, rich_help_panel=WHAT),
     ] = None
     mixer: shared.Mixers = None
+    causal: shared.Causal = False
     checkpoint: Annotated[
         shared.File | Sequence[shared.File] | None,
         Typed(list[Path] | None),

@@ -66,7 +66,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     from mixbench.verdicts.learning.scores import summarise
 
     progress = options.progress or Silent()
-    mixers = choose_mixers(names_of(options.mixer) or MIXERS)
+    mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal, skip_unsupported=options.skip_unsupported)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     learning_rates = parse_learning_rates(options.learning_rate)
     tasks = choose_tasks(several(options.task), options)

@@ -33,12 +33,16 @@ def measure_duel(options: DuelOptions) -> Comparison:
     if not (options.base.strip() and options.head.strip()):
         raise RequestError("a version to compare has no name", "Name two: mixbench duel main .")
     with duel_sides(options.base, options.head) as sides:
+        if sides[0].mixer and options.causal:
+            raise RequestError(
+                "--causal is for two versions of the same mixers", "Name two causal mixers: attention:causal=true."
+            )
         if sides[0].mixer and options.mixer:
             raise RequestError(
                 "--mixer is for two versions of the same mixers", "To compare two mixers, give them as BASE and HEAD only."
             )
         request = SpeedRequest(
-            mixers=choose_mixers(names_of(options.mixer) or MIXERS),
+            mixers=choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal),
             tokens=parse_sizes(options.tokens, "--tokens"),
             width=parse_sizes(options.width, "--width"),
             batch=parse_sizes(options.batch, "--batch"),

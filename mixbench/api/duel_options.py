@@ -38,6 +38,7 @@ class DuelOptions(shared.Followed):
     ] = field(kw_only=False)
     head: Annotated[str, Argument(help="Version to judge.")] = field(kw_only=False)
     mixer: shared.Mixers = None
+    causal: shared.Causal = False
     tokens: shared.Tokens = 256
     width: shared.Width = 256
     batch: shared.Batch = 1

@@ -35,6 +35,23 @@ Mixers = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Causal = Annotated[
+    bool,
+    Option(
+        "--causal",
+        help="Make every mixer causal: a token sees itself and those before it. Ends with an error that names those that cannot"
+        " be.",
+        rich_help_panel=WHAT,
+    ),
+]
+SkipUnsupported = Annotated[
+    bool,
+    Option(
+        "--skip-unsupported",
+        help="With --causal, give mixers that cannot be causal rows with the status unsupported instead of an error.",
+        rich_help_panel=WHAT,
+    ),
+]
 Tokens = Annotated[
     Sizes,
     Typed(str),
@@ -208,6 +225,8 @@ class AnyTask(Training, Texts):
 
     task: Tasks = None
     mixer: Mixers = None
+    causal: Causal = False
+    skip_unsupported: SkipUnsupported = False
     baseline: Baseline = None
     score: Annotated[
         Literal["accuracy", "macro-f1"] | None,

@@ -54,7 +54,7 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
     from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.speed.summary import summarise
 
-    mixers = choose_mixers(names_of(options.mixer))
+    mixers = choose_mixers(names_of(options.mixer), causal=options.causal, skip_unsupported=options.skip_unsupported)
     base = find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     request = SpeedRequest(
         mixers=mixers,

@@ -28,6 +28,8 @@ class SpeedOptions(shared.Study):
     )
 
     mixer: shared.Mixers = None
+    causal: shared.Causal = False
+    skip_unsupported: shared.SkipUnsupported = False
     tokens: shared.Tokens = "64..2048"
     width: shared.Width = 256
     batch: shared.Batch = 1

@@ -78,7 +78,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     if alone := [flag for flag, value in given.items() if value]:
         raise RequestError(f"{alone[0]} needs a file of trials made elsewhere", "Give it with --from, or leave out the option.")
     progress = options.progress or Silent()
-    mixers = choose_mixers(names_of(options.mixer) or MIXERS)
+    mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal, skip_unsupported=options.skip_unsupported)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     targets = parse_scores(options.target, "--target")
     rates = parse_learning_rates(options.learning_rate)

@@ -15,7 +15,8 @@ from typing import Any
 from mixbench.errors import RequestError, SameCodeWarning, UnknownNameError, shortened
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
-from mixbench.parsing.canonical import canonical_json
+from mixbench.parsing.canonical import canonical_json, read_object
+from mixbench.parsing.claims import Causality, causality_of_file, causality_of_module
 from mixbench.parsing.imports import NOT_PYTHON, parse
 from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target, with_digest
 from mixbench.parsing.spec import MixerSpec, parse_mixer
@@ -27,6 +28,13 @@ ALL = "all"
 """Names every built-in mixer."""
 _FORM = "The form is path/to/file.py:ClassName."
 _LARGEST_FILE = 10_000_000
+_SIMPLY = "{} cannot be causal"
+_DIVISIBLE = 2**6 * 3**2 * 5 * 7 * 11 * 13
+"""A size that the numbers divide which are typical of options: what is wrong at it is wrong at every size."""
+
+
+class NotCausalError(RequestError):
+    """A mixer cannot be made causal; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,47 @@ class ChosenMixer:
     text: str = ""
     copies: tuple[str, ...] = ()
     """The targets of files with the same code."""
+    claimed: Causality = "no"
+    """What the source of a mixer that is not built in says."""
+    unsupported: str = ""
+    """Why the mixer cannot be what was asked of it; it is not built then, and its rows have the status `unsupported`."""
+
+    @property
+    def causality(self) -> Causality:
+        """Whether the mixer can be made causal by an option, always is, or neither."""
+        return self.entry.causality if self.entry else self.claimed
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a token sees only itself and those before it, by the table or by what the source says."""
+        return self.causality == "always" or (self.causality == "option" and self.options.get("causal") is True)
+
+    def made_causal(self) -> ChosenMixer:
+        """The mixer with `causal` set where that is an option; itself where it always is. Raises NotCausalError."""
+        if self.is_causal:
+            return self
+        if reason := self._why_not_causal():
+            raise NotCausalError(reason)
+        options = {**self.options, "causal": True}
+        return replace(self, options=options, config=self.entry.canonical(options) if self.entry else self._causal_config)
+
+    def made_unsupported(self, reason: str) -> ChosenMixer:
+        """In the place of a mixer that cannot be made causal: its rows are apart from those of the mixer as it is."""
+        return replace(self, config=self._causal_config, unsupported=reason)
+
+    @property
+    def _causal_config(self) -> str:
+        return canonical_json({**read_object(self.config), "causal": True})
+
+    def _why_not_causal(self) -> str:
+        if self.entry is None:
+            said = f"{self.name} has neither a parameter `causal` nor the attribute `causal = True`"
+            return said if self.claimed == "no" else ""
+        if self.entry.causality == "no":
+            return _SIMPLY.format(self.name)
+        shape = {"tokens": _DIVISIBLE, "width": _DIVISIBLE}
+        faults = [self.entry.fault({**self.options, "causal": causal}, **shape) for causal in (False, True)]
+        return f"{self.label}: {faults[1]}" if faults[1] and not faults[0] else ""
 
     @property
     def label(self) -> str:
@@ -93,20 +142,48 @@ def distinct_ends(paths: Sequence[str]) -> list[str]:
     return list(paths)
 
 
-def choose_mixers(texts: Iterable[str] | None) -> tuple[ChosenMixer, ...]:
+def choose_mixers(
+    texts: Iterable[str] | None, *, causal: bool = False, skip_unsupported: bool = False
+) -> tuple[ChosenMixer, ...]:
     """The mixers that the user named, each once; PAPER_MIXERS if none was named, every built-in one for ALL.
 
-    Files with the same code are one mixer: warns of them. Raises RequestError.
+    With `causal`, all are made causal; those that cannot be are named in an error or, with `skip_unsupported`, are
+    `unsupported`. Files with the same code are one mixer: warns of them. Raises RequestError.
     """
+    if skip_unsupported and not causal:
+        raise RequestError("--skip-unsupported is about mixers that cannot be causal", "Give it together with --causal.")
+    every = chain.from_iterable(MIXERS if text == ALL else (text,) for text in texts or PAPER_MIXERS)
+    named = [replace(choose_mixer(text), text=text) for text in every]
+    if causal:
+        named = _all_causal(named, skip_unsupported=skip_unsupported)
     chosen: dict[tuple[str, str], ChosenMixer] = {}
-    for text in chain.from_iterable(MIXERS if text == ALL else (text,) for text in texts or PAPER_MIXERS):
-        mixer = replace(choose_mixer(text), text=text)
+    for mixer in named:
         first = chosen.setdefault((mixer.name, mixer.config), mixer)
         if mixer.target not in (first.target, *first.copies):
             chosen[mixer.name, mixer.config] = replace(first, copies=(*first.copies, mixer.target))
-            warnings.warn(f"{first.text} and {text} have the same code: they are one mixer", SameCodeWarning, stacklevel=2)
+            warnings.warn(
+                f"{first.text} and {mixer.text} have the same code: they are one mixer", SameCodeWarning, stacklevel=2
+            )
     names = Counter(name for name, _ in chosen)
     return tuple(mixer if names[mixer.name] > 1 else replace(mixer, text="") for mixer in chosen.values())
+
+
+def _all_causal(mixers: Iterable[ChosenMixer], *, skip_unsupported: bool) -> list[ChosenMixer]:
+    made, names, own = [], [], list[str]()
+    for mixer in mixers:
+        try:
+            made.append(mixer.made_causal())
+        except NotCausalError as error:
+            made.append(mixer.made_unsupported(str(error)))
+            names.append(mixer.text)
+            own += [f"{error}."] if str(error) != _SIMPLY.format(mixer.name) else []
+    if names and not skip_unsupported:
+        named = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+        raise NotCausalError(
+            f"--causal: {named} cannot be causal",
+            " ".join([*own, "Leave them out, or add --skip-unsupported."]),
+        )
+    return made
 
 
 def choose_mixer(text: str) -> ChosenMixer:
@@ -123,7 +200,9 @@ def choose_mixer(text: str) -> ChosenMixer:
         raise UnknownNameError("mixer", spec.name, [*MIXERS, *plugins])
     plugin = plugins[spec.name]
     options = _untyped_options(spec)
-    return ChosenMixer(spec.name, plugin.value, options, canonical_json({**options, **_version(plugin)}))
+    config = canonical_json({**options, **_version(plugin)})
+    claimed = causality_of_module(*split_target(plugin.value)[:2])
+    return ChosenMixer(spec.name, plugin.value, options, config, claimed=claimed)
 
 
 def _version(plugin: EntryPoint) -> dict[str, str]:
@@ -158,7 +237,8 @@ def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
     config = canonical_json({**options, "file_sha256": sources.digest})
     target = with_digest(f"{path.resolve()}:{spec.name}", sources.digest)
     learn_place(sources.digest, str(path.resolve()))
-    return ChosenMixer(f"{path.name}:{spec.name}", target, options, config)
+    claimed = causality_of_file(path.resolve(), spec.name)
+    return ChosenMixer(f"{path.name}:{spec.name}", target, options, config, claimed=claimed)
 
 
 def _read(path: Path) -> bytes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.parsing.canonical import canonical_json
+from mixbench.parsing.claims import Causality
 from mixbench.parsing.option import Option, Value, told, typed_options
 from mixbench.parsing.spec import resolve_size
 
@@ -53,7 +54,7 @@ class Mixer:
         return {option.name: option.before for option in self.options if option.before is not None}
 
     @property
-    def causality(self) -> Literal["no", "option", "always"]:
+    def causality(self) -> Causality:
         """Whether a token can be kept from seeing those after it: by the option `causal`, always, or not at all."""
         if self.always_causal:
             return "always"
@@ -77,6 +78,16 @@ class Mixer:
 
     def arguments(self, config: Config, tokens: int, width: int) -> dict[str, Any]:
         """Keyword arguments of the class at a shape, sizes as numbers. Raises RequestError for a shape that it cannot have."""
+        arguments = self._resolved(config, tokens, width)
+        if fault := self.constraint(**arguments):
+            raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
+        return arguments
+
+    def fault(self, config: Config, tokens: int, width: int) -> str | None:
+        """What is wrong with a config at a shape, or None."""
+        return self.constraint(**self._resolved(config, tokens, width))
+
+    def _resolved(self, config: Config, tokens: int, width: int) -> dict[str, Any]:
         kinds = {option.name: option.kind for option in self.options}
         options: dict[str, Value] = {}
         for name, value in config.items():
@@ -85,10 +96,7 @@ class Mixer:
             elif kinds.get(name) == "count" and isinstance(value, str):
                 value = config[value]  # the same number as another option
             options[name.replace("-", "_")] = value
-        arguments = {"width": width, "tokens": tokens, **options}
-        if fault := self.constraint(**arguments):
-            raise RequestError(f"{self.name} at {tokens} tokens and width {width}: {fault}")
-        return arguments
+        return {"width": width, "tokens": tokens, **options}
 
     def completed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments that the class was built with before it had some of its options, and what these were then."""

@@ -88,6 +88,11 @@ class PlannedMap:
         }
 
     @property
+    def unsupported(self) -> str:
+        """Why the model cannot be trained; always empty, as attention-map takes no such mixers."""
+        return ""
+
+    @property
     def about(self) -> Mapping[str, Any]:
         """Keys and seed of the training run's row."""
         return {**self.keys, "seed": self.seed}

@@ -102,13 +102,17 @@ class DataRequest:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training run: the row's keys, the seed, what the training process needs. `rate` is None until chosen."""
+    """One training run: the row's keys, the seed, what the training process needs. `rate` is None until chosen.
+
+    A run that is `unsupported`, for this reason, is a row and is not carried out.
+    """
 
     keys: dict[str, Any]
     seed: int
     job: dict[str, Any]
     rate: float | None
     label: str
+    unsupported: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Columns that do not depend on the result."""
 
@@ -188,7 +192,7 @@ def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]
         trials[0].subject: trials
         for task in request.tasks
         for mixer in request.mixers
-        if request.rate(mixer) == AUTO
+        if request.rate(mixer) == AUTO and not mixer.unsupported
         for trials in [
             [
                 plan_run(request, task, mixer, train_sizes(request.sizes, task)[0], request.seeds[0], rate)
@@ -253,4 +257,4 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "has_steps": mixer.entry.has_steps(mixer.options) if mixer.entry else None,
     }
     facts = {"constant_score": task.constant_scores.get(score), "classes": task.classes}
-    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label, facts)
+    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label, mixer.unsupported, facts)

@@ -156,8 +156,8 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
             job = _job(request, keys, mixer, arguments)
-            unsupported = _unsupported(device, execution, request.caches) or mixer.lacks(device)
-            yield PlannedCell(keys, job, mixer.label, unsupported, remark("match", said) if said else "")
+            reasons = (mixer.unsupported, _unsupported(device, execution, request.caches), mixer.lacks(device))
+            yield PlannedCell(keys, job, mixer.label, next(filter(None, reasons), ""), remark("match", said) if said else "")
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:

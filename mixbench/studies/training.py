@@ -48,6 +48,10 @@ class Planned(Protocol):
         """The learning rate."""
 
     @property
+    def unsupported(self) -> str:
+        """Why the run cannot be carried out; empty where it can."""
+
+    @property
     def subject(self) -> tuple[Any, ...]:
         """Shared by runs whose steps cost the same."""
 
@@ -128,6 +132,11 @@ class TrainingStudy(Generic[Run, Trained]):
         if fresh or retry_failed:
             self.folder.replace(self.row_type, lambda row: key_of(row) not in wanted or not (fresh or row.status != "ok"))
         self.rows = {key_of(row): row for row in self.folder.read(self.row_type)}
+        refused = [run for run in self.missing(runs) if run.unsupported]
+        self.put([row for run in refused for row in self._unsupported_rows(run)])
+
+    def _unsupported_rows(self, run: Run) -> Sequence[Trained]:
+        return run.rows({"status": "unsupported"}, run.unsupported, self.environment, timestamp())
 
     def missing(self, runs: Sequence[Run]) -> list[Run]:
         """The runs that lack a row, or weights that are to be kept."""

@@ -70,6 +70,10 @@ class PlannedTrial:
         return self.run.rate
 
     @property
+    def unsupported(self) -> str:
+        return self.run.unsupported
+
+    @property
     def subject(self) -> tuple[Any, ...]:
         """Shared by trials whose steps cost the same: drawn sizes of a mixer change its operations."""
         return (*self.run.subject, canonical_json(self.job["arguments"]))

@@ -11,6 +11,7 @@ from run_fake_training import FAKE, FORM, TASK, fake_request
 
 from mixbench.errors import MixbenchError, RequestError
 from mixbench.execution.launch import Launch
+from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import (
     LEARNING_RATE,
@@ -272,3 +273,16 @@ def test_a_run_that_diverged_has_no_weights_to_wait_for(tmp_path: Path, monkeypa
     rows, _ = run(tmp_path, save=True)
     assert {row.checkpoint for row in rows if row.mixer == "attention"} == {""}
     assert run(tmp_path, save=True)[1].total == 0
+
+
+def test_a_mixer_that_cannot_be_causal_is_a_row_and_is_not_trained(tmp_path: Path) -> None:
+    mixers = choose_mixers(("fnet", "none"), causal=True, skip_unsupported=True)
+    request = fake_request(mixers=mixers, learning_rates={"": "auto"})
+    rows, progress = run(tmp_path, request, save=True)
+    fnet = [row for row in rows if row.mixer == "fnet"]
+    assert [(row.status, row.detail, row.learning_rate) for row in fnet] == [("unsupported", "fnet cannot be causal", None)] * 6
+    assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
+    assert not any(trials[0].keys["mixer"] == "fnet" for trials in plan_trials(request).values())
+    again, progress = run(tmp_path, request, save=True, retry_failed=True)
+    assert progress.total == 0
+    assert [row.status for row in again] == [row.status for row in again if row.mixer == "none"] + ["unsupported"] * 6

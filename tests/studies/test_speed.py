@@ -300,3 +300,15 @@ def test_the_settings_say_what_is_pinned_and_the_config_stays_symbolic() -> None
     assert settings["allocator"] == "retained"
     assert settings["layers"] == 1
     assert settings["tf32"] is False
+
+
+def test_a_mixer_that_cannot_be_causal_gets_rows_of_its_own_and_is_not_measured(tmp_path: Path) -> None:
+    before, _ = run(tmp_path, fake_request(mixers=("fnet",)))
+    causal = choose_mixers(("fnet", "none"), causal=True, skip_unsupported=True)
+    rows, progress = run(tmp_path, replace(fake_request(), mixers=causal))
+    assert rows[: len(before)] == before
+    new = [row for row in rows[len(before) :] if row.mixer == "fnet"]
+    assert [(row.status, row.detail, row.round) for row in new] == [("unsupported", "fnet cannot be causal", 0)] * 6
+    assert {row.config for row in new}.isdisjoint(row.config for row in before)
+    assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
+    assert not any("fnet" in remark for remark in progress.remarks)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from run_fake_training import FAKE, fake_search
 
+from mixbench.cli.text.tune import tuning_table
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.progress import Silent
@@ -16,6 +17,7 @@ from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import TuneRequest, plan_trials
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrialRow
+from mixbench.verdicts.learning.tune import summarise
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
@@ -122,3 +124,12 @@ def test_weights_of_a_trial_are_kept_with_what_it_drew(tmp_path: Path) -> None:
         assert json.loads(kept["settings"])["learning_rate"] == drawn["learning_rate"]
         assert row.mixer == "none" or str(json.loads(kept["config"])["heads"]) == str(drawn["attention.heads"])
     assert search(tmp_path, save=True) == rows
+
+
+def test_a_mixer_that_cannot_be_causal_is_not_searched_and_is_no_worst_score(tmp_path: Path) -> None:
+    mixers = choose_mixers(("fnet", "none"), causal=True, skip_unsupported=True)
+    (found,) = summarise(search(tmp_path, fake_search("learning_rate=1e-4..1e-2:log", mixers=mixers)))
+    assert [curve.label for curve in found.curves] == ["none"]
+    assert found.unsupported == {"fnet causal=true": "fnet cannot be causal"}
+    assert found.baseline == "none"
+    assert "fnet causal=true: not searched, unsupported: fnet cannot be causal" in str(tuning_table([found], 100, False))

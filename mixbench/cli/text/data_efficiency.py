@@ -255,6 +255,9 @@ def _failures(task: TaskSummary) -> Iterator[str]:
         if statuses:
             reason = f": {cell.detail}" if cell.detail else ""
             where = f"{cell.label} on {number(cell.train_size)} examples"
+            if {*by_status} == {"unsupported"}:
+                yield f"{where}: not trained, unsupported{reason}"
+                continue
             yield f"{where}: {len(cell.failed)} of {cell.runs} runs failed, not in the mean: {statuses}{reason}"
 
 

@@ -79,6 +79,8 @@ def _needed(needed: Needed) -> Entry:
 
 
 def _notes(search: Search) -> Iterator[str]:
+    for label, reason in search.unsupported.items():
+        yield f"{label}: not searched, unsupported: {reason}"
     trials = {len(curve.scores) for curve in search.curves}
     if not trials:
         yield "Every trial diverged or failed: no score can be expected."

@@ -14,6 +14,7 @@ FAMILY = Family(
             target="mixbench.mixers.none:NoMixing",
             flops=lambda **_: 0,
             params=lambda **_: 0,
+            always_causal=True,
         ),
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -76,6 +76,8 @@ class Search:
     targets: tuple[Target, ...]
     bounds: Bounds | None
     """None without scores."""
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    """The mixers that were not searched, by label, with the reason."""
 
     @property
     def is_error(self) -> bool:
@@ -109,9 +111,13 @@ def by_search(rows: Iterable[TrialRow]) -> list[list[TrialRow]]:
 
 def search_of_rows(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> Search:
     """Summarise the trials of one search. Raises UnknownNameError for a baseline that is not among the mixers."""
-    scores = {mixer: [row.dev_score for row in own] for mixer, own in by_mixer(rows).items()}
+    found = by_mixer(rows)
+    labels = mixer_labels(found)
+    unsupported = {mixer: own[0].detail for mixer, own in found.items() if all(row.status == "unsupported" for row in own)}
+    scores = {mixer: [row.dev_score for row in own] for mixer, own in found.items() if mixer not in unsupported}
     first = rows[0]
-    return search_of(scores, score_name(rows), baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
+    search = search_of(scores, score_name(rows), baseline, targets, task=first.task, settings=first.settings, seed=first.seed)
+    return replace(search, unsupported={labels[mixer]: reason for mixer, reason in unsupported.items()})
 
 
 def by_mixer(rows: Iterable[TrialRow]) -> dict[MixerKey, list[TrialRow]]:

@@ -198,28 +198,30 @@ def panel_sheet(
     stacked: bool = False,
     natural: tuple[float, float] | None = None,
     height: float | None = None,
+    columns: int = MAX_COLUMNS,
 ) -> Sheet:
     """A figure with a panel for each of these words about it; they share the x axis, and with equal labels the y axis.
 
     `common` says what all panels share; `labels` are those of the x axis and of the y axes, one or by panel. Without `beside`,
-    panels have no texts next to them; `stacked`, they stand above each other. Where the page leaves it open, `natural` is the
-    size of the figure, `height` that of the axes of a panel, in inches. Call it and fill the panels under `page.look()`.
+    panels have no texts next to them; `stacked`, they stand above each other, else at most `columns` next to each other. Where
+    the page leaves it open, `natural` is the size of the figure, `height` that of the axes of a panel, in inches. Call it and
+    fill the panels under `page.look()`.
     """
     from matplotlib.figure import Figure
 
     y_labels = [labels[1]] * len(panels) if isinstance(labels[1], str) else labels[1]
-    most, most_with_texts = _most_columns(page, beside, len(set(y_labels)) > 1)
+    most, most_with_texts = (min(columns, found) for found in _most_columns(page, beside, len(set(y_labels)) > 1))
     if stacked:
         most = most_with_texts = 1
     places = arrange(panels, most, most_with_texts)
-    rows, columns = (1 + max(side) for side in zip(*((place.row, place.column) for place in places), strict=True))
+    rows, wanted = (1 + max(side) for side in zip(*((place.row, place.column) for place in places), strict=True))
     alone = len(places) == 1
-    natural = natural or (PANEL_ALONE if alone else (PANEL[0] * columns, PANEL[1] * rows + 1))
+    natural = natural or (PANEL_ALONE if alone else (PANEL[0] * wanted, PANEL[1] * rows + 1))
     wide = page.width or natural[0]
-    beside = beside and (wide >= _ALONE_BESIDE * page.scale if alone else columns <= most_with_texts)
-    panel = _panel_size(page, natural, (rows, columns), beside, height)
+    beside = beside and (wide >= _ALONE_BESIDE * page.scale if alone else wanted <= most_with_texts)
+    panel = _panel_size(page, natural, (rows, wanted), beside, height)
     figure = Figure(figsize=(wide, page.height or (rows * panel[1] + 2 if page.width else natural[1])), layout="constrained")
-    grid = figure.add_gridspec(rows, columns)
+    grid = figure.add_gridspec(rows, wanted)
     leaders: dict[str, Axes] = {}
     taken = {(place.row, place.column): label for place, label in zip(places, y_labels, strict=True)}
     found: list[Axes] = []

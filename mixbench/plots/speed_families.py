@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,27 +19,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OWN = "Other mixers"
-_COLUMNS, _PANEL = 2, (5.6, 2.3)
-"""Panels next to each other, and the inches of one with the names beside it."""
+_COLUMNS, _PANEL, _LEAST_WIDTH = 2, (5.6, 2.3), 4.5
+"""Panels next to each other, the inches of one with the names beside it, and the least width of one."""
 
 
 def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     """Ratio of times to the baseline's against tokens, log-log, a panel per context and family of mixers.
 
-    The other families are in the background. None where all mixers stand out in the figure with one panel per context.
+    The other families are in the background; the control without mixing is left out. None where all mixers stand out in the
+    figure with one panel per context, and on a page without room for it.
     """
-    drawn = [cell for cell in summary.cells if cell.paired_ratios and cell.label != summary.baseline]
-    if len(summary.mixers) <= MANY or not drawn:
+    control = {mixer.name for mixer in FAMILIES["control"].mixers}
+    others = (cell for cell in summary.cells if cell.label != summary.baseline and cell.mixer not in control)
+    drawn = [cell for cell in others if cell.paired_ratios]
+    wide = page.width or _COLUMNS * _PANEL[0]
+    if len(summary.mixers) <= MANY or not drawn or page.height is not None or wide < _LEAST_WIDTH * page.scale:
         return None
     shown = {id(cell) for cell in drawn}
     contexts = panels_of(summary, "tokens", lambda cell: id(cell) in shown)
+    families = _by_family(drawn)
+    titles = list(families)
     panels = [
-        ({**words, "family": title}, [cell for cell in cells if id(cell) in shown], [cell for cell in cells if id(cell) in own])
+        ({"family": title, **words}, [cell for cell in cells if id(cell) in shown], [cell for cell in cells if id(cell) in own])
         for words, cells in zip(contexts.words, contexts.cells, strict=True)
-        for title, own in _by_family(drawn).items()
+        for title, own in families.items()
     ]
     panels = [(words, cells, own) for words, cells, own in panels if own]
-    rows = -(-len(panels) // _COLUMNS)
+    panels.sort(key=lambda panel: titles.index(panel[0]["family"]))
+    columns = min(_COLUMNS, len(panels), int(wide / (_LEAST_WIDTH * page.scale)))
     with page.look():
         times = [time_quantity(cells) for _, cells, _ in panels]
         sheet = panel_sheet(
@@ -47,7 +55,8 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             contexts.common,
             [words for words, _, _ in panels],
             ("tokens", [f"relative {time.title.lower()}" for time in times]),
-            natural=(_PANEL[0] * min(_COLUMNS, len(panels)), _PANEL[1] * rows + 1),
+            natural=(_PANEL[0] * columns, _PANEL[1] * math.ceil(len(panels) / columns) + 1),
+            columns=columns,
         )
         entries: list[list[style.Entry]] = []
         ends: list[list[End]] = []
@@ -79,13 +88,11 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
 
 
 def _by_family(cells: Sequence[CellSummary]) -> dict[str, set[int]]:
-    """The cells by the title of their mixer's family, by identity; the control is left out, mixers not built in come last."""
-    families = {mixer.name: family.title for key, family in FAMILIES.items() if key != "control" for mixer in family.mixers}
-    control = {mixer.name for mixer in FAMILIES["control"].mixers}
+    """The cells by the title of their mixer's family, by identity; mixers not built in come last."""
+    families = {mixer.name: family.title for family in FAMILIES.values() for mixer in family.mixers}
     found: dict[str, set[int]] = {title: set() for title in (*families.values(), _OWN)}
     for cell in cells:
-        if cell.mixer not in control:
-            found[families.get(cell.mixer, _OWN)].add(id(cell))
+        found[families.get(cell.mixer, _OWN)].add(id(cell))
     return {title: own for title, own in found.items() if own}
 
 

@@ -10,12 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from synthetic import speed_rows
 
+from mixbench.mixers import MIXERS
+from mixbench.plots.page import Page
 from mixbench.plots.speed import draw_speed
+from mixbench.plots.speed_families import families_figure
 from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.speed_sizes import size_figure
-from mixbench.plots.style import BUILT_IN
+from mixbench.plots.style import BACKGROUND, BUILT_IN
 from mixbench.plots.time_by_flops import flops_figure
-from mixbench.verdicts.speed.summary import summarise
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 
 
@@ -57,3 +60,45 @@ def test_what_was_disturbed_has_hollow_markers_which_a_note_explains() -> None:
     counted = size_figure(summarise(disturbed, launches), ["flops"], "tokens")
     assert counted is not None
     assert not any("hollow" in text.get_text() for text in counted.findobj(Text))
+
+
+def many(monkeypatch: pytest.MonkeyPatch) -> tuple[SpeedSummary, list[str]]:
+    """Eleven mixers of known speed besides attention and the control; the last is the user's own."""
+    names = [f"m.py:M{place:02}" for place in range(11)]
+    monkeypatch.setattr("mixbench.verdicts.prominent.MIXERS", (*MIXERS, *names[:-1]))
+    slowness = {name: 2.0**place for place, name in enumerate(names)}
+    rows, launches = speed_rows(
+        ("attention", "none", *names),
+        (64, 128, 256),
+        latency_ms=lambda mixer, tokens, *_: slowness.get(mixer, 0.01) * tokens,
+        launches=2,
+        rounds=1,
+    )
+    return summarise(rows, launches), [name.partition(":")[2] for name in names]
+
+
+def test_of_many_mixers_the_baseline_the_best_five_the_users_own_and_those_named_stand_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    summary, labels = many(monkeypatch)
+    figure = ratio_figure(summary, Page(highlight=("M07",)))
+    assert figure is not None
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
+    *shown, rest = [text.split("  ")[0] for text in legend]
+    assert set(shown) == {*labels[:5], "M07", "M10"}
+    assert rest == "4 other mixers"
+    pale = [line for line in figure.axes[0].lines if line.get_color() == BACKGROUND.color]
+    assert len(pale) == 4
+
+
+def test_every_family_has_a_panel_with_its_own_names_where_not_all_mixers_stand_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    summary, labels = many(monkeypatch)
+    figure = families_figure(summary)
+    assert figure is not None
+    (axes,) = figure.axes  # none of these has a family
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text().split("  ")[0] for text in legend.get_texts()] == labels[::-1]
+    for page in (Page(3.3), Page(13.3, 7.5)):
+        assert families_figure(summary, page) is None
+    assert families_figure(summarise(*speed_rows(("attention", "fnet"), (64, 128)))) is None

@@ -56,7 +56,7 @@ def draw_data_efficiency(
     summary = summarise(rows, baseline)
     paths: list[Path] = []
     taken: set[str] = set()
-    for task, drawn in task_figures(summary).items():
+    for task, drawn in task_figures(summary, page.highlight).items():
         name = texts.distinct_name(f"data-efficiency-{texts.file_name(task)}", taken)
         for kind, figure in (
             ("curves", curves_figure(drawn, task, page)),
@@ -95,7 +95,7 @@ def curves_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure:
                     failed[label] = lost
                     continue
                 ends[-1] += _draw_curve(axes, scored, drawn.looks[label])
-                laws = laws_to_show(by_label[label], drawn.is_error)
+                laws = {} if drawn.looks[label].pale else laws_to_show(by_label[label], drawn.is_error)
                 _draw_laws(axes, laws, scored, drawn.looks[label].color, drawn.is_error)
                 lines = [*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *filter(None, [lost])]
                 fitted |= laws.keys()
@@ -148,6 +148,9 @@ def relative_figure(drawn: TaskFigures, name: str, baseline: str | None, page: P
 def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) -> list[End]:
     sizes = [cell.train_size for cell in cells]
     intervals = [cell.score for cell in cells if cell.score]
+    if look.pale:
+        style.draw_in_background(axes, sizes, [i.point for i in intervals])
+        return []
     axes.plot(sizes, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     low, high = ([i.point if (end := getattr(i, side)) is None else end for i in intervals] for side in ("low", "high"))
     if len(sizes) > 1:
@@ -252,6 +255,9 @@ def _ends(interval: Interval | None) -> list[float]:
 def _draw_ratios(axes: Axes, ratios: Sequence[tuple[float, Interval]], look: style.LineStyle) -> list[End]:
     """Draw ratios with their intervals, by place on the x axis; returns the ends of the intervals."""
     places, intervals = [place for place, _ in ratios], [ratio for _, ratio in ratios]
+    if look.pale:
+        style.draw_in_background(axes, places, [i.point for i in intervals])
+        return []
     axes.plot(places, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     bars = [(place, ratio.low, ratio.high) for place, ratio in ratios if ratio.low is not None and ratio.high is not None]
     if bars:

@@ -159,8 +159,7 @@ def draw_line(
     intervals = [log_median_interval(launches) for _, launches in points]
     where = [place for place, _ in points]
     if look.pale:
-        thin = {"color": look.color, "linewidth": 0.8, "zorder": 1.5}
-        axes.plot(where, [i.point for i in intervals], marker="." if len(where) == 1 else "None", **thin)  # type: ignore[arg-type]
+        draw_in_background(axes, where, [i.point for i in intervals])
         return []
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     wrong = {place for place, is_hollow in zip(places, hollow, strict=bool(hollow)) if is_hollow}
@@ -180,6 +179,12 @@ def draw_line(
     if dots:
         axes.plot(*zip(*dots, strict=True), ".", color=look.color, markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
     return ends
+
+
+def draw_in_background(axes: Axes, places: Sequence[float], values: Sequence[float]) -> None:
+    """The thin line of a mixer that does not stand out; a dot where it has one point."""
+    marker = "." if len(places) == 1 else "None"
+    axes.plot(places, values, color=BACKGROUND.color, linewidth=0.8, marker=marker, zorder=1.5)
 
 
 def proxy(look: LineStyle, *, line: bool = True) -> Line2D:

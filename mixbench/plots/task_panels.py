@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from mixbench.plots import style
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.scores import DataSummary, TaskSummary
+from mixbench.verdicts.prominent import prominent
 from mixbench.verdicts.words import counted
 
 Panel = tuple[Mapping[str, str], TaskSummary]
@@ -52,9 +54,10 @@ class TaskFigures:
         return f"test {self.panels[0][1].score} ({'lower' if self.is_error else 'higher'} is better)"
 
 
-def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
-    """The panels of each task that has a score; of each score, where a task has several."""
-    looks = style.line_styles((cell.mixer, cell.config) for task in summary.tasks for cell in task.cells)
+def task_figures(summary: DataSummary, highlight: Iterable[str] = ()) -> dict[str, TaskFigures]:
+    """The panels of each task that has a score; of each score, where a task has several. `highlight` is as for `Page`."""
+    mixers = list(dict.fromkeys((cell.mixer, cell.config) for task in summary.tasks for cell in task.cells))
+    looks = style.line_styles(mixers, prominent(mixers, _by_score(summary), summary.baseline, highlight))
     found = {}
     scored: dict[tuple[str, str], list[TaskSummary]] = defaultdict(list)
     for task in summary.tasks:
@@ -75,6 +78,16 @@ def task_figures(summary: DataSummary) -> dict[str, TaskFigures]:
             common, list(zip(different, tasks, strict=True)), {label: look for label, look in looks.items() if label in present}
         )
     return found
+
+
+def _by_score(summary: DataSummary) -> list[str]:
+    """The labels of the mixers with a score, the best first: by their mean place at the most examples of each task."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for task in summary.tasks:
+        last = {cell.label: cell.score.point for cell in task.cells if cell.score and cell.train_size == task.sizes[-1]}
+        for place, label in enumerate(sorted(last, key=lambda label: last[label] if task.is_error else -last[label])):
+            places[label].append(place)
+    return sorted(places, key=lambda label: (fmean(places[label]), label))
 
 
 def _training_words(task: TaskSummary) -> dict[str, str]:

@@ -62,7 +62,7 @@ def cost_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure | N
             if any(cell.label == label for cell in known)
         }
         sheet.below(
-            {label: look for label, look in drawn.looks.items() if label in marks},
+            style.named_in_legend([label for label in drawn.looks if label in marks], drawn.looks),
             {label: named("", own).strip() for label, own in marks.items()},
         )
         every = [mark for own in marks.values() for mark in own]
@@ -92,7 +92,8 @@ def _draw_costs(
             axes.plot(*zip(*own, strict=True), color=look.color, linestyle=look.line, linewidth=0.7, zorder=2)
     for cell, spent, score in found:
         look, rank = drawn.looks[cell.label], task.sizes.index(cell.train_size) / len(task.sizes)
-        axes.plot(spent, score, look.marker, color=look.color, markersize=4 + 5 * rank, zorder=3)
+        marker, size, order = (".", 3.0, 1.5) if look.pale else (look.marker, 4 + 5 * rank, 3.0)
+        axes.plot(spent, score, marker, color=look.color, markersize=size, zorder=order)
         if bounds and cell.train_flops_mark:
             mark_bounds(axes, [(spent, score)], look.color, upwards=False)
     # what may cost more than is known beats nothing

@@ -12,6 +12,7 @@ from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
+from mixbench.verdicts.prominent import prominent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,9 @@ def draw_tuning(
 
 def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
     """First the expected best score with its band, then its ratio to the baseline's for errors, else the change in per cent."""
-    looks = style.line_styles(curve.mixer for curve in search.curves)
+    ranked = sorted(search.curves, key=lambda curve: curve.expected[-1] if search.is_error else -curve.expected[-1])
+    mixers = [curve.mixer for curve in search.curves]
+    looks = style.line_styles(mixers, prominent(mixers, [curve.label for curve in ranked], search.baseline, page.highlight))
     direction = "lower" if search.is_error else "higher"
     base = str(search.baseline)
     logarithmic = search.is_error and all(min(curve.low) > 0 for curve in search.curves)
@@ -75,7 +78,10 @@ def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
             _draw_curve(expected, curve, looks[curve.label])
             changes, look = search.relative(curve), looks[curve.label]
             shown = [1 + change if logarithmic else 100 * change for change in changes]
-            relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
+            if look.pale:
+                style.draw_in_background(relative, _places(changes), shown)
+            else:
+                relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
         sheet.unite()
         for axes in sheet.axes if logarithmic else ():
             style.value_ticks(axes.yaxis, prefixed=False)
@@ -84,12 +90,15 @@ def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
         margin = max(2, longest) ** _MARGIN
         expected.set_xlim(1 / margin, max(2, longest) * margin)
         sheet.mark()
-        sheet.below(looks, {})
+        sheet.below(style.named_in_legend(looks, looks), {})
         return sheet.finish("unbiased estimate, up to half the trials · bands: 95 %, simultaneous")
 
 
 def _draw_curve(axes: Axes, curve: Curve, look: style.LineStyle) -> None:
     places = _places(curve.expected)
+    if look.pale:
+        style.draw_in_background(axes, places, curve.expected)
+        return
     marked = [place - 1 for place in places if place.bit_count() == 1 or place == len(places)]  # a doubling apart
     line = {"color": look.color, "marker": look.marker, "markersize": 4, "linestyle": look.line, "markevery": marked}
     axes.plot(places, curve.expected, zorder=3, **line)  # type: ignore[arg-type]

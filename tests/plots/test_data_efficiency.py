@@ -10,10 +10,11 @@ from matplotlib.markers import CARETRIGHTBASE
 from matplotlib.text import Text
 from synthetic_training import training_rows, training_settings
 
+from mixbench.mixers import MIXERS
 from mixbench.plots import FIGURES
 from mixbench.plots.data_efficiency import curves_figure, draw_data_efficiency, relative_figure
 from mixbench.plots.notes import AT_LEAST
-from mixbench.plots.style import BUILT_IN, save
+from mixbench.plots.style import BUILT_IN, save, texts_of
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure, pareto_front
 from mixbench.tables.remarks import lower_bound
@@ -308,3 +309,20 @@ def test_the_table_of_figures_draws_from_a_results_folder(tmp_path: Path) -> Non
         folder.append(training_rows(("none",), (250,), seeds=[0]))
     (curve, cost) = FIGURES["data-efficiency"](folder, ("png",), None)
     assert (curve.parent, cost.name) == (folder.figures, "data-efficiency-shapes-cost.png")
+
+
+@pytest.mark.parametrize("score", ["accuracy", "mse"])
+def test_of_many_mixers_the_best_five_stand_out_in_every_figure(score: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"m.py:M{place:02}" for place in range(12)]
+    monkeypatch.setattr("mixbench.verdicts.prominent.MIXERS", (*MIXERS, *names))
+    scales = dict(zip(names, range(2, 14), strict=True))
+    rows = training_rows(
+        ("attention", *names), (100, 1000), error=lambda mixer, size: scales.get(mixer, 20) / size, score=score, seed_noise=0
+    )
+    (drawn,) = task_figures(summarise(rows), ("M09",)).values()
+    shown = {label for label, look in drawn.looks.items() if not look.pale}
+    assert shown == {"attention", "M00", "M01", "M02", "M03", "M04", "M09"}
+    figures = (curves_figure(drawn, "x"), relative_figure(drawn, "x", "attention"), cost_figure(drawn, "x"))
+    for figure in figures:
+        assert figure is not None
+        assert "6 other mixers" in [text.get_text().strip() for text in texts_of(figure)]

@@ -138,14 +138,14 @@ def _first_commands(speed: Sequence[SpeedRow], measure: str) -> list[str]:
 
     Otherwise the default mixers are trained at the default width, and timed, too.
     """
-    from mixbench.api.data_efficiency_options import DataEfficiencyOptions
     from mixbench.api.tune import MIXERS
+    from mixbench.api.tune_options import TuneOptions
 
     tokens = TASKS["shapes"].tokens
     timed = [row for row in speed if row.tokens == tokens and row.status == "ok"]
     if not timed:
         chosen = [(mixer.name, mixer.config) for mixer in choose_mixers(MIXERS)]
-        return first_commands(chosen, None, (tokens, DataEfficiencyOptions.width), energy=measure == METERED)
+        return first_commands(chosen, None, (tokens, TuneOptions.width), energy=measure == METERED)
     width = max(timed, key=lambda row: row.measured_at).width
     mixers = mixer_order((row.mixer, row.config) for row in timed if row.width == width)
     return first_commands(mixers, width, None)

@@ -9,6 +9,7 @@ from mixbench.api.shared_options import Texts, Training
 from mixbench.api.text_files import HUB, as_given, from_hub, require_texts, text_files
 from mixbench.errors import UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
+from mixbench.parsing.spec import parse_sizes
 from mixbench.studies.data_efficiency_plan import PlannedRun, PreparedTask
 from mixbench.studies.progress import Progress
 from mixbench.tables.results import ResultsFolder
@@ -29,8 +30,8 @@ class Chosen(Protocol):
 
 def model_of(options: Training) -> dict[str, Any]:
     """The options of a `DataRequest` about the model and where it is trained."""
-    names = ("layers", "width", "batch", "steps", "device", "timeout")
-    return {name: getattr(options, name) for name in names}
+    names = ("layers", "batch", "steps", "device", "timeout")
+    return {"widths": parse_sizes(options.width, "--width"), **{name: getattr(options, name) for name in names}}
 
 
 def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:

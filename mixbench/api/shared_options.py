@@ -84,6 +84,11 @@ Tasks = Annotated[
 FirstSeed = Annotated[int, Option("--seed", help="The first seed.", min=0, rich_help_panel=WHAT)]
 Layers = Annotated[int, Option(help="Blocks of the model.", min=1, rich_help_panel=MODEL)]
 ModelWidth = Annotated[int, Option("--width", help="Channels per token.", min=1, rich_help_panel=MODEL)]
+ModelWidths = Annotated[
+    Sizes,
+    Typed(str),
+    Option("--width", help="Channels per token: 32, a list 32,64 or a doubling range 16..64.", rich_help_panel=MODEL),
+]
 TrainingBatch = Annotated[int, Option("--batch", help="Examples per training step.", min=1, rich_help_panel=MODEL)]
 Steps = Annotated[int, Option(help="Training steps, the same at every size.", min=1, rich_help_panel=MODEL)]
 
@@ -133,7 +138,7 @@ class Training(Study):
     """A study that trains: the model, where runs are carried out, and when a run is given up."""
 
     layers: Layers = 1
-    width: ModelWidth = 32
+    width: ModelWidths = 32
     batch: TrainingBatch = 8
     steps: Steps = 700
     device: Annotated[str, Option(help="cpu, or cuda: every visible GPU.", rich_help_panel=WHERE)] = "cpu"

@@ -30,6 +30,7 @@ class TuneOptions(shared.AnyTask):
         "mixbench tune --from sweep.csv --target 0.9",
     )
 
+    width: shared.ModelWidth = 32
     range: Annotated[
         shared.Names | None,
         Typed(list[str] | None),

@@ -58,7 +58,7 @@ class DataRequest:
     sizes: tuple[float, ...]
     seeds: tuple[int, ...]
     layers: int
-    width: int
+    widths: tuple[int, ...]
     batch: int
     steps: int
     dropout: float
@@ -68,9 +68,9 @@ class DataRequest:
     score: str | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("layers", 1), ("width", 1), ("batch", 1), ("steps", 1)):
-            if getattr(self, name) < least:
-                raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least {least}")
+        for name in ("layers", "batch", "steps"):
+            if getattr(self, name) < 1:
+                raise RequestError(f"--{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 <= self.dropout < 1:
             raise RequestError(f"--dropout is {self.dropout:g}; it must be at least 0 and below 1")
         if self.timeout <= 0:
@@ -84,7 +84,7 @@ class DataRequest:
         for mixer in self.mixers:
             if lack := mixer.lacks(self.device):
                 raise RequestError(f"{mixer.label} cannot be trained with --device {self.device}: {lack}")
-        check_plan_size(tasks=len(self.tasks), mixers=len(self.mixers), sizes=len(self.sizes), seeds=len(self.seeds))
+        check_plan_size(**{name: len(getattr(self, name)) for name in ("tasks", "mixers", "widths", "sizes", "seeds")})
         for task in self.tasks:
             train_sizes(self.sizes, task)
             if self.score is not None and SCORES[self.score].predicts != SCORES[task.form.score].predicts:
@@ -181,8 +181,9 @@ def plan_runs(request: DataRequest) -> list[PlannedRun]:
         for task in request.tasks
         for size in train_sizes(request.sizes, task)
         for seed in request.seeds
+        for width in request.widths
         for mixer in request.mixers
-        for planned in [plan_run(request, task, mixer, size, seed, request.rate(mixer))]
+        for planned in [plan_run(request, task, mixer, size, seed, request.rate(mixer), width)]
     ]
 
 
@@ -191,24 +192,27 @@ def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]
     return {
         trials[0].subject: trials
         for task in request.tasks
+        for width in request.widths
         for mixer in request.mixers
         if request.rate(mixer) == AUTO and not mixer.unsupported
         for trials in [
             [
-                plan_run(request, task, mixer, train_sizes(request.sizes, task)[0], request.seeds[0], rate)
+                plan_run(request, task, mixer, train_sizes(request.sizes, task)[0], request.seeds[0], rate, width)
                 for rate in LEARNING_RATES
             ]
         ]
     }
 
 
-def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size: int, seed: int, rate: Rate) -> PlannedRun:
+def plan_run(
+    request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size: int, seed: int, rate: Rate, width: int
+) -> PlannedRun:
     """One run. Raises RequestError for a shape that the mixer cannot have."""
     settings = {
         "batch": request.batch,
         "dropout": request.dropout,
         "evaluations": EVALUATIONS,
-        "feature_hidden": FEATURE_FACTOR * request.width,
+        "feature_hidden": FEATURE_FACTOR * width,
         "learning_rate": rate,
         "optimiser": "AdamW",
         "schedule": "linear",
@@ -225,7 +229,7 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "mixer": mixer.name,
         "config": mixer.config,
         "layers": request.layers,
-        "width": request.width,
+        "width": width,
         "tokens": task.form.tokens,
         "train_size": size,
         "device": request.device,
@@ -235,12 +239,12 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
     job = {
         "data": str(task.folder),
         "target": mixer.target,
-        "arguments": mixer.arguments(task.form.tokens, request.width),
+        "arguments": mixer.arguments(task.form.tokens, width),
         "honours_mask": mixer.entry.honours_mask if mixer.entry else None,
         "full_length": not (mixer.entry and mixer.entry.honours_mask),
         "layers": request.layers,
-        "width": request.width,
-        "feature_hidden": FEATURE_FACTOR * request.width,
+        "width": width,
+        "feature_hidden": FEATURE_FACTOR * width,
         "dropout": request.dropout,
         "batch": request.batch,
         "steps": request.steps,
@@ -256,5 +260,6 @@ def plan_run(request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size:
         "graphs": request.device != "cpu",
         "has_steps": mixer.entry.has_steps(mixer.options) if mixer.entry else None,
     }
+    label = mixer.label if len(request.widths) == 1 else f"{mixer.label} of width {width}"
     facts = {"constant_score": task.constant_scores.get(score), "classes": task.classes}
-    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, mixer.label, mixer.unsupported, facts)
+    return PlannedRun(keys, seed, job, None if isinstance(rate, str) else rate, label, mixer.unsupported, facts)

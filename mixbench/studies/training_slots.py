@@ -51,5 +51,6 @@ def slots_for(
 def step_operations(request: DataRequest) -> float:
     """About the operations of a training step at full length, with attention as the mixer; infinite if no task is known."""
     tokens = max((task.form.tokens for task in request.tasks), default=float("inf"))
-    forward = request.batch * request.layers * tokens * (24 * request.width**2 + 4 * tokens * request.width)
+    width = max(request.widths)
+    forward = request.batch * request.layers * tokens * (24 * width**2 + 4 * tokens * width)
     return 3 * forward

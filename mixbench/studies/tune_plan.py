@@ -113,7 +113,7 @@ def plan_trials(request: TuneRequest) -> list[PlannedTrial]:
 
 
 def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, trial: int) -> PlannedTrial:
-    (seed,) = request.base.seeds
+    (seed,), (width,) = request.base.seeds, request.base.widths
     ranges = request.own_ranges(mixer)
     drawn = {each.name: each.value(drawn_share(seed, trial, each.option)) for each in ranges}
     rate = float(drawn.get(RATE, _fixed_rate(request.base, mixer)))
@@ -124,7 +124,7 @@ def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, tr
     own_seed = random.Random(f"{seed}/{trial}").getrandbits(31)
     try:
         own_mixer = mixer.with_options(options)
-        run = plan_run(replace(request.base, dropout=dropout), task, own_mixer, size, own_seed, rate)
+        run = plan_run(replace(request.base, dropout=dropout), task, own_mixer, size, own_seed, rate, width)
     except RequestError as error:
         draw = ", ".join(f"{name}={value}" for name, value in drawn.items())
         raise RequestError(f"trial {trial} draws {draw}: {error}", error.hint) from error

@@ -92,7 +92,7 @@ def test_what_is_known_of_the_data_is_said_once_and_what_parts_lack_once_per_siz
     write(Path("all.csv"), tsv([("text", "label"), *numbered(60), *rare], ","))
     heard = Heard()
     tasks = prepare_tasks([task()], heard)
-    shape = {"layers": 1, "width": 8, "batch": 8, "steps": 1, "dropout": 0.0, "device": "cpu", "timeout": 9.0}
+    shape = {"layers": 1, "widths": (8,), "batch": 8, "steps": 1, "dropout": 0.0, "device": "cpu", "timeout": 9.0}
     request = DataRequest(
         tasks=tasks, mixers=choose_mixers(["none"]), sizes=(4, 1.0), seeds=(0, 1, 2), learning_rates={}, **shape
     )

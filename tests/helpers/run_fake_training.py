@@ -37,7 +37,7 @@ def fake_request(**changes: Any) -> DataRequest:
         "sizes": (0.1, 100),
         "seeds": (0, 1, 2),
         "layers": 1,
-        "width": 8,
+        "widths": (8,),
         "batch": 4,
         "steps": 10,
         "dropout": 0.0,

@@ -129,7 +129,7 @@ def test_a_loaded_run_is_not_taken_for_one_that_was_trained_here(tmp_path: Path,
             {"tasks": (PreparedTask("listops", Path("."), FORM, 100, {"options": {"test": 20}}),)},
             "does not define which tokens an output needs",
         ),
-        ({"width": 6}, "4 heads do not divide the width"),
+        ({"widths": (6,)}, "4 heads do not divide the width"),
     ],
 )
 def test_a_wrong_request_is_refused_before_anything_is_trained(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -59,6 +59,21 @@ def run_row() -> TrainingRow:
     return TrainingRow(**planned.keys, seed=0, environment="e", measured_at="now")
 
 
+def test_several_widths_are_trained_in_one_request_each_as_it_would_be_alone(tmp_path: Path) -> None:
+    both, progress = run(tmp_path, fake_request(widths=(8, 16), sizes=(1.0,)))
+    assert {(row.width, row.mixer, row.seed) for row in both} == {
+        (width, mixer, seed) for width in (8, 16) for mixer in ("attention", "none") for seed in (0, 1, 2)
+    }
+    assert {json.loads(row.settings)["feature_hidden"] for row in both if row.width == 16} == {64}
+    assert any("attention of width 16 on 100 examples" in text for text in progress.texts)
+    again, progress = run(tmp_path, fake_request(widths=(16,), sizes=(1.0,)))
+    assert (again, progress.total) == (both, 0)
+    trials = plan_trials(fake_request(widths=(8, 16), learning_rates={"": "auto"}))
+    assert {(trial.keys["width"], trial.rate) for some in trials.values() for trial in some} == {
+        (width, rate) for width in (8, 16) for rate in LEARNING_RATES
+    }
+
+
 def test_no_more_processes_start_than_there_are_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
     monkeypatch.setattr("mixbench.execution.launch.Launch.start", lambda launch: started.append(launch) or start(launch))
@@ -218,7 +233,7 @@ def test_the_score_is_part_of_a_run_only_where_it_is_not_the_usual_one() -> None
         ({"learning_rates": {"": -1.0}}, "--learning-rate is -1"),
         ({"learning_rates": {"atention": 0.1}}, "unknown mixer 'atention' in --learning-rate"),
         ({"sizes": (1000,)}, "of the 100 training examples of toy"),
-        ({"width": 6}, "4 heads do not divide the width"),
+        ({"widths": (6,)}, "4 heads do not divide the width"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_trained(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def _cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def request_of(width: int, layers: int = 1, batch: int = 8, tokens: int = 100) -> DataRequest:
     task = dataclasses.replace(TASK, form=dataclasses.replace(FORM, tokens=tokens))
-    return fake_request(tasks=(TASK, task), width=width, layers=layers, batch=batch)
+    return fake_request(tasks=(TASK, task), widths=(width // 2, width), layers=layers, batch=batch)
 
 
 def test_the_gpus_are_those_that_are_visible(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,4 +5,5 @@ from __future__ import annotations
 CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("linear-attention", {"heads": "1"}, 5, 6),
     ("linear-attention", {"heads": "3"}, 5, 9),
+    ("linear-attention", {"heads": "1", "causal": "true"}, 131, 6),
 ]

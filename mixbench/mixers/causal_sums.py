@@ -1,4 +1,4 @@
-"""Linear attention given its features: over all tokens, or causal in chunks, where a state stands for the tokens before a chunk.
+"""Linear attention, given the features of queries and keys: over all tokens, or causal in chunks.
 
 Transformers are RNNs (arXiv 2006.16236), equations 5 to 12; in chunks as in Transformer Quality in Linear Time (arXiv
 2202.10447), section 3.2. Features of queries and keys are (batch, heads, tokens, features), values (batch, heads, tokens,

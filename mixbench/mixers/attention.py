@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
 from mixbench.mixers.decoding import Cache
@@ -34,7 +36,7 @@ class Attention(HeadProjections):
         self.causal, self.rotary = causal, rotary
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = self._rotated(zero_padding(x, mask))
+        q, k, v = self._split(zero_padding(x, mask))
         allowed = None if mask is None or self.causal else mask[:, None, None, :]
         return self.join(attend(q, k, v, allowed=allowed, causal=self.causal))
 
@@ -43,17 +45,16 @@ class Attention(HeadProjections):
         return Cache(empty, empty)
 
     def prefill(self, x: Tensor) -> tuple[Tensor, Cache]:
-        q, k, v = self._rotated(x)
+        q, k, v = self._split(x)
         return self.join(attend(q, k, v, causal=True)), Cache(k, v, k.shape[2])
 
     def step(self, x: Tensor, state: Cache) -> tuple[Tensor, Cache]:
-        q, k, v = self._rotated(x.unsqueeze(1), first=state.tokens)
+        q, k, v = self._split(x.unsqueeze(1), first=state.tokens)
         state = state.append(k.squeeze(2), v.squeeze(2))
         keys, values = state.tensors()
         grouped = q.view(len(x), self.kv_heads, -1, q.shape[-1])  # the heads that share keys are so many queries
         mixed = attend(grouped, keys, values).reshape(q.shape)
         return self.join(mixed).squeeze(1), state
 
-    def _rotated(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v = self.split(x)
-        return (rotate(q, first), rotate(k, first), v) if self.rotary else (q, k, v)
+    def _split(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        return self.split(x, partial(rotate, first=first) if self.rotary else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,11 +21,15 @@ class HeadProjections(nn.Module):
         self.qkv = nn.Linear(width, width + 2 * self.kv_heads * (width // heads))
         self.out = nn.Linear(width, width)
 
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Q (batch, heads, tokens, channels), K and V (batch, kv_heads, tokens, channels) for x (batch, tokens, width)."""
-        parts = (self.heads, self.kv_heads, self.kv_heads)
-        q, k, v = self.qkv(x).unflatten(-1, (sum(parts), -1)).transpose(1, 2).split(parts, dim=1)
-        return q, k, v
+    def split(self, x: Tensor, turn: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Q (batch, heads, tokens, channels), K and V (batch, kv_heads, tokens, channels) for x (batch, tokens, width).
+
+        `turn` is applied to Q and K together, (batch, tokens, heads + kv_heads, channels).
+        """
+        qkv = self.qkv(x).unflatten(-1, (self.heads + 2 * self.kv_heads, -1))
+        qk, v = qkv.split((self.heads + self.kv_heads, self.kv_heads), dim=2)
+        q, k = (turn(qk) if turn else qk).transpose(1, 2).split((self.heads, self.kv_heads), dim=1)
+        return q, k, v.transpose(1, 2)
 
     def join(self, mixed: Tensor) -> Tensor:
         """The output (batch, tokens, width) for mixed heads (batch, heads, tokens, channels)."""

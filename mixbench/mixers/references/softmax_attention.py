@@ -35,15 +35,12 @@ def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]]) -> Te
 
 
 def _turned(x: Tensor) -> Tensor:
-    """RoFormer, equation 15, with the matrices of equation 14 written out; pairs are half the channels apart."""
-    half = x.shape[1] // 2
+    """RoFormer, equation 15, with the matrices of equation 14 written out."""
     rows = []
     for position, token in enumerate(x):
-        turned = [torch.zeros(())] * len(token)
-        for i in range(half):
+        turned = []
+        for i, (first, second) in enumerate(token.view(-1, 2)):
             angle = position * 10_000 ** (-2 * i / len(token))
-            cos, sin = math.cos(angle), math.sin(angle)
-            turned[i] = cos * token[i] - sin * token[i + half]
-            turned[i + half] = sin * token[i] + cos * token[i + half]
+            turned += [math.cos(angle) * first - math.sin(angle) * second, math.sin(angle) * first + math.cos(angle) * second]
         rows.append(torch.stack(turned))
     return torch.stack(rows)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from mixbench.mixers.decoding import State, prefill
 from mixbench.mixers.hypermixer import sinusoids
 from mixbench.mixers.parts import zero_padding
 
@@ -32,9 +33,26 @@ class Block(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         normed = self.mixer_norm(x)
         mixed = self.mixer(normed) if mask is None or not self.honours_mask else self.mixer(normed, mask=mask)
+        return self._after_mixing(x, mixed)
+
+    def _after_mixing(self, x: Tensor, mixed: Tensor) -> Tensor:
         x = x + self.dropout(mixed)
         y: Tensor = x + self.dropout(self.feature_mlp(self.feature_norm(x)))
         return y
+
+    def state(self, batch: int) -> State:
+        """That of the mixer: see `mixbench.mixers.decoding.Recurrent`, also for what follows."""
+        return self.mixer.state(batch)  # type: ignore[operator]
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """The output for the next token, (batch, width), and the state after it."""
+        mixed, state = self.mixer.step(self.mixer_norm(x), state)  # type: ignore[operator]
+        return self._after_mixing(x, mixed), state
+
+    def prefill(self, x: Tensor) -> tuple[Tensor, State]:
+        """The outputs for the first tokens, (batch, tokens, width), and the state after them."""
+        mixed, state = prefill(self.mixer, self.mixer_norm(x))
+        return self._after_mixing(x, mixed), state
 
 
 class Model(nn.Module):

@@ -25,6 +25,7 @@ class SpeedOptions(shared.Study):
     example_commands: ClassVar = (
         "mixbench speed --mixer attention --mixer hypermixer --tokens 128..4096",
         "mixbench speed --device cuda --dtype bfloat16 --mode inference,training",
+        "mixbench speed --mixer attention:causal=true --mixer min-gru --mode decode --tokens 64..16384",
     )
 
     mixer: shared.Mixers = None
@@ -33,7 +34,14 @@ class SpeedOptions(shared.Study):
     tokens: shared.Tokens = "64..2048"
     width: shared.Width = 256
     batch: shared.Batch = 1
-    mode: shared.Mode = "inference"
+    mode: Annotated[
+        shared.Names,
+        Typed(str),
+        Option(
+            help="inference, training (forward and backward), decode (one token more, after --tokens), or a list.",
+            rich_help_panel=WHAT,
+        ),
+    ] = "inference"
     scope: shared.Scope = "mixer"
     dtype: shared.Dtype = "float32"
     device: shared.Device = "cpu"

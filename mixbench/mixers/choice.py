@@ -116,6 +116,11 @@ class ChosenMixer:
         """What the mixer needs and a device does not have; empty if nothing is known to be missing."""
         return (self.entry and self.entry.lacks(self.options, device)) or ""
 
+    @property
+    def lacks_steps(self) -> str:
+        """Why the mixer cannot take its tokens one by one; empty if it can, and where only its code tells."""
+        return self.entry.lacks_steps(self.options) if self.entry else ""
+
     def closed_forms(self, tokens: int, width: int, **call: Any) -> dict[str, int] | None:
         """The result of `Mixer.closed_forms`; None for a mixer that is not built in. Raises RequestError."""
         return self.entry.closed_forms(self.options, tokens, width, **call) if self.entry else None

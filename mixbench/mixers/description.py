@@ -68,6 +68,16 @@ class Mixer:
         """Whether the mixer can take its tokens one by one."""
         return bool(self.state) and self.is_causal(config)
 
+    def lacks_steps(self, config: Config) -> str:
+        """Why the mixer cannot take its tokens one by one; empty if it can."""
+        if self.has_steps(config):
+            return ""
+        if self.causality == "no":
+            return "it is not causal, so it has no next token"
+        if not self.state:
+            return "it has no recurrent form, so it cannot take its tokens one by one"
+        return f"it is not causal unless asked: {self.name}:causal=true, or --causal"
+
     def canonical(self, config: Config) -> str:
         """The config as canonical JSON. Options that older rows lack are left out where they say what older rows mean."""
         return canonical_json(told(self.options, config))

@@ -18,7 +18,7 @@ from mixbench.plots.speed_panels import HOLLOW, Size, grouped, in_words, panels_
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import SpeedRow, tokens_per_call
 from mixbench.verdicts.speed.summary import GROWTH_LENGTHS, SUMMARISED, CellSummary, SpeedSummary, growth
 from mixbench.verdicts.speed.times import DEVICE, WALL
 from mixbench.verdicts.speed.view import standing_out
@@ -50,7 +50,8 @@ def values_of(cell: CellSummary, metric: str) -> style.Values:
     if metric in (WALL, DEVICE):
         return cell.launch_ms if metric == WALL or cell.on_device else {}
     if metric == "tokens_per_s":  # of the median times, so that both figures show the same
-        return {launch: 1e3 * cell.context.batch * cell.tokens / ms for launch, ms in cell.launch_ms.items()}
+        tokens = tokens_per_call(cell.context.mode, cell.tokens, cell.context.batch)
+        return {launch: 1e3 * tokens / ms for launch, ms in cell.launch_ms.items()}
     if columns(SpeedRow)[metric].counted:
         value = cell.value(metric)
         return {0: value} if value else {}

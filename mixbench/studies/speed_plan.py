@@ -20,7 +20,10 @@ from mixbench.tables.remarks import remark
 from mixbench.tables.rows import SpeedRow
 
 SCOPES = ("mixer", "block", "model")
-MODES = ("inference", "training")
+PASSES = ("inference", "training")
+DECODE = "decode"
+"""The mode of one token more, given the state after `tokens` tokens."""
+MODES = (*PASSES, DECODE)
 DTYPES = ("float32", "bfloat16", "float16")
 
 VOCABULARY = 30_522
@@ -108,7 +111,14 @@ def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
         impossible = [cell.unsupported for cell in own if not cell.job]
         if own and len(impossible) == len(own):
             raise RequestError(impossible[0], "Choose another option or shape for it.")
+    decoding = [cell for cell in cells if cell.keys["mode"] == DECODE]
+    if decoding and all(cell.unsupported for cell in decoding):
+        reasons = dict.fromkeys(f"{cell.label}: {cell.unsupported}" for cell in decoding)
+        raise RequestError(f"--mode decode: no mixer can be measured. {'; '.join(reasons)}", _CAN_DECODE)
     return cells
+
+
+_CAN_DECODE = "Name causal mixers with a state: `mixbench list` shows them."
 
 
 def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
@@ -151,13 +161,33 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                     device=device.partition(":")[0],
                     dtype=dtype,
                 )
-                arguments = sized.arguments(tokens, width)
+                arguments = sized.arguments(_room(mixer, mode, tokens), width)
             except RequestError as error:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
             job = _job(request, keys, mixer, arguments)
-            reasons = (mixer.unsupported, _unsupported(device, execution, request.caches), mixer.lacks(device))
+            reasons = (
+                mixer.unsupported,
+                _unsupported(device, execution, request.caches),
+                mixer.lacks(device),
+                _not_decoded(mixer, mode, scope),
+            )
             yield PlannedCell(keys, job, mixer.label, next(filter(None, reasons), ""), remark("match", said) if said else "")
+
+
+def _room(mixer: ChosenMixer, mode: str, tokens: int) -> int:
+    """The number of tokens that a class is built for: in decode one more, unless the mixer takes any number."""
+    any_length = mixer.entry and mixer.entry.any_length
+    return tokens + 1 if mode == DECODE and not any_length else tokens
+
+
+def _not_decoded(mixer: ChosenMixer, mode: str, scope: str) -> str:
+    """Why a mixer in this scope cannot take one token more; empty where it can, where only its code tells, in other modes."""
+    if mode != DECODE:
+        return ""
+    if scope == "model":
+        return "the model is a classifier that pools all tokens, so it has no next token; --scope mixer or block has one"
+    return mixer.lacks_steps
 
 
 def _settings(request: SpeedRequest, scope: str, width: int, device: str) -> str:

@@ -144,7 +144,7 @@ def _with_rates(row: SpeedRow) -> SpeedRow:
         return row
     return replace(
         row,
-        tokens_per_s=row.batch * row.tokens / row.time_ms * 1e3,
+        tokens_per_s=row.tokens_per_call / row.time_ms * 1e3,
         gflops_per_s=row.flops / row.time_ms / 1e6 if row.flops else None,
     )
 

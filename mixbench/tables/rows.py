@@ -41,8 +41,10 @@ class ShapeColumns:
     """Columns about how a mixer was called."""
 
     scope: str = column("key", "what was measured: mixer, block or model")
-    mode: str = column("key", "inference (forward) or training (forward and backward)")
-    tokens: int = size("sequence length N", "tokens")
+    mode: str = column(
+        "key", "inference (forward), training (forward and backward) or decode (one token more, given the state after N)"
+    )
+    tokens: int = size("sequence length N; in decode, the tokens before", "tokens")
     width: int = size("channels per token d", "channels")
     batch: int = size("sequences per call", "sequences")
     dtype: str = column("key", "float32, bfloat16 or float16")
@@ -126,7 +128,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     host_ms: float | None = metric("time the CPU needs to launch a call on the GPU", "ms")
     tokens_per_s: float | None = metric(
-        "batch × tokens / time: wall time on the CPU, device time on a GPU",
+        "batch × tokens / time: wall time on the CPU, device time on a GPU; in decode, batch / time",
         "tokens/s",
         "higher",
         positive=True,
@@ -167,7 +169,10 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     peak_reserved_mib: float | None = metric("peak reserved by the GPU allocator in a call", "MiB", once=True)
     peak_rss_mib: float | None = metric(
-        "on the CPU, growth of the resident set of a fresh process that builds and calls it once", "MiB", once=True
+        "on the CPU, growth of the resident set of a fresh process that builds and calls it once; empty in decode, where"
+        " reaching the state takes most",
+        "MiB",
+        once=True,
     )
     energy_j: float | None = metric("energy per call, from a meter", "J", rule="reported", once=True, heading=Heading("J"))
     operators: int | None = metric(
@@ -181,6 +186,14 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         in_summary=True,
     )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
+    state_mib: float | None = metric(
+        "tensors that a mixer keeps between tokens, after N of them, for the whole batch; decode only",
+        "MiB",
+        words="state",
+        rule="count",
+        heading=Heading("state MiB"),
+        quantity=Quantity("state", "State", "state between tokens (MiB)"),
+    )
     compile_s: float | None = metric(
         "time that torch.compile took: the first call (forward, or forward and backward) less a later call",
         "s",
@@ -210,6 +223,11 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
 
     @property
+    def tokens_per_call(self) -> int:
+        """The tokens for which a call gives outputs."""
+        return tokens_per_call(self.mode, self.tokens, self.batch)
+
+    @property
     def time_ms(self) -> float | None:
         """The time per call that is judged, ms: that of the GPU where it was measured, else wall time.
 
@@ -218,6 +236,11 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
         if self.device_ms is None:
             return self.latency_ms
         return self.device_ms if self.device_ms >= SHORTEST_KERNEL_MS else None
+
+
+def tokens_per_call(mode: str, tokens: int, batch: int) -> int:
+    """The tokens for which a call gives outputs: all of each sequence, in decode one."""
+    return batch if mode == "decode" else batch * tokens
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from helpers.decoding_mixers import Decaying, Summing
+from decoding_mixers import Decaying, Summing
 
 from mixbench.mixers.decoding import ROOM, Cache, prefill, state_bytes
 

@@ -280,8 +280,9 @@ def test_every_metric_has_a_unit_and_every_table_its_outcome() -> None:
 ORDER = {
     "speed": """mixer config scope mode tokens width batch dtype device threads compiled execution settings launch round
         latency_ms cpu_ms device_ms host_ms tokens_per_s flops gflops_per_s params peak_memory_mib peak_reserved_mib
-        peak_rss_mib energy_j operators moved_mib allocated_mib compile_s page_faults context_switches steal_ms core_wait_ms
-        sm_clock_mhz variant uncounted_operators rounds stopped_by quality status detail environment measured_at schema""",
+        peak_rss_mib energy_j operators moved_mib allocated_mib state_mib compile_s page_faults context_switches steal_ms
+        core_wait_ms sm_clock_mhz variant uncounted_operators rounds stopped_by quality status detail environment measured_at
+        schema""",
     "launches": """scope mode tokens width batch dtype device threads compiled execution launch calibration_ms
         calibration_cpu_ms peak_gflops_per_s bandwidth_gb_per_s others_cores load available_mib cpu_mhz allocator denormals
         parallel commit environment measured_at schema""",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.worker.calls import Call, ContractError, TrainingCall, distance, tolerance
+from mixbench.worker.measure.decoding import Decoding
 
 Forward = Callable[[Tensor], Tensor]
 Result = TypeVar("Result")
@@ -42,7 +43,7 @@ def compiled(module: nn.Module, x: Tensor, called: Callable[[Forward], Call]) ->
 
 def _forward(module: nn.Module, x: Tensor) -> tuple[Forward, float]:
     """The compiled forward, which has been called, and the seconds that compiling took."""
-    forward: Forward = torch.compile(module)
+    forward: Forward = module.compiled() if isinstance(module, Decoding) else torch.compile(module)
 
     def run(forward: Forward) -> Tensor:
         """Each with an input of its own, which it may change."""

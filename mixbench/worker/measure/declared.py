@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mixbench.model import Block, Model
 from mixbench.worker.calls import ContractError
+from mixbench.worker.measure.decoding import Decoding
 
 LARGEST = 2**63
 """A count of FLOPs is below this, so that 64 bits hold it."""
@@ -23,6 +24,8 @@ def mixers_of(module: nn.Module) -> list[nn.Module]:
     """The mixers of a block or a model; any other module is the mixer itself. Parts of a mixer are none."""
     if type(module) is Block:
         return [module.mixer]
+    if type(module) is Decoding:
+        return mixers_of(module.layer)
     return [mixer for block in module.blocks for mixer in mixers_of(block)] if type(module) is Model else [module]
 
 

@@ -18,10 +18,11 @@ from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBE
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, named_parameters
 from mixbench.worker.measure import memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
+from mixbench.worker.measure.decoding import Decoding, check_steps, state_mib
 from mixbench.worker.measure.fake import Prediction, operators_of, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.measure.outside import share_outside
-from mixbench.worker.measure.subject import Cell, Subject, build_module, build_subject, make_input
+from mixbench.worker.measure.subject import DECODE, Cell, Subject, build_module, build_subject, make_context, make_input
 from mixbench.worker.measure.trace import Trace, trace
 
 Values = dict[str, Any]
@@ -33,6 +34,8 @@ def foresee(cell: Cell) -> Values:
     Or status oom with the reason, if there is less memory. Nothing can be measured in this process afterwards. Raises
     ContractError for a cell that cannot be built.
     """
+    if cell.mode == DECODE:
+        return {"status": "ok"}  # the context would be run for nothing: a step is counted as it is
     available = memory.available_bytes(torch.device(cell.device))  # code of a mixer may forbid to open files
     counted = _count(cell, values=False)  # first, as only a count follows code into threads that it keeps for later calls
     prediction = _predict(cell)
@@ -55,6 +58,9 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     traced = trace(subject.call) if device.type == "cpu" else None
     values: Values = {"status": "ok", "params": count_parameters(subject.module), **resident, **_compile_time(subject, remarks)}
     values |= _live_memory(subject, held, reserved, device, traced, remarks)
+    if isinstance(subject.module, Decoding):
+        values |= {"state_mib": state_mib(subject.module.state)}
+        check_steps(subject.module.layer, make_context(cell), cell.tokens)
     if isinstance(subject.call, TrainingCall) and not subject.call.grad:
         remarks.append(BACKWARD)
     if subject.changes_input:
@@ -69,7 +75,7 @@ def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:
     values |= {"operators": len(operators.names), "moved_mib": operators.moved / memory.MIB} if operators else {}
     values |= {"variant": _variant(subject, cell, heavy)}
     differs = prediction is not None and heavy != prediction.heavy
-    values |= _flops(cell, foreseen.get("count"), differs, outside, remarks)
+    values |= _flops(cell, subject, foreseen.get("count"), differs, outside, remarks)
     return values | {"detail": SEPARATOR.join(remarks)}
 
 
@@ -97,8 +103,11 @@ def _predict(cell: Cell) -> Prediction | None:
 
 
 def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
-    """The growth while a cell is built, which includes a call, and the cell. On a GPU, what the driver loads would be all."""
-    if cell.device != "cpu":
+    """The growth while a cell is built, which includes a call, and the cell.
+
+    On a GPU, what the driver loads would be all; in decode, what the context takes.
+    """
+    if cell.device != "cpu" or cell.mode == DECODE:
         return {}, build_subject(cell)
     before = memory.reset_resident_peak()
     subject = build_subject(cell)
@@ -119,7 +128,7 @@ def _compile_time(subject: Subject, remarks: list[str]) -> Values:
 
 
 def _variant(subject: Subject, cell: Cell, operators: Iterable[str]) -> str:
-    parts = [_own_variant(mixers_of(subject.module)[0], cell)]
+    parts = [] if cell.mode == DECODE else [_own_variant(mixers_of(subject.module)[0], cell)]
     kernels = [name for name in operators if "_scaled_dot_product_" in name]
     parts += [f"sdpa={kernels[0].split('_scaled_dot_product_')[1].split('.')[0]}"] if kernels else []
     return one_line(", ".join(filter(None, parts)))
@@ -164,23 +173,28 @@ def _live_memory(
     return {name: size / memory.MIB for name, size in found.items() if size is not None}
 
 
-def _count(cell: Cell, *, values: bool) -> FlopCount:
+def _count(cell: Cell, *, values: bool, decoding: Decoding | None = None) -> FlopCount:
+    """What a mixer declares are the FLOPs of its forward, not of a step."""
     return count_flops(
-        lambda: build_module(cell),
+        lambda: decoding or build_module(cell),
         lambda: make_input(cell),
         mode=cell.mode,
         tokens=cell.tokens,
         batch=cell.batch,
         device=cell.device,
         values=[values],
+        trust_declared=decoding is None,
     )
 
 
-def _flops(cell: Cell, foreseen: Values | None, differs: bool, outside: list[str], remarks: list[str]) -> Values:
+def _flops(
+    cell: Cell, subject: Subject, foreseen: Values | None, differs: bool, outside: list[str], remarks: list[str]
+) -> Values:
     """FLOPs as foreseen, or counted here if they are not known or if other operators than those ran."""
     counted = FlopCount(**foreseen) if foreseen else FlopCount(None)
     if counted.flops is None or differs:
-        here = _count(cell, values=True)
+        module = subject.module
+        here = _count(cell, values=True, decoding=module if isinstance(module, Decoding) else None)
         if here.flops != counted.flops is not None:
             remarks.append(remark("flops", f"counted with real data on {cell.device}, since other operators run without data"))
         counted = replace(here, reason=" and ".join(filter(None, (counted.reason, here.reason))))
@@ -201,6 +215,8 @@ def _outside(cell: Cell, subject: Subject, traced: Trace) -> Iterator[str]:
 
 
 def _declares(cell: Cell, subject: Subject) -> bool:
+    if cell.mode == DECODE:
+        return False
     shape = {"batch": cell.batch, "tokens": cell.tokens, "training": cell.mode == "training"}
     try:
         return all(declared_flops(mixer, **shape) is not None for mixer in mixers_of(subject.module))  # type: ignore[arg-type]

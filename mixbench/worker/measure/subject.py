@@ -23,11 +23,13 @@ from mixbench.worker.calls import (
 )
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure.compiled import compiled
+from mixbench.worker.measure.decoding import after
 from mixbench.worker.measure.held import held_bytes
 
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 
 
+DECODE = "decode"
 _OURS = "mixbench."
 _INPUTS = 3
 _MOST_BYTES = 64 * 2**20
@@ -80,10 +82,22 @@ def build_module(cell: Cell) -> nn.Module:
 
 
 def make_input(cell: Cell) -> Tensor:
-    """Random normal (batch, tokens, width), or random token numbers (batch, tokens) for a model."""
+    """Random normal (batch, tokens, width), in decode (batch, width); random token numbers (batch, tokens) for a model."""
     if cell.scope == "model":
         return torch.randint(cell.vocabulary, (cell.batch, cell.tokens))
+    if cell.mode == DECODE:
+        return torch.randn(cell.batch, cell.width)
     return torch.randn(cell.batch, cell.tokens, cell.width)
+
+
+def make_context(cell: Cell) -> Callable[[int], Tensor]:
+    """A function that makes (batch, n, width) random tokens, on the device of a cell and in its dtype."""
+    device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
+
+    def make(tokens: int) -> Tensor:
+        return torch.randn(cell.batch, tokens, cell.width, device=device).to(dtype)
+
+    return make
 
 
 @dataclass(frozen=True)
@@ -146,6 +160,8 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
 
     A `fake` module, made of tensors without values, is built in place because it cannot be moved; its output is not checked.
 
+    In decode the module is a `Decoding` after as many random tokens as the cell has, and the call is its step.
+
     In training the call returns the gradients of ⟨output, fixed random tensor⟩ with respect to every parameter and, unless it
     is token numbers, the input. Raises ContractError for a wrong shape, a number that is not finite, or a compiled module
     whose output differs from the eager one.
@@ -156,9 +172,11 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     place = torch.device("cpu") if fake else device
     training = cell.mode == "training"
     module.train(training)
+    if cell.mode == DECODE:
+        module = after(module, make_context(cell)(cell.tokens))
     make_it = _repeatedly(partial(make_input, cell), device, dtype, place)
     x = make_it()
-    shape = (cell.batch, cell.classes) if cell.scope == "model" else (cell.batch, cell.tokens, cell.width)
+    shape = (cell.batch, cell.classes) if cell.scope == "model" else tuple(x.shape)
     gradient = torch.randn(shape, device=place).to(device=device, dtype=dtype) if training else x
     with torch.no_grad():
         y = module(x)

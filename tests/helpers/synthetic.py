@@ -10,7 +10,7 @@ from mixbench.mixers import MIXERS
 from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.spec import parse_mixer
 from mixbench.tables.columns import Row
-from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
+from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow, tokens_per_call
 from mixbench.verdicts.gate.cells import Measured
 
 PEAK_GFLOPS_PER_S = 80.0
@@ -26,15 +26,22 @@ MACHINE: dict[str, object] = {
     "gpus": [],
 }
 """An environment, as far as it is the machine."""
+STATE = 100
+"""Numbers that mixers other than attention keep of each channel in decode."""
 _OVERHEAD_MS, _GFLOPS_PER_S = 0.02, 30.0
 _TRAINING, _MIB, _THREADS_BUSY = 3, 2**20, 1.8
 
 
 def true_latency_ms(mixer: str, tokens: int, width: int, batch: int = 1, mode: str = "inference") -> float:
-    """Latency without noise: a fixed overhead and the closed form's FLOPs at a fixed rate, a lower one for the FFT."""
+    """Latency without noise: a fixed overhead and the closed form's FLOPs at a fixed rate, a lower one for the FFT.
+
+    In decode, those of one token.
+    """
     known = MIXERS[mixer] if mixer in MIXERS else MIXERS["attention"]
     flops = known.closed_forms(known.config({}), tokens, width)["inference"] * (_TRAINING if mode == "training" else 1)
     rate = _GFLOPS_PER_S / 8 if mixer == "fnet" else _GFLOPS_PER_S
+    if mode == "decode":
+        return _OVERHEAD_MS / 10 * (1 if mixer == "attention" else 3) + batch * flops / tokens / rate / 1e6
     return _OVERHEAD_MS + batch * flops / rate / 1e6
 
 
@@ -142,22 +149,25 @@ def _named(text: str) -> dict[str, str]:
 
 def _block(cell: Mapping[str, object], number: int, ms: float, rounds: int, quality: str) -> SpeedRow:
     length, width, batch = (int(str(cell[name])) for name in ("tokens", "width", "batch"))
-    training = cell["mode"] == "training"
+    training, decoding = cell["mode"] == "training", cell["mode"] == "decode"
     known = MIXERS.get(str(cell["mixer"]), MIXERS["attention"])
     closed_forms = known.closed_forms(known.config({}), length, width)
-    flops = batch * closed_forms["inference"] * (_TRAINING if training else 1)
+    flops = batch * closed_forms["inference"] * (_TRAINING if training else 1) // (length if decoding else 1)
     params = closed_forms["params"]
     live = 4 * (params + batch * (4 if training else 2) * length * width + (length**2 if known.name == "mlp-mixer" else 0))
+    state = 4 * batch * width * (2 * length if known.name == "attention" else STATE)
+    live = 4 * params + state if decoding else live
     return SpeedRow(
         **cell,  # type: ignore[arg-type]
         round=number,
         latency_ms=ms,
         cpu_ms=_THREADS_BUSY * ms,
-        tokens_per_s=batch * length * 1e3 / ms,
+        tokens_per_s=tokens_per_call(str(cell["mode"]), length, batch) * 1e3 / ms,
         flops=flops,
         gflops_per_s=flops / ms / 1e6,
         params=params,
         peak_memory_mib=live / _MIB,
+        state_mib=state / _MIB if decoding else None,
         rounds=rounds,
         stopped_by="precision",
         quality=quality,

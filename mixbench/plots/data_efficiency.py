@@ -1,4 +1,4 @@
-"""Figures of data_efficiency.csv: learning curves, change against the baseline, score against cost."""
+"""Figures of data_efficiency.csv: learning curves, change against the baseline, score against cost and state."""
 
 from __future__ import annotations
 
@@ -14,30 +14,26 @@ from mixbench.plots.ends import End, ends_of
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
+from mixbench.plots.score_axis import constant_words, draw_constant, ends_in, limit_scores, with_margin
+from mixbench.plots.state_size import state_figure
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.power_law import PowerLaw, laws_to_show
-from mixbench.verdicts.learning.scores import TaskSummary, curves, summarise
-from mixbench.verdicts.words import number, percent
+from mixbench.verdicts.learning.scores import curves, summarise
+from mixbench.verdicts.words import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 EXAMPLES = "training examples"
-_FARTHEST = 3.0
-"""Bands end at this factor beyond the scores: with two or three seeds they can span decades."""
 _LEAST_RATIO, _LARGEST_RATIO = 2.0**-52, 1e30
 """Ratios are drawn as if they were within these: next to a score that exploded, all others are 0 times as large."""
-CONSTANT = (0, (8, 3, 2, 3))
-"""Dashes of the line at the score of the best constant answer."""
 _LONG = 1e6
 """From this ratio on, a change in per cent has an exponent."""
-_MARGIN, _MOST_MARGIN = 0.06, 1e6
-"""Share of an axis beyond the values at either end, and the largest factor that this is on a logarithmic one."""
 
 
 def draw_data_efficiency(
@@ -62,6 +58,7 @@ def draw_data_efficiency(
             ("curves", curves_figure(drawn, task, page)),
             ("relative", relative_figure(drawn, task, summary.baseline, page)),
             ("cost", cost_figure(drawn, task, page)),
+            ("state", state_figure(drawn, task, page)),
         ):
             paths += style.save(figure, folder, f"{name}-{kind}", formats, page) if figure else []
     return paths
@@ -100,11 +97,10 @@ def curves_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure:
                 lines = [*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *filter(None, [lost])]
                 fitted |= laws.keys()
                 entries[-1].append((_height(scored), label, "\n".join(lines)))
-            if task.constant is not None:
-                axes.axhline(task.constant, color=style.PALE, linestyle=CONSTANT, linewidth=1.2, zorder=1)
+            draw_constant(axes, task)
         sheet.legends(entries, drawn.looks)
         sheet.unite()
-        _limit_scores(sheet.axes[0], drawn)
+        limit_scores(sheet.axes[0], drawn)
         style.size_ticks(sheet.axes[0], drawn.sizes, sheet.ticks())
         return sheet.finish(_reading(drawn, fitted), sheet.mark(ends), *not_drawn(failed))
 
@@ -187,15 +183,9 @@ def _reading(drawn: TaskFigures, fitted: Container[str]) -> str:
     several = any(len(cell.scores) > 1 for _, task in drawn.panels for cell in task.cells)
     laws = {"": "dashed without a floor", "c + ": "dotted with a floor c"}
     kinds = ", ".join(words for floor, words in laws.items() if floor in fitted)
-    constants = dict.fromkeys(_constant(task) for _, task in drawn.panels if task.constant is not None)
     over = "mean and 95 % t-interval over seeds · dots: single seeds" if several else "one seed"
-    grey = f"grey line: {', '.join(constants)}" if constants else ""
-    parts = [over, f"thin lines: power laws, {kinds}" if kinds else "", grey]
+    parts = [over, f"thin lines: power laws, {kinds}" if kinds else "", constant_words(task for _, task in drawn.panels)]
     return " · ".join(filter(None, parts))
-
-
-def _constant(task: TaskSummary) -> str:
-    return f"{task.constant_words}, {number(task.constant or 0.0)}"
 
 
 def _change(ratio: float) -> str:
@@ -217,39 +207,12 @@ def _height(cells: Sequence[DataCell]) -> float:
     return cells[-1].score.point if cells and cells[-1].score else -math.inf
 
 
-def _limit_scores(axes: Axes, drawn: TaskFigures) -> None:
-    """Limit the axis to the scores; longer bands end at the frame."""
-    scores = [score for _, task in drawn.panels for cell in task.cells for score in cell.scores.values()]
-    ends = [end for _, task in drawn.panels for cell in task.cells for end in _ends(cell.score)]
-    constants = [task.constant for _, task in drawn.panels if task.constant is not None]
-    scores, ends = scores + constants, ends + constants
-    if drawn.logarithmic:
-        low, high = max(min(ends), min(scores) / _FARTHEST), min(max(ends), max(scores) * _FARTHEST)
-        axes.set_ylim(*_with_margin(low, high))
-        style.value_ticks(axes.yaxis, prefixed=False)
-        return
-    room = max((max(scores) - min(scores)) / _FARTHEST, 0.01)
-    low, high = max(min(ends), min(scores) - room), min(max(ends), max(scores) + room)
-    margin = max(_MARGIN * (high - low), 0.005)
-    axes.set_ylim(low - margin, high + margin)
-
-
 def _limit_ratios(axes: Axes, ratios: Sequence[Interval]) -> None:
     """Limit the axis to the points and no change; much longer bars end at the frame."""
-    points, ends = [1.0, *(ratio.point for ratio in ratios)], [1.0, *(end for ratio in ratios for end in _ends(ratio))]
+    points, ends = [1.0, *(ratio.point for ratio in ratios)], [1.0, *(end for ratio in ratios for end in ends_in(ratio))]
     spread = (max(points) / min(points)) ** 0.5
     low, high = max(min(ends), min(points) / spread / 1.1), min(max(ends), max(points) * spread * 1.1)
-    axes.set_ylim(*_with_margin(low, high))
-
-
-def _with_margin(low: float, high: float) -> tuple[float, float]:
-    """Limits of a logarithmic axis around these values, with room for a marker at either end."""
-    margin = min(max(math.exp(_MARGIN * (math.log(high) - math.log(low))), 1.002), _MOST_MARGIN)
-    return max(low / margin, math.ulp(0.0)), high * margin
-
-
-def _ends(interval: Interval | None) -> list[float]:
-    return [end for end in (interval.point, interval.low, interval.high) if end is not None] if interval else []
+    axes.set_ylim(*with_margin(low, high))
 
 
 def _draw_ratios(axes: Axes, ratios: Sequence[tuple[float, Interval]], look: style.LineStyle) -> list[End]:

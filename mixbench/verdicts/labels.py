@@ -127,6 +127,20 @@ def find_mixers(wanted: str, mixers: Iterable[MixerKey]) -> list[MixerKey]:
     return [mixer for mixer in ordered if words in (_words(mixer[0]), [_short(mixer[0])])]
 
 
+def by_code(mixers: Iterable[MixerKey]) -> dict[MixerKey, MixerKey]:
+    """For each mixer one that stands for all of its name and code: its config has the options that all of them share."""
+    groups: dict[tuple[str, ...], list[MixerKey]] = defaultdict(list)
+    for mixer in mixers:
+        values = unpacked(mixer[1])
+        groups[mixer[0], *(str(values.get(key)) for key in _VERSIONS)].append(mixer)
+    found: dict[MixerKey, MixerKey] = {}
+    for group in groups.values():
+        first, *others = (unpacked(config) for _, config in group)
+        shared = {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+        found |= dict.fromkeys(group, (group[0][0], canonical_json(shared)))
+    return found
+
+
 def context_of(row: SpeedRow) -> Context:
     """The context of a row."""
     return Context(**{field.name: getattr(row, field.name) for field in dataclasses.fields(Context)})

@@ -28,7 +28,8 @@ class Mixer:
 
     `state` says what a causal mixer keeps of the tokens before, in the symbols of its summary; it then has the methods of
     `mixbench.mixers.decoding.Recurrent`. `free` names the option of kind size or count that changes the cost of the mixer but
-    not its input and output.
+    not its input and output. `traceable` is false where the tokens are taken by a kernel of torch that `torch.compile` leaves
+    out of its graphs and `torch.func.vmap` refuses.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Mixer:
     always_causal: bool = False
     state: str = ""
     free: str = ""
+    traceable: bool = True
     training_flops: Callable[..., int] | None = None
     constraint: Callable[..., str | None] = lambda **arguments: None
     lacks: Callable[[Config, str], str | None] = lambda config, device: None

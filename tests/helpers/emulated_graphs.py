@@ -60,12 +60,12 @@ class _Graph:
     def pool(self) -> object:
         return self
 
-    @torch.no_grad()
     def replay(self) -> None:
         self.replays += 1
         with torch._C._AutoDispatchBelowAutograd():
-            for func, args, kwargs, result in self.recorder.calls:
-                again = func(*args, **kwargs)
+            for func, args, kwargs, result, grad in self.recorder.calls:
+                with torch.set_grad_enabled(grad):  # a kernel may leave more behind where a gradient follows
+                    again = func(*args, **kwargs)
                 pairs = zip(_tensors(result), _tensors(again), strict=True) if result is not None else ()
                 for old, new in pairs:
                     if old.data_ptr() != new.data_ptr():
@@ -89,7 +89,7 @@ class _Recorder(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[tuple[Any, Any, Any, Any]] = []
+        self.calls: list[tuple[Any, Any, Any, Any, bool]] = []
         self._before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
         self._own: dict[int, torch.UntypedStorage] = {}
 
@@ -104,7 +104,7 @@ class _Recorder(TorchDispatchMode):
                 self._before.setdefault(storage._cdata, (storage, storage.clone()))
         result = func(*args, **kwargs)
         if not func.is_view:
-            self.calls.append((func, args, kwargs, None if written else result))
+            self.calls.append((func, args, kwargs, None if written else result, torch.is_grad_enabled()))
         for tensor in _tensors(result):
             storage = tensor.untyped_storage()
             if storage._cdata not in self._before and not written and not func.is_view:

@@ -17,5 +17,16 @@ FAMILY = Family(
             always_causal=True,
             state="d",
         ),
+        Mixer(
+            name="lstm",
+            summary="gates from the token and the output before it: torch's LSTM, which takes tokens one by one",
+            paper="Long Short-Term Memory, Neural Computation 9(8), 1997",
+            target="mixbench.mixers.lstm:LSTM",
+            flops=lambda tokens, width, **_: 16 * tokens * width**2,
+            params=lambda width, **_: 8 * width**2 + 8 * width,
+            always_causal=True,
+            state="2·d",
+            traceable=False,
+        ),
     ),
 )

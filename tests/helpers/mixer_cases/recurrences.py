@@ -6,4 +6,5 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("min-gru", {}, 3, 6),
     ("min-gru", {}, 64, 6),
     ("min-gru", {}, 33, 5),
+    ("lstm", {}, 9, 5),
 ]

@@ -13,6 +13,7 @@ from mixbench.mixers.families import (
     convolutions,
     delta_rule,
     efficient_attention,
+    pooling,
     recurrences,
     softmax_attention,
     token_maps,
@@ -23,7 +24,7 @@ PAPER_MIXERS = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "h
 
 FAMILIES: dict[str, Family] = {
     module.__name__.rpartition(".")[2]: module.FAMILY
-    for module in (softmax_attention, efficient_attention, token_maps, convolutions, recurrences, delta_rule, control)
+    for module in (softmax_attention, efficient_attention, token_maps, pooling, convolutions, recurrences, delta_rule, control)
 }
 """The families, by the name of their module in `families` and in `references`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mixbench.mixers.description import Family, Mixer
+from mixbench.mixers.families.common import CAUSAL
 from mixbench.parsing.option import Option
 
 FAMILY = Family(
@@ -29,6 +30,25 @@ FAMILY = Family(
             params=lambda **_: 0,
             training_factor=2,
             honours_mask=False,
+        ),
+        Mixer(
+            name="depthwise-conv",
+            summary="a convolution over the tokens around each, with weights of its own for each channel",
+            paper="control with local mixing",
+            target="mixbench.mixers.depthwise_conv:DepthwiseConv",
+            options=(Option("kernel", "count", 7, "tokens that reach a token"), CAUSAL),
+            flops=lambda tokens, width, kernel, **_: 2 * tokens * width * kernel,
+            params=lambda width, kernel, **_: (kernel + 1) * width,
+            state="(kernel - 1)·d",
+            free="kernel",
+        ),
+        Mixer(
+            name="shift",
+            summary="a quarter of the channels moves one token to the right, a quarter to the left",
+            paper="TSM, arXiv 1811.08383",
+            target="mixbench.mixers.shift:Shift",
+            flops=lambda **_: 0,
+            params=lambda **_: 0,
         ),
     ),
 )

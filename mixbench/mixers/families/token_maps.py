@@ -36,6 +36,15 @@ FAMILY = Family(
             constraint=lambda hidden, **_: f"hidden {hidden} is odd" if hidden % 2 else None,
         ),
         Mixer(
+            name="res-mlp",
+            summary="a linear map over the tokens, the same for every channel",
+            paper="ResMLP, arXiv 2105.03404",
+            target="mixbench.mixers.res_mlp:ResMLP",
+            flops=lambda tokens, width, **_: 2 * tokens**2 * width,
+            params=lambda tokens, **_: tokens**2 + tokens,
+            any_length=False,
+        ),
+        Mixer(
             name="hypermixer",
             summary="an MLP over the tokens whose weights a hypernetwork makes from the tokens",
             paper="HyperMixer, arXiv 2203.03691; heads: HyperConformer, arXiv 2305.18281",

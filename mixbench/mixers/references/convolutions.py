@@ -22,3 +22,21 @@ def fnet(p: Parameters, x: Tensor, *, norm: str, **_: Any) -> Tensor:
             row.append(scale * (x * torch.cos(torch.tensor(angles, dtype=x.dtype))).sum())
         rows.append(torch.stack(row))
     return torch.stack(rows)
+
+
+def depthwise_conv(p: Parameters, x: Tensor, *, kernel: int, causal: bool = False, **_: Any) -> Tensor:
+    before = kernel - 1 if causal else (kernel - 1) // 2
+    rows = []
+    for n in range(len(x)):
+        seen = [(j, n + j - before) for j in range(kernel) if 0 <= n + j - before < len(x)]
+        rows.append(sum(p["weight"][j] * x[m] for j, m in seen) + p["bias"])
+    return torch.stack(rows)
+
+
+def shift(p: Parameters, x: Tensor, **_: Any) -> Tensor:
+    quarter, none = x.shape[1] // 4, torch.zeros_like(x[0])
+    rows = []
+    for n, token in enumerate(x):
+        before, after = (x[n - 1] if n else none), (x[n + 1] if n + 1 < len(x) else none)
+        rows.append(torch.cat((before[:quarter], after[quarter : 2 * quarter], token[2 * quarter :])))
+    return torch.stack(rows)

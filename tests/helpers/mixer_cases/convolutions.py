@@ -8,4 +8,8 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("fnet", {}, 6, 2),
     ("fnet", {}, 5, 7),
     *[("fnet", {"norm": "none"}, tokens, width) for tokens, width in ((1, 9), (9, 1), (6, 2), (5, 7))],
+    *[("depthwise-conv", {"kernel": kernel}, 5, 6) for kernel in ("1", "4", "11")],
+    *[("depthwise-conv", {"kernel": kernel, "causal": "true"}, 5, 6) for kernel in ("1", "4", "11")],
+    ("shift", {}, 5, 3),
+    ("shift", {}, 5, 9),
 ]

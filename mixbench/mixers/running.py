@@ -56,7 +56,8 @@ class _RunningSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         total = _RunningSum.apply(gradient)  # type: ignore[no-untyped-call]
-        return gradient - total + total[:, -1:]
+        reversed_total: Tensor = gradient - total + total[:, -1:]
+        return reversed_total
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int], x: Tensor) -> tuple[Tensor, int]:

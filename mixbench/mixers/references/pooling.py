@@ -13,7 +13,7 @@ from mixbench.mixers.references.common import Parameters, linear, normalise
 
 def mean_pooling(p: Parameters, x: Tensor, *, causal: bool = False, **_: Any) -> Tensor:
     seen = [x[: n + 1] if causal else x for n in range(len(x))]
-    return torch.stack([sum(tokens) / len(tokens) for tokens in seen])
+    return torch.stack([torch.stack(list(tokens)).sum(0) / len(tokens) for tokens in seen])
 
 
 def summary_mixing(p: Parameters, x: Tensor, *, causal: bool = False, **_: Any) -> Tensor:

@@ -81,6 +81,19 @@ def test_the_steps_of_every_mixer_can_be_graphs(mixer: str, tmp_path: Path) -> N
     assert result.get("status") == "ok", result
 
 
+@pytest.mark.parametrize(
+    ("mixer", "has_steps", "numbers"),
+    [("attention:causal=true", True, 2 * TOKENS * WIDTH), ("min-gru", True, WIDTH), ("attention", False, None)],
+)
+def test_a_row_has_the_state_of_one_sequence_in_all_layers(
+    mixer: str, has_steps: bool, numbers: int | None, tmp_path: Path
+) -> None:
+    run = run_on(tmp_path, RECALL, mixer, steps=2, evaluations=1, layers=3, has_steps=has_steps)
+    result = trainer.train_cell(dataclasses.asdict(run), silently)
+    assert (result["status"], result["detail"]) == ("ok", "")
+    assert result["state_mib"] == (None if numbers is None else 3 * 4 * numbers / 2**20)
+
+
 def test_the_same_seed_gives_the_same_scores_and_another_gives_others(tmp_path: Path) -> None:
     first, again, other = (train(run_on(tmp_path, SIGNALS, steps=20, seed=seed), silently).result for seed in (1, 1, 2))
     assert first["test_score"] == again["test_score"]

@@ -58,12 +58,14 @@ def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
 
 def say_what_is_not_causal(tasks: Sequence[Chosen], mixers: Iterable[ChosenMixer], progress: Progress) -> None:
     """Report, for tasks that are meant for causal mixers, the built-in mixers that see later tokens, too."""
-    names = [mixer.label for mixer in mixers if mixer.entry and not mixer.entry.is_causal(mixer.options)]
+    trained = [mixer for mixer in mixers if not mixer.unsupported]
+    names = [mixer.label for mixer in trained if mixer.entry and not mixer.entry.is_causal(mixer.options)]
     for task in tasks:
         if isinstance(task, ChosenTask) and names and task.task.causal(task.options):
             progress.remark(
                 f"{task.name} in this form is meant for causal mixers, but these see later tokens, too: {', '.join(names)}."
-                " That gives no answer away, but they need no state to carry the pairs."
+                " That gives no answer away, but they need no state to carry the pairs. --causal makes those causal"
+                " that can be."
             )
 
 

@@ -119,14 +119,15 @@ def test_parameters_equal_the_closed_forms(name: str) -> None:
 @pytest.mark.parametrize("name", MIXERS)
 def test_counted_flops_equal_the_closed_forms(name: str) -> None:
     entry, build = find_mixer(name), builder(name)
-    mixer = entry.closed_forms(entry.config({}), TOKENS, WIDTH)["inference"]
+    closed_forms = entry.closed_forms(entry.config({}), TOKENS, WIDTH, batch=BATCH)
     sizes = {"tokens": TOKENS, "width": WIDTH, "feature_hidden": FEATURE_HIDDEN}
     in_model = {**sizes, "layers": LAYERS, "classes": CLASSES}
-    for mode, factor, mixer_factor in (("inference", 1, 1), ("training", 3, entry.training_factor)):
+    for mode, factor in (("inference", 1), ("training", 3)):
+        mixer = closed_forms[mode]
         call = {"mode": mode, "tokens": TOKENS, "batch": BATCH}
         block = count_flops(lambda: make_block(build()), lambda: torch.randn(BATCH, TOKENS, WIDTH), **call)
-        assert block.flops == BATCH * (factor * block_flops(0, **sizes) + mixer_factor * mixer)
+        assert block.flops == BATCH * factor * block_flops(0, **sizes) + mixer
         model = count_flops(lambda: make_model(build), lambda: torch.zeros(BATCH, TOKENS, dtype=torch.long), **call)
-        assert model.flops == BATCH * (factor * model_flops(0, **in_model) + LAYERS * mixer_factor * mixer)
+        assert model.flops == BATCH * factor * model_flops(0, **in_model) + LAYERS * mixer
         assert block_flops(mixer, **sizes) == block_flops(0, **sizes) + mixer
         assert model_flops(mixer, **in_model) == model_flops(0, **in_model) + LAYERS * mixer

@@ -22,9 +22,10 @@ class Mixer:
 
     `flops`, `params` and `constraint` take the arguments that the class is built with: `tokens`, `width` and its options.
     `flops` is the count of one forward pass over one sequence, and also takes `batch`, `device` (`cpu`, `cuda`) and `dtype`
-    (`float32`, `bfloat16`, …) of the call; forward and backward together take `training_factor` times as many when the input
-    requires a gradient, or what `training_flops` returns for the same arguments. `constraint` returns what is wrong with the
-    arguments, or None. `lacks` returns what the mixer with a config cannot do without and a device does not have, or None.
+    (`float32`, `bfloat16`, …) of the call; of what a call computes once, each sequence has its share. Forward and backward
+    together take `training_factor` times as many when the input requires a gradient, or what `training_flops` returns for the
+    same arguments. `constraint` returns what is wrong with the arguments, or None. `lacks` returns what the mixer with a config
+    cannot do without and a device does not have, or None.
 
     `state` says what a causal mixer keeps of the tokens before, in the symbols of its summary; it then has the methods of
     `mixbench.mixers.decoding.Recurrent`. `free` names the option of kind size or count that changes the cost of the mixer but
@@ -36,7 +37,7 @@ class Mixer:
     summary: str
     paper: str
     target: str
-    flops: Callable[..., int]
+    flops: Callable[..., float]
     params: Callable[..., int]
     options: tuple[Option, ...] = ()
     training_factor: int = 3
@@ -46,7 +47,7 @@ class Mixer:
     state: str = ""
     free: str = ""
     traceable: bool = True
-    training_flops: Callable[..., int] | None = None
+    training_flops: Callable[..., float] | None = None
     constraint: Callable[..., str | None] = lambda **arguments: None
     lacks: Callable[[Config, str], str | None] = lambda config, device: None
 
@@ -121,7 +122,7 @@ class Mixer:
     def closed_forms(
         self, config: Config, tokens: int, width: int, *, batch: int = 1, device: str = "cpu", dtype: str = "float32"
     ) -> dict[str, int]:
-        """The values of the closed forms at a shape: `params`, and the FLOPs of one sequence as `inference` and `training`.
+        """The values of closed forms at a shape: `params`, and the FLOPs of `batch` sequences as `inference` and `training`.
 
         A mixer may choose its form by the `batch`, the device and the dtype of a call. Raises RequestError for a shape that the
         mixer cannot have.
@@ -130,7 +131,7 @@ class Mixer:
         call = {**arguments, "batch": batch, "device": device, "dtype": dtype}
         flops = self.flops(**call)
         training = self.training_flops(**call) if self.training_flops else self.training_factor * flops
-        return {"params": self.params(**arguments), "inference": flops, "training": training}
+        return {"params": self.params(**arguments), "inference": round(batch * flops), "training": round(batch * training)}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def verify(
     """Check that the mixer that `build` makes for a width and a number of tokens meets the contract, on a device.
 
     With `honours_mask` None, the mixer is taken to honour a mask if its forward has a parameter `mask`. `closed_forms` are its
-    `params`, and its FLOPs for one sequence of a `batch` as `inference` and `training`. If the mixer does not run, all other
+    `params`, and its FLOPs for the whole `batch` as `inference` and `training`. If the mixer does not run, all other
     checks are skipped.
     """
     place = torch.device(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mixbench.mixers import find_mixer
 from mixbench.mixers.lstm import LSTM
 from mixbench.worker.measure.flops import count_flops
 
@@ -24,3 +25,12 @@ def test_the_declared_flops_of_the_lstm_are_those_that_torch_runs(mode: str, fac
     declared = LSTM(width=width, tokens=tokens).flops(batch, tokens)
     assert counted.hiding == ()
     assert counted.flops == factor * declared - of_first_state
+
+
+@pytest.mark.parametrize("chunk", [4, 8, 16])
+def test_the_flops_of_retention_are_those_of_whole_chunks_where_the_chunk_divides(chunk: int) -> None:
+    entry, tokens, width, size = find_mixer("retention"), 16, 8, 2
+    config = entry.config({"chunk": str(chunk)})
+    expected = 10 * tokens * width**2 + 4 * tokens * chunk * width + 4 * tokens * width * size
+    expected += 2 * (tokens // chunk) ** 2 * width * size
+    assert entry.closed_forms(config, tokens, width)["inference"] == expected

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of, decayed_sums_flops
 from mixbench.mixers.description import Family, Mixer
+from mixbench.mixers.families.common import HEADS, heads_divide
+from mixbench.parsing.option import Option, Value
+
+
+def _retention_flops(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> int:
+    """Where the chunk C divides N tokens, 10Nd² + 4NCd + 4Nd·dh + 2(N/C)²d·dh; else as many tokens as whole chunks hold."""
+    size = width // heads
+    return 10 * tokens * width**2 + decayed_sums_flops(tokens, heads=heads, features=size, channels=size, chunk=chunk)
+
+
+def _carried(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> int:
+    """The states of all chunks from what each wrote; the decays are fixed, so one of the two gradients is not needed."""
+    return 2 * chunks_of(tokens, chunk)[0] ** 2 * width * (width // heads)
+
+
+def _even_heads(*, width: int, heads: int, **_: Value) -> str | None:
+    return f"heads of {width // heads} channels cannot be turned in pairs" if width // heads % 2 else None
+
 
 FAMILY = Family(
     "Recurrences",
@@ -27,6 +46,22 @@ FAMILY = Family(
             always_causal=True,
             state="2·d",
             traceable=False,
+        ),
+        Mixer(
+            name="retention",
+            summary="S ← γ S + kᵀ v per head, read by q: linear attention that forgets at a fixed rate; gated",
+            paper="Retentive Network, arXiv 2307.08621",
+            target="mixbench.mixers.retention:Retention",
+            options=(
+                HEADS,
+                Option("chunk", "count", CHUNK, "tokens whose products are formed at once: same result, other cost"),
+            ),
+            flops=_retention_flops,
+            params=lambda width, **_: 5 * width**2 + 7 * width,
+            training_flops=lambda **call: 3 * _retention_flops(**call) - _carried(**call),
+            always_causal=True,
+            state="H·dh·dh",
+            constraint=lambda **arguments: heads_divide(**arguments) or _even_heads(**arguments),
         ),
     ),
 )

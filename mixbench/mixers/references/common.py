@@ -37,3 +37,15 @@ def sinusoids(tokens: int, width: int) -> Tensor:
             angle = position / 10000 ** ((channel - channel % 2) / width)
             table[position, channel] = math.cos(angle) if channel % 2 else math.sin(angle)
     return table
+
+
+def turned(x: Tensor) -> Tensor:
+    """RoFormer, equation 15, with the matrices of equation 14 written out."""
+    rows = []
+    for position, token in enumerate(x):
+        turned = []
+        for i, (first, second) in enumerate(token.view(-1, 2)):
+            angle = position * 10_000 ** (-2 * i / len(token))
+            turned += [math.cos(angle) * first - math.sin(angle) * second, math.sin(angle) * first + math.cos(angle) * second]
+        rows.append(torch.stack(turned))
+    return torch.stack(rows)

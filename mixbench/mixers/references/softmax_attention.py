@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixbench.mixers.references.common import Parameters, linear
+from mixbench.mixers.references.common import Parameters, linear, turned
 
 
 def attention(p: Parameters, x: Tensor, *, heads: int, kv_heads: int, causal: bool, rotary: bool, **_: Any) -> Tensor:
@@ -17,7 +17,7 @@ def attention(p: Parameters, x: Tensor, *, heads: int, kv_heads: int, causal: bo
     groups = linear(p, "qkv", x).split(channels, dim=1)
     queries, keys, values = groups[:heads], groups[heads : heads + kv_heads], groups[heads + kv_heads :]
     if rotary:
-        queries, keys = ([_turned(group) for group in each] for each in (queries, keys))
+        queries, keys = ([turned(group) for group in each] for each in (queries, keys))
     outputs = []
     for head, q in enumerate(queries):
         k, v = (each[head * kv_heads // heads] for each in (keys, values))
@@ -32,15 +32,3 @@ def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]]) -> Te
         weights = torch.stack([torch.exp(query @ k[j] / math.sqrt(len(query))) for j in others])
         tokens.append(sum(w * v[j] for w, j in zip(weights / weights.sum(), others, strict=True)))
     return torch.stack(tokens)
-
-
-def _turned(x: Tensor) -> Tensor:
-    """RoFormer, equation 15, with the matrices of equation 14 written out."""
-    rows = []
-    for position, token in enumerate(x):
-        turned = []
-        for i, (first, second) in enumerate(token.view(-1, 2)):
-            angle = position * 10_000 ** (-2 * i / len(token))
-            turned += [math.cos(angle) * first - math.sin(angle) * second, math.sin(angle) * first + math.cos(angle) * second]
-        rows.append(torch.stack(turned))
-    return torch.stack(rows)

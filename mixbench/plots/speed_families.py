@@ -11,7 +11,7 @@ from mixbench.plots import style
 from mixbench.plots.ends import End
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity
+from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
 from mixbench.verdicts.prominent import MANY
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
@@ -54,7 +54,7 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             f"{in_words(times)} relative to {summary.baseline}, by family",
             contexts.common,
             [words for words, _, _ in panels],
-            ("tokens", [f"relative {time.title.lower()}" for time in times]),
+            (tokens_axis(contexts.every)[0], [f"relative {time.title.lower()}" for time in times]),
             natural=(_PANEL[0] * columns, _PANEL[1] * math.ceil(len(panels) / columns) + 1),
             columns=columns,
         )

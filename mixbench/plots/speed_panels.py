@@ -70,10 +70,19 @@ def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary
 
 
 def time_quantity(cells: Iterable[CellSummary]) -> Quantity:
-    """How the time of a panel is drawn: device time on a GPU, else latency."""
+    """How the time of a panel is drawn: device time on a GPU, else latency; in decode, it is that of one token more."""
+    cells = list(cells)
     quantity = time_column(any(cell.on_device for cell in cells)).quantity
     assert quantity is not None
+    if any(cell.context.mode == "decode" for cell in cells):
+        return replace(quantity, title=f"{quantity.title} per token", axis=quantity.axis.replace("per call", "per token"))
     return quantity
+
+
+def tokens_axis(cells: Iterable[CellSummary]) -> tuple[str, str]:
+    """The label of an axis of tokens, and what it stands for: in decode, the context."""
+    decoding = all(cell.context.mode == "decode" for cell in cells)
+    return ("context (tokens)", "context") if decoding else ("tokens", "tokens")
 
 
 def in_words(quantities: Iterable[Quantity]) -> str:

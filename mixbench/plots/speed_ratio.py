@@ -10,7 +10,7 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity
+from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
 from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 from mixbench.verdicts.speed.view import standing_out
@@ -46,7 +46,7 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             f"{in_words(times)} relative to {baseline}",
             panels.common,
             panels.words,
-            ("tokens", [f"relative {time.title.lower()}" for time in times]),
+            (tokens_axis(panels.every)[0], [f"relative {time.title.lower()}" for time in times]),
         )
         entries: list[list[style.Entry]] = []
         ends: list[list[End]] = []

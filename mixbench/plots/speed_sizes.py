@@ -14,7 +14,7 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import Sheet, panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, Size, grouped, in_words, panels_of, time_quantity, without_flops
+from mixbench.plots.speed_panels import HOLLOW, Size, grouped, in_words, panels_of, time_quantity, tokens_axis, without_flops
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
@@ -70,6 +70,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
     if not metrics:
         return None
     panels, far = panels.without_far_failures(size_of)
+    axis, swept = tokens_axis(panels.every) if size == "tokens" else (axis, size)
     styles = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
     looks = {label: look for label, look in styles.items() if label in {cell.label for cell in panels.every}}
     sizes = [size_of(cell) for cell in panels.every]
@@ -80,7 +81,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
     with page.look():
         sheet = panel_sheet(
             page,
-            f"{in_words(quantities)} against {size}",
+            f"{in_words(quantities)} against {swept}",
             panels.common,
             [{QUANTITY: titles[metric], **words} for metric, words, _ in drawn],
             (axis, [quantity.axis for quantity in quantities]),

@@ -144,7 +144,8 @@ def _named(text: str) -> dict[str, str]:
     spec = parse_mixer(text)
     if spec.file:
         return {"mixer": f"{spec.file}:{spec.name}", "config": canonical_json({**dict(spec.options), "file_sha256": "0f" * 32})}
-    return {"mixer": spec.name, "config": canonical_json(MIXERS[spec.name].config(dict(spec.options)))}
+    entry = MIXERS[spec.name]
+    return {"mixer": spec.name, "config": entry.canonical(entry.config(dict(spec.options)))}
 
 
 def _block(cell: Mapping[str, object], number: int, ms: float, rounds: int, quality: str) -> SpeedRow:

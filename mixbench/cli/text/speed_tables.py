@@ -58,9 +58,8 @@ def costs_table(view: View) -> Table:
     if view.on_device:
         entries = [wall_entry(point), *entries, *share_entries(bound=True)]
     columns = [Column(heading, [entry_of(cell) if cell else None for cell in cells]) for heading, entry_of in entries]
-    return Table(
-        view.labels, [*_known([*columns, _matched(cells)]), *_growth_columns(view)], heading=f"at {view.lengths[-1]} tokens"
-    )
+    columns = [*_known([*columns, _matched(cells)]), *_growth_columns(view), *_state_growth_column(view)]
+    return Table(view.labels, columns, heading=f"at {view.lengths[-1]} tokens")
 
 
 def _growth_columns(view: View) -> list[Column]:
@@ -73,6 +72,13 @@ def _growth_columns(view: View) -> list[Column]:
     title = "time grows as" if others else f"time grows as ({first}–{last})"
     exponents = Column(title, [_grown(growth) if growth else None for growth in own], words=True)
     return [exponents, _over(own)] if others else [exponents]
+
+
+def _state_growth_column(view: View) -> list[Column]:
+    """How the state grows with the context, where there is one: it is counted, so it has no interval."""
+    exponents = view.state_exponents
+    texts = [Entry(f"N^{round(exponents[label], 2) + 0.0:.2f}") if label in exponents else None for label in view.labels]
+    return [Column("state grows as", texts, words=True)] if exponents else []
 
 
 def _over(growths: Sequence[Growth | None]) -> Column:

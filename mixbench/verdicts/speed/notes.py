@@ -23,6 +23,7 @@ def long_notes(summary: SpeedSummary) -> Iterator[str]:
     on_device = any(cell.on_device for cell in summary.cells)
     yield from _intervals(summary.cells, "± and in brackets" if on_device else "In brackets")
     yield from _ratio(summary, summary.cells)
+    yield from _decoding(summary.cells)
     yield from _shares(summary.cells, bound=True)
     yield from _host_bound(views_of(summary))
     yield from mark_notes([(cell, quantity) for cell in summary.cells for quantity in _quantities(summary, cell)])
@@ -40,6 +41,7 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
     yield from _intervals(summary.cells, " and ".join(signs).capitalize())
     at_the_end = [(view, cell) for view, cell in by_length if cell.tokens == view.lengths[-1]]
     yield from _ratio(summary, lines)
+    yield from _decoding(summary.cells)
     yield from _shares([*lines, *(cell for view, cell in at_the_end if view.on_device)], bound=False)
     yield from _host_bound(views)
     yield from mark_notes(
@@ -59,6 +61,7 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
 def caption_notes(view: View) -> Iterator[str]:
     """What a reader of the table of a context, mixers × lengths, must know of its numbers."""
     yield from _intervals(view.cells, "In brackets", advice="")
+    yield from _decoding(view.cells)
     one = len(view.lengths) == 1
     shown = [(cell, quantity) for cell in view.cells for quantity in ((TIME, RATIO) if one else (view.quantity(cell),))]
     yield from mark_notes((cell, quantity) for cell, quantity in shown if cell.label != view.baseline or quantity == TIME)
@@ -80,6 +83,15 @@ def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) 
         yield f"{signs}: 95 % intervals of the median over {span(counts)} launches."
     elif counts:
         yield f"One launch: no intervals.{advice}"
+
+
+def _decoding(cells: Iterable[CellSummary]) -> Iterator[str]:
+    """What a call is in decode."""
+    if any(cell.context.mode == "decode" and cell.time_ms for cell in cells):
+        yield (
+            "decode: a call is one step, one token more of every sequence, after the tokens of the context; its time and its"
+            " state are those of the whole batch."
+        )
 
 
 def _matched(cells: Iterable[CellSummary]) -> Iterator[str]:

@@ -14,7 +14,6 @@ from mixbench.verdicts.markup import latex, markdown, markdown_row
 from mixbench.verdicts.speed.cells import RATIO, time_entry, timed, wall_entry
 from mixbench.verdicts.speed.notes import caption_notes
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
-from mixbench.verdicts.speed.times import time_column
 from mixbench.verdicts.speed.view import View, shown_entry, times_caption, views_of
 from mixbench.version import __version__
 
@@ -46,13 +45,13 @@ def paper_tables(summary: SpeedSummary, environment: Mapping[str, Any]) -> list[
 def _table(view: View, machine: str) -> PaperTable:
     labels = [f"{label}, ms" if view.relative and label == view.baseline else label for label in view.labels]
     if len(view.lengths) == 1:
-        time = time_column(view.on_device).words
+        time = view.time_words
         columns: dict[str, _Show] = {f"{time}, ms": time_entry(view.on_device, interval_text)[1]}
         columns |= {"ratio": partial(_ratio, baseline=view.baseline)} if view.relative else {}
         columns |= {"wall time, ms": wall_entry(interval_text)[1]} if view.on_device else {}
         cells = view.at(view.lengths[0])
         entries = [[_entry(cell, column) for column in columns.values()] for cell in cells]
-        what = f"{time[0].upper()}{time[1:]} at {view.lengths[0]} tokens"
+        what = f"{time[0].upper()}{time[1:]} {'after' if view.decoding else 'at'} {view.lengths[0]} tokens"
         what += f"; ratio: relative to {view.baseline} (below 1: faster)" if view.relative else ""
         return PaperTable(_caption(view, what, machine), "", list(columns), view.labels, entries)
     by_length = [view.at(tokens) for tokens in view.lengths]

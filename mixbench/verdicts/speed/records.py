@@ -58,6 +58,8 @@ def _verdict_record(verdict: Verdict, crossover: Crossover | None) -> dict[str, 
         "disturbed": verdict.disturbed,
         **interval_columns("crossover", bounds),
         "faster_beyond": None if crossover is None else crossover.faster_beyond,
+        **{f"{size.metric}_ratio": size.ratio for size in verdict.smaller},
+        **{f"{size.metric}_smaller_from": size.smaller_from for size in verdict.smaller},
         "sentence": verdict.sentence,
     }
 

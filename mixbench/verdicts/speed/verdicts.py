@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mixbench.stats import Interval
 from mixbench.verdicts.labels import Context
 from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
+from mixbench.verdicts.speed.smaller import Smaller, compared_sizes, in_words
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 from mixbench.verdicts.words import TELLS_NOTHING, counted, number
 
@@ -34,6 +35,8 @@ class Verdict:
     """The lengths at which both are equally fast."""
     disturbed: bool
     """Whether other work took the cores while the ratio, or one at another length, was measured."""
+    smaller: tuple[Smaller, ...]
+    """In decode, what the mixer keeps between tokens against what the baseline keeps."""
     sentence: str
 
 
@@ -43,30 +46,45 @@ def verdicts(summary: SpeedSummary) -> tuple[Verdict, ...]:
     for context in dict.fromkeys(cell.context for cell in summary.cells):
         cells = [cell for cell in summary.cells if cell.context == context and cell.ratio and cell.label != summary.baseline]
         lines = [[cell for cell in cells if cell.label == label] for label in dict.fromkeys(cell.label for cell in cells)]
+        beside = {cell.tokens: cell for cell in summary.cells if cell.context == context and cell.label == summary.baseline}
         bound = {(cell.label, cell.tokens) for cell in summary.cells if cell.context == context and cell.host_bound}
         baseline = summary.baseline or ""
         answers = [
-            _verdict(line, baseline, not bound.isdisjoint((label, line[-1].tokens) for label in (line[-1].label, baseline)))
+            _verdict(line, beside, baseline, any((label, line[-1].tokens) in bound for label in (line[-1].label, baseline)))
             for line in lines
         ]
         found += sorted(answers, key=lambda verdict: verdict.ratio.point)
     return tuple(found)
 
 
-def _verdict(line: Sequence[CellSummary], baseline: str, host_bound: bool) -> Verdict:
+def _verdict(line: Sequence[CellSummary], beside: Mapping[int, CellSummary], baseline: str, host_bound: bool) -> Verdict:
+    """`beside` are the cells of the baseline, by length."""
     last = line[-1]
     assert last.ratio is not None
     paired = [cell for cell in line if cell.paired]
     crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
     disturbed = any(cell.ratio_disturbed for cell in line)
+    smaller = compared_sizes(line, beside) if last.context.mode == "decode" else ()
     parts = (_at_the_longest(last, baseline), _along(line, crossed))
     remarks = "; ".join([*([_HOST_BOUND] if host_bound else []), *([DISTURBED] if disturbed else [])])
     sentence = "; ".join(filter(None, parts)) + (f" ({remarks})." if remarks else ".")
-    return Verdict(last.label, baseline, last.context, last.tokens, last.ratio, last.paired, crossed, disturbed, sentence)
+    return Verdict(
+        mixer=last.label,
+        baseline=baseline,
+        context=last.context,
+        tokens=last.tokens,
+        ratio=last.ratio,
+        paired=last.paired,
+        crossovers=crossed,
+        disturbed=disturbed,
+        smaller=smaller,
+        sentence=" ".join(filter(None, (sentence, in_words(smaller)))),
+    )
 
 
 def _at_the_longest(cell: CellSummary, baseline: str) -> str:
-    ratio, at = cell.ratio, f"at {counted(cell.tokens, 'token')}"
+    decoding = cell.context.mode == "decode"
+    ratio, at = cell.ratio, f"{'per token after' if decoding else 'at'} {counted(cell.tokens, 'token')}"
     assert ratio is not None
     speed = Interval(1 / ratio.point, ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low)
     if ratio.low is None or ratio.high is None:
@@ -88,6 +106,9 @@ def _at_the_longest(cell: CellSummary, baseline: str) -> str:
 
 def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
     """Where the mixer is level with the baseline, or on which side it stays."""
+    if len(crossed) == 1 and line[0].context.mode == "decode":
+        to, end = ("from", " on") if crossed[0].faster_beyond else ("up to", "")
+        return f"it needs less time per token {to} a context of about {_place(crossed[0], line)} tokens{end}"
     if len(crossed) == 1:
         side = "slower" if crossed[0].faster_beyond else "faster"
         return f"level with it at about {_place(crossed[0], line)} tokens, {side} below"
@@ -97,11 +118,12 @@ def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
         return f"level with it at about {', '.join(first)} and {last} tokens, {between} after the first"
     if len(line) < 2:
         return ""
+    length = "context" if line[0].context.mode == "decode" else "length"
     ratios = [cell.ratio for cell in line if cell.ratio]
     if all(ratio.high is not None and ratio.high < 1 for ratio in ratios):
-        return f"faster at every length from {line[0].tokens} on"
+        return f"faster at every {length} from {line[0].tokens} on"
     if all(ratio.low is not None and ratio.low > 1 for ratio in ratios):
-        return f"slower at every length from {line[0].tokens} on"
+        return f"slower at every {length} from {line[0].tokens} on"
     return ""
 
 

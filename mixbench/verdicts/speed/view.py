@@ -12,7 +12,7 @@ from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.prominent import prominent
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
-from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary, growth
 from mixbench.verdicts.speed.times import TIME, time_column
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
@@ -42,6 +42,26 @@ class View:
     def relative(self) -> bool:
         """Whether mixers are shown relative to the baseline, wherever that was timed."""
         return any(cell.ratio and cell.label != self.baseline for cell in self.cells)
+
+    @property
+    def decoding(self) -> bool:
+        """Whether a call gives one token more of each sequence."""
+        return any(cell.context.mode == "decode" for cell in self.cells)
+
+    @property
+    def time_words(self) -> str:
+        """What the judged time is, in words."""
+        return f"{time_column(self.on_device).words}{' per token' if self.decoding else ''}"
+
+    @property
+    def state_exponents(self) -> dict[str, float]:
+        """How the state of each mixer that has one grows with the context, over the longest of these."""
+        found: dict[str, float] = {}
+        for label in self.labels:
+            sizes = {cell.tokens: cell.value("state_mib") for cell in self.cells if cell.label == label}
+            grown = growth(list(sizes), [{0: size} if size else {} for size in sizes.values()])
+            found |= {label: grown[0].point} if grown else {}
+        return found
 
     @property
     def on_device(self) -> bool:
@@ -109,10 +129,10 @@ def _in_order(cells: Sequence[CellSummary], baseline: str | None) -> list[CellSu
 
 def times_caption(view: View) -> str:
     """What the numbers by length are."""
-    time = time_column(view.on_device).words
+    time = f"{view.time_words} by {'context' if view.decoding else 'tokens'}"
     if not view.relative:
-        return f"{time} by tokens, ms"
-    shown = f"{time} by tokens: {view.baseline} in ms, the others relative to it (below 1: faster)"
+        return f"{time}, ms"
+    shown = f"{time}: {view.baseline} in ms, the others relative to it (below 1: faster)"
     if any(cell.time_ms and cell.label != view.baseline and not cell.ratio for cell in view.cells):
         return f"{shown}; in ms where {view.baseline} has no time"
     return shown

@@ -361,3 +361,23 @@ def test_device_time_is_drawn_twice_only_on_request(tmp_path: Path) -> None:
     assert not any("device" in name for name in names)
     (path,) = draw_speed(*table, tmp_path, metrics=("device_ms", "peak_memory_mib"))
     assert path.name == "speed-device-time-memory-by-tokens.png"
+
+
+def test_decode_is_drawn_as_latency_per_token_state_and_memory_against_the_context(tmp_path: Path) -> None:
+    table = speed_rows(("attention", "min-gru"), (64, 128, 256), modes=("decode",), launches=2, rounds=2)
+    figure = figure_of(table)
+    assert figure.get_suptitle().startswith("Latency per token against context")
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("context (tokens)", "latency per token (ms)")
+    assert any("one step of the whole batch" in text.get_text() for text in figure.findobj(Text))
+    assert figure_of(table, "state_mib").get_suptitle().startswith("State against context")
+    ratios = ratio_figure(summarise(*table))
+    assert ratios is not None
+    assert (ratios.axes[0].get_xlabel(), ratios.axes[0].get_ylabel()) == ("context (tokens)", "relative latency per token")
+    names = {path.name for path in draw_speed(*table, tmp_path)}
+    assert {f"speed-{name}-by-tokens.png" for name in ("latency", "state", "memory", "throughput")} <= names
+
+
+def test_decode_has_an_axis_of_its_own_beside_whole_sequences() -> None:
+    figure = figure_of(speed_rows(("attention", "min-gru"), (64, 128), modes=("decode", "inference"), launches=2, rounds=2))
+    assert {axes.get_ylabel() for axes in figure.axes} == {"latency per token (ms)", "latency per call (ms)"}
+    assert figure.axes[0].get_xlabel() in ("tokens", "")

@@ -45,6 +45,8 @@ class Decoding(nn.Module):
 def after(layer: Any, context: Tensor) -> Decoding:
     """The next step of a mixer or block after the tokens of a context (batch, tokens, width).
 
+    The last of these is taken by a step: what a prefill returns may be part of larger tensors, or have no room for more.
+
     Raises UnsupportedError if it has no steps, ContractError if its steps or its prefill do not return what they should, and
     whatever it raises.
     """
@@ -52,8 +54,10 @@ def after(layer: Any, context: Tensor) -> Decoding:
     if missing := [name for name in ("state", "step") if not callable(getattr(mixer, name, None))]:
         raise UnsupportedError(f"it has no {' and no '.join(missing)}: {_DEMANDED}")
     _demand_pair("step", mixer.step(context[:, 0], mixer.state(len(context))), context[:, 0])
-    y, state = _demand_pair("prefill", prefill(layer, context), context)
-    del y
+    state = mixer.state(len(context))
+    if (before := context[:, :-1]).shape[1]:
+        _, state = _demand_pair("prefill", prefill(layer, before), before)
+    _, state = layer.step(context[:, -1], state)
     return Decoding(layer, state)
 
 

@@ -171,7 +171,7 @@ def test_one_more_of_a_count_fails_and_one_less_is_faster(metric: str) -> None:
 
 def test_the_counts_of_a_table_are_the_metrics_with_that_rule() -> None:
     assert {
-        SpeedRow: ("flops", "params", "peak_memory_mib", "operators", "allocated_mib"),
+        SpeedRow: ("flops", "params", "peak_memory_mib", "operators", "allocated_mib", "state_mib"),
         TrainingRow: ("params", "state_mib", "train_flops"),
         TrialRow: ("params", "state_mib", "train_flops"),
     } == COUNTS

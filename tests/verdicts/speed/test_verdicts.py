@@ -76,7 +76,18 @@ def test_programs_find_the_verdicts() -> None:
     summary = measured({**ATTENTION, "hypermixer": (2.0,) * 4})
     (plain,) = json.loads(json.dumps(to_json(summary), allow_nan=False))["verdicts"]
     (found,) = verdicts(summary)
-    assert list(plain) == ["mixer", "baseline", "context", "tokens", "ratio", "paired", "crossovers", "disturbed", "sentence"]
+    assert list(plain) == [
+        "mixer",
+        "baseline",
+        "context",
+        "tokens",
+        "ratio",
+        "paired",
+        "crossovers",
+        "disturbed",
+        "smaller",
+        "sentence",
+    ]
     (crossover,) = found.crossovers
     assert plain["crossovers"] == [vars(crossover)]
     (record,) = (record for record in records(summary) if record["table"] == "verdicts")

@@ -21,3 +21,28 @@ def linear_attention(p: Parameters, x: Tensor, *, heads: int, causal: bool = Fal
             tokens.append(sum(w * value for w, value in zip(weights / weights.sum(), v[:seen], strict=True)))
         outputs.append(torch.stack(tokens))
     return linear(p, "out", torch.cat(outputs, dim=1))
+
+
+def synthesizer(p: Parameters, x: Tensor, *, kind: str, heads: int, **_: Any) -> Tensor:
+    tokens, values = len(x), linear(p, "value", x).chunk(heads, dim=1)
+    hidden = torch.relu(linear(p, "first", x)).chunk(heads, dim=1) if kind == "dense" else None
+    outputs = []
+    for head, v in enumerate(values):
+        rows = []
+        for n in range(tokens):
+            made = [hidden[head][n] @ p["scores"][head, m] if hidden else p["scores"][head, n, m] for m in range(tokens)]
+            weights = torch.exp(torch.stack(made))
+            rows.append(sum(w * value for w, value in zip(weights / weights.sum(), v, strict=True)))
+        outputs.append(torch.stack(rows))
+    return linear(p, "out", torch.cat(outputs, dim=1))
+
+
+def aft(p: Parameters, x: Tensor, *, kind: str, causal: bool, **_: Any) -> Tensor:
+    tokens, outputs = len(x), []
+    queries, keys, values = linear(p, "qkv", x).chunk(3, dim=1)
+    for n in range(tokens):
+        seen = range(n + 1 if causal else tokens)
+        weights = [torch.exp(keys[m] + (p["positions"][n, m] if kind == "full" else 0)) for m in seen]
+        mean = sum(w * values[m] for w, m in zip(weights, seen, strict=True)) / sum(weights)
+        outputs.append(torch.sigmoid(queries[n]) * mean)
+    return linear(p, "out", torch.stack(outputs))

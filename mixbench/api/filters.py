@@ -48,7 +48,9 @@ class Filters(Options):
         shared.Sizes | None, Typed(str | None), Option(help="Only these batch sizes, as for --tokens.", rich_help_panel=CHOICE)
     ] = None
     mode: Annotated[
-        shared.Names | None, Typed(str | None), Option(help="Only inference, or training.", rich_help_panel=CHOICE)
+        shared.Names | None,
+        Typed(str | None),
+        Option(help="Only inference, training or decode, or a list.", rich_help_panel=CHOICE),
     ] = None
     scope: Annotated[
         shared.Names | None, Typed(str | None), Option(help="Only mixer, block or model, or a list.", rich_help_panel=CHOICE)

@@ -20,6 +20,7 @@ from mixbench.verdicts.cost.per_example import (
     disturbed,
     in_words,
     lower_bounds,
+    of_whole_sequences,
     other_contexts,
     per_launch,
 )
@@ -78,6 +79,7 @@ def task_costs(
     `models` are rows of other environments: they say what is lacking, and with which settings. Raises UnknownNameError for a
     task or a baseline that the rows do not have.
     """
+    speed, elsewhere = of_whole_sequences(speed), of_whole_sequences(models[0])
     studied, searched = _by_subject(training), _by_subject(trials)
     others = _by_subject(models[1]), _by_subject(models[2])
     subjects = sorted({*studied, *searched} or {*others[0], *others[1]})
@@ -88,7 +90,7 @@ def task_costs(
             subject,
             speed,
             trained_alike(studied.get(subject, []), searched.get(subject, [])),
-            Model(models[0], trained_alike(others[0].get(subject, []), others[1].get(subject, []))),
+            Model(elsewhere, trained_alike(others[0].get(subject, []), others[1].get(subject, []))),
             wish,
         )
         for subject in subjects

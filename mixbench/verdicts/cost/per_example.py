@@ -37,6 +37,11 @@ _PREFERRED: dict[str, tuple[Any, ...]] = {
 Rows = dict[MixerKey, list[SpeedRow]]
 
 
+def of_whole_sequences(rows: Iterable[SpeedRow]) -> list[SpeedRow]:
+    """The rows whose calls take examples as a whole: a step of decode is no example."""
+    return [row for row in rows if row.mode in _PREFERRED["mode"]]
+
+
 def contexts_of_examples(rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish) -> list[Rows]:
     """Rows at the subject's length and width that have the measure, by context and mixer, the context to take first.
 

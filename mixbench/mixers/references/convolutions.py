@@ -40,3 +40,28 @@ def shift(p: Parameters, x: Tensor, **_: Any) -> Tensor:
         before, after = (x[n - 1] if n else none), (x[n + 1] if n + 1 < len(x) else none)
         rows.append(torch.cat((before[:quarter], after[quarter : 2 * quarter], token[2 * quarter :])))
     return torch.stack(rows)
+
+
+def long_conv(p: Parameters, x: Tensor, *, causal: bool = False, **_: Any) -> Tensor:
+    taps = p["taps"]
+    after = 0 if causal else (taps.shape[1] - 1) // 2
+    rows = []
+    for i in range(len(x)):
+        seen = [(j, i - j + after) for j in range(taps.shape[1]) if 0 <= i - j + after < len(x)]
+        rows.append(sum((taps[:, j] * x[m] for j, m in seen), p["skip"] * x[i]))
+    return torch.stack(rows)
+
+
+def gfnet(p: Parameters, x: Tensor, **_: Any) -> Tensor:
+    tokens = len(x)
+    rows = []
+    for n in range(tokens):
+        row = torch.zeros_like(x[0])
+        for k in range(tokens // 2 + 1):
+            real, imaginary = p["filters"][:, k].unbind(-1)
+            weight = (1 if k in (0, tokens / 2) else 2) / tokens  # other frequencies stand for themselves and their mirror
+            for m in range(tokens):
+                angle = 2 * math.pi * k * (n - m) / tokens
+                row = row + weight * (real * math.cos(angle) - imaginary * math.sin(angle)) * x[m]
+        rows.append(row)
+    return torch.stack(rows)

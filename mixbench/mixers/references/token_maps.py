@@ -35,6 +35,19 @@ def res_mlp(p: Parameters, x: Tensor, **_: Any) -> Tensor:
     return torch.stack([sum(p["mix.weight"][n, m] * x[m] for m in tokens) + p["mix.bias"][n] for n in tokens])
 
 
+def monarch(p: Parameters, x: Tensor, **_: Any) -> Tensor:
+    blocks, tokens = len(p["first"]), len(x)
+    rows = []
+    for n in range(tokens):
+        place_out, q = divmod(n, blocks)
+        row = torch.zeros_like(x[0])
+        for m in range(tokens):
+            k, place = divmod(m, blocks)
+            row = row + p["second"][q, place_out, k] * p["first"][k, q, place] * x[m]
+        rows.append(row)
+    return torch.stack(rows)
+
+
 def hypermixer(
     p: Parameters,
     x: Tensor,

@@ -12,4 +12,6 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     *[("depthwise-conv", {"kernel": kernel, "causal": "true"}, 5, 6) for kernel in ("1", "4", "11")],
     ("shift", {}, 5, 3),
     ("shift", {}, 5, 9),
+    *[("long-conv", {"causal": causal}, tokens, 3) for causal in ("true", "false") for tokens in (1, 2, 9, 33)],
+    *[("gfnet", {}, tokens, 3) for tokens in (1, 2, 9)],
 ]

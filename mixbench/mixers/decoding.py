@@ -60,6 +60,40 @@ class Cache:
         return self.keys[:, :, : self.tokens], self.values[:, :, : self.tokens]
 
 
+@dataclass(frozen=True)
+class Ring:
+    """Keys and values (batch, heads, window + 1, channels) of the last tokens in any order, token t at t modulo window + 1.
+
+    `tokens` were seen. What is kept for the next is a window; one place is for the next itself.
+    """
+
+    keys: Tensor
+    values: Tensor
+    tokens: int = 0
+
+    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Ring]:
+        """The keys and values of a window and one token more, (batch, heads, channels), and the ring after it."""
+        places = self.keys.shape[2]
+        self.keys[:, :, self.tokens % places] = key
+        self.values[:, :, self.tokens % places] = value
+        seen = min(self.tokens + 1, places)
+        return self.keys[:, :, :seen], self.values[:, :, :seen], Ring(self.keys, self.values, self.tokens + 1)
+
+    def filled(self, keys: Tensor, values: Tensor) -> Ring:
+        """This ring, empty before, after those of some tokens, (batch, heads, tokens, channels)."""
+        places, tokens = self.keys.shape[2], keys.shape[2]
+        kept = min(places, tokens)
+        for held, given in ((self.keys, keys), (self.values, values)):
+            held[:, :, :kept] = given[:, :, -kept:].roll(tokens % places if kept == places else 0, dims=2)
+        return Ring(self.keys, self.values, tokens)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The keys and values that the next token sees: those before and behind its own place."""
+        free = self.tokens % self.keys.shape[2]
+        behind = slice(free + 1, None if self.tokens >= self.keys.shape[2] else 0)
+        return tuple(held[:, :, part] for held in (self.keys, self.values) for part in (slice(free), behind))
+
+
 def _with_room(held: Tensor) -> Tensor:
     batch, heads, tokens, channels = held.shape
     larger = held.new_empty((batch, heads, tokens + ROOM, channels))

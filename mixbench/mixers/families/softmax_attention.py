@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mixbench.mixers import sliding_window_cost
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
 from mixbench.parsing.option import Option, Value
@@ -51,6 +52,18 @@ FAMILY = Family(
             params=_attention_params,
             constraint=_fits,
             state="2·N·g·d/h (g kv-heads)",
+        ),
+        Mixer(
+            name="sliding-window",
+            summary="softmax attention to the tokens at most a window away, in blocks of half a window",
+            paper="Longformer, arXiv 2004.05150",
+            target="mixbench.mixers.sliding_window:SlidingWindow",
+            options=(Option("window", "size", 128, "tokens that are seen on either side, or before"), HEADS, CAUSAL),
+            flops=sliding_window_cost.flops,
+            params=lambda width, **_: 4 * width**2 + 4 * width,
+            constraint=heads_divide,
+            state="2·window·d",
+            free="window",
         ),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixbench.mixers.references.common import Parameters, linear, turned
+from mixbench.mixers.references.common import Parameters, heads_of, linear, turned
 
 
 def attention(p: Parameters, x: Tensor, *, heads: int, kv_heads: int, causal: bool, rotary: bool, **_: Any) -> Tensor:
@@ -22,6 +22,13 @@ def attention(p: Parameters, x: Tensor, *, heads: int, kv_heads: int, causal: bo
     for head, q in enumerate(queries):
         k, v = (each[head * kv_heads // heads] for each in (keys, values))
         outputs.append(_mixed(q, k, v, [range(t + 1) if causal else range(len(x)) for t in range(len(x))]))
+    return linear(p, "out", torch.cat(outputs, dim=1))
+
+
+def sliding_window(p: Parameters, x: Tensor, *, window: int, heads: int, causal: bool, **_: Any) -> Tensor:
+    tokens = len(x)
+    seen = [range(max(0, t - window), t + 1 if causal else min(tokens, t + window + 1)) for t in range(tokens)]
+    outputs = [_mixed(q, k, v, seen) for q, k, v in heads_of(linear(p, "qkv", x), heads)]
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 

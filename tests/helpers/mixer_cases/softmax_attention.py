@@ -8,4 +8,9 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("attention", {"kv-heads": "2"}, 5, 8),
     ("attention", {"heads": "6", "kv-heads": "3", "causal": "true", "rotary": "true"}, 9, 24),
     ("attention", {"kv-heads": "1", "rotary": "true"}, 5, 16),
+    ("sliding-window", {"window": "2"}, 5, 8),
+    ("sliding-window", {"window": "2", "heads": "1"}, 83, 4),
+    ("sliding-window", {"window": "2", "heads": "2", "causal": "true"}, 35, 4),
+    ("sliding-window", {"window": "33", "heads": "1", "causal": "true"}, 60, 3),
+    ("sliding-window", {"window": "33", "heads": "2"}, 96, 4),
 ]

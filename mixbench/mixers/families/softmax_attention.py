@@ -34,6 +34,12 @@ def _fits(*, width: int, heads: int, kv_heads: int, rotary: bool, **_: Value) ->
     return None
 
 
+def _halves(*, width: int, heads: int, **_: Value) -> str | None:
+    if fault := heads_divide(width=width, heads=heads):
+        return fault
+    return f"a head has {width // heads} channels, not an even number" if (width // heads) % 2 else None
+
+
 FAMILY = Family(
     "Softmax attention",
     (
@@ -64,6 +70,17 @@ FAMILY = Family(
             constraint=heads_divide,
             state="2·window·d",
             free="window",
+        ),
+        Mixer(
+            name="differential-attention",
+            summary="(softmax(Q₁K₁ᵀ) − λ softmax(Q₂K₂ᵀ)) V with a norm per head; Q and K filled up with zeros to the size of V",
+            paper="Differential Transformer, arXiv 2410.05258",
+            target="mixbench.mixers.differential_attention:DifferentialAttention",
+            options=(HEADS, CAUSAL),
+            flops=lambda tokens, width, **_: 8 * tokens * width**2 + 8 * tokens**2 * width,
+            params=lambda width, heads, **_: 4 * width**2 + 4 * width + 3 * (width // heads),
+            constraint=_halves,
+            state="2·N·d",
         ),
     ),
 )

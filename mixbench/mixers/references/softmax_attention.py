@@ -32,6 +32,21 @@ def sliding_window(p: Parameters, x: Tensor, *, window: int, heads: int, causal:
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 
+def differential_attention(p: Parameters, x: Tensor, *, heads: int, causal: bool, **_: Any) -> Tensor:
+    seen = [range(t + 1) if causal else range(len(x)) for t in range(len(x))]
+    q1, k1, q2, k2 = p["lambdas"]
+    start = 0.8
+    strength = torch.exp(q1 @ k1) - torch.exp(q2 @ k2) + start
+    outputs = []
+    for q, k, v in heads_of(linear(p, "qkv", x), heads):
+        first, second = (_mixed(qs, ks, v, seen) for qs, ks in zip(q.chunk(2, dim=1), k.chunk(2, dim=1), strict=True))
+        rows = []
+        for token in first - strength * second:
+            rows.append((1 - start) * token / torch.sqrt((token**2).mean() + 1e-5) * p["norm.weight"])
+        outputs.append(torch.stack(rows))
+    return linear(p, "out", torch.cat(outputs, dim=1))
+
+
 def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]]) -> Tensor:
     """The values that each query sees, weighted by the softmax of its scores."""
     tokens = []

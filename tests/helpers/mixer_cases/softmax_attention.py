@@ -13,4 +13,6 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("sliding-window", {"window": "2", "heads": "2", "causal": "true"}, 35, 4),
     ("sliding-window", {"window": "33", "heads": "1", "causal": "true"}, 60, 3),
     ("sliding-window", {"window": "33", "heads": "2"}, 96, 4),
+    ("differential-attention", {"heads": "1"}, 5, 6),
+    ("differential-attention", {"heads": "3", "causal": "true"}, 5, 12),
 ]

@@ -55,8 +55,8 @@ def _by_chunk(left: Tensor, right: Tensor) -> Tensor:
     """A product per group and chunk, (batch, groups, chunks, ·, ·), with the matrices of all members, side by side."""
     members, columns = right.shape[2], right.shape[-1]
     together = right.movedim(2, -2).flatten(-2)  # (batch, groups, chunks, ·, members·columns)
-    product: Tensor = left @ together
-    return product.unflatten(-1, (members, columns)).movedim(-2, 2)
+    result: Tensor = (left @ together).unflatten(-1, (members, columns)).movedim(-2, 2)
+    return result
 
 
 def _carry(written: Tensor, decay: Tensor, last: bool) -> tuple[Tensor, Tensor | None]:

@@ -50,9 +50,9 @@ def delta_rule_flops(tokens: int, width: int, heads: int) -> int:
     return heads * (inside + 3 * (chunks - 1) * with_state)
 
 
-def convolution_flops(tokens: int, channels: int) -> int:
+def convolution_flops(tokens: int, channels: int, kernel: int = CONVOLUTION) -> int:
     """FLOPs of a short convolution; its kernel also computes the tokens that follow from the last ones alone."""
-    return 2 * (tokens + CONVOLUTION - 1) * channels * CONVOLUTION
+    return 2 * (tokens + kernel - 1) * channels * kernel
 
 
 def delta_net_flops(*, tokens: int, width: int, heads: int, **_: object) -> int:

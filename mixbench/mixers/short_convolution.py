@@ -10,18 +10,19 @@ from torch import Tensor, nn
 
 
 class ShortConvolution(nn.Module):
-    """SiLU(Σ_j w_j ⊙ x_{i-kernel+1+j}): a filter per channel over the last `kernel` tokens, without a bias.
+    """SiLU(Σ_j w_j ⊙ x_{i-kernel+1+j}): a filter per channel over the last `kernel` tokens; plus a bias if wanted.
 
     (batch, tokens, channels) to the same shape; before the first token are zeros.
     """
 
-    def __init__(self, channels: int, kernel: int = 4) -> None:
+    def __init__(self, channels: int, kernel: int = 4, *, bias: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(channels, kernel).uniform_(-1, 1) / math.sqrt(kernel))
+        self.bias = nn.Parameter(torch.empty(channels).uniform_(-1, 1) / math.sqrt(kernel)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         channels, kernel = self.weight.shape
-        filtered = F.conv1d(x.transpose(1, 2), self.weight.unsqueeze(1), padding=kernel - 1, groups=channels)
+        filtered = F.conv1d(x.transpose(1, 2), self.weight.unsqueeze(1), self.bias, padding=kernel - 1, groups=channels)
         return F.silu(filtered[..., : x.shape[1]].transpose(1, 2))
 
     def state(self, batch: int) -> Tensor:
@@ -36,4 +37,5 @@ class ShortConvolution(nn.Module):
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The output (batch, channels) for one token more, and the state after it."""
         window = torch.cat((state, x.unsqueeze(1)), dim=1)  # (batch, kernel, channels)
-        return F.silu((window * self.weight.t()).sum(1)), window[:, 1:]
+        filtered = (window * self.weight.t()).sum(1)
+        return F.silu(filtered if self.bias is None else filtered + self.bias), window[:, 1:]

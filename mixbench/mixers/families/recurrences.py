@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of, decayed_sums_flops
+from mixbench.mixers.delta_rule_cost import convolution_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import HEADS, heads_divide
 from mixbench.parsing.option import Option, Value
@@ -21,6 +24,29 @@ def _carried(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> 
 
 def _even_heads(*, width: int, heads: int, **_: Value) -> str | None:
     return f"heads of {width // heads} channels cannot be turned in pairs" if width // heads % 2 else None
+
+
+def _mamba2_sizes(*, width: int, expand: int, state: int, head: int, **_: Value) -> tuple[int, int, int]:
+    """Inner channels, heads, and channels that the convolution sees."""
+    inner = expand * width
+    return inner, inner // min(head, inner), inner + 2 * state
+
+
+def _mamba2_flops(*, tokens: int, width: int, state: int, conv: int, **sizes: Any) -> int:
+    inner, heads, seen = _mamba2_sizes(width=width, state=state, **sizes)
+    projections = 2 * tokens * width * (inner + seen + heads + inner)
+    sums = decayed_sums_flops(tokens, heads=heads, features=state, channels=inner // heads, groups=1)
+    return projections + convolution_flops(tokens, seen, conv) + sums
+
+
+def _mamba2_params(*, width: int, conv: int, **sizes: Any) -> int:
+    inner, heads, seen = _mamba2_sizes(width=width, **sizes)
+    return width * (inner + seen + heads + inner) + seen * (conv + 1) + 3 * heads + inner
+
+
+def _head_divides(*, width: int, expand: int, head: int, **_: Value) -> str | None:
+    inner = expand * width
+    return f"head {head} does not divide {inner} inner channels" if inner % min(head, inner) else None
 
 
 FAMILY = Family(
@@ -62,6 +88,24 @@ FAMILY = Family(
             always_causal=True,
             state="H·dh·dh",
             constraint=lambda **arguments: heads_divide(**arguments) or _even_heads(**arguments),
+        ),
+        Mixer(
+            name="mamba2",
+            summary="S ← exp(Δ A) S + Δ Bᵀ x per head, read by C: a state space model that selects; short convolution, gated",
+            paper="Transformers are SSMs, arXiv 2405.21060",
+            target="mixbench.mixers.mamba2:Mamba2",
+            options=(
+                Option("expand", "count", 2, "inner channels per channel of the input"),
+                Option("state", "count", 64, "channels of B and C"),
+                Option("head", "count", 64, "inner channels that share a decay; all, where there are fewer"),
+                Option("conv", "count", 4, "tokens that the convolution sees"),
+            ),
+            flops=_mamba2_flops,
+            params=_mamba2_params,
+            always_causal=True,
+            state="expand·d·state + (conv − 1)·(expand·d + 2·state)",
+            free="state",
+            constraint=_head_divides,
         ),
     ),
 )

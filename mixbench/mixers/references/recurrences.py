@@ -44,3 +44,24 @@ def retention(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
         size = slice(head * q.shape[1], (head + 1) * q.shape[1])
         outputs.append(normalise(torch.stack(mixed), p["norm.weight"][size], p["norm.bias"][size]))
     return linear(p, "out", torch.cat(outputs, dim=1) * gate * torch.sigmoid(gate))
+
+
+def mamba2(p: Parameters, x: Tensor, *, expand: int, state: int, head: int, conv: int, **_: Any) -> Tensor:
+    inner = expand * x.shape[1]
+    channels = min(head, inner)
+    before, outputs = [torch.zeros(inner + 2 * state, dtype=x.dtype)] * (conv - 1), []
+    matrices = [torch.zeros(channels, state, dtype=x.dtype) for _ in range(inner // channels)]
+    for token in x:
+        z, seen, steps = (p["project.weight"] @ token).split((inner, inner + 2 * state, len(matrices)))
+        before.append(seen)
+        filtered = sum(p["convolution.weight"][:, j] * before[-conv + j] for j in range(conv)) + p["convolution.bias"]
+        values, b, c = (filtered * torch.sigmoid(filtered)).split((inner, state, state))
+        read = []
+        for h, value in enumerate(values.split(channels)):
+            delta = torch.log(1 + torch.exp(steps[h] + p["step_bias"][h]))
+            matrices[h] = torch.exp(-delta * torch.exp(p["log_rate"][h])) * matrices[h] + delta * torch.outer(value, b)
+            read.append(matrices[h] @ c + p["skip"][h] * value)
+        gated = torch.cat(read) * z * torch.sigmoid(z)
+        normed = gated / torch.sqrt((gated**2).mean() + 1e-5) * p["norm.weight"]
+        outputs.append(p["out.weight"] @ normed)
+    return torch.stack(outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mixbench.api.common import check_device
+from mixbench.api.contract_jobs import VERIFY, contract_job
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.verify_options import VerifyOptions
@@ -11,14 +12,12 @@ from mixbench.errors import RequestError, WorkerError
 from mixbench.execution import Died, Launch, run_each
 from mixbench.execution.launch import MEASURING
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import ChosenMixer, choose_mixers
+from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.progress import Silent
 
-_VERIFY = "mixbench.worker.measure.verify:verify_job"
 _CHECK = "mixbench.worker.speed:check"
 _IMPORTED_ONCE = ("mixbench.worker.measure.verify", "torch._dynamo")
 """What counting FLOPs would otherwise import again in the process of each mixer."""
-_BATCH = 2
 
 Verdicts = dict[str, list[dict[str, str]]]
 
@@ -29,17 +28,16 @@ def check_mixers(options: VerifyOptions) -> Verdicts:
         raise RequestError(f"--timeout is {options.timeout:g}; it must be above 0")
     check_device(options.device)
     texts = [*(names_of(options.mixers) or ()), *(names_of(options.mixer) or ())] or list(MIXERS)
-    chosen = choose_mixers(texts)
-    for mixer in chosen:
-        if lack := mixer.lacks(options.device):
-            raise RequestError(f"{mixer.label}: {lack}", "Leave it out, or give another --device.")
-    jobs = [{"mixers": [_to_check(mixer, options)]} for mixer in chosen]
+    every = choose_mixers(texts)
+    verdicts: Verdicts = {mixer.label: [_skipped(mixer.lacks(options.device))] for mixer in every}
+    chosen = [mixer for mixer in every if not mixer.lacks(options.device)]
+    shape = {"tokens": options.tokens, "width": options.width}
+    jobs = [{"mixers": [contract_job(mixer, **shape, device=options.device)]} for mixer in chosen]
     on_gpu = options.device != "cpu"
     if on_gpu:
         _demand_device(options)
     (options.progress or Silent()).remark(f"Checking the contract on {options.device} …")
-    outcomes = run_each(_VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE)
-    verdicts: Verdicts = {}
+    outcomes = run_each(VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE)
     for mixer, outcome in zip(chosen, outcomes, strict=True):
         if isinstance(outcome, Died):
             verdicts[mixer.label] = [{"name": "runs", "outcome": "fail", "detail": outcome.detail}]
@@ -64,17 +62,8 @@ def _demand_device(options: VerifyOptions) -> None:
         raise RequestError(faults[0], "`mixbench doctor` shows what this machine has.")
 
 
-def _to_check(mixer: ChosenMixer, options: VerifyOptions) -> dict[str, object]:
-    tokens, width, device = options.tokens, options.width, options.device
-    return {
-        "name": mixer.label,
-        "target": mixer.target,
-        "arguments": mixer.arguments(tokens, width),
-        "batch": _BATCH,
-        "device": device,
-        "honours_mask": mixer.entry.honours_mask if mixer.entry else None,
-        "closed_forms": mixer.closed_forms(tokens, width, batch=_BATCH, device=device),
-    }
+def _skipped(reason: str) -> dict[str, str]:
+    return {"name": "runs", "outcome": "skip", "detail": reason}
 
 
 @takes(VerifyOptions)

@@ -139,10 +139,15 @@ def test_an_unknown_device_is_refused() -> None:
         verify("none", device="tpu")
 
 
-def test_a_mixer_that_lacks_something_on_the_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mixer_that_lacks_something_on_the_device_is_skipped_with_the_reason(
+    timed: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    with pytest.raises(RequestError, match="hypermixer: grouping=fused needs a CUDA device and triton"):
-        verify("hypermixer:grouping=fused")
+    found = verify(["hypermixer:grouping=fused", "none"])
+    assert found["hypermixer"] == [
+        {"name": "runs", "outcome": "skip", "detail": "grouping=fused needs a CUDA device and triton"}
+    ]
+    assert [check["outcome"] for check in found["none"]] == ["pass"]
 
 
 @pytest.mark.slow

@@ -9,13 +9,15 @@ from mixer_cases import further_cases, own_and_causal
 from sample_cells import cell
 from torch import Tensor, nn
 
+from mixbench.api.contract_jobs import contract_job
 from mixbench.mixers import MIXERS, find_mixer
+from mixbench.mixers.choice import choose_mixer
 from mixbench.mixers.gmlp import GMLP
 from mixbench.mixers.references import reference_of
 from mixbench.worker import speed as worker
 from mixbench.worker.measure.flops import count_flops
 from mixbench.worker.measure.once import find
-from mixbench.worker.measure.verify import verify
+from mixbench.worker.measure.verify import verify_job
 
 CASES = [
     *((name, given, tokens, 8) for name in MIXERS for given in own_and_causal(name) for tokens in (4, 7)),
@@ -142,17 +144,18 @@ def test_counted_flops_equal_the_closed_form(name: str, given: dict[str, str], t
 def test_a_mixer_keeps_the_contract(name: str) -> None:
     torch.set_default_dtype(torch.float32)
     tokens, width = 13, 8
-    checks = verify(
-        lambda: build(name, {}, tokens, width),
-        width=width,
-        tokens=tokens,
-        honours_mask=find_mixer(name).honours_mask,
-        closed_forms=closed_forms_of(name, {}, tokens, width),
-    )
-    skipped = {check.name for check in checks if check.outcome == "skip"}
-    assert [check for check in checks if check.outcome == "fail"] == []
-    assert skipped - {"honours a mask"} == {"declares the FLOPs that it runs"}
-    assert ("honours a mask" in skipped) != find_mixer(name).honours_mask
+    chosen, entry = choose_mixer(name), find_mixer(name)
+    checks = verify_job({"mixers": [contract_job(chosen, tokens=tokens, width=width, device="cpu", longer=tokens)]})[name]
+    skipped = {check["name"] for check in checks if check["outcome"] == "skip"}
+    assert [check for check in checks if check["outcome"] == "fail"] == []
+    wanted = {
+        "declares the FLOPs that it runs": False,
+        "honours a mask": entry.honours_mask,
+        "takes other lengths": entry.any_length,
+        "is causal": entry.causality != "no",
+        "gives the same in steps": bool(entry.state),
+    }
+    assert skipped - {"goes on after a prefill"} == {check for check, applies in wanted.items() if not applies}
 
 
 @each_mixer

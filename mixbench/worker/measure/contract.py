@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from mixbench.worker.calls import Call, ContractError, cast, either_way, gradients, named_parameters
-from mixbench.worker.measure import memory
-from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
+from mixbench.worker.calls import ContractError, cast, describe_failure, either_way, gradients, named_parameters
+from mixbench.worker.measure.contract_case import TOLERANCE, Case, NotApplicableError, as_tensor, demand_same
+from mixbench.worker.measure.contract_causal import goes_on_after_prefill, is_causal, steps_equal_forward
 from mixbench.worker.measure.contract_counts import (
     declares_flops,
     has_closed_form_flops,
     has_closed_form_params,
     has_countable_flops,
 )
-from mixbench.worker.measure.trace import trace
-
-TOLERANCE = 1e-4
-"""Largest difference, relative to the largest value, between float32 results that should be equal."""
+from mixbench.worker.measure.contract_memory import has_countable_memory, holds_no_more
+from mixbench.worker.measure.contract_reference import equals_reference
 
 
 @torch.no_grad()
 def _run(case: Case, x: Tensor, **mask: Tensor) -> Tensor:
     return as_tensor(case.mixer(x, **mask))
-
-
-def _demand_same(first: Tensor, second: Tensor, fault: str, tolerance: float = TOLERANCE) -> None:
-    largest = second.abs().max().item()
-    difference = (first - second).abs().max().item()
-    if not difference <= tolerance * max(largest, 1e-30):
-        raise ContractError(f"{fault}: results differ by {difference:.2g}, the largest is {largest:.2g}")
 
 
 def _demand_shape(y: Tensor, shape: Sequence[int]) -> None:
@@ -54,6 +45,36 @@ def _takes_other_batches(case: Case) -> str:
     return ""
 
 
+def _takes_other_lengths(case: Case) -> str:
+    if case.any_length is False:
+        raise NotApplicableError("built for a fixed number of tokens")
+    for tokens in (max(1, case.tokens // 2), 2 * case.tokens + 3):
+        x = case.input(tokens=tokens)
+        try:
+            y = _run(case, x)
+        except Exception as error:
+            if case.any_length:
+                raise
+            raise NotApplicableError(f"refuses {tokens} tokens: {describe_failure(error)}") from error
+        _demand_shape(y, x.shape)
+        if not bool(torch.isfinite(y).all()):
+            raise ContractError(f"at {tokens} tokens, numbers are not finite")
+    for each in case.every():
+        if each.tokens != case.tokens and each.causal == case.causal and case.any_length:
+            _equals_one_that_is_built_for(case, each)
+    return ""
+
+
+def _equals_one_that_is_built_for(case: Case, longer: Case) -> None:
+    try:
+        longer.mixer.load_state_dict(case.mixer.state_dict())
+    except RuntimeError as error:
+        raise NotApplicableError(f"at {longer.tokens} tokens it has other parameters") from error
+    x = longer.input()
+    fault = f"at {longer.tokens} tokens it differs from one that is built for them"
+    demand_same(_run(case, x), _run(longer, x), fault)
+
+
 def _keeps_dtype(case: Case) -> str:
     for dtype in (torch.float64, torch.float32):
         result = _output_from_seed(case, dtype, 1)
@@ -70,7 +91,7 @@ def _computes_the_same_in_double(case: Case) -> str:
         double = _output_from_seed(case, torch.float64, 1)
     except Exception as error:
         raise NotApplicableError("does not run in float64") from error
-    _demand_same(double, single, "in float64 it computes something else", tolerance=10 * TOLERANCE)
+    demand_same(double, single, "in float64 it computes something else", tolerance=10 * TOLERANCE)
     return ""
 
 
@@ -91,7 +112,7 @@ def _is_finite(case: Case) -> str:
 
 
 def _is_deterministic(case: Case) -> str:
-    _demand_same(_run(case, case.input()), _run(case, case.input()), "two calls in evaluation mode")
+    demand_same(_run(case, case.input()), _run(case, case.input()), "two calls in evaluation mode")
     return ""
 
 
@@ -103,26 +124,25 @@ def _leaves_input(case: Case) -> str:
     return ""
 
 
-def _holds_no_more(case: Case) -> str:
-    x = case.input()
-
-    def call() -> None:
-        _run(case, x)
-
-    call()
-    if memory.grows(partial(_live, case.device), call):
-        raise ContractError("it holds more memory after every call")
+def _forgets_earlier_calls(case: Case) -> str:
+    x, other = case.input(), case.input(batch=3, seed=2)
+    fresh, again = (_run(replace(case, mixer=case.built(torch.float32)), x) for _ in range(2))
+    if not torch.allclose(fresh, again):
+        raise NotApplicableError("the result is random")
+    used = replace(case, mixer=case.built(torch.float32))
+    _run(used, other)
+    for shorter in range(case.tokens - 1, case.tokens // 2, -1):
+        with suppress(Exception):
+            _run(used, other[:, :shorter])
+            break
+    demand_same(_run(used, x), fresh, "after calls with other inputs")
     return ""
-
-
-def _live(device: torch.device, call: Call) -> memory.LiveMemory:
-    return memory.live_on_cuda(call, device) if device.type == "cuda" else memory.live_on_cpu(trace(call))
 
 
 def _keeps_sequences_apart(case: Case) -> str:
     x = case.input(batch=3)
     other = torch.cat((x[:1], case.input(batch=2, seed=2)))
-    _demand_same(_run(case, x)[0], _run(case, other)[0], "a sequence depends on the others in its batch")
+    demand_same(_run(case, x)[0], _run(case, other)[0], "a sequence depends on the others in its batch")
     return ""
 
 
@@ -139,12 +159,12 @@ def _honours_mask(case: Case) -> str:
     x = case.input(batch=2)
     padded = torch.where(mask.unsqueeze(-1), x, 10 * case.input(batch=2, seed=2))
     result, other = _run(case, x, mask=mask), _run(case, padded, mask=mask)
-    _demand_same(result[mask], other[mask], "real tokens depend on the content of padded ones")
+    demand_same(result[mask], other[mask], "real tokens depend on the content of padded ones")
     try:
         unpadded = _run(case, x[:1, :real])
     except Exception:
         return "not compared with an unpadded run: shorter sequences are refused"
-    _demand_same(result[:1, :real], unpadded, "real tokens depend on the amount of padding")
+    demand_same(result[:1, :real], unpadded, "real tokens depend on the amount of padding")
     return ""
 
 
@@ -180,15 +200,22 @@ def _passes_gradients(case: Case) -> str:
 CHECKS: dict[str, Callable[[Case], str]] = {
     "keeps the shape": _keeps_shape,
     "keeps the dtype": _keeps_dtype,
-    "computes the same in float64": _computes_the_same_in_double,
     "gives finite numbers": _is_finite,
-    "is deterministic in evaluation mode": _is_deterministic,
-    "leaves its input unchanged": _leaves_input,
-    "does not hold more memory after every call": _holds_no_more,
-    "keeps the sequences of a batch apart": _keeps_sequences_apart,
     "takes other batch sizes": _takes_other_batches,
+    "takes other lengths": _takes_other_lengths,
+    "computes the same in float64": _computes_the_same_in_double,
+    "equals its slow reference": equals_reference,
+    "is deterministic in evaluation mode": _is_deterministic,
+    "does not depend on earlier calls": _forgets_earlier_calls,
+    "leaves its input unchanged": _leaves_input,
+    "keeps the sequences of a batch apart": _keeps_sequences_apart,
     "honours a mask": _honours_mask,
+    "is causal": is_causal,
+    "gives the same in steps": steps_equal_forward,
+    "goes on after a prefill": goes_on_after_prefill,
     "passes gradients to input and parameters": _passes_gradients,
+    "does not hold more memory after every call": holds_no_more,
+    "has countable memory": has_countable_memory,
     "has countable FLOPs": has_countable_flops,
     "has the parameters of its closed form": has_closed_form_params,
     "has the FLOPs of its closed form": has_closed_form_flops,

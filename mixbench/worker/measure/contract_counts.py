@@ -25,15 +25,17 @@ def has_countable_flops(case: Case) -> str:
 
 
 def has_closed_form_params(case: Case) -> str:
-    expected = _closed_forms(case)["params"]
-    found = count_parameters(case.mixer)
-    if found != expected:
-        raise ContractError(f"{found} parameters, but {expected} by the closed form")
-    return str(found)
+    for each in case.every():
+        expected = _closed_forms(each)["params"]
+        found = count_parameters(each.mixer)
+        if found != expected:
+            raise ContractError(f"{each.words}{found} parameters, but {expected} by the closed form")
+    return str(count_parameters(case.mixer))
 
 
 def has_closed_form_flops(case: Case) -> str:
-    return _demand_equal(case, _flops(case), _closed_forms(case), "by the closed form")
+    remarks = [_demand_equal(each, _flops(each), _closed_forms(each), "by the closed form") for each in case.every()]
+    return remarks[0]
 
 
 def declares_flops(case: Case) -> str:
@@ -72,5 +74,6 @@ def _flops(case: Case, **options: Any) -> dict[str, int]:
 def _demand_equal(case: Case, found: Mapping[str, int], expected: Mapping[str, int], source: str) -> str:
     for mode, flops in found.items():
         if flops != expected[mode]:
-            raise ContractError(f"{mode}: {flops} FLOPs counted, but {expected[mode]} {source}, for {case.batch} sequences")
+            counted = f"{flops} FLOPs counted, but {expected[mode]} {source}, for {case.batch} sequences"
+            raise ContractError(f"{case.words}{mode}: {counted}")
     return f"{', '.join(f'{mode} {flops}' for mode, flops in found.items())}, for {case.batch} sequences"

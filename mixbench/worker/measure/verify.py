@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from torch import nn
 from mixbench.worker.calls import build_mixer, describe_failure
 from mixbench.worker.loading import load_class
 from mixbench.worker.measure.contract import CHECKS
-from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
+from mixbench.worker.measure.contract_case import Case, Form, NotApplicableError, as_tensor
 
 
 @dataclass(frozen=True)
@@ -31,32 +31,33 @@ def verify(
     tokens: int,
     batch: int = 2,
     device: str = "cpu",
-    honours_mask: bool | None = None,
-    closed_forms: Mapping[str, int] | None = None,
+    checks: Iterable[str] = tuple(CHECKS),
+    **said: Any,
 ) -> list[Check]:
     """Check that the mixer that `build` makes for a width and a number of tokens meets the contract, on a device.
 
-    With `honours_mask` None, the mixer is taken to honour a mask if its forward has a parameter `mask`. `closed_forms` are its
-    `params`, and its FLOPs for the whole `batch` as `inference` and `training`. If the mixer does not run, all other
-    checks are skipped.
+    `said` is what is known of the mixer: fields of `Case`. With `honours_mask` None, it is taken to honour a mask if its
+    forward has a parameter `mask`. `closed_forms` are its `params`, and its FLOPs for the whole `batch` as `inference` and
+    `training`. If the mixer does not run, all other checks are skipped.
     """
     place = torch.device(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
             mixer = build().eval() if place.type == "cpu" else build().eval().to(place)
-            case = Case(build, mixer, width, tokens, batch, place, honours_mask, closed_forms)
+            case = Case(build, mixer, width, tokens, batch, place, **said)
             with torch.no_grad():
                 as_tensor(case.mixer(case.input()))
         except Exception as error:
-            return [Check("runs", "fail", describe_failure(error)), *(Check(name, "skip", "does not run") for name in CHECKS)]
-        return [Check("runs", "pass"), *(_apply(name, check, case) for name, check in CHECKS.items())]
+            return [Check("runs", "fail", describe_failure(error)), *(Check(name, "skip", "does not run") for name in checks)]
+        return [Check("runs", "pass"), *(_apply(name, CHECKS[name], case) for name in checks)]
 
 
 def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     """`verify` for a worker: checks by mixer, as plain values, for the mixers that `job["mixers"]` lists.
 
-    Each has a name that no other has, a target, arguments, and optionally batch, device, honours_mask and closed_forms.
+    Each has a name that no other has, a target, arguments, and optionally batch, device, checks and fields of `Case`, with
+    `forms` as mappings of arguments, causal and closed_forms.
     """
     return {
         mixer["name"]: [asdict(check) for check in _verify_target(**{key: mixer[key] for key in mixer if key != "name"})]
@@ -64,9 +65,19 @@ def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def _verify_target(target: str, arguments: Mapping[str, Any], **known: Any) -> list[Check]:
+def _verify_target(
+    target: str, arguments: Mapping[str, Any], forms: Sequence[Mapping[str, Any]] = (), **known: Any
+) -> list[Check]:
+    def builder(arguments: Mapping[str, Any]) -> Callable[[], nn.Module]:
+        return lambda: build_mixer(load_class(target), arguments)
+
     return verify(
-        lambda: build_mixer(load_class(target), arguments), width=arguments["width"], tokens=arguments["tokens"], **known
+        builder(arguments),
+        width=arguments["width"],
+        tokens=arguments["tokens"],
+        arguments=arguments,
+        forms=tuple(Form(builder(form["arguments"]), form["arguments"]["tokens"], **form) for form in forms),
+        **known,
     )
 
 

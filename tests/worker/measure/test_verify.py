@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
 from mixbench.worker.measure.contract import CHECKS
+from mixbench.worker.measure.contract_case import Form
 from mixbench.worker.measure.verify import Check, verify, verify_job
 
 TOKENS, WIDTH = 9, 8
@@ -22,6 +23,8 @@ PARAMETERS, FLOPS, DECLARED = (
     "has the FLOPs of its closed form",
     "declares the FLOPs that it runs",
 )
+OF_SOME = ("equals its slow reference", "is causal", "gives the same in steps", "goes on after a prefill")
+"""Checks that apply only to what is built in, or causal."""
 
 
 class Mean(nn.Module):
@@ -190,6 +193,67 @@ class MaskInThirdPlace(Mean):
         return super().forward(x if gate is None else x * gate, mask)
 
 
+class Averaging(Mean):
+    """Adds a running mean of its inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = torch.zeros(WIDTH)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 1)).to(self.mean)
+        return super().forward(x, mask) + self.mean.to(x)
+
+
+class Summing(nn.Module):
+    """A projected sum over the tokens before, which can be taken step by step. `after` changes the output of a step."""
+
+    def __init__(
+        self, after: Callable[[Tensor], Any] = lambda y: y, told: Callable[[Tensor], Any] = lambda state: state
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(WIDTH, WIDTH)
+        self.after = after
+        self.told = told
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear(x).cumsum(1)
+        return y
+
+    def state(self, batch: int) -> Tensor:
+        return self.linear.weight.new_zeros(batch, WIDTH)
+
+    def step(self, x: Tensor, state: Tensor) -> Any:
+        state = state + self.linear(x)
+        return self.after(state), state
+
+    def prefill(self, x: Tensor) -> Any:
+        y = self.forward(x)
+        return y, self.told(y[:, -1])
+
+
+class Forgetful(Summing):
+    """Its step changes the state in place, so that the same step gives another output."""
+
+    def step(self, x: Tensor, state: Tensor) -> Any:
+        state += self.linear(x)
+        return state.clone(), state
+
+
+class StepAlone(Summing):
+    def step(self, x: Tensor, state: Tensor) -> Any:
+        return super().step(x, state)[0]
+
+
+class StepOfMore(Summing):
+    def step(self, x: Tensor, state: Tensor, position: int) -> Any:
+        return super().step(x, state)
+
+
+class NoState(Summing):
+    state = None  # type: ignore[assignment]
+
+
 def _overwrite(x: Tensor, y: Tensor) -> Tensor:
     x.detach().zero_()
     return y
@@ -199,7 +263,27 @@ def _one_batch_only(x: Tensor, y: Tensor) -> Tensor:
     return y if len(x) in (2, 3) else y[:, :1]
 
 
+SAID: dict[str, dict[str, Any]] = {
+    "equals its slow reference": {"reference": "none"},
+    "is causal": {"causal": True},
+    "gives the same in steps": {"causal": True},
+    "goes on after a prefill": {"causal": True},
+}
+"""What is said of the mixers with a planted fault, by the check that finds it."""
 PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "takes other lengths": (lambda: Broken(lambda x, y: y[:, :9]), "the shape (2, 21, 8) became (2, 9, 8)"),
+    "equals its slow reference": (Mean, "forward: results differ by"),
+    "does not depend on earlier calls": (Averaging, "after calls with other inputs: results differ by"),
+    "is causal": (Mean, "the first 1 of 9 tokens depend on later ones: results differ by"),
+    "gives the same in steps": (lambda: Summing(lambda y: 1.01 * y), "steps and forward differ: results differ by"),
+    "goes on after a prefill": (
+        lambda: Summing(told=lambda state: 2 * state),
+        "steps after a prefill of 1 tokens and forward differ: results differ by",
+    ),
+    "has countable memory": (
+        lambda: Broken(lambda x, y: torch.from_numpy(y.detach().numpy().copy())),
+        "its output has 576 bytes, of which the call allocates 0 by torch",
+    ),
     "keeps the shape": (lambda: Broken(lambda x, y: y[:, 1:]), "the shape (2, 9, 8) became (2, 8, 8)"),
     "keeps the dtype": (lambda: Broken(lambda x, y: y.float()), "torch.float64 became torch.float32"),
     "computes the same in float64": (
@@ -239,7 +323,7 @@ def test_complex_numbers_and_re_entrant_checkpoints_break_nothing(kind: type[Mea
 @pytest.mark.parametrize("kind", [Mean, Dropping])
 def test_a_mixer_that_keeps_the_contract_passes_every_check(kind: type[Mean]) -> None:
     checks = verify(kind, width=WIDTH, tokens=TOKENS, closed_forms=CLOSED_FORMS)
-    assert outcomes(checks) == dict.fromkeys(("runs", *CHECKS), "pass") | {DECLARED: "skip"}
+    assert outcomes(checks) == dict.fromkeys(("runs", *CHECKS), "pass") | dict.fromkeys((DECLARED, *OF_SOME), "skip")
 
 
 def test_the_numbers_that_are_equal_are_told() -> None:
@@ -300,7 +384,8 @@ def test_a_declared_count_of_training_takes_the_factor_that_the_mixer_gives() ->
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_check_finds_the_fault_that_was_planted_for_it(name: str) -> None:
     build, fault = PLANTED[name]
-    checks = verify(build, width=WIDTH, tokens=TOKENS, closed_forms=None if name == DECLARED else CLOSED_FORMS)
+    said = {"closed_forms": None if name == DECLARED else CLOSED_FORMS, **SAID.get(name, {})}
+    checks = verify(build, width=WIDTH, tokens=TOKENS, checks=[name], **said)
     (found,) = (check for check in checks if check.name == name)
     assert found.outcome == "fail"
     assert found.detail.startswith(fault)
@@ -428,3 +513,77 @@ def test_a_job_gives_plain_values_by_mixer() -> None:
     assert verdicts["none"][0] == {"name": "runs", "outcome": "pass", "detail": ""}
     assert [check["name"] for check in verdicts["none"] if check["outcome"] == "fail"] == [FLOPS]
     assert verdicts["Lost"][0] == {"name": "runs", "outcome": "fail", "detail": f"{SAMPLES}: Lost does not exist"}
+
+
+@pytest.mark.parametrize(
+    ("build", "name", "fault"),
+    [
+        (StepAlone, "gives the same in steps", "step(x, state) returned Tensor, not (y, state)"),
+        (
+            StepOfMore,
+            "gives the same in steps",
+            "step(x, state) raised TypeError: StepOfMore.step() missing 1 required positional argument: 'position';"
+            " step(x, state) gets the next tokens (batch, width) and the state, and returns (y, state), y like x",
+        ),
+        (lambda: Summing(lambda y: y[:, :1]), "gives the same in steps", "step(x, state) returned (3, 1) for (3, 8)"),
+        (Forgetful, "gives the same in steps", "the same step twice: results differ by"),
+        (
+            lambda: Summing(told=lambda state: state.unsqueeze(1)),
+            "goes on after a prefill",
+            "step(x, state) returned (3, 3, 8) for (3, 8)",
+        ),
+    ],
+)
+def test_steps_that_do_not_keep_the_form_say_which_it_is(build: Callable[[], nn.Module], name: str, fault: str) -> None:
+    (_, found) = verify(build, width=WIDTH, tokens=TOKENS, checks=[name])
+    assert found.outcome == "fail"
+    assert found.detail.startswith(fault)
+
+
+def test_a_mixer_with_right_steps_passes_and_one_without_state_is_told_what_is_missing() -> None:
+    names = ("is causal", "gives the same in steps", "goes on after a prefill")
+    said = {"width": WIDTH, "tokens": TOKENS, "checks": names}
+    assert [check.outcome for check in verify(Summing, causal=True, **said)] == ["pass"] * 4
+    assert [check.outcome for check in verify(Summing, **said)] == ["pass", "skip", "pass", "pass"]
+    assert verify(NoState, **said)[2].detail == "does not take its tokens one by one: it has no method state"
+    assert verify(NoState, stepwise=True, **said)[2].detail == "it is said to keep a state, but has no method state"
+
+
+def test_a_right_result_with_a_wrong_gradient_is_found_by_the_reference() -> None:
+    build = lambda: Broken(lambda x, y: 2 * x.detach() - x)  # noqa: E731
+    (_, found) = verify(build, width=WIDTH, tokens=TOKENS, checks=["equals its slow reference"], reference="none")
+    assert found.detail.startswith("the gradient of the input: results differ by")
+
+
+def test_a_fault_of_another_form_says_which_form() -> None:
+    def form(tokens: int, *, causal: bool = False, flops: int = 0) -> dict[str, Any]:
+        closed_forms = {"params": 0, "inference": flops, "training": 3 * flops}
+        return {"arguments": {"tokens": tokens, "width": WIDTH}, "causal": causal, "closed_forms": closed_forms}
+
+    mixer = {"name": "none", "target": "mixbench.mixers.none:NoMixing", "reference": "none", "checks": [FLOPS]}
+    verdicts = verify_job({"mixers": [{**mixer, **form(TOKENS), "forms": [form(20, flops=1)]}]})
+    assert (
+        verdicts["none"][1]["detail"] == "at 20 tokens: inference: 0 FLOPs counted, but 1 by the closed form, for 2 sequences"
+    )
+    mean = {"name": "mean", "target": f"{SAMPLES}:Mean", "checks": ["is causal"]}
+    verdicts = verify_job({"mixers": [{**mean, **form(TOKENS), "forms": [form(20, causal=True)]}]})
+    assert verdicts["mean"][1]["detail"].startswith("at 20 tokens, causal: the first 1 of 20 tokens depend on later ones")
+
+
+def test_a_mixer_said_to_take_any_length_is_compared_with_one_that_is_built_for_it() -> None:
+    class Scaled(Mean):
+        def __init__(self, tokens: int) -> None:
+            super().__init__()
+            self.tokens = tokens
+
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            return super().forward(x, mask) / self.tokens
+
+    forms = (Form(lambda: Scaled(20), 20),)
+    said = {"width": WIDTH, "tokens": TOKENS, "checks": ["takes other lengths"], "forms": forms}
+    (_, found) = verify(lambda: Scaled(TOKENS), any_length=True, **said)
+    assert found.detail.startswith("at 20 tokens it differs from one that is built for them: results differ by")
+    assert verify(lambda: Scaled(TOKENS), any_length=None, **said)[1].outcome == "pass"
+    (_, found) = verify(FixedLength, any_length=None, **said)
+    assert found.outcome == "skip"
+    assert found.detail.startswith("refuses 4 tokens: RuntimeError")

@@ -1,0 +1,56 @@
+"""What a worker needs to hold a mixer to its contract: how it is built, in which forms, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixbench.errors import RequestError
+from mixbench.mixers.choice import ChosenMixer, NotCausalError
+
+VERIFY = "mixbench.worker.measure.verify:verify_job"
+BATCH = 2
+LONGER = 131
+"""Tokens of a second form: more than a chunk of any mixer, and a prime number."""
+
+
+def contract_job(mixer: ChosenMixer, *, tokens: int, width: int, device: str, longer: int = LONGER) -> dict[str, Any]:
+    """A mixer of `verify_job`, at a shape, and in other forms: `longer`, causal, and both. Raises RequestError."""
+    entry = mixer.entry
+
+    def form(mixer: ChosenMixer, tokens: int) -> dict[str, Any]:
+        return {
+            "arguments": mixer.arguments(tokens, width),
+            "causal": mixer.is_causal,
+            "closed_forms": mixer.closed_forms(tokens, width, batch=BATCH, device=device.partition(":")[0]),
+        }
+
+    forms = []
+    for kind in _kinds(mixer):
+        for length in dict.fromkeys((tokens, longer)):
+            if (kind, length) != (mixer, tokens):
+                try:
+                    forms.append(form(kind, length))
+                except RequestError:  # it cannot have this length
+                    continue
+    return {
+        "name": mixer.label,
+        "target": mixer.target,
+        **form(mixer, tokens),
+        "batch": BATCH,
+        "device": device,
+        "forms": forms,
+        "honours_mask": entry.honours_mask if entry else None,
+        "any_length": entry.any_length if entry else None,
+        "reference": entry.name if entry else "",
+        "stepwise": bool(entry and entry.state),
+    }
+
+
+def _kinds(mixer: ChosenMixer) -> list[ChosenMixer]:
+    """The mixer, and its causal form where it has one besides."""
+    if mixer.is_causal:
+        return [mixer]
+    try:
+        return [mixer, mixer.made_causal()]
+    except NotCausalError:
+        return [mixer]

@@ -35,6 +35,11 @@ def causal_sums(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return sums[:, :, :tokens], weights[:, :, :tokens]
 
 
+def average(sums: Tensor, weights: Tensor) -> Tensor:
+    """The sums divided by the weights; 0 where all weights are 0, as where no real token is seen."""
+    return sums / weights.masked_fill(weights == 0, 1)
+
+
 def state_of(k: Tensor, v: Tensor) -> State:
     """The state after all tokens."""
     return _state(k.flatten(0, 1), v.flatten(0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.causal_sums import State, causal_sums, full_sums, next_sums, state_of
+from mixbench.mixers.causal_sums import State, average, causal_sums, full_sums, next_sums, state_of
 from mixbench.mixers.parts import HeadProjections, zero_padding
 
 
@@ -16,40 +16,49 @@ class LinearAttention(HeadProjections):
     parameters are those of `Attention`. `mask` (batch, tokens) is True where the token is real: φ(K) is zero at padded tokens.
     """
 
+    can_vanish = False
+    """Whether all weights of a token may be zero although it sees real ones."""
+
     def __init__(self, *, width: int, tokens: int, heads: int = 4, causal: bool = False) -> None:
         super().__init__(width=width, heads=heads)
         self.causal = causal
+        self.features = width // heads
 
-    def features(self, x: Tensor) -> Tensor:
-        """φ of queries or keys (batch, heads, tokens, width/heads)."""
-        return F.elu(x) + 1
+    def of_queries(self, q: Tensor) -> Tensor:
+        """φ (batch, heads, tokens, features) of queries (batch, heads, tokens, width/heads)."""
+        return F.elu(q) + 1
+
+    def of_keys(self, k: Tensor) -> Tensor:
+        """φ of keys, shaped as those of queries."""
+        return F.elu(k) + 1
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v = self._with_features(zero_padding(x, mask))
         if mask is not None:
             k = k.masked_fill(~mask[:, None, :, None], 0)
         sums, weights = (causal_sums if self.causal else full_sums)(q, k, v)
-        if mask is not None:
-            weights = weights.masked_fill(weights == 0, 1)  # no real token is seen, and 0 / 0 becomes 0
-        return self.join(sums / weights)
+        return self._joined(sums, weights, mask)
 
     def prefill(self, x: Tensor) -> tuple[Tensor, State]:
         """The result of `forward`, and the state after these tokens."""
         q, k, v = self._with_features(x)
         sums, weights = causal_sums(q, k, v)
-        return self.join(sums / weights), state_of(k, v)
+        return self._joined(sums, weights), state_of(k, v)
 
     def state(self, batch: int) -> State:
         """Sums over no token."""
         weight, channels = self.out.weight, self.out.in_features // self.heads
         groups = batch * self.heads
-        return weight.new_zeros(groups, channels, channels), weight.new_zeros(groups, channels, 1)
+        return weight.new_zeros(groups, self.features, channels), weight.new_zeros(groups, self.features, 1)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output (batch, width) for the next token (batch, width), and the state after it."""
         sums, weights, state = next_sums(*self._with_features(x.unsqueeze(1)), state)
-        return self.join(sums / weights).squeeze(1), state
+        return self._joined(sums, weights).squeeze(1), state
 
     def _with_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         q, k, v = self.split(x)
-        return self.features(q), self.features(k), v
+        return self.of_queries(q), self.of_keys(k), v
+
+    def _joined(self, sums: Tensor, weights: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.join(sums / weights if mask is None and not self.can_vanish else average(sums, weights))

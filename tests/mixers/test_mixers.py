@@ -73,9 +73,9 @@ def test_a_mixer_equals_its_slow_reference_forward_and_gradient(
     options = entry.arguments(entry.config(given), tokens, width)
     x = torch.randn(2, tokens, width, requires_grad=True)
     weights = torch.randn(2, tokens, width)
-    named = dict(mixer.named_parameters())
+    named, buffers = dict(mixer.named_parameters()), dict(mixer.named_buffers())
     result = mixer(x)
-    expected = torch.stack([reference_of(name)(named, sequence, **options) for sequence in x])
+    expected = torch.stack([reference_of(name)({**buffers, **named}, sequence, **options) for sequence in x])
     assert_same(result, expected)
     wanted = [x, *named.values()]
     for got, want in zip(gradients(result, weights, wanted), gradients(expected, weights, wanted), strict=True):

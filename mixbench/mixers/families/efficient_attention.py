@@ -7,12 +7,29 @@ from dataclasses import replace
 from mixbench.mixers.causal_sums_cost import causal_sums_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
-from mixbench.parsing.option import Option
+from mixbench.mixers.nystromformer_cost import nystromformer_flops
+from mixbench.parsing.option import Option, Value
 
 
-def kernel_attention_flops(*, tokens: int, features: int, channels: int, causal: bool) -> int:
-    """FLOPs of one head: φ(Q)(φ(K)ᵀV) and φ(Q)Σφ(K), or their causal form."""
-    return causal_sums_flops(tokens, features, channels) if causal else 2 * tokens * features * (2 * channels + 1)
+def _kernel_flops(*, tokens: int, width: int, heads: int, features: int, causal: bool, **_: Value) -> int:
+    """Projections, and per head φ(Q)(φ(K)ᵀV) and φ(Q)Σφ(K), or their causal form."""
+    channels = width // heads
+    sums = causal_sums_flops(tokens, features, channels) if causal else 2 * tokens * features * (2 * channels + 1)
+    return 8 * tokens * width**2 + heads * sums
+
+
+def _linear_flops(*, width: int, heads: int, causal: bool = False, **shape: Value) -> int:
+    return _kernel_flops(width=width, heads=heads, features=width // heads, causal=causal, **shape)  # type: ignore[arg-type]
+
+
+def _directions_flops(*, tokens: int, width: int, features: int, **_: Value) -> int:
+    """The products of queries and keys with random directions."""
+    return 4 * tokens * width * features
+
+
+def _projections(*, width: int, **_: Value) -> int:
+    """Weights and biases that make queries, keys, values and the output."""
+    return 4 * width**2 + 4 * width
 
 
 FAMILY = Family(
@@ -24,12 +41,58 @@ FAMILY = Family(
             paper="Transformers are RNNs, arXiv 2006.16236",
             target="mixbench.mixers.linear_attention:LinearAttention",
             options=(HEADS, replace(CAUSAL, before=False)),
-            flops=lambda tokens, width, heads, causal, **_: (
-                8 * tokens * width**2
-                + heads * kernel_attention_flops(tokens=tokens, features=width // heads, channels=width // heads, causal=causal)
-            ),
-            params=lambda width, **_: 4 * width**2 + 4 * width,
+            flops=_linear_flops,
+            params=_projections,
             state="H·dh·dh + d",
+            constraint=heads_divide,
+        ),
+        Mixer(
+            name="performer",
+            summary="linear attention with φ(x) = exp(w x − ‖x‖²/2) for random w that stay fixed: an estimate of softmax",
+            paper="Rethinking Attention with Performers, arXiv 2009.14794",
+            target="mixbench.mixers.performer:Performer",
+            options=(Option("features", "count", 128, "random directions w, shared by the heads"), HEADS, CAUSAL),
+            flops=lambda **shape: _kernel_flops(**shape) + _directions_flops(**shape),
+            training_flops=lambda **shape: 3 * _kernel_flops(**shape) + 2 * _directions_flops(**shape),
+            params=_projections,
+            state="H·m·(dh+1) (m features)",
+            free="features",
+            constraint=heads_divide,
+        ),
+        Mixer(
+            name="cosformer",
+            summary="linear attention with weights relu(q)·relu(k)·cos(π(i−j)/2N)",
+            paper="cosFormer, arXiv 2202.08791",
+            target="mixbench.mixers.cosformer:Cosformer",
+            options=(HEADS,),
+            flops=lambda tokens, width, heads, **_: (
+                8 * tokens * width**2 + 8 * tokens * width * (width // heads) + 4 * tokens * width
+            ),
+            params=_projections,
+            constraint=heads_divide,
+        ),
+        Mixer(
+            name="linformer",
+            summary="attention over mixtures of the tokens: softmax(Q(EK)ᵀ/√(d/h)) FV with learned E and F",
+            paper="Linformer, arXiv 2006.04768",
+            target="mixbench.mixers.linformer:Linformer",
+            options=(Option("rank", "count", 128, "mixtures of the tokens: rows of E and F, shared by the heads"), HEADS),
+            flops=lambda tokens, width, rank, **_: 8 * tokens * width**2 + 8 * tokens * rank * width,
+            params=lambda tokens, width, rank, **_: _projections(width=width) + 2 * rank * tokens,
+            any_length=False,
+            free="rank",
+            constraint=heads_divide,
+        ),
+        Mixer(
+            name="nystromformer",
+            summary="softmax(QK̃ᵀ) pinv(softmax(Q̃K̃ᵀ)) softmax(Q̃Kᵀ)V with segment means as landmarks; padding moves them",
+            paper="Nyströmformer, arXiv 2102.03902",
+            target="mixbench.mixers.nystromformer:Nystromformer",
+            options=(Option("landmarks", "count", 64, "the most segments, each of which has a landmark"), HEADS),
+            flops=nystromformer_flops,
+            params=_projections,
+            honours_mask=False,
+            free="landmarks",
             constraint=heads_divide,
         ),
         Mixer(

@@ -25,10 +25,24 @@ class DeltaNet(nn.Module):
     def __init__(self, *, width: int, tokens: int, heads: int = 4) -> None:
         super().__init__()
         self.width, self.heads = width, heads
-        self.project = nn.Linear(width, 3 * width + heads, bias=False)
+        self.sizes = (3 * width, heads, *self._gate_sizes())
+        self.project = nn.Linear(width, sum(self.sizes), bias=False)
         self.convolution = ShortConvolution(3 * width, CONVOLUTION)
         self.norm = nn.RMSNorm(width // heads, eps=1e-5)
         self.out = nn.Linear(width, width, bias=False)
+
+    def _gate_sizes(self) -> tuple[int, ...]:
+        """Channels of what gates are made from, behind those of q, k, v and β."""
+        return ()
+
+    def _log_decay(self, *gates: Tensor) -> Tensor | None:
+        """The logarithm of the decay, (..., heads, 1 or width/heads)."""
+        return None
+
+    def _gated(self, out: Tensor, *gates: Tensor) -> Tensor:
+        """The normalised output (..., heads, width/heads), times a gate."""
+        normalised: Tensor = self.norm(out)
+        return normalised
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return self._mix(zero_padding(x, mask))[0]
@@ -40,32 +54,28 @@ class DeltaNet(nn.Module):
         return y, (self.convolution.after(qkv), matrix)
 
     def _mix(self, x: Tensor, *, last: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
-        qkv, beta = self.project(x).split((3 * self.width, self.heads), dim=-1)
-        out, state = delta_rule(*self._heads_of(self.convolution(qkv)), in_float32(beta).sigmoid(), last=last)
-        return self._joined(out.to(x.dtype)), qkv, state
+        qkv, beta, *gates = self.project(x).split(self.sizes, dim=-1)
+        q, k, v = self._heads_of(self.convolution(qkv))
+        out, state = delta_rule(q, k, v, in_float32(beta).sigmoid(), self._log_decay(*gates), last=last)
+        return self.out(self._gated(out.to(x.dtype), *gates).flatten(2)), qkv, state
 
     def state(self, batch: int) -> State:
         """Zeros: nothing is known before the first token."""
         size = self.width // self.heads
-        weight = in_float32(self.out.weight)
-        return self.convolution.state(batch), weight.new_zeros(batch, self.heads, size, size)
+        return self.convolution.state(batch), in_float32(self.out.weight).new_zeros(batch, self.heads, size, size)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         seen, matrix = state
-        qkv, beta = self.project(x).split((3 * self.width, self.heads), dim=-1)
+        qkv, beta, *gates = self.project(x).split(self.sizes, dim=-1)
         convolved, seen = self.convolution.step(qkv, seen)
-        out, matrix = delta_step(*self._heads_of(convolved), in_float32(beta).sigmoid(), matrix)
-        return self._joined(out.to(x.dtype)), (seen, matrix)
+        q, k, v = self._heads_of(convolved)
+        out, matrix = delta_step(q, k, v, in_float32(beta).sigmoid(), self._log_decay(*gates), matrix)
+        return self.out(self._gated(out.to(x.dtype), *gates).flatten(1)), (seen, matrix)
 
     def _heads_of(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(..., 3·width) to q, k and v (..., heads, width/heads), the first two of length 1."""
+        """(..., 3·width) to q, k and v (..., heads, width/heads)."""
         q, k, v = in_float32(qkv).unflatten(-1, (3, self.heads, -1)).unbind(-3)
-        return of_length_1(q), of_length_1(k), v
-
-    def _joined(self, out: Tensor) -> Tensor:
-        """(..., heads, width/heads) to (..., width)."""
-        joined: Tensor = self.out(self.norm(out).flatten(-2))
-        return joined
+        return q, k, v
 
     def variant(self, dtype: torch.dtype) -> str:
         """The precision of the rule where it is not that of the input, as shown in the tables."""
@@ -75,8 +85,3 @@ class DeltaNet(nn.Module):
 def in_float32(x: Tensor) -> Tensor:
     """x in float32 if it is in half precision."""
     return x.float() if x.dtype.itemsize == 2 else x
-
-
-def of_length_1(x: Tensor) -> Tensor:
-    """x / √(‖x‖² + 10⁻⁶) over the last axis."""
-    return x * torch.rsqrt(x.square().sum(-1, keepdim=True) + 1e-6)

@@ -1,4 +1,4 @@
-"""The delta rule in chunks: its inverse, its precision, long sequences."""
+"""The delta rule in chunks: its inverse, strong decays, long sequences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixbench.mixers.delta_chunks import inverse
+from mixbench.mixers.choice import choose_mixer
+from mixbench.mixers.delta_chunks import delta_rule, delta_step, inverse
+from mixbench.mixers.delta_rule_cost import CHUNKS
+from mixbench.worker.calls import build_mixer
+from mixbench.worker.loading import load_class
 
 
 def keys(size: int, spread: float) -> Tensor:
@@ -24,3 +28,34 @@ def test_the_inverse_is_as_exact_as_substitution_even_for_keys_that_are_all_alik
     exact = torch.linalg.inv(torch.eye(size, dtype=torch.float64) - below)
     torch.testing.assert_close(inverse(below), exact, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(inverse(below.float()).double(), exact, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 8])
+@pytest.mark.parametrize("chunk", [16, 64])
+def test_strong_and_weak_decays_side_by_side_are_kept_apart(channels: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CHUNKS, "cpu", chunk)
+    draw = torch.Generator().manual_seed(0)
+    q, k, v = torch.randn(3, 1, 100, 2, 8, generator=draw).unbind()
+    beta, strong = torch.rand(2, 1, 100, 2, generator=draw).unbind()
+    # most tokens keep all, some forget all: within a chunk, no border is near every pair of tokens that sees one another
+    log_decay = -torch.rand(1, 100, 2, channels, generator=draw) * (100.0 * (strong > 0.8) + 1e-3).unsqueeze(3)
+    found, _ = delta_rule(q, k, v, beta, log_decay)
+    state, expected = torch.zeros(1, 2, 8, 8, dtype=torch.float64), []
+    for token in zip(*(x.double().unbind(1) for x in (q, k, v, beta, log_decay)), strict=True):
+        out, state = delta_step(*token, state)
+        expected.append(out)
+    torch.testing.assert_close(found.double(), torch.stack(expected, dim=1), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["delta-net", "gated-delta-net", "kimi-delta"])
+def test_long_sequences_stay_finite_forward_and_backward(name: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    chosen = choose_mixer(name)
+    mixer = build_mixer(load_class(chosen.target), chosen.arguments(4096, 8))
+    with torch.no_grad():
+        for parameter in mixer.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    mixer, x = mixer.to(dtype), torch.randn(1, 4096, 8).to(dtype).requires_grad_()
+    y = mixer(x)
+    assert all(each.isfinite().all() for each in (y, *torch.autograd.grad(y, [x, *mixer.parameters()], torch.ones_like(y))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CASES: list[tuple[str, dict[str, str], int, int]] = [
-    ("delta-net", {"heads": "1"}, 9, 6),
-    ("delta-net", {"heads": "2"}, 130, 4),
+    (name, *case)
+    for name in ("delta-net", "gated-delta-net", "kimi-delta")
+    for case in (({"heads": "1"}, 9, 6), ({"heads": "2"}, 130, 4))
 ]

@@ -60,15 +60,16 @@ class DifferentialAttention(HeadProjections):
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         allowed = None if mask is None else mask[:, None, None]
-        q, k = (F.pad(each, (0, self.channels)) for each in (q * 2**0.5, k))  # attend divides by √(2·channels)
-        return self._join(self._difference(attend(q, k, v.repeat_interleave(2, dim=1), allowed=allowed, causal=causal)))
+        q, k = (F.pad(each, (0, self.channels)) for each in (q, k))
+        v = v.repeat_interleave(2, dim=1)
+        return self._join(self._difference(attend(q, k, v, allowed=allowed, causal=causal, scale=self.channels**-0.5)))
 
     def _difference(self, pairs: Tensor) -> Tensor:
         """The first minus λ times the second of each pair of heads."""
         first, second = pairs.unflatten(1, (-1, 2)).unbind(2)
         q1, k1, q2, k2 = self.lambdas.unbind()
-        strength: Tensor = (q1 * k1).sum().exp() - (q2 * k2).sum().exp() + LAMBDA
-        return first - strength * second
+        difference: Tensor = first - ((q1 * k1).sum().exp() - (q2 * k2).sum().exp() + LAMBDA) * second
+        return difference
 
     def _join(self, mixed: Tensor) -> Tensor:
         return self.join(self.norm(mixed) * (1 - LAMBDA))

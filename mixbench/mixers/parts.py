@@ -37,13 +37,24 @@ class HeadProjections(nn.Module):
         return out
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, *, allowed: Tensor | None = None, causal: bool = False) -> Tensor:
-    """softmax(QKᵀ/√channels) V by torch's fused kernel; (batch, heads, tokens, channels). K and V may have fewer heads."""
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    allowed: Tensor | None = None,
+    causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """softmax(scale · QKᵀ) V by torch's fused kernel; (batch, heads, tokens, channels). K and V may have fewer heads.
+
+    `scale` is 1/√channels if None.
+    """
     groups = q.shape[1] // k.shape[1]
     if groups > 1 and q.dtype == torch.float32:  # on a GPU, only half precision has a fused kernel that takes groups
         k, v = (each.unsqueeze(2).expand(-1, -1, groups, -1, -1).flatten(1, 2) for each in (k, v))
         groups = 1
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal, enable_gqa=groups > 1)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal, scale=scale, enable_gqa=groups > 1)
 
 
 def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:

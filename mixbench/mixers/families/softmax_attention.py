@@ -82,5 +82,17 @@ FAMILY = Family(
             constraint=_halves,
             state="2·N·d",
         ),
+        Mixer(
+            name="latent-attention",
+            summary="attention with keys and values from a small vector per token, which is all that steps keep",
+            paper="DeepSeek-V2, arXiv 2405.04434, without rotary keys and compressed queries",
+            target="mixbench.mixers.latent_attention:LatentAttention",
+            options=(HEADS, Option("latent", "size", "width/4", "channels that keys and values are made from"), CAUSAL),
+            flops=lambda tokens, width, latent, **_: 2 * tokens * width * (2 * width + 3 * latent) + 4 * tokens**2 * width,
+            params=lambda width, latent, **_: width * (2 * width + 3 * latent) + latent,
+            constraint=heads_divide,
+            state="N·latent",
+            free="latent",
+        ),
     ),
 )

@@ -47,6 +47,21 @@ def differential_attention(p: Parameters, x: Tensor, *, heads: int, causal: bool
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 
+def latent_attention(p: Parameters, x: Tensor, *, heads: int, latent: int, causal: bool, **_: Any) -> Tensor:
+    width, channels = x.shape[1], x.shape[1] // heads
+    queries, keys, values = [], [], []
+    for token in x:
+        both = p["down.weight"] @ token
+        compressed = both[width:] / torch.sqrt((both[width:] ** 2).mean() + 1e-6) * p["norm.weight"]
+        queries.append(both[:width])
+        keys.append(p["up.weight"][:width] @ compressed)
+        values.append(p["up.weight"][width:] @ compressed)
+    seen = [range(t + 1) if causal else range(len(x)) for t in range(len(x))]
+    split = [torch.stack(each).split(channels, dim=1) for each in (queries, keys, values)]
+    mixed = torch.cat([_mixed(q, k, v, seen) for q, k, v in zip(*split, strict=True)], dim=1)
+    return torch.stack([p["out.weight"] @ token for token in mixed])
+
+
 def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]]) -> Tensor:
     """The values that each query sees, weighted by the softmax of its scores."""
     tokens = []

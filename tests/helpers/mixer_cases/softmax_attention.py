@@ -15,4 +15,6 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("sliding-window", {"window": "33", "heads": "2"}, 96, 4),
     ("differential-attention", {"heads": "1"}, 5, 6),
     ("differential-attention", {"heads": "3", "causal": "true"}, 5, 12),
+    ("latent-attention", {"heads": "1", "latent": "1"}, 5, 6),
+    ("latent-attention", {"heads": "3", "latent": "7", "causal": "true"}, 5, 9),
 ]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 AXIS = "state of one sequence (bytes)"
 _BYTES = 2**20
-_OF_A_WIDTH = ("width", "feature_hidden")
-"""Words of a panel in which models of several widths differ: their points are in one panel."""
+_WIDTH = "width"
+"""What the contexts of one panel differ in."""
 NO_STEPS = "no state known"
 
 
@@ -81,7 +81,7 @@ def _united(drawn: TaskFigures) -> dict[tuple[tuple[str, str], ...], list[TaskSu
     """The contexts of each panel, by the words that they share: those that differ only in their width are together."""
     panels: dict[tuple[tuple[str, str], ...], list[TaskSummary]] = defaultdict(list)
     for words, task in drawn.panels:
-        panels[tuple((field, text) for field, text in words.items() if field not in _OF_A_WIDTH)].append(task)
+        panels[tuple((field, text) for field, text in words.items() if field != _WIDTH)].append(task)
     return panels
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.labels import MixerKey, in_words, unpacked
 
 _LONGEST_VALUE = 12
+_OF_WIDTH = "feature_hidden"
+"""The setting that is a multiple of the width, usually the same."""
 Line = tuple[MixerKey, str]
 """A mixer and its requested learning rate."""
 
@@ -63,6 +66,8 @@ def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
     for context, own in zip(contexts, flat, strict=True):
         others = [other for peer, other in zip(contexts, flat, strict=True) if peer.task == context.task]
         differing = {key: value for key, value in own.items() if any(other.get(key) != value for other in others)}
+        if len({_of_width(other, peer.width) for peer, other in zip(contexts, flat, strict=True)}) == 1:
+            differing.pop(_OF_WIDTH, None)  # it says no more than the width
         words.append(
             {
                 **{name: in_words(name, getattr(context, name)) for name in ("layers", "width", "tokens", "device")},
@@ -71,6 +76,11 @@ def task_words(contexts: Sequence[TaskContext]) -> list[dict[str, str]]:
             | {key: f"{key}={str(value)[:_LONGEST_VALUE]}" for key, value in sorted(differing.items())}
         )
     return words
+
+
+def _of_width(settings: Mapping[str, Any], width: int) -> float | str:
+    value = settings.get(_OF_WIDTH)
+    return value / width if isinstance(value, int) else repr(value)
 
 
 def _is_trial(line: Line, lines: Mapping[Line, Sequence[TrainingRow]]) -> bool:

@@ -52,6 +52,19 @@ def lines_of(text: str, caption: str) -> dict[str, str]:
     return {line.split()[0]: line for line in after[start + 1 : after.index("", start)]}
 
 
+def test_contexts_that_differ_in_width_say_no_more_than_that() -> None:
+    rows = [
+        row
+        for width in (16, 32)
+        for row in training_rows(sizes=(250,), width=width, settings=training_settings(feature_hidden=4 * width))
+    ]
+    text = plain(rows)
+    assert "width 16" in text
+    assert "feature_hidden" not in text
+    odd = training_rows(sizes=(250,), width=16, settings=training_settings(feature_hidden=16))
+    assert "feature_hidden=16" in plain([*rows, *odd])
+
+
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("case", CASES)
 def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(case: str, width: int) -> None:

@@ -171,10 +171,29 @@ def test_the_mixer_that_a_page_writes_keeps_the_contract(page: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> None:
-    (block,) = python_blocks(ROOT / "docs" / "mixers.md")
+    block, decaying = python_blocks(ROOT / "docs" / "mixers.md")
     (tmp_path / "mine.py").write_text(block)
+    (tmp_path / "decaying.py").write_text(decaying)
     told = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "mine.py:Mean:gain=0.5")
     assert "ok    honours a mask" in told
+    decode = [
+        "speed",
+        "--mixer",
+        "decaying.py:Decaying",
+        "--mode",
+        "decode",
+        "--tokens",
+        "8,16",
+        "--width",
+        "8",
+        "--launches",
+        "1",
+        "--budget",
+        "0.05",
+    ]
+    told = run(tmp_path, sys.executable, "-m", "mixbench", *decode)
+    assert "state MiB" in told
+    assert "latency per token by context" in told
 
 
 @pytest.mark.slow

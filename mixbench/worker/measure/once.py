@@ -35,7 +35,8 @@ def foresee(cell: Cell) -> Values:
     ContractError for a cell that cannot be built.
     """
     if cell.mode == DECODE:
-        return {"status": "ok"}  # the context would be run for nothing: a step is counted as it is
+        # the context would be run for nothing: a step is counted as it is, but not where it has been compiled
+        return {"status": "ok"} | ({"count": _count_step(cell)} if cell.execution == "compiled" else {})
     available = memory.available_bytes(torch.device(cell.device))  # code of a mixer may forbid to open files
     counted = _count(cell, values=False)  # first, as only a count follows code into threads that it keeps for later calls
     prediction = _predict(cell)
@@ -43,6 +44,12 @@ def foresee(cell: Cell) -> Values:
         needed, free = (f"{size / memory.MIB:,.0f} MiB" for size in (prediction.peak, available))
         return {"status": "oom", "detail": f"not run: it needs {needed}, but only {free} are available"}
     return {"status": "ok", "prediction": prediction and asdict(prediction), "count": asdict(counted)}
+
+
+def _count_step(cell: Cell) -> Values:
+    module = build_subject(replace(cell, execution="eager")).module
+    assert isinstance(module, Decoding)
+    return asdict(_count(cell, values=True, decoding=module))
 
 
 def find(cell: Cell, foreseen: Mapping[str, Any]) -> Values:

@@ -42,6 +42,12 @@ def test_a_step_is_counted_with_the_state_after_the_context(name: str, state: in
     assert values["detail"] == ""
 
 
+def test_a_compiled_step_is_counted_before_it_is_compiled() -> None:
+    job = {"cells": [asdict(decoding("Decaying", execution="compiled"))], "threads": 1}
+    (foreseen,) = counting.foresee(job, lambda step: None)["found"]
+    assert foreseen["count"]["flops"] == 2 * BATCH * WIDTH**2
+
+
 def test_the_state_of_a_long_context_takes_no_longer_check() -> None:
     assert found("Summing", tokens=1500)["state_mib"] == 4 * BATCH * 1500 * WIDTH / MIB
     assert found("Positioned", tokens=1500)["status"] == "ok", "built for a fixed number of tokens"

@@ -7,14 +7,36 @@ channels). The results are Σ_j (q_i·k_j) v_j, shaped as the values, and Σ_j q
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mixbench.mixers.causal_sums_cost import chunks_of
+from mixbench.mixers.parts import at_least_float32
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Features of which the products are known: features(q)·features(k) = products(q·k)."""
+
+    features: Callable[[Tensor], Tensor] = _same
+    products: Callable[[Tensor], Tensor] = _same
+
+
+LINEAR = Kernel()
 
 State = tuple[Tensor, Tensor]
-"""Σ k vᵀ (batch·heads, features, channels) and Σ k (batch·heads, features, 1) of the tokens so far."""
+"""Σ k vᵀ (batch·heads, features, channels) and Σ k (batch·heads, features, 1) of the tokens so far.
+
+In half precision they are float32: to a large sum, bfloat16 adds nothing.
+"""
 
 
 def full_sums(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,13 +47,13 @@ def full_sums(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return torch.bmm(q, summary).view(shape), torch.bmm(q, total).view(shape)
 
 
-def causal_sums(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """The sums over each token itself and those before it."""
+def causal_sums(q: Tensor, k: Tensor, v: Tensor, kernel: Kernel = LINEAR) -> tuple[Tensor, Tensor]:
+    """The sums over each token itself and those before it, of the features that a kernel makes of `q` and `k`."""
     tokens = q.shape[2]
     count, length = chunks_of(tokens)
     if spare := count * length - tokens:
         q, k, v = (F.pad(x, (0, 0, 0, spare)) for x in (q, k, v))
-    sums, weights = (_at_once if q.is_cuda else _in_turn)(q, k, v, length)
+    sums, weights = (_at_once if q.is_cuda else _in_turn)(q, k, v, length, kernel)
     return sums[:, :, :tokens], weights[:, :, :tokens]
 
 
@@ -42,15 +64,22 @@ def average(sums: Tensor, weights: Tensor) -> Tensor:
 
 def state_of(k: Tensor, v: Tensor) -> State:
     """The state after all tokens."""
-    return _state(k.flatten(0, 1), v.flatten(0, 1))
+    return _state(at_least_float32(k.flatten(0, 1)), at_least_float32(v.flatten(0, 1)))
 
 
 def next_sums(q: Tensor, k: Tensor, v: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
     """The sums for the one token that is given, after those of the state, and the state after it."""
-    shape = (*q.shape[:3], -1)
-    q, k, v = (x.reshape(-1, *x.shape[2:]) for x in (q, k, v))
+    shape, dtype = (*q.shape[:3], -1), q.dtype
+    q, k, v = (at_least_float32(x.reshape(-1, *x.shape[2:])) for x in (q, k, v))
     summary, total = torch.baddbmm(state[0], k.transpose(1, 2), v), state[1] + k.transpose(1, 2)
-    return torch.bmm(q, summary).view(shape), torch.bmm(q, total).view(shape), (summary, total)
+    sums, weights = (torch.bmm(q, part).view(shape).to(dtype) for part in (summary, total))
+    return sums, weights, (summary, total)
+
+
+def empty_state(weight: Tensor, groups: int, features: int, channels: int) -> State:
+    """Sums over no token, for so many heads of all sequences, on the device of a weight and in at least its precision."""
+    weight = at_least_float32(weight[:0])
+    return weight.new_zeros(groups, features, channels), weight.new_zeros(groups, features, 1)
 
 
 def _state(k: Tensor, v: Tensor) -> State:
@@ -58,7 +87,7 @@ def _state(k: Tensor, v: Tensor) -> State:
     return torch.bmm(k.transpose(1, 2), v), k.sum(1).unsqueeze(2)
 
 
-def _in_turn(q: Tensor, k: Tensor, v: Tensor, length: int) -> tuple[Tensor, Tensor]:
+def _in_turn(q: Tensor, k: Tensor, v: Tensor, length: int, kernel: Kernel) -> tuple[Tensor, Tensor]:
     """One chunk after the other: what a chunk needs stays in a CPU's cache."""
     batch, heads, tokens, _ = q.shape
     state: State | None = None
@@ -66,12 +95,13 @@ def _in_turn(q: Tensor, k: Tensor, v: Tensor, length: int) -> tuple[Tensor, Tens
     for start in range(0, tokens, length):
         # (batch·heads, length, ·)
         qs, ks, vs = (x[:, :, start : start + length].reshape(batch * heads, length, -1) for x in (q, k, v))
-        products = torch.bmm(qs, ks.transpose(1, 2)).tril()
+        products = kernel.products(torch.bmm(qs, ks.transpose(1, 2))).tril()
         own, weight = torch.bmm(products, vs), products.sum(2, keepdim=True)
         if state is not None:
+            qs = kernel.features(qs)
             own, weight = torch.baddbmm(own, qs, state[0]), torch.baddbmm(weight, qs, state[1])
         if start + length < tokens:
-            summary, total = _state(ks, vs)
+            summary, total = _state(kernel.features(ks), vs)
             state = (summary, total) if state is None else (state[0] + summary, state[1] + total)
         sums.append(own)
         weights.append(weight)
@@ -84,18 +114,19 @@ def _joined(chunks: list[Tensor], batch: int) -> Tensor:
     return torch.cat(by_token, dim=1).transpose(1, 2)
 
 
-def _at_once(q: Tensor, k: Tensor, v: Tensor, length: int) -> tuple[Tensor, Tensor]:
+def _at_once(q: Tensor, k: Tensor, v: Tensor, length: int, kernel: Kernel) -> tuple[Tensor, Tensor]:
     """All chunks in the same products: few kernels, each with much to do."""
     batch, heads, tokens, _ = q.shape
     count, groups = tokens // length, batch * heads
     # (chunks·batch·heads, length, ·), so that the chunks from the second on are contiguous, too
     q, k, v = (x.unflatten(2, (count, length)).permute(2, 0, 1, 3, 4).reshape(count * groups, length, -1) for x in (q, k, v))
-    products = torch.bmm(q, k.transpose(1, 2)).tril()
+    products = kernel.products(torch.bmm(q, k.transpose(1, 2))).tril()
     sums, weights = torch.bmm(products, v), products.sum(2, keepdim=True)
     if count > 1:
-        summary, total = (_up_to_each(x, count - 1) for x in _state(k[:-groups], v[:-groups]))
-        sums = torch.cat((sums[:groups], torch.baddbmm(sums[groups:], q[groups:], summary)))
-        weights = torch.cat((weights[:groups], torch.baddbmm(weights[groups:], q[groups:], total)))
+        later = kernel.features(q[groups:])
+        summary, total = (_up_to_each(x, count - 1) for x in _state(kernel.features(k[:-groups]), v[:-groups]))
+        sums = torch.cat((sums[:groups], torch.baddbmm(sums[groups:], later, summary)))
+        weights = torch.cat((weights[:groups], torch.baddbmm(weights[groups:], later, total)))
     sums, weights = (
         x.view(count, batch, heads, length, -1).permute(1, 2, 0, 3, 4).reshape(batch, heads, tokens, -1)
         for x in (sums, weights)

@@ -12,8 +12,11 @@ def chunks_of(tokens: int) -> tuple[int, int]:
     return count, -(-tokens // count)
 
 
-def causal_sums_flops(tokens: int, features: int, channels: int) -> int:
-    """FLOPs of one head: the products of tokens in a chunk, and those with the state before it; the first has none."""
+def causal_sums_flops(tokens: int, features: int, channels: int, *, factors: int | None = None) -> int:
+    """FLOPs of one head: the products of tokens in a chunk, and those with the state before it; the first has none.
+
+    `factors` are the channels from which a kernel makes the products of features.
+    """
     count, length = chunks_of(tokens)
-    within = 2 * count * length**2 * (features + channels)
+    within = 2 * count * length**2 * ((factors or features) + channels)
     return within + 2 * (count - 1) * length * features * (2 * channels + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.causal_sums import State, average, causal_sums, full_sums, next_sums, state_of
+from mixbench.mixers.causal_sums import State, average, causal_sums, empty_state, full_sums, next_sums, state_of
 from mixbench.mixers.parts import HeadProjections, zero_padding
 
 
@@ -47,9 +47,7 @@ class LinearAttention(HeadProjections):
 
     def state(self, batch: int) -> State:
         """Sums over no token."""
-        weight, channels = self.out.weight, self.out.in_features // self.heads
-        groups = batch * self.heads
-        return weight.new_zeros(groups, self.features, channels), weight.new_zeros(groups, self.features, 1)
+        return empty_state(self.out.weight, batch * self.heads, self.features, self.out.in_features // self.heads)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output (batch, width) for the next token (batch, width), and the state after it."""

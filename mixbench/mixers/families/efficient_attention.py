@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mixbench.mixers import sliding_window_cost
 from mixbench.mixers.causal_sums_cost import causal_sums_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
@@ -25,6 +26,13 @@ def _linear_flops(*, width: int, heads: int, causal: bool = False, **shape: Valu
 def _directions_flops(*, tokens: int, width: int, features: int, **_: Value) -> int:
     """The products of queries and keys with random directions."""
     return 4 * tokens * width * features
+
+
+def _based_flops(*, tokens: int, width: int, features: int, window: int, heads: int, **_: Value) -> int:
+    """A sliding window with its projections, those of the features' factors, and the sums of each head."""
+    near = sliding_window_cost.flops(tokens=tokens, width=width, window=window, causal=True)
+    sums = causal_sums_flops(tokens, 1 + features + features**2, width // heads, factors=features)
+    return near + 4 * tokens * width * heads * features + heads * sums
 
 
 def _projections(*, width: int, **_: Value) -> int:
@@ -108,6 +116,23 @@ FAMILY = Family(
                 3 * width**2 + 3 * width + tokens * width if kind == "dense" else 2 * width**2 + 2 * width + heads * tokens**2
             ),
             any_length=False,
+            constraint=heads_divide,
+        ),
+        Mixer(
+            name="based",
+            summary="softmax in a short window, plus linear attention with the Taylor series of exp to second order",
+            paper="Simple linear attention language models balance the recall-throughput tradeoff, arXiv 2402.18668",
+            target="mixbench.mixers.based:Based",
+            options=(
+                Option("features", "count", 16, "channels f of queries and keys, of which 1 + f + f² features are made"),
+                Option("window", "size", 64, "tokens before that softmax attends to"),
+                HEADS,
+            ),
+            flops=_based_flops,
+            params=lambda width, heads, features, **_: _projections(width=width) + 2 * heads * features * (width + 1),
+            always_causal=True,
+            state="H·(1+f+f²)·(dh+1) + 2·window·d",
+            free="features",
             constraint=heads_divide,
         ),
         Mixer(

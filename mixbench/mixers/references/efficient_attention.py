@@ -91,6 +91,24 @@ def aft(p: Parameters, x: Tensor, *, kind: str, causal: bool, **_: Any) -> Tenso
     return linear(p, "out", torch.stack(outputs))
 
 
+def based(p: Parameters, x: Tensor, *, features: int, window: int, heads: int, **_: Any) -> Tensor:
+    def taylor(q: Tensor, k: Tensor) -> Tensor:
+        score = q @ k / math.sqrt(features)
+        return 1 + score + score**2 / 2
+
+    outputs = []
+    factors = zip(*(part.chunk(heads, dim=1) for part in linear(p, "factors", x).chunk(2, dim=1)), strict=True)
+    for (q, k, v), (fq, fk) in zip(heads_of(linear(p, "qkv", x), heads), factors, strict=True):
+        tokens = []
+        for i in range(len(x)):
+            first = max(0, i - window)
+            near = torch.stack([torch.exp(q[i] @ k[j] / math.sqrt(len(k[j]))) for j in range(first, i + 1)])
+            far = torch.stack([taylor(fq[i], fk[j]) for j in range(i + 1)])
+            tokens.append(_mean(near, v[first : i + 1]) + _mean(far, v[: i + 1]))
+        outputs.append(torch.stack(tokens))
+    return linear(p, "out", torch.cat(outputs, dim=1))
+
+
 def _by_weights(
     p: Parameters, x: Tensor, heads: int, weight: Callable[[Tensor, Tensor, int, int], Tensor], *, causal: bool = False
 ) -> Tensor:

@@ -12,6 +12,7 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("linformer", {"heads": "1", "rank": "3"}, 5, 6),
     ("nystromformer", {"heads": "1", "landmarks": "3"}, 7, 6),
     ("nystromformer", {"heads": "2", "landmarks": "4"}, 8, 6),
+    ("based", {"heads": "1", "features": "3", "window": "9"}, 67, 6),
     ("synthesizer", {"heads": "1"}, 5, 6),
     ("synthesizer", {"kind": "random"}, 5, 8),
     ("synthesizer", {"kind": "random", "heads": "1"}, 7, 6),

@@ -49,6 +49,13 @@ def _head_divides(*, width: int, expand: int, head: int, **_: Value) -> str | No
     return f"head {head} does not divide {inner} inner channels" if inner % min(head, inner) else None
 
 
+def _mlstm_flops(*, tokens: int, width: int, heads: int, **_: Value) -> int:
+    """One channel more than the values have sums the weights."""
+    size = width // heads
+    projections = 2 * tokens * width * (5 * width + 2 * heads)
+    return projections + decayed_sums_flops(tokens, heads=heads, features=size, channels=size + 1)
+
+
 FAMILY = Family(
     "Recurrences",
     (
@@ -106,6 +113,18 @@ FAMILY = Family(
             state="expand·d·state + (conv − 1)·(expand·d + 2·state)",
             free="state",
             constraint=_head_divides,
+        ),
+        Mixer(
+            name="mlstm",
+            summary="C ← f C + i k vᵀ per head, read by q over max(|nᵀq|, 1): a matrix memory with exponential gates",
+            paper="xLSTM, arXiv 2405.04517",
+            target="mixbench.mixers.mlstm:MLSTM",
+            options=(HEADS,),
+            flops=_mlstm_flops,
+            params=lambda width, heads, **_: 5 * width**2 + 7 * width + 2 * heads * (width + 1),
+            always_causal=True,
+            state="H·(dh·dh + dh + 1)",
+            constraint=heads_divide,
         ),
     ),
 )

@@ -65,3 +65,21 @@ def mamba2(p: Parameters, x: Tensor, *, expand: int, state: int, head: int, conv
         normed = gated / torch.sqrt((gated**2).mean() + 1e-5) * p["norm.weight"]
         outputs.append(p["out.weight"] @ normed)
     return torch.stack(outputs)
+
+
+def mlstm(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
+    """Not stabilised: equations 19 to 27."""
+    gates = linear(p, "gates", x)
+    outputs = []
+    for head, parts in enumerate(zip(*(part.chunk(heads, dim=1) for part in linear(p, "project", x).chunk(4, 1)), strict=True)):
+        q, k, v, o = parts
+        size = q.shape[1]
+        matrix, norm, hidden = torch.zeros(size, size, dtype=x.dtype), torch.zeros(size, dtype=x.dtype), []
+        for t in range(len(x)):
+            i, f = torch.exp(gates[t, head]), torch.sigmoid(gates[t, heads + head])
+            matrix = f * matrix + i * torch.outer(v[t], k[t] / math.sqrt(size))
+            norm = f * norm + i * k[t] / math.sqrt(size)
+            hidden.append(matrix @ q[t] / torch.clamp(torch.abs(norm @ q[t]), min=1))
+        mine = slice(head * size, (head + 1) * size)
+        outputs.append(torch.sigmoid(o) * normalise(torch.stack(hidden), p["norm.weight"][mine], p["norm.bias"][mine]))
+    return linear(p, "out", torch.cat(outputs, dim=1))

@@ -14,4 +14,6 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("mamba2", {"state": "3", "head": "4"}, 9, 6),
     ("mamba2", {"expand": "1", "state": "5", "head": "2", "conv": "3"}, 70, 4),
     ("mamba2", {"conv": "1", "state": "1", "head": "1"}, 5, 2),
+    ("mlstm", {"heads": "1"}, 5, 6),
+    ("mlstm", {"heads": "3"}, 70, 9),
 ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mixbench.mixers.parts import at_least_float32
@@ -30,19 +29,23 @@ def filtered(x: Tensor, spectrum: Tensor, size: int, first: int = 0) -> Tensor:
     if torch.is_grad_enabled():
         y, _ = _Filtered.apply(exact, spectrum, size, first)  # type: ignore[no-untyped-call]
     else:
-        y = _filter(_transform(exact, size), spectrum, size, first, x.shape[1])
+        y = _invert(_transform(exact, size).mul_(spectrum), size, first, x.shape[1])
     same: Tensor = y.to(x.dtype)
     return same
 
 
 def _transform(x: Tensor, size: int, first: int = 0) -> Tensor:
     """(batch, tokens, width), from number `first` on, to complex (batch, width, size // 2 + 1): the last axis is fastest."""
-    transformed: Tensor = torch.fft.rfft(F.pad(x.transpose(1, 2), (first, size - first - x.shape[1])), n=size)
+    batch, tokens, width = x.shape
+    by_channel = x.new_zeros(batch, width, size)
+    by_channel[..., first : first + tokens] = x.transpose(1, 2)
+    transformed: Tensor = torch.fft.rfft(by_channel)
     return transformed
 
 
-def _filter(transformed: Tensor, spectrum: Tensor, size: int, first: int, tokens: int) -> Tensor:
-    y: Tensor = torch.fft.irfft(transformed * spectrum, n=size)
+def _invert(transformed: Tensor, size: int, first: int, tokens: int) -> Tensor:
+    """From complex (batch, width, size // 2 + 1) back to (batch, tokens, width), from number `first` on."""
+    y: Tensor = torch.fft.irfft(transformed, n=size)
     return y[..., first : first + tokens].transpose(1, 2).contiguous()
 
 
@@ -80,7 +83,7 @@ class _Filtered(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, spectrum: Tensor, size: int, first: int) -> tuple[Tensor, Tensor]:
         transformed = _transform(x, size)
-        return _filter(transformed, spectrum, size, first, x.shape[1]), transformed
+        return _invert(transformed * spectrum, size, first, x.shape[1]), transformed
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int, int], output: tuple[Tensor, Tensor]) -> None:
@@ -94,4 +97,4 @@ class _Filtered(torch.autograd.Function):
         tokens = gradient.shape[1]
         gradient = _transform(gradient, ctx.size, ctx.first)
         of_spectrum = (gradient * transformed.conj()).sum(0) * _ends(ctx.size, 1 / ctx.size, 2 / ctx.size, gradient)
-        return _filter(gradient, spectrum.conj(), ctx.size, 0, tokens), of_spectrum, None, None
+        return _invert(gradient * spectrum.conj(), ctx.size, 0, tokens), of_spectrum, None, None

@@ -33,6 +33,5 @@ class Monarch(nn.Module):
         if missing := self.blocks**2 - tokens:
             x = F.pad(x, (0, 0, 0, missing))
         groups = x.view(batch, self.blocks, self.blocks, width)
-        mixed = torch.matmul(self.first, groups)  # (batch, k, q, width)
-        mixed = torch.matmul(self.second, mixed.transpose(1, 2))  # (batch, q, l, width)
-        return mixed.transpose(1, 2).reshape(batch, -1, width)[:, :tokens]
+        mixed = torch.einsum("kqp,bkpd->bkqd", self.first, groups)
+        return torch.einsum("qlk,bkqd->blqd", self.second, mixed).reshape(batch, -1, width)[:, :tokens]

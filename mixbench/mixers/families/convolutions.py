@@ -7,6 +7,7 @@ import math
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL
 from mixbench.mixers.fourier_cost import long_conv_flops, transform_flops
+from mixbench.mixers.hyena_cost import hyena_flops, hyena_params, hyena_training_flops
 from mixbench.parsing.option import Option
 
 FAMILY = Family(
@@ -61,6 +62,20 @@ FAMILY = Family(
             params=lambda tokens, width, **_: tokens * width + width,
             training_factor=2,
             any_length=False,
+        ),
+        Mixer(
+            name="hyena",
+            summary="gated long convolutions whose taps an MLP makes from positions",
+            paper="Hyena, arXiv 2302.10866",
+            target="mixbench.mixers.hyena:Hyena",
+            options=(Option("order", "count", 2, "gates; one convolution fewer"),),
+            flops=hyena_flops,
+            training_flops=hyena_training_flops,
+            params=hyena_params,
+            any_length=False,
+            always_causal=True,
+            state="(order - 1)·N·d, and 2·(order + 1)·d of the short convolutions",
+            constraint=lambda order, **_: None if order > 1 else "order 1 has no convolution; give 2 or more",
         ),
         Mixer(
             name="gfnet",

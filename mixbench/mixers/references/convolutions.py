@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixbench.mixers.references.common import Parameters
+from mixbench.mixers.references.common import Parameters, linear
 
 
 def fnet(p: Parameters, x: Tensor, *, norm: str, **_: Any) -> Tensor:
@@ -65,3 +65,34 @@ def gfnet(p: Parameters, x: Tensor, **_: Any) -> Tensor:
                 row = row + weight * (real * math.cos(angle) - imaginary * math.sin(angle)) * x[m]
         rows.append(row)
     return torch.stack(rows)
+
+
+def hyena(p: Parameters, x: Tensor, *, order: int, tokens: int, **_: Any) -> Tensor:
+    width = x.shape[1]
+    short = {"weight": p["short.weight"], "bias": p["short.bias"]}
+    *gates, v = depthwise_conv(short, linear(p, "inner", x), kernel=3, causal=True).split(width, dim=1)
+    taps = [_hyena_tap(p, place, tokens, (order - 1) * width) for place in range(len(x))]
+    for i, gate in enumerate(reversed(gates[1:])):
+        channels = slice(i * width, (i + 1) * width)
+        gated = gate * v
+        rows = []
+        for n in range(len(x)):
+            convolved = sum(taps[n - m][channels] * gated[m] for m in range(n + 1))
+            rows.append(convolved + p["filters.skip"][channels] * gated[n])
+        v = torch.stack(rows)
+    return linear(p, "out", v * gates[0])
+
+
+def _hyena_tap(p: Parameters, place: int, tokens: int, channels: int) -> Tensor:
+    """The tap at a distance, (channels): an MLP with sines over the position, and a decay (section 3.3)."""
+    share = place / max(1, tokens - 1)
+    bands = [1e-4 + band * (15 - 1e-4) / 15 for band in range(16)]
+    angles = [2 * math.pi * place / tokens * band for band in bands]
+    hidden = torch.tensor([share, *map(math.cos, angles), *(-math.sin(angle) for angle in angles)], dtype=p["out.bias"].dtype)
+    for layer in range(3):
+        affine = p[f"filters.layers.{layer}.weight"] @ hidden + p[f"filters.layers.{layer}.bias"]
+        hidden = torch.sin(p["filters.frequencies"] * affine)
+    slow, fast = math.log(100) / 1.5, math.log(100) / 0.3
+    rates = [slow + channel * (fast - slow) / max(1, channels - 1) for channel in range(channels)]
+    decay = torch.tensor([math.exp(-rate * share) for rate in rates], dtype=hidden.dtype)
+    return (p["filters.last.weight"] @ hidden) * decay

@@ -14,4 +14,7 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("shift", {}, 5, 9),
     *[("long-conv", {"causal": causal}, tokens, 3) for causal in ("true", "false") for tokens in (1, 2, 9, 33)],
     *[("gfnet", {}, tokens, 3) for tokens in (1, 2, 9)],
+    ("hyena", {}, 5, 6),
+    ("hyena", {"order": "4"}, 9, 3),
+    ("hyena", {}, 2, 6),
 ]

@@ -14,5 +14,5 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("hypermixer", {"positions": "none"}, 5, 6),
     ("hypermixer", {"scale": "false"}, 5, 6),
     ("hypermixer", {"positions": "none", "scale": "false", "layer-norm": "false", "grouping": "regrouped"}, 5, 6),
-    *[("monarch", {}, tokens, 3) for tokens in (1, 9, 10)],
+    *[("monarch", {}, tokens, 3) for tokens in (2, 9, 10)],
 ]

@@ -145,26 +145,42 @@ def _diagonal_blocks(matrix: Tensor, size: int) -> Tensor:
 
 
 def carry(
-    q: Tensor, k: Tensor, new: Tensor, within: Tensor, written: Tensor, kept: Tensor | None, *, last: bool
+    q: Tensor,
+    k: Tensor,
+    new: Tensor,
+    within: Tensor,
+    written: Tensor,
+    kept: Tensor | None,
+    *,
+    last: bool,
+    given: tuple[Tensor, Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Carry the state of each head from chunk to chunk; return what q reads, and the state after the last chunk if `last`.
 
     A chunk that starts with the state S makes the values `new` - k S. It reads q S and `within` times these values. S is then
-    `kept` of it, and the values written to the keys `written`. All are (batch·heads, chunks, length, channels), but `within`
-    (..., length, length) and `kept` (..., channels or 1, 1).
+    `kept` of it, and the values written to the keys `written`. `given` are more weights, keys and values, independent of S.
+    All are (batch·heads, chunks, length, channels), but weights (..., length, length) and `kept` (..., channels or 1, 1).
     """
     chunks = q.shape[1]
-    fading = [None] * chunks if kept is None else kept.unbind(1)
+    none = [None] * chunks
     state, results = None, []
-    for query, key, value, weights, keys, factor in zip(
-        *(x.unbind(1) for x in (q, k, new, within, written)), fading, strict=True
+    for query, key, value, weights, keys, factor, *further in zip(
+        *(x.unbind(1) for x in (q, k, new, within, written)),
+        none if kept is None else kept.unbind(1),
+        *(() if given is None else (x.unbind(1) for x in given)),
+        strict=True,
     ):
         if state is not None:
             value = torch.baddbmm(value, key, state, alpha=-1)
-        results.append(weights @ value if state is None else torch.baddbmm(query @ state, weights, value))
+        result = weights @ value if state is None else torch.baddbmm(query @ state, weights, value)
+        if further:
+            result = torch.baddbmm(result, further[0], further[2])
+        results.append(result)
         if last or len(results) < chunks:
             if state is None:
                 state = keys.mT @ value
             else:
                 state = torch.baddbmm(state if factor is None else factor * state, keys.mT, value)
+            if further:
+                state = torch.baddbmm(state, further[1].mT, further[2])
     return torch.stack(results, dim=1), state

@@ -71,3 +71,23 @@ def delta_net_flops(
 def delta_net_params(*, width: int, heads: int, gates: int = 0, **_: object) -> int:
     """Weights of projections, convolutions and the norm; `gates` as for `delta_net_flops`."""
     return 4 * width**2 + (heads + 3 * CONVOLUTION) * width + width // heads + gates
+
+
+def rwkv7_ranks(width: int) -> tuple[int, int, int]:
+    """Inner sizes of what makes decay, learning rate and gate: multiples of 32 near 2.5 √d, 2.5 √d and 5 √d."""
+    small, large = (max(32, 32 * round(factor * width**0.5 / 32)) for factor in (2.5, 5))
+    return small, small, large
+
+
+def rwkv7_flops(*, tokens: int, width: int, heads: int, device: str, **_: object) -> int:
+    """Projections, and the rule with two keys to write to."""
+    chunks, length = chunks_of(tokens, device)
+    size = width // heads
+    within = inverse_flops(length) + (9 if chunks > 1 else 8) * 2 * length**2 * size
+    rule = heads * (chunks * within + (chunks - 1) * 8 * length * size**2)
+    return 4 * tokens * width * (2 * width + sum(rwkv7_ranks(width))) + rule
+
+
+def rwkv7_params(*, width: int, **_: object) -> int:
+    """Four projections, three low-rank ones, and 13 numbers per channel."""
+    return 4 * width**2 + (2 * sum(rwkv7_ranks(width)) + 13) * width

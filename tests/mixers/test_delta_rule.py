@@ -48,7 +48,7 @@ def test_strong_and_weak_decays_side_by_side_are_kept_apart(channels: int, chunk
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["delta-net", "gated-delta-net", "kimi-delta"])
+@pytest.mark.parametrize("name", ["delta-net", "gated-delta-net", "kimi-delta", "rwkv7"])
 def test_long_sequences_stay_finite_forward_and_backward(name: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     chosen = choose_mixer(name)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from mixbench.mixers.delta_rule_cost import CONVOLUTION, delta_net_flops, delta_net_params
+from mixbench.mixers.delta_rule_cost import (
+    CONVOLUTION,
+    delta_net_flops,
+    delta_net_params,
+    rwkv7_flops,
+    rwkv7_params,
+)
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import HEADS, heads_divide
 
@@ -60,6 +66,18 @@ FAMILY = Family(
             ),
             always_causal=True,
             state=STATE,
+            constraint=heads_divide,
+        ),
+        Mixer(
+            name="rwkv7",
+            summary="S ← S(diag(w) - κ̂ᵀ(a ⊙ κ̂)) + vᵀk: decays and learning rates per channel, tokens mixed with the one before",
+            paper="RWKV-7, arXiv 2503.14456",
+            target="mixbench.mixers.rwkv7:RWKV7",
+            options=(HEADS,),
+            flops=rwkv7_flops,
+            params=rwkv7_params,
+            always_causal=True,
+            state="H·dh·dh + d",
             constraint=heads_divide,
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -33,6 +34,36 @@ def kimi_delta(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
     log_decay = torch.stack([-rates * F.softplus(p["decay.weight"] @ token + p["time_bias"]) for token in decay])
     out = _delta_rule(p, qkv, beta, log_decay, heads)
     return _product(p["out.weight"], out * torch.sigmoid(linear(p, "gate", gate)))
+
+
+def rwkv7(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
+    before = [torch.zeros_like(x[0]), *x[:-1]]
+    rows: dict[str, list[Tensor]] = {name: [] for name in ("r", "w", "k", "v", "a", "gate", "removed")}
+    for token, previous in zip(x, before, strict=True):
+        r, w, k, v, a, g = (token + share * (previous - token) for share in p["shift"])
+        rate = torch.sigmoid(p["rate.1.weight"] @ (p["rate.0.weight"] @ a) + p["rate.1.bias"])
+        decay = p["decay.1.weight"] @ torch.tanh(p["decay.0.weight"] @ w) + p["decay.1.bias"]
+        key = p["key.weight"] @ k
+        rows["r"].append(p["receptance.weight"] @ r)
+        rows["w"].append(torch.exp(-math.exp(-0.5) * torch.sigmoid(decay)))
+        rows["k"].append(key * (1 + (rate - 1) * p["key_rate"]))
+        rows["v"].append(p["value.weight"] @ v)
+        rows["a"].append(rate)
+        rows["gate"].append(p["gate.1.weight"] @ torch.sigmoid(p["gate.0.weight"] @ g))
+        rows["removed"].append(key * p["removal"])
+    r, w, k, v, a, removed = (torch.stack(rows[name]).chunk(heads, dim=1) for name in ("r", "w", "k", "v", "a", "removed"))
+    scales, shifts, bonuses = (p[name].chunk(heads) for name in ("norm.weight", "norm.bias", "bonus"))
+    outputs = []
+    for h in range(heads):
+        state, read = torch.zeros_like(torch.outer(v[h][0], k[h][0])), []
+        for n, away in enumerate(_of_length_1(removed[h])):
+            state = state * w[h][n] - torch.outer(state @ away, a[h][n] * away) + torch.outer(v[h][n], k[h][n])
+            out = state @ r[h][n]
+            centred = out - out.mean()
+            out = centred / torch.sqrt((centred**2).mean() + 64e-5) * scales[h] + shifts[h]
+            read.append(out + (r[h][n] * bonuses[h] * k[h][n]).sum() * v[h][n])
+        outputs.append(torch.stack(read))
+    return _product(p["out.weight"], torch.cat(outputs, dim=1) * torch.stack(rows["gate"]))
 
 
 def _delta_rule(p: Parameters, qkv: Tensor, beta: Tensor, log_decay: Tensor, heads: int) -> Tensor:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import math
-import os
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from helpers.public_references import public
+from torch import Tensor
 
 from mixbench.mixers.based import TAYLOR
 from mixbench.mixers.causal_sums import causal_sums
@@ -20,7 +16,6 @@ from mixbench.mixers.linformer import Linformer
 from mixbench.mixers.nystromformer import Nystromformer
 from mixbench.mixers.performer import Performer
 
-FOLDER = Path(os.environ.get("MIXBENCH_PUBLIC_REFERENCES", "nowhere"))
 WIDTH, HEADS = 12, 3
 
 
@@ -30,19 +25,6 @@ def _in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterable[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
-
-
-def public(file: str, *names: str) -> dict[str, Any]:
-    """Functions and classes of a file, without the rest of it and what that imports; skips where there is no such file."""
-    path = FOLDER / file
-    if not path.exists():
-        pytest.skip(f"MIXBENCH_PUBLIC_REFERENCES has no {file}")
-    einops = pytest.importorskip("einops")
-    known = {"torch": torch, "nn": nn, "F": F, "math": math, "ceil": math.ceil, "einsum": torch.einsum}
-    known |= {name: getattr(einops, name) for name in ("rearrange", "repeat", "reduce")}
-    wanted = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") in names]
-    exec(compile(ast.Module(wanted, []), str(path), "exec"), known)
-    return known
 
 
 def heads_of(x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixbench.mixers import s4d_cost
 from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of, decayed_sums_flops
 from mixbench.mixers.delta_rule_cost import convolution_flops
 from mixbench.mixers.description import Family, Mixer
@@ -79,6 +80,20 @@ FAMILY = Family(
             always_causal=True,
             state="2·d",
             traceable=False,
+        ),
+        Mixer(
+            name="s4d",
+            summary="h ← exp(ΔA) h + x with a diagonal A, as a convolution by Fourier transforms; GELU and GLU behind it",
+            paper="On the Parameterization and Initialization of Diagonal State Space Models, arXiv 2206.11893",
+            target="mixbench.mixers.s4d:S4D",
+            options=(Option("state", "size", 64, "numbers kept per channel, in conjugate pairs of which one is stored"),),
+            flops=s4d_cost.flops,
+            training_flops=s4d_cost.training_flops,
+            params=lambda width, state, **_: 2 * width**2 + 4 * width + 2 * width * state,
+            constraint=lambda state, **_: f"state {state} is not an even number" if state % 2 else None,
+            always_causal=True,
+            state="d·state/2, complex",
+            free="state",
         ),
         Mixer(
             name="retention",

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mixbench.mixers.references.common import Parameters, linear, normalise, turned
@@ -30,6 +31,18 @@ def lstm(p: Parameters, x: Tensor, **_: Any) -> Tensor:
         h = torch.sigmoid(o) * torch.tanh(c)
         outputs.append(h)
     return torch.stack(outputs)
+
+
+def s4d(p: Parameters, x: Tensor, **_: Any) -> Tensor:
+    a = torch.complex(-torch.exp(p["log_decay"]), p["frequency"])
+    c = torch.view_as_complex(p["read"])
+    kept = torch.exp(torch.exp(p["log_step"]).unsqueeze(1) * a)
+    h, outputs = torch.zeros_like(a), []
+    for token in x:
+        h = kept * h + (kept - 1) / a * token.unsqueeze(1)
+        outputs.append(2 * (c * h).sum(1).real + p["skip"] * token)
+    gated = linear(p, "out", F.gelu(torch.stack(outputs)))
+    return gated[:, : x.shape[1]] * torch.sigmoid(gated[:, x.shape[1] :])
 
 
 def retention(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:

@@ -7,6 +7,8 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("min-gru", {}, 64, 6),
     ("min-gru", {}, 33, 5),
     ("lstm", {}, 9, 5),
+    ("s4d", {"state": "2"}, 17, 3),
+    ("s4d", {"state": "6"}, 5, 6),
     ("retention", {"heads": "1"}, 5, 6),
     ("retention", {"chunk": "4"}, 12, 8),
     ("retention", {"chunk": "4", "heads": "2"}, 9, 8),

@@ -9,6 +9,7 @@ from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of, decayed_sums_flo
 from mixbench.mixers.delta_rule_cost import convolution_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import HEADS, heads_divide
+from mixbench.mixers.gated_sums_cost import RANK, gated_sums_flops
 from mixbench.parsing.option import Option, Value
 
 
@@ -24,7 +25,13 @@ def _carried(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> 
 
 
 def _even_heads(*, width: int, heads: int, **_: Value) -> str | None:
-    return f"heads of {width // heads} channels cannot be turned in pairs" if width // heads % 2 else None
+    return f"a head has {width // heads} channels, an odd number" if width // heads % 2 else None
+
+
+def _gated_linear_attention_flops(*, tokens: int, width: int, heads: int, **_: Value) -> int:
+    size = width // heads
+    projections = 2 * tokens * (width * (4 * width + RANK) + RANK * (width // 2))
+    return projections + heads * gated_sums_flops(tokens, features=size // 2, channels=size)
 
 
 def _mamba2_sizes(*, width: int, expand: int, state: int, head: int, **_: Value) -> tuple[int, int, int]:
@@ -109,6 +116,18 @@ FAMILY = Family(
             training_flops=lambda **call: 3 * _retention_flops(**call) - _carried(**call),
             always_causal=True,
             state="H·dh·dh",
+            constraint=lambda **arguments: heads_divide(**arguments) or _even_heads(**arguments),
+        ),
+        Mixer(
+            name="gated-linear-attention",
+            summary="S ← diag(α) S + kᵀ v per head, read by q: linear attention that forgets per channel, as the token says",
+            paper="Gated Linear Attention, arXiv 2312.06635",
+            target="mixbench.mixers.gated_linear_attention:GatedLinearAttention",
+            options=(HEADS,),
+            flops=_gated_linear_attention_flops,
+            params=lambda width, heads, **_: 4 * width**2 + width * RANK + width // 2 * (RANK + 1) + width // heads,
+            always_causal=True,
+            state="H·(dh/2)·dh",
             constraint=lambda **arguments: heads_divide(**arguments) or _even_heads(**arguments),
         ),
         Mixer(

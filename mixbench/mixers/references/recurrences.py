@@ -59,6 +59,23 @@ def retention(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
     return linear(p, "out", torch.cat(outputs, dim=1) * gate * torch.sigmoid(gate))
 
 
+def gated_linear_attention(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
+    width = x.shape[1]
+    size, outputs = width // heads, []
+    states = [torch.zeros(size // 2, size, dtype=x.dtype) for _ in range(heads)]
+    for token in x:
+        q, k, v, gate, low = (p["project.weight"] @ token).split((width // 2, width // 2, width, width, 16))
+        decay = torch.sigmoid(p["decay.weight"] @ low + p["decay.bias"]) ** (1 / 16)
+        read = []
+        for h in range(heads):
+            keys, values = slice(h * size // 2, (h + 1) * size // 2), slice(h * size, (h + 1) * size)
+            states[h] = torch.diag(decay[keys]) @ states[h] + torch.outer(k[keys], v[values])
+            mixed = q[keys] / math.sqrt(size // 2) @ states[h]
+            read.append(mixed / torch.sqrt((mixed**2).mean() + 1e-5) * p["norm.weight"])
+        outputs.append(p["out.weight"] @ (torch.cat(read) * gate * torch.sigmoid(gate)))
+    return torch.stack(outputs)
+
+
 def mamba2(p: Parameters, x: Tensor, *, expand: int, state: int, head: int, conv: int, **_: Any) -> Tensor:
     inner = expand * x.shape[1]
     channels = min(head, inner)

@@ -13,6 +13,8 @@ CASES: list[tuple[str, dict[str, str], int, int]] = [
     ("retention", {"chunk": "4"}, 12, 8),
     ("retention", {"chunk": "4", "heads": "2"}, 9, 8),
     ("retention", {"chunk": "1"}, 5, 8),
+    ("gated-linear-attention", {"heads": "1"}, 5, 6),
+    ("gated-linear-attention", {"heads": "2"}, 70, 8),
     ("mamba2", {"state": "3", "head": "4"}, 9, 6),
     ("mamba2", {"expand": "1", "state": "5", "head": "2", "conv": "3"}, 70, 4),
     ("mamba2", {"conv": "1", "state": "1", "head": "1"}, 5, 2),

@@ -14,9 +14,12 @@ from mixbench.api.options import Typed
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions(shared.Followed):
-    """Check that mixers meet the contract: shape, padding, gradients, countable FLOPs and more. Exit code 1 when one fails.
+    """Hold mixers to their contract: shape, padding, causality, steps, gradients, counts and more. Exit code 1 when one fails.
 
-    On a GPU, also see what bounds each mixer, and whether torch.compile makes it faster.
+    Built-in mixers must also equal their slow references; without a name, all of
+    them are checked, which takes minutes. One or two mixers are shown check by
+    check, more as a table. On a GPU, also see what bounds each mixer, and whether
+    torch.compile makes it faster.
     """
 
     example_commands: ClassVar = (
@@ -33,7 +36,7 @@ class VerifyOptions(shared.Followed):
     mixer: shared.Mixers = None
     tokens: Annotated[int, Option(help="Sequence length to check at.", min=1)] = 17
     width: Annotated[int, Option(help="Width to check at.", min=1)] = 32
-    device: shared.OneDevice = "cpu"
+    device: Annotated[str | None, Option(help="cpu, cuda or cuda:1. Default: the CPU and, where there is one, a GPU.")] = None
     speed: Annotated[
         bool | None,
         Option(

@@ -24,11 +24,11 @@ Typed = tuple[ChosenMixer, str]
 """A mixer and how it was typed."""
 
 
-def time_mixers(mixers: Sequence[Typed], options: VerifyOptions) -> dict[str, dict[str, str]]:
+def time_mixers(mixers: Sequence[Typed], device: str, options: VerifyOptions) -> dict[str, dict[str, str]]:
     """For each mixer, by its label, one check as `near_peaks.judge` makes it. Raises RequestError, WorkerError."""
     from mixbench.verdicts.speed.near_peaks import judge, not_timed
 
-    (batch, tokens, width), dtype = SHAPES[options.device.partition(":")[0]]
+    (batch, tokens, width), dtype = SHAPES[device.partition(":")[0]]
     checks, possible = {}, []
     for mixer, text in mixers:
         try:
@@ -42,7 +42,7 @@ def time_mixers(mixers: Sequence[Typed], options: VerifyOptions) -> dict[str, di
             width=width,
             batch=batch,
             dtype=dtype,
-            device=options.device,
+            device=device,
             launches=1,
             timeout=options.timeout,
             results=folder,

@@ -224,8 +224,17 @@ def doctor(options: DoctorOptions, printed: Printed) -> None:
     present_page(printed, lambda: report, lambda: sections(report))
 
 
-@command(VerifyOptions, Printed)
-def verify(options: VerifyOptions, printed: Printed) -> None:
+@dataclass(frozen=True, kw_only=True)
+class VerifyPrinted(Printed):
+    """How the result of `verify` is printed."""
+
+    details: Annotated[
+        bool, typer.Option("--details", help="Print every check with its reason, not a table.", rich_help_panel=RESULTS)
+    ] = False
+
+
+@command(VerifyOptions, VerifyPrinted)
+def verify(options: VerifyOptions, printed: VerifyPrinted) -> None:
     from mixbench.api.verify import check_mixers
     from mixbench.cli.text.verify import verify_text
 
@@ -233,6 +242,6 @@ def verify(options: VerifyOptions, printed: Printed) -> None:
     if printed.as_json:
         print_json(verdicts)
     else:
-        typer.echo(verify_text(verdicts, terminal_width()), nl=False)
+        typer.echo(verify_text(verdicts, terminal_width(), details=printed.details), nl=False)
     if any(check["outcome"] == "fail" for checks in verdicts.values() for check in checks):
         raise typer.Exit(1)

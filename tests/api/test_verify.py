@@ -46,7 +46,7 @@ def test_a_mixer_that_hangs_or_dies_fails_and_the_others_are_checked(tmp_path: P
         mixer(tmp_path / "dies.py", built="os.abort()"),
         mixer(tmp_path / "parent.py", built="os.kill(os.getppid(), 9)"),
     ]
-    done = run("verify", *names, "--timeout", 8)
+    done = run("verify", *names, "--timeout", 8, "--details")
     assert done.exit_code == 1
     parts = done.stdout.split("\n  ok    runs")
     assert len(parts) == 3
@@ -62,6 +62,22 @@ def test_a_mixer_that_hangs_or_dies_fails_and_the_others_are_checked(tmp_path: P
 def test_a_time_limit_that_is_none_is_refused() -> None:
     with pytest.raises(RequestError, match="--timeout is 0; it must be above 0"):
         verify("none", timeout=0)
+
+
+def test_a_mixer_that_cannot_have_the_shape_is_skipped_among_others_and_refused_alone(timed: Study) -> None:
+    found = verify(["attention", "none"], width=33, device="cpu")
+    assert found["attention"][0]["outcome"] == "skip"
+    assert "4 heads do not divide the width" in found["attention"][0]["detail"]
+    assert [check["outcome"] for check in found["none"]] == ["pass"]
+    with pytest.raises(RequestError, match="4 heads do not divide the width"):
+        verify("attention", width=33, device="cpu")
+
+
+def test_without_a_device_the_cpu_and_a_gpu_that_is_there_are_checked(timed: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("mixbench.api.verify")
+    assert list(verify("none")) == ["none"]
+    monkeypatch.setattr(module, "gpu_environment", lambda: {"gpus": ["H100"]})
+    assert list(verify("none", speed=False)) == ["none", "none on cuda"]
 
 
 class Study:
@@ -103,7 +119,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.setattr(
         module, "run_each", lambda _, jobs, **__: [Finished({job["mixers"][0]["name"]: [*passed]}) for job in jobs]
     )
-    monkeypatch.setattr(module, "_demand_device", lambda options: None)
+    monkeypatch.setattr(module, "_demand_device", lambda device, timeout: None)
     monkeypatch.setattr("mixbench.api.speed.measure_speed", study)
     return study
 

@@ -113,8 +113,11 @@ def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
             raise RequestError(impossible[0], "Choose another option or shape for it.")
     decoding = [cell for cell in cells if cell.keys["mode"] == DECODE]
     if decoding and all(cell.unsupported for cell in decoding):
-        reasons = dict.fromkeys(f"{cell.label}: {cell.unsupported}" for cell in decoding)
-        raise RequestError(f"--mode decode: no mixer can be measured. {'; '.join(reasons)}", _CAN_DECODE)
+        named: dict[str, dict[str, None]] = {}
+        for cell in decoding:
+            named.setdefault(cell.unsupported, {})[cell.label] = None
+        reasons = "; ".join(f"{', '.join(labels)}: {reason}" for reason, labels in named.items())
+        raise RequestError(f"--mode decode: no mixer can be measured. {reasons}", _CAN_DECODE)
     return cells
 
 

@@ -47,6 +47,19 @@ def test_a_graph_holds_about_ten_calls_with_inputs_in_turns(mixer: str, mode: st
     graph()
 
 
+DECODING = [name if entry.always_causal else f"{name}:causal=true" for name, entry in MIXERS.items() if entry.state]
+
+
+@pytest.mark.usefixtures("_on_the_cpu")
+@pytest.mark.parametrize("mixer", DECODING)
+def test_a_graph_holds_about_ten_steps_of_decode(mixer: str) -> None:
+    subject = subject_of(mixer, "decode")
+    expected = subject.forward(subject.calls()[-1].args[0])  # type: ignore[attr-defined]
+    graph = replayed(subject, CPU)
+    assert graph.count == 9
+    torch.testing.assert_close(graph.turns.__next__().__self__.result, expected)  # type: ignore[attr-defined]
+
+
 @pytest.mark.usefixtures("_on_the_cpu")
 def test_a_long_call_is_captured_once_with_each_input_and_one_before_which_caches_are_flushed_alone(
     monkeypatch: pytest.MonkeyPatch,

@@ -24,16 +24,16 @@ class LinearAttention(HeadProjections):
         self.causal = causal
         self.features = width // heads
 
-    def of_queries(self, q: Tensor) -> Tensor:
-        """φ (batch, heads, tokens, features) of queries (batch, heads, tokens, width/heads)."""
-        return F.elu(q) + 1
-
-    def of_keys(self, k: Tensor) -> Tensor:
-        """φ of keys, shaped as those of queries."""
-        return F.elu(k) + 1
+    def with_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """φ(Q) and φ(K), (batch, heads, tokens, features), and V for x (batch, tokens, width)."""
+        width = x.shape[2]
+        qk, v = self.qkv(x).split((2 * width, width), dim=2)
+        q, k = self._by_head(F.elu(qk) + 1, 2)
+        (v,) = self._by_head(v, 1)
+        return q, k, v
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = self._with_features(zero_padding(x, mask))
+        q, k, v = self.with_features(zero_padding(x, mask))
         if mask is not None:
             k = k.masked_fill(~mask[:, None, :, None], 0)
         sums, weights = (causal_sums if self.causal else full_sums)(q, k, v)
@@ -41,7 +41,7 @@ class LinearAttention(HeadProjections):
 
     def prefill(self, x: Tensor) -> tuple[Tensor, State]:
         """The result of `forward`, and the state after these tokens."""
-        q, k, v = self._with_features(x)
+        q, k, v = self.with_features(x)
         sums, weights = causal_sums(q, k, v)
         return self._joined(sums, weights), state_of(k, v)
 
@@ -51,12 +51,13 @@ class LinearAttention(HeadProjections):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output (batch, width) for the next token (batch, width), and the state after it."""
-        sums, weights, state = next_sums(*self._with_features(x.unsqueeze(1)), state)
+        sums, weights, state = next_sums(*self.with_features(x.unsqueeze(1)), state)
         return self._joined(sums, weights).squeeze(1), state
 
-    def _with_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v = self.split(x)
-        return self.of_queries(q), self.of_keys(k), v
+    def _by_head(self, x: Tensor, parts: int) -> Tensor:
+        """(batch, tokens, parts·width) to (parts, batch, heads, tokens, channels), copied unless chunks are."""
+        by_head: Tensor = x.unflatten(2, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return by_head if self.causal else by_head.contiguous()
 
     def _joined(self, sums: Tensor, weights: Tensor, mask: Tensor | None = None) -> Tensor:
         return self.join(sums / weights if mask is None and not self.can_vanish else average(sums, weights))

@@ -25,12 +25,17 @@ class Performer(LinearAttention):
         self.features = features
         self.register_buffer("directions", _orthogonal(features, width // heads))
 
-    def of_queries(self, q: Tensor) -> Tensor:
+    def with_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """φ(Q) and φ(K), (batch, heads, tokens, features), and V for x (batch, tokens, width)."""
+        q, k, v = self.split(x)
+        return self._of_queries(q), self._of_keys(k), v
+
+    def _of_queries(self, q: Tensor) -> Tensor:
         """φ, divided by the sum of the features of each query."""
         scores: Tensor = q @ self._scaled().T
         return scores.softmax(3)
 
-    def of_keys(self, k: Tensor) -> Tensor:
+    def _of_keys(self, k: Tensor) -> Tensor:
         """φ; unless it is causal, divided by the largest of all features of the head."""
         flat = k.reshape(-1, k.shape[3])
         half = flat.square().sum(1, keepdim=True) / (2 * math.sqrt(k.shape[3]))

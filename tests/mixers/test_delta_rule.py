@@ -59,3 +59,23 @@ def test_long_sequences_stay_finite_forward_and_backward(name: str, dtype: torch
     mixer, x = mixer.to(dtype), torch.randn(1, 4096, 8).to(dtype).requires_grad_()
     y = mixer(x)
     assert all(each.isfinite().all() for each in (y, *torch.autograd.grad(y, [x, *mixer.parameters()], torch.ones_like(y))))
+
+
+@pytest.mark.parametrize("name", ["delta-net", "rwkv7"])
+def test_longer_chunks_give_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    chosen = choose_mixer(name)
+    mixer, x = build_mixer(load_class(chosen.target), chosen.arguments(150, 16)), torch.randn(2, 150, 16)
+    with torch.no_grad():
+        expected = mixer.double()(x.double())
+        monkeypatch.setitem(CHUNKS, "cpu", 64)
+        torch.testing.assert_close(mixer.float()(x).double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["delta-net", "gated-delta-net", "kimi-delta", "rwkv7"])
+def test_in_half_precision_the_rule_runs_in_float32_and_says_so(name: str) -> None:
+    chosen = choose_mixer(name)
+    mixer = build_mixer(load_class(chosen.target), chosen.arguments(9, 8)).bfloat16()
+    assert [mixer.variant(dtype) for dtype in (torch.float32, torch.bfloat16)] == ["", "rule=float32"]
+    before, matrix = mixer.state(2)
+    assert (before.dtype, matrix.dtype) == (torch.bfloat16, torch.float32)

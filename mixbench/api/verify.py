@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mixbench.api.common import check_device
-from mixbench.api.contract_jobs import VERIFY, contract_job
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.verify_options import VerifyOptions
@@ -16,6 +15,7 @@ from mixbench.execution.launch import MEASURING
 from mixbench.machine.gpu import gpu_environment
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixers
+from mixbench.studies.contract_jobs import VERIFY, contract_job
 from mixbench.studies.progress import Silent, Step
 
 _CHECK = "mixbench.worker.speed:check"

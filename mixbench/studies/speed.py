@@ -11,10 +11,11 @@ from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.machine.neighbours import warning
-from mixbench.mixers.choice import code_of
+from mixbench.mixers.choice import ChosenMixer, code_of
 from mixbench.studies.compiled_code import keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
+from mixbench.studies.speed_contract import Contract, key
 from mixbench.studies.speed_counting import count_cells, counting_steps
 from mixbench.studies.speed_energy import Energies, without_energy
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
@@ -59,7 +60,9 @@ def run_speed(
         if fresh or retry_failed:
             drop(folder, SpeedRow, lambda row: identity(row) not in wanted or not (fresh or row.status != "ok"))
         compiling = keep_compiled_code(folder.path, fresh=fresh) if "compiled" in request.execution else {}
-        _Study(request, folder, progress, worker or Worker(), digest, cells, Energies(folder, digest), compiling).run()
+        _Study(
+            request, folder, progress, worker or Worker(), digest, cells, Energies(folder, digest), compiling, Contract(digest)
+        ).run()
     return digest
 
 
@@ -74,6 +77,7 @@ class _Study:
     energies: Energies
     compiling: dict[str, str]
     """Environment variables for processes that compile; empty where none does."""
+    contract: Contract
     counts: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     finished: dict[tuple[Any, ...], set[int]] = field(default_factory=dict)
     failed: set[tuple[Any, ...]] = field(default_factory=set)
@@ -88,9 +92,11 @@ class _Study:
         self.counts = {counted_as(identity(row)): without_energy(counts_of(row)) for row in rows if row.status == "ok"}
         self.energies.read(rows)
         self._write_unsupported()
+        self.contract.read()
+        self._refuse()
         uncounted = [*{self._counted(cell): cell for cell in self._uncounted()}.values()]  # any of those that share counts
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
-        prepared = bool(uncounted or self._unmetered())
+        prepared = bool(uncounted or self._unmetered() or self._unverified())
         if not (prepared or launches):
             return
         if others := self.worker.watch():
@@ -148,6 +154,18 @@ class _Study:
         ]
         self._fail(unsupported, self._origin(1))
 
+    def _unverified(self) -> list[ChosenMixer]:
+        """The mixers that are to be measured and have not been held to their contract."""
+        known = {(cell.keys["mixer"], cell.keys["config"]) for cell in self._open()}
+        mixers = [mixer for mixer in self.request.mixers if (mixer.name, mixer.config) in known]
+        return self.contract.unknown(mixers) if self.worker.verifier else []
+
+    def _refuse(self) -> None:
+        """Fail the cells of built-in mixers that break their contract."""
+        faults = {(m.name, m.config): self.contract.faults.get(key(m), "") for m in self.request.mixers if m.entry}
+        broken = [(cell, faults.get((cell.keys["mixer"], cell.keys["config"]), "")) for cell in self._open()]
+        self._fail([(c, {"status": "error", "detail": f"it fails its contract: {f}"}) for c, f in broken if f], self._origin(1))
+
     def _fail(self, failed: Sequence[tuple[PlannedCell, Outcome]], origin: Origin) -> None:
         rows = [failure_row(cell, outcome, origin) for cell, outcome in failed]
         self.folder.append(rows)
@@ -170,7 +188,9 @@ class _Study:
                 self.progress.remark(text)
             self.progress.done(START)
             self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
-            alive = [cell for cell in uncounted if cell.job["target"] not in dead]
+            self.contract.verify(self._unverified(), self.worker.verifying(launch, self.request.timeout))
+            self._refuse()
+            alive = [cell for cell in uncounted if self._id(cell) not in self.failed]
             self.progress.remaining([*counting_steps(alive), *self._steps(launches)])
             for cell, outcome in count_cells(alive, ask, self.progress):
                 if outcome.get("status") == "ok":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.execution import Died, Launch
+from mixbench.execution import Died, Finished, Launch
 from mixbench.machine.neighbours import Neighbour, neighbours
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.speed_counting import Ask
@@ -28,6 +29,8 @@ class Worker:
     counter: str = "mixbench.worker.counting"
     for_counting: tuple[str, ...] = ("torch._dynamo",)
     for_compiling: tuple[str, ...] = ("torch._dynamo", "torch._inductor.compile_fx")
+    verifier: str = "mixbench.worker.measure.verify:verify_job"
+    """Holds mixers to their contract; none does where it is empty."""
     watch: Callable[[], Sequence[Neighbour]] = neighbours
 
     def function(self, name: str) -> str:
@@ -37,6 +40,11 @@ class Worker:
     def asking(self, launch: Launch, timeout: float) -> Ask:
         """Has children of a launch call functions of `counter`."""
         return lambda function, job: launch.run(f"{self.counter}:{function}", job, timeout)
+
+    def verifying(self, launch: Launch, timeout: float) -> Callable[[Mapping[str, Any]], Finished | Died]:
+        """Has a child of a launch call `verifier`."""
+        run_alone = self.function("run_alone")
+        return lambda job: launch.run(run_alone, {"function": self.verifier, "job": job, "threads": 1}, timeout)
 
     def check(self, launch: Launch, devices: Sequence[str], targets: Sequence[str], timeout: float) -> dict[str, Outcome]:
         """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""

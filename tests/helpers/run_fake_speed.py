@@ -12,7 +12,7 @@ from mixbench.studies.speed_plan import SpeedRequest
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.results import ResultsFolder
 
-FAKE = Worker("fake_worker", "fake_worker", (), (), watch=list)
+FAKE = Worker("fake_worker", "fake_worker", (), (), verifier="", watch=list)
 
 
 MIXERS = ("attention", "hypermixer")

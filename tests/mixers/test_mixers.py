@@ -9,11 +9,11 @@ from mixer_cases import further_cases, own_and_causal
 from sample_cells import cell
 from torch import Tensor, nn
 
-from mixbench.api.contract_jobs import contract_job
 from mixbench.mixers import MIXERS, find_mixer
 from mixbench.mixers.choice import choose_mixer
 from mixbench.mixers.gmlp import GMLP
 from mixbench.mixers.references import reference_of
+from mixbench.studies.contract_jobs import contract_job
 from mixbench.worker import speed as worker
 from mixbench.worker.measure.flops import count_flops
 from mixbench.worker.measure.once import find

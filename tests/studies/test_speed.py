@@ -13,6 +13,7 @@ from mixbench.errors import RequestError
 from mixbench.execution import Finished
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.speed import run_speed
+from mixbench.studies.speed_contract import Contract, key
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.speed_rows import Measured, Origin, read_group
 from mixbench.tables.results import ResultsFolder
@@ -312,3 +313,16 @@ def test_a_mixer_that_cannot_be_causal_gets_rows_of_its_own_and_is_not_measured(
     assert {row.config for row in new}.isdisjoint(row.config for row in before)
     assert {row.status for row in rows if row.mixer == "none"} == {"ok"}
     assert not any("fnet" in remark for remark in progress.remarks)
+
+
+def test_a_built_in_mixer_that_fails_its_contract_is_not_timed_and_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        Contract, "read", lambda self: self.faults.update({key(choose_mixers(["attention"])[0]): "is causal: no"})
+    )
+    rows, _ = run(tmp_path)
+    refused = [row for row in rows if row.mixer == "attention"]
+    assert {(row.status, row.detail) for row in refused} == {("error", "it fails its contract: is causal: no")}
+    assert {row.status for row in rows if row.mixer != "attention"} == {"ok"}

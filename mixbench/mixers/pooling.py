@@ -27,6 +27,12 @@ def no_tokens(batch: int, width: int, like: Tensor) -> Sum:
     return like.new_zeros(batch, width), like
 
 
+def sum_of(x: Tensor) -> Sum:
+    """The sum of all tokens of x (batch, tokens, width), and their number."""
+    total = at_least_float32(x).sum(1)
+    return total, total.new_tensor(x.shape[1])
+
+
 def mean_with(x: Tensor, before: Sum) -> tuple[Tensor, Sum]:
     """The mean of the tokens before and x (batch, width), and their sum."""
     total, count = before[0] + x, before[1] + 1
@@ -48,6 +54,10 @@ class MeanPooling(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return running_mean(zero_padding(x, mask)) if self.causal else mean(x, mask).expand_as(x)
+
+    def prefill(self, x: Tensor) -> tuple[Tensor, Sum]:
+        """The result of `forward`, and the state after these tokens."""
+        return self.forward(x), sum_of(x)
 
     def state(self, batch: int) -> Sum:
         """The sum of the tokens so far, and their number."""
@@ -76,6 +86,11 @@ class SummaryMixing(nn.Module):
         x = zero_padding(x, mask)
         local, summary = F.gelu(self.local_and_summary(x)).chunk(2, dim=-1)
         return self._combine(local, running_mean(summary) if self.causal else mean(summary, mask))
+
+    def prefill(self, x: Tensor) -> tuple[Tensor, Sum]:
+        """The result of `forward`, and the state after these tokens."""
+        local, summary = F.gelu(self.local_and_summary(x)).chunk(2, dim=-1)
+        return self._combine(local, running_mean(summary)), sum_of(summary)
 
     def state(self, batch: int) -> Sum:
         """The sum of s(x) so far, and the number of tokens."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from mixbench.api.catalogue_options import CatalogueOptions
 from mixbench.api.options import takes
-from mixbench.mixers import MIXERS
+from mixbench.errors import UnknownNameError
+from mixbench.mixers import FAMILIES, MIXERS
 from mixbench.mixers.choice import PLUGIN_GROUP
 from mixbench.mixers.description import Mixer
 from mixbench.parsing.option import Option
@@ -27,8 +28,26 @@ STATUS_MEANINGS = {
 }
 
 
+_NAMED = ("mixers", "plugins", "tasks")
+
+
 def describe(options: CatalogueOptions) -> dict[str, Any]:
-    """All mixers, plug-ins, tasks, metrics and statuses, as JSON-able data."""
+    """All mixers, plug-ins, tasks, metrics and statuses, as JSON-able data; of named ones, only these.
+
+    Raises UnknownNameError.
+    """
+    table = _everything()
+    if not options.names:
+        return table
+    known = [entry["name"] for kind in _NAMED for entry in table[kind]]
+    for name in options.names:
+        if name not in known:
+            raise UnknownNameError("name", name, known)
+    named = {kind: [entry for entry in table[kind] if entry["name"] in options.names] for kind in _NAMED}
+    return {kind: named.get(kind, []) for kind in table}
+
+
+def _everything() -> dict[str, Any]:
     return {
         "mixers": [_describe(mixer) for mixer in MIXERS.values()],
         "plugins": [{"name": point.name, "target": point.value} for point in entry_points(group=PLUGIN_GROUP)],
@@ -55,6 +74,10 @@ def _describe(mixer: Mixer) -> dict[str, Any]:
         "paper": mixer.paper,
         "honours_mask": mixer.honours_mask,
         "any_length": mixer.any_length,
+        "family": next(family.title for family in FAMILIES.values() if mixer in family.mixers),
+        "causality": mixer.causality,
+        "state": mixer.state,
+        "free": mixer.free,
         "options": [_describe_option(option) for option in mixer.options],
     }
 

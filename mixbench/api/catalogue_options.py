@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
-from mixbench.api.options import Options
+from typer import Argument
+
+from mixbench.api.options import Options, Typed
 
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogueOptions(Options):
-    """Show the mixers with their options, the tasks, the metrics and the statuses."""
+    """Show the mixers by family with what they can do, the tasks, the metrics and the statuses.
 
-    example_commands: ClassVar = ("mixbench list", "mixbench list --json")
+    With names, or with --details, mixers and tasks are shown with their options.
+    """
+
+    example_commands: ClassVar = ("mixbench list", "mixbench list attention mqar", "mixbench list --json")
+
+    names: Annotated[
+        Sequence[str] | None,
+        Typed(list[str] | None),
+        Argument(help="Mixers and tasks to show with their options. Default: everything, in short."),
+    ] = field(default=None, kw_only=False)

@@ -206,13 +206,22 @@ def track_show(options: TrackShowOptions, printed: Printed) -> None:
         remark(str(path))
 
 
-@command(CatalogueOptions, Printed)
-def catalogue(options: CatalogueOptions, printed: Printed) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CataloguePrinted(Printed):
+    """How the result of `list` is printed."""
+
+    details: Annotated[
+        bool, typer.Option("--details", help="Show mixers and tasks with their options.", rich_help_panel=RESULTS)
+    ] = False
+
+
+@command(CatalogueOptions, CataloguePrinted)
+def catalogue(options: CatalogueOptions, printed: CataloguePrinted) -> None:
     from mixbench.api.catalogue import describe
     from mixbench.cli.text.list import sections
 
     table = describe(options)
-    present_page(printed, lambda: table, lambda: sections(table))
+    present_page(printed, lambda: table, lambda: sections(table, details=printed.details or bool(options.names)))
 
 
 @command(DoctorOptions, Printed)

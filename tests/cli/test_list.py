@@ -10,14 +10,42 @@ from mixbench.api import catalogue
 from mixbench.api.catalogue_options import CatalogueOptions
 from mixbench.cli.text import list as text
 from mixbench.cli.text.page import layout
-from mixbench.mixers import MIXERS
+from mixbench.mixers import FAMILIES, MIXERS
 from mixbench.tables.columns import FAILURES, STATUSES, columns
 from mixbench.tables.rows import SpeedRow
 
 
 @pytest.fixture
 def printed(run):
+    return run("list", "--details").stdout
+
+
+@pytest.fixture
+def short(run):
     return run("list").stdout
+
+
+def test_mixers_stand_by_family_with_what_they_can_do(short):
+    lines = short.splitlines()
+    for family in FAMILIES.values():
+        start = lines.index(family.title)
+        rows = lines[start + 2 : start + 2 + len(family.mixers)]
+        assert [row.split()[0] for row in rows] == [mixer.name for mixer in family.mixers]
+        for mixer, row in zip(family.mixers, rows, strict=True):
+            length, padding = "any" if mixer.any_length else "fixed", "masked" if mixer.honours_mask else "counts"
+            assert row.split()[1:4] == [mixer.causality, length, padding]
+            assert row.endswith(mixer.state or "–")
+
+
+def test_a_name_shows_a_mixer_or_a_task_with_its_options_and_nothing_else(run):
+    shown = run("list", "attention", "mqar").stdout
+    assert "heads=4" in shown
+    assert "mqar" in shown
+    assert "hypermixer" not in shown
+    assert "Metrics" not in shown
+    wrong = run("list", "attentoin")
+    assert wrong.exit_code == 2
+    assert "Did you mean 'attention'?" in wrong.stderr
 
 
 def test_every_mixer_stands_with_its_summary_and_paper(printed):
@@ -30,7 +58,7 @@ def test_every_option_stands_with_its_default_and_what_can_be_typed(printed):
     for mixer in MIXERS.values():
         for option in mixer.options:
             default = str(option.default).lower() if option.kind == "flag" else option.default
-            assert f"    {option.name}={default} " in printed
+            assert f"    {option.name}={default}" in printed
             assert f"{option.meaning} ({option.expected})" in printed
 
 
@@ -41,8 +69,7 @@ def test_what_a_default_shows_can_be_typed():
 
 
 def test_what_a_mixer_cannot_do_is_said(printed):
-    fnet = printed[printed.index("  fnet") : printed.index("  mlp-mixer")]
-    assert "padded tokens take part; any number of tokens" in fnet
+    assert "padded tokens take part; any number of tokens; not causal" in printed[printed.index("  fnet") :]
     assert "padded tokens are masked; a fixed number of tokens" in printed[printed.index("  mlp-mixer") :]
 
 
@@ -82,7 +109,8 @@ def test_json_holds_the_same(run):
     assert {status["name"] for status in found["statuses"] if status["failure"]} == set(FAILURES)
 
 
+@pytest.mark.parametrize("details", [False, True])
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_list_fits_a_terminal(width):
-    for section in text.sections(catalogue.describe(CatalogueOptions())):
+def test_the_list_fits_a_terminal(width, details):
+    for section in text.sections(catalogue.describe(CatalogueOptions()), details=details):
         assert max(map(len, layout(section.lines, width))) <= width

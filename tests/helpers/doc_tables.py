@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mixbench.api.catalogue import STATUS_MEANINGS
-from mixbench.mixers import MIXERS
+from mixbench.mixers import FAMILIES
+from mixbench.mixers.description import Mixer
 from mixbench.parsing.option import Option
 from mixbench.tables.columns import FAILURES
 from mixbench.tasks import TASKS
@@ -39,20 +40,25 @@ def options(every: Iterable[Option]) -> str:
 
 def mixers() -> str:
     """The built-in mixers."""
-    headings = ("mixer", "what it does", "paper", "options with defaults", "length", "padding")
-    return markdown_table(
-        headings,
+    headings = ("mixer", "what it does", "paper", "options with defaults", "causal", "length", "padding", "state")
+    return "\n".join(
+        f"**{family.title}**\n\n{markdown_table(headings, _mixer_rows(family.mixers))}" for family in FAMILIES.values()
+    )
+
+
+def _mixer_rows(mixers: Iterable[Mixer]) -> Iterable[Sequence[str]]:
+    return (
         (
-            (
-                f"`{mixer.name}`",
-                mixer.summary,
-                linked(mixer.paper),
-                options(mixer.options),
-                "any" if mixer.any_length else "fixed",
-                "masked" if mixer.honours_mask else "counts as tokens",
-            )
-            for mixer in MIXERS.values()
-        ),
+            f"`{mixer.name}`",
+            mixer.summary,
+            linked(mixer.paper),
+            options(mixer.options),
+            mixer.causality,
+            "any" if mixer.any_length else "fixed",
+            "masked" if mixer.honours_mask else "counts as tokens",
+            mixer.state,
+        )
+        for mixer in mixers
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mixbench.cli.text.page import Section
-from mixbench.mixers import MIXERS
+from mixbench.mixers import FAMILIES
 from mixbench.mixers.choice import PLUGIN_GROUP
 from mixbench.parsing.option import Value
-from mixbench.tasks import TASKS
 
 _OWN_TASK = (
     ("", ""),
@@ -31,15 +30,24 @@ _OWN_MIXER = (
 )
 
 
-def sections(table: dict[str, Any]) -> list[Section]:
-    """The catalogue as sections of text."""
-    own = [*_OWN_MIXER, *((plugin["name"], f"installed: {plugin['target']}") for plugin in table["plugins"])]
-    return [
-        Section("Mixers (--mixer NAME[:option=value,…])", [line for mixer in table["mixers"] for line in _mixer_lines(mixer)]),
+def sections(table: dict[str, Any], *, details: bool = False) -> list[Section]:
+    """The catalogue as sections of text; `details` are summaries, papers and options. What the table lacks is left out."""
+    everything = bool(table["statuses"])
+    plugins = [(plugin["name"], f"installed: {plugin['target']}") for plugin in table["plugins"]]
+    own = [*(_OWN_MIXER if everything else ()), *plugins]
+    shown = {mixer["family"] for mixer in table["mixers"]}
+    families = [family.title for family in FAMILIES.values() if family.title in shown]
+    mixers = [
+        Section(title, _family_lines([mixer for mixer in table["mixers"] if mixer["family"] == title], details))
+        for title in families
+    ]
+    found = [
+        *mixers,
+        *([] if details or not mixers else [Section("How to read it", _LEGEND)]),
         Section("A mixer of your own (`mixbench verify` checks it)", own),
         Section(
             "Tasks (--task NAME[:option=value,…])",
-            [*(line for task in table["tasks"] for line in _task_lines(task)), *_OWN_TASK],
+            [*_task_lines(table["tasks"], details), *(_OWN_TASK if everything else ())],
         ),
         Section("Metrics of speed.csv", [(metric["name"], _metric_text(metric)) for metric in table["metrics"]]),
         Section(
@@ -51,15 +59,39 @@ def sections(table: dict[str, Any]) -> list[Section]:
             [(status["name"] + "*" * status["failure"], status["meaning"]) for status in table["statuses"]],
         ),
     ]
+    return [section for section in found if section.lines]
+
+
+_LEGEND = (
+    ("causal", "a token sees itself and those before it: always, by the option causal=true, or no"),
+    ("length", "any number of tokens, or fixed when the mixer is built"),
+    ("padding", "masked: real tokens give the same result with or without it; else it counts as tokens"),
+    ("state", "what is kept of the tokens before, where tokens can be taken one by one"),
+    ("", "`mixbench list NAME` shows options, paper and summary of a mixer, `--details` those of all."),
+)
+
+
+def _family_lines(mixers: list[dict[str, Any]], details: bool) -> list[tuple[str, str]]:
+    if details:
+        return [line for mixer in mixers for line in (*([("", "")] if mixer is not mixers[0] else []), *_mixer_lines(mixer))]
+    heading = ("mixer", f"{'causal':<8}{'length':<8}{'padding':<9}state")
+    return [heading, *((mixer["name"], _abilities(mixer)) for mixer in mixers)]
+
+
+def _abilities(mixer: dict[str, Any]) -> str:
+    length = "any" if mixer["any_length"] else "fixed"
+    padding = "masked" if mixer["honours_mask"] else "counts"
+    return f"{mixer['causality']:<8}{length:<8}{padding:<9}{mixer['state'] or '–'}"
 
 
 def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
     limits = [
         "padded tokens are masked" if mixer["honours_mask"] else "padded tokens take part",
         "any number of tokens" if mixer["any_length"] else "a fixed number of tokens",
+        {"no": "not causal", "option": "causal by option", "always": "causal"}[mixer["causality"]],
+        *([f"state: {mixer['state']}"] if mixer["state"] else []),
     ]
     return [
-        *([("", "")] if mixer["name"] != next(iter(MIXERS)) else []),
         (mixer["name"], mixer["summary"]),
         ("", mixer["paper"]),
         ("", "; ".join(limits)),
@@ -67,12 +99,18 @@ def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _task_lines(task: dict[str, Any]) -> list[tuple[str, str]]:
+def _task_lines(tasks: list[dict[str, Any]], details: bool) -> list[tuple[str, str]]:
+    if not details:
+        return [(task["name"], task["summary"]) for task in tasks]
     return [
-        *([("", "")] if task["name"] != next(iter(TASKS)) else []),
-        (task["name"], task["summary"]),
-        ("", task["paper"]),
-        *_option_lines(task["options"]),
+        line
+        for task in tasks
+        for line in (
+            *([("", "")] if task is not tasks[0] else []),
+            (task["name"], task["summary"]),
+            ("", task["paper"]),
+            *_option_lines(task["options"]),
+        )
     ]
 
 

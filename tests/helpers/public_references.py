@@ -9,7 +9,7 @@ import ast
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import torch
@@ -24,9 +24,11 @@ def public(file: str, *names: str) -> dict[str, Any]:
     path = FOLDER / file
     if not path.exists():
         pytest.skip(f"MIXBENCH_PUBLIC_REFERENCES has no {file}")
-    einops = pytest.importorskip("einops")
-    known = {"torch": torch, "nn": nn, "F": F, "math": math, "ceil": math.ceil, "einsum": torch.einsum}
-    known |= {name: getattr(einops, name) for name in ("rearrange", "repeat", "reduce")}
     wanted = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") in names]
+    used = {node.id for part in wanted for node in ast.walk(part) if isinstance(node, ast.Name)}
+    known = {"torch": torch, "nn": nn, "F": F, "math": math, "ceil": math.ceil, "einsum": torch.einsum, "Optional": Optional}
+    if of_einops := used & {"rearrange", "repeat", "reduce"}:
+        einops = pytest.importorskip("einops")
+        known |= {name: getattr(einops, name) for name in of_einops}
     exec(compile(ast.Module(wanted, []), str(path), "exec"), known)
     return known

@@ -17,6 +17,7 @@ from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.scores import summarise as data_summary
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.words import number
 
 RESULTS = Path(__file__).parents[1] / "results"
 AS_WRITTEN = "hypermixer:hidden=512,tied=false,grouping=as-written"
@@ -67,6 +68,33 @@ def test_the_mixers_learn_the_synthetic_task_and_the_control_does_not() -> None:
         assert max(scores[mixer, 1000]) <= 0.2
     assert min(score for (mixer, _), runs in scores.items() for score in runs if mixer == "none") > 1.5
     assert min(scores["mlp-mixer", 1000]) > 5 * max(scores["hypermixer", 1000])
+
+
+def test_the_table_of_recall_is_that_of_its_rows() -> None:
+    lines = (RESULTS / "recall" / "README.md").read_text().splitlines()
+    for task in data_summary(ResultsFolder(RESULTS / "recall").read(TrainingRow)).tasks:
+        for cell in task.cells:
+            assert cell.score
+            assert cell.state_mib
+            state, score = number(1024 * cell.state_mib), "".join(interval_text(cell.score))
+            assert f"| {cell.label} | {task.context.width} | {state} | {score} |" in lines
+
+
+def test_what_is_told_of_recall_is_what_its_rows_say() -> None:
+    rows = ResultsFolder(RESULTS / "recall").read(TrainingRow)
+    scores: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for row in rows:
+        assert row.test_score is not None
+        scores[row.mixer, row.width].append(row.test_score)
+    for mixer in ("attention", "mamba2", "gated-delta-net"):
+        assert min(scores[mixer, 32]) > 0.95
+    for mixer in ("mamba2", "gated-delta-net"):
+        assert sum(scores[mixer, 16]) > 2 * sum(scores["attention", 16])
+    assert max(scores["based", 32]) > 0.95
+    assert min(scores["based", 32]) < 0.2
+    assert max(scores["linear-attention", 32]) < 0.3
+    states = {(row.mixer, row.width): row.state_mib or 0 for row in rows}
+    assert all(states[mixer, width] < states["attention", width] for mixer, width in states if mixer != "attention")
 
 
 def test_the_table_of_regrouping_is_that_of_its_rows(regrouped: dict[tuple[str, int], CellSummary]) -> None:

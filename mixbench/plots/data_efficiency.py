@@ -97,6 +97,7 @@ def curves_figure(drawn: TaskFigures, name: str, page: Page = PLAIN) -> Figure:
                 lines = [*(f"{floor}{_exponent(law)}" for floor, law in laws.items()), *filter(None, [lost])]
                 fitted |= laws.keys()
                 entries[-1].append((_height(scored), label, "\n".join(lines)))
+            style.limit_to_one_size(axes, drawn.sizes)
             draw_constant(axes, task)
         sheet.legends(entries, drawn.looks)
         sheet.unite()

@@ -129,8 +129,13 @@ def size_ticks(axes: Axes, sizes: Iterable[int], most: int) -> None:
     axes.xaxis.set_minor_locator(FixedLocator([float(size) for size in sizes]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    limit_to_one_size(axes, sizes)
+
+
+def limit_to_one_size(axes: Axes, sizes: Sequence[int]) -> None:
+    """Leave room on either side where all that is drawn has one size: matplotlib takes its rounding errors for limits."""
     left, right = axes.get_xlim()
-    if right < 1.5 * left:  # all that is drawn has one size
+    if right < 1.5 * left:
         axes.set_xlim(sizes[0] / 2, sizes[-1] * 2)
 
 

@@ -326,3 +326,10 @@ def test_of_many_mixers_the_best_five_stand_out_in_every_figure(score: str, monk
     for figure in figures:
         assert figure is not None
         assert "6 other mixers" in [text.get_text().strip() for text in texts_of(figure)]
+
+
+@pytest.mark.filterwarnings("error")
+def test_learning_curves_of_one_size_are_drawn_around_it() -> None:
+    rows = training_rows(("attention", "hypermixer"), (76_800,), score="accuracy", constant_score=0.03)
+    (axes,) = curves_of(rows).axes
+    assert axes.get_xlim() == pytest.approx((38_400, 153_600))

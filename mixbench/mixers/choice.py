@@ -118,7 +118,7 @@ class ChosenMixer:
 
     @property
     def lacks_steps(self) -> str:
-        """Why the mixer cannot take its tokens one by one; empty if it can, and where only its code tells."""
+        """Why the mixer cannot decode; empty if it can, or if only its code tells."""
         return self.entry.lacks_steps(self.options) if self.entry else ""
 
     def closed_forms(self, tokens: int, width: int, **call: Any) -> dict[str, int] | None:

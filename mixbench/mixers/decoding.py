@@ -1,4 +1,4 @@
-"""What a causal mixer offers that takes its tokens one by one, and the state that it keeps between them."""
+"""What a causal mixer needs for decoding, token by token, and the state that it keeps between tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ State = Any
 
 
 class Recurrent(Protocol):
-    """A causal mixer that can take its tokens one by one.
+    """A causal mixer that can decode: one token per call of `step`.
 
     A mixer may also have `prefill(x)`, which returns for (batch, tokens, width) the result of `forward` and the state after
     these tokens. Without it, the state after N tokens is reached in N steps. A mixer for a fixed number of tokens is built for
@@ -126,7 +126,7 @@ def state_bytes(state: State) -> int:
 
 @torch.no_grad()
 def decode(mixer: Any, x: Tensor) -> tuple[Tensor, State]:
-    """The outputs for the tokens of x (batch, tokens, width) taken one by one, and the state after them."""
+    """The outputs for the tokens of x (batch, tokens, width) taken in steps, and the state after them."""
     state, outputs = mixer.state(len(x)), []
     for token in x.unbind(1):
         y, state = mixer.step(token, state)

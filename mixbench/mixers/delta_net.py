@@ -15,7 +15,7 @@ State = tuple[Tensor, Tensor]
 
 
 class DeltaNet(nn.Module):
-    """S ← S(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. A token sees none after it.
+    """S ← S(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. Causal.
 
     q, k and v pass a short convolution and SiLU; q and k have length 1; β = σ(W x) per head; the output is normalised per head
     before it is projected. There are no biases. `mask` (batch, tokens) is True where the token is real; padding comes last.

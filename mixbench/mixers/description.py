@@ -27,10 +27,10 @@ class Mixer:
     same arguments. `constraint` returns what is wrong with the arguments, or None. `lacks` returns what the mixer with a config
     cannot do without and a device does not have, or None.
 
-    `state` says what a causal mixer keeps of the tokens before, in the symbols of its summary; it then has the methods of
-    `mixbench.mixers.decoding.Recurrent`. `free` names the option of kind size or count that changes the cost of the mixer but
-    not its input and output. `traceable` is false where the tokens are taken by a kernel of torch that `torch.compile` leaves
-    out of its graphs and `torch.func.vmap` refuses.
+    `state` says what a causal mixer keeps of earlier tokens, in numbers per sequence, with the symbols of docs/mixers.md; it
+    then has the methods of `mixbench.mixers.decoding.Recurrent`. `free` names the option of kind size or count that changes
+    the cost of the mixer but not its input and output. `traceable` is false where a kernel of torch processes the tokens that
+    `torch.compile` leaves out of its graphs and `torch.func.vmap` refuses.
     """
 
     name: str
@@ -68,17 +68,17 @@ class Mixer:
         return self.always_causal or bool(config.get("causal", False))
 
     def has_steps(self, config: Config) -> bool:
-        """Whether the mixer can take its tokens one by one."""
+        """Whether the mixer can decode, token by token."""
         return bool(self.state) and self.is_causal(config)
 
     def lacks_steps(self, config: Config) -> str:
-        """Why the mixer cannot take its tokens one by one; empty if it can."""
+        """Why the mixer cannot decode; empty if it can."""
         if self.has_steps(config):
             return ""
         if self.causality == "no":
-            return "it is not causal, so it has no next token"
+            return "it is not causal, so it cannot decode"
         if not self.state:
-            return "it has no recurrent form, so it cannot take its tokens one by one"
+            return "it has no recurrent form, so it cannot decode"
         return f"it is not causal unless asked: {self.name}:causal=true, or --causal"
 
     def canonical(self, config: Config) -> str:

@@ -12,7 +12,7 @@ from mixbench.mixers.delta_net import DeltaNet, in_float32
 
 
 class GatedDeltaNet(DeltaNet):
-    """S ← α S(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. A token sees none after it.
+    """S ← α S(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. Causal.
 
     As `DeltaNet`, with a decay α = exp(-a softplus(W x + b)) per head and a gate SiLU(W x) after the norm. Queries, keys and
     values are width/heads wide; the paper's values are twice as wide as its keys.

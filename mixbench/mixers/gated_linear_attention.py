@@ -14,7 +14,7 @@ TEMPERATURE = 16
 
 
 class GatedLinearAttention(nn.Module):
-    """S ← diag(α) S + kᵀ v, read by q, per head; (batch, tokens, width) to the same shape. A token sees none after it.
+    """S ← diag(α) S + kᵀ v, read by q, per head; (batch, tokens, width) to the same shape. Causal.
 
     q and k have half as many channels as v; α = σ(X W1 W2 + b)^(1/16) per channel of k, with W1 of rank 16. The output is
     normalised per head (RMS) and gated by Swish(X Wr) before it is projected. `mask` (batch, tokens) is True where the token is

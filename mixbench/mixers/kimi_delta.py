@@ -9,8 +9,7 @@ from mixbench.mixers.gated_delta_net import decay_parameters, log_decay
 
 
 class KimiDelta(DeltaNet):
-    """S ← S diag(α)(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. A token sees none
-    after it.
+    """S ← S diag(α)(1 - β k kᵀ) + β v kᵀ, read by q, per head; (batch, tokens, width) to the same shape. Causal.
 
     As `DeltaNet`, with a decay α = exp(-a softplus(W₂ W₁ x + b)) per channel of the keys and a gate σ(W₄ W₃ x + c) after the
     norm; the inner size of both is width/heads.

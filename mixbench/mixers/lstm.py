@@ -15,7 +15,7 @@ class LSTM(nn.Module):
     """One layer of `nn.LSTM` from the first token to the last; (batch, tokens, width) to the same shape.
 
     i, f, o = σ(…), g = tanh(…) of X W + h U + b; c ← f ⊙ c + i ⊙ g, and the output is h = o ⊙ tanh(c). The tokens depend on
-    each other through h, so no parallel form exists: a kernel of torch takes them one by one. `mask` (batch, tokens) is True
+    each other through h, so no parallel form exists: a kernel of torch processes them in turn. `mask` (batch, tokens) is True
     where the token is real; padding must be on the right, where it changes nothing.
     """
 

@@ -17,7 +17,7 @@ State = tuple[Tensor, Tensor]
 
 
 class Mamba2(nn.Module):
-    """S ← exp(Δ A) S + Δ Bᵀ x, y = C S + D x per head; (batch, tokens, width) to the same shape. A token sees none after it.
+    """S ← exp(Δ A) S + Δ Bᵀ x, y = C S + D x per head; (batch, tokens, width) to the same shape. Causal.
 
     x (inner = expand · width channels, `head` per head), B and C (`state` channels, shared by all heads) pass a short
     convolution of `conv` tokens and SiLU; Δ = softplus(…) and A < 0 are a number per head. The output is gated by SiLU(z) and

@@ -18,7 +18,7 @@ State = tuple[Tensor, Tensor, Tensor]
 class MLSTM(nn.Module):
     """C ← f C + i k vᵀ, n ← f n + i k, h = o ⊙ norm(Cᵀq / max(|nᵀq|, 1)) per head; (batch, tokens, width) to the same shape.
 
-    A token sees none after it. i = exp(ĩ), f = σ(f̃) and o = σ(…) are gates from the token, i and f a number per head; k is
+    Causal. i = exp(ĩ), f = σ(f̃) and o = σ(…) are gates from the token, i and f a number per head; k is
     divided by √(width/heads), and h is projected. Left out of the paper's block: the projections up and down, the convolution
     and the skip. `mask` (batch, tokens) is True where the token is real; padding must be on the right, where it changes
     nothing.

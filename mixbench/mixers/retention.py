@@ -17,7 +17,7 @@ State = tuple[Tensor, int]
 
 
 class Retention(nn.Module):
-    """S ← γ S + kᵀ v, read by q, per head; (batch, tokens, width) to the same shape. A token sees none after it.
+    """S ← γ S + kᵀ v, read by q, per head; (batch, tokens, width) to the same shape. Causal.
 
     γ = 1 − 2^(−5−h) for head h. q and k turn with their position, as the paper has them; the output is normalised per head and
     gated by Swish(X Wg) before it is projected. The values have the width of the input, not twice as much. `mask`

@@ -18,8 +18,7 @@ State = tuple[Tensor, Tensor]
 
 
 class RWKV7(nn.Module):
-    """S ← S(diag(w) - κ̂ᵀ(a ⊙ κ̂)) + vᵀk, read by r, per head; (batch, tokens, width) to the same shape. A token sees none after
-    it.
+    """S ← S(diag(w) - κ̂ᵀ(a ⊙ κ̂)) + vᵀk, read by r, per head; (batch, tokens, width) to the same shape. Causal.
 
     Six mixtures of each token with the one before it make r, w, k, v, a and the gate; w, a and the gate by two matrices with
     `rwkv7_ranks` between them. The output is normalised per head; a bonus for the token itself is added, then it is gated and

@@ -189,7 +189,7 @@ def _not_decoded(mixer: ChosenMixer, mode: str, scope: str) -> str:
     if mode != DECODE:
         return ""
     if scope == "model":
-        return "the model is a classifier that pools all tokens, so it has no next token; --scope mixer or block has one"
+        return "the model is a classifier that pools all tokens, so it cannot decode; use --scope mixer or block"
     return mixer.lacks_steps
 
 

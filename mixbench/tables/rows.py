@@ -299,7 +299,7 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
     )
     state_mib: float | None = metric(
         "state that the mixers of all layers keep of one sequence after `tokens` tokens, from its tensors; empty for mixers"
-        " that do not take tokens one by one",
+        " that cannot decode",
         "MiB",
         words="state",
         rule="count",

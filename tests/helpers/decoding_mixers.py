@@ -1,4 +1,4 @@
-"""Causal mixers of a user's own that take their tokens one by one, right ones and wrong ones, as one file that tests name."""
+"""Causal mixers of a user's own that can decode, correct and faulty ones, in one file that tests name."""
 
 from __future__ import annotations
 

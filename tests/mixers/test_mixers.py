@@ -153,9 +153,9 @@ def test_a_mixer_keeps_the_contract(name: str) -> None:
         "honours a mask": entry.honours_mask,
         "takes other lengths": entry.any_length,
         "is causal": entry.causality != "no",
-        "gives the same in steps": bool(entry.state),
+        "steps equal forward": bool(entry.state),
     }
-    assert skipped - {"goes on after a prefill"} == {check for check, applies in wanted.items() if not applies}
+    assert skipped - {"continues after a prefill"} == {check for check, applies in wanted.items() if not applies}
 
 
 @each_mixer

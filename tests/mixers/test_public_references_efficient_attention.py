@@ -1,4 +1,4 @@
-"""Attention at a lower cost against public implementations, where MIXBENCH_PUBLIC_REFERENCES names a folder with checkouts."""
+"""Efficient attention against public implementations, where MIXBENCH_PUBLIC_REFERENCES names a folder with checkouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrences: what their kernels compute, and what is beside the checks that all mixers run through."""
+"""Recurrences: what their kernels compute, and what the checks of all mixers do not cover."""
 
 from __future__ import annotations
 

@@ -36,12 +36,12 @@ def test_a_mixer_without_a_next_token_is_unsupported_beside_one_that_has_it() ->
     cells = plan_speed(decoding(OWN, "fnet"))
     assert {(cell.label, cell.unsupported) for cell in cells} == {
         ("decoding_mixers.py:Decaying", ""),
-        ("fnet", "it is not causal, so it has no next token"),
+        ("fnet", "it is not causal, so it cannot decode"),
     }
 
 
 def test_without_any_mixer_that_decodes_nothing_is_planned() -> None:
-    with pytest.raises(RequestError, match=r"no mixer can be measured\. fnet: it is not causal, so it has no next token; none"):
+    with pytest.raises(RequestError, match=r"no mixer can be measured\. fnet: it is not causal, so it cannot decode; none"):
         plan_speed(decoding("fnet", "none"))
 
 
@@ -61,9 +61,9 @@ def test_the_reason_says_what_to_add_where_an_option_makes_a_mixer_causal() -> N
     assert entry.lacks_steps({"causal": False}) == "it is not causal unless asked: toy:causal=true, or --causal"
     without = replace(entry, state="")
     assert {without.lacks_steps({"causal": each}) for each in (True, False)} == {
-        "it has no recurrent form, so it cannot take its tokens one by one"
+        "it has no recurrent form, so it cannot decode"
     }
-    assert choose_mixer("fnet").lacks_steps == "it is not causal, so it has no next token"
+    assert choose_mixer("fnet").lacks_steps == "it is not causal, so it cannot decode"
 
 
 def test_a_call_gives_an_output_for_each_token_in_decode_for_one_of_each_sequence() -> None:

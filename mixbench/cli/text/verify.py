@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "len": ("takes other lengths",),
     "mask": ("honours a mask",),
     "causal": ("is causal",),
-    "steps": ("gives the same in steps", "goes on after a prefill"),
+    "steps": ("steps equal forward", "continues after a prefill"),
     "grad": ("passes gradients to input and parameters",),
     "count": (
         "does not hold more memory after every call",

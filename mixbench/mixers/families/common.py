@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixbench.parsing.option import Option, Value
 
 HEADS = Option("heads", "count", 4, "parallel groups of channels")
-CAUSAL = Option("causal", "flag", False, "a token sees itself and those before it")
+CAUSAL = Option("causal", "flag", False, "each token sees only itself and earlier tokens")
 
 
 def heads_divide(*, width: int, heads: int, hidden: int | None = None, **_: Value) -> str | None:
@@ -13,3 +13,10 @@ def heads_divide(*, width: int, heads: int, hidden: int | None = None, **_: Valu
     if width % heads:
         return f"{heads} heads do not divide the width"
     return f"{heads} heads do not divide hidden {hidden}" if hidden and hidden % heads else None
+
+
+def even_heads_divide(*, width: int, heads: int, **_: Value) -> str | None:
+    """The same for heads that are split in halves or in pairs of channels."""
+    if fault := heads_divide(width=width, heads=heads):
+        return fault
+    return f"{width // heads} channels per head is odd; it must be even" if width // heads % 2 else None

@@ -30,7 +30,7 @@ FAMILY = Family(
     (
         Mixer(
             name="delta-net",
-            summary="S ← S(1 - β k kᵀ) + β v kᵀ: a memory that replaces what it held for a key; short convolutions",
+            summary="delta rule S ← S(I − βkkᵀ) + βvkᵀ: overwrites the value stored for a key; short convolutions",
             paper="Parallelizing Linear Transformers with the Delta Rule, arXiv 2406.06484",
             target="mixbench.mixers.delta_net:DeltaNet",
             options=(HEADS,),
@@ -42,7 +42,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="gated-delta-net",
-            summary="DeltaNet with a decay per head, and a gate on its output",
+            summary="DeltaNet with a decay per head and a gated output",
             paper="Gated Delta Networks, arXiv 2412.06464",
             target="mixbench.mixers.gated_delta_net:GatedDeltaNet",
             options=(HEADS,),
@@ -54,7 +54,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="kimi-delta",
-            summary="DeltaNet with a decay per channel, and a gate on its output",
+            summary="DeltaNet with a decay per channel and a gated output",
             paper="Kimi Linear, arXiv 2510.26692",
             target="mixbench.mixers.kimi_delta:KimiDelta",
             options=(HEADS,),
@@ -70,7 +70,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="rwkv7",
-            summary="S ← S(diag(w) - κ̂ᵀ(a ⊙ κ̂)) + vᵀk: decays and learning rates per channel, tokens mixed with the one before",
+            summary="S ← S(diag(w) − κ̂ᵀ(a ⊙ κ̂)) + vᵀk: decay and learning rate per channel; token shift",
             paper="RWKV-7, arXiv 2503.14456",
             target="mixbench.mixers.rwkv7:RWKV7",
             options=(HEADS,),

@@ -1,4 +1,4 @@
-"""Attention at a lower cost."""
+"""Efficient attention."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _projections(*, width: int, **_: Value) -> int:
 
 
 FAMILY = Family(
-    "Attention at a lower cost",
+    "Efficient attention",
     (
         Mixer(
             name="linear-attention",
@@ -56,14 +56,14 @@ FAMILY = Family(
         ),
         Mixer(
             name="performer",
-            summary="linear attention with φ(x) = exp(w x − ‖x‖²/2) for random w that stay fixed: an estimate of softmax",
+            summary="linear attention with random features φ(x) = exp(wx − ‖x‖²/2), which approximate softmax attention",
             paper="Rethinking Attention with Performers, arXiv 2009.14794",
             target="mixbench.mixers.performer:Performer",
-            options=(Option("features", "count", 128, "random directions w, shared by the heads"), HEADS, CAUSAL),
+            options=(Option("features", "count", 128, "number of random features, shared by the heads"), HEADS, CAUSAL),
             flops=lambda **shape: _kernel_flops(**shape) + _directions_flops(**shape),
             training_flops=lambda **shape: 3 * _kernel_flops(**shape) + 2 * _directions_flops(**shape),
             params=_projections,
-            state="H·m·(dh+1) (m features)",
+            state="H·m·(dh + 1) (m features)",
             free="features",
             constraint=heads_divide,
         ),
@@ -81,10 +81,10 @@ FAMILY = Family(
         ),
         Mixer(
             name="linformer",
-            summary="attention over mixtures of the tokens: softmax(Q(EK)ᵀ/√(d/h)) FV with learned E and F",
+            summary="low-rank attention: softmax(Q(EK)ᵀ/√dh) FV, where learned E and F project N tokens to rank rows",
             paper="Linformer, arXiv 2006.04768",
             target="mixbench.mixers.linformer:Linformer",
-            options=(Option("rank", "count", 128, "mixtures of the tokens: rows of E and F, shared by the heads"), HEADS),
+            options=(Option("rank", "count", 128, "rows of E and F, shared by the heads"), HEADS),
             flops=lambda tokens, width, rank, **_: 8 * tokens * width**2 + 8 * tokens * rank * width,
             params=lambda tokens, width, rank, **_: _projections(width=width) + 2 * rank * tokens,
             any_length=False,
@@ -93,10 +93,10 @@ FAMILY = Family(
         ),
         Mixer(
             name="nystromformer",
-            summary="softmax(QK̃ᵀ) pinv(softmax(Q̃K̃ᵀ)) softmax(Q̃Kᵀ)V with segment means as landmarks; padding moves them",
+            summary="softmax(QK̃ᵀ) pinv(softmax(Q̃K̃ᵀ)) softmax(Q̃Kᵀ)V with segment means as landmarks Q̃, K̃",
             paper="Nyströmformer, arXiv 2102.03902",
             target="mixbench.mixers.nystromformer:Nystromformer",
-            options=(Option("landmarks", "count", 64, "the most segments, each of which has a landmark"), HEADS),
+            options=(Option("landmarks", "count", 64, "maximum number of landmarks"), HEADS),
             flops=nystromformer_flops,
             params=_projections,
             honours_mask=False,
@@ -105,10 +105,13 @@ FAMILY = Family(
         ),
         Mixer(
             name="synthesizer",
-            summary="softmax(B) V with a map B that each token makes from itself (dense), or that is learned (random)",
+            summary="softmax(B) V with an N × N map B, predicted from each token alone (dense) or learned (random)",
             paper="Synthesizer, arXiv 2005.00743",
             target="mixbench.mixers.synthesizer:Synthesizer",
-            options=(Option("kind", "choice", "dense", "where the N × N map comes from", ("dense", "random")), HEADS),
+            options=(
+                Option("kind", "choice", "dense", "how the N × N map is made", ("dense", "random")),
+                HEADS,
+            ),
             flops=lambda tokens, width, kind, **_: (
                 {"dense": 6, "random": 4}[kind] * tokens * width**2 + {"dense": 4, "random": 2}[kind] * tokens**2 * width
             ),
@@ -120,34 +123,34 @@ FAMILY = Family(
         ),
         Mixer(
             name="based",
-            summary="softmax in a short window, plus linear attention with the Taylor series of exp to second order",
+            summary="window attention plus linear attention with a second-order Taylor expansion of exp",
             paper="Simple linear attention language models balance the recall-throughput tradeoff, arXiv 2402.18668",
             target="mixbench.mixers.based:Based",
             options=(
-                Option("features", "count", 16, "channels f of queries and keys, of which 1 + f + f² features are made"),
-                Option("window", "size", 64, "tokens before that softmax attends to"),
+                Option("features", "count", 16, "channels f of queries and keys per head, expanded to 1 + f + f² features"),
+                Option("window", "size", 64, "earlier tokens that window attention sees"),
                 HEADS,
             ),
             flops=_based_flops,
             params=lambda width, heads, features, **_: _projections(width=width) + 2 * heads * features * (width + 1),
             always_causal=True,
-            state="H·(1+f+f²)·(dh+1) + 2·window·d",
+            state="H·(1 + f + f²)·(dh + 1) + 2·window·d",
             free="features",
             constraint=heads_divide,
         ),
         Mixer(
             name="aft",
-            summary="σ(Q) ⊙ Σ exp(K + w) ⊙ V / Σ exp(K + w): simple without w, full with one w per pair of tokens",
+            summary="σ(Q) ⊙ Σ exp(K + w) ⊙ V / Σ exp(K + w): w is 0 (simple) or learned per pair of positions (full)",
             paper="An Attention Free Transformer, arXiv 2105.14103",
             target="mixbench.mixers.aft:AFT",
             options=(
-                Option("kind", "choice", "simple", "without w, or with it, at a fixed length", ("simple", "full")),
+                Option("kind", "choice", "simple", "without w, or with w and a fixed length", ("simple", "full")),
                 CAUSAL,
             ),
             flops=lambda tokens, width, kind, **_: 8 * tokens * width**2 + (kind == "full") * 4 * tokens**2 * width,
             params=lambda tokens, width, kind, **_: 4 * width**2 + 4 * width + (kind == "full") * tokens**2,
-            state="2d",
-            constraint=lambda kind, causal, **_: "kind=full has no causal form here" if causal and kind == "full" else None,
+            state="2·d",
+            constraint=lambda kind, causal, **_: "kind=full has no causal form" if causal and kind == "full" else None,
         ),
     ),
 )

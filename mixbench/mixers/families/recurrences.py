@@ -1,4 +1,4 @@
-"""Recurrences."""
+"""Recurrences and state space models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mixbench.mixers import s4d_cost
 from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of, decayed_sums_flops
 from mixbench.mixers.delta_rule_cost import convolution_flops
 from mixbench.mixers.description import Family, Mixer
-from mixbench.mixers.families.common import HEADS, heads_divide
+from mixbench.mixers.families.common import HEADS, even_heads_divide, heads_divide
 from mixbench.mixers.gated_sums_cost import RANK, gated_sums_flops
 from mixbench.parsing.option import Option, Value
 
@@ -22,10 +22,6 @@ def _retention_flops(*, tokens: int, width: int, heads: int, chunk: int, **_: Va
 def _carried(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> int:
     """The states of all chunks from what each wrote; the decays are fixed, so one of the two gradients is not needed."""
     return 2 * chunks_of(tokens, chunk)[0] ** 2 * width * (width // heads)
-
-
-def _even_heads(*, width: int, heads: int, **_: Value) -> str | None:
-    return f"a head has {width // heads} channels, an odd number" if width // heads % 2 else None
 
 
 def _gated_linear_attention_flops(*, tokens: int, width: int, heads: int, **_: Value) -> int:
@@ -65,11 +61,11 @@ def _mlstm_flops(*, tokens: int, width: int, heads: int, **_: Value) -> int:
 
 
 FAMILY = Family(
-    "Recurrences",
+    "Recurrences and state space models",
     (
         Mixer(
             name="min-gru",
-            summary="h ← (1 − z) h + z g(h̃), gates from the token alone, as a parallel scan",
+            summary="h ← (1 − z) h + z g(h̃) with gates from the current token alone, computed by a parallel scan",
             paper="Were RNNs All We Needed?, arXiv 2410.01201",
             target="mixbench.mixers.min_gru:MinGRU",
             flops=lambda tokens, width, **_: 4 * tokens * width**2,
@@ -79,7 +75,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="lstm",
-            summary="gates from the token and the output before it: torch's LSTM, which takes tokens one by one",
+            summary="torch.nn.LSTM: gates depend on the previous output, so tokens are processed one after another",
             paper="Long Short-Term Memory, Neural Computation 9(8), 1997",
             target="mixbench.mixers.lstm:LSTM",
             flops=lambda tokens, width, **_: 16 * tokens * width**2,
@@ -90,37 +86,44 @@ FAMILY = Family(
         ),
         Mixer(
             name="s4d",
-            summary="h ← exp(ΔA) h + x with a diagonal A, as a convolution by Fourier transforms; GELU and GLU behind it",
+            summary="diagonal state space model h ← exp(ΔA) h + x, computed as an FFT convolution; followed by GELU and GLU",
             paper="On the Parameterization and Initialization of Diagonal State Space Models, arXiv 2206.11893",
             target="mixbench.mixers.s4d:S4D",
-            options=(Option("state", "size", 64, "numbers kept per channel, in conjugate pairs of which one is stored"),),
+            options=(
+                Option(
+                    "state",
+                    "size",
+                    64,
+                    "complex state size per channel; conjugate halves are not stored",
+                ),
+            ),
             flops=s4d_cost.flops,
             training_flops=s4d_cost.training_flops,
             params=lambda width, state, **_: 2 * width**2 + 4 * width + 2 * width * state,
-            constraint=lambda state, **_: f"state {state} is not an even number" if state % 2 else None,
+            constraint=lambda state, **_: f"state {state} is odd; it must be even" if state % 2 else None,
             always_causal=True,
-            state="d·state/2, complex",
+            state="d·state/2 complex",
             free="state",
         ),
         Mixer(
             name="retention",
-            summary="S ← γ S + kᵀ v per head, read by q: linear attention that forgets at a fixed rate; gated",
+            summary="linear attention S ← γS + kᵀv with a fixed decay per head; gated output",
             paper="Retentive Network, arXiv 2307.08621",
             target="mixbench.mixers.retention:Retention",
             options=(
                 HEADS,
-                Option("chunk", "count", CHUNK, "tokens whose products are formed at once: same result, other cost"),
+                Option("chunk", "count", CHUNK, "tokens per chunk of the parallel form: same result, different cost"),
             ),
             flops=_retention_flops,
             params=lambda width, **_: 5 * width**2 + 7 * width,
             training_flops=lambda **call: 3 * _retention_flops(**call) - _carried(**call),
             always_causal=True,
             state="H·dh·dh",
-            constraint=lambda **arguments: heads_divide(**arguments) or _even_heads(**arguments),
+            constraint=even_heads_divide,
         ),
         Mixer(
             name="gated-linear-attention",
-            summary="S ← diag(α) S + kᵀ v per head, read by q: linear attention that forgets per channel, as the token says",
+            summary="linear attention S ← diag(α)S + kᵀv with a data-dependent decay per channel; gated output",
             paper="Gated Linear Attention, arXiv 2312.06635",
             target="mixbench.mixers.gated_linear_attention:GatedLinearAttention",
             options=(HEADS,),
@@ -128,18 +131,18 @@ FAMILY = Family(
             params=lambda width, heads, **_: 4 * width**2 + width * RANK + width // 2 * (RANK + 1) + width // heads,
             always_causal=True,
             state="H·(dh/2)·dh",
-            constraint=lambda **arguments: heads_divide(**arguments) or _even_heads(**arguments),
+            constraint=even_heads_divide,
         ),
         Mixer(
             name="mamba2",
-            summary="S ← exp(Δ A) S + Δ Bᵀ x per head, read by C: a state space model that selects; short convolution, gated",
+            summary="selective state space model S ← exp(ΔA)S + ΔBᵀx; short convolution, gated output",
             paper="Transformers are SSMs, arXiv 2405.21060",
             target="mixbench.mixers.mamba2:Mamba2",
             options=(
-                Option("expand", "count", 2, "inner channels per channel of the input"),
-                Option("state", "count", 64, "channels of B and C"),
-                Option("head", "count", 64, "inner channels that share a decay; all, where there are fewer"),
-                Option("conv", "count", 4, "tokens that the convolution sees"),
+                Option("expand", "count", 2, "inner width relative to the width"),
+                Option("state", "count", 64, "state size: channels of B and C"),
+                Option("head", "count", 64, "inner channels per head; one head if there are fewer"),
+                Option("conv", "count", 4, "kernel size of the short convolution"),
             ),
             flops=_mamba2_flops,
             params=_mamba2_params,
@@ -150,7 +153,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="mlstm",
-            summary="C ← f C + i k vᵀ per head, read by q over max(|nᵀq|, 1): a matrix memory with exponential gates",
+            summary="matrix memory C ← fC + ikvᵀ with an exponential input gate; its normalised readout is gated",
             paper="xLSTM, arXiv 2405.04517",
             target="mixbench.mixers.mlstm:MLSTM",
             options=(HEADS,),

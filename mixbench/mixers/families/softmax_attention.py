@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mixbench.mixers import sliding_window_cost
 from mixbench.mixers.description import Family, Mixer
-from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
+from mixbench.mixers.families.common import CAUSAL, HEADS, even_heads_divide, heads_divide
 from mixbench.parsing.option import Option, Value
 
 
@@ -30,14 +30,8 @@ def _fits(*, width: int, heads: int, kv_heads: int, rotary: bool, **_: Value) ->
     if heads % kv_heads:
         return f"{kv_heads} kv-heads do not divide {heads} heads"
     if rotary and (width // heads) % 2:
-        return f"rotary positions turn pairs of channels, and a head has {width // heads}"
+        return f"rotary needs an even number of channels per head, not {width // heads}"
     return None
-
-
-def _halves(*, width: int, heads: int, **_: Value) -> str | None:
-    if fault := heads_divide(width=width, heads=heads):
-        return fault
-    return f"a head has {width // heads} channels, not an even number" if (width // heads) % 2 else None
 
 
 FAMILY = Family(
@@ -45,26 +39,32 @@ FAMILY = Family(
     (
         Mixer(
             name="attention",
-            summary="softmax(QKᵀ/√(d/h)) V with projections: the Transformer's mixer",
+            summary="softmax(QKᵀ/√dh) V with projections: the Transformer's mixer",
             paper="Attention Is All You Need, arXiv 1706.03762; kv-heads: GQA, arXiv 2305.13245; rotary: arXiv 2104.09864",
             target="mixbench.mixers.attention:Attention",
             options=(
                 HEADS,
-                Option("kv-heads", "count", "heads", "heads of keys and values, shared by groups of heads", before="heads"),
+                Option(
+                    "kv-heads",
+                    "count",
+                    "heads",
+                    "key and value heads, shared by groups of query heads",
+                    before="heads",
+                ),
                 replace(CAUSAL, before=False),
-                Option("rotary", "flag", False, "turn queries and keys by their positions", before=False),
+                Option("rotary", "flag", False, "rotary position embedding (RoPE) of queries and keys", before=False),
             ),
             flops=_attention_flops,
             params=_attention_params,
             constraint=_fits,
-            state="2·N·g·d/h (g kv-heads)",
+            state="2·N·g·dh (g kv-heads)",
         ),
         Mixer(
             name="sliding-window",
-            summary="softmax attention to the tokens at most a window away, in blocks of half a window",
+            summary="window attention: softmax over the tokens at most `window` positions away",
             paper="Longformer, arXiv 2004.05150",
             target="mixbench.mixers.sliding_window:SlidingWindow",
-            options=(Option("window", "size", 128, "tokens that are seen on either side, or before"), HEADS, CAUSAL),
+            options=(Option("window", "size", 128, "tokens seen on each side; with causal=true, before"), HEADS, CAUSAL),
             flops=sliding_window_cost.flops,
             params=lambda width, **_: 4 * width**2 + 4 * width,
             constraint=heads_divide,
@@ -73,21 +73,25 @@ FAMILY = Family(
         ),
         Mixer(
             name="differential-attention",
-            summary="(softmax(Q₁K₁ᵀ) − λ softmax(Q₂K₂ᵀ)) V with a norm per head; Q and K filled up with zeros to the size of V",
+            summary="(softmax(Q₁K₁ᵀ) − λ softmax(Q₂K₂ᵀ)) V with learned λ, normalised per head",
             paper="Differential Transformer, arXiv 2410.05258",
             target="mixbench.mixers.differential_attention:DifferentialAttention",
             options=(HEADS, CAUSAL),
             flops=lambda tokens, width, **_: 8 * tokens * width**2 + 8 * tokens**2 * width,
             params=lambda width, heads, **_: 4 * width**2 + 4 * width + 3 * (width // heads),
-            constraint=_halves,
+            constraint=even_heads_divide,
             state="2·N·d",
         ),
         Mixer(
             name="latent-attention",
-            summary="attention with keys and values from a small vector per token, which is all that steps keep",
-            paper="DeepSeek-V2, arXiv 2405.04434, without rotary keys and compressed queries",
+            summary="multi-head latent attention (MLA): keys and values from one low-dimensional latent vector per token",
+            paper="DeepSeek-V2, arXiv 2405.04434",
             target="mixbench.mixers.latent_attention:LatentAttention",
-            options=(HEADS, Option("latent", "size", "width/4", "channels that keys and values are made from"), CAUSAL),
+            options=(
+                HEADS,
+                Option("latent", "size", "width/4", "size of the latent vector"),
+                CAUSAL,
+            ),
             flops=lambda tokens, width, latent, **_: 2 * tokens * width * (2 * width + 3 * latent) + 4 * tokens**2 * width,
             params=lambda width, latent, **_: width * (2 * width + 3 * latent) + latent,
             constraint=heads_divide,

@@ -1,4 +1,4 @@
-"""Maps over the tokens."""
+"""MLPs and linear maps over tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixbench.mixers.monarch_cost import blocks_for
 from mixbench.parsing.option import Option
 
 FAMILY = Family(
-    "Maps over the tokens",
+    "MLPs and linear maps over tokens",
     (
         Mixer(
             name="mlp-mixer",
@@ -24,7 +24,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="gmlp",
-            summary="channel MLP gated by a learned N × N map over tokens; contains channel mixing",
+            summary="channel MLP gated by a learned N × N map over tokens; also mixes channels",
             paper="Pay Attention to MLPs, arXiv 2105.08050",
             target="mixbench.mixers.gmlp:GMLP",
             free="hidden",
@@ -34,7 +34,7 @@ FAMILY = Family(
                 width * hidden + hidden + hidden * width // 2 + width + tokens**2 + tokens + hidden
             ),
             any_length=False,
-            constraint=lambda hidden, **_: f"hidden {hidden} is odd" if hidden % 2 else None,
+            constraint=lambda hidden, **_: f"hidden {hidden} is odd; it must be even" if hidden % 2 else None,
         ),
         Mixer(
             name="res-mlp",
@@ -47,7 +47,7 @@ FAMILY = Family(
         ),
         Mixer(
             name="monarch",
-            summary="two block-diagonal maps over the tokens with a transposition between; N is padded to a square",
+            summary="a Monarch matrix over the tokens: two block-diagonal matrices with a transpose between them",
             paper="Monarch Mixer, arXiv 2310.12109",
             target="mixbench.mixers.monarch:Monarch",
             flops=lambda tokens, width, **_: 4 * blocks_for(tokens) ** 3 * width,
@@ -56,20 +56,20 @@ FAMILY = Family(
         ),
         Mixer(
             name="hypermixer",
-            summary="an MLP over the tokens whose weights a hypernetwork makes from the tokens",
+            summary="an MLP over the tokens whose weights a hypernetwork generates from the tokens",
             paper="HyperMixer, arXiv 2203.03691; heads: HyperConformer, arXiv 2305.18281",
             target="mixbench.mixers.hypermixer:HyperMixer",
             free="hidden",
             options=(
                 Option("hidden", "size", "2*width", "hidden size d' of the MLP over tokens"),
                 Option("heads", "count", 1, "parallel groups of channels, each with its own hypernetworks"),
-                Option("tied", "flag", False, "one hypernetwork makes both weights"),
+                Option("tied", "flag", False, "one hypernetwork generates both weight matrices"),
                 Option("bias", "flag", False, "biases in the hypernetworks"),
                 Option(
                     "positions",
                     "choice",
                     "sinusoidal",
-                    "what the hypernetworks see besides x",
+                    "positions added to the hypernetworks' input",
                     ("none", "sinusoidal", "learned"),
                 ),
                 Option("scale", "flag", True, "multiply x by √d before the positions are added"),
@@ -78,7 +78,7 @@ FAMILY = Family(
                     "grouping",
                     "choice",
                     "auto",
-                    "order of the products: same result, other cost",
+                    "order of the products: same result, different cost",
                     ("auto", "as-written", "regrouped", "fused"),
                 ),
             ),

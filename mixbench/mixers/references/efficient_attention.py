@@ -1,4 +1,4 @@
-"""Attention at a lower cost, token by token."""
+"""Efficient attention, token by token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrences, token by token."""
+"""Recurrences and state space models, token by token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps over the tokens, token by token."""
+"""MLPs and linear maps over tokens, token by token."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class DataCell:
     train_flops_remark: str
     """Why train_flops is only a lower bound, or unknown; empty where every product has a formula."""
     state_mib: float | None
-    """State of one sequence in all layers; None where the mixer does not take tokens one by one, or rows do not say it."""
+    """State of one sequence in all layers; None where the mixer cannot decode, or the rows lack it."""
     learning_rates: tuple[float, ...]
     """Distinct learning rates of the runs."""
     steps: int | None

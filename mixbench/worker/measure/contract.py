@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mixbench.worker.calls import ContractError, cast, describe_failure, either_way, gradients, named_parameters
 from mixbench.worker.measure.contract_case import TOLERANCE, Case, NotApplicableError, as_tensor, demand_same
-from mixbench.worker.measure.contract_causal import goes_on_after_prefill, is_causal, steps_equal_forward
+from mixbench.worker.measure.contract_causal import continues_after_prefill, is_causal, steps_equal_forward
 from mixbench.worker.measure.contract_counts import (
     declares_flops,
     has_closed_form_flops,
@@ -71,7 +71,7 @@ def _equals_one_that_is_built_for(case: Case, longer: Case) -> None:
     except RuntimeError as error:
         raise NotApplicableError(f"at {longer.tokens} tokens it has other parameters") from error
     x = longer.input()
-    fault = f"at {longer.tokens} tokens it differs from one that is built for them"
+    fault = f"at {longer.tokens} tokens it differs from one built for this length"
     demand_same(_run(case, x), _run(longer, x), fault)
 
 
@@ -211,8 +211,8 @@ CHECKS: dict[str, Callable[[Case], str]] = {
     "keeps the sequences of a batch apart": _keeps_sequences_apart,
     "honours a mask": _honours_mask,
     "is causal": is_causal,
-    "gives the same in steps": steps_equal_forward,
-    "goes on after a prefill": goes_on_after_prefill,
+    "steps equal forward": steps_equal_forward,
+    "continues after a prefill": continues_after_prefill,
     "passes gradients to input and parameters": _passes_gradients,
     "does not hold more memory after every call": holds_no_more,
     "has countable memory": has_countable_memory,

@@ -48,7 +48,7 @@ def steps_equal_forward(case: Case) -> str:
 
 
 @torch.no_grad()
-def goes_on_after_prefill(case: Case) -> str:
+def continues_after_prefill(case: Case) -> str:
     cases = list(_stepwise(case))
     if not callable(getattr(case.mixer, "prefill", None)):
         raise NotApplicableError("has no prefill(x): the state after a context is reached in steps")
@@ -60,23 +60,25 @@ def goes_on_after_prefill(case: Case) -> str:
         for known in sorted({1, each.tokens // 2, each.tokens - 1} - {0}):
             prefill = partial(cast(Any, mixer).prefill, x[:, :known])
             y, state = _pair(prefill, "prefill(x)")
-            demand_same(as_tensor(y), expected[:, :known], f"{each.words}prefill of {known} tokens is not forward", tolerance)
+            demand_same(
+                as_tensor(y), expected[:, :known], f"{each.words}prefill of {known} tokens and forward differ", tolerance
+            )
             later, state = _steps(mixer, x[:, known:], state)
             fault = f"{each.words}steps after a prefill of {known} tokens and forward differ"
             demand_same(later, expected[:, known:], fault, tolerance)
             kinds = [[(tuple(one.shape), one.dtype) for one in tensors_of(reached)] for reached in (state, last)]
             if kinds[0] != kinds[1]:
-                raise ContractError(f"{each.words}the state after a prefill is another one: {kinds[0]}, not {kinds[1]}")
+                raise ContractError(f"{each.words}the state after a prefill and after steps differ: {kinds[0]} and {kinds[1]}")
     return ""
 
 
 def _stepwise(case: Case) -> Iterator[Case]:
-    """The causal forms of a mixer that takes tokens one by one. Raises NotApplicableError."""
+    """The causal forms of a mixer that can decode. Raises NotApplicableError."""
     lacking = [method for method in ("state", "step") if not _has(case.mixer, method)]
     if lacking and case.stepwise:
-        raise ContractError(f"it is said to keep a state, but has no method {' and no method '.join(lacking)}")
+        raise ContractError(f"its entry has a state, but the class has no method {' and no method '.join(lacking)}")
     if lacking:
-        raise NotApplicableError(f"does not take its tokens one by one: it has no method {' and no method '.join(lacking)}")
+        raise NotApplicableError(f"cannot decode: it has no method {' and no method '.join(lacking)}")
     cases = [each for each in case.every() if each.causal]
     if not cases and case.reference:
         raise NotApplicableError("not causal")

@@ -13,7 +13,7 @@ from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_t
 from mixbench.worker.measure.trace import trace
 
 _MORE = 40_961
-"""Bytes that a call holds besides, for which the counter is known to be right only if it sees them all."""
+"""Extra bytes that a call holds: the counter must see all of them."""
 
 
 def holds_no_more(case: Case) -> str:
@@ -47,12 +47,12 @@ def has_countable_memory(case: Case) -> str:
     of_output = 0 if _is_held(case, x, kept[0]) else kept[0].untyped_storage().nbytes()
     if with_output.left < of_output:
         raise ContractError(
-            f"its output has {of_output} bytes, of which the call allocates {max(0, with_output.left)} by torch: others are not"
-            " counted"
+            f"its output has {of_output} bytes, of which torch allocated {max(0, with_output.left)}: memory allocated"
+            " elsewhere is not counted"
         )
     seen = with_more.peak - first.peak, with_more.allocated - first.allocated
     if seen != (_MORE, _MORE):
-        raise ContractError(f"of {_MORE} bytes more, the counter sees {seen[0]} at the peak and {seen[1]} allocated")
+        raise ContractError(f"of {_MORE} extra bytes, the counter sees {seen[0]} at the peak and {seen[1]} allocated")
     return f"{first.peak} bytes at the peak of a call"
 
 

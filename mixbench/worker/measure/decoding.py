@@ -1,4 +1,4 @@
-"""One token more, given the state after N tokens: the step that is timed, whether it is right, and the size of the state."""
+"""Decoding, one token after a context of N tokens: the step that is timed, whether it is right, and the size of the state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixbench.model import Block
 from mixbench.worker.calls import ContractError, UnsupportedError, distance, tolerance
 from mixbench.worker.measure.memory import MIB
 
-_DEMANDED = "a mixer that decodes has state(batch) and step(x, state)"
+_DEMANDED = "to decode, a mixer needs state(batch) and step(x, state)"
 _LONGEST_CHECK = 1024  # tokens
 _STEP_TOLERANCE = 1e-3  # in float32, of the norm; a thousand steps add up the rounding of each
 
@@ -89,7 +89,7 @@ def check_steps(layer: Any, make: Callable[..., Tensor], tokens: int) -> None:
     first = step(x[:, known])
     if not (away := distance(first, expected)) <= _STEP_TOLERANCE:
         raise ContractError(
-            f"the step after {known} tokens gives another output than forward on {known + 1}, by {away:.2g} of its norm"
+            f"the step after {known} tokens differs from forward on {known + 1} tokens by {away:.2g} of its norm"
         )
     step(x[:, 0])
     if not (away := distance(step(x[:, known]), first)) <= tolerance(first):

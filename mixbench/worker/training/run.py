@@ -42,7 +42,7 @@ class Run:
     the length of the data set. `flops` maps padded lengths to the FLOPs of one example, forward and backward; {} if unknown.
     `score` is that of `SCORES` by which weights are chosen and tested, by default that of the data set.
     The best weights are kept in the file `checkpoint` (none if ""), along with `about`: the keys and seed of the run's row.
-    With `graphs`, steps are replayed as CUDA graphs. `has_steps` says whether the mixer takes tokens one by one; with None, it
+    With `graphs`, steps are replayed as CUDA graphs. `has_steps` says whether the mixer can decode; with None, it
     does if it has the methods for it.
     """
 

@@ -56,14 +56,14 @@ def test_the_state_of_a_long_context_takes_no_longer_check() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "detail"),
     [
-        ("Different", "error", f"the step after {TOKENS} tokens gives another output than forward on {TOKENS + 1}, by "),
+        ("Different", "error", f"the step after {TOKENS} tokens differs from forward on {TOKENS + 1} tokens by "),
         ("InPlace", "error", "a step changes the state that it is given: repeated from there, its output differs by "),
         ("Wider", "error", f"step returned the shape ({BATCH}, {2 * WIDTH}), not ({BATCH}, {WIDTH})"),
         ("Lonely", "error", "step did not return an output and a state"),
         (
             "WithoutSteps",
             "unsupported",
-            "it has no state and no step: a mixer that decodes has state(batch) and step(x, state)",
+            "it has no state and no step: to decode, a mixer needs state(batch) and step(x, state)",
         ),
     ],
 )

@@ -23,7 +23,7 @@ PARAMETERS, FLOPS, DECLARED = (
     "has the FLOPs of its closed form",
     "declares the FLOPs that it runs",
 )
-OF_SOME = ("equals its slow reference", "is causal", "gives the same in steps", "goes on after a prefill")
+OF_SOME = ("equals its slow reference", "is causal", "steps equal forward", "continues after a prefill")
 """Checks that apply only to what is built in, or causal."""
 
 
@@ -266,8 +266,8 @@ def _one_batch_only(x: Tensor, y: Tensor) -> Tensor:
 SAID: dict[str, dict[str, Any]] = {
     "equals its slow reference": {"reference": "none"},
     "is causal": {"causal": True},
-    "gives the same in steps": {"causal": True},
-    "goes on after a prefill": {"causal": True},
+    "steps equal forward": {"causal": True},
+    "continues after a prefill": {"causal": True},
 }
 """What is said of the mixers with a planted fault, by the check that finds it."""
 PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -275,14 +275,14 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "equals its slow reference": (Mean, "forward: results differ by"),
     "does not depend on earlier calls": (Averaging, "after calls with other inputs: results differ by"),
     "is causal": (Mean, "the first 1 of 9 tokens depend on later ones: results differ by"),
-    "gives the same in steps": (lambda: Summing(lambda y: 1.01 * y), "steps and forward differ: results differ by"),
-    "goes on after a prefill": (
+    "steps equal forward": (lambda: Summing(lambda y: 1.01 * y), "steps and forward differ: results differ by"),
+    "continues after a prefill": (
         lambda: Summing(told=lambda state: 2 * state),
         "steps after a prefill of 1 tokens and forward differ: results differ by",
     ),
     "has countable memory": (
         lambda: Broken(lambda x, y: torch.from_numpy(y.detach().numpy().copy())),
-        "its output has 576 bytes, of which the call allocates 0 by torch",
+        "its output has 576 bytes, of which torch allocated 0",
     ),
     "keeps the shape": (lambda: Broken(lambda x, y: y[:, 1:]), "the shape (2, 9, 8) became (2, 8, 8)"),
     "keeps the dtype": (lambda: Broken(lambda x, y: y.float()), "torch.float64 became torch.float32"),
@@ -518,18 +518,18 @@ def test_a_job_gives_plain_values_by_mixer() -> None:
 @pytest.mark.parametrize(
     ("build", "name", "fault"),
     [
-        (StepAlone, "gives the same in steps", "step(x, state) returned Tensor, not (y, state)"),
+        (StepAlone, "steps equal forward", "step(x, state) returned Tensor, not (y, state)"),
         (
             StepOfMore,
-            "gives the same in steps",
+            "steps equal forward",
             "step(x, state) raised TypeError: StepOfMore.step() missing 1 required positional argument: 'position';"
             " step(x, state) gets the next tokens (batch, width) and the state, and returns (y, state), y like x",
         ),
-        (lambda: Summing(lambda y: y[:, :1]), "gives the same in steps", "step(x, state) returned (3, 1) for (3, 8)"),
-        (Forgetful, "gives the same in steps", "the same step twice: results differ by"),
+        (lambda: Summing(lambda y: y[:, :1]), "steps equal forward", "step(x, state) returned (3, 1) for (3, 8)"),
+        (Forgetful, "steps equal forward", "the same step twice: results differ by"),
         (
             lambda: Summing(told=lambda state: state.unsqueeze(1)),
-            "goes on after a prefill",
+            "continues after a prefill",
             "step(x, state) returned (3, 3, 8) for (3, 8)",
         ),
     ],
@@ -541,12 +541,12 @@ def test_steps_that_do_not_keep_the_form_say_which_it_is(build: Callable[[], nn.
 
 
 def test_a_mixer_with_right_steps_passes_and_one_without_state_is_told_what_is_missing() -> None:
-    names = ("is causal", "gives the same in steps", "goes on after a prefill")
+    names = ("is causal", "steps equal forward", "continues after a prefill")
     said = {"width": WIDTH, "tokens": TOKENS, "checks": names}
     assert [check.outcome for check in verify(Summing, causal=True, **said)] == ["pass"] * 4
     assert [check.outcome for check in verify(Summing, **said)] == ["pass", "skip", "pass", "pass"]
-    assert verify(NoState, **said)[2].detail == "does not take its tokens one by one: it has no method state"
-    assert verify(NoState, stepwise=True, **said)[2].detail == "it is said to keep a state, but has no method state"
+    assert verify(NoState, **said)[2].detail == "cannot decode: it has no method state"
+    assert verify(NoState, stepwise=True, **said)[2].detail == "its entry has a state, but the class has no method state"
 
 
 def test_a_right_result_with_a_wrong_gradient_is_found_by_the_reference() -> None:
@@ -582,7 +582,7 @@ def test_a_mixer_said_to_take_any_length_is_compared_with_one_that_is_built_for_
     forms = (Form(lambda: Scaled(20), 20),)
     said = {"width": WIDTH, "tokens": TOKENS, "checks": ["takes other lengths"], "forms": forms}
     (_, found) = verify(lambda: Scaled(TOKENS), any_length=True, **said)
-    assert found.detail.startswith("at 20 tokens it differs from one that is built for them: results differ by")
+    assert found.detail.startswith("at 20 tokens it differs from one built for this length: results differ by")
     assert verify(lambda: Scaled(TOKENS), any_length=None, **said)[1].outcome == "pass"
     (_, found) = verify(FixedLength, any_length=None, **said)
     assert found.outcome == "skip"

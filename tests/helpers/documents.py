@@ -11,7 +11,7 @@ import typer
 
 from mixbench.cli import app
 from mixbench.errors import UnknownNameError
-from mixbench.mixers.choice import choose_mixer
+from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_sizes
 
 FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -46,7 +46,7 @@ def parse(words: list[str]) -> None:
     context = known[name].make_context(name, words[1 + len(name.split()) :])
     for mixer in context.params.get("mixer") or ():
         if ".py:" not in mixer:
-            choose_mixer(mixer)
+            choose_mixers([mixer])
     if name == "speed":
         for option in ("tokens", "width", "batch"):
             parse_sizes(context.params[option], option)

@@ -11,7 +11,7 @@ from places import REPOSITORY
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.machine.roofline import NEAR, SHAPES
-from mixbench.mixers.hypermixer_cost import WIDEST_FUSED, WORTH_SAVING, WORTHWHILE
+from mixbench.mixers.costs.hypermixer import WIDEST_FUSED, WORTH_SAVING, WORTHWHILE
 from mixbench.studies.batches import MOST
 from mixbench.studies.training_slots import PER_GPU
 from mixbench.verdicts.speed.summary import HOST_BOUND

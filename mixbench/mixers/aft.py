@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mixbench.mixers.ops.scan import scan
 from mixbench.mixers.parts import at_least_float32, check_length, zero_padding
-from mixbench.mixers.scan import scan
 
 State = tuple[Tensor, Tensor]
 """The logarithm of Σ exp(K) and the weighted mean of V over the tokens so far, (batch, width) each."""

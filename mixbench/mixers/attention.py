@@ -7,8 +7,8 @@ from functools import partial
 from torch import Tensor
 
 from mixbench.mixers.decoding import Cache
+from mixbench.mixers.ops.rotary import rotate
 from mixbench.mixers.parts import HeadProjections, attend, zero_padding
-from mixbench.mixers.rotary import rotate
 
 
 class Attention(HeadProjections):
@@ -16,7 +16,7 @@ class Attention(HeadProjections):
 
     One projection makes Q, K and V; the rest is torch's fused kernel on 4-D tensors. With fewer `kv_heads` than heads, heads
     / kv_heads heads of queries share keys and values (grouped queries, arXiv 2305.13245; one: 1911.02150). `rotary` turns Q
-    and K by their positions (`mixbench.mixers.rotary`).
+    and K by their positions (`mixbench.mixers.ops.rotary`).
 
     `mask` (batch, tokens) is True where the token is real: padded tokens are never attended to, and are zeroed first because
     0 · NaN is NaN. In the causal form, padding on the right comes after every real token and needs no other mask.

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mixbench.mixers.causal_sums import Kernel, State, causal_sums, empty_state, next_sums, state_of
 from mixbench.mixers.decoding import Ring
+from mixbench.mixers.ops.causal_sums import Kernel, State, causal_sums, empty_state, next_sums, state_of
 from mixbench.mixers.parts import attend, zero_padding
 from mixbench.mixers.sliding_window import SlidingWindow
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.causal_sums import average, full_sums
+from mixbench.mixers.ops.causal_sums import average, full_sums
 from mixbench.mixers.parts import HeadProjections, zero_padding
 
 

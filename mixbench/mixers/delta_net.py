@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mixbench.mixers.delta_chunks import delta_rule, delta_step
-from mixbench.mixers.delta_rule_cost import CONVOLUTION
+from mixbench.mixers.costs.delta_rule import CONVOLUTION
+from mixbench.mixers.ops.delta_rule import delta_rule, delta_step
+from mixbench.mixers.ops.short_convolution import ShortConvolution
 from mixbench.mixers.parts import zero_padding
-from mixbench.mixers.short_convolution import ShortConvolution
 
 State = tuple[Tensor, Tensor]
 """The last tokens that the convolutions still see, (batch, 3, 3·width), and a matrix per head."""

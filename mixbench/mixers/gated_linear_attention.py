@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.gated_sums import gated_step, gated_sums
-from mixbench.mixers.gated_sums_cost import RANK
+from mixbench.mixers.costs.gated_sums import RANK
+from mixbench.mixers.ops.gated_sums import gated_step, gated_sums
 from mixbench.mixers.parts import at_least_float32, zero_padding
 
 TEMPERATURE = 16

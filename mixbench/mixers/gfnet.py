@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mixbench.mixers.fourier import filtered
+from mixbench.mixers.ops.fourier import filtered
 from mixbench.mixers.parts import at_least_float32, check_length, zero_padding
 
 

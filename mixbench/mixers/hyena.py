@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mixbench.mixers.costs.fourier import fast_length
+from mixbench.mixers.costs.hyena import BANDS, INPUTS, KERNEL, UNITS
 from mixbench.mixers.depthwise_conv import DepthwiseConv
-from mixbench.mixers.fourier import filtered, spectrum
-from mixbench.mixers.fourier_cost import fast_length
-from mixbench.mixers.hyena_cost import BANDS, INPUTS, KERNEL, UNITS
 from mixbench.mixers.long_conv import with_skip
+from mixbench.mixers.ops.fourier import filtered, spectrum
 from mixbench.mixers.parts import at_least_float32, check_length, zero_padding
 
 TARGET, FAST, SLOW = 1e-2, 0.3, 1.5

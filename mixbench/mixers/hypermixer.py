@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.hypermixer_cost import FUSED_NEEDS, auto_grouping
+from mixbench.mixers.costs.hypermixer import FUSED_NEEDS, auto_grouping
 from mixbench.mixers.parts import zero_padding
 
 Tensors = Sequence[Tensor]

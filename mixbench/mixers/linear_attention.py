@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.causal_sums import State, average, causal_sums, empty_state, full_sums, next_sums, state_of
+from mixbench.mixers.ops.causal_sums import State, average, causal_sums, empty_state, full_sums, next_sums, state_of
 from mixbench.mixers.parts import HeadProjections, zero_padding
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mixbench.mixers.fourier import filtered, spectrum
-from mixbench.mixers.fourier_cost import fast_length, reach
+from mixbench.mixers.costs.fourier import fast_length, reach
+from mixbench.mixers.ops.fourier import filtered, spectrum
 from mixbench.mixers.parts import check_length, zero_padding
 
 

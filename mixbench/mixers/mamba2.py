@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.decayed_sums import decayed_step, decayed_sums
+from mixbench.mixers.ops.decayed_sums import decayed_step, decayed_sums
+from mixbench.mixers.ops.short_convolution import ShortConvolution
 from mixbench.mixers.parts import at_least_float32, zero_padding
-from mixbench.mixers.short_convolution import ShortConvolution
 
 State = tuple[Tensor, Tensor]
 """The last tokens that the convolution still sees, (batch, conv − 1, inner + 2·state), and (batch, heads, state, head)."""

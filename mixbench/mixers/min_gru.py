@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mixbench.mixers.ops.scan import scan
 from mixbench.mixers.parts import at_least_float32, zero_padding
-from mixbench.mixers.scan import scan
 
 
 class MinGRU(nn.Module):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.decayed_sums import decayed_step, decayed_sums
+from mixbench.mixers.ops.decayed_sums import decayed_step, decayed_sums
 from mixbench.mixers.parts import at_least_float32, zero_padding
 
 State = tuple[Tensor, Tensor, Tensor]

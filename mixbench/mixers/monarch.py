@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.monarch_cost import blocks_for
+from mixbench.mixers.costs.monarch import blocks_for
 from mixbench.mixers.parts import check_length, zero_padding
 
 

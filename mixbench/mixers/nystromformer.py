@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.nystromformer_cost import ITERATIONS, segments_of
+from mixbench.mixers.costs.nystromformer import ITERATIONS, segments_of
 from mixbench.mixers.parts import HeadProjections, attend, zero_padding
 
 

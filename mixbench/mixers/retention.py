@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.decayed_sums import decayed_step, decayed_sums
+from mixbench.mixers.ops.decayed_sums import decayed_step, decayed_sums
+from mixbench.mixers.ops.rotary import rotate
 from mixbench.mixers.parts import at_least_float32, zero_padding
-from mixbench.mixers.rotary import rotate
 
 State = tuple[Tensor, int]
 """A matrix per head, (batch, heads, width/heads, width/heads), and how many tokens it has seen."""

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.delta_chunks import carry, in_chunks, in_order, inverse, of_length_1
+from mixbench.mixers.costs.delta_rule import rwkv7_ranks
 from mixbench.mixers.delta_net import in_float32
-from mixbench.mixers.delta_rule_cost import rwkv7_ranks
+from mixbench.mixers.ops.delta_rule import carry, in_chunks, in_order, inverse, of_length_1
 from mixbench.mixers.parts import zero_padding
 
 State = tuple[Tensor, Tensor]

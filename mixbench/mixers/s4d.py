@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.fourier import filtered, spectrum
-from mixbench.mixers.fourier_cost import fast_length
+from mixbench.mixers.costs.fourier import fast_length
+from mixbench.mixers.costs.s4d import split_length
 from mixbench.mixers.long_conv import with_skip
+from mixbench.mixers.ops.fourier import filtered, spectrum
 from mixbench.mixers.parts import at_least_float32, zero_padding
-from mixbench.mixers.s4d_cost import split_length
 
 STEPS = (0.001, 0.1)
 """The least and the largest step size at the start, as in the authors' code."""

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mixbench.mixers.costs.sliding_window import block_of
 from mixbench.mixers.decoding import Ring
 from mixbench.mixers.parts import HeadProjections, attend, zero_padding
-from mixbench.mixers.sliding_window_cost import block_of
 
 
 class _Windows(torch.autograd.Function):

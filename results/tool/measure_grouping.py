@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from mixbench.machine.environment import physical_cores
+from mixbench.mixers.costs.hypermixer import WORTHWHILE, auto_grouping, grouping_flops
 from mixbench.mixers.hypermixer import HyperMixer
-from mixbench.mixers.hypermixer_cost import WORTHWHILE, auto_grouping, grouping_flops
 from mixbench.worker.calls import Call, cast, training_call
 from mixbench.worker.graphs import beside_the_main_stream, capture
 from mixbench.worker.measure.peak import Stopwatch, stopwatch_of

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mixbench.mixers.costs.hypermixer import grouping_flops
 from mixbench.mixers.hypermixer import HyperMixer
-from mixbench.mixers.hypermixer_cost import grouping_flops
 from mixbench.worker.measure.flops import count_flops
 
 OPTIONS: tuple[dict[str, Any], ...] = (

@@ -10,8 +10,8 @@ from gpu import needs_gpu
 from torch import Tensor
 
 from mixbench.mixers import find_mixer
+from mixbench.mixers.costs.hypermixer import WORTH_SAVING, WORTHWHILE, auto_grouping, grouping_flops, hypermixer_flops
 from mixbench.mixers.hypermixer import HyperMixer, sinusoids
-from mixbench.mixers.hypermixer_cost import WORTH_SAVING, WORTHWHILE, auto_grouping, grouping_flops, hypermixer_flops
 from mixbench.mixers.references.common import sinusoids as slow_sinusoids
 from mixbench.worker.measure.flops import count_flops
 

@@ -20,8 +20,9 @@ from run_fused_kernels import compare
 from running import run_python
 
 from mixbench.errors import RequestError
-from mixbench.mixers import find_mixer, hypermixer_cost
+from mixbench.mixers import find_mixer
 from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.costs import hypermixer as cost
 from mixbench.mixers.hypermixer import HyperMixer
 from mixbench.studies.speed_plan import plan_speed
 from mixbench.worker.graphs import beside_the_main_stream, capture
@@ -133,7 +134,7 @@ NEEDS = "grouping=fused needs a CUDA device and triton"
 @pytest.mark.parametrize("there", [True, False])
 def test_fused_needs_a_gpu_and_triton(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    monkeypatch.setattr(hypermixer_cost, "find_spec", lambda name: object() if there else None)
+    monkeypatch.setattr(cost, "find_spec", lambda name: object() if there else None)
     request = speed_request(mixers=("hypermixer", "hypermixer:grouping=fused"))
     cells = plan_speed(replace(request, device=("cpu", "cuda"), mode=("inference",), tokens=(8,)))
     assert [(cell.keys["device"], cell.unsupported) for cell in cells] == [

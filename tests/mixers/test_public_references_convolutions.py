@@ -9,11 +9,11 @@ import torch
 from helpers.public_references import public
 from torch import Tensor, nn
 
+from mixbench.mixers.costs.hyena import INPUTS, UNITS
 from mixbench.mixers.gfnet import GFNet
 from mixbench.mixers.hyena import Hyena
-from mixbench.mixers.hyena_cost import INPUTS, UNITS
 from mixbench.mixers.monarch import Monarch
-from mixbench.mixers.pooling import PoolFormer
+from mixbench.mixers.pool_former import PoolFormer
 
 
 @pytest.fixture(autouse=True)

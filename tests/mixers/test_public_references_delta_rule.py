@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.delta_chunks import delta_rule
+from mixbench.mixers.ops.delta_rule import delta_rule
 from mixbench.mixers.rwkv7 import RWKV7
 
 FOLDER = Path(os.environ.get("MIXBENCH_PUBLIC_REFERENCES", "nowhere"))

@@ -11,9 +11,9 @@ from helpers.public_references import public
 from torch import Tensor
 
 from mixbench.mixers.based import TAYLOR
-from mixbench.mixers.causal_sums import causal_sums
 from mixbench.mixers.linformer import Linformer
 from mixbench.mixers.nystromformer import Nystromformer
+from mixbench.mixers.ops.causal_sums import causal_sums
 from mixbench.mixers.performer import Performer
 
 WIDTH, HEADS = 12, 3

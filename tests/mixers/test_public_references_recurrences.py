@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from public_references import public
 from torch import Tensor
 
-from mixbench.mixers.decayed_sums import decayed_sums
-from mixbench.mixers.gated_sums import gated_sums
 from mixbench.mixers.min_gru import MinGRU
 from mixbench.mixers.mlstm import MLSTM
+from mixbench.mixers.ops.decayed_sums import decayed_sums
+from mixbench.mixers.ops.gated_sums import gated_sums
 
 FLA, BATCH, HEADS, TOKENS = "fla-org+flash-linear-attention/fla/ops", 2, 3, 128
 

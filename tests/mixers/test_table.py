@@ -13,6 +13,7 @@ import mixbench
 from mixbench.execution import Finished
 from mixbench.mixers import FAMILIES, MIXERS, PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.description import Mixer
 from mixbench.mixers.references import reference_of
 from mixbench.worker.measure.verify import verify_job
 
@@ -51,6 +52,12 @@ def test_a_new_mixer_is_listed_and_verified_but_not_in_the_default_run(monkeypat
     assert PLANTED in MIXERS
     assert [mixer.name for mixer in choose_mixers(None)] == list(PAPER_MIXERS)
     assert [mixer.name for mixer in choose_mixers([PLANTED])] == [PLANTED]
+
+
+@pytest.mark.parametrize("mixer", MIXERS.values(), ids=MIXERS)
+def test_the_module_of_a_mixer_has_its_name(mixer: Mixer) -> None:
+    module, _, _ = mixer.target.partition(":")
+    assert module == f"mixbench.mixers.{mixer.name.replace('-', '_')}"
 
 
 def test_every_mixer_has_a_slow_reference() -> None:

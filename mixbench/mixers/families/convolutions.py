@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from mixbench.mixers.costs.fourier import long_conv_flops, transform_flops
+from mixbench.mixers.costs.hyena import hyena_flops, hyena_params, hyena_training_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL
-from mixbench.mixers.fourier_cost import long_conv_flops, transform_flops
-from mixbench.mixers.hyena_cost import hyena_flops, hyena_params, hyena_training_flops
 from mixbench.parsing.option import Option
 
 FAMILY = Family(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixbench.mixers.delta_rule_cost import (
+from mixbench.mixers.costs.delta_rule import (
     CONVOLUTION,
     delta_net_flops,
     delta_net_params,

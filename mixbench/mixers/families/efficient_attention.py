@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mixbench.mixers import sliding_window_cost
-from mixbench.mixers.causal_sums_cost import causal_sums_flops
+from mixbench.mixers.costs.causal_sums import causal_sums_flops
+from mixbench.mixers.costs.nystromformer import nystromformer_flops
+from mixbench.mixers.costs.sliding_window import sliding_window_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
-from mixbench.mixers.nystromformer_cost import nystromformer_flops
 from mixbench.parsing.option import Option, Value
 
 
@@ -30,7 +30,7 @@ def _directions_flops(*, tokens: int, width: int, features: int, **_: Value) -> 
 
 def _based_flops(*, tokens: int, width: int, features: int, window: int, heads: int, **_: Value) -> int:
     """A sliding window with its projections, those of the features' factors, and the sums of each head."""
-    near = sliding_window_cost.flops(tokens=tokens, width=width, window=window, causal=True)
+    near = sliding_window_flops(tokens=tokens, width=width, window=window, causal=True)
     sums = causal_sums_flops(tokens, 1 + features + features**2, width // heads, factors=features)
     return near + 4 * tokens * width * heads * features + heads * sums
 

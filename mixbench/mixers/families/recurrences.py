@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixbench.mixers import s4d_cost
-from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of, decayed_sums_flops
-from mixbench.mixers.delta_rule_cost import convolution_flops
+from mixbench.mixers.costs.decayed_sums import CHUNK, chunks_of, decayed_sums_flops
+from mixbench.mixers.costs.delta_rule import convolution_flops
+from mixbench.mixers.costs.gated_sums import RANK, gated_sums_flops
+from mixbench.mixers.costs.s4d import s4d_flops, s4d_training_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import HEADS, even_heads_divide, heads_divide
-from mixbench.mixers.gated_sums_cost import RANK, gated_sums_flops
 from mixbench.parsing.option import Option, Value
 
 
@@ -97,8 +97,8 @@ FAMILY = Family(
                     "complex state size per channel; conjugate halves are not stored",
                 ),
             ),
-            flops=s4d_cost.flops,
-            training_flops=s4d_cost.training_flops,
+            flops=s4d_flops,
+            training_flops=s4d_training_flops,
             params=lambda width, state, **_: 2 * width**2 + 4 * width + 2 * width * state,
             constraint=lambda state, **_: f"state {state} is odd; it must be even" if state % 2 else None,
             always_causal=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mixbench.mixers import sliding_window_cost
+from mixbench.mixers.costs.sliding_window import sliding_window_flops
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import CAUSAL, HEADS, even_heads_divide, heads_divide
 from mixbench.parsing.option import Option, Value
@@ -65,7 +65,7 @@ FAMILY = Family(
             paper="Longformer, arXiv 2004.05150",
             target="mixbench.mixers.sliding_window:SlidingWindow",
             options=(Option("window", "size", 128, "tokens seen on each side; with causal=true, before"), HEADS, CAUSAL),
-            flops=sliding_window_cost.flops,
+            flops=sliding_window_flops,
             params=lambda width, **_: 4 * width**2 + 4 * width,
             constraint=heads_divide,
             state="2·window·d",

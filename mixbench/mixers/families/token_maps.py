@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mixbench.mixers.costs.hypermixer import fused_fault, fused_lacks, hypermixer_flops, hypermixer_params
+from mixbench.mixers.costs.monarch import blocks_for
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import heads_divide
-from mixbench.mixers.hypermixer_cost import fused_fault, fused_lacks, hypermixer_flops, hypermixer_params
-from mixbench.mixers.monarch_cost import blocks_for
 from mixbench.parsing.option import Option
 
 FAMILY = Family(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil, isqrt
 
-from mixbench.mixers.fourier_cost import fast_length, transform_flops
+from mixbench.mixers.costs.fourier import fast_length, transform_flops
 from mixbench.parsing.option import Value
 
 
@@ -14,12 +14,12 @@ def split_length(tokens: int) -> tuple[int, int]:
     return ceil(tokens / size), size
 
 
-def flops(*, tokens: int, width: int, state: int, batch: int, **_: Value) -> float:
+def s4d_flops(*, tokens: int, width: int, state: int, batch: int, **_: Value) -> float:
     """FLOPs of one sequence: products, two transforms, and a share of that of the taps."""
     return _products(tokens, width, state, batch) + _transforms(tokens, width, batch)
 
 
-def training_flops(*, tokens: int, width: int, state: int, batch: int, **_: Value) -> float:
+def s4d_training_flops(*, tokens: int, width: int, state: int, batch: int, **_: Value) -> float:
     """FLOPs of one sequence, forward and backward: a product has two gradients, a transform is its own."""
     return 3 * _products(tokens, width, state, batch) + 2 * _transforms(tokens, width, batch)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.gated_sums_cost import chunks_of
+from mixbench.mixers.costs.gated_sums import chunks_of
 from mixbench.mixers.parts import at_least_float32
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mixbench.mixers import causal_sums as module
-from mixbench.mixers.causal_sums import causal_sums
-from mixbench.mixers.causal_sums_cost import CHUNK, chunks_of
 from mixbench.mixers.choice import choose_mixer
+from mixbench.mixers.costs.causal_sums import CHUNK, chunks_of
+from mixbench.mixers.ops import causal_sums as module
+from mixbench.mixers.ops.causal_sums import causal_sums
 from mixbench.worker.calls import build_mixer
 from mixbench.worker.loading import load_class
 

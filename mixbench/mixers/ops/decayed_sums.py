@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.decayed_sums_cost import CHUNK, chunks_of
+from mixbench.mixers.costs.decayed_sums import CHUNK, chunks_of
 from mixbench.mixers.parts import at_least_float32
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mixbench.mixers.choice import choose_mixer
-from mixbench.mixers.delta_chunks import delta_rule, delta_step, inverse
-from mixbench.mixers.delta_rule_cost import CHUNKS
+from mixbench.mixers.costs.delta_rule import CHUNKS
+from mixbench.mixers.ops.delta_rule import delta_rule, delta_step, inverse
 from mixbench.worker.calls import build_mixer
 from mixbench.worker.loading import load_class
 

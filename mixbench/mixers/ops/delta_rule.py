@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.delta_rule_cost import BASE, chunks_of
+from mixbench.mixers.costs.delta_rule import BASE, chunks_of
 
 
 def delta_rule(

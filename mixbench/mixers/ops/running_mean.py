@@ -1,4 +1,4 @@
-"""Sums over a token and all before it."""
+"""Means over all tokens, or over a token and those before it; and their sums."""
 
 from __future__ import annotations
 
@@ -8,9 +8,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.parts import at_least_float32
+from mixbench.mixers.parts import at_least_float32, zero_padding
 
 _CHUNK = 32
+
+Sum = tuple[Tensor, Tensor]
+"""The sum (batch, width) of the tokens so far, and their number (), in float32 where the tokens are in half precision."""
+
+
+def mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """The mean of the real tokens of each sequence, (batch, tokens, width) to (batch, 1, width); 0 where there are none."""
+    if mask is None:
+        return x.mean(1, keepdim=True)
+    counts = mask.sum(1).clamp(min=1).view(-1, 1, 1)
+    return zero_padding(x, mask).sum(1, keepdim=True) / counts.to(x.dtype)
+
+
+def no_tokens(batch: int, width: int, like: Tensor) -> Sum:
+    """The sum before the first token, for tokens like a tensor."""
+    like = at_least_float32(like.new_zeros(()))
+    return like.new_zeros(batch, width), like
+
+
+def sum_of(x: Tensor) -> Sum:
+    """The sum of all tokens of x (batch, tokens, width), and their number."""
+    total = at_least_float32(x).sum(1)
+    return total, total.new_tensor(x.shape[1])
+
+
+def mean_with(x: Tensor, before: Sum) -> tuple[Tensor, Sum]:
+    """The mean of the tokens before and x (batch, width), and their sum."""
+    total, count = before[0] + x, before[1] + 1
+    return (total / count).to(x.dtype), (total, count)
 
 
 def running_sum(x: Tensor) -> Tensor:

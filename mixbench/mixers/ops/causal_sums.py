@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.causal_sums_cost import chunks_of
+from mixbench.mixers.costs.causal_sums import chunks_of
 from mixbench.mixers.parts import at_least_float32
 
 

@@ -23,5 +23,5 @@ def scores_of(tokens: int, window: int, causal: bool) -> int:
     return tokens**2 if tokens <= seen else ceil(tokens / size) * size * seen
 
 
-def flops(*, tokens: int, width: int, window: int, causal: bool, **_: Value) -> int:
+def sliding_window_flops(*, tokens: int, width: int, window: int, causal: bool, **_: Value) -> int:
     return 8 * tokens * width**2 + 4 * width * scores_of(tokens, window, causal)

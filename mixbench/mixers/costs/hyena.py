@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixbench.mixers.fourier_cost import fast_length, transform_flops
+from mixbench.mixers.costs.fourier import fast_length, transform_flops
 
 KERNEL = 3
 """Taps of the short convolutions."""

@@ -41,10 +41,8 @@ class ShapeColumns:
     """Columns about how a mixer was called."""
 
     scope: str = column("key", "what was measured: mixer, block or model")
-    mode: str = column(
-        "key", "inference (forward), training (forward and backward) or decode (one token more, given the state after N)"
-    )
-    tokens: int = size("sequence length N; in decode, the tokens before", "tokens")
+    mode: str = column("key", "inference (forward), training (forward and backward) or decode (one new token after N)")
+    tokens: int = size("sequence length N; in decode, length of the context", "tokens")
     width: int = size("channels per token d", "channels")
     batch: int = size("sequences per call", "sequences")
     dtype: str = column("key", "float32, bfloat16 or float16")
@@ -187,7 +185,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
     )
     allocated_mib: float | None = metric("sum of all allocations in a call", "MiB", words="bytes allocated", rule="count")
     state_mib: float | None = metric(
-        "tensors that a mixer keeps between tokens, after N of them, for the whole batch; decode only",
+        "decode only: state after N tokens, of the whole batch, measured from its tensors",
         "MiB",
         words="state",
         rule="count",
@@ -298,7 +296,7 @@ class TrainingRow(Row, OriginColumns, StatusColumns, TrainingColumns):
         "growth of the resident set of the training process; on CUDA, peak allocated memory", "MiB", words="peak memory"
     )
     state_mib: float | None = metric(
-        "state that the mixers of all layers keep of one sequence after `tokens` tokens, from its tensors; empty for mixers"
+        "state of one sequence after `tokens` tokens, in all layers, measured from its tensors; empty for mixers"
         " that cannot decode",
         "MiB",
         words="state",

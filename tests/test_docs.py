@@ -22,6 +22,7 @@ from running import search_path
 import mixbench
 from mixbench.cli import app
 from mixbench.cli.text.speed import speed_table
+from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import summarise
@@ -103,6 +104,11 @@ def test_every_folder_that_a_command_reads_is_there_or_made_on_the_page(page: Pa
 
 def test_the_readme_fits_two_minutes() -> None:
     assert len(README.read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "mixers.md"], ids=lambda page: page.name)
+def test_the_number_of_mixers_is_that_of_the_program(page: Path) -> None:
+    assert [int(number) for number in re.findall(r"(\d+) mixers", page.read_text())] == [len(MIXERS)]
 
 
 def test_the_table_of_commands_is_that_of_the_program() -> None:

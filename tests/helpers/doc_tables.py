@@ -6,11 +6,12 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from mixbench.api.catalogue import STATUS_MEANINGS
 from mixbench.mixers import FAMILIES
-from mixbench.mixers.description import Mixer
+from mixbench.mixers.description import Family, Mixer
 from mixbench.parsing.option import Option
 from mixbench.tables.columns import FAILURES
 from mixbench.tasks import TASKS
@@ -38,27 +39,21 @@ def options(every: Iterable[Option]) -> str:
     return ", ".join(f"`{name}={default}`" for name, default in shown.items())
 
 
-def mixers() -> str:
-    """The built-in mixers."""
-    headings = ("mixer", "what it does", "paper", "options with defaults", "causal", "length", "padding", "state")
-    return "\n".join(
-        f"**{family.title}**\n\n{markdown_table(headings, _mixer_rows(family.mixers))}" for family in FAMILIES.values()
-    )
+def mixers(family: Family) -> str:
+    """The built-in mixers of a family, each with its paper below what it does."""
+    headings = ("mixer", "what it does", "options with defaults", "causal", "length", "padding", "state")
+    return markdown_table(headings, map(_mixer_row, family.mixers))
 
 
-def _mixer_rows(mixers: Iterable[Mixer]) -> Iterable[Sequence[str]]:
+def _mixer_row(mixer: Mixer) -> Sequence[str]:
     return (
-        (
-            f"`{mixer.name}`",
-            mixer.summary,
-            linked(mixer.paper),
-            options(mixer.options),
-            mixer.causality,
-            "any" if mixer.any_length else "fixed",
-            "masked" if mixer.honours_mask else "counts as tokens",
-            mixer.state,
-        )
-        for mixer in mixers
+        f"`{mixer.name}`",
+        f"{mixer.summary}<br>{linked(mixer.paper)}",
+        options(mixer.options),
+        mixer.causality,
+        "any" if mixer.any_length else "fixed",
+        "masked" if mixer.honours_mask else "counts",
+        mixer.state or "–",
     )
 
 
@@ -78,7 +73,7 @@ def statuses() -> str:
 
 
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
-    "mixers": ("mixers.md", mixers),
+    **{name: ("mixers.md", partial(mixers, family)) for name, family in FAMILIES.items()},
     "tasks": ("data-efficiency.md", tasks),
     "statuses": ("results.md", statuses),
 }

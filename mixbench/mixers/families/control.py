@@ -9,7 +9,7 @@ FAMILY = Family(
     (
         Mixer(
             name="none",
-            summary="the control: returns its input, without token mixing",
+            summary="returns its input unchanged",
             paper="control without token mixing",
             target="mixbench.mixers.none:NoMixing",
             flops=lambda **_: 0,

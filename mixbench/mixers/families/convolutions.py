@@ -15,7 +15,7 @@ FAMILY = Family(
     (
         Mixer(
             name="fnet",
-            summary="real part of the Fourier transform over tokens and channels; a padded token counts as a token",
+            summary="real part of the Fourier transform over tokens and channels",
             paper="FNet, arXiv 2105.03824",
             target="mixbench.mixers.fnet:FNet",
             options=(

@@ -115,3 +115,8 @@ def test_json_holds_the_same(run):
 def test_the_list_fits_a_terminal(width, details):
     for section in text.sections(catalogue.describe(CatalogueOptions()), details=details):
         assert max(map(len, layout(section.lines, width))) <= width
+
+
+def test_the_free_size_of_a_mixer_is_named(run):
+    assert "free size for --match: rank" in run("list", "linformer").stdout
+    assert "--match" not in run("list", "fnet").stdout

@@ -63,11 +63,12 @@ def sections(table: dict[str, Any], *, details: bool = False) -> list[Section]:
 
 
 _LEGEND = (
-    ("causal", "a token sees itself and those before it: always, by the option causal=true, or no"),
+    ("causal", "each token sees only itself and earlier tokens: always, by the option causal=true, or no"),
     ("length", "any number of tokens, or fixed when the mixer is built"),
-    ("padding", "masked: real tokens give the same result with or without it; else it counts as tokens"),
-    ("state", "what is kept of the tokens before, where tokens can be taken one by one"),
-    ("", "`mixbench list NAME` shows options, paper and summary of a mixer, `--details` those of all."),
+    ("padding", "masked: real tokens give the same result with and without padding; or it counts as tokens"),
+    ("state", "numbers kept per sequence between tokens, for mixers that can decode"),
+    ("", "N tokens, width d, H heads, dh = d/H channels per head; other names are options"),
+    ("", "`mixbench list NAME` shows summary, paper and options of a mixer, `--details` those of all."),
 )
 
 
@@ -90,6 +91,7 @@ def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
         "any number of tokens" if mixer["any_length"] else "a fixed number of tokens",
         {"no": "not causal", "option": "causal by option", "always": "causal"}[mixer["causality"]],
         *([f"state: {mixer['state']}"] if mixer["state"] else []),
+        *([f"free size for --match: {mixer['free']}"] if mixer["free"] else []),
     ]
     return [
         (mixer["name"], mixer["summary"]),

@@ -55,8 +55,8 @@ class PlotOptions(Filters):
         Sequence[str] | None,
         Typed(list[str] | None),
         Option(
-            help="Mixer that stands out where more than ten are drawn, besides the baseline, the best five and your own."
-            " Repeatable.",
+            help="Mixer to draw in colour, where more than ten are drawn. The baseline, the best five and your own always"
+            " are. Repeatable.",
             metavar=shared.NAMED,
         ),
     ] = None

@@ -63,9 +63,8 @@ def say_what_is_not_causal(tasks: Sequence[Chosen], mixers: Iterable[ChosenMixer
     for task in tasks:
         if isinstance(task, ChosenTask) and names and task.task.causal(task.options):
             progress.remark(
-                f"{task.name} in this form is meant for causal mixers, but these see later tokens, too: {', '.join(names)}."
-                " That gives no answer away, but they need no state to carry the pairs. --causal makes those causal"
-                " that can be."
+                f"{task.name} in this form is meant for causal mixers, but these also see later tokens: {', '.join(names)}."
+                " They cannot read off the answer, but need no state to carry the pairs. --causal makes mixers causal."
             )
 
 

@@ -29,7 +29,7 @@ Mixers = Annotated[
     Typed(list[str] | None),
     Option(
         "--mixer",
-        help="Mixer with options: hypermixer:tied=true,heads=4, or your own: path/to/file.py:ClassName; all: every built-in"
+        help="Mixer with options: hypermixer:tied=true,heads=4; your own: path/to/file.py:ClassName; or all: every built-in"
         " mixer. Repeatable.",
         metavar=NAMED,
         rich_help_panel=WHAT,
@@ -39,8 +39,7 @@ Causal = Annotated[
     bool,
     Option(
         "--causal",
-        help="Make every mixer causal: a token sees itself and those before it. Ends with an error that names those that cannot"
-        " be.",
+        help="Make every mixer causal: each token sees only itself and earlier tokens. An error names mixers that cannot be.",
         rich_help_panel=WHAT,
     ),
 ]
@@ -48,7 +47,7 @@ SkipUnsupported = Annotated[
     bool,
     Option(
         "--skip-unsupported",
-        help="With --causal, give mixers that cannot be causal rows with the status unsupported instead of an error.",
+        help="With --causal: mixers that cannot be causal get rows with the status unsupported, not an error.",
         rich_help_panel=WHAT,
     ),
 ]

@@ -38,7 +38,7 @@ class SpeedOptions(shared.Study):
         shared.Names,
         Typed(str),
         Option(
-            help="inference, training (forward and backward), decode (one token more, after --tokens), or a list.",
+            help="inference, training (forward and backward), decode (one new token after --tokens), or a list.",
             rich_help_panel=WHAT,
         ),
     ] = "inference"
@@ -63,8 +63,8 @@ class SpeedOptions(shared.Study):
     match: Annotated[
         Literal["width", "params", "flops"],
         Option(
-            help="What mixers share with the baseline: the width alone, or its parameters or forward FLOPs, too. For these, a"
-            " size that a mixer leaves free is scaled (hidden size, rank, …), and the table shows it.",
+            help="What every mixer shares with the baseline: only the width, or also the parameters or the forward FLOPs. For"
+            " these, the free size of a mixer (hidden, rank, …) is scaled, and the table shows it.",
             rich_help_panel=WHAT,
         ),
     ] = "width"

@@ -14,11 +14,11 @@ from mixbench.api.options import Typed
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyOptions(shared.Followed):
-    """Hold mixers to their contract: shape, padding, causality, steps, gradients, counts and more. Exit code 1 when one fails.
+    """Check that mixers keep their contract: shape, padding, causality, decoding, counts and more. Exit code 1 when one fails.
 
     Built-in mixers must also equal their slow references; without a name, all of
     them are checked, which takes minutes. One or two mixers are shown check by
-    check, more as a table. On a GPU, also see what bounds each mixer, and whether
+    check, more in a table. On a GPU, also see what bounds each mixer, and whether
     torch.compile makes it faster.
     """
 

@@ -156,7 +156,7 @@ def choose_mixers(
     `unsupported`. Files with the same code are one mixer: warns of them. Raises RequestError.
     """
     if skip_unsupported and not causal:
-        raise RequestError("--skip-unsupported is about mixers that cannot be causal", "Give it together with --causal.")
+        raise RequestError("--skip-unsupported is for mixers that cannot be causal", "Use it together with --causal.")
     every = chain.from_iterable(MIXERS if text == ALL else (text,) for text in texts or PAPER_MIXERS)
     named = [replace(choose_mixer(text), text=text) for text in every]
     if causal:

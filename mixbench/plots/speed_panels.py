@@ -70,7 +70,7 @@ def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary
 
 
 def time_quantity(cells: Iterable[CellSummary]) -> Quantity:
-    """How the time of a panel is drawn: device time on a GPU, else latency; in decode, it is that of one token more."""
+    """How the time of a panel is drawn: device time on a GPU, else latency; in decode, it is that of one new token."""
     cells = list(cells)
     quantity = time_column(any(cell.on_device for cell in cells)).quantity
     assert quantity is not None

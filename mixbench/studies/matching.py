@@ -1,4 +1,4 @@
-"""Give mixers the parameters or the FLOPs of a baseline, by the size that each leaves free."""
+"""Give mixers the parameters or the FLOPs of a baseline, by scaling the free size of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
 
 MATCHES = ("width", "params", "flops")
-"""What mixers have in common: the width alone, or what they cost, too."""
+"""What mixers have in common: the width alone, or also their cost."""
 CLOSE = 0.02
 """A cost this near to that of the baseline counts as equal."""
 _LARGEST = 2**20
@@ -22,7 +22,7 @@ _FORM = {"params": "params", "flops": "inference"}
 def match(
     mixer: ChosenMixer, baseline: ChosenMixer | None, by: str, tokens: int, width: int, **call: Any
 ) -> tuple[ChosenMixer, str]:
-    """The mixer with the free size that brings its params or FLOPs (`by`, of a forward pass) closest to those of the baseline.
+    """The mixer with the free size that brings its parameters or forward FLOPs (`by`) closest to those of `baseline`.
 
     `call` is what FLOPs may depend on besides, as for `Mixer.closed_forms`. The text says what was changed and, unless the
     costs are within CLOSE, how they differ. Raises RequestError for a shape that one of both cannot have.
@@ -33,7 +33,7 @@ def match(
     if baseline.entry is None:
         raise RequestError(
             f"--match {by}: the baseline {baseline.label} has no closed form of its {_WORDS[by]}",
-            "Give a built-in mixer as --baseline.",
+            "Choose a built-in mixer with --baseline.",
         )
 
     def cost_of(chosen: ChosenMixer) -> int:

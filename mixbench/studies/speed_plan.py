@@ -22,7 +22,7 @@ from mixbench.tables.rows import SpeedRow
 SCOPES = ("mixer", "block", "model")
 PASSES = ("inference", "training")
 DECODE = "decode"
-"""The mode of one token more, given the state after `tokens` tokens."""
+"""The mode that times one new token, given the state after `tokens` tokens."""
 MODES = (*PASSES, DECODE)
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -185,7 +185,7 @@ def _room(mixer: ChosenMixer, mode: str, tokens: int) -> int:
 
 
 def _not_decoded(mixer: ChosenMixer, mode: str, scope: str) -> str:
-    """Why a mixer in this scope cannot take one token more; empty where it can, where only its code tells, in other modes."""
+    """Why a mixer in this scope cannot decode; empty where it can, where only its code tells, and in other modes."""
     if mode != DECODE:
         return ""
     if scope == "model":

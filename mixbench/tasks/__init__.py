@@ -132,12 +132,12 @@ def _mqar_fault(options: Options) -> str | None:
     keys = vocabulary // 2
     if options["form"] == "zoology":
         if 4 * pairs > tokens:
-            return f"{pairs} pairs, as many queries and as many places between them need {4 * pairs} tokens, not {tokens}"
+            return f"{pairs} pairs, as many queries and the places between them need {4 * pairs} tokens, not {tokens}"
         if pairs > keys - 1:
             return f"{pairs} pairs need a vocabulary of {2 * pairs + 2}: half of {vocabulary} symbols less one are keys"
         return None
     if options["power"] != _POWER:
-        return "power says where queries are with form=zoology; here they are at uniform places"
+        return "power only applies to form=zoology"
     if 3 * pairs > tokens:
         return f"{pairs} pairs and as many queries need {3 * pairs} tokens, not {tokens}"
     if pairs > keys:
@@ -189,8 +189,8 @@ TASKS: dict[str, Task] = {
                     "form",
                     "choice",
                     "uniform",
-                    "uniform: queries at any places, with one token between them; zoology: mostly near the pairs, with random"
-                    " symbols between them",
+                    "uniform: queries at uniform places, a filler token elsewhere; zoology: mostly near the pairs, random"
+                    " symbols elsewhere",
                     choices=("uniform", "zoology"),
                     before="uniform",
                 ),
@@ -198,7 +198,7 @@ TASKS: dict[str, Task] = {
                     "power",
                     "number",
                     _POWER,
-                    "of form=zoology: the n-th place after the pairs is taken in proportion to n^(power - 1)",
+                    "form=zoology: the n-th place after the pairs has a probability in proportion to n^(power - 1)",
                     before=_POWER,
                 ),
             ),

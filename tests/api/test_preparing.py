@@ -15,7 +15,7 @@ def test_mixers_that_see_later_tokens_are_named_where_the_task_is_meant_for_caus
         progress = Recorder()
         say_what_is_not_causal([choose_task(text)], mixers, progress)
         assert len(progress.remarks) == named
-        assert all("these see later tokens, too: hypermixer, fnet." in remark for remark in progress.remarks)
+        assert all("these also see later tokens: hypermixer, fnet." in remark for remark in progress.remarks)
     for others in (
         [],
         choose_mixers(["attention", "min-gru"], causal=True),

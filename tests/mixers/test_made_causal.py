@@ -103,5 +103,5 @@ def test_a_skipped_mixer_says_why_and_is_not_the_one_that_is_not_causal() -> Non
 
 
 def test_skipping_needs_something_to_skip() -> None:
-    with pytest.raises(RequestError, match="--skip-unsupported is about mixers that cannot be causal"):
+    with pytest.raises(RequestError, match="--skip-unsupported is for mixers that cannot be causal"):
         choose_mixers(["fnet"], skip_unsupported=True)

@@ -141,12 +141,12 @@ def test_alone_it_has_the_vocabulary_of_zoology_and_the_other_form_keeps_its_rec
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pairs=17", "17 pairs, as many queries and as many places between them need 68 tokens, not 64"),
+        ("pairs=17", "17 pairs, as many queries and the places between them need 68 tokens, not 64"),
         ("vocabulary=17", "8 pairs need a vocabulary of 18: half of 17 symbols less one are keys"),
         ("power=0", "option 'power' of mqar cannot be '0'"),
         ("power=nan", "option 'power' of mqar cannot be 'nan'"),
         ("form=zoo", "unknown value 'zoo' for option 'form' of mqar"),
-        ("form=uniform,power=1", "power says where queries are with form=zoology"),
+        ("form=uniform,power=1", "power only applies to form=zoology"),
     ],
 )
 def test_impossible_options_are_refused(text: str, message: str) -> None:

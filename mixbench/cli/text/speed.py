@@ -60,5 +60,5 @@ def _sentences(view: View, shown: Container[str] | None = None) -> list[Paragrap
     told = [answer.sentence for answer in view.answers if shown is None or answer.mixer in shown]
     rest = len(view.answers) - len(told)
     if rest:
-        told.append(f"{counted(rest, 'more mixer')}: in the table; in words with --details.")
+        told.append(f"{counted(rest, 'more mixer')}: see the table, or --details for their verdicts.")
     return [*map(Paragraph, told), BLANK] if told else []

@@ -89,8 +89,8 @@ def _decoding(cells: Iterable[CellSummary]) -> Iterator[str]:
     """What a call is in decode."""
     if any(cell.context.mode == "decode" and cell.time_ms for cell in cells):
         yield (
-            "decode: a call is one step, one token more of every sequence, after the tokens of the context; its time and its"
-            " state are those of the whole batch."
+            "decode: a call is one step, the next token of every sequence after the context; time and state are those of the"
+            " whole batch."
         )
 
 
@@ -99,8 +99,8 @@ def _matched(cells: Iterable[CellSummary]) -> Iterator[str]:
     for matched in sorted({str(unpacked(cell.context.settings).get("match", "")) for cell in cells if cell.matched}):
         what, _, baseline = matched.partition(" of ")
         yield (
-            f"matched by: the size that gives a mixer the {_COSTS.get(what, what)} of {baseline}, within 2 % unless said; in"
-            " brackets the usual size."
+            f"matched by: the size at which a mixer has the {_COSTS.get(what, what)} of {baseline}, within 2 % unless stated;"
+            " in brackets the default size."
         )
 
 

@@ -1,4 +1,4 @@
-"""From which context on a mixer keeps less than the baseline between tokens: its state and its peak memory, in decode."""
+"""In decode, from which context on the state and the peak memory of a mixer are smaller than those of the baseline."""
 
 from __future__ import annotations
 

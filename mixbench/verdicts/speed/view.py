@@ -45,7 +45,7 @@ class View:
 
     @property
     def decoding(self) -> bool:
-        """Whether a call gives one token more of each sequence."""
+        """Whether a call gives the next token of each sequence."""
         return any(cell.context.mode == "decode" for cell in self.cells)
 
     @property

@@ -1,4 +1,4 @@
-"""How much a trained model keeps of the tokens before the next one."""
+"""The size of the state that a trained model keeps between tokens."""
 
 from __future__ import annotations
 

@@ -401,4 +401,4 @@ def test_of_many_mixers_the_best_five_and_the_users_own_are_put_into_words(monke
     text = plain(summarise(rows, launches))
     told = re.findall(r"^(\w+) (?:is|takes) ", text, re.MULTILINE)
     assert told == ["M0", "M1", "M2", "M3", "M4", "M9"]
-    assert "\n5 more mixers: in the table; in words with --details.\n" in text
+    assert "\n5 more mixers: see the table, or --details for their verdicts.\n" in text

@@ -43,9 +43,8 @@ def turned(x: Tensor) -> Tensor:
     """RoFormer, equation 15, with the matrices of equation 14 written out."""
     rows = []
     for position, token in enumerate(x):
-        turned = []
-        for i, (first, second) in enumerate(token.view(-1, 2)):
-            angle = position * 10_000 ** (-2 * i / len(token))
-            turned += [math.cos(angle) * first - math.sin(angle) * second, math.sin(angle) * first + math.cos(angle) * second]
-        rows.append(torch.stack(turned))
+        angles = [position * 10_000 ** (-2 * i / len(token)) for i in range(len(token) // 2)]
+        cosine, sine = (torch.tensor([of(angle) for angle in angles], dtype=x.dtype) for of in (math.cos, math.sin))
+        first, second = token.view(-1, 2).T
+        rows.append(torch.stack((cosine * first - sine * second, sine * first + cosine * second), dim=1).flatten())
     return torch.stack(rows)

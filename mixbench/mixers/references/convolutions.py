@@ -14,12 +14,13 @@ from mixbench.mixers.references.common import Parameters, linear
 def fnet(p: Parameters, x: Tensor, *, norm: str, **_: Any) -> Tensor:
     tokens, width = x.shape
     scale = {"ortho": 1 / math.sqrt(tokens * width), "none": 1.0}[norm]
+    m, j = torch.arange(tokens, dtype=x.dtype).unsqueeze(1), torch.arange(width, dtype=x.dtype)
     rows = []
     for n in range(tokens):
         row = []
         for k in range(width):
-            angles = [[2 * math.pi * (n * m / tokens + k * j / width) for j in range(width)] for m in range(tokens)]
-            row.append(scale * (x * torch.cos(torch.tensor(angles, dtype=x.dtype))).sum())
+            angles = 2 * math.pi * (n * m / tokens + k * j / width)
+            row.append(scale * (x * torch.cos(angles)).sum())
         rows.append(torch.stack(row))
     return torch.stack(rows)
 
@@ -47,23 +48,26 @@ def long_conv(p: Parameters, x: Tensor, *, causal: bool = False, **_: Any) -> Te
     after = 0 if causal else (taps.shape[1] - 1) // 2
     rows = []
     for i in range(len(x)):
-        seen = [(j, i - j + after) for j in range(taps.shape[1]) if 0 <= i - j + after < len(x)]
-        rows.append(sum((taps[:, j] * x[m] for j, m in seen), p["skip"] * x[i]))
+        seen = [j for j in range(taps.shape[1]) if 0 <= i - j + after < len(x)]
+        rows.append((taps[:, seen].T * x[[i - j + after for j in seen]]).sum(0) + p["skip"] * x[i])
     return torch.stack(rows)
 
 
 def gfnet(p: Parameters, x: Tensor, **_: Any) -> Tensor:
     tokens = len(x)
+    frequencies = range(tokens // 2 + 1)
+    filtered = []  # the real and the imaginary part of every frequency, for each channel
+    for k, (real, imaginary) in zip(frequencies, p["filters"].permute(1, 2, 0), strict=True):
+        angles = torch.tensor([2 * math.pi * k * m / tokens for m in range(tokens)], dtype=x.dtype)
+        cosine, sine = torch.cos(angles) @ x, -torch.sin(angles) @ x
+        filtered.append(torch.stack((real * cosine - imaginary * sine, real * sine + imaginary * cosine)))
+    # frequencies other than the first and the middle one stand for themselves and their mirror
+    weights = torch.tensor([(1 if k in (0, tokens / 2) else 2) / tokens for k in frequencies], dtype=x.dtype)
+    cosines, sines = torch.stack(filtered).unbind(1)
     rows = []
     for n in range(tokens):
-        row = torch.zeros_like(x[0])
-        for k in range(tokens // 2 + 1):
-            real, imaginary = p["filters"][:, k].unbind(-1)
-            weight = (1 if k in (0, tokens / 2) else 2) / tokens  # other frequencies stand for themselves and their mirror
-            for m in range(tokens):
-                angle = 2 * math.pi * k * (n - m) / tokens
-                row = row + weight * (real * math.cos(angle) - imaginary * math.sin(angle)) * x[m]
-        rows.append(row)
+        angles = torch.tensor([2 * math.pi * k * n / tokens for k in frequencies], dtype=x.dtype)
+        rows.append(weights * torch.cos(angles) @ cosines - weights * torch.sin(angles) @ sines)
     return torch.stack(rows)
 
 
@@ -71,13 +75,13 @@ def hyena(p: Parameters, x: Tensor, *, order: int, tokens: int, **_: Any) -> Ten
     width = x.shape[1]
     short = {"weight": p["short.weight"], "bias": p["short.bias"]}
     *gates, v = depthwise_conv(short, linear(p, "inner", x), kernel=3, causal=True).split(width, dim=1)
-    taps = [_hyena_tap(p, place, tokens, (order - 1) * width) for place in range(len(x))]
+    taps = torch.stack([_hyena_tap(p, place, tokens, (order - 1) * width) for place in range(len(x))])
     for i, gate in enumerate(reversed(gates[1:])):
         channels = slice(i * width, (i + 1) * width)
         gated = gate * v
         rows = []
         for n in range(len(x)):
-            convolved = sum(taps[n - m][channels] * gated[m] for m in range(n + 1))
+            convolved = (taps[: n + 1, channels].flip(0) * gated[: n + 1]).sum(0)
             rows.append(convolved + p["filters.skip"][channels] * gated[n])
         v = torch.stack(rows)
     return linear(p, "out", v * gates[0])

@@ -14,10 +14,10 @@ from mixbench.mixers.references.common import Parameters, heads_of, linear
 
 
 def linear_attention(p: Parameters, x: Tensor, *, heads: int, causal: bool = False, **_: Any) -> Tensor:
-    def weight(q: Tensor, k: Tensor, *_: int) -> Tensor:
-        return (F.elu(q) + 1) @ (F.elu(k) + 1)
+    def weights(q: Tensor, k: Tensor, _: int) -> Tensor:
+        return (F.elu(k) + 1) @ (F.elu(q) + 1)
 
-    return _by_weights(p, x, heads, weight, causal=causal)
+    return _by_weights(p, x, heads, weights, causal=causal)
 
 
 def performer(p: Parameters, x: Tensor, *, heads: int, causal: bool = False, **_: Any) -> Tensor:
@@ -25,22 +25,26 @@ def performer(p: Parameters, x: Tensor, *, heads: int, causal: bool = False, **_
         y = y / len(y) ** 0.25
         return torch.exp(p["directions"] @ y - y @ y / 2)
 
-    def weight(q: Tensor, k: Tensor, *_: int) -> Tensor:
-        return features(q) @ features(k)
+    def mapped(y: Tensor) -> Tensor:
+        return torch.stack([features(token) for token in y])
 
-    return _by_weights(p, x, heads, weight, causal=causal)
+    def weights(q: Tensor, k: Tensor, _: int) -> Tensor:
+        return k @ q
+
+    return _by_weights(p, x, heads, weights, causal=causal, mapped=mapped)
 
 
 def cosformer(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
-    def weight(q: Tensor, k: Tensor, i: int, j: int) -> Tensor:
-        return F.relu(q) @ F.relu(k) * math.cos(math.pi / 2 * (i - j) / len(x))
+    def weights(q: Tensor, k: Tensor, i: int) -> Tensor:
+        nearness = [math.cos(math.pi / 2 * (i - j) / len(x)) for j in range(len(k))]
+        return F.relu(k) @ F.relu(q) * torch.tensor(nearness, dtype=x.dtype)
 
-    return _by_weights(p, x, heads, weight)
+    return _by_weights(p, x, heads, weights)
 
 
 def linformer(p: Parameters, x: Tensor, *, heads: int, **_: Any) -> Tensor:
     def mixture(rows: Tensor, y: Tensor) -> Tensor:
-        return torch.stack([torch.stack([e * token for e, token in zip(row, y, strict=False)]).sum(0) for row in rows])
+        return torch.stack([row[: len(y)] @ y for row in rows])
 
     outputs = []
     for q, k, v in heads_of(linear(p, "qkv", x), heads):
@@ -73,9 +77,8 @@ def synthesizer(p: Parameters, x: Tensor, *, kind: str, heads: int, **_: Any) ->
     for head, v in enumerate(values):
         rows = []
         for n in range(tokens):
-            made = [hidden[head][n] @ p["scores"][head, m] if hidden else p["scores"][head, n, m] for m in range(tokens)]
-            weights = torch.exp(torch.stack(made))
-            rows.append(sum(w * value for w, value in zip(weights / weights.sum(), v, strict=True)))
+            scores = p["scores"][head, :tokens]
+            rows.append(_mean(torch.exp(scores @ hidden[head][n] if hidden else scores[n, :tokens]), v))
         outputs.append(torch.stack(rows))
     return linear(p, "out", torch.cat(outputs, dim=1))
 
@@ -84,53 +87,59 @@ def aft(p: Parameters, x: Tensor, *, kind: str, causal: bool, **_: Any) -> Tenso
     tokens, outputs = len(x), []
     queries, keys, values = linear(p, "qkv", x).chunk(3, dim=1)
     for n in range(tokens):
-        seen = range(n + 1 if causal else tokens)
-        weights = [torch.exp(keys[m] + (p["positions"][n, m] if kind == "full" else 0)) for m in seen]
-        mean = sum(w * values[m] for w, m in zip(weights, seen, strict=True)) / sum(weights)
-        outputs.append(torch.sigmoid(queries[n]) * mean)
+        seen = n + 1 if causal else tokens
+        positions = p["positions"][n, :seen, None] if kind == "full" else 0
+        weights = torch.exp(keys[:seen] + positions)  # of every channel
+        outputs.append(torch.sigmoid(queries[n]) * (weights * values[:seen]).sum(0) / weights.sum(0))
     return linear(p, "out", torch.stack(outputs))
 
 
 def based(p: Parameters, x: Tensor, *, features: int, window: int, heads: int, **_: Any) -> Tensor:
     def taylor(q: Tensor, k: Tensor) -> Tensor:
-        score = q @ k / math.sqrt(features)
-        return 1 + score + score**2 / 2
+        scores = k @ q / math.sqrt(features)
+        return 1 + scores + scores**2 / 2
 
     outputs = []
     factors = zip(*(part.chunk(heads, dim=1) for part in linear(p, "factors", x).chunk(2, dim=1)), strict=True)
     for (q, k, v), (fq, fk) in zip(heads_of(linear(p, "qkv", x), heads), factors, strict=True):
         tokens = []
         for i in range(len(x)):
-            first = max(0, i - window)
-            near = torch.stack([torch.exp(q[i] @ k[j] / math.sqrt(len(k[j]))) for j in range(first, i + 1)])
-            far = torch.stack([taylor(fq[i], fk[j]) for j in range(i + 1)])
-            tokens.append(_mean(near, v[first : i + 1]) + _mean(far, v[: i + 1]))
+            far, near = slice(i + 1), slice(max(0, i - window), i + 1)
+            softmax = torch.exp(k[near] @ q[i] / math.sqrt(len(q[i])))
+            tokens.append(_mean(softmax, v[near]) + _mean(taylor(fq[i], fk[far]), v[far]))
         outputs.append(torch.stack(tokens))
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 
 def _by_weights(
-    p: Parameters, x: Tensor, heads: int, weight: Callable[[Tensor, Tensor, int, int], Tensor], *, causal: bool = False
+    p: Parameters,
+    x: Tensor,
+    heads: int,
+    weights: Callable[[Tensor, Tensor, int], Tensor],
+    *,
+    causal: bool = False,
+    mapped: Callable[[Tensor], Tensor] = lambda y: y,
 ) -> Tensor:
-    """Attention with the weight that a function gives for a query, a key and their positions."""
+    """Attention with the weights that a function gives for a query, all keys that it sees, and its position.
+
+    Queries and keys are `mapped` before.
+    """
     outputs = []
     for q, k, v in heads_of(linear(p, "qkv", x), heads):
-        tokens = []
+        q, k, tokens = mapped(q), mapped(k), []
         for i in range(len(x)):
             seen = i + 1 if causal else len(x)
-            tokens.append(_mean(torch.stack([weight(q[i], k[j], i, j) for j in range(seen)]), v[:seen]))
+            tokens.append(_mean(weights(q[i], k[:seen], i), v[:seen]))
         outputs.append(torch.stack(tokens))
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """softmax(QKᵀ/√channels) V, query by query."""
-    scores = [[torch.exp(query @ key / math.sqrt(len(key))) for key in k] for query in q]
-    return torch.stack([_mean(torch.stack(row), v) for row in scores])
+    return torch.stack([_mean(torch.exp(k @ query / math.sqrt(len(query))), v) for query in q])
 
 
 def _mean(weights: Tensor, v: Tensor) -> Tensor:
     """The mean of V with these weights; zeros where all of them are zero."""
     total = weights.sum()
-    products = torch.stack([w * value for w, value in zip(weights, v, strict=True)]).sum(0)
-    return products / total if total != 0 else products
+    return weights @ v / total if total != 0 else weights @ v

@@ -24,8 +24,8 @@ def summary_mixing(p: Parameters, x: Tensor, *, causal: bool = False, **_: Any) 
 
 
 def shared_vector(p: Parameters, x: Tensor, **_: Any) -> Tensor:
-    hidden = [F.gelu(sum(weight * token for token in x)) for weight in p["first"]]
-    y = [sum(weight * unit for weight, unit in zip(p["second"], hidden, strict=True)) for _ in x]
+    hidden = [F.gelu(weight * x.sum(0)) for weight in p["first"]]
+    y = [p["second"] @ torch.stack(hidden) for _ in x]
     return normalise(torch.stack(y), p["norm.weight"], p["norm.bias"])
 
 

@@ -21,19 +21,18 @@ def attention(p: Parameters, x: Tensor, *, heads: int, kv_heads: int, causal: bo
     outputs = []
     for head, q in enumerate(queries):
         k, v = (each[head * kv_heads // heads] for each in (keys, values))
-        outputs.append(_mixed(q, k, v, [range(t + 1) if causal else range(len(x)) for t in range(len(x))]))
+        outputs.append(_mixed(q, k, v, _seen(x, causal=causal)))
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 
 def sliding_window(p: Parameters, x: Tensor, *, window: int, heads: int, causal: bool, **_: Any) -> Tensor:
-    tokens = len(x)
-    seen = [range(max(0, t - window), t + 1 if causal else min(tokens, t + window + 1)) for t in range(tokens)]
+    seen = [slice(max(0, t - window), t + 1 if causal else t + window + 1) for t in range(len(x))]
     outputs = [_mixed(q, k, v, seen) for q, k, v in heads_of(linear(p, "qkv", x), heads)]
     return linear(p, "out", torch.cat(outputs, dim=1))
 
 
 def differential_attention(p: Parameters, x: Tensor, *, heads: int, causal: bool, **_: Any) -> Tensor:
-    seen = [range(t + 1) if causal else range(len(x)) for t in range(len(x))]
+    seen = _seen(x, causal=causal)
     q1, k1, q2, k2 = p["lambdas"]
     start = 0.8
     strength = torch.exp(q1 @ k1) - torch.exp(q2 @ k2) + start
@@ -56,16 +55,21 @@ def latent_attention(p: Parameters, x: Tensor, *, heads: int, latent: int, causa
         queries.append(both[:width])
         keys.append(p["up.weight"][:width] @ compressed)
         values.append(p["up.weight"][width:] @ compressed)
-    seen = [range(t + 1) if causal else range(len(x)) for t in range(len(x))]
+    seen = _seen(x, causal=causal)
     split = [torch.stack(each).split(channels, dim=1) for each in (queries, keys, values)]
     mixed = torch.cat([_mixed(q, k, v, seen) for q, k, v in zip(*split, strict=True)], dim=1)
     return torch.stack([p["out.weight"] @ token for token in mixed])
 
 
-def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[Sequence[int]]) -> Tensor:
+def _seen(x: Tensor, *, causal: bool) -> list[slice]:
+    """The tokens that each token sees."""
+    return [slice(t + 1 if causal else len(x)) for t in range(len(x))]
+
+
+def _mixed(q: Tensor, k: Tensor, v: Tensor, seen: Sequence[slice]) -> Tensor:
     """The values that each query sees, weighted by the softmax of its scores."""
     tokens = []
     for query, others in zip(q, seen, strict=True):
-        weights = torch.stack([torch.exp(query @ k[j] / math.sqrt(len(query))) for j in others])
-        tokens.append(sum(w * v[j] for w, j in zip(weights / weights.sum(), others, strict=True)))
+        weights = torch.exp(k[others] @ query / math.sqrt(len(query)))
+        tokens.append(weights @ v[others] / weights.sum())
     return torch.stack(tokens)

@@ -13,26 +13,18 @@ from mixbench.mixers.references.common import Parameters, linear, normalise, sin
 
 
 def mlp_mixer(p: Parameters, x: Tensor, **_: Any) -> Tensor:
-    tokens = len(x)
-    hidden = []
-    for weights, bias in zip(p["first.weight"], p["first.bias"], strict=True):
-        hidden.append(F.gelu(sum(weights[n] * x[n] for n in range(tokens)) + bias))
-    return torch.stack(
-        [sum(w * h for w, h in zip(p["second.weight"][n], hidden, strict=True)) + p["second.bias"][n] for n in range(tokens)]
-    )
+    hidden = F.gelu(_rows(p["first.weight"][:, : len(x)], p["first.bias"], x))
+    return _rows(p["second.weight"][: len(x)], p["second.bias"][: len(x)], hidden)
 
 
 def gmlp(p: Parameters, x: Tensor, **_: Any) -> Tensor:
-    tokens = len(x)
     u, v = F.gelu(linear(p, "expand", x)).chunk(2, dim=1)
     v = normalise(v, p["norm.weight"], p["norm.bias"])
-    gated = [u[n] * (sum(p["gate.weight"][n, m] * v[m] for m in range(tokens)) + p["gate.bias"][n]) for n in range(tokens)]
-    return linear(p, "out", torch.stack(gated))
+    return linear(p, "out", u * _mixed(p, "gate", v))
 
 
 def res_mlp(p: Parameters, x: Tensor, **_: Any) -> Tensor:
-    tokens = range(len(x))
-    return torch.stack([sum(p["mix.weight"][n, m] * x[m] for m in tokens) + p["mix.bias"][n] for n in tokens])
+    return _mixed(p, "mix", x)
 
 
 def monarch(p: Parameters, x: Tensor, **_: Any) -> Tensor:
@@ -40,11 +32,8 @@ def monarch(p: Parameters, x: Tensor, **_: Any) -> Tensor:
     rows = []
     for n in range(tokens):
         place_out, q = divmod(n, blocks)
-        row = torch.zeros_like(x[0])
-        for m in range(tokens):
-            k, place = divmod(m, blocks)
-            row = row + p["second"][q, place_out, k] * p["first"][k, q, place] * x[m]
-        rows.append(row)
+        weights = p["second"][q, place_out].unsqueeze(1) * p["first"][:, q]  # of block k and place: of token k·blocks + place
+        rows.append(weights.flatten()[:tokens] @ x)
     return torch.stack(rows)
 
 
@@ -68,10 +57,8 @@ def hypermixer(
         channels = slice(head * size, (head + 1) * size)
         w1 = _hypernetwork(p, 0, head, seen[:, channels])
         w2 = w1 if tied else _hypernetwork(p, 1, head, seen[:, channels])
-        hidden = [
-            F.gelu(torch.stack([w1[n, unit] * x[n, channels] for n in range(tokens)]).sum(0)) for unit in range(w1.shape[1])
-        ]
-        outputs.append(torch.stack([sum(w * h for w, h in zip(row, hidden, strict=True)) for row in w2]))
+        hidden = [F.gelu(weights @ x[:, channels]) for weights in w1.T]
+        outputs.append(torch.stack([weights @ torch.stack(hidden) for weights in w2]))
     y = torch.cat(outputs, dim=1)
     return normalise(y, p["norm.weight"], p["norm.bias"]) if layer_norm else y
 
@@ -86,3 +73,13 @@ def _hypernetwork(p: Parameters, network: int, head: int, seen: Tensor) -> Tenso
         last = F.gelu(first) @ p["second"][network, head]
         rows.append(last + (p["second_bias"][network, head, 0] if "second_bias" in p else 0))
     return torch.stack(rows)
+
+
+def _mixed(p: Parameters, name: str, x: Tensor) -> Tensor:
+    """Σ_m W_nm x_m + b_n, for the first tokens where there are fewer than the layer is built for."""
+    tokens = len(x)
+    return _rows(p[f"{name}.weight"][:tokens, :tokens], p[f"{name}.bias"][:tokens], x)
+
+
+def _rows(weights: Tensor, biases: Tensor, x: Tensor) -> Tensor:
+    return torch.stack([weight @ x + bias for weight, bias in zip(weights, biases, strict=True)])

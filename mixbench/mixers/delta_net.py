@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mixbench.mixers.costs.delta_rule import CONVOLUTION
 from mixbench.mixers.ops.delta_rule import delta_rule, delta_step
 from mixbench.mixers.ops.short_convolution import ShortConvolution
-from mixbench.mixers.parts import zero_padding
+from mixbench.mixers.parts import at_least_float32, zero_padding
 
 State = tuple[Tensor, Tensor]
 """The last tokens that the convolutions still see, (batch, 3, 3·width), and a matrix per head."""
@@ -56,32 +56,27 @@ class DeltaNet(nn.Module):
     def _mix(self, x: Tensor, *, last: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
         qkv, beta, *gates = self.project(x).split(self.sizes, dim=-1)
         q, k, v = self._heads_of(self.convolution(qkv))
-        out, state = delta_rule(q, k, v, in_float32(beta).sigmoid(), self._log_decay(*gates), last=last)
+        out, state = delta_rule(q, k, v, at_least_float32(beta).sigmoid(), self._log_decay(*gates), last=last)
         return self.out(self._gated(out.to(x.dtype), *gates).flatten(2)), qkv, state
 
     def state(self, batch: int) -> State:
         """Zeros: nothing is known before the first token."""
         size = self.width // self.heads
-        return self.convolution.state(batch), in_float32(self.out.weight).new_zeros(batch, self.heads, size, size)
+        return self.convolution.state(batch), at_least_float32(self.out.weight).new_zeros(batch, self.heads, size, size)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         seen, matrix = state
         qkv, beta, *gates = self.project(x).split(self.sizes, dim=-1)
         convolved, seen = self.convolution.step(qkv, seen)
         q, k, v = self._heads_of(convolved)
-        out, matrix = delta_step(q, k, v, in_float32(beta).sigmoid(), self._log_decay(*gates), matrix)
+        out, matrix = delta_step(q, k, v, at_least_float32(beta).sigmoid(), self._log_decay(*gates), matrix)
         return self.out(self._gated(out.to(x.dtype), *gates).flatten(1)), (seen, matrix)
 
     def _heads_of(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(..., 3·width) to q, k and v (..., heads, width/heads)."""
-        q, k, v = in_float32(qkv).unflatten(-1, (3, self.heads, -1)).unbind(-3)
+        q, k, v = at_least_float32(qkv).unflatten(-1, (3, self.heads, -1)).unbind(-3)
         return q, k, v
 
     def variant(self, dtype: torch.dtype) -> str:
         """The precision of the rule where it is not that of the input, as shown in the tables."""
         return "rule=float32" if dtype.itemsize == 2 else ""
-
-
-def in_float32(x: Tensor) -> Tensor:
-    """x in float32 if it is in half precision."""
-    return x.float() if x.dtype.itemsize == 2 else x

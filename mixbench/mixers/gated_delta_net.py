@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.delta_net import DeltaNet, in_float32
+from mixbench.mixers.delta_net import DeltaNet
+from mixbench.mixers.parts import at_least_float32
 
 
 class GatedDeltaNet(DeltaNet):
@@ -42,5 +43,5 @@ def decay_parameters(heads: int, channels: int) -> tuple[nn.Parameter, nn.Parame
 
 def log_decay(x: Tensor, log_rate: Tensor, time_bias: Tensor) -> Tensor:
     """-exp(log_rate) softplus(x + time_bias), for x (..., heads, channels), one rate per head and one bias per channel."""
-    times = F.softplus(in_float32(x) + in_float32(time_bias).view(x.shape[-2:]))
-    return -in_float32(log_rate).exp().unsqueeze(-1) * times
+    times = F.softplus(at_least_float32(x) + at_least_float32(time_bias).view(x.shape[-2:]))
+    return -at_least_float32(log_rate).exp().unsqueeze(-1) * times

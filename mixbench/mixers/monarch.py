@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.costs.monarch import blocks_for
+from mixbench.mixers.costs.chunks import square_for
 from mixbench.mixers.parts import check_length, zero_padding
 
 
@@ -20,7 +20,7 @@ class Monarch(nn.Module):
 
     def __init__(self, *, width: int, tokens: int) -> None:
         super().__init__()
-        self.tokens, self.blocks = tokens, blocks_for(tokens)
+        self.tokens, self.blocks = tokens, square_for(tokens)
         bound = self.blocks**-0.5  # as nn.Linear
         self.first = nn.Parameter(torch.empty((self.blocks,) * 3).uniform_(-bound, bound))
         self.second = nn.Parameter(torch.empty((self.blocks,) * 3).uniform_(-bound, bound))

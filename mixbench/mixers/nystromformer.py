@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mixbench.mixers.costs.nystromformer import ITERATIONS, segments_of
-from mixbench.mixers.parts import HeadProjections, attend, zero_padding
+from mixbench.mixers.parts import HeadProjections, attend, in_chunks, zero_padding
 
 
 class Nystromformer(HeadProjections):
@@ -36,12 +35,11 @@ class Nystromformer(HeadProjections):
         tokens = x.shape[2]
         means: Tensor
         count, length = segments_of(tokens, self.landmarks)
-        spare = count * length - tokens
-        if mask is None and not spare:
+        if mask is None and tokens == count * length:
             means = x.unflatten(2, (count, length)).mean(3)
             return means
         real = torch.ones_like(x[:, :1, :, :1]) if mask is None else mask[:, None, :, None].to(x.dtype)
-        sums, numbers = (F.pad(y, (0, 0, 0, spare)).unflatten(2, (count, length)).sum(3) for y in (x * real, real))
+        sums, numbers = (in_chunks(y, count, length).sum(3) for y in (x * real, real))
         means = sums / numbers.clamp(min=1)
         return means
 

@@ -77,6 +77,14 @@ def mix_tokens(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(-1), weight.expand(len(x), -1, -1), x)
 
 
+def in_chunks(x: Tensor, count: int, length: int) -> Tensor:
+    """(batch, heads, tokens, ·) to (batch, heads, count, length, ·), with zeros after the last token."""
+    if spare := count * length - x.shape[2]:
+        x = F.pad(x, (0, 0, 0, spare))
+    chunks: Tensor = x.unflatten(2, (count, length))
+    return chunks
+
+
 def at_least_float32(x: Tensor) -> Tensor:
     """x, in float32 where it is in half precision: for sums over tokens and products of decays."""
     return x.float() if x.dtype.itemsize < 4 else x

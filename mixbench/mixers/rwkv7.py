@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mixbench.mixers.costs.delta_rule import rwkv7_ranks
-from mixbench.mixers.delta_net import in_float32
-from mixbench.mixers.ops.delta_rule import carry, in_chunks, in_order, inverse, of_length_1
-from mixbench.mixers.parts import zero_padding
+from mixbench.mixers.ops.delta_rule import carry, chunked, in_order, inverse, of_length_1
+from mixbench.mixers.parts import at_least_float32, zero_padding
 
 State = tuple[Tensor, Tensor]
 """The last token, (batch, width), and a matrix per head."""
@@ -68,7 +67,7 @@ class RWKV7(nn.Module):
         """Zeros: nothing is known before the first token."""
         weight = self.out.weight
         size = len(weight) // self.heads
-        return weight.new_zeros(batch, len(weight)), in_float32(weight).new_zeros(batch, self.heads, size, size)
+        return weight.new_zeros(batch, len(weight)), at_least_float32(weight).new_zeros(batch, self.heads, size, size)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         parts, gate = self._parts(x, state[0])
@@ -85,16 +84,16 @@ class RWKV7(nn.Module):
         """r, log w, k, v, κ̂ and a, (..., heads, width/heads), and the gate (..., width)."""
         change = before - x
         r, w, k, v, a, g = (torch.addcmul(x, change, share) for share in self.shift.unbind())
-        log_decay = -math.exp(-0.5) * in_float32(self.decay[1](self.decay[0](w).tanh())).sigmoid()
-        rate = in_float32(self.rate(a)).sigmoid()
-        key = in_float32(self.key(k))
+        log_decay = -math.exp(-0.5) * at_least_float32(self.decay[1](self.decay[0](w).tanh())).sigmoid()
+        rate = at_least_float32(self.rate(a)).sigmoid()
+        key = at_least_float32(self.key(k))
         gate: Tensor = self.gate[1](self.gate[0](g).sigmoid())
         parts = (
-            in_float32(self.receptance(r)),
+            at_least_float32(self.receptance(r)),
             log_decay,
-            key * (1 + (rate - 1) * in_float32(self.key_rate)),
-            in_float32(self.value(v)),
-            key * in_float32(self.removal),
+            key * (1 + (rate - 1) * at_least_float32(self.key_rate)),
+            at_least_float32(self.value(v)),
+            key * at_least_float32(self.removal),
             rate,
         )
         r, log_decay, k, v, removed, rate = (part.unflatten(-1, (self.heads, -1)) for part in parts)
@@ -104,7 +103,7 @@ class RWKV7(nn.Module):
         """The output (..., heads, width/heads) normalised, with the bonus, gated and projected: (..., width)."""
         r, _, k, v, *_ = parts
         normalised = self.norm(out.to(dtype).reshape(-1, len(self.bonus))).view(gate.shape)
-        weight = (r * k * in_float32(self.bonus).view(self.heads, -1)).sum(-1, keepdim=True)
+        weight = (r * k * at_least_float32(self.bonus).view(self.heads, -1)).sum(-1, keepdim=True)
         y: Tensor = self.out((normalised + (weight * v).to(dtype).flatten(-2)) * gate)
         return y
 
@@ -122,7 +121,7 @@ def _rule(
     token, so decays to the start of a chunk of 64 tokens can be divided by: float32 holds their inverse, up to 10¹⁷.
     """
     batch, tokens = r.shape[:2]
-    r, log_decay, k, v, removed, added = (in_chunks(x) for x in (r, log_decay, k, v, removed, rate * removed))
+    r, log_decay, k, v, removed, added = (chunked(x) for x in (r, log_decay, k, v, removed, rate * removed))
     decay = log_decay.cumsum(2)  # since the start of the chunk
     since_start, back = decay.exp(), (-decay).exp()
     r, removed = r * since_start, removed * (decay - log_decay).exp()  # κ̂ reads the state before the token's decay

@@ -10,14 +10,10 @@ A head of f features of queries and keys and c channels of values, n chunks of l
 
 from __future__ import annotations
 
+from mixbench.mixers.costs.chunks import chunks_of
+
 CHUNK = 64
 """Tokens of a chunk."""
-
-
-def chunks_of(tokens: int, chunk: int = CHUNK) -> tuple[int, int]:
-    """Number and length of the chunks. The last is filled up with zeros; a sequence shorter than a chunk is one."""
-    length = min(tokens, chunk)
-    return -(-tokens // length), length
 
 
 def decayed_sums_flops(

@@ -12,6 +12,8 @@ A head of dh channels, n chunks of c tokens. FLOPs forward, multiply-add 2:
 
 from __future__ import annotations
 
+from mixbench.mixers.costs.chunks import halving_chunks_of
+
 CHUNKS = {"cpu": 16}
 """Tokens of a chunk by type of device. On one core of an AMD EPYC at 1,024 tokens, width 256 and batch 8, chunks of 32 and 64
 take up to a fifth longer."""
@@ -27,10 +29,9 @@ CONVOLUTION = 4
 """Tokens that the short convolutions see."""
 
 
-def chunks_of(tokens: int, device: str) -> tuple[int, int]:
-    """Number and length of the chunks; a shorter sequence is one chunk of a power of two."""
-    length = min(CHUNKS.get(device, CHUNK), 1 << (tokens - 1).bit_length())
-    return -(-tokens // length), length
+def rule_chunks_of(tokens: int, device: str) -> tuple[int, int]:
+    """Number and length of the chunks on a type of device; the length is a power of two."""
+    return halving_chunks_of(tokens, CHUNKS.get(device, CHUNK))
 
 
 def inverse_flops(size: int) -> int:
@@ -46,7 +47,7 @@ def inverse_flops(size: int) -> int:
 
 def rule_flops(tokens: int, width: int, heads: int, device: str, *, by_halves: bool = False) -> int:
     """FLOPs of the delta rule of all heads, without projections; `by_halves` with a decay per channel."""
-    chunks, length = chunks_of(tokens, device)
+    chunks, length = rule_chunks_of(tokens, device)
     size = width // heads
     pairs = length * (length - 1) // 2 if by_halves else length**2
     solved = 3 if chunks > 1 else 2  # values, keys where a state is read, new values
@@ -81,7 +82,7 @@ def rwkv7_ranks(width: int) -> tuple[int, int, int]:
 
 def rwkv7_flops(*, tokens: int, width: int, heads: int, device: str, **_: object) -> int:
     """Projections, and the rule with two keys to write to."""
-    chunks, length = chunks_of(tokens, device)
+    chunks, length = rule_chunks_of(tokens, device)
     size = width // heads
     within = inverse_flops(length) + (9 if chunks > 1 else 8) * 2 * length**2 * size
     rule = heads * (chunks * within + (chunks - 1) * 8 * length * size**2)

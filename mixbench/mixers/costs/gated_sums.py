@@ -9,6 +9,8 @@ A head of f features and c channels, n chunks of l tokens, a power of two; FLOPs
 
 from __future__ import annotations
 
+from mixbench.mixers.costs.chunks import halving_chunks_of
+
 CHUNK = 64
 """Tokens of a chunk."""
 
@@ -16,14 +18,8 @@ RANK = 16
 """Rank of the map from a token to its decays."""
 
 
-def chunks_of(tokens: int) -> tuple[int, int]:
-    """Number and length of the chunks: a power of two that holds a shorter sequence, at most CHUNK."""
-    length = min(CHUNK, 1 << (tokens - 1).bit_length())
-    return -(-tokens // length), length
-
-
 def gated_sums_flops(tokens: int, *, features: int, channels: int) -> int:
     """FLOPs of one head."""
-    count, length = chunks_of(tokens)
+    count, length = halving_chunks_of(tokens, CHUNK)
     inside = count * length * (length - 1) * features + 2 * count * length**2 * channels
     return inside + 4 * (count - 1) * length * features * channels

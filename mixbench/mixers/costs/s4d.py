@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from math import ceil, isqrt
+from math import ceil
 
+from mixbench.mixers.costs.chunks import square_for
 from mixbench.mixers.costs.fourier import fast_length, transform_flops
 from mixbench.parsing.option import Value
 
 
 def split_length(tokens: int) -> tuple[int, int]:
     """Blocks, and tokens in a block: about as many of each."""
-    size = isqrt(tokens - 1) + 1
+    size = square_for(tokens)
     return ceil(tokens / size), size
 
 

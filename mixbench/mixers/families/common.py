@@ -1,4 +1,4 @@
-"""Options and constraints that entries of several families share."""
+"""Options, constraints and closed forms that entries of several families share."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def even_heads_divide(*, width: int, heads: int, **_: Value) -> str | None:
     if fault := heads_divide(width=width, heads=heads):
         return fault
     return f"{width // heads} channels per head is odd; it must be even" if width // heads % 2 else None
+
+
+def projection_params(*, width: int, **_: Value) -> int:
+    """Weights and biases that make queries, keys, values and the output of attention."""
+    return 4 * width**2 + 4 * width

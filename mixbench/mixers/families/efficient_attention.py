@@ -8,7 +8,7 @@ from mixbench.mixers.costs.causal_sums import causal_sums_flops
 from mixbench.mixers.costs.nystromformer import nystromformer_flops
 from mixbench.mixers.costs.sliding_window import sliding_window_flops
 from mixbench.mixers.description import Family, Mixer
-from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide
+from mixbench.mixers.families.common import CAUSAL, HEADS, heads_divide, projection_params
 from mixbench.parsing.option import Option, Value
 
 
@@ -35,11 +35,6 @@ def _based_flops(*, tokens: int, width: int, features: int, window: int, heads: 
     return near + 4 * tokens * width * heads * features + heads * sums
 
 
-def _projections(*, width: int, **_: Value) -> int:
-    """Weights and biases that make queries, keys, values and the output."""
-    return 4 * width**2 + 4 * width
-
-
 FAMILY = Family(
     "Efficient attention",
     (
@@ -50,7 +45,7 @@ FAMILY = Family(
             target="mixbench.mixers.linear_attention:LinearAttention",
             options=(HEADS, replace(CAUSAL, before=False)),
             flops=_linear_flops,
-            params=_projections,
+            params=projection_params,
             state="H·dh·dh + d",
             constraint=heads_divide,
         ),
@@ -62,7 +57,7 @@ FAMILY = Family(
             options=(Option("features", "count", 128, "number of random features, shared by the heads"), HEADS, CAUSAL),
             flops=lambda **shape: _kernel_flops(**shape) + _directions_flops(**shape),
             training_flops=lambda **shape: 3 * _kernel_flops(**shape) + 2 * _directions_flops(**shape),
-            params=_projections,
+            params=projection_params,
             state="H·m·(dh + 1) (m features)",
             free="features",
             constraint=heads_divide,
@@ -76,7 +71,7 @@ FAMILY = Family(
             flops=lambda tokens, width, heads, **_: (
                 8 * tokens * width**2 + 8 * tokens * width * (width // heads) + 4 * tokens * width
             ),
-            params=_projections,
+            params=projection_params,
             constraint=heads_divide,
         ),
         Mixer(
@@ -86,7 +81,7 @@ FAMILY = Family(
             target="mixbench.mixers.linformer:Linformer",
             options=(Option("rank", "count", 128, "rows of E and F, shared by the heads"), HEADS),
             flops=lambda tokens, width, rank, **_: 8 * tokens * width**2 + 8 * tokens * rank * width,
-            params=lambda tokens, width, rank, **_: _projections(width=width) + 2 * rank * tokens,
+            params=lambda tokens, width, rank, **_: projection_params(width=width) + 2 * rank * tokens,
             any_length=False,
             free="rank",
             constraint=heads_divide,
@@ -98,7 +93,7 @@ FAMILY = Family(
             target="mixbench.mixers.nystromformer:Nystromformer",
             options=(Option("landmarks", "count", 64, "maximum number of landmarks"), HEADS),
             flops=nystromformer_flops,
-            params=_projections,
+            params=projection_params,
             honours_mask=False,
             free="landmarks",
             constraint=heads_divide,
@@ -132,7 +127,7 @@ FAMILY = Family(
                 HEADS,
             ),
             flops=_based_flops,
-            params=lambda width, heads, features, **_: _projections(width=width) + 2 * heads * features * (width + 1),
+            params=lambda width, heads, features, **_: projection_params(width=width) + 2 * heads * features * (width + 1),
             always_causal=True,
             state="H·(1 + f + f²)·(dh + 1) + 2·window·d",
             free="features",
@@ -148,7 +143,7 @@ FAMILY = Family(
                 CAUSAL,
             ),
             flops=lambda tokens, width, kind, **_: 8 * tokens * width**2 + (kind == "full") * 4 * tokens**2 * width,
-            params=lambda tokens, width, kind, **_: 4 * width**2 + 4 * width + (kind == "full") * tokens**2,
+            params=lambda tokens, width, kind, **_: projection_params(width=width) + (kind == "full") * tokens**2,
             state="2·d",
             constraint=lambda kind, causal, **_: "kind=full has no causal form" if causal and kind == "full" else None,
         ),

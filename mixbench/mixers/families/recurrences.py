@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixbench.mixers.costs.decayed_sums import CHUNK, chunks_of, decayed_sums_flops
+from mixbench.mixers.costs.chunks import chunks_of
+from mixbench.mixers.costs.decayed_sums import CHUNK, decayed_sums_flops
 from mixbench.mixers.costs.delta_rule import convolution_flops
 from mixbench.mixers.costs.gated_sums import RANK, gated_sums_flops
 from mixbench.mixers.costs.s4d import s4d_flops, s4d_training_flops

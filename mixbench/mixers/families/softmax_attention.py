@@ -6,17 +6,13 @@ from dataclasses import replace
 
 from mixbench.mixers.costs.sliding_window import sliding_window_flops
 from mixbench.mixers.description import Family, Mixer
-from mixbench.mixers.families.common import CAUSAL, HEADS, even_heads_divide, heads_divide
+from mixbench.mixers.families.common import CAUSAL, HEADS, even_heads_divide, heads_divide, projection_params
 from mixbench.parsing.option import Option, Value
-
-
-def _projections(tokens: int, width: int, outputs: int) -> int:
-    return 2 * tokens * width * outputs
 
 
 def _attention_flops(*, tokens: int, width: int, heads: int, kv_heads: int, **_: Value) -> int:
     keys_and_values = 2 * kv_heads * (width // heads)
-    return _projections(tokens, width, 2 * width + keys_and_values) + 4 * tokens**2 * width
+    return 2 * tokens * width * (2 * width + keys_and_values) + 4 * tokens**2 * width
 
 
 def _attention_params(*, width: int, heads: int, kv_heads: int, **_: Value) -> int:
@@ -66,7 +62,7 @@ FAMILY = Family(
             target="mixbench.mixers.sliding_window:SlidingWindow",
             options=(Option("window", "size", 128, "tokens seen on each side; with causal=true, before"), HEADS, CAUSAL),
             flops=sliding_window_flops,
-            params=lambda width, **_: 4 * width**2 + 4 * width,
+            params=projection_params,
             constraint=heads_divide,
             state="2·window·d",
             free="window",
@@ -78,7 +74,7 @@ FAMILY = Family(
             target="mixbench.mixers.differential_attention:DifferentialAttention",
             options=(HEADS, CAUSAL),
             flops=lambda tokens, width, **_: 8 * tokens * width**2 + 8 * tokens**2 * width,
-            params=lambda width, heads, **_: 4 * width**2 + 4 * width + 3 * (width // heads),
+            params=lambda width, heads, **_: projection_params(width=width) + 3 * (width // heads),
             constraint=even_heads_divide,
             state="2·N·d",
         ),

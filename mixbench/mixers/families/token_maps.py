@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mixbench.mixers.costs.chunks import square_for
 from mixbench.mixers.costs.hypermixer import fused_fault, fused_lacks, hypermixer_flops, hypermixer_params
-from mixbench.mixers.costs.monarch import blocks_for
 from mixbench.mixers.description import Family, Mixer
 from mixbench.mixers.families.common import heads_divide
 from mixbench.parsing.option import Option
@@ -50,8 +50,8 @@ FAMILY = Family(
             summary="a Monarch matrix over the tokens: two block-diagonal matrices with a transpose between them",
             paper="Monarch Mixer, arXiv 2310.12109",
             target="mixbench.mixers.monarch:Monarch",
-            flops=lambda tokens, width, **_: 4 * blocks_for(tokens) ** 3 * width,
-            params=lambda tokens, **_: 2 * blocks_for(tokens) ** 3,
+            flops=lambda tokens, width, **_: 4 * square_for(tokens) ** 3 * width,
+            params=lambda tokens, **_: 2 * square_for(tokens) ** 3,
             any_length=False,
         ),
         Mixer(

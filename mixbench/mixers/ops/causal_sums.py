@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.costs.causal_sums import chunks_of
+from mixbench.mixers.costs.causal_sums import CHUNK
+from mixbench.mixers.costs.chunks import equal_chunks_of
 from mixbench.mixers.parts import at_least_float32
 
 
@@ -50,7 +51,7 @@ def full_sums(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 def causal_sums(q: Tensor, k: Tensor, v: Tensor, kernel: Kernel = LINEAR) -> tuple[Tensor, Tensor]:
     """The sums over each token itself and those before it, of the features that a kernel makes of `q` and `k`."""
     tokens = q.shape[2]
-    count, length = chunks_of(tokens)
+    count, length = equal_chunks_of(tokens, CHUNK)
     if spare := count * length - tokens:
         q, k, v = (F.pad(x, (0, 0, 0, spare)) for x in (q, k, v))
     sums, weights = (_at_once if q.is_cuda else _in_turn)(q, k, v, length, kernel)

@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.costs.decayed_sums import CHUNK, chunks_of
-from mixbench.mixers.parts import at_least_float32
+from mixbench.mixers.costs.chunks import chunks_of
+from mixbench.mixers.costs.decayed_sums import CHUNK
+from mixbench.mixers.ops.decays import decays
+from mixbench.mixers.parts import at_least_float32, in_chunks
 
 
 def decayed_sums(
@@ -22,14 +24,11 @@ def decayed_sums(
     """The sums, shaped as v, and if `last` the state after the last token, (batch, heads, features, channels)."""
     tokens, groups = v.shape[2], q.shape[1]
     count, length = chunks_of(tokens, chunk)
-    spare = count * length - tokens
-    if spare:
-        q, k, v = (F.pad(x, (0, 0, 0, spare)) for x in (q, k, v))
-    q, k = (x.unflatten(2, (count, length)) for x in (q, k))  # (batch, groups, chunks, length, features)
-    v = v.unflatten(2, (count, length)).unflatten(1, (groups, -1))  # (batch, groups, members, chunks, length, channels)
-    a = F.pad(at_least_float32(a), (0, spare)).unflatten(2, (count, length)).unflatten(1, (groups, -1))
-    since_start = a.cumsum(-1)  # (…, chunks, length)
-    scores = (q @ k.transpose(-1, -2)).unsqueeze(2) * _decays(since_start).to(v.dtype)
+    q, k = (in_chunks(x, count, length) for x in (q, k))  # (batch, groups, chunks, length, features)
+    v = in_chunks(v, count, length).unflatten(1, (groups, -1))  # (batch, groups, members, chunks, length, channels)
+    a = in_chunks(at_least_float32(a).unsqueeze(-1), count, length).squeeze(-1)
+    since_start = a.unflatten(1, (groups, -1)).cumsum(-1)  # (…, chunks, length)
+    scores = (q @ k.transpose(-1, -2)).unsqueeze(2) * decays(since_start).to(v.dtype)
     own = scores @ v
     until_end = (since_start[..., -1:] - since_start).exp()
     written = _by_chunk(k.transpose(-1, -2), v * until_end.unsqueeze(-1).to(v.dtype))
@@ -43,12 +42,6 @@ def decayed_step(q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor) -> t
     written = k.unsqueeze(-1) * v.unsqueeze(-2)  # broadcast over the heads of a group, of which there is then one
     state = torch.addcmul(written, a.exp()[..., None, None], state)
     return (q.unsqueeze(-2) @ state).squeeze(-2), state
-
-
-def _decays(total: Tensor) -> Tensor:
-    """exp(total_i − total_j) for j ≤ i, and 0 for later j."""
-    later = torch.ones(total.shape[-1], total.shape[-1], dtype=torch.bool, device=total.device).triu(1)
-    return (total.unsqueeze(-1) - total.unsqueeze(-2)).masked_fill(later, -torch.inf).exp()
 
 
 def _by_chunk(left: Tensor, right: Tensor) -> Tensor:
@@ -65,7 +58,7 @@ def _carry(written: Tensor, decay: Tensor, last: bool) -> tuple[Tensor, Tensor |
     The sums over chunks are taken in float64: differences of large numbers decide which weights are near 1.
     """
     total = decay.double().cumsum(-1)
-    weights = F.pad(_decays(total), (0, 0, 1, 0)).to(written.dtype)  # row i: the state after i chunks
+    weights = F.pad(decays(total), (0, 0, 1, 0)).to(written.dtype)  # row i: the state after i chunks
     states = written.flatten(-2)
     starts = (weights[..., :-1, :] @ states).view_as(written)
     if not last:

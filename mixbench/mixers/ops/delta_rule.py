@@ -10,10 +10,11 @@ its relative error is 10⁻⁷ times the sum over a chunk.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.costs.delta_rule import BASE, chunks_of
+from mixbench.mixers.costs.delta_rule import BASE, rule_chunks_of
+from mixbench.mixers.ops.decays import decays, join_pairs, pairs_of, products_by_halves
+from mixbench.mixers.parts import in_chunks
 
 
 def delta_rule(
@@ -25,13 +26,13 @@ def delta_rule(
     channel, or one for each of k. The state, zero before the first token, is (batch, heads, channels, channels).
     """
     batch, tokens = q.shape[:2]
-    q, k, v, beta = (in_chunks(x) for x in (q, k, v, beta.unsqueeze(-1)))
+    q, k, v, beta = (chunked(x) for x in (q, k, v, beta.unsqueeze(-1)))
     q, k = of_length_1(q), of_length_1(k)
     if log_decay is None:
         kept, written = None, k
         of_keys, of_queries = k @ k.mT, (q @ k.mT).tril()
     else:
-        decay = in_chunks(log_decay).cumsum(2)  # since the start of the chunk
+        decay = chunked(log_decay).cumsum(2)  # since the start of the chunk
         of_keys, of_queries = decayed_products((k, q), k, decay)
         written = k * (decay[:, :, -1:] - decay).exp()
         since_start = decay.exp()
@@ -66,55 +67,19 @@ def decayed_products(left: tuple[Tensor, ...], right: Tensor, decay: Tensor) -> 
     (..., length, length) are zero where the right token comes later.
     """
     if decay.shape[-1] > 1:
-        return _products_by_halves(left, right, decay)
-    later = torch.ones(2 * right.shape[-2:-1], dtype=torch.bool, device=right.device).triu(1)
-    between = (decay - decay.mT).masked_fill(later, -torch.inf).exp()
+        return products_by_halves(left, right, decay)
+    between = decays(decay.squeeze(-1))
     return [x @ right.mT * between for x in left]
 
 
-def _products_by_halves(left: tuple[Tensor, ...], right: Tensor, decay: Tensor) -> list[Tensor]:
-    """With a decay per channel: tokens of a second half times those of the first, each decayed to the border, for halves of all
-    sizes. So no factor is above 1, however strong the decay."""
-    results = [(x * right).sum(-1)[..., None, None] for x in left]  # (..., length/size, size, size)
-    for size in (1 << n for n in range((right.shape[-2] - 1).bit_length())):
-        before, after = _halves(decay, size)
-        border = before[..., -1:, :]
-        early = (_halves(right, size)[0] * (border - before).exp()).mT
-        fading = (after - border).exp()
-        results = [_join(result, _halves(x, size)[1] * fading @ early) for result, x in zip(results, left, strict=True)]
-    return [result.squeeze(-3) for result in results]
-
-
-def _halves(x: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """(..., rows, channels) to the first and the second half of each 2·size rows, (..., rows/(2·size), size, channels)."""
-    return _pairs(x.unflatten(-2, (-1, size)))
-
-
-def _pairs(blocks: Tensor) -> tuple[Tensor, Tensor]:
-    """(..., blocks, rows, columns) to the first and the second of each two."""
-    first, second = blocks.unflatten(-3, (-1, 2)).unbind(-3)
-    return first, second
-
-
-def _join(diagonal: Tensor, corner: Tensor) -> Tensor:
-    """Lower triangles (..., blocks, size, size), two and two, with what is below the first and left of the second."""
-    first, second = _pairs(diagonal)
-    upper = F.pad(first, (0, first.shape[-1]))
-    return torch.cat((upper, torch.cat((corner, second), dim=-1)), dim=-2)
-
-
-def in_chunks(x: Tensor) -> Tensor:
+def chunked(x: Tensor) -> Tensor:
     """(batch, tokens, heads, channels) to (batch·heads, chunks, length, channels), with zeros after the last token."""
-    batch, tokens, heads, channels = x.shape
-    chunks, length = chunks_of(tokens, x.device.type)
-    x = x.transpose(1, 2)
-    if chunks * length > tokens:
-        x = F.pad(x, (0, 0, 0, chunks * length - tokens))
-    return x.reshape(batch * heads, chunks, length, channels)
+    x = in_chunks(x.transpose(1, 2), *rule_chunks_of(x.shape[1], x.device.type))
+    return x.reshape(-1, *x.shape[2:])  # copied once, not by every product
 
 
 def in_order(x: Tensor, batch: int, tokens: int) -> Tensor:
-    """The inverse of `in_chunks`."""
+    """The inverse of `chunked`."""
     return x.reshape(batch, -1, x.shape[1] * x.shape[2], x.shape[3])[:, :, :tokens].transpose(1, 2)
 
 
@@ -133,8 +98,8 @@ def inverse(below: Tensor) -> Tensor:
         result, terms = result + power @ result, 2 * terms
     while block < size:
         corners = _diagonal_blocks(below, 2 * block)[..., block:, :block]
-        first, second = _pairs(result)
-        result, block = _join(result, second @ corners @ first), 2 * block
+        first, second = pairs_of(result)
+        result, block = join_pairs(result, second @ corners @ first), 2 * block
     return result.squeeze(-3)
 
 

@@ -10,22 +10,22 @@ channels). In half precision, decays and states are float32.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from mixbench.mixers.costs.gated_sums import chunks_of
-from mixbench.mixers.parts import at_least_float32
+from mixbench.mixers.costs.chunks import halving_chunks_of
+from mixbench.mixers.costs.gated_sums import CHUNK
+from mixbench.mixers.ops.decays import products_by_halves
+from mixbench.mixers.parts import at_least_float32, in_chunks
 
 
 def gated_sums(q: Tensor, k: Tensor, v: Tensor, a: Tensor, *, last: bool = False) -> tuple[Tensor, Tensor | None]:
     """The sums, shaped as v, and if `last` the state after the last token, (batch, heads, features, channels)."""
     tokens = v.shape[2]
-    count, length = chunks_of(tokens)
-    if spare := count * length - tokens:
-        q, k, v, a = (F.pad(x, (0, 0, 0, spare)) for x in (q, k, v, a))
-    q, k, v, a = (x.unflatten(2, (count, length)) for x in (q, k, v, a))  # (batch, heads, chunks, length, ·)
+    count, length = halving_chunks_of(tokens, CHUNK)
+    q, k, v, a = (in_chunks(x, count, length) for x in (q, k, v, a))
     since_start = at_least_float32(a).cumsum(3)
-    sums = _scores(q, k, since_start) @ v
+    (scores,) = products_by_halves((q,), k, since_start)
+    sums = scores @ v
     kept = count if last else count - 1  # chunks whose state is needed
     end = since_start[:, :, :kept, -1:]
     written = (k[:, :, :kept] * (end - since_start[:, :, :kept]).exp().to(k.dtype)).transpose(3, 4) @ v[:, :, :kept]
@@ -41,24 +41,6 @@ def gated_step(q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor) -> tup
     """The same for one token, after those of the state; all without the axis of tokens."""
     state = torch.addcmul(k.unsqueeze(-1) * v.unsqueeze(-2), a.exp().unsqueeze(-1), state)
     return (q.unsqueeze(-2) @ state).squeeze(-2), state
-
-
-def _scores(q: Tensor, k: Tensor, total: Tensor) -> Tensor:
-    """q_i·(exp(total_i − total_j) ⊙ k_j) for j ≤ i, and 0 for later j: (…, length, features) to (…, length, length).
-
-    From single tokens on, two blocks at a time become one of twice the size.
-    """
-    size, length = 1, q.shape[-2]
-    scores = (q * k).sum(-1)[..., None, None]  # (…, blocks, size, size)
-    while size < length:
-        qs, ks, totals = (x.unflatten(-2, (-1, 2, size)) for x in (q, k, total))
-        between = totals[..., 0, -1:, :]
-        late = qs[..., 1, :, :] * (totals[..., 1, :, :] - between).exp().to(q.dtype)
-        early = ks[..., 0, :, :] * (between - totals[..., 0, :, :]).exp().to(k.dtype)
-        first, second = scores.unflatten(-3, (-1, 2)).unbind(-3)
-        below = torch.cat((late @ early.transpose(-1, -2), second), dim=-1)
-        scores, size = torch.cat((F.pad(first, (0, size)), below), dim=-2), 2 * size
-    return scores.squeeze(-3)
 
 
 def _carry(written: Tensor, kept: Tensor) -> list[Tensor]:

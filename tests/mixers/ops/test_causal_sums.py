@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from mixbench.mixers.choice import choose_mixer
-from mixbench.mixers.costs.causal_sums import CHUNK, chunks_of
+from mixbench.mixers.costs.causal_sums import CHUNK
+from mixbench.mixers.costs.chunks import equal_chunks_of
 from mixbench.mixers.ops import causal_sums as module
 from mixbench.mixers.ops.causal_sums import causal_sums
 from mixbench.worker.calls import build_mixer
@@ -15,7 +16,7 @@ from mixbench.worker.loading import load_class
 
 @pytest.mark.parametrize("tokens", [1, 63, 64, 65, 150, 256])
 def test_chunks_are_equal_and_hold_all_tokens(tokens: int) -> None:
-    count, length = chunks_of(tokens)
+    count, length = equal_chunks_of(tokens, CHUNK)
     assert length <= CHUNK
     assert 0 <= count * length - tokens < count
 

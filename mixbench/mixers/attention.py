@@ -15,7 +15,7 @@ class Attention(HeadProjections):
     """softmax(QKᵀ/√(d/h)) V per head, with input and output projections; (batch, tokens, width) to the same shape.
 
     One projection makes Q, K and V; the rest is torch's fused kernel on 4-D tensors. With fewer `kv_heads` than heads, heads
-    / kv_heads heads of queries share keys and values (grouped queries, arXiv 2305.13245; one: 1911.02150). `rotary` turns Q
+    / kv_heads heads of queries share keys and values (grouped queries, arXiv 2305.13245; one: 1911.02150). `rotary` rotates Q
     and K by their positions (`mixbench.mixers.ops.rotary`).
 
     `mask` (batch, tokens) is True where the token is real: padded tokens are never attended to, and are zeroed first because

@@ -12,9 +12,9 @@ from mixbench.mixers.parts import attend, zero_padding
 class LatentAttention(nn.Module):
     """Softmax attention with keys and values from a vector of `latent` channels; (batch, tokens, width) to the same shape.
 
-    The latent vector is a projection of the token, divided by its root mean square. Steps keep it alone, and compare it with
-    queries that the projection to keys was absorbed by: every head has the same keys and values, the latent vectors. No
-    projection has a bias, as in the paper. Its rotary keys beside the latent vector and its compressed queries are left out.
+    The latent vector is a projection of the token, divided by its root mean square. Steps cache only the latent vectors and use
+    the absorbed form: the projection to keys is applied to the queries, so all heads share the latent vectors as keys and
+    values. No projection has a bias, as in the paper. The paper's decoupled rotary keys and compressed queries are left out.
 
     `mask` (batch, tokens) is True where the token is real; in the causal form, padding must be on the right.
     """

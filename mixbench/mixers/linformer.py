@@ -11,7 +11,7 @@ from mixbench.mixers.parts import HeadProjections, attend, check_length, zero_pa
 
 
 class Linformer(HeadProjections):
-    """Attention over EK and FV, `rank` mixtures of the tokens; (batch, tokens, width) to the same shape.
+    """Attention over EK and FV, which have `rank` rows; (batch, tokens, width) to the same shape.
 
     E and F (rank, tokens) are learned and shared by the heads. A shorter sequence uses their first columns, and equals one
     whose keys and values are zero behind it. `mask` (batch, tokens) is True where the token is real.

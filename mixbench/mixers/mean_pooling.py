@@ -10,7 +10,7 @@ from mixbench.mixers.parts import zero_padding
 
 
 class MeanPooling(nn.Module):
-    """The mean token, given to every token; (batch, tokens, width) to the same shape. No parameters.
+    """The mean of all tokens, returned at every token; (batch, tokens, width) to the same shape. No parameters.
 
     `causal`: the mean of a token and those before it. `mask` (batch, tokens) is True where the token is real.
     """

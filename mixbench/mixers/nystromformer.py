@@ -16,7 +16,7 @@ class Nystromformer(HeadProjections):
 
     Landmarks Q̃ and K̃ are means of segments of equal length; the last is shorter where that does not divide the tokens. The
     convolution of V that the paper may add is left out. `mask` (batch, tokens) is True where the token is real: padded tokens
-    are never attended to, nor part of a mean, but they do count where segments begin and end.
+    are never attended to, nor part of a mean, but they do shift where segments begin and end.
     """
 
     def __init__(self, *, width: int, tokens: int, landmarks: int = 64, heads: int = 4) -> None:

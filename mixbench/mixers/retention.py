@@ -19,7 +19,7 @@ State = tuple[Tensor, int]
 class Retention(nn.Module):
     """S ← γ S + kᵀ v, read by q, per head; (batch, tokens, width) to the same shape. Causal.
 
-    γ = 1 − 2^(−5−h) for head h. q and k turn with their position, as the paper has them; the output is normalised per head and
+    γ = 1 − 2^(−5−h) for head h. q and k are rotated by their positions, as in the paper; the output is normalised per head and
     gated by Swish(X Wg) before it is projected. The values have the width of the input, not twice as much. `mask`
     (batch, tokens) is True where the token is real; padding must be on the right, where it changes nothing.
     """

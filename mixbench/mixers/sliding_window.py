@@ -1,4 +1,4 @@
-"""Attention to neighbours alone (Longformer, arXiv 2004.05150, section 3.1)."""
+"""Window attention (Longformer, arXiv 2004.05150, section 3.1)."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class _Windows(torch.autograd.Function):
 
 
 class SlidingWindow(HeadProjections):
-    """Softmax attention to the tokens at most `window` away, itself included; (batch, tokens, width) to the same shape.
+    """Softmax attention over tokens at most `window` away, itself included; (batch, tokens, width) to the same shape.
 
-    |i - j| ≤ window, or 0 ≤ i - j ≤ window in the causal form. Queries go in blocks of half a window, each with the two
-    blocks of keys on either side, or on the left, so the cost grows with the tokens. A sequence of no more tokens than a
+    |i - j| ≤ window, or 0 ≤ i - j ≤ window in the causal form. Queries are processed in blocks of half a window, each with
+    the two blocks of keys on either side, or on the left, so the cost is linear in the tokens. A sequence no longer than what a
     block sees is computed at once.
 
     `mask` (batch, tokens) is True where the token is real; in the causal form, padding must be on the right.

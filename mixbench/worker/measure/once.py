@@ -112,7 +112,7 @@ def _predict(cell: Cell) -> Prediction | None:
 def _resident_growth(cell: Cell, remarks: list[str]) -> tuple[Values, Subject]:
     """The growth while a cell is built, which includes a call, and the cell.
 
-    On a GPU, what the driver loads would be all; in decode, what the context takes.
+    Not on a GPU, where it is mostly what the driver loads, nor in decode, where it is mostly what the context takes.
     """
     if cell.device != "cpu" or cell.mode == DECODE:
         return {}, build_subject(cell)

@@ -223,23 +223,26 @@ def test_the_text_data_of_the_page_on_python_can_be_trained_on(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_the_example_of_adding_a_mixer_works(tmp_path: Path) -> None:
-    module, entry, reference = python_blocks(CONTRIBUTING)
+    module, entry, reference, case = python_blocks(CONTRIBUTING)
     for name in ("mixbench", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "mixbench" / "mixers" / "projected_mean.py").write_text(module)
-    table = tmp_path / "mixbench" / "mixers" / "families" / "token_maps.py"
+    table = tmp_path / "mixbench" / "mixers" / "families" / "pooling.py"
     before, first, after = table.read_text().partition("        Mixer(\n")
     table.write_text(before + entry + first + after)
-    with (tmp_path / "mixbench" / "mixers" / "references" / "token_maps.py").open("a") as references:
+    with (tmp_path / "mixbench" / "mixers" / "references" / "pooling.py").open("a") as references:
         references.write("\n\n" + reference)
+    cases = tmp_path / "tests" / "helpers" / "mixer_cases" / "pooling.py"
+    cases.write_text(cases.read_text().replace("= [\n", f"= [\n{case}"))
 
     copy = {"PYTHONPATH": search_path(tmp_path)}
     assert "projected-mean" in run(tmp_path, sys.executable, "-m", "mixbench", "list", **copy)
     verdicts = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "projected-mean", **copy)
     assert "ok    honours a mask" in verdicts
-    script = "tests/mixers/test_mixers.py", "-k", "projected-mean"
-    assert " passed" in run(tmp_path, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *script, **copy)
+    script = "tests/mixers", "-k", "projected-mean"
+    tests = run(tmp_path, sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *script, **copy)
+    assert "[projected-mean-5x6-false] PASSED" in tests
 
 
 def test_the_citation_and_the_changelog_are_of_this_version() -> None:

@@ -12,7 +12,7 @@ from mixbench.plots.ends import End
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
-from mixbench.verdicts.prominent import MANY
+from mixbench.verdicts.prominent import CONTROLS, MANY
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     The other families are in the background; the control without mixing is left out. None where all mixers stand out in the
     figure with one panel per context, and on a page without room for it.
     """
-    control = {mixer.name for mixer in FAMILIES["control"].mixers}
-    others = (cell for cell in summary.cells if cell.label != summary.baseline and cell.mixer not in control)
+    others = (cell for cell in summary.cells if cell.label != summary.baseline and cell.mixer not in CONTROLS)
     drawn = [cell for cell in others if cell.paired_ratios]
     wide = page.width or _COLUMNS * _PANEL[0]
     if len(summary.mixers) <= MANY or not drawn or page.height is not None or wide < _LEAST_WIDTH * page.scale:

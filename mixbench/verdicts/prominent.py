@@ -10,7 +10,8 @@ from mixbench.verdicts.labels import MixerKey, find_mixers, mixer_labels
 MANY = 10
 """Up to this many mixers, all stand out."""
 BEST = 5
-_CONTROLS = {mixer.name for mixer in FAMILIES["control"].mixers}
+CONTROLS = {mixer.name for mixer in FAMILIES["control"].mixers}
+"""Mixers that mix nothing: they cost nothing, and are never among the best."""
 
 
 def prominent(
@@ -18,12 +19,12 @@ def prominent(
 ) -> set[str]:
     """The labels of the mixers that stand out; `ranked` are labels, the best first, and `named` are as for `find_mixers`.
 
-    The control without mixing, which costs nothing, is not among the best.
+    Controls are not among the best.
     """
     labels = mixer_labels(mixers)
     if len(labels) <= MANY:
         return set(labels.values())
-    controls = {label for (name, _), label in labels.items() if name in _CONTROLS}
+    controls = {label for (name, _), label in labels.items() if name in CONTROLS}
     best = [label for label in ranked if label not in controls and label != baseline][:BEST]
     own = [label for (name, _), label in labels.items() if name not in MIXERS]
     asked = [labels[mixer] for name in named for mixer in find_mixers(name, labels)]

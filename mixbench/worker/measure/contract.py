@@ -22,11 +22,6 @@ from mixbench.worker.measure.contract_memory import has_countable_memory, holds_
 from mixbench.worker.measure.contract_reference import equals_reference
 
 
-@torch.no_grad()
-def _run(case: Case, x: Tensor, **mask: Tensor) -> Tensor:
-    return as_tensor(case.mixer(x, **mask))
-
-
 def _demand_shape(y: Tensor, shape: Sequence[int]) -> None:
     if y.shape != torch.Size(shape):
         raise ContractError(f"the shape {tuple(shape)} became {tuple(y.shape)}")
@@ -34,14 +29,14 @@ def _demand_shape(y: Tensor, shape: Sequence[int]) -> None:
 
 def _keeps_shape(case: Case) -> str:
     x = case.input()
-    _demand_shape(_run(case, x), x.shape)
+    _demand_shape(case.run(x), x.shape)
     return ""
 
 
 def _takes_other_batches(case: Case) -> str:
     for batch in (1, 5):
         x = case.input(batch)
-        _demand_shape(_run(case, x), x.shape)
+        _demand_shape(case.run(x), x.shape)
     return ""
 
 
@@ -51,7 +46,7 @@ def _takes_other_lengths(case: Case) -> str:
     for tokens in (max(1, case.tokens // 2), 2 * case.tokens + 3):
         x = case.input(tokens=tokens)
         try:
-            y = _run(case, x)
+            y = case.run(x)
         except Exception as error:
             if case.any_length:
                 raise
@@ -72,7 +67,7 @@ def _equals_one_that_is_built_for(case: Case, longer: Case) -> None:
         raise NotApplicableError(f"at {longer.tokens} tokens it has other parameters") from error
     x = longer.input()
     fault = f"at {longer.tokens} tokens it differs from one built for this length"
-    demand_same(_run(case, x), _run(longer, x), fault)
+    demand_same(case.run(x), longer.run(x), fault)
 
 
 def _keeps_dtype(case: Case) -> str:
@@ -101,24 +96,24 @@ def _output_from_seed(case: Case, dtype: torch.dtype, seed: int) -> Tensor:
         torch.manual_seed(0)
         mixer = cast(case.build().eval(), device=case.device, dtype=dtype)
         torch.manual_seed(seed)
-        return _run(replace(case, mixer=mixer), case.input().to(dtype))
+        return replace(case, mixer=mixer).run(case.input().to(dtype))
 
 
 def _is_finite(case: Case) -> str:
-    wrong = (~torch.isfinite(_run(case, case.input()))).sum().item()
+    wrong = (~torch.isfinite(case.run(case.input()))).sum().item()
     if wrong:
         raise ContractError(f"{wrong} numbers are not finite")
     return ""
 
 
 def _is_deterministic(case: Case) -> str:
-    demand_same(_run(case, case.input()), _run(case, case.input()), "two calls in evaluation mode")
+    demand_same(case.run(case.input()), case.run(case.input()), "two calls in evaluation mode")
     return ""
 
 
 def _leaves_input(case: Case) -> str:
     x = case.input()
-    _run(case, x)
+    case.run(x)
     if not torch.equal(x, case.input()):
         raise ContractError("forward changed its input in place")
     return ""
@@ -126,23 +121,23 @@ def _leaves_input(case: Case) -> str:
 
 def _forgets_earlier_calls(case: Case) -> str:
     x, other = case.input(), case.input(batch=3, seed=2)
-    fresh, again = (_run(replace(case, mixer=case.built(torch.float32)), x) for _ in range(2))
+    fresh, again = (replace(case, mixer=case.built(torch.float32)).run(x) for _ in range(2))
     if not torch.allclose(fresh, again):
         raise NotApplicableError("the result is random")
     used = replace(case, mixer=case.built(torch.float32))
-    _run(used, other)
+    used.run(other)
     for shorter in range(case.tokens - 1, case.tokens // 2, -1):
         with suppress(Exception):
-            _run(used, other[:, :shorter])
+            used.run(other[:, :shorter])
             break
-    demand_same(_run(used, x), fresh, "after calls with other inputs")
+    demand_same(used.run(x), fresh, "after calls with other inputs")
     return ""
 
 
 def _keeps_sequences_apart(case: Case) -> str:
     x = case.input(batch=3)
     other = torch.cat((x[:1], case.input(batch=2, seed=2)))
-    demand_same(_run(case, x)[0], _run(case, other)[0], "a sequence depends on the others in its batch")
+    demand_same(case.run(x)[0], case.run(other)[0], "a sequence depends on the others in its batch")
     return ""
 
 
@@ -158,10 +153,10 @@ def _honours_mask(case: Case) -> str:
     mask[0, real:] = False
     x = case.input(batch=2)
     padded = torch.where(mask.unsqueeze(-1), x, 10 * case.input(batch=2, seed=2))
-    result, other = _run(case, x, mask=mask), _run(case, padded, mask=mask)
+    result, other = case.run(x, mask=mask), case.run(padded, mask=mask)
     demand_same(result[mask], other[mask], "real tokens depend on the content of padded ones")
     try:
-        unpadded = _run(case, x[:1, :real])
+        unpadded = case.run(x[:1, :real])
     except Exception:
         return "not compared with an unpadded run: shorter sequences are refused"
     demand_same(result[:1, :real], unpadded, "real tokens depend on the amount of padding")

@@ -85,6 +85,11 @@ class Case:
         shape = (batch or self.batch, tokens or self.tokens, self.width)
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
+    @torch.no_grad()
+    def run(self, x: Tensor, **mask: Tensor) -> Tensor:
+        """What the mixer makes of x. Raises ContractError if it is not a tensor."""
+        return as_tensor(self.mixer(x, **mask))
+
     def built(self, dtype: torch.dtype) -> nn.Module:
         """The mixer built again, the same at every call. Parameters of a built-in one are all random, none is 0 or 1."""
         with torch.random.fork_rng(devices=[]), _default_dtype(torch.float64 if self.reference else None):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mixbench.worker.calls import Call, ContractError
 from mixbench.worker.measure import memory
-from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor
+from mixbench.worker.measure.contract_case import Case, NotApplicableError
 from mixbench.worker.measure.trace import trace
 
 _MORE = 40_961
@@ -20,7 +20,7 @@ def holds_no_more(case: Case) -> str:
     x = case.input()
 
     def call() -> None:
-        _run(case, x)
+        case.run(x)
 
     call()
     if memory.grows(partial(_live, case.device), call):
@@ -32,7 +32,7 @@ def has_countable_memory(case: Case) -> str:
     x = case.input()
 
     def call() -> Tensor:
-        return _run(case, x)
+        return case.run(x)
 
     def call_and_more() -> tuple[Tensor, Tensor]:
         more = torch.empty(_MORE, dtype=torch.uint8, device=case.device)
@@ -60,11 +60,6 @@ def _is_held(case: Case, x: Tensor, y: Tensor) -> bool:
     """Whether an output is part of the input or of the mixer."""
     held = (x, *case.mixer.parameters(), *case.mixer.buffers())
     return y.untyped_storage().data_ptr() in {tensor.untyped_storage().data_ptr() for tensor in held}
-
-
-@torch.no_grad()
-def _run(case: Case, x: Tensor) -> Tensor:
-    return as_tensor(case.mixer(x))
 
 
 def _live(device: torch.device, call: Call) -> memory.LiveMemory:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -19,6 +18,8 @@ from mixbench.worker.measure.flops import count_flops
 from mixbench.worker.measure.once import find
 from mixbench.worker.measure.verify import verify_job
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 CASES = [
     *((name, given, tokens, 8) for name in MIXERS for given in own_and_causal(name) for tokens in (4, 7)),
     *further_cases(),
@@ -30,14 +31,6 @@ each_padded_case = pytest.mark.parametrize(
     ("name", "given", "tokens", "width"), [case for case in CASES if MIXERS[case[0]].honours_mask and case[2] > 2]
 )
 each_mixer = pytest.mark.parametrize("name", MIXERS)
-
-
-@pytest.fixture(autouse=True)
-def in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def build(name: str, given: dict[str, str], tokens: int, width: int) -> nn.Module:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from helpers.public_references import public
+from public_references import public
 from torch import Tensor, nn
 
 from mixbench.mixers.costs.hyena import INPUTS, UNITS
@@ -15,13 +13,7 @@ from mixbench.mixers.hyena import Hyena
 from mixbench.mixers.monarch import Monarch
 from mixbench.mixers.pool_former import PoolFormer
 
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def assert_same(first: Tensor, second: Tensor, tolerance: float = 1e-10) -> None:

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import math
-import os
 from functools import reduce
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from public_references import public
 from torch import Tensor
 
 from mixbench.mixers.ops.delta_rule import delta_rule
 from mixbench.mixers.rwkv7 import RWKV7
 
-FOLDER = Path(os.environ.get("MIXBENCH_PUBLIC_REFERENCES", "nowhere"))
 FLA, GYM = "fla-org+flash-linear-attention/fla/ops", "meta-pytorch+attention-gym/attn_gym/linear"
 BATCH, TOKENS, HEADS, SIZE = 2, 70, 3, 8
-
-
-def public(file: str, *names: str, **known: Any) -> Any:
-    """What a file defines by these names, the first of them, without the rest of the file and what that imports."""
-    path = FOLDER / file
-    if not path.exists():
-        pytest.skip(f"MIXBENCH_PUBLIC_REFERENCES has no {file}")
-
-    def defines(node: ast.stmt) -> bool:
-        targets = node.targets if isinstance(node, ast.Assign) else [node]
-        return any(getattr(target, "name", getattr(target, "id", "")) in names for target in targets)
-
-    found = ast.Module([ast.parse("from __future__ import annotations").body[0]], [])
-    found.body += [node for node in ast.parse(path.read_text()).body if defines(node)]
-    exec(compile(found, str(path), "exec"), known)
-    return known[names[0]]
 
 
 def drawn(channels: int) -> tuple[Tensor, ...]:
@@ -56,7 +36,7 @@ def head_first(*tensors: Tensor) -> list[Tensor]:
 
 
 def test_the_delta_rule_is_that_of_flash_linear_attention() -> None:
-    theirs = public(f"{FLA}/delta_rule/naive.py", "delta_rule_recurrence", torch=torch)
+    theirs = public(f"{FLA}/delta_rule/naive.py", "delta_rule_recurrence")["delta_rule_recurrence"]
     q, k, v, beta, _ = drawn(1)
     expected, state = theirs(*head_first(SIZE**0.5 * q, k, v, beta))
     found, last = delta_rule(q, k, v, beta, last=True)
@@ -67,13 +47,13 @@ def test_the_delta_rule_is_that_of_flash_linear_attention() -> None:
 
 def test_the_gated_delta_rule_is_that_of_flash_linear_attention() -> None:
     name = "naive_recurrent_gated_delta_rule"
-    theirs = public(f"{FLA}/gated_delta_rule/naive.py", name, torch=torch)
+    theirs = public(f"{FLA}/gated_delta_rule/naive.py", name)[name]
     q, k, v, beta, log_decay = drawn(1)
     assert_same(delta_rule(q, k, v, beta, log_decay)[0], theirs(q, k, v, beta, log_decay.squeeze(3), scale=1)[0])
 
 
 def test_the_gated_delta_rule_is_that_of_attention_gym() -> None:
-    theirs = public(f"{GYM}/gdn/impl/reference.py", "recurrent_forward", torch=torch)
+    theirs = public(f"{GYM}/gdn/impl/reference.py", "recurrent_forward")["recurrent_forward"]
     q, k, v, beta, log_decay = drawn(1)
     inputs = head_first(q, k, v, log_decay.squeeze(3), beta)
     expected, _ = theirs(*inputs, scale=1, initial_state=None, return_final_state=False)
@@ -82,7 +62,7 @@ def test_the_gated_delta_rule_is_that_of_attention_gym() -> None:
 
 @pytest.mark.parametrize(("file", "base"), [(f"{FLA}/kda/naive.py", math.e), (f"{GYM}/kda/naive.py", 2)])
 def test_a_decay_per_channel_is_that_of_public_references(file: str, base: float) -> None:
-    theirs = public(file, "naive_recurrent_kda", torch=torch, reduce=reduce)
+    theirs = public(file, "naive_recurrent_kda", reduce=reduce)["naive_recurrent_kda"]
     q, k, v, beta, log_decay = drawn(SIZE)
     assert_same(delta_rule(q, k, v, beta, log_decay)[0], theirs(q, k, v, log_decay / math.log(base), beta, scale=1)[0])
 
@@ -95,7 +75,7 @@ def test_rwkv7_is_that_of_its_authors() -> None:
         np=np,
         N_HEAD=HEADS,
         HEAD_SIZE=SIZE,
-    )
+    )["time_mixing"]
     torch.manual_seed(0)
     mixer = RWKV7(width=width, tokens=TOKENS, heads=HEADS).double()
     with torch.no_grad():

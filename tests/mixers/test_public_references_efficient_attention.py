@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import pytest
 import torch
-from helpers.public_references import public
+from public_references import public
 from torch import Tensor
 
 from mixbench.mixers.based import TAYLOR
@@ -16,15 +15,9 @@ from mixbench.mixers.nystromformer import Nystromformer
 from mixbench.mixers.ops.causal_sums import causal_sums
 from mixbench.mixers.performer import Performer
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 WIDTH, HEADS = 12, 3
-
-
-@pytest.fixture(autouse=True)
-def _in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterable[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def heads_of(x: Tensor) -> Tensor:

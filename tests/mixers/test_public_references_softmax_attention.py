@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.public_references import public
+from public_references import public
 from torch import Tensor, nn
 
 from mixbench.mixers.attention import Attention
@@ -16,15 +15,9 @@ from mixbench.mixers.latent_attention import LatentAttention
 from mixbench.mixers.s4d import S4D
 from mixbench.mixers.sliding_window import SlidingWindow
 
+pytestmark = pytest.mark.usefixtures("in_float64")
+
 TOKENS, WIDTH, HEADS = 50, 24, 3
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def assert_same(first: Tensor, second: Tensor, tolerance: float = 1e-10) -> None:

@@ -137,4 +137,4 @@ def test_what_cannot_be_drawn_is_an_error(tmp_path: Path, run: Run, options: Seq
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     if "quantity" in message:
-        assert "device_ms, flops, latency_ms, peak_memory_mib, tokens_per_s" in " ".join(done.stderr.split())
+        assert "device_ms, flops, latency_ms, peak_memory_mib, state_mib, tokens_per_s" in " ".join(done.stderr.split())

@@ -16,7 +16,7 @@ def cell(mixer: str, **changes: Any) -> Cell:
     chosen = choose_mixer(mixer)
     plain = Cell(
         target=chosen.target,
-        arguments=chosen.arguments(TOKENS, WIDTH),
+        arguments=chosen.arguments(TOKENS + (changes.get("mode") == "decode"), WIDTH),
         scope="mixer",
         mode="inference",
         tokens=TOKENS,

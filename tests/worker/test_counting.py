@@ -13,7 +13,7 @@ from places import ODD, SAMPLES
 from sample_cells import TOKENS, WIDTH, cell
 
 from mixbench.execution import Died, Finished, Launch
-from mixbench.mixers import MIXERS
+from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.batches import settle
 from mixbench.studies.speed_worker import Worker
@@ -43,12 +43,12 @@ def found(launch: Launch, function: str, cells: Sequence[Cell], **job: Any) -> l
 
 
 def compared(launch: Launch, mode: str, device: str, dtype: str) -> tuple[list[Found], list[Found]]:
-    """What is found of every mixer at two lengths, in one process and in a process for each."""
+    """What is found of mixers of every family at two lengths, in one process and in a process for each."""
     cells = [
         cell(
             mixer, mode=mode, device=device, dtype=dtype, tokens=tokens, arguments=choose_mixer(mixer).arguments(tokens, WIDTH)
         )
-        for mixer in MIXERS
+        for mixer in (*PAPER_MIXERS, "sliding-window", "hyena", "lstm", "mamba2", "delta-net")
         for tokens in (TOKENS, 2 * TOKENS)
     ]
     foreseen = found(launch, "foresee", cells)

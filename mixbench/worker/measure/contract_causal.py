@@ -20,7 +20,7 @@ _ASKED = "step(x, state) gets the next tokens (batch, width) and the state, and 
 def is_causal(case: Case) -> str:
     cases = [each for each in case.every() if each.causal]
     if not cases:
-        raise NotApplicableError("not causal" if case.reference else "neither a parameter nor an attribute `causal` says so")
+        raise NotApplicableError("not causal" if case.reference else "the class has no parameter or attribute `causal`")
     if case.tokens == 1:
         raise NotApplicableError("needs at least 2 tokens")
     for each in cases:

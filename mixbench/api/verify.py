@@ -12,6 +12,7 @@ from mixbench.api.verify_speed import time_mixers
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution import Died, Launch, run_each
 from mixbench.execution.launch import MEASURING
+from mixbench.machine.environment import physical_cores
 from mixbench.machine.gpu import gpu_environment
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixers
@@ -69,7 +70,8 @@ def _check_on(device: str, texts: Sequence[str], options: VerifyOptions) -> Verd
         _demand_device(device, options.timeout)
     progress.remark(f"Checking the contract on {device} …")
     progress.begin([_CHECKING] * len(chosen))
-    outcomes = run_each(VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE)
+    at_once = 1 if on_gpu else physical_cores()
+    outcomes = run_each(VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE, at_once=at_once)
     for mixer, outcome in zip(chosen, outcomes, strict=True):
         if isinstance(outcome, Died):
             verdicts[mixer.label] = [{"name": "runs", "outcome": "fail", "detail": outcome.detail}]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -221,21 +221,3 @@ def last_line(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode(errors="replace").strip().splitlines()
     return " ".join(lines[-1].split())[:300] if lines else "it printed nothing"
-
-
-def run_each(
-    function: str, jobs: Iterable[Mapping[str, Any]], *, threads: int, timeout: float, modules: Sequence[str] = ()
-) -> Iterator[Outcome]:
-    """Run each job in a process of its own: `name(job)` for the function "module:name"; `modules` are imported once before."""
-    with Launch(["mixbench.worker.speed", *modules], environment=MEASURING) as launch:
-        for job in jobs:
-            work = {"function": function, "job": job, "threads": threads}
-            yield launch.run("mixbench.worker.speed:run_alone", work, timeout)
-
-
-def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
-    """Run one job as in `run_each`. Raises WorkerError if it fails."""
-    (outcome,) = run_each(function, [job], threads=threads, timeout=timeout)
-    if isinstance(outcome, Died):
-        raise WorkerError(f"{function} failed: {outcome.detail}")
-    return outcome.result

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
 from mixbench.errors import WorkerError
-from mixbench.execution.launch import Launch, Outcome
+from mixbench.execution.launch import MEASURING, RETAINED_MEMORY, Died, Launch, Outcome
 
 
 class Slots:
@@ -89,3 +89,37 @@ class Slots:
                 open_slots, fault = open_slots - 1, report or fault
         if unfinished:
             raise fault or WorkerError(f"{unfinished} jobs were never run")
+
+
+def run_each(
+    function: str,
+    jobs: Iterable[Mapping[str, Any]],
+    *,
+    threads: int,
+    timeout: float,
+    modules: Sequence[str] = (),
+    at_once: int = 1,
+) -> Iterator[Outcome]:
+    """Run each job in a process of its own, `at_once` of them at a time: `name(job)` for the function "module:name".
+
+    The outcomes come in the order of the jobs; `modules` are imported once before.
+    """
+    work = [{"function": function, "job": job, "threads": threads} for job in jobs]
+    # several processes whose threads are bound would all be bound to the first core
+    environments = [MEASURING] if at_once == 1 else [RETAINED_MEMORY] * max(1, min(at_once, len(work)))
+    with Slots(["mixbench.worker.speed", *modules], environments) as slots:
+        ended: dict[int, Outcome] = {}
+        place = 0
+        for index, outcome in slots.run("mixbench.worker.speed:run_alone", work, timeout):
+            ended[index] = outcome
+            while place in ended:
+                yield ended.pop(place)
+                place += 1
+
+
+def run_alone(function: str, job: Mapping[str, Any], *, threads: int, timeout: float) -> dict[str, Any]:
+    """Run one job as in `run_each`. Raises WorkerError if it fails."""
+    (outcome,) = run_each(function, [job], threads=threads, timeout=timeout)
+    if isinstance(outcome, Died):
+        raise WorkerError(f"{function} failed: {outcome.detail}")
+    return outcome.result

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from mixbench.errors import WorkerError
-from mixbench.execution import Died, Finished
+from mixbench.execution import Died, Finished, run_each
 from mixbench.execution.slots import Slots
 
 JOBS = "launch_jobs"
@@ -93,3 +93,26 @@ def test_leaving_ends_servers_and_children(tmp_path: Path) -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_outcomes_come_in_the_order_of_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Backwards:
+        def __init__(self, modules: Sequence[str], environments: Sequence[Mapping[str, str]]) -> None:
+            opened.extend(environments)
+
+        def __enter__(self) -> Backwards:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def run(self, function: str, jobs: Sequence[Mapping[str, Any]], timeout: float) -> Iterator[tuple[int, Finished]]:
+            yield from ((index, Finished(jobs[index]["job"])) for index in reversed(range(len(jobs))))
+
+    opened: list[Mapping[str, str]] = []
+    monkeypatch.setattr("mixbench.execution.slots.Slots", Backwards)
+    given = [{"n": 1}, {"n": 2}, {"n": 3}]
+    found = list(run_each("module:name", given, threads=1, timeout=9.0, at_once=2))
+    assert found == [Finished(job) for job in given]
+    assert len(opened) == 2
+    assert "OMP_PROC_BIND" not in opened[0]  # both would be bound to the first core

@@ -197,3 +197,9 @@ def test_no_options_give_anything_but_a_mixer_or_a_clear_error(name: str, option
     text = ",".join(f"{key}={value}" for key, value in options.items())
     with contextlib.suppress(MixbenchError):
         assert choose_mixer(f"{name}:{text}").name == name
+
+
+@pytest.mark.parametrize("text", ["retention", "gated-linear-attention", "differential-attention", "attention:rotary=true"])
+def test_heads_that_are_halved_or_turned_in_pairs_need_an_even_number_of_channels(text: str) -> None:
+    with pytest.raises(RequestError, match="needs an even number of channels per head, not 3"):
+        choose_mixer(text).arguments(16, 12)

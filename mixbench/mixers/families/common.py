@@ -19,7 +19,7 @@ def even_heads_divide(*, width: int, heads: int, **_: Value) -> str | None:
     """The same for heads that are split in halves or in pairs of channels."""
     if fault := heads_divide(width=width, heads=heads):
         return fault
-    return f"{width // heads} channels per head is odd; it must be even" if width // heads % 2 else None
+    return f"it needs an even number of channels per head, not {width // heads}" if width // heads % 2 else None
 
 
 def projection_params(*, width: int, **_: Value) -> int:

@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mixer_cases import Case, causal_cases
+from mixer_cases import Case, causal_cases, further_cases, is_causal, named, random_mixer
 from torch import nn
 
 from mixbench.mixers import MIXERS
-from mixbench.mixers.choice import choose_mixer
 from mixbench.mixers.decoding import decode, tensors_of
-from mixbench.worker.calls import build_mixer
-from mixbench.worker.loading import load_class
 
-
-def named(case: Case) -> str:
-    name, given, tokens, width = case
-    return f"{name}-{tokens}x{width}-{','.join(given.values())}"
-
-
-CASES = causal_cases()
+CASES = [*causal_cases(7, 150), *filter(is_causal, further_cases())]
+LONG = [case for case in causal_cases(4096) if MIXERS[case[0]].state]
 each_causal_case = pytest.mark.parametrize("case", CASES, ids=named)
 each_case_with_steps = pytest.mark.parametrize("case", [case for case in CASES if MIXERS[case[0]].state], ids=named)
 
 
 def build(case: Case, dtype: torch.dtype = torch.float64) -> nn.Module:
-    """A mixer whose parameters are all random."""
-    name, given, tokens, width = case
     torch.manual_seed(0)
-    chosen = choose_mixer(":".join(filter(None, (name, ",".join(f"{key}={value}" for key, value in given.items())))))
-    mixer = build_mixer(load_class(chosen.target), chosen.arguments(tokens, width)).double().eval()
-    with torch.no_grad():
-        for parameter in mixer.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return mixer.to(dtype)
+    return random_mixer(case).eval().to(dtype)
 
 
 def inputs(case: Case, batch: int, seed: int = 1) -> torch.Tensor:
@@ -94,3 +79,11 @@ def test_the_same_step_twice_gives_the_same_output(case: Case) -> None:
     with torch.no_grad():
         first, _ = mixer.step(x[:, -1], state)
         assert torch.equal(first, mixer.step(x[:, -1], state)[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("case", LONG, ids=named)
+def test_long_sequences_stay_finite_forward_and_backward(case: Case, dtype: torch.dtype) -> None:
+    mixer, x = build(case, dtype), inputs(case, 1).to(dtype).requires_grad_()
+    y = mixer(x)
+    assert all(each.isfinite().all() for each in (y, *torch.autograd.grad(y, [x, *mixer.parameters()], torch.ones_like(y))))

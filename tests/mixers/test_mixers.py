@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import importlib
-
 import pytest
 import torch
-from mixer_cases import further_cases, own_and_causal
+from mixer_cases import further_cases, named, own_and_causal, random_mixer
 from sample_cells import cell
 from torch import Tensor, nn
 
@@ -24,7 +22,7 @@ CASES = [
     *((name, given, tokens, 8) for name in MIXERS for given in own_and_causal(name) for tokens in (4, 7)),
     *further_cases(),
 ]
-IDS = [f"{name}-{tokens}x{width}-{','.join(given.values())}" for name, given, tokens, width in CASES]
+IDS = [named(case) for case in CASES]
 
 each_case = pytest.mark.parametrize(("name", "given", "tokens", "width"), CASES, ids=IDS)
 each_padded_case = pytest.mark.parametrize(
@@ -34,15 +32,7 @@ each_mixer = pytest.mark.parametrize("name", MIXERS)
 
 
 def build(name: str, given: dict[str, str], tokens: int, width: int) -> nn.Module:
-    """A mixer whose parameters are all random: no bias at zero, no gate near zero."""
-    entry = find_mixer(name)
-    module, class_name = entry.target.split(":")
-    mixer_class = getattr(importlib.import_module(module), class_name)
-    mixer: nn.Module = mixer_class(**entry.arguments(entry.config(given), tokens, width))
-    with torch.no_grad():
-        for parameter in mixer.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return mixer
+    return random_mixer((name, given, tokens, width))
 
 
 def closed_forms_of(name: str, given: dict[str, str], tokens: int, width: int, batch: int = 2) -> dict[str, int]:

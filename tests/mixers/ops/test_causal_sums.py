@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mixbench.mixers.choice import choose_mixer
 from mixbench.mixers.costs.causal_sums import CHUNK
 from mixbench.mixers.costs.chunks import equal_chunks_of
 from mixbench.mixers.ops import causal_sums as module
 from mixbench.mixers.ops.causal_sums import causal_sums
-from mixbench.worker.calls import build_mixer
-from mixbench.worker.loading import load_class
 
 
 @pytest.mark.parametrize("tokens", [1, 63, 64, 65, 150, 256])
@@ -38,16 +35,3 @@ def test_both_forms_equal_the_sums(form: str, tokens: int, monkeypatch: pytest.M
         strict=True,
     ):
         torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["linear-attention:causal=true", "performer:causal=true", "based"])
-def test_long_sequences_stay_finite(name: str, dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    chosen = choose_mixer(name)
-    mixer = build_mixer(load_class(chosen.target), chosen.arguments(4096, 16)).to(dtype)
-    with torch.no_grad():
-        for parameter in mixer.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-        y = mixer(torch.randn(1, 4096, 16, dtype=dtype))
-    assert y.isfinite().all()

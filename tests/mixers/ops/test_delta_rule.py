@@ -1,4 +1,4 @@
-"""The delta rule in chunks: its inverse, strong decays, long sequences."""
+"""The delta rule in chunks: its inverse, strong decays, longer chunks, half precision."""
 
 from __future__ import annotations
 
@@ -45,20 +45,6 @@ def test_strong_and_weak_decays_side_by_side_are_kept_apart(channels: int, chunk
         out, state = delta_step(*token, state)
         expected.append(out)
     torch.testing.assert_close(found.double(), torch.stack(expected, dim=1), rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["delta-net", "gated-delta-net", "kimi-delta", "rwkv7"])
-def test_long_sequences_stay_finite_forward_and_backward(name: str, dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    chosen = choose_mixer(name)
-    mixer = build_mixer(load_class(chosen.target), chosen.arguments(4096, 8))
-    with torch.no_grad():
-        for parameter in mixer.parameters():
-            parameter.add_(torch.randn_like(parameter))
-    mixer, x = mixer.to(dtype), torch.randn(1, 4096, 8).to(dtype).requires_grad_()
-    y = mixer(x)
-    assert all(each.isfinite().all() for each in (y, *torch.autograd.grad(y, [x, *mixer.parameters()], torch.ones_like(y))))
 
 
 @pytest.mark.parametrize("name", ["delta-net", "rwkv7"])

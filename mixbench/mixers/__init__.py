@@ -28,6 +28,9 @@ FAMILIES: dict[str, Family] = {
 }
 """The families, by the name of their module in `families` and in `references`."""
 
+CONTROLS = {mixer.name for mixer in FAMILIES["control"].mixers}
+"""Mixers that mix nothing and cost nothing."""
+
 _ALL = {mixer.name: mixer for family in FAMILIES.values() for mixer in family.mixers}
 
 MIXERS: dict[str, Mixer] = {name: _ALL[name] for name in dict.fromkeys((*PAPER_MIXERS, *_ALL))}

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.mixers import FAMILIES
+from mixbench.mixers import CONTROLS, FAMILIES
 from mixbench.plots import style
 from mixbench.plots.ends import End
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
-from mixbench.verdicts.prominent import CONTROLS, MANY
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.prominent import MANY
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     The other families are in the background; the control without mixing is left out. None where all mixers stand out in the
     figure with one panel per context, and on a page without room for it.
     """
-    others = (cell for cell in summary.cells if cell.label != summary.baseline and cell.mixer not in CONTROLS)
+    others = (cell for cell in summary.cells if cell.label != cell.baseline and cell.mixer not in CONTROLS)
     drawn = [cell for cell in others if cell.paired_ratios]
     wide = page.width or _COLUMNS * _PANEL[0]
     if len(summary.mixers) <= MANY or not drawn or page.height is not None or wide < _LEAST_WIDTH * page.scale:
@@ -50,7 +50,7 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         times = [time_quantity(cells) for _, cells, _ in panels]
         sheet = panel_sheet(
             page,
-            f"{in_words(times)} relative to {summary.baseline}, by family",
+            f"{in_words(times)} relative to {' or '.join(baselines_of(drawn))}, by family",
             contexts.common,
             [words for words, _, _ in panels],
             (tokens_axis(contexts.every)[0], [f"relative {time.title.lower()}" for time in times]),

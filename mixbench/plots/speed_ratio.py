@@ -11,7 +11,7 @@ from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
-from mixbench.verdicts.speed.summary import SpeedSummary
+from mixbench.verdicts.speed.summary import SpeedSummary, baselines_of
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 from mixbench.verdicts.speed.view import standing_out
 
@@ -29,21 +29,20 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     Ratios are paired within launches; a diamond on the line at 1 is a crossover, with its interval. The control without mixing,
     which is faster by decades, is left out beside others.
     """
-    beside = [cell for cell in summary.cells if cell.paired_ratios and cell.label != summary.baseline]
+    beside = [cell for cell in summary.cells if cell.paired_ratios and cell.label != cell.baseline]
     drawn = [cell for cell in beside if cell.mixer != _CONTROL] or beside
     if not drawn:
         return None
     shown = {id(cell) for cell in drawn}
     panels = panels_of(summary, "tokens", lambda cell: id(cell) in shown)
     looks = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
-    baseline = summary.baseline or ""
     answers = [answer for answer in verdicts(summary) if not looks[answer.mixer].pale]
     apart = len({cell.tokens for cell in drawn}) == 1
     with page.look():
         times = [time_quantity(cells) for cells in panels.cells]
         sheet = panel_sheet(
             page,
-            f"{in_words(times)} relative to {baseline}",
+            f"{in_words(times)} relative to {' or '.join(baselines_of(drawn))}",
             panels.common,
             panels.words,
             (tokens_axis(panels.every)[0], [f"relative {time.title.lower()}" for time in times]),
@@ -51,6 +50,7 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         entries: list[list[style.Entry]] = []
         ends: list[list[End]] = []
         for axes, cells in zip(sheet.axes, panels.cells, strict=True):
+            baseline = cells[0].baseline or ""
             axes.axhline(1, color=looks[baseline].color, linewidth=1, zorder=2)
             entries.append([] if sheet.alone and sheet.beside else [(1.0, baseline, "")])
             ends.append([])

@@ -11,6 +11,7 @@ from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.machine.facts import last_level_cache_bytes
+from mixbench.mixers import CONTROLS
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json
 from mixbench.studies.matching import MATCHES, match
@@ -112,6 +113,7 @@ def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
         if own and len(impossible) == len(own):
             raise RequestError(impossible[0], "Choose another option or shape for it.")
     decoding = [cell for cell in cells if cell.keys["mode"] == DECODE]
+    decoding = [cell for cell in decoding if cell.keys["mixer"] not in CONTROLS] or decoding
     if decoding and all(cell.unsupported for cell in decoding):
         named: dict[str, dict[str, None]] = {}
         for cell in decoding:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mixbench.mixers import FAMILIES, MIXERS
+from mixbench.mixers import CONTROLS, MIXERS
 from mixbench.verdicts.labels import MixerKey, find_mixers, mixer_labels
 
 MANY = 10
 """Up to this many mixers, all stand out."""
 BEST = 5
-CONTROLS = {mixer.name for mixer in FAMILIES["control"].mixers}
 """Mixers that mix nothing: they cost nothing, and are never among the best."""
 
 

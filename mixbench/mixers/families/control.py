@@ -15,6 +15,7 @@ FAMILY = Family(
             flops=lambda **_: 0,
             params=lambda **_: 0,
             always_causal=True,
+            state="nothing",
         ),
     ),
 )

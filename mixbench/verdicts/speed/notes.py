@@ -9,7 +9,7 @@ from mixbench.machine.roofline import NEAR
 from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.speed.cells import BRACKETS, HOST_BOUND_WORD, POINTS, RATIO, Forms, margin_percent, mark_notes
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
 from mixbench.verdicts.speed.times import TIME, WALL, time_column
 from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span
@@ -22,11 +22,11 @@ def long_notes(summary: SpeedSummary) -> Iterator[str]:
     """The notes on tables with a line per cell."""
     on_device = any(cell.on_device for cell in summary.cells)
     yield from _intervals(summary.cells, "± and in brackets" if on_device else "In brackets")
-    yield from _ratio(summary, summary.cells)
+    yield from _ratio(summary.cells)
     yield from _decoding(summary.cells)
     yield from _shares(summary.cells, bound=True)
     yield from _host_bound(views_of(summary))
-    yield from mark_notes([(cell, quantity) for cell in summary.cells for quantity in _quantities(summary, cell)])
+    yield from mark_notes([(cell, quantity) for cell in summary.cells for quantity in _quantities(cell)])
     yield from _counts(summary.cells)
     yield from _matched(summary.cells)
     yield from _cells(summary)
@@ -40,14 +40,14 @@ def brief_notes(summary: SpeedSummary, views: Sequence[View], form: Forms) -> It
     signs += ["in brackets"] if form == BRACKETS or summary.growths else []
     yield from _intervals(summary.cells, " and ".join(signs).capitalize())
     at_the_end = [(view, cell) for view, cell in by_length if cell.tokens == view.lengths[-1]]
-    yield from _ratio(summary, lines)
+    yield from _ratio(lines)
     yield from _decoding(summary.cells)
     yield from _shares([*lines, *(cell for view, cell in at_the_end if view.on_device)], bound=False)
     yield from _host_bound(views)
     yield from mark_notes(
         [(cell, view.quantity(cell)) for view, cell in by_length]
         + [(cell, WALL) for _, cell in at_the_end if cell.on_device]
-        + [(cell, quantity) for cell in lines for quantity in _quantities(summary, cell)]
+        + [(cell, quantity) for cell in lines for quantity in _quantities(cell)]
     )
     yield from _counts([*lines, *(cell for _, cell in at_the_end)])
     yield from _matched(summary.cells)
@@ -72,9 +72,9 @@ def caption_notes(view: View) -> Iterator[str]:
     yield from _lost_launches(view.cells)
 
 
-def _quantities(summary: SpeedSummary, cell: CellSummary) -> list[str]:
+def _quantities(cell: CellSummary) -> list[str]:
     times = [TIME, WALL] if cell.on_device else [TIME]
-    return times if cell.label == summary.baseline else [*times, RATIO]
+    return times if cell.label == cell.baseline else [*times, RATIO]
 
 
 def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) -> Iterator[str]:
@@ -114,10 +114,11 @@ def _hidden(cells: Sequence[tuple[View, CellSummary]]) -> str:
     return f"Intervals at fewer tokens: median ±{middle}%, at most ±{margins[-1]}%; all of them: --details."
 
 
-def _ratio(summary: SpeedSummary, cells: Sequence[CellSummary]) -> Iterator[str]:
+def _ratio(cells: Sequence[CellSummary]) -> Iterator[str]:
     """What the ratio is of, in tables with a line per cell."""
-    if any(cell.ratio for cell in cells):
-        yield f"ratio: {_times(cells)} relative to {summary.baseline}, paired within launches; below 1 is faster."
+    if baselines := baselines_of(cells):
+        named = " or ".join(baselines) + (", whichever has 1" if len(baselines) > 1 else "")
+        yield f"ratio: {_times(cells)} relative to {named}, paired within launches; below 1 is faster."
 
 
 def _shares(cells: Sequence[CellSummary], *, bound: bool) -> Iterator[str]:

@@ -43,8 +43,9 @@ def records(summary: SpeedSummary) -> list[dict[str, Any]]:
         for verdict in verdicts(summary)
         for crossover in verdict.crossovers or (None,)
     ]
+    baselines = {cell.context: cell.baseline for cell in summary.cells}
     return [
-        {"table": table, **vars(context), "baseline": summary.baseline, "mixer": label, **record}
+        {"table": table, **vars(context), "baseline": baselines[context], "mixer": label, **record}
         for table, context, label, record in (*cells, *growths, *answers)
     ]
 

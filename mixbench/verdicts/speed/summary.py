@@ -12,6 +12,7 @@ from statistics import fmean, median
 from typing import Any
 
 from mixbench.machine import roofline
+from mixbench.mixers import CONTROLS
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_median_interval, median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import REMEMBERS, SEPARATOR, notes_in, special_in
@@ -54,6 +55,8 @@ class CellSummary:
     label: str
     context: Context
     tokens: int
+    baseline: str | None
+    """Label of the mixer that ratios of this context are relative to."""
     status: str
     """ok if at least one launch is, else that of the first failure."""
     detail: str
@@ -174,7 +177,7 @@ class SpeedSummary:
 
     environment: str
     baseline: str | None
-    """Label of the mixer that ratios are relative to; None where there are no rows."""
+    """Label of the mixer that ratios are relative to, except where a cell names another; None where there are no rows."""
     cells: tuple[CellSummary, ...]
     growths: tuple[Growth, ...]
     blocks: int
@@ -195,7 +198,8 @@ def summarise(
 ) -> SpeedSummary:
     """The rows of one environment (default: the newest), summarised.
 
-    `baseline` is a name or a label; default: attention if there are rows of it, else the first mixer of the rows.
+    `baseline` is a name or a label; default: attention if there are rows of it, else the first mixer of the rows. Where it was
+    not timed in any length of a context, `_baseline_of` finds another one for that context.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
@@ -208,9 +212,15 @@ def summarise(
     by_cell: dict[tuple[Context, int], dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
     for row in kept:
         by_cell[context_of(row), row.tokens][row.mixer, row.config].append(row)
+    timed_in: dict[Context, list[MixerKey]] = defaultdict(list)
+    for row in kept:
+        if row.time_ms is not None:
+            timed_in[context_of(row)].append((row.mixer, row.config))
+    bases = {context: _baseline_of(context_mixers, baseline, base) for context, context_mixers in timed_in.items()}
     cells = tuple(
-        _cell(labels[mixer], context, group[mixer], group.get(base, []) if base else [], peaks)
+        _cell(labels[mixer], context, group[mixer], (labels[own] if own else None, group.get(own, []) if own else []), peaks)
         for (context, _), group in sorted(by_cell.items(), key=lambda item: item[0])
+        for own in [bases.get(context, base)]
         for mixer in order
         if mixer in group
     )
@@ -225,6 +235,24 @@ def summarise(
         throttled_blocks=timed.count("throttled"),
         left_out=len(rows) - len(kept),
     )
+
+
+def baselines_of(cells: Iterable[CellSummary]) -> list[str]:
+    """The labels of the mixers that ratios of these cells are relative to."""
+    return list(dict.fromkeys(cell.baseline for cell in cells if cell.baseline and cell.ratio))
+
+
+def _baseline_of(timed: Sequence[MixerKey], wanted: str | None, base: MixerKey | None) -> MixerKey | None:
+    """The baseline of a context in which these mixers were timed, where `base` is that of all.
+
+    Without a time of that, a mixer of the same name with other options stands in for it, as attention that is causal does in
+    decode, unless a mixer with its options was wanted. By default, the first other mixer does, but for the control.
+    """
+    if base is None or base in timed or wanted not in (None, base[0]):
+        return base
+    same = [mixer for mixer in mixer_order(timed) if mixer[0] == base[0]]
+    others = [] if wanted or len({*timed}) == 1 else [mixer for mixer in timed if mixer[0] not in CONTROLS]
+    return next(iter([*same, *others]), base)
 
 
 def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple[Interval, tuple[int, ...]] | None:
@@ -245,7 +273,7 @@ def _cell(
     label: str,
     context: Context,
     rows: Sequence[SpeedRow],
-    baseline: Sequence[SpeedRow],
+    baseline: tuple[str | None, Sequence[SpeedRow]],
     peaks: Mapping[tuple[Any, ...], LaunchRow],
 ) -> CellSummary:
     good = [row for row in rows if row.status == "ok"]
@@ -260,7 +288,7 @@ def _cell(
     wall = [(row.launch, row.latency_ms) for rows in quiet.by_process.values() for row in rows]
     by_launch[WALL] = launch_medians(wall)
     wall_ms = list(by_launch[WALL].values())
-    ratio = compared(good, [row for row in baseline if row.status == "ok"])
+    ratio = compared(good, [row for row in baseline[1] if row.status == "ok"])
     qualities = [row.quality for row in good if row.quality]
 
     beside = [(row, peak) for row in counted if (peak := peaks.get(process_of(row)))]
@@ -274,6 +302,7 @@ def _cell(
         label=label,
         context=context,
         tokens=first.tokens,
+        baseline=baseline[0],
         status="ok" if good else first.status,
         detail=first.detail if bad else remarks,
         remarks=remarks,

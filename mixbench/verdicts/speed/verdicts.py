@@ -10,7 +10,7 @@ from mixbench.verdicts.labels import Context
 from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.smaller import Smaller, compared_sizes, in_words
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
 from mixbench.verdicts.words import TELLS_NOTHING, counted, number
 
 _HOST_BOUND = "by device time; wall time is host-bound"
@@ -44,11 +44,11 @@ def verdicts(summary: SpeedSummary) -> tuple[Verdict, ...]:
     """A verdict for each context and mixer that was timed beside the baseline, the fastest first."""
     found = []
     for context in dict.fromkeys(cell.context for cell in summary.cells):
-        cells = [cell for cell in summary.cells if cell.context == context and cell.ratio and cell.label != summary.baseline]
+        cells = [cell for cell in summary.cells if cell.context == context and cell.ratio and cell.label != cell.baseline]
         lines = [[cell for cell in cells if cell.label == label] for label in dict.fromkeys(cell.label for cell in cells)]
-        beside = {cell.tokens: cell for cell in summary.cells if cell.context == context and cell.label == summary.baseline}
+        beside = {cell.tokens: cell for cell in summary.cells if cell.context == context and cell.label == cell.baseline}
         bound = {(cell.label, cell.tokens) for cell in summary.cells if cell.context == context and cell.host_bound}
-        baseline = summary.baseline or ""
+        baseline = next(iter(baselines_of(cells)), "")
         answers = [
             _verdict(line, beside, baseline, any((label, line[-1].tokens) in bound for label in (line[-1].label, baseline)))
             for line in lines

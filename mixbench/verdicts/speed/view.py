@@ -12,7 +12,7 @@ from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.prominent import prominent
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
-from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary, growth
+from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary, baselines_of, growth
 from mixbench.verdicts.speed.times import TIME, time_column
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
@@ -103,7 +103,7 @@ def standing_out(summary: SpeedSummary, named: Iterable[str] = ()) -> set[str]:
             places[label].append(place)
     timed = {cell.label for cell in summary.cells if cell.time_ms}
     ranked = sorted(timed, key=lambda label: (fmean(places[label]), label))
-    return prominent(summary.mixers, ranked, summary.baseline, named)
+    return prominent(summary.mixers, ranked, summary.baseline, [*named, *baselines_of(summary.cells)])
 
 
 def views_of(summary: SpeedSummary) -> list[View]:
@@ -113,12 +113,14 @@ def views_of(summary: SpeedSummary) -> list[View]:
     return [
         View(
             " · ".join(words.values()),
-            _in_order([cell for cell in summary.cells if cell.context == context], summary.baseline),
+            _in_order(cells, baseline),
             [growth for growth in summary.growths if growth.context == context],
             [answer for answer in answers if answer.context == context],
-            summary.baseline,
+            baseline,
         )
         for context, words in zip(contexts, context_words(contexts), strict=True)
+        for cells in [[cell for cell in summary.cells if cell.context == context]]
+        for baseline in [cells[0].baseline]
     ]
 
 

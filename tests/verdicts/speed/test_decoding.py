@@ -9,6 +9,9 @@ import pytest
 from synthetic import STATE, speed_rows
 
 from mixbench.cli.text.speed import speed_table
+from mixbench.mixers import MIXERS
+from mixbench.tables.columns import columns
+from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.speed.cells import FORMS
 from mixbench.verdicts.speed.notes import brief_notes
 from mixbench.verdicts.speed.paper import paper_tables
@@ -108,3 +111,49 @@ def test_rows_from_before_there_were_states_have_none() -> None:
     rows, launches = speed_rows(("attention",), modes=("decode",), launches=2, rounds=2)
     (view,) = views_of(summarise([replace(row, state_mib=None) for row in rows], launches))
     assert view.state_exponents == {}
+
+
+def several(mixers: tuple[str, ...], **failures: tuple[str, ...]) -> list[SpeedRow]:
+    """Rows of both modes at one length, but for the mixers that `failures` names by mode."""
+    rows, _ = speed_rows(mixers, (16,), modes=("inference", "decode"), launches=2)
+    lacking = {(mode, name) for mode, names in failures.items() for name in names}
+
+    def kept(row: SpeedRow) -> SpeedRow:
+        named = MIXERS[row.mixer].canonical(MIXERS[row.mixer].config({}))
+        wanted = row.mixer if row.config == named else f"{row.mixer} causal"
+        none = {metric: None for metric, column in columns(SpeedRow).items() if column.role == "metric"}
+        return replace(row, status="unsupported", detail="no", **none) if (row.mode, wanted) in lacking else row
+
+    return [kept(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "inference", "decode"),
+    [
+        (None, "attention", "attention causal=true"),
+        ("attention", "attention", "attention causal=true"),
+        ("attention:causal=true", "attention causal=true", "attention causal=true"),
+        ("min-gru", "min-gru", "min-gru"),
+    ],
+)
+def test_attention_that_decodes_is_the_baseline_of_decode_where_another_form_is_that_of_all(
+    wanted: str | None, inference: str, decode: str
+) -> None:
+    rows = several(("attention", "attention:causal=true", "min-gru"), decode=("attention",))
+    summary = summarise(rows, [], wanted)
+    assert {(cell.context.mode, cell.baseline) for cell in summary.cells} == {("inference", inference), ("decode", decode)}
+    assert {view.baseline for view in views_of(summary)} == {inference, decode}
+    answers = {(answer.context.mode, answer.mixer, answer.baseline) for answer in verdicts(summary)}
+    assert {name for mode, name, _ in answers if mode == "decode"} == {"min-gru", "attention causal=true"} - {decode}
+    recorded = {(record["mode"], record["baseline"]) for record in records(summary)}
+    assert recorded == {("inference", inference), ("decode", decode)}
+    named = [note for note in brief_notes(summary, views_of(summary), FORMS[0]) if note.startswith("ratio: ")]
+    both = f"{decode} or {inference}, whichever has 1" if inference != decode else inference
+    assert named == [f"ratio: latency relative to {both}, paired within launches; below 1 is faster."]
+
+
+def test_without_attention_that_decodes_the_first_mixer_that_does_is_the_baseline_of_decode() -> None:
+    rows = several(("attention", "min-gru", "lstm"), decode=("attention",))
+    found = {cell.context.mode: cell.baseline for cell in summarise(rows, []).cells}
+    assert found == {"inference": "attention", "decode": "min-gru"}
+    assert {cell.baseline for cell in summarise(rows, [], "attention").cells} == {"attention"}

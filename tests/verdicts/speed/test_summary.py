@@ -269,10 +269,10 @@ def test_the_summary_survives_json() -> None:
     assert len(plain["cells"]) == len(summary.cells)
 
 
-JSON_OF_A_CELL = """mixer config label context tokens baseline status detail remarks failed_launches launch_ms time_ms latency_ms ratio
+JSON_OF_A_CELL = """mixer config label context tokens status detail remarks failed_launches launch_ms time_ms latency_ms ratio
     paired disturbed wall_disturbed ratio_disturbed uneven remembers host_bound bound_by matched mean_ms device_ms tokens_per_s
     cpu_ms peak_memory_mib moved_mib flops flops_mark flops_remark gflops_per_s share_of_peak share_of_bandwidth
-    peak_gflops_per_s energy_j compile_s clean_share params state_mib"""
+    peak_gflops_per_s energy_j compile_s clean_share params state_mib baseline"""
 
 
 def test_programs_find_every_value_of_a_cell_under_its_name() -> None:

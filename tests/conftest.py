@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +26,15 @@ def pytest_configure() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("needs_gpu") and not has_gpu():
         pytest.skip("there is no GPU")
+
+
+@pytest.fixture(autouse=True)
+def _flags_of_torch() -> Iterator[None]:
+    """Flags that a worker sets for its whole process do not outlast a test that calls it in this one."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+        torch.set_grad_enabled(True)
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ import torch
 
 @pytest.fixture(autouse=True)
 def _as_in_a_worker() -> Iterator[None]:
-    """One thread, as a worker that trains has it; flags that a worker sets for its whole process are put back."""
+    """One thread, as a worker that trains has it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
-    torch.set_flush_denormal(False)
-    torch.set_grad_enabled(True)
     torch.set_num_threads(threads)

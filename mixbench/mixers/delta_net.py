@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mixbench.mixers.costs.delta_rule import CONVOLUTION
 from mixbench.mixers.ops.delta_rule import delta_rule, delta_step
 from mixbench.mixers.ops.short_convolution import ShortConvolution
-from mixbench.mixers.parts import at_least_float32, zero_padding
+from mixbench.mixers.parts import at_least_float32, raised, zero_padding
 
 State = tuple[Tensor, Tensor]
 """The last tokens that the convolutions still see, (batch, 3, 3·width), and a matrix per head."""
@@ -79,4 +79,4 @@ class DeltaNet(nn.Module):
 
     def variant(self, dtype: torch.dtype) -> str:
         """The precision of the rule where it is not that of the input, as shown in the tables."""
-        return "rule=float32" if dtype.itemsize == 2 else ""
+        return raised("rule", dtype)

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mixbench.mixers.ops.fourier import Transforms
+from mixbench.mixers.parts import at_least_float32
+
 SMALL = 2**16
 """Elements up to which computing the whole spectrum is faster than computing half and mirroring it."""
 
@@ -33,11 +36,6 @@ def _real_fourier(x: Tensor, norm: str) -> Tensor:
     return out
 
 
-def _transformed_in(dtype: torch.dtype) -> torch.dtype:
-    """The precision of the transform: torch has none in bfloat16, in float16 only on a GPU at powers of two."""
-    return torch.float32 if dtype.itemsize == 2 else dtype
-
-
 class _RealFourier(torch.autograd.Function):
     """The map is linear and symmetric, so its gradient is the same map."""
 
@@ -45,7 +43,7 @@ class _RealFourier(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, norm: str) -> Tensor:
-        return _real_fourier(x.to(_transformed_in(x.dtype)), norm).to(x.dtype)
+        return _real_fourier(at_least_float32(x), norm).to(x.dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, str], output: Tensor) -> None:
@@ -56,7 +54,7 @@ class _RealFourier(torch.autograd.Function):
         return _RealFourier.apply(gradient, ctx.norm), None  # type: ignore[no-untyped-call]
 
 
-class FNet(nn.Module):
+class FNet(Transforms, nn.Module):
     """Real part of the Fourier transform over tokens and channels, (batch, tokens, width) to the same shape; no parameters.
 
     `norm` ortho divides by √(N·d), so the output is of the scale of the input. The paper has no such factor (`none`); it
@@ -82,7 +80,3 @@ class FNet(nn.Module):
         """5·N·d·log2(N·d) per sequence: a complex transform of that size, whatever a kernel for real input saves."""
         size = tokens * self.width
         return batch * round(5 * size * math.log2(size))
-
-    def variant(self, dtype: torch.dtype) -> str:
-        """The precision of the transform where it is not that of the input, as shown in the tables."""
-        return "" if _transformed_in(dtype) == dtype else "transform=float32"

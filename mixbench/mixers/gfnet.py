@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mixbench.mixers.ops.fourier import filtered
+from mixbench.mixers.ops.fourier import Transforms, filtered
 from mixbench.mixers.parts import at_least_float32, check_length, zero_padding
 
 
-class GFNet(nn.Module):
+class GFNet(Transforms, nn.Module):
     """The inverse transform of K ⊙ F(x) with F the Fourier transform over the tokens; (batch, tokens, width) to the same shape.
 
     The complex K (width, N/2 + 1) is learned: a circular convolution with a filter per channel. It is stored as real and

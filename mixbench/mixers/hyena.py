@@ -13,7 +13,7 @@ from mixbench.mixers.costs.fourier import fast_length
 from mixbench.mixers.costs.hyena import BANDS, INPUTS, KERNEL, UNITS
 from mixbench.mixers.depthwise_conv import DepthwiseConv
 from mixbench.mixers.long_conv import with_skip
-from mixbench.mixers.ops.fourier import filtered, spectrum
+from mixbench.mixers.ops.fourier import Transforms, filtered, spectrum
 from mixbench.mixers.parts import at_least_float32, check_length, zero_padding
 
 TARGET, FAST, SLOW = 1e-2, 0.3, 1.5
@@ -64,7 +64,7 @@ class Filters(nn.Module):
         return with_skip(made * torch.exp(-rates * share.t()), like)
 
 
-class Hyena(nn.Module):
+class Hyena(Transforms, nn.Module):
     """v ← k_i * (x_i ⊙ v) for i = 1 … order - 1, then (x_0 ⊙ v) Wo; (batch, tokens, width) to the same shape.
 
     x_0 … x_{order-1} and v are linear maps of the input, each followed by a causal convolution of 3 taps. The long filters k

@@ -14,17 +14,15 @@ class LinearAttention(HeadProjections):
 
     The product over tokens is taken first, so no tokens × tokens matrix exists; the causal form does so in chunks. Its
     parameters are those of `Attention`. `mask` (batch, tokens) is True where the token is real: φ(K) is zero at padded tokens.
+    A token whose weights all vanish gets zeros.
     """
-
-    can_vanish = False
-    """Whether all weights of a token may be zero although it sees real ones."""
 
     def __init__(self, *, width: int, tokens: int, heads: int = 4, causal: bool = False) -> None:
         super().__init__(width=width, heads=heads)
         self.causal = causal
         self.features = width // heads
 
-    def with_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def with_features(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """φ(Q) and φ(K), (batch, heads, tokens, features), and V for x (batch, tokens, width)."""
         width = x.shape[2]
         qk, v = self.qkv(x).split((2 * width, width), dim=2)
@@ -33,17 +31,17 @@ class LinearAttention(HeadProjections):
         return q, k, v
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = self.with_features(zero_padding(x, mask))
+        q, k, v = self.with_features(zero_padding(x, mask), mask)
         if mask is not None:
             k = k.masked_fill(~mask[:, None, :, None], 0)
         sums, weights = (causal_sums if self.causal else full_sums)(q, k, v)
-        return self._joined(sums, weights, mask)
+        return self.join(average(sums, weights))
 
     def prefill(self, x: Tensor) -> tuple[Tensor, State]:
         """The result of `forward`, and the state after these tokens."""
         q, k, v = self.with_features(x)
         sums, weights = causal_sums(q, k, v)
-        return self._joined(sums, weights), state_of(k, v)
+        return self.join(average(sums, weights)), state_of(k, v)
 
     def state(self, batch: int) -> State:
         """Sums over no token."""
@@ -52,12 +50,9 @@ class LinearAttention(HeadProjections):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """The output (batch, width) for the next token (batch, width), and the state after it."""
         sums, weights, state = next_sums(*self.with_features(x.unsqueeze(1)), state)
-        return self._joined(sums, weights).squeeze(1), state
+        return self.join(average(sums, weights)).squeeze(1), state
 
     def _by_head(self, x: Tensor, parts: int) -> Tensor:
         """(batch, tokens, parts·width) to (parts, batch, heads, tokens, channels), copied unless chunks are."""
         by_head: Tensor = x.unflatten(2, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return by_head if self.causal else by_head.contiguous()
-
-    def _joined(self, sums: Tensor, weights: Tensor, mask: Tensor | None = None) -> Tensor:
-        return self.join(sums / weights if mask is None and not self.can_vanish else average(sums, weights))

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.mixers.costs.fourier import fast_length, reach
-from mixbench.mixers.ops.fourier import filtered, spectrum
+from mixbench.mixers.ops.fourier import Transforms, filtered, spectrum
 from mixbench.mixers.parts import check_length, zero_padding
 
 
-class LongConv(nn.Module):
+class LongConv(Transforms, nn.Module):
     """y_i = Σ_j k_j ⊙ x_{i-j} + D ⊙ x_i with as many taps k as tokens; (batch, tokens, width) to the same shape.
 
     `causal`: j = 0 … N - 1. Otherwise the taps are centred, j = -⌊(N-1)/2⌋ … ⌊N/2⌋, so a token sees half of the sequence

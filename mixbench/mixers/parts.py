@@ -85,6 +85,11 @@ def in_chunks(x: Tensor, count: int, length: int) -> Tensor:
     return chunks
 
 
+def raised(part: str, dtype: torch.dtype) -> str:
+    """What `variant` says of a part of a mixer that runs in float32 where the input is in half precision."""
+    return f"{part}=float32" if dtype.itemsize < 4 else ""
+
+
 def at_least_float32(x: Tensor) -> Tensor:
     """x, in float32 where it is in half precision: for sums over tokens and products of decays."""
     return x.float() if x.dtype.itemsize < 4 else x

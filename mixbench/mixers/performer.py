@@ -15,32 +15,33 @@ class Performer(LinearAttention):
 
     The w are drawn once per layer, orthogonal in blocks, and shared by the heads; they are not trained or drawn again. Factors
     that cancel are chosen so that nothing overflows: of each query, and of all keys of a head unless it is causal. Without
-    such a factor the keys of the causal form have φ ≤ exp(‖w‖²/2), which float32 holds up to about 128 channels per head.
+    such a factor the keys of the causal form have φ ≤ exp(‖w‖²/2), which float32 holds up to about 128 channels per head, and
+    very long keys vanish.
     """
-
-    can_vanish = True
 
     def __init__(self, *, width: int, tokens: int, features: int = 128, heads: int = 4, causal: bool = False) -> None:
         super().__init__(width=width, tokens=tokens, heads=heads, causal=causal)
         self.features = features
         self.register_buffer("directions", _orthogonal(features, width // heads))
 
-    def with_features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def with_features(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """φ(Q) and φ(K), (batch, heads, tokens, features), and V for x (batch, tokens, width)."""
         q, k, v = self.split(x)
-        return self._of_queries(q), self._of_keys(k), v
+        return self._of_queries(q), self._of_keys(k, mask), v
 
     def _of_queries(self, q: Tensor) -> Tensor:
         """φ, divided by the sum of the features of each query."""
         scores: Tensor = q @ self._scaled().T
         return scores.softmax(3)
 
-    def _of_keys(self, k: Tensor) -> Tensor:
-        """φ; unless it is causal, divided by the largest of all features of the head."""
+    def _of_keys(self, k: Tensor, mask: Tensor | None) -> Tensor:
+        """φ; unless it is causal, divided by the largest of all features of the head, of real tokens."""
         flat = k.reshape(-1, k.shape[3])
         half = flat.square().sum(1, keepdim=True) / (2 * math.sqrt(k.shape[3]))
         logs: Tensor = torch.addmm(half, flat, self._scaled().T, beta=-1).view(*k.shape[:3], -1)
         if not self.causal:
+            if mask is not None:
+                logs = logs.masked_fill(~mask[:, None, :, None], torch.finfo(logs.dtype).min)
             logs = logs - logs.detach().amax((2, 3), keepdim=True)
         return logs.exp()
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mixbench.mixers.costs.delta_rule import rwkv7_ranks
 from mixbench.mixers.ops.delta_rule import carry, chunked, in_order, inverse, of_length_1
-from mixbench.mixers.parts import at_least_float32, zero_padding
+from mixbench.mixers.parts import at_least_float32, raised, zero_padding
 
 State = tuple[Tensor, Tensor]
 """The last token, (batch, width), and a matrix per head."""
@@ -109,7 +109,7 @@ class RWKV7(nn.Module):
 
     def variant(self, dtype: torch.dtype) -> str:
         """The precision of the rule where it is not that of the input, as shown in the tables."""
-        return "rule=float32" if dtype.itemsize == 2 else ""
+        return raised("rule", dtype)
 
 
 def _rule(

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from mixbench.mixers.costs.fourier import fast_length
 from mixbench.mixers.costs.s4d import split_length
 from mixbench.mixers.long_conv import with_skip
-from mixbench.mixers.ops.fourier import filtered, spectrum
+from mixbench.mixers.ops.fourier import Transforms, filtered, spectrum
 from mixbench.mixers.parts import at_least_float32, zero_padding
 
 STEPS = (0.001, 0.1)
 """The least and the largest step size at the start, as in the authors' code."""
 
 
-class S4D(nn.Module):
+class S4D(Transforms, nn.Module):
     """h ← exp(ΔA) h + x, y = 2 Re(C (exp(ΔA) - 1)/A · h) + D x, then GLU(W GELU(y)); (batch, tokens, width) to the same shape.
 
     Every channel has `state` / 2 complex numbers h, which stand for `state` in conjugate pairs, with A, C and a step Δ of its

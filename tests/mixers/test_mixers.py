@@ -102,6 +102,29 @@ def test_a_sequence_of_padding_alone_gives_finite_numbers_and_changes_no_gradien
         assert_same(with_padding, without)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("name", "given"), [(name, given) for name in MIXERS for given in own_and_causal(name)])
+def test_inputs_100_times_as_large_give_finite_outputs_and_gradients(
+    name: str, given: dict[str, str], dtype: torch.dtype
+) -> None:
+    mixer = build(name, given, 65, 32).to(dtype)
+    x = (100 * torch.randn(2, 65, 32)).to(dtype).requires_grad_()
+    y = mixer(x)
+    assert y.isfinite().all()
+    for gradient in torch.autograd.grad(y.float().square().mean(), [x, *mixer.parameters()]):
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [name for name, entry in MIXERS.items() if entry.honours_mask])
+def test_padding_changes_nothing_where_inputs_are_large(name: str) -> None:
+    mixer = build(name, {}, 9, 32).float()
+    x = 100 * torch.randn(1, 9, 32, dtype=torch.float32)
+    with torch.no_grad():
+        alone = mixer(x[:, :6])
+        padded = mixer(x, torch.arange(9).unsqueeze(0) < 6)[:, :6]
+    torch.testing.assert_close(padded, alone, rtol=1e-3, atol=1e-5 * float(alone.abs().max()))
+
+
 @each_case
 def test_parameters_equal_the_closed_form(name: str, given: dict[str, str], tokens: int, width: int) -> None:
     params = sum(parameter.numel() for parameter in build(name, given, tokens, width).parameters())
@@ -195,6 +218,8 @@ def test_a_mixer_allows_transforms_of_functions(name: str) -> None:
         ("fnet", "float32", ""),
         ("fnet", "bfloat16", "transform=float32"),
         ("fnet", "float16", "transform=float32"),
+        *[(name, "bfloat16", "transform=float32") for name in ("gfnet", "hyena", "long-conv", "s4d")],
+        ("delta-net", "bfloat16", "rule=float32"),
     ],
 )
 def test_a_mixer_says_what_runs(name: str, dtype: str, variant: str) -> None:

@@ -86,3 +86,14 @@ def test_a_wrong_closed_form_in_the_table_fails_to_verify(
     monkeypatch.setitem(MIXERS, mixer, replace(MIXERS[mixer], **changes))
     failed = [found["name"] for found in verify(mixer, monkeypatch=monkeypatch)[mixer] if found["outcome"] == "fail"]
     assert failed == [check]
+
+
+def test_an_option_can_fix_the_number_of_tokens() -> None:
+    fixing = {name: mixer.fixed_with for name, mixer in MIXERS.items() if mixer.fixed_with}
+    assert fixing == {"aft": "kind=full", "hypermixer": "positions=learned"}
+    for name, option in fixing.items():
+        chosen = choose_mixer(f"{name}:{option}")
+        assert contract_job(chosen, tokens=4, width=8, device="cpu")["any_length"] is False
+        assert contract_job(choose_mixer(name), tokens=4, width=8, device="cpu")["any_length"] is True
+        with pytest.raises(ValueError, match="9 tokens, but"):
+            build_mixer(load_class(chosen.target), chosen.arguments(4, 8))(torch.zeros(1, 9, 8))

@@ -33,6 +33,9 @@ class Kernel:
 
 LINEAR = Kernel()
 
+SMALLEST = 1e-30
+"""Smaller weights count as none: the gradient of a quotient would overflow. In float16, that is 0."""
+
 State = tuple[Tensor, Tensor]
 """Σ k vᵀ (batch·heads, features, channels) and Σ k (batch·heads, features, 1) of the tokens so far.
 
@@ -59,8 +62,8 @@ def causal_sums(q: Tensor, k: Tensor, v: Tensor, kernel: Kernel = LINEAR) -> tup
 
 
 def average(sums: Tensor, weights: Tensor) -> Tensor:
-    """The sums divided by the weights; 0 where all weights are 0, as where no real token is seen."""
-    return sums / weights.masked_fill(weights == 0, 1)
+    """The sums divided by the weights; 0 where these are too small to divide by, as where no real token is seen."""
+    return sums / weights.masked_fill(weights <= SMALLEST, 1)
 
 
 def state_of(k: Tensor, v: Tensor) -> State:

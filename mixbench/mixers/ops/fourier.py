@@ -1,5 +1,7 @@
 """Convolutions over the tokens as products of Fourier transforms, in float32 where the input is in half precision.
 
+torch has no transform in bfloat16, and in float16 only on a GPU at powers of two.
+
 Autograd would transform gradients of real signals as complex ones. Here they are real transforms, too, so that the backward
 pass takes as many operations as the forward pass.
 """
@@ -11,7 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixbench.mixers.parts import at_least_float32
+from mixbench.mixers.parts import at_least_float32, raised
+
+
+class Transforms:
+    """What mixers have in common that run Fourier transforms."""
+
+    def variant(self, dtype: torch.dtype) -> str:
+        """The precision of the transforms where it is not that of the input, as shown in the tables."""
+        return raised("transform", dtype)
 
 
 def spectrum(kernel: Tensor, size: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +11,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mixbench.errors import RequestError, SameCodeWarning, UnknownNameError, shortened
+from mixbench.errors import RequestError, SameCodeWarning, UnknownNameError
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
 from mixbench.parsing.canonical import canonical_json, read_object
 from mixbench.parsing.claims import Causality, causality_of_file, causality_of_module
-from mixbench.parsing.imports import NOT_PYTHON, parse
-from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target, with_digest
+from mixbench.parsing.own_file import sources_of_class
+from mixbench.parsing.sources import TooManyModulesError, sources_of_module, split_target, with_digest
 from mixbench.parsing.spec import MixerSpec, parse_mixer
 from mixbench.tables.origins import learn_place
 
@@ -26,8 +25,6 @@ PLUGIN_GROUP = "mixbench.mixers"
 """Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""
 ALL = "all"
 """Names every built-in mixer."""
-_FORM = "The form is path/to/file.py:ClassName."
-_LARGEST_FILE = 10_000_000
 _SIMPLY = "{} cannot be causal"
 _DIVISIBLE = 2**6 * 3**2 * 5 * 7 * 11 * 13
 """A size that the numbers divide which are typical of options: what is wrong at it is wrong at every size."""
@@ -221,56 +218,13 @@ def _version(plugin: EntryPoint) -> dict[str, str]:
 
 
 def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
-    path, shown = Path(file), f"--mixer: {shortened(file)}"
-    try:
-        source = _read(path)
-        tree = parse(source, file)
-        sources = sources_of(path.resolve())
-    except OSError as error:
-        raise RequestError(f"{shown} cannot be read: {error.strerror}", _FORM) from error
-    except TooManyModulesError as error:
-        raise RequestError(
-            f"{shown} imports modules by names that are computed at run time, and {error}",
-            "Move it and its modules to a folder of their own.",
-        ) from error
-    except NOT_PYTHON as error:
-        raise RequestError(f"{shown}{_what_is_wrong(error)}") from error
-    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
-    if spec.name not in classes and not _may_define(tree, spec.name):
-        raise UnknownNameError("class", spec.name, classes, f"in {shortened(file)}")
+    path, sources = Path(file), sources_of_class(file, spec.name)
     options = _untyped_options(spec)
     config = canonical_json({**options, "file_sha256": sources.digest})
     target = with_digest(f"{path.resolve()}:{spec.name}", sources.digest)
     learn_place(sources.digest, str(path.resolve()))
     claimed = causality_of_file(path.resolve(), spec.name)
     return ChosenMixer(f"{path.name}:{spec.name}", target, options, config, claimed=claimed)
-
-
-def _read(path: Path) -> bytes:
-    """The content of a file. Raises OSError; RequestError for what is no file, or is too large for a source."""
-    size = path.stat().st_size
-    if not path.is_file():
-        raise RequestError(f"--mixer: {shortened(str(path))} is not a file", _FORM)
-    if size > _LARGEST_FILE:
-        raise RequestError(f"--mixer: {shortened(str(path))} has {size / 1e6:.0f} MB, too large for a source file", _FORM)
-    return path.read_bytes()
-
-
-def _what_is_wrong(error: BaseException) -> str:
-    if isinstance(error, RecursionError | MemoryError):
-        return " is nested too deeply for Python"
-    if isinstance(error, SyntaxError):
-        return f"{f', line {error.lineno}' if error.lineno else ''} is not valid Python: {error.msg}"
-    return f" is not valid Python: {error}"
-
-
-def _may_define(tree: ast.Module, name: str) -> bool:
-    """Whether a module may define a name other than by a class statement at its top: by assignment, by import, in a block."""
-    nodes = list(ast.walk(tree))
-    assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    imported = {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
-    nested = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-    return name in assigned | imported | nested or "*" in imported
 
 
 def _untyped_options(spec: MixerSpec) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .home import Home, find, importable
-from .imports import NOT_PYTHON, absolute, parse
+from mixbench.parsing.home import Home, find, importable
+from mixbench.parsing.imports import NOT_PYTHON, absolute, parse
 
 Causality = Literal["no", "option", "always"]
 """Whether a token can be kept from seeing those after it: not at all, by an option `causal`, or it never sees them."""

@@ -74,14 +74,14 @@ def time_quantity(cells: Iterable[CellSummary]) -> Quantity:
     cells = list(cells)
     quantity = time_column(any(cell.on_device for cell in cells)).quantity
     assert quantity is not None
-    if any(cell.context.mode == "decode" for cell in cells):
+    if any(cell.decoding for cell in cells):
         return replace(quantity, title=f"{quantity.title} per token", axis=quantity.axis.replace("per call", "per token"))
     return quantity
 
 
 def tokens_axis(cells: Iterable[CellSummary]) -> tuple[str, str]:
     """The label of an axis of tokens, and what it stands for: in decode, the context."""
-    decoding = all(cell.context.mode == "decode" for cell in cells)
+    decoding = all(cell.decoding for cell in cells)
     return ("context (tokens)", "context") if decoding else ("tokens", "tokens")
 
 

@@ -135,7 +135,7 @@ def _notes(summary: SpeedSummary, cells: Sequence[CellSummary], titles: Mapping[
         }
         where = f" ({title.lower()})" if len(titles) > 1 else ""
         notes += not_drawn(missing, where)
-    steps = {WALL, DEVICE}.intersection(titles) and any(cell.context.mode == "decode" for cell in cells)
+    steps = {WALL, DEVICE}.intersection(titles) and any(cell.decoding for cell in cells)
     notes += ["per token: one step of the whole batch, which gives a token of every sequence"] if steps else []
     hollow = any(_hollow(cell, metric) for cell in cells for metric in titles)
     counts = about_operations([cell.flops_mark for cell in summary.cells if cell.value("flops") is not None])

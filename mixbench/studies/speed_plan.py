@@ -18,12 +18,10 @@ from mixbench.studies.matching import MATCHES, match
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import remark
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import DECODE, SpeedRow
 
 SCOPES = ("mixer", "block", "model")
 PASSES = ("inference", "training")
-DECODE = "decode"
-"""The mode that times one new token, given the state after `tokens` tokens."""
 MODES = (*PASSES, DECODE)
 DTYPES = ("float32", "bfloat16", "float16")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mixbench.studies.progress import Step
 from mixbench.studies.speed_plan import PlannedCell, groups
+from mixbench.tables.rows import DECODE
 
 PEAK_KEYS = ("device", "dtype", "threads")
 
@@ -19,7 +20,7 @@ _COUNT = {"cpu": 0.05, "cuda": 0.2}
 _PER_VALUE = {"cpu": 2e-7, "cuda": 0.0}
 _FORESEE = 0.03
 _PEAKS = {"cpu": 0.8, "cuda": 1.6}
-_HARDER = {"inference": 1, "training": 2, "decode": 2}
+_HARDER = {"inference": 1, "training": 2, DECODE: 2}
 
 
 def foreseeing(cells: Sequence[PlannedCell]) -> Step:

@@ -24,6 +24,8 @@ SCHEMA = 3
 """Version of the tables. History: 1, the first; 2, training runs have constant_score, classes and dev_scores; 3, calls have an
 execution."""
 
+DECODE = "decode"
+"""The mode that times one new token, given the state after `tokens` tokens."""
 EXECUTIONS = ("eager", "graph", "compiled")
 _OF_COMPILED = ((False, ("eager", "graph")), (True, ("compiled",)))
 
@@ -238,7 +240,7 @@ class SpeedRow(Row, OriginColumns, StatusColumns, ProcessColumns, MixerColumns):
 
 def tokens_per_call(mode: str, tokens: int, batch: int) -> int:
     """The tokens for which a call gives outputs: all of each sequence, in decode one."""
-    return batch if mode == "decode" else batch * tokens
+    return batch if mode == DECODE else batch * tokens
 
 
 @dataclass(frozen=True, kw_only=True)

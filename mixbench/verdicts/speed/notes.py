@@ -87,7 +87,7 @@ def _intervals(cells: Sequence[CellSummary], signs: str, advice: str = _ADVICE) 
 
 def _decoding(cells: Iterable[CellSummary]) -> Iterator[str]:
     """What a call is in decode."""
-    if any(cell.context.mode == "decode" and cell.time_ms for cell in cells):
+    if any(cell.decoding and cell.time_ms for cell in cells):
         yield (
             "decode: a call is one step, the next token of every sequence after the context; time and state are those of the"
             " whole batch."

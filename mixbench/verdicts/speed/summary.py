@@ -16,7 +16,7 @@ from mixbench.mixers import CONTROLS
 from mixbench.stats import Interval, growth_exponent, launch_medians, log_median_interval, median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import REMEMBERS, SEPARATOR, notes_in, special_in
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.rows import DECODE, LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import process_of
 from mixbench.verdicts.labels import (
@@ -133,6 +133,11 @@ class CellSummary:
     def remembers(self) -> bool:
         """Whether a call takes less work for an input that was seen before."""
         return REMEMBERS in special_in(self.remarks)
+
+    @property
+    def decoding(self) -> bool:
+        """Whether a call gives the next token of each sequence."""
+        return self.context.mode == DECODE
 
     @property
     def matched(self) -> str:

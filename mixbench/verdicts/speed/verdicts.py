@@ -64,7 +64,7 @@ def _verdict(line: Sequence[CellSummary], beside: Mapping[int, CellSummary], bas
     paired = [cell for cell in line if cell.paired]
     crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
     disturbed = any(cell.ratio_disturbed for cell in line)
-    smaller = compared_sizes(line, beside) if last.context.mode == "decode" else ()
+    smaller = compared_sizes(line, beside) if last.decoding else ()
     parts = (_at_the_longest(last, baseline), _along(line, crossed))
     remarks = "; ".join([*([_HOST_BOUND] if host_bound else []), *([DISTURBED] if disturbed else [])])
     sentence = "; ".join(filter(None, parts)) + (f" ({remarks})." if remarks else ".")
@@ -83,7 +83,7 @@ def _verdict(line: Sequence[CellSummary], beside: Mapping[int, CellSummary], bas
 
 
 def _at_the_longest(cell: CellSummary, baseline: str) -> str:
-    decoding = cell.context.mode == "decode"
+    decoding = cell.decoding
     ratio, at = cell.ratio, f"{'per token after' if decoding else 'at'} {counted(cell.tokens, 'token')}"
     assert ratio is not None
     speed = Interval(1 / ratio.point, ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low)
@@ -106,7 +106,7 @@ def _at_the_longest(cell: CellSummary, baseline: str) -> str:
 
 def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
     """Where the mixer is level with the baseline, or on which side it stays."""
-    if len(crossed) == 1 and line[0].context.mode == "decode":
+    if len(crossed) == 1 and line[0].decoding:
         to, end = ("from", " on") if crossed[0].faster_beyond else ("up to", "")
         return f"it needs less time per token {to} a context of about {_place(crossed[0], line)} tokens{end}"
     if len(crossed) == 1:
@@ -118,7 +118,7 @@ def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
         return f"level with it at about {', '.join(first)} and {last} tokens, {between} after the first"
     if len(line) < 2:
         return ""
-    length = "context" if line[0].context.mode == "decode" else "length"
+    length = "context" if line[0].decoding else "length"
     ratios = [cell.ratio for cell in line if cell.ratio]
     if all(ratio.high is not None and ratio.high < 1 for ratio in ratios):
         return f"faster at every {length} from {line[0].tokens} on"

@@ -46,7 +46,7 @@ class View:
     @property
     def decoding(self) -> bool:
         """Whether a call gives the next token of each sequence."""
-        return any(cell.context.mode == "decode" for cell in self.cells)
+        return any(cell.decoding for cell in self.cells)
 
     @property
     def time_words(self) -> str:

@@ -15,6 +15,7 @@ from torch import nn
 
 from mixbench.errors import MixbenchError, one_line
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBERS, SEPARATOR, lower_bound, remark, unknown
+from mixbench.tables.rows import DECODE
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, named_parameters
 from mixbench.worker.measure import memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of
@@ -22,7 +23,7 @@ from mixbench.worker.measure.decoding import Decoding, check_steps, state_mib
 from mixbench.worker.measure.fake import Prediction, operators_of, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.measure.outside import share_outside
-from mixbench.worker.measure.subject import DECODE, Cell, Subject, build_module, build_subject, make_context, make_input
+from mixbench.worker.measure.subject import Cell, Subject, build_module, build_subject, make_context, make_input
 from mixbench.worker.measure.trace import Trace, trace
 
 Values = dict[str, Any]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.model import Block, classifier
+from mixbench.tables.rows import DECODE
 from mixbench.worker.calls import (
     Call,
     ContractError,
@@ -29,7 +30,6 @@ from mixbench.worker.measure.held import held_bytes
 __all__ = ["Cell", "ContractError", "Subject", "build_module", "build_subject", "load_class", "make_input"]
 
 
-DECODE = "decode"
 _OURS = "mixbench."
 _INPUTS = 3
 _MOST_BYTES = 64 * 2**20

@@ -8,13 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 import mixbench
 from mixbench.execution import Finished
 from mixbench.mixers import FAMILIES, MIXERS, PAPER_MIXERS
-from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.choice import choose_mixer, choose_mixers
 from mixbench.mixers.description import Mixer
 from mixbench.mixers.references import reference_of
+from mixbench.studies.contract_jobs import contract_job
+from mixbench.worker.calls import build_mixer
+from mixbench.worker.loading import load_class
 from mixbench.worker.measure.verify import verify_job
 
 PLANTED = "none-again"

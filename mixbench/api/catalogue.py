@@ -74,6 +74,8 @@ def _describe(mixer: Mixer) -> dict[str, Any]:
         "paper": mixer.paper,
         "honours_mask": mixer.honours_mask,
         "any_length": mixer.any_length,
+        "fixed_with": mixer.fixed_with,
+        "length": mixer.length,
         "family": next(family.title for family in FAMILIES.values() if mixer in family.mixers),
         "causality": mixer.causality,
         "state": mixer.state,

@@ -27,6 +27,9 @@ class Mixer:
     same arguments. `constraint` returns what is wrong with the arguments, or None. `lacks` returns what the mixer with a config
     cannot do without and a device does not have, or None.
 
+    `any_length` is false where a mixer is built for a number of tokens, and takes no more; `fixed_with` is the option, as
+    typed, with which another mixer is.
+
     `state` says what a causal mixer keeps of earlier tokens, in numbers per sequence, with the symbols of docs/mixers.md; it
     then has the methods of `mixbench.mixers.decoding.Recurrent`. `free` names the option of kind size or count that changes
     the cost of the mixer but not its input and output. `traceable` is false where a kernel of torch processes the tokens that
@@ -43,6 +46,7 @@ class Mixer:
     training_factor: int = 3
     honours_mask: bool = True
     any_length: bool = True
+    fixed_with: str = ""
     always_causal: bool = False
     state: str = ""
     free: str = ""
@@ -62,6 +66,16 @@ class Mixer:
         if self.always_causal:
             return "always"
         return "option" if any(option.name == "causal" for option in self.options) else "no"
+
+    def takes_any_length(self, config: Config) -> bool:
+        """Whether the mixer takes more tokens than it was built for."""
+        name, _, value = self.fixed_with.partition("=")
+        return self.any_length and not (name and config[name] == value)
+
+    @property
+    def length(self) -> str:
+        """The number of tokens that it takes: any, fixed, or option, where one of its options fixes it."""
+        return "fixed" if not self.any_length else "option" if self.fixed_with else "any"
 
     def is_causal(self, config: Config) -> bool:
         """Whether a token sees only itself and those before it."""

@@ -40,7 +40,7 @@ def contract_job(mixer: ChosenMixer, *, tokens: int, width: int, device: str, lo
         "device": device,
         "forms": forms,
         "honours_mask": entry.honours_mask if entry else None,
-        "any_length": entry.any_length if entry else None,
+        "any_length": entry.takes_any_length(mixer.options) if entry else None,
         "reference": entry.name if entry else "",
         "stepwise": bool(entry and entry.state),
     }

@@ -180,7 +180,7 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
 
 def _room(mixer: ChosenMixer, mode: str, tokens: int) -> int:
     """The number of tokens that a class is built for: in decode one more, unless the mixer takes any number."""
-    any_length = mixer.entry and mixer.entry.any_length
+    any_length = mixer.entry and mixer.entry.takes_any_length(mixer.options)
     return tokens + 1 if mode == DECODE and not any_length else tokens
 
 

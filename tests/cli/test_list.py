@@ -33,8 +33,8 @@ def test_mixers_stand_by_family_with_what_they_can_do(short):
         mixers = sorted(family.mixers, key=lambda mixer: [*MIXERS].index(mixer.name))
         assert [row.split()[0] for row in rows] == [mixer.name for mixer in mixers]
         for mixer, row in zip(mixers, rows, strict=True):
-            length, padding = "any" if mixer.any_length else "fixed", "masked" if mixer.honours_mask else "counts"
-            assert row.split()[1:4] == [mixer.causality, length, padding]
+            padding = "masked" if mixer.honours_mask else "counts"
+            assert row.split()[1:4] == [mixer.causality, mixer.length, padding]
             assert row.endswith(mixer.state or "–")
 
 

@@ -51,7 +51,7 @@ def _mixer_row(mixer: Mixer) -> Sequence[str]:
         f"{mixer.summary}<br>{linked(mixer.paper)}",
         options(mixer.options),
         mixer.causality,
-        "any" if mixer.any_length else "fixed",
+        f"fixed with `{mixer.fixed_with}`" if mixer.fixed_with else mixer.length,
         "masked" if mixer.honours_mask else "counts",
         mixer.state or "–",
     )

@@ -64,7 +64,7 @@ def sections(table: dict[str, Any], *, details: bool = False) -> list[Section]:
 
 _LEGEND = (
     ("causal", "each token sees only itself and earlier tokens: always, by the option causal=true, or no"),
-    ("length", "any number of tokens, or fixed when the mixer is built"),
+    ("length", "any number of tokens, fixed when the mixer is built, or fixed with an option that `list NAME` names"),
     ("padding", "masked: real tokens give the same result with and without padding; or it counts as tokens"),
     ("state", "numbers kept per sequence between tokens, for mixers that can decode"),
     ("", "N tokens, width d, H heads, dh = d/H channels per head; other names are options"),
@@ -80,15 +80,15 @@ def _family_lines(mixers: list[dict[str, Any]], details: bool) -> list[tuple[str
 
 
 def _abilities(mixer: dict[str, Any]) -> str:
-    length = "any" if mixer["any_length"] else "fixed"
     padding = "masked" if mixer["honours_mask"] else "counts"
-    return f"{mixer['causality']:<8}{length:<8}{padding:<9}{mixer['state'] or '–'}"
+    return f"{mixer['causality']:<8}{mixer['length']:<8}{padding:<9}{mixer['state'] or '–'}"
 
 
 def _mixer_lines(mixer: dict[str, Any]) -> list[tuple[str, str]]:
     limits = [
         "padded tokens are masked" if mixer["honours_mask"] else "padded tokens take part",
-        "any number of tokens" if mixer["any_length"] else "a fixed number of tokens",
+        ("any number of tokens" if mixer["any_length"] else "a fixed number of tokens")
+        + (f", fixed with {mixer['fixed_with']}" if mixer["fixed_with"] else ""),
         {"no": "not causal", "option": "causal by option", "always": "causal"}[mixer["causality"]],
         *([f"state: {mixer['state']}"] if mixer["state"] else []),
         *([f"free size for --match: {mixer['free']}"] if mixer["free"] else []),

@@ -145,6 +145,7 @@ FAMILY = Family(
             flops=lambda tokens, width, kind, **_: 8 * tokens * width**2 + (kind == "full") * 4 * tokens**2 * width,
             params=lambda tokens, width, kind, **_: projection_params(width=width) + (kind == "full") * tokens**2,
             state="2·d",
+            fixed_with="kind=full",
             constraint=lambda kind, causal, **_: "kind=full has no causal form" if causal and kind == "full" else None,
         ),
     ),

@@ -85,6 +85,7 @@ FAMILY = Family(
             flops=hypermixer_flops,
             params=hypermixer_params,
             constraint=lambda **arguments: heads_divide(**arguments) or fused_fault(**arguments),
+            fixed_with="positions=learned",
             lacks=fused_lacks,
         ),
     ),

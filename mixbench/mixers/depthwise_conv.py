@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mixbench.mixers.ops.short_convolution import convolve
 from mixbench.mixers.parts import zero_padding
 
 
@@ -26,15 +27,7 @@ class DepthwiseConv(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = zero_padding(x, mask)
-        if self.before == self.after:
-            return self._convolve(x, self.before)
-        return self._convolve(F.pad(x, (0, 0, self.before, self.after)))
-
-    def _convolve(self, x: Tensor, padding: int = 0) -> Tensor:
-        channels_last = x.transpose(1, 2).unsqueeze(2)  # (batch, width, 1, tokens): in two dimensions, this layout is fast
-        weight = self.weight.t().unsqueeze(1).unsqueeze(1)  # (width, 1, 1, kernel)
-        y = F.conv2d(channels_last, weight, self.bias, padding=(0, padding), groups=len(self.bias))
-        return y.squeeze(2).transpose(1, 2)
+        return convolve(x, self.weight.t(), self.bias, before=self.before, after=self.after)
 
     def prefill(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The result of `forward`, and the state after these tokens."""

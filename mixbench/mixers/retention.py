@@ -56,7 +56,7 @@ class Retention(nn.Module):
     def _mix(self, x: Tensor, *, last: bool = False) -> tuple[Tensor, Tensor | None]:
         q, k, v, gate = self._split(x)
         a = self._log_decays(x).unsqueeze(2).expand(-1, -1, x.shape[1])
-        mixed, matrix = decayed_sums(q, k, v, a, chunk=self.chunk, last=last)
+        mixed, matrix = decayed_sums(q, k, v, a, chunk=self.chunk, carry_at_once=True, last=last)
         return self._joined(mixed.transpose(1, 2).flatten(2), gate), matrix
 
     def _split(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:

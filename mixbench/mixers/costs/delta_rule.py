@@ -57,8 +57,8 @@ def rule_flops(tokens: int, width: int, heads: int, device: str, *, by_halves: b
 
 
 def convolution_flops(tokens: int, channels: int, kernel: int = CONVOLUTION) -> int:
-    """FLOPs of a short convolution; its kernel also computes the tokens that follow from the last ones alone."""
-    return 2 * (tokens + kernel - 1) * channels * kernel
+    """FLOPs of a short convolution."""
+    return 2 * tokens * channels * kernel
 
 
 def delta_net_flops(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixbench.mixers.costs.chunks import chunks_of
-from mixbench.mixers.costs.decayed_sums import CHUNK, decayed_sums_flops
+from mixbench.mixers.costs.decayed_sums import CHUNK, decayed_sums_flops, once_flops
 from mixbench.mixers.costs.delta_rule import convolution_flops
 from mixbench.mixers.costs.gated_sums import RANK, gated_sums_flops
 from mixbench.mixers.costs.s4d import s4d_flops, s4d_training_flops
@@ -14,15 +13,18 @@ from mixbench.mixers.families.common import HEADS, even_heads_divide, heads_divi
 from mixbench.parsing.option import Option, Value
 
 
-def _retention_flops(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> int:
+def _retention_flops(*, tokens: int, width: int, heads: int, chunk: int, device: str, **_: Value) -> int:
     """Where the chunk C divides N tokens, 10Nd² + 4NCd + 4Nd·dh + 2(N/C)²d·dh; else as many tokens as whole chunks hold."""
     size = width // heads
-    return 10 * tokens * width**2 + decayed_sums_flops(tokens, heads=heads, features=size, channels=size, chunk=chunk)
+    sizes: dict[str, int] = {"heads": heads, "features": size, "channels": size, "chunk": chunk}
+    return 10 * tokens * width**2 + decayed_sums_flops(tokens, **sizes, device=device, carry_at_once=True)
 
 
-def _carried(*, tokens: int, width: int, heads: int, chunk: int, **_: Value) -> int:
-    """The states of all chunks from what each wrote; the decays are fixed, so one of the two gradients is not needed."""
-    return 2 * chunks_of(tokens, chunk)[0] ** 2 * width * (width // heads)
+def _retention_training_flops(*, tokens: int, width: int, heads: int, chunk: int, **call: Any) -> int:
+    """The decays are fixed, so the product that makes the states before all chunks has one gradient, not two."""
+    size = width // heads
+    forward = _retention_flops(tokens=tokens, width=width, heads=heads, chunk=chunk, **call)
+    return 3 * forward - heads * once_flops(tokens, size, size, chunk)
 
 
 def _gated_linear_attention_flops(*, tokens: int, width: int, heads: int, **_: Value) -> int:
@@ -37,10 +39,10 @@ def _mamba2_sizes(*, width: int, expand: int, state: int, head: int, **_: Value)
     return inner, inner // min(head, inner), inner + 2 * state
 
 
-def _mamba2_flops(*, tokens: int, width: int, state: int, conv: int, **sizes: Any) -> int:
+def _mamba2_flops(*, tokens: int, width: int, state: int, conv: int, device: str, **sizes: Any) -> int:
     inner, heads, seen = _mamba2_sizes(width=width, state=state, **sizes)
     projections = 2 * tokens * width * (inner + seen + heads + inner)
-    sums = decayed_sums_flops(tokens, heads=heads, features=state, channels=inner // heads, groups=1)
+    sums = decayed_sums_flops(tokens, heads=heads, features=state, channels=inner // heads, device=device, groups=1)
     return projections + convolution_flops(tokens, seen, conv) + sums
 
 
@@ -54,11 +56,11 @@ def _head_divides(*, width: int, expand: int, head: int, **_: Value) -> str | No
     return f"head {head} does not divide {inner} inner channels" if inner % min(head, inner) else None
 
 
-def _mlstm_flops(*, tokens: int, width: int, heads: int, **_: Value) -> int:
+def _mlstm_flops(*, tokens: int, width: int, heads: int, device: str, **_: Value) -> int:
     """One channel more than the values have sums the weights."""
     size = width // heads
     projections = 2 * tokens * width * (5 * width + 2 * heads)
-    return projections + decayed_sums_flops(tokens, heads=heads, features=size, channels=size + 1)
+    return projections + decayed_sums_flops(tokens, heads=heads, features=size, channels=size + 1, device=device)
 
 
 FAMILY = Family(
@@ -117,7 +119,7 @@ FAMILY = Family(
             ),
             flops=_retention_flops,
             params=lambda width, **_: 5 * width**2 + 7 * width,
-            training_flops=lambda **call: 3 * _retention_flops(**call) - _carried(**call),
+            training_flops=_retention_training_flops,
             always_causal=True,
             state="H·dh·dh",
             constraint=even_heads_divide,

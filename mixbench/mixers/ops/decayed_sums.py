@@ -13,28 +13,39 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mixbench.mixers.costs.chunks import chunks_of
-from mixbench.mixers.costs.decayed_sums import CHUNK
+from mixbench.mixers.costs.decayed_sums import CHUNK, every_chunk
 from mixbench.mixers.ops.decays import decays
 from mixbench.mixers.parts import at_least_float32, in_chunks
 
 
 def decayed_sums(
-    q: Tensor, k: Tensor, v: Tensor, a: Tensor, *, chunk: int = CHUNK, last: bool = False
+    q: Tensor, k: Tensor, v: Tensor, a: Tensor, *, chunk: int = CHUNK, carry_at_once: bool = False, last: bool = False
 ) -> tuple[Tensor, Tensor | None]:
-    """The sums, shaped as v, and if `last` the state after the last token, (batch, heads, features, channels)."""
+    """The sums, shaped as v, and if `last` the state after the last token, (batch, heads, features, channels).
+
+    On a GPU, all chunks are in the same products; elsewhere, one follows the other, so that what it needs stays in the cache.
+    The states before the chunks follow from each other or, if `carry_at_once`, from one product over all chunks.
+    """
     tokens, groups = v.shape[2], q.shape[1]
     count, length = chunks_of(tokens, chunk)
     q, k = (in_chunks(x, count, length) for x in (q, k))  # (batch, groups, chunks, length, features)
     v = in_chunks(v, count, length).unflatten(1, (groups, -1))  # (batch, groups, members, chunks, length, channels)
     a = in_chunks(at_least_float32(a).unsqueeze(-1), count, length).squeeze(-1)
     since_start = a.unflatten(1, (groups, -1)).cumsum(-1)  # (…, chunks, length)
-    scores = (q @ k.transpose(-1, -2)).unsqueeze(2) * decays(since_start).to(v.dtype)
-    own = scores @ v
-    until_end = (since_start[..., -1:] - since_start).exp()
-    written = _by_chunk(k.transpose(-1, -2), v * until_end.unsqueeze(-1).to(v.dtype))
-    starts, end = _carry(at_least_float32(written), since_start[..., -1], last)
-    read = _by_chunk(q, starts.to(v.dtype)) * since_start.exp().unsqueeze(-1).to(v.dtype)
-    return (own + read).flatten(1, 2).flatten(2, 3)[:, :, :tokens], end
+    together = count if q.is_cuda else 1
+    # queries and keys are copied once, not by each product
+    q_parts, k_parts = ([part.contiguous() for part in x.split(together, 2)] for x in (q, k))
+    parts = list(zip(q_parts, k_parts, v.split(together, 3), since_start.split(together, 3), strict=True))
+    every = every_chunk(count, cuda=q.is_cuda, carry_at_once=carry_at_once)
+    writing = parts if every or last else parts[:-1]
+    written = [chunk for _, *part in writing for chunk in _written(*part).unbind(3)]
+    empty = since_start.new_zeros(*v.shape[:3], q.shape[-1], v.shape[-1])
+    states = (_carry_at_once if carry_at_once else _carry_in_turn)(empty, written, since_start[..., -1], count + last)
+    starts = [torch.stack(states[first : first + together], dim=3) for first in range(0, count, together)]
+    before = starts if every else [None, *starts[1:]]
+    mixed = [_mixed(*part, start) for part, start in zip(parts, before, strict=True)]
+    sums = torch.cat(mixed, dim=1).flatten(1, 2)[:, :tokens]  # (batch, tokens, groups, members, channels)
+    return sums.flatten(2, 3).transpose(1, 2), states[-1].flatten(1, 2) if last else None
 
 
 def decayed_step(q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,6 +53,20 @@ def decayed_step(q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor) -> t
     written = k.unsqueeze(-1) * v.unsqueeze(-2)  # broadcast over the heads of a group, of which there is then one
     state = torch.addcmul(written, a.exp()[..., None, None], state)
     return (q.unsqueeze(-2) @ state).squeeze(-2), state
+
+
+def _written(k: Tensor, v: Tensor, since_start: Tensor) -> Tensor:
+    """What chunks add to the state after them, (batch, groups, members, chunks, features, channels)."""
+    until_end = (since_start[..., -1:] - since_start).exp()
+    return at_least_float32(_by_chunk(k.transpose(-1, -2), v * until_end.unsqueeze(-1).to(v.dtype)))
+
+
+def _mixed(q: Tensor, k: Tensor, v: Tensor, since_start: Tensor, states: Tensor | None) -> Tensor:
+    """The sums in chunks, given the states before them: (batch, chunks, length, groups, members, channels)."""
+    sums = ((q @ k.transpose(-1, -2)).unsqueeze(2) * decays(since_start).to(v.dtype)) @ v
+    if states is not None:
+        sums = torch.addcmul(sums, _by_chunk(q, states.to(v.dtype)), since_start.exp().unsqueeze(-1).to(v.dtype))
+    return sums.permute(0, 3, 4, 1, 2, 5)
 
 
 def _by_chunk(left: Tensor, right: Tensor) -> Tensor:
@@ -52,16 +77,20 @@ def _by_chunk(left: Tensor, right: Tensor) -> Tensor:
     return result
 
 
-def _carry(written: Tensor, decay: Tensor, last: bool) -> tuple[Tensor, Tensor | None]:
-    """The states at the start of the chunks, from what each wrote and how far it let the state before it decay.
+def _carry_in_turn(empty: Tensor, written: list[Tensor], decay: Tensor, wanted: int) -> list[Tensor]:
+    """The first `wanted` states, before the chunks and after the last, from what each wrote and how far it lets them decay."""
+    states = [empty]
+    for new, kept in zip(written[: wanted - 1], decay.exp()[..., None, None].unbind(3), strict=False):
+        states.append(torch.addcmul(new, kept, states[-1]))
+    return states
+
+
+def _carry_at_once(empty: Tensor, written: list[Tensor], decay: Tensor, wanted: int) -> list[Tensor]:
+    """The same by one product, which grows with the square of the number of chunks.
 
     The sums over chunks are taken in float64: differences of large numbers decide which weights are near 1.
     """
-    total = decay.double().cumsum(-1)
-    weights = F.pad(decays(total), (0, 0, 1, 0)).to(written.dtype)  # row i: the state after i chunks
-    states = written.flatten(-2)
-    starts = (weights[..., :-1, :] @ states).view_as(written)
-    if not last:
-        return starts, None
-    end = (weights[..., -1:, :] @ states).squeeze(-2)
-    return starts, end.unflatten(-1, written.shape[-2:]).flatten(1, 2)
+    weights = F.pad(decays(decay.double().cumsum(-1)), (0, 0, 1, 0))  # row i: the state after i chunks
+    weights = weights[..., :wanted, :].to(empty.dtype)
+    states = weights @ torch.stack([chunk.flatten(-2) for chunk in written], dim=3)
+    return [state.view_as(empty) for state in states.unbind(3)]

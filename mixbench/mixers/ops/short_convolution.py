@@ -9,6 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *, before: int, after: int = 0) -> Tensor:
+    """Σ_j w_j ⊙ x_{i-before+j} + b for x (batch, tokens, channels) and a weight (channels, before + 1 + after)."""
+    padding = before if before == after else 0
+    if before != after:
+        x = F.pad(x, (0, 0, before, after))
+    channels_last = x.transpose(1, 2).unsqueeze(2)  # (batch, channels, 1, tokens): in two dimensions, this layout is fast
+    weight = weight.unsqueeze(1).unsqueeze(1)  # (channels, 1, 1, taps)
+    y = F.conv2d(channels_last, weight, bias, padding=(0, padding), groups=len(weight))
+    return y.squeeze(2).transpose(1, 2)
+
+
 class ShortConvolution(nn.Module):
     """SiLU(Σ_j w_j ⊙ x_{i-kernel+1+j}): a filter per channel over the last `kernel` tokens; plus a bias if wanted.
 
@@ -21,9 +32,7 @@ class ShortConvolution(nn.Module):
         self.bias = nn.Parameter(torch.empty(channels).uniform_(-1, 1) / math.sqrt(kernel)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        channels, kernel = self.weight.shape
-        filtered = F.conv1d(x.transpose(1, 2), self.weight.unsqueeze(1), self.bias, padding=kernel - 1, groups=channels)
-        return F.silu(filtered[..., : x.shape[1]].transpose(1, 2))
+        return F.silu(convolve(x, self.weight, self.bias, before=self.weight.shape[1] - 1))
 
     def state(self, batch: int) -> Tensor:
         """The tokens before the first one, (batch, kernel - 1, channels): zeros."""

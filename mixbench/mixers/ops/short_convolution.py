@@ -1,4 +1,4 @@
-"""The short causal convolution in front of queries, keys and values."""
+"""Convolutions of each channel over neighbouring tokens, and the short causal one in front of queries, keys and values."""
 
 from __future__ import annotations
 

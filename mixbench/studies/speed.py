@@ -182,7 +182,8 @@ class _Study:
         optional = [*self.worker.for_counting, *(self.worker.for_compiling if self.compiling else ())] if uncounted else []
         with Launch([self.worker.module, self.worker.counter], optional, environment=self.compiling) as launch:
             targets = sorted({cell.job["target"] for cell in uncounted})
-            dead = self.worker.check(launch, self.request.device, targets, self.request.timeout)
+            every = [mixer.target for mixer in self.request.mixers]
+            dead = self.worker.check(launch, self.request.device, targets, self.request.timeout, every)
             ask = self.worker.asking(launch, self.request.timeout)
             for text in self.energies.find_meters(self._unmetered(), ask):
                 self.progress.remark(text)

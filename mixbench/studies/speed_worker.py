@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,10 +46,16 @@ class Worker:
         run_alone = self.function("run_alone")
         return lambda job: launch.run(run_alone, {"function": self.verifier, "job": job, "threads": 1}, timeout)
 
-    def check(self, launch: Launch, devices: Sequence[str], targets: Sequence[str], timeout: float) -> dict[str, Outcome]:
-        """The outcomes of the mixers whose code ends the process that imports it, or never returns. Raises RequestError."""
+    def check(
+        self, launch: Launch, devices: Sequence[str], targets: Sequence[str], timeout: float, every: Iterable[str] = ()
+    ) -> dict[str, Outcome]:
+        """The outcomes of the targets whose code cannot be imported, ends the process that imports it, or never returns.
+
+        Raises RequestError if a device is missing, and if nothing of `every` target of the request can be imported.
+        """
         faults: list[str] = []
         dead: dict[str, Outcome] = {}
+        unusable: dict[str, str] = {}
         if set(devices) != {"cpu"}:
             checked = launch.run(self.function("check"), {"devices": list(devices), "targets": []}, START_TIMEOUT)
             faults += [checked.detail] if isinstance(checked, Died) else checked.result["faults"]
@@ -57,8 +63,10 @@ class Worker:
             checked = launch.run(self.function("check"), {"devices": [], "targets": [target]}, timeout)
             if isinstance(checked, Died):
                 dead[target] = {"status": checked.cause, "detail": f"while it was imported: {checked.detail}"}
-            else:
-                faults += checked.result.get("faults", [])
+            elif found := checked.result.get("faults"):
+                unusable[target] = "; ".join(found)
+        if not {*targets, *every} - {*unusable}:
+            faults += unusable.values()
         if faults:
             raise RequestError("; ".join(faults), "Nothing was measured.")
-        return dead
+        return dead | {target: {"status": "error", "detail": fault} for target, fault in unusable.items()}

@@ -113,12 +113,18 @@ def find_baseline(baseline: str | None, mixers: Sequence[MixerKey]) -> MixerKey 
 
 
 def find_mixers(wanted: str, mixers: Iterable[MixerKey]) -> list[MixerKey]:
-    """The mixers that a text means: the one with this mixer string or label, else all of this name, shortest label first."""
+    """The mixers that a text means: the one with this mixer string or label, else all of this name, shortest label first.
+
+    A mixer string also means the causal form of its mixer, where that alone is there.
+    """
     labels = mixer_labels(mixers)
     with suppress(RequestError):  # a label is not always a mixer string
         named = choose_mixer(wanted)
         if (named.name, named.config) in labels:
             return [(named.name, named.config)]
+        causal = named.made_causal()
+        if (causal.name, causal.config) in labels:
+            return [(causal.name, causal.config)]
     words = _words(wanted)
     ordered = mixer_order(labels)
     for mixer in ordered:

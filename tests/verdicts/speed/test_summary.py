@@ -8,6 +8,7 @@ from sample_rows import speed_row
 from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
+from mixbench.mixers.choice import choose_mixer
 from mixbench.tables.origins import learn_place
 from mixbench.tables.remarks import CHANGES_INPUT, REMEMBERS, lower_bound, unknown
 from mixbench.tables.rows import SpeedRow
@@ -134,6 +135,17 @@ def test_a_baseline_can_be_a_label_a_mixer_string_or_the_name_of_a_class() -> No
     assert find_baseline("Conv", [four, plain, own]) == own
     assert find_baseline("my.py:Conv", [four, plain, own]) == own
     assert find_baseline(None, []) is None
+
+
+def test_a_baseline_is_the_causal_form_where_that_alone_was_measured() -> None:
+    two, four = (choose_mixer(f"attention:causal=true,heads={heads}") for heads in (2, 4))
+    measured = [(mixer.name, mixer.config) for mixer in (two, four)]
+    for text, meant in (("attention:heads=2", two), ("attention:heads=4", four), ("attention", four)):
+        assert find_baseline(text, measured) == (meant.name, meant.config)
+    plain = choose_mixer("attention:heads=2")
+    assert find_baseline("attention:heads=2", [*measured, (plain.name, plain.config)]) == (plain.name, plain.config)
+    with pytest.raises(UnknownNameError):
+        find_baseline("fnet:norm=none", measured)
 
 
 def test_labels_show_the_options_that_differ_from_the_defaults() -> None:

@@ -24,7 +24,7 @@ STATUS_MEANINGS = {
     "oom": "the memory ran out, or would have",
     "timeout": "no progress within --timeout",
     "killed": "a signal ended the measuring process",
-    "error": "the mixer raised an error",
+    "error": "the mixer raised an error, also at its import, or a built-in one fails its contract",
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mixbench.errors import one_line
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
@@ -33,6 +34,7 @@ from mixbench.studies.speed_steps import PEAK_KEYS, START, launching, measuring,
 from mixbench.studies.speed_worker import START_TIMEOUT, Worker
 from mixbench.tables.columns import identity
 from mixbench.tables.origins import write_origins
+from mixbench.tables.remarks import SEPARATOR, breaks
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder, failures, finished_launches
 from mixbench.tables.rows import LaunchRow, SpeedRow
@@ -81,6 +83,8 @@ class _Study:
     counts: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     finished: dict[tuple[Any, ...], set[int]] = field(default_factory=dict)
     failed: set[tuple[Any, ...]] = field(default_factory=set)
+    warned: set[tuple[str, str]] = field(default_factory=set)
+    """The mixers whose broken contract has been told."""
     highest_mhz: dict[str, float | None] = field(default_factory=dict)
     """The highest clock of each GPU that was seen in this launch."""
 
@@ -94,6 +98,7 @@ class _Study:
         self._write_unsupported()
         self.contract.read()
         self._refuse()
+        self._warn()
         uncounted = [*{self._counted(cell): cell for cell in self._uncounted()}.values()]  # any of those that share counts
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
         prepared = bool(uncounted or self._unmetered() or self._unverified())
@@ -166,6 +171,21 @@ class _Study:
         broken = [(cell, faults.get((cell.keys["mixer"], cell.keys["config"]), "")) for cell in self._open()]
         self._fail([(c, {"status": "error", "detail": f"it fails its contract: {f}"}) for c, f in broken if f], self._origin(1))
 
+    def _warn(self) -> None:
+        """Say of mixers that are not built in which check they fail, and have their rows say it. Each is named once."""
+        faults = {(m.name, m.config): self.contract.faults.get(key(m), "") for m in self.request.mixers if not m.entry}
+        broken = {mixer: breaks(one_line(fault)) for mixer, fault in faults.items() if fault}
+        open_cells = {(cell.keys["mixer"], cell.keys["config"]): cell.label for cell in self._open()}
+        for mixer in [each for each in broken if each in open_cells and each not in self.warned]:
+            self.progress.remark(f"{open_cells[mixer]}: {broken[mixer]}. It is measured, but the numbers may mislead.")
+            self.warned.add(mixer)
+            self.cells = [
+                replace(cell, remark=SEPARATOR.join(filter(None, (cell.remark, broken[mixer]))))
+                if (cell.keys["mixer"], cell.keys["config"]) == mixer
+                else cell
+                for cell in self.cells
+            ]
+
     def _fail(self, failed: Sequence[tuple[PlannedCell, Outcome]], origin: Origin) -> None:
         rows = [failure_row(cell, outcome, origin) for cell, outcome in failed]
         self.folder.append(rows)
@@ -189,8 +209,9 @@ class _Study:
                 self.progress.remark(text)
             self.progress.done(START)
             self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
-            self.contract.verify(self._unverified(), self.worker.verifying(launch, self.request.timeout))
+            self.contract.verify(self._unverified(), self.worker.verifying(launch), self.request.timeout)
             self._refuse()
+            self._warn()
             alive = [cell for cell in uncounted if self._id(cell) not in self.failed]
             self.progress.remaining([*counting_steps(alive), *self._steps(launches)])
             for cell, outcome in count_cells(alive, ask, self.progress):

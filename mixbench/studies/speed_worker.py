@@ -41,10 +41,10 @@ class Worker:
         """Has children of a launch call functions of `counter`."""
         return lambda function, job: launch.run(f"{self.counter}:{function}", job, timeout)
 
-    def verifying(self, launch: Launch, timeout: float) -> Callable[[Mapping[str, Any]], Finished | Died]:
-        """Has a child of a launch call `verifier`."""
+    def verifying(self, launch: Launch) -> Callable[[Mapping[str, Any], float], Finished | Died]:
+        """Has a child of a launch call `verifier`, with a time limit."""
         run_alone = self.function("run_alone")
-        return lambda job: launch.run(run_alone, {"function": self.verifier, "job": job, "threads": 1}, timeout)
+        return lambda job, timeout: launch.run(run_alone, {"function": self.verifier, "job": job, "threads": 1}, timeout)
 
     def check(
         self, launch: Launch, devices: Sequence[str], targets: Sequence[str], timeout: float, every: Iterable[str] = ()

@@ -10,11 +10,13 @@ CHANGES_INPUT = "it changes its input in place"
 HOLDS_MORE = "it holds more memory after every call"
 REMEMBERS = "it does less work for an input that it has seen before"
 BACKWARD = "gradients come from backward(), because the code does not support torch.autograd.grad"
+BREAKS = "it fails its contract"
+"""How the remark begins on a mixer that is measured all the same."""
 ALONE = "measured alone, because"
 CHANGED = "it changed "
 OF_A_PROCESS = (ALONE, CHANGED)
 """How the remarks begin that hold for one process only."""
-_SPECIAL = (CHANGES_INPUT, HOLDS_MORE, REMEMBERS, BACKWARD, *OF_A_PROCESS)
+_SPECIAL = (CHANGES_INPUT, HOLDS_MORE, REMEMBERS, BACKWARD, BREAKS, *OF_A_PROCESS)
 _LOWER_BOUND = "is a lower bound"
 _UNKNOWN = "is unknown"
 
@@ -37,6 +39,11 @@ def remark(metric: str, text: str) -> str:
 def one_by_one(reason: str) -> str:
     """The remark on a run on a GPU whose steps Python launched one by one."""
     return remark("train_seconds", f"its steps ran one by one, not as a CUDA graph: {reason}")
+
+
+def breaks(fault: str) -> str:
+    """The remark on a mixer that fails a check of its contract."""
+    return f"{BREAKS}: {_in_one(fault)}"
 
 
 def alone(reason: str) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from running import Completed, run_python, search_path
 
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import SpeedRow
+
 GOOD = """
 import torch
 class Mine(torch.nn.Module):
@@ -16,12 +19,13 @@ class Mine(torch.nn.Module):
     def forward(self, x):
         return x.cumsum(1)
 """
-MODULES = {"good": GOOD, "broken": "raise OSError('planted')", "slow": "import time\ntime.sleep(600)"}
+LIAR = GOOD.replace("x.cumsum(1)", "x.flip(1).cumsum(1)")
+MODULES = {"liar": LIAR, "good": GOOD, "broken": "raise OSError('planted')", "slow": "import time\ntime.sleep(600)"}
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder of installed packages with one that offers three mixers."""
+    """A folder of installed packages with one that offers four mixers."""
     package, told = tmp_path / "site" / "plugged", tmp_path / "site" / "plugged-1.0.dist-info"
     package.mkdir(parents=True)
     told.mkdir()
@@ -59,9 +63,26 @@ def test_a_plug_in_is_verified_and_a_broken_or_slow_one_is_told_beside_it(site: 
 
 
 @pytest.mark.slow
-def test_the_speed_of_a_plug_in_is_measured_and_that_of_a_broken_one_says_why(site: Path) -> None:
-    shape = ("--tokens", "8", "--width", "8", "--launches", "1", "--budget", "0.05", "--causal")
-    assert mixbench(site, "speed", "--mixer", "none", "--mixer", "plug-good", *shape).exit_code == 0
-    broken = mixbench(site, "speed", "--mixer", "plug-broken", *shape[:-1])
-    assert broken.exit_code == 2
-    assert "plugged.broken cannot be imported: OSError: planted" in broken.stderr
+def test_the_speed_of_plug_ins_is_measured_and_one_that_is_broken_is_a_row_beside_them(site: Path) -> None:
+    shape = ("--tokens", "8", "--width", "8", "--launches", "1", "--budget", "0.05")
+    named = [word for name in ("none", "plug-good", "plug-broken", "plug-liar") for word in ("--mixer", name)]
+    done = mixbench(site, "speed", *named, *shape)
+    assert done.exit_code == 1
+    reason = "plugged.broken cannot be imported: OSError: planted"
+    assert f"plug-broken at 8 tokens, width 8: error: {reason}" in done.stderr
+    warning = "it fails its contract: is causal: "
+    assert f"plug-liar: {warning}" in done.stderr
+    rows = {row.mixer: row for row in ResultsFolder(site.parent / "results").read(SpeedRow)}
+    assert {name: row.status for name, row in rows.items()} == {
+        "none": "ok",
+        "plug-good": "ok",
+        "plug-broken": "error",
+        "plug-liar": "ok",
+    }
+    assert rows["plug-broken"].detail == reason
+    assert rows["plug-liar"].detail.startswith(warning)
+    assert warning in done.stdout
+    assert rows["plug-good"].detail == ""
+    alone = mixbench(site, "speed", "--mixer", "plug-broken", "--results", "alone", *shape)
+    assert alone.exit_code == 2
+    assert reason in alone.stderr

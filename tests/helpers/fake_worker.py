@@ -1,8 +1,9 @@
 """A worker without torch that answers in milliseconds. What a cell does is chosen by the environment variable FAKE_CELLS:
-JSON from mixer class to `die`, `hang`, `raise`, `exit`, `fail-count`, `die-at-import`, `hang-at-import`, `raise-beside` and
-`disturb-beside` others, `unsupported`, `unsupported-beside` others, or the name of an answer that nothing can be made of;
-`die`, `die-beside`, `hang` and `disturb` with `-foresee`, `-count` or `-energy` at the end do so while it is counted. Jobs
-that count are written to the file FAKE_LOG, with their number of cells. FAKE_MISSING says why there is no energy meter."""
+JSON from mixer class to `die`, `hang`, `raise`, `exit`, `fail-count`, `die-at-import`, `hang-at-import`, `raise-at-import`,
+`raise-beside` and `disturb-beside` others, `unsupported`, `unsupported-beside` others, or the name of an answer that nothing
+can be made of; `die`, `die-beside`, `hang` and `disturb` with `-foresee`, `-count` or `-energy` at the end do so while it is
+counted. Jobs that count are written to the file FAKE_LOG, with their number of cells. FAKE_MISSING says why there is no
+energy meter."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def check(job: Job, announce: Announce) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
     if "hang-at-import" in behaviours:
         time.sleep(60)
-    return {"faults": ["no such class"] if os.environ.get("FAKE_FAULT") else []}
+    faults = ["no such module"] if "raise-at-import" in behaviours else []
+    return {"faults": ["no such class"] if os.environ.get("FAKE_FAULT") else faults}
 
 
 def foresee(job: Job, announce: Announce) -> dict[str, Any]:

@@ -105,6 +105,7 @@ def test_a_cell_that_fails_is_a_row_and_the_others_are_measured(
     [
         ("die-at-import", "killed", "while it was imported: the measuring process was killed by SIGKILL"),
         ("hang-at-import", "timeout", "while it was imported: no progress for 0.3 s"),
+        ("raise-at-import", "error", "no such module"),
     ],
 )
 def test_a_mixer_that_cannot_be_imported_without_harm_is_a_row(
@@ -326,3 +327,18 @@ def test_a_built_in_mixer_that_fails_its_contract_is_not_timed_and_the_others_ar
     refused = [row for row in rows if row.mixer == "attention"]
     assert {(row.status, row.detail) for row in refused} == {("error", "it fails its contract: is causal: no")}
     assert {row.status for row in rows if row.mixer != "attention"} == {"ok"}
+
+
+def test_a_mixer_of_a_user_that_fails_its_contract_is_measured_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text("class Mine: ...\n")
+    mixers = ("attention", f"{tmp_path}/mine.py:Mine")
+    fault = {key(choose_mixers(mixers)[1]): "is causal: no; not at all"}
+    monkeypatch.setattr(Contract, "read", lambda self: self.faults.update(fault))
+    rows, progress = run(tmp_path / "results", fake_request(mixers=mixers))
+    assert {row.status for row in rows} == {"ok"}
+    told = "it fails its contract: is causal: no, not at all"
+    assert {(row.mixer, row.detail) for row in rows} == {("attention", ""), ("mine.py:Mine", told)}
+    assert progress.remarks == [f"mine.py:Mine: {told}. It is measured, but the numbers may mislead."]
+    assert run(tmp_path / "results", fake_request(mixers=mixers))[1].remarks == []

@@ -14,7 +14,7 @@ class MinGRU(nn.Module):
 
     g(x) is x + ½ where x ≥ 0 and σ(x) elsewhere; h is zero before the first token, and the output is h. As 0 < 1 − z < 1, the
     scan is stable without the paper's logarithms. `mask` (batch, tokens) is True where the token is real; padding must be on
-    the right, where it changes nothing.
+    the right, where it changes nothing. In half precision, the scan runs in float32 and its state is kept so.
     """
 
     def __init__(self, *, width: int, tokens: int) -> None:
@@ -22,23 +22,27 @@ class MinGRU(nn.Module):
         self.gates = nn.Linear(width, 2 * width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        z, candidate = self._gates(zero_padding(x, mask))
-        return scan(1 - z, z * candidate).to(x.dtype)
+        return self._scanned(zero_padding(x, mask)).to(x.dtype)
 
     def prefill(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The result of `forward`, and the state after these tokens."""
-        y = self.forward(x)
-        return y, y[:, -1].clone()
+        h = self._scanned(x)
+        return h.to(x.dtype), h[:, -1].clone()
 
     def state(self, batch: int) -> Tensor:
         """h before the first token, (batch, width)."""
-        return self.gates.weight.new_zeros(batch, self.gates.in_features)
+        return at_least_float32(self.gates.weight).new_zeros(batch, self.gates.in_features)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """h for one token (batch, width), as output and as state."""
         z, candidate = self._gates(x)
-        h = torch.lerp(at_least_float32(state), candidate, z).to(x.dtype)
-        return h, h
+        h = torch.lerp(state, candidate, z)
+        return h.to(x.dtype), h
+
+    def _scanned(self, x: Tensor) -> Tensor:
+        """h after each token, (batch, tokens, width)."""
+        z, candidate = self._gates(x)
+        return scan(1 - z, z * candidate)
 
     def _gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         z, candidate = at_least_float32(self.gates(x)).chunk(2, dim=-1)

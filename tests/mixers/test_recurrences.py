@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from mixbench.mixers import find_mixer
+from mixbench.mixers.decoding import decode, prefill
 from mixbench.mixers.lstm import LSTM
+from mixbench.mixers.min_gru import MinGRU
 from mixbench.worker.measure.flops import count_flops
 
 
@@ -34,3 +36,17 @@ def test_the_flops_of_retention_are_those_of_whole_chunks_where_the_chunk_divide
     expected = 10 * tokens * width**2 + 4 * tokens * chunk * width + 4 * tokens * width * size
     expected += 2 * (tokens // chunk) ** 2 * width * size
     assert entry.closed_forms(config, tokens, width)["inference"] == expected
+
+
+def test_the_state_of_min_gru_in_half_precision_grows_by_small_steps() -> None:
+    torch.manual_seed(0)
+    mixer = MinGRU(width=8, tokens=1000)
+    with torch.no_grad():
+        mixer.gates.bias[:8] = -7  # 1 − z is about 0.999: bfloat16 cannot add a thousandth
+        x = torch.randn(2, 1000, 8)
+        expected, last = prefill(mixer, x)
+        half = mixer.to(torch.bfloat16)
+        found, state = decode(half, x.bfloat16())
+        assert state.dtype == prefill(half, x.bfloat16())[1].dtype == torch.float32
+        torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.01)
+        torch.testing.assert_close(state, last, rtol=0.05, atol=0.01)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 State = Any
-"""Tensors, in tuples, lists, mappings or dataclasses, that hold what later tokens need of those before them."""
+"""Tensors, in containers or objects, that hold what later tokens need of those before them."""
 
 
 class Recurrent(Protocol):
@@ -105,17 +106,23 @@ def tensors_of(state: State) -> Iterator[Tensor]:
     """All tensors in a state: what its method `tensors` returns where it has one, else what its parts hold."""
     if isinstance(state, Tensor):
         yield state
-    elif hasattr(state, "tensors"):
-        yield from state.tensors()
-    elif isinstance(state, Mapping):
-        for part in state.values():
+    elif callable(own := getattr(state, "tensors", None)):
+        yield from own()
+    elif isinstance(state, np.ndarray):
+        if state.dtype.kind in "fiucb":
+            yield torch.from_numpy(state)
+    elif not isinstance(state, torch.nn.Module | type):
+        for part in _parts_of(state):
             yield from tensors_of(part)
-    elif isinstance(state, tuple | list):
-        for part in state:
-            yield from tensors_of(part)
-    elif is_dataclass(state):
-        for field in fields(state):
-            yield from tensors_of(getattr(state, field.name))
+
+
+def _parts_of(state: State) -> Iterable[State]:
+    if isinstance(state, Mapping):
+        return state.values()
+    if isinstance(state, tuple | list | set | frozenset):
+        return state
+    names = [*getattr(state, "__dict__", ()), *getattr(type(state), "__slots__", ())]
+    return [getattr(state, name, None) for name in names]
 
 
 def state_bytes(state: State) -> int:

@@ -22,6 +22,7 @@ from mixbench.tables.rows import SpeedRow, tokens_per_call
 from mixbench.verdicts.speed.summary import GROWTH_LENGTHS, SUMMARISED, CellSummary, SpeedSummary, growth
 from mixbench.verdicts.speed.times import DEVICE, WALL
 from mixbench.verdicts.speed.view import standing_out
+from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +57,11 @@ def values_of(cell: CellSummary, metric: str) -> style.Values:
         value = cell.value(metric)
         return {0: value} if value else {}
     return {launch: value for launch, value in cell.by_launch[metric].items() if value > 0}
+
+
+_MOST_FAILURES = 0.5
+"""Share of a panel's height for crosses."""
+_UNSUPPORTED = "unsupported"
 
 
 def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page: Page = PLAIN) -> Figure | None:
@@ -151,16 +157,21 @@ def _mark_failures(
 ) -> list[str]:
     """A cross at the top for each failed cell: one line of crosses per mixer and status, which are named below the first.
 
-    Where there is no room for names, returns a note that has them.
+    Where there is no room for names, returns a note that has them; what is unsupported is only counted then.
     """
     failed = [grouped([c for c in cells if c.status != "ok"], lambda c: (c.label, c.status)) for cells in panels]
+    needed = max(0.11, _FAILURE * sheet.page.scale / sheet.panel[1])
+    told: list[str] = []
+    if max(map(len, failed)) * needed > _MOST_FAILURES:
+        left_out = {label for part in failed for label, status in part if status == _UNSUPPORTED}
+        told = [f"not drawn: {counted(len(left_out), 'mixer')} ({_UNSUPPORTED})"] if left_out else []
+        failed = [{key: cells for key, cells in part.items() if key[1] != _UNSUPPORTED} for part in failed]
     lines = max(map(len, failed))
     if not lines:
-        return []
+        return told
     bottom, top = grid[0].get_ylim()
     low, high = math.log10(bottom), math.log10(top)
-    needed = max(0.11, _FAILURE * sheet.page.scale / sheet.panel[1])
-    step = min(needed, 0.5 / lines)
+    step = min(needed, _MOST_FAILURES / lines)
     grid[0].set_ylim(bottom, 10 ** min(low + (high - low) / (1 - step * (lines + 0.2)), _LARGEST_EXPONENT))
     sides = {min(map(size_of, chain(*panels))): "left", max(map(size_of, chain(*panels))): "right"}
     for axes, part in zip(grid, failed, strict=True):
@@ -182,7 +193,7 @@ def _mark_failures(
                     color=color,
                 )
     every = dict.fromkeys(f"{label} ({status})" for part in failed for label, status in part)
-    return [] if step == needed else [f"crosses: {', '.join(every)}"]
+    return told if step == needed else [f"crosses: {', '.join(every)}", *told]
 
 
 def _exponent(symbol: str, interval: Interval, *, short: bool) -> str:

@@ -19,6 +19,15 @@ _WORDS = {"params": "parameters", "flops": "FLOPs"}
 _FORM = {"params": "params", "flops": "inference"}
 
 
+def check_baseline(baseline: ChosenMixer | None, by: str) -> None:
+    """Raises RequestError for a baseline that nothing can be matched to."""
+    if baseline is not None and baseline.entry is None and by != MATCHES[0]:
+        raise RequestError(
+            f"--match {by}: the baseline {baseline.label} has no closed form of its {_WORDS[by]}",
+            "Choose a built-in mixer with --baseline.",
+        )
+
+
 def match(
     mixer: ChosenMixer, baseline: ChosenMixer | None, by: str, tokens: int, width: int, **call: Any
 ) -> tuple[ChosenMixer, str]:
@@ -27,14 +36,8 @@ def match(
     `call` is what FLOPs may depend on besides, as for `Mixer.closed_forms`. The text says what was changed and, unless the
     costs are within CLOSE, how they differ. Raises RequestError for a shape that one of both cannot have.
     """
-    if baseline is None or by == "width" or (mixer.name, mixer.config) == (baseline.name, baseline.config):
+    if baseline is None or by == MATCHES[0] or (mixer.name, mixer.config) == (baseline.name, baseline.config):
         return mixer, ""
-
-    if baseline.entry is None:
-        raise RequestError(
-            f"--match {by}: the baseline {baseline.label} has no closed form of its {_WORDS[by]}",
-            "Choose a built-in mixer with --baseline.",
-        )
 
     def cost_of(chosen: ChosenMixer) -> int:
         forms = chosen.closed_forms(tokens, width, **call)

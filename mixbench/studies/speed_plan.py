@@ -14,7 +14,7 @@ from mixbench.machine.facts import last_level_cache_bytes
 from mixbench.mixers import CONTROLS
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json
-from mixbench.studies.matching import MATCHES, match
+from mixbench.studies.matching import MATCHES, check_baseline, match
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import remark
@@ -67,6 +67,7 @@ class SpeedRequest:
         for name in ("precision", "budget", "timeout"):
             if not 0 < getattr(self, name) < 1e9:
                 raise RequestError(f"--{name} is {getattr(self, name)}; it must be above 0")
+        check_baseline(self.baseline, self.match)
         if self.seed >= 2**31:
             raise RequestError(f"--seed is {self.seed}; it must be below {2**31}")
         shapes = math.prod(map(len, (self.tokens, self.width, self.batch)))

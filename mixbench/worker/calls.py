@@ -110,16 +110,16 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() * (2 if parameter.is_complex() else 1) for parameter in module.parameters())
 
 
-def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    """Raise ContractError unless an output is a tensor of this shape and dtype, with finite numbers only."""
+def check_output(y: object, shape: tuple[int, ...], dtype: torch.dtype, name: str = "forward") -> None:
+    """Raise ContractError unless what `name` returned is a tensor of this shape and dtype, with finite numbers only."""
     if not isinstance(y, Tensor):
-        raise ContractError(f"forward returned {type(y).__name__}, not a tensor")
+        raise ContractError(f"{name} returned {type(y).__name__}, not a tensor")
     if tuple(y.shape) != shape:
-        raise ContractError(f"forward returned the shape {tuple(y.shape)}, not {shape}")
+        raise ContractError(f"{name} returned the shape {tuple(y.shape)}, not {shape}")
     if y.dtype != dtype:
-        raise ContractError(f"forward returned {y.dtype}, not {dtype}")
+        raise ContractError(f"{name} returned {y.dtype}, not {dtype}")
     if not bool(torch.isfinite(y).all()):
-        raise ContractError("forward returned numbers that are not finite")
+        raise ContractError(f"{name} returned numbers that are not finite")
 
 
 def training_call(forward: Callable[[Tensor], Tensor], x: Tensor, module: nn.Module, gradient: Tensor) -> TrainingCall:

@@ -105,3 +105,11 @@ class Lonely(Decaying):
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         y: Tensor = super().step(x, state)[0]
         return y  # type: ignore[return-value]
+
+
+class Broken(Decaying):
+    """A step returns what is no number."""
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        y, state = super().step(x, state)
+        return y / 0, state

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
 import torch
 from decoding_mixers import Decaying, Summing
 
-from mixbench.mixers.decoding import ROOM, Cache, prefill, state_bytes
+from mixbench.mixers.decoding import ROOM, Cache, prefill, state_bytes, tensors_of
 
 
 def filled(tokens: int) -> Cache:
@@ -38,3 +43,42 @@ def test_a_state_is_reached_by_the_prefill_of_a_mixer_or_by_steps() -> None:
         y, state = prefill(mixer, x)
         torch.testing.assert_close(y, mixer(x))
         assert state_bytes(state) == expected
+
+
+@dataclass
+class Nested:
+    held: object
+    tokens: int = 3
+
+
+@dataclass(slots=True)
+class Slotted:
+    held: object
+
+
+class Plain:
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+
+class Misnamed(Plain):
+    tensors = 7
+
+
+def in_a_list(held: object) -> object:
+    return {"a": [(held, None, "x")]}
+
+
+def in_a_set(held: object) -> object:
+    return {held}
+
+
+@pytest.mark.parametrize("wrap", [Nested, Slotted, Plain, Misnamed, in_a_list, in_a_set])
+def test_a_state_is_measured_however_its_tensors_are_held(wrap: Callable[[object], object]) -> None:
+    held = torch.zeros(2, 5)
+    assert state_bytes(wrap(held)) == 40
+    assert [one.data_ptr() for one in tensors_of(wrap((held, held)))] == [held.data_ptr()] * 2
+
+
+def test_arrays_of_numpy_count_and_mixers_in_a_state_do_not() -> None:
+    assert state_bytes((np.zeros(3), 1, None, torch.nn.Linear(2, 2), np.array(["text"]))) == 24

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from synthetic import speed_rows
 
 from mixbench.errors import StorageError, UnknownNameError
+from mixbench.mixers import MIXERS
 from mixbench.plots import FIGURES
 from mixbench.plots.notes import AT_LEAST, OPERATIONS
 from mixbench.plots.speed import QUANTITIES, draw_speed, size_figure
@@ -134,6 +135,16 @@ def test_a_mixer_that_always_failed_is_named_at_its_crosses_and_not_in_the_legen
     (axes,) = figure_of(speed_rows(("attention", "fnet"), (64,), failures={("fnet", 64): ("unsupported", "")})).axes
     assert legend_texts(axes) == ["attention"]
     assert [text.get_text() for text in axes.texts] == ["fnet: unsupported"]
+
+
+def test_many_unsupported_mixers_are_counted_and_leave_the_figure_to_the_others() -> None:
+    lacking = [name for name in MIXERS if name not in ("attention", "fnet")][:20]
+    failures = {(name, tokens): ("unsupported", "") for name in lacking for tokens in (64, 128)}
+    rows = speed_rows(("attention", "fnet", *lacking), (64, 128), failures=failures | {("fnet", 128): ("oom", "")}, launches=1)
+    figure = figure_of(rows)
+    (crosses,) = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert list(map(float, crosses.get_xdata())) == [128]
+    assert any("not drawn: 20 mixers (unsupported)" in text.get_text() for text in figure.findobj(Text))
 
 
 @pytest.mark.parametrize("tokens", [(64, 128), (64,)], ids=["band", "bar"])

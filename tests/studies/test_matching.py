@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from places import HELPERS
+from run_fake_speed import fake_request
 
 from mixbench.errors import RequestError
 from mixbench.mixers import MIXERS
@@ -59,5 +62,6 @@ def test_what_cannot_be_matched_says_why_and_how_far_off_it_is(mixer: str, by: s
 
 def test_a_baseline_without_closed_forms_is_refused() -> None:
     own = choose_mixer(f"{HELPERS / 'odd_mixers.py'}:Product")
-    with pytest.raises(RequestError, match=r"--match flops: the baseline .*Product has no closed form of its FLOPs"):
-        match(choose_mixer("attention"), own, "flops", 64, 256)
+    with pytest.raises(RequestError, match=r"--match flops: the baseline .*Product has no closed form of its FLOPs") as refused:
+        replace(fake_request(), match="flops", baseline=own)
+    assert refused.value.hint == "Choose a built-in mixer with --baseline."

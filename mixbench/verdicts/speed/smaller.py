@@ -64,7 +64,7 @@ def in_words(sizes: Sequence[Smaller]) -> str:
 
 def _sentence(size: Smaller) -> str:
     words = columns(SpeedRow)[size.metric].words
-    ratio = "as large" if size.ratio == 1 else f"{number(size.ratio)} times as large"
+    ratio = {0.0: "none", 1.0: "as large"}.get(size.ratio, f"{number(size.ratio)} times as large")
     return ", ".join(filter(None, (f"{words[0].upper()}{words[1:]}: {ratio}", _where(size))))
 
 

@@ -181,7 +181,7 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     with torch.no_grad():
         y = module(x)
         if not fake:
-            check_output(y, shape, dtype)
+            check_output(y, shape, dtype, "step" if cell.mode == DECODE else "forward")
         del y
     if training and x.is_floating_point():
         x.requires_grad_()

@@ -51,6 +51,11 @@ def test_the_sentence_says_from_which_context_on_a_token_takes_less_time(latenci
     assert fnmatchcase(found.sentence, f"min-gru * attention per token after 256 tokens; {along}. State: *"), found.sentence
 
 
+def test_a_mixer_that_keeps_nothing_is_said_to_have_no_state() -> None:
+    nothing = Smaller("state_mib", 0.0, (16, 32), (), None)
+    assert in_words([nothing]) == "State: none, smaller at every context from 16 on."
+
+
 def test_the_context_from_which_on_a_state_is_smaller_is_exact() -> None:
     (found,) = verdicts(decoded({**GROWING, "min-gru": (1.0,) * 5}))
     state, memory = found.smaller

@@ -59,6 +59,7 @@ def test_the_state_of_a_long_context_takes_no_longer_check() -> None:
         ("Different", "error", f"the step after {TOKENS} tokens differs from forward on {TOKENS + 1} tokens by "),
         ("InPlace", "error", "a step changes the state that it is given: repeated from there, its output differs by "),
         ("Wider", "error", f"step returned the shape ({BATCH}, {2 * WIDTH}), not ({BATCH}, {WIDTH})"),
+        ("Broken", "error", "step returned numbers that are not finite"),
         ("Lonely", "error", "step did not return an output and a state"),
         (
             "WithoutSteps",

@@ -68,7 +68,8 @@ _LEGEND = (
     ("padding", "masked: real tokens give the same result with and without padding; or it counts as tokens"),
     ("state", "numbers kept per sequence between tokens, for mixers that can decode"),
     ("", "N tokens, width d, H heads, dh = d/H channels per head; other names are options"),
-    ("", "`mixbench list NAME` shows summary, paper and options of a mixer, `--details` those of all."),
+    ("", ""),
+    ("list NAME", "shows summary, paper and options of a mixer; `list --details` shows those of all"),
 )
 
 

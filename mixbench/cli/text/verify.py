@@ -49,7 +49,8 @@ def verify_text(verdicts: Verdicts, width: int | None, *, details: bool = False)
 
 
 def _lines(verdicts: Verdicts) -> Iterator[str]:
-    for name, checks in verdicts.items():
+    for place, (name, checks) in enumerate(verdicts.items()):
+        yield from [""] * (place > 0)
         yield name
         for check in checks:
             yield f"  {MARKS[check['outcome']]:<5} {_told(check)}"

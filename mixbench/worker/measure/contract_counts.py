@@ -30,7 +30,7 @@ def has_closed_form_params(case: Case) -> str:
         found = count_parameters(each.mixer)
         if found != expected:
             raise ContractError(f"{each.words}{found} parameters, but {expected} by the closed form")
-    return str(count_parameters(case.mixer))
+    return f"{count_parameters(case.mixer):,} parameters"
 
 
 def has_closed_form_flops(case: Case) -> str:
@@ -76,4 +76,4 @@ def _demand_equal(case: Case, found: Mapping[str, int], expected: Mapping[str, i
         if flops != expected[mode]:
             counted = f"{flops} FLOPs counted, but {expected[mode]} {source}, for {case.batch} sequences"
             raise ContractError(f"{case.words}{mode}: {counted}")
-    return f"{', '.join(f'{mode} {flops}' for mode, flops in found.items())}, for {case.batch} sequences"
+    return f"{', '.join(f'{mode} {flops:,}' for mode, flops in found.items())}, for {case.batch} sequences"

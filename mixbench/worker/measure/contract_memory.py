@@ -53,7 +53,7 @@ def has_countable_memory(case: Case) -> str:
     seen = with_more.peak - first.peak, with_more.allocated - first.allocated
     if seen != (_MORE, _MORE):
         raise ContractError(f"of {_MORE} extra bytes, the counter sees {seen[0]} at the peak and {seen[1]} allocated")
-    return f"{first.peak} bytes at the peak of a call"
+    return f"{first.peak:,} bytes at the peak of a call"
 
 
 def _is_held(case: Case, x: Tensor, y: Tensor) -> bool:

@@ -25,7 +25,8 @@ class S4D(Transforms, nn.Module):
     own, and B = 1, held for a step (zero-order hold). At the start A = -1/2 + iπn (S4D-Lin), all of it learned.
 
     The taps C exp(ΔA)^t are products of powers of exp(ΔA) within blocks of √N tokens with those of whole blocks: few
-    exponentials, and a product of matrices per channel. In half precision they and the state are in float32.
+    exponentials, and a product of matrices per channel. In half precision they and the state are in float32, but from rounded
+    parameters: that of the frequencies changes a new layer's output by a quarter.
 
     `mask` (batch, tokens) is True where the token is real; padding must be on the right.
     """

@@ -53,6 +53,7 @@ def test_one_that_was_not_checked_says_why() -> None:
 def test_a_few_mixers_and_details_are_a_line_per_check() -> None:
     few = {"a": checks(is_causal="fail"), "b": checks()}
     assert "  FAIL  is causal\n" in verify_text(few, 80)
+    assert "\n\nb\n  ok    runs\n" in verify_text(few, 80)
     many = {name: checks(is_causal="skip") for name in "abc"}
     assert "  -     is causal\n" in verify_text(many, 80, details=True)
     assert "  -     is causal\n" not in verify_text(many, 80)

@@ -328,7 +328,7 @@ def test_a_mixer_that_keeps_the_contract_passes_every_check(kind: type[Mean]) ->
 
 def test_the_numbers_that_are_equal_are_told() -> None:
     details = {check.name: check.detail for check in verify(Mean, width=WIDTH, tokens=TOKENS, closed_forms=CLOSED_FORMS)}
-    assert details[PARAMETERS] == "72"
+    assert details[PARAMETERS] == "72 parameters"
     assert details[FLOPS] == "inference 256, training 768, for 2 sequences"
 
 

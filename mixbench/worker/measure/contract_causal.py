@@ -114,6 +114,8 @@ def _step(mixer: Any, token: Tensor, state: Any) -> tuple[Tensor, Any]:
     if not isinstance(y, Tensor) or y.shape != token.shape:
         found = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
         raise ContractError(f"step(x, state) returned {found} for {tuple(token.shape)}; {_ASKED}")
+    if y.dtype != token.dtype:
+        raise ContractError(f"step(x, state) returned {y.dtype} for {token.dtype}; {_ASKED}")
     return y, state
 
 

@@ -526,6 +526,11 @@ def test_a_job_gives_plain_values_by_mixer() -> None:
             " step(x, state) gets the next tokens (batch, width) and the state, and returns (y, state), y like x",
         ),
         (lambda: Summing(lambda y: y[:, :1]), "steps equal forward", "step(x, state) returned (3, 1) for (3, 8)"),
+        (
+            lambda: Summing(lambda y: y.double()),
+            "steps equal forward",
+            "step(x, state) returned torch.float64 for torch.float32",
+        ),
         (Forgetful, "steps equal forward", "the same step twice: results differ by"),
         (
             lambda: Summing(told=lambda state: state.unsqueeze(1)),

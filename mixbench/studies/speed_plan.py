@@ -106,11 +106,16 @@ class PlannedCell:
 def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
     """All cells, group by group. Raises RequestError if a mixer cannot have any of the shapes."""
     cells = list(_cells(request))
+    impossible: dict[str, str] = {}
     for mixer in request.mixers:
         own = [cell for cell in cells if (cell.keys["mixer"], cell.keys["config"]) == (mixer.name, mixer.config)]
-        impossible = [cell.unsupported for cell in own if not cell.job]
-        if own and len(impossible) == len(own):
-            raise RequestError(impossible[0], "Choose another option or shape for it.")
+        if own and not any(cell.job for cell in own):
+            impossible[mixer.label] = own[0].unsupported
+    if impossible:
+        first, *others = impossible
+        nor = f"; nor can {', '.join(others)} have their shapes" if others else ""
+        it = "them" if others else "it"
+        raise RequestError(impossible[first] + nor, f"Choose another option or shape for {it}, or leave {it} out.")
     decoding = [cell for cell in cells if cell.keys["mode"] == DECODE]
     decoding = [cell for cell in decoding if cell.keys["mixer"] not in CONTROLS] or decoding
     if decoding and all(cell.unsupported for cell in decoding):

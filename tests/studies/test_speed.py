@@ -252,6 +252,9 @@ def test_a_mixer_that_fits_no_shape_is_refused_and_one_that_fits_some_has_unsupp
     mixers = choose_mixers(["attention:heads=3", "none"])
     with pytest.raises(RequestError, match="3 heads do not divide the width"):
         plan_speed(replace(fake_request(), mixers=mixers))
+    several = choose_mixers(["attention:heads=3", "none", "based:heads=3", "fnet", "rwkv7:heads=3"])
+    with pytest.raises(RequestError, match=r"3 heads do not divide the width; nor can based, rwkv7 have their shapes"):
+        plan_speed(replace(fake_request(), mixers=several))
     rows, _ = run(tmp_path, replace(fake_request(), mixers=mixers, width=(8, 9)))
     attention = {(row.width, row.status) for row in rows if row.mixer == "attention"}
     assert attention == {(8, "unsupported"), (9, "ok")}

@@ -8,13 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from mixbench.mixers import CONTROLS
 from mixbench.verdicts.entries import Entry
-from mixbench.verdicts.labels import context_words
+from mixbench.verdicts.labels import Context, context_words
 from mixbench.verdicts.prominent import prominent
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
 from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary, baselines_of, growth
 from mixbench.verdicts.speed.times import TIME, time_column
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
+
+_FASTEST = 3
+"""Mixers that stand out in a context where none of the best over all contexts was timed."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,24 @@ def by_speed(cells: Iterable[CellSummary]) -> list[str]:
 
 
 def standing_out(summary: SpeedSummary, named: Iterable[str] = ()) -> set[str]:
-    """The labels of the mixers that stand out, as `prominent` chooses them; the best are the fastest over all contexts."""
+    """The labels of the mixers that stand out, as `prominent` chooses them; the best are the fastest over all contexts.
+
+    In a context that none of these was timed in, such as decode, the fastest few stand out, too.
+    """
+    contexts: dict[Context, list[CellSummary]] = defaultdict(list)
+    for cell in summary.cells:
+        contexts[cell.context].append(cell)
     places: dict[str, list[int]] = defaultdict(list)
-    for context in dict.fromkeys(cell.context for cell in summary.cells):
-        for place, label in enumerate(by_speed(cell for cell in summary.cells if cell.context == context)):
+    for cells in contexts.values():
+        for place, label in enumerate(by_speed(cells)):
             places[label].append(place)
     timed = {cell.label for cell in summary.cells if cell.time_ms}
     ranked = sorted(timed, key=lambda label: (fmean(places[label]), label))
-    return prominent(summary.mixers, ranked, summary.baseline, [*named, *baselines_of(summary.cells)])
+    chosen = prominent(summary.mixers, ranked, summary.baseline, [*named, *baselines_of(summary.cells)])
+    for cells in contexts.values():
+        fast = by_speed(cell for cell in cells if cell.time_ms and cell.mixer not in CONTROLS and cell.label != cell.baseline)
+        chosen |= set() if chosen.intersection(fast) else {*fast[:_FASTEST]}
+    return chosen
 
 
 def views_of(summary: SpeedSummary) -> list[View]:

@@ -19,7 +19,7 @@ from mixbench.verdicts.speed.records import records, to_json
 from mixbench.verdicts.speed.smaller import Smaller, in_words
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.verdicts import verdicts
-from mixbench.verdicts.speed.view import views_of
+from mixbench.verdicts.speed.view import standing_out, views_of
 
 LENGTHS = (16, 32, 64, 128, 256)
 GROWING = {"attention": (1.0, 2.0, 4.0, 8.0, 16.0)}
@@ -162,3 +162,19 @@ def test_without_attention_that_decodes_the_first_mixer_that_does_is_the_baselin
     found = {cell.context.mode: cell.baseline for cell in summarise(rows, []).cells}
     assert found == {"inference": "attention", "decode": "min-gru"}
     assert {cell.baseline for cell in summarise(rows, [], "attention").cells} == {"attention"}
+
+
+def test_where_none_of_the_fastest_decodes_the_fastest_that_do_stand_out() -> None:
+    lacking = [name for name in MIXERS if name not in ("attention", "none")][:20]
+    slow = ("min-gru", "lstm", "retention", "mamba2")
+    rows, launches = speed_rows(
+        ("attention", "none", *lacking, *slow),
+        (16,),
+        modes=("inference", "decode"),
+        launches=1,
+        latency_ms=lambda mixer, *_: 100.0 + slow.index(mixer) if mixer in slow else 1.0,
+        round_noise=0.0,
+        launch_noise=0.0,
+    )
+    kept = [row for row in rows if row.mode == "inference" or row.mixer in (*slow, "attention", "none")]
+    assert standing_out(summarise(kept, launches)) & {*slow} == {*slow[:3]}

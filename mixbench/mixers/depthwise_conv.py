@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mixbench.mixers.ops.short_convolution import convolve
+from mixbench.mixers.ops.short_convolution import convolve, convolve_next, last_tokens
 from mixbench.mixers.parts import zero_padding
 
 
@@ -31,7 +30,7 @@ class DepthwiseConv(nn.Module):
 
     def prefill(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The result of `forward`, and the state after these tokens."""
-        return self.forward(x), F.pad(x, (0, 0, self.before, 0))[:, x.shape[1] :].clone()
+        return self.forward(x), last_tokens(x, self.before)
 
     def state(self, batch: int) -> Tensor:
         """The last kernel - 1 tokens, (batch, kernel - 1, width): zeros before the first."""
@@ -39,5 +38,4 @@ class DepthwiseConv(nn.Module):
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The output for one token (batch, width) of a causal convolution, and the last tokens with it."""
-        window = torch.cat((state, x.unsqueeze(1)), dim=1)
-        return (window * self.weight).sum(1) + self.bias, window[:, 1:]
+        return convolve_next(x, state, self.weight.t(), self.bias)

@@ -20,6 +20,18 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *, before: int, aft
     return y.squeeze(2).transpose(1, 2)
 
 
+def last_tokens(x: Tensor, count: int) -> Tensor:
+    """The last tokens of x (batch, tokens, channels), with zeros before the first: what a causal convolution still sees."""
+    return F.pad(x, (0, 0, count, 0))[:, x.shape[1] :].clone()
+
+
+def convolve_next(x: Tensor, last: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A causal convolution for one token more, (batch, channels), after the last tokens; and the last tokens with it."""
+    window = torch.cat((last, x.unsqueeze(1)), dim=1)  # (batch, taps, channels)
+    y = (window * weight.t()).sum(1)
+    return y if bias is None else y + bias, window[:, 1:]
+
+
 class ShortConvolution(nn.Module):
     """SiLU(Σ_j w_j ⊙ x_{i-kernel+1+j}): a filter per channel over the last `kernel` tokens; plus a bias if wanted.
 
@@ -41,10 +53,9 @@ class ShortConvolution(nn.Module):
 
     def after(self, x: Tensor) -> Tensor:
         """The state after the tokens x (batch, tokens, channels): the last kernel - 1 of them."""
-        return torch.cat((self.state(len(x)), x), dim=1)[:, x.shape[1] :]
+        return last_tokens(x, self.weight.shape[1] - 1)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """The output (batch, channels) for one token more, and the state after it."""
-        window = torch.cat((state, x.unsqueeze(1)), dim=1)  # (batch, kernel, channels)
-        filtered = (window * self.weight.t()).sum(1)
-        return F.silu(filtered if self.bias is None else filtered + self.bias), window[:, 1:]
+        y, state = convolve_next(x, state, self.weight, self.bias)
+        return F.silu(y), state

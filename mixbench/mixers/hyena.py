@@ -122,6 +122,6 @@ class Hyena(Transforms, nn.Module):
         convolved = []
         for gate, filters in zip(reversed(gates[1:]), spectra, strict=True):
             convolved.append(gate * v)
-            v = filtered(convolved[-1], filters, size)
+            v = filtered(convolved[-1], filters, size).contiguous()
         out: Tensor = self.out(v * gates[0])
         return out, convolved

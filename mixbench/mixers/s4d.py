@@ -46,7 +46,7 @@ class S4D(Transforms, nn.Module):
         tokens = x.shape[1]
         size = fast_length(2 * tokens - 1)
         taps = with_skip(self._taps(tokens), at_least_float32(self.skip))
-        return self._join(filtered(zero_padding(x, mask), spectrum(taps, size), size))
+        return self._join(filtered(zero_padding(x, mask), spectrum(taps, size), size).contiguous())
 
     def state(self, batch: int) -> Tensor:
         rate, _ = self._discrete()

@@ -96,9 +96,11 @@ def _in_turn(q: Tensor, k: Tensor, v: Tensor, length: int, kernel: Kernel) -> tu
     batch, heads, tokens, _ = q.shape
     state: State | None = None
     sums, weights = [], []
-    for start in range(0, tokens, length):
+    # split, as the gradient of a slice is as long as the sequence
+    pieces = zip(*(x.split(length, dim=2) for x in (q, k, v)), strict=True)
+    for start, piece in zip(range(0, tokens, length), pieces, strict=True):
         # (batch·heads, length, ·)
-        qs, ks, vs = (x[:, :, start : start + length].reshape(batch * heads, length, -1) for x in (q, k, v))
+        qs, ks, vs = (x.reshape(batch * heads, length, -1) for x in piece)
         products = kernel.products(torch.bmm(qs, ks.transpose(1, 2))).tril()
         own, weight = torch.bmm(products, vs), products.sum(2, keepdim=True)
         if state is not None:

@@ -209,9 +209,9 @@ class _Study:
                 self.progress.remark(text)
             self.progress.done(START)
             self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
-            self.contract.verify(self._unverified(), self.worker.verifying(launch), self.request.timeout)
+            verifying = self.worker.verifying(launch)
+            self.contract.verify([m for m in self._unverified() if m.entry], verifying, self.request.timeout)
             self._refuse()
-            self._warn()
             alive = [cell for cell in uncounted if self._id(cell) not in self.failed]
             self.progress.remaining([*counting_steps(alive), *self._steps(launches)])
             for cell, outcome in count_cells(alive, ask, self.progress):
@@ -220,6 +220,8 @@ class _Study:
                 else:
                     sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
+            self.contract.verify(self._unverified(), verifying, self.request.timeout)  # without those that hung meanwhile
+            self._warn()
 
     def _measuring(self, *modules: str) -> Launch:
         return Launch(modules, self.worker.for_compiling if self.compiling else (), environment=MEASURING | self.compiling)

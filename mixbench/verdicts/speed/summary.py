@@ -203,8 +203,8 @@ def summarise(
 ) -> SpeedSummary:
     """The rows of one environment (default: the newest), summarised.
 
-    `baseline` is a name or a label; default: attention if there are rows of it, else the first mixer of the rows. Where it was
-    not timed in any length of a context, `_baseline_of` finds another one for that context.
+    `baseline` is a name or a label; default: attention if there are rows of it, else the first mixer of the rows. In a
+    context without it, or in which it is unsupported at every length, `_baseline_of` finds another one.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
@@ -219,9 +219,10 @@ def summarise(
         by_cell[context_of(row), row.tokens][row.mixer, row.config].append(row)
     timed_in: dict[Context, list[MixerKey]] = defaultdict(list)
     for row in kept:
-        if row.time_ms is not None:
-            timed_in[context_of(row)].append((row.mixer, row.config))
-    bases = {context: _baseline_of(context_mixers, baseline, base) for context, context_mixers in timed_in.items()}
+        mixer = row.mixer, row.config
+        if row.time_ms is not None or (mixer == base and row.status != "unsupported"):
+            timed_in[context_of(row)].append(mixer)
+    bases = {context: _baseline_of(timed_here, baseline, base) for context, timed_here in timed_in.items()}
     cells = tuple(
         _cell(labels[mixer], context, group[mixer], (labels[own] if own else None, group.get(own, []) if own else []), peaks)
         for (context, _), group in sorted(by_cell.items(), key=lambda item: item[0])
@@ -248,9 +249,9 @@ def baselines_of(cells: Iterable[CellSummary]) -> list[str]:
 
 
 def _baseline_of(timed: Sequence[MixerKey], wanted: str | None, base: MixerKey | None) -> MixerKey | None:
-    """The baseline of a context in which these mixers were timed, where `base` is that of all.
+    """The baseline of a context in which these mixers were timed, where `base` is that of all; there it may also have failed.
 
-    Without a time of that, a mixer of the same name with other options stands in for it, as attention that is causal does in
+    Without that, a mixer of the same name with other options stands in for it, as attention that is causal does in
     decode, unless a mixer with its options was wanted. By default, the first other mixer does, but for the control.
     """
     if base is None or base in timed or wanted not in (None, base[0]):

@@ -47,7 +47,7 @@ def test_modules_of_mixbench_and_inputs_are_made_on_the_device(monkeypatch: pyte
 
     monkeypatch.setattr(subject_module, "cast", cast)
     monkeypatch.setattr(subject_module, "make_input", make_input)
-    monkeypatch.setattr(subject_module, "check_output", lambda y, shape, dtype: None)
+    monkeypatch.setattr(subject_module, "check_output", lambda y, shape, dtype, what: None)
     build_subject(cell(mixer, device="meta"))
     assert places == [made, "meta"]
 

@@ -9,6 +9,7 @@ import pytest
 
 from mixbench.cli.text.brackets import ratio
 from mixbench.cli.text.cost import sentence
+from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.attention_map import summarise as map_summary
@@ -17,6 +18,7 @@ from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.scores import summarise as data_summary
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.verdicts import verdicts
 from mixbench.verdicts.words import number
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -42,6 +44,27 @@ def test_the_table_of_the_default_sweep_is_that_of_its_rows() -> None:
         if cell.tokens == 2048 and cell.label != "none":
             assert "".join(interval_text(cell.latency_ms)) in text
             assert cell.label == "attention" or "".join(interval_text(cell.ratio)) in text
+
+
+def test_the_table_of_every_mixer_is_that_of_its_rows() -> None:
+    lines = (RESULTS / "catalogue" / "README.md").read_text().splitlines()
+    found = verdicts(summary_of("catalogue"))
+    told = {name for name in MIXERS if name not in ("attention", "none")}
+    assert {answer.mixer for answer in found} - {"none"} == told
+    for answer in found:
+        if answer.mixer == "none":
+            continue
+        (line,) = (line for line in lines if line.startswith(f"| {answer.mixer} |"))
+        cells = [cell.strip() for cell in line.split("|")[2:-1]]
+        ratio, since = cells[:2] if answer.context.mode == "inference" else cells[2:]
+        assert answer.tokens == 4096
+        assert ratio == "".join(interval_text(answer.ratio))
+        last = [crossed for crossed in answer.crossovers if crossed.faster_beyond][-1:]
+        if last or "every length" in answer.sentence:
+            always = "64" if "faster at every length" in answer.sentence else "–"
+            assert since == (f"{float(f'{last[0].tokens:.2g}'):.0f}" if last else always)
+        else:
+            assert since == "open"
 
 
 @pytest.mark.parametrize(("name", "sizes"), [("data-efficiency", [50, 200, 800, 3200]), ("shapes", [1000, 5000, 25_000])])

@@ -10,7 +10,7 @@ from mixbench.verdicts.labels import MixerKey, find_mixers, mixer_labels
 MANY = 10
 """Up to this many mixers, all stand out."""
 BEST = 5
-"""Mixers that mix nothing: they cost nothing, and are never among the best."""
+"""As many of more mixers are the best."""
 
 
 def prominent(
@@ -18,7 +18,7 @@ def prominent(
 ) -> set[str]:
     """The labels of the mixers that stand out; `ranked` are labels, the best first, and `named` are as for `find_mixers`.
 
-    Controls are not among the best.
+    Controls, which mix nothing and cost nothing, are not among the best.
     """
     labels = mixer_labels(mixers)
     if len(labels) <= MANY:

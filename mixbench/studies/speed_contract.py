@@ -1,6 +1,7 @@
 """Mixers are held to their contract before they are timed, once per code and configuration.
 
-A built-in one must pass every check. Of others, those checks are made whose failure makes a measurement doubtful.
+A built-in one must pass every check, also over several chunks. Of others, those checks are made whose failure makes a
+measurement doubtful.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mixbench.errors import RequestError
 from mixbench.execution import Died, Finished
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import read_object
-from mixbench.studies.contract_jobs import contract_job
+from mixbench.studies.contract_jobs import LONGER, contract_job
 from mixbench.tasks.dataset import cache_folder
 
 TOKENS = 9
@@ -103,5 +104,5 @@ def key(mixer: ChosenMixer) -> str:
 def _small_job(mixer: ChosenMixer) -> list[dict[str, Any]]:
     for width in _WIDTHS if mixer.entry else (_USUAL,):
         with suppress(RequestError):
-            return [contract_job(mixer, tokens=TOKENS, width=width, device="cpu", longer=TOKENS)]
+            return [contract_job(mixer, tokens=TOKENS, width=width, device="cpu", longer=LONGER if mixer.entry else TOKENS)]
     return []

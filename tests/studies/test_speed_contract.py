@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from mixbench.execution import Died, Finished
 from mixbench.mixers.choice import choose_mixers
+from mixbench.mixers.linear_attention import LinearAttention
 from mixbench.studies.speed_contract import Contract, key
 from mixbench.worker.measure.contract import CHECKS
+from mixbench.worker.measure.verify import verify_job
 
 MIXERS = choose_mixers(["attention", "none"])
 
@@ -77,3 +81,19 @@ def test_each_mixer_of_a_user_has_a_short_process_of_its_own_for_the_checks_that
     again.read()
     assert [again.faults[key(mixer)] for mixer in own] == ["", "", "is causal: why"]
     assert again.unknown((*MIXERS, *own)) == []
+
+
+def test_a_fault_that_shows_only_where_chunks_meet_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = LinearAttention.forward
+
+    def apart(layer: LinearAttention, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        masks = [None] * len(x.split(64, dim=1)) if mask is None else mask.split(64, dim=1)
+        return torch.cat([whole(layer, part, own) for part, own in zip(x.split(64, dim=1), masks, strict=True)], dim=1)
+
+    mixers = choose_mixers(["linear-attention:causal=true"])
+    contract = Contract("code")
+    contract.verify(mixers, lambda job, timeout: Finished(verify_job(job)), 300.0)
+    assert contract.faults == {key(mixers[0]): ""}
+    monkeypatch.setattr(LinearAttention, "forward", apart)
+    contract.verify(mixers, lambda job, timeout: Finished(verify_job(job)), 300.0)
+    assert contract.faults[key(mixers[0])].startswith("equals its slow reference: ")

@@ -183,6 +183,8 @@ def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> N
     (tmp_path / "decaying.py").write_text(decaying)
     told = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "mine.py:Mean:gain=0.5")
     assert "ok    honours a mask" in told
+    told = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "decaying.py:Decaying")
+    assert "ok    steps equal forward" in told
     decode = [
         "speed",
         "--mixer",

@@ -103,9 +103,14 @@ def _with_room(held: Tensor) -> Tensor:
 
 
 def tensors_of(state: State) -> Iterator[Tensor]:
-    """All tensors in a state: what its method `tensors` returns where it has one, else what its parts hold."""
+    """All tensors in a state: what its method `tensors` returns where it has one, else what its parts hold.
+
+    A Python number with a fraction is one, too, of 8 bytes. Whole numbers are not: they count tokens.
+    """
     if isinstance(state, Tensor):
         yield state
+    elif isinstance(state, float):
+        yield torch.tensor(state, dtype=torch.float64)
     elif callable(own := getattr(state, "tensors", None)):
         yield from own()
     elif isinstance(state, np.ndarray):

@@ -249,6 +249,9 @@ class Calibration(nn.Module):
 
 
 def describe_failure(error: Exception) -> str:
-    """An exception as one line: its message after its type, which a ContractError does not need."""
+    """An exception as one line: its message after its type, which a ContractError does not need.
+
+    It goes into sentences, which have their own full stop.
+    """
     kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
-    return one_line(f"{kind}{error}")
+    return one_line(f"{kind}{error}").rstrip(".")

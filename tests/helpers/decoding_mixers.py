@@ -81,6 +81,15 @@ class InPlace(Decaying):
         return self.linear(state), state
 
 
+class Overwriting(Decaying):
+    """A step changes the token that it is given."""
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        result = super().step(x, state)
+        x.zero_()
+        return result
+
+
 class WithoutSteps(nn.Module):
     """Causal, but only as a whole."""
 

@@ -82,3 +82,7 @@ def test_a_state_is_measured_however_its_tensors_are_held(wrap: Callable[[object
 
 def test_arrays_of_numpy_count_and_mixers_in_a_state_do_not() -> None:
     assert state_bytes((np.zeros(3), 1, None, torch.nn.Linear(2, 2), np.array(["text"]))) == 24
+
+
+def test_numbers_with_a_fraction_count_outside_tensors_and_a_count_of_tokens_does_not() -> None:
+    assert state_bytes({"rows": [[0.5, 1.5], [2.5, 0.5]], "tokens": 7, "full": True}) == 4 * 8

@@ -126,6 +126,7 @@ def test_what_cannot_be_differentiated_either_way_raises_the_first_error() -> No
         (ValueError("two\nlines\0 and \ud800"), "ValueError: two lines and ?"),
         (ContractError("forward returned  None"), "forward returned None"),
         (KeyError(), "KeyError:"),
+        (RuntimeError("Expected size 3. Got size 2 in the list."), "RuntimeError: Expected size 3. Got size 2 in the list"),
         (ValueError("x" * 1000), f"ValueError: {'x' * 488}"),
     ],
 )

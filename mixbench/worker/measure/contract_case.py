@@ -147,4 +147,5 @@ def demand_same(first: Tensor, second: Tensor, fault: str, tolerance: float = TO
     largest = second.abs().max().item()
     difference = (first - second).abs().max().item()
     if not difference <= tolerance * max(largest, 1e-30):
-        raise ContractError(f"{fault}: results differ by {difference:.2g}, the largest is {largest:.2g}")
+        allowed = f"allowed is {tolerance:g} of the largest result, {largest:.2g}"
+        raise ContractError(f"{fault}: results differ by {difference:.2g}; {allowed}")

@@ -41,7 +41,7 @@ def steps_equal_forward(case: Case) -> str:
         x = each.input(3).to(dtype)
         expected = as_tensor(mixer(x))
         found, _ = _steps(mixer, x)
-        demand_same(found, expected, f"{each.words}steps and forward differ", tolerance)
+        demand_same(found, expected, f"{_words(each, dtype)}steps and forward differ", tolerance)
         single, _ = _steps(each.built(torch.float32), x.float())
         demand_same(single.to(dtype), expected, f"{each.words}steps in float32 are far from forward", SINGLE)
     return ""
@@ -60,16 +60,20 @@ def continues_after_prefill(case: Case) -> str:
         for known in sorted({1, each.tokens // 2, each.tokens - 1} - {0}):
             prefill = partial(cast(Any, mixer).prefill, x[:, :known])
             y, state = _pair(prefill, "prefill(x)")
-            demand_same(
-                as_tensor(y), expected[:, :known], f"{each.words}prefill of {known} tokens and forward differ", tolerance
-            )
+            fault = f"{_words(each, dtype)}prefill of {known} tokens and forward differ"
+            demand_same(as_tensor(y), expected[:, :known], fault, tolerance)
             later, state = _steps(mixer, x[:, known:], state)
-            fault = f"{each.words}steps after a prefill of {known} tokens and forward differ"
+            fault = f"{_words(each, dtype)}steps after a prefill of {known} tokens and forward differ"
             demand_same(later, expected[:, known:], fault, tolerance)
             kinds = [[(tuple(one.shape), one.dtype) for one in tensors_of(reached)] for reached in (state, last)]
             if kinds[0] != kinds[1]:
                 raise ContractError(f"{each.words}the state after a prefill and after steps differ: {kinds[0]} and {kinds[1]}")
     return ""
+
+
+def _words(case: Case, dtype: torch.dtype) -> str:
+    """What is special about the form of the mixer, and the precision, which few expect to matter."""
+    return f"{case.words}in {str(dtype).removeprefix('torch.')}, "
 
 
 def _stepwise(case: Case) -> Iterator[Case]:
@@ -105,12 +109,15 @@ def _steps(mixer: Any, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         before, (y, state) = state, _step(mixer, token, state)
         outputs.append(y)
     again, _ = _step(mixer, token, before)
-    demand_same(again, outputs[-1], "the same step twice", TOLERANCE)
+    demand_same(again, outputs[-1], "the same step twice from one state (return a new state, do not change the old)", TOLERANCE)
     return torch.stack(outputs, dim=1), state
 
 
 def _step(mixer: Any, token: Tensor, state: Any) -> tuple[Tensor, Any]:
+    given = token.clone()
     y, state = _pair(lambda: mixer.step(token, state), "step(x, state)")
+    if not torch.equal(token, given):
+        raise ContractError("step(x, state) changed x in place")
     if not isinstance(y, Tensor) or y.shape != token.shape:
         found = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
         raise ContractError(f"step(x, state) returned {found} for {tuple(token.shape)}; {_ASKED}")

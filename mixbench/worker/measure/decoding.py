@@ -53,7 +53,8 @@ def after(layer: Any, context: Tensor) -> Decoding:
     mixer: Any = layer.mixer if isinstance(layer, Block) else layer  # a block has steps if its mixer has
     if missing := [name for name in ("state", "step") if not callable(getattr(mixer, name, None))]:
         raise UnsupportedError(f"it has no {' and no '.join(missing)}: {_DEMANDED}")
-    _demand_pair("step", mixer.step(context[:, 0], mixer.state(len(context))), context[:, 0])
+    first = context[:, 0].clone()  # a step that changes it must not change the context
+    _demand_pair("step", mixer.step(first, mixer.state(len(context))), first)
     state = mixer.state(len(context))
     if (before := context[:, :-1]).shape[1]:
         _, state = _demand_pair("prefill", prefill(layer, before), before)
@@ -86,7 +87,10 @@ def check_steps(layer: Any, make: Callable[..., Tensor], tokens: int) -> None:
         known = tokens  # a fixed number of tokens
         expected = layer(x)[:, -1]
     step = after(layer, x[:, :known])
+    given = x[:, known].clone()
     first = step(x[:, known])
+    if not torch.equal(x[:, known], given):
+        raise ContractError("step(x, state) changed x in place")
     if not (away := distance(first, expected)) <= _STEP_TOLERANCE:
         raise ContractError(
             f"the step after {known} tokens differs from forward on {known + 1} tokens by {away:.2g} of its norm"
@@ -100,7 +104,7 @@ def check_steps(layer: Any, make: Callable[..., Tensor], tokens: int) -> None:
 
 
 def state_mib(state: State) -> float:
-    """The size of a state, measured from its tensors, MiB."""
+    """The size of a state, measured from its tensors, MiB; a Python number with a fraction counts as one of 8 bytes."""
     return state_bytes(state) / MIB
 
 

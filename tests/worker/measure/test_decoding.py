@@ -75,6 +75,11 @@ def test_steps_that_are_wrong_or_missing_are_told_instead_of_timed(scope: str, n
     assert values["detail"].startswith(detail)
 
 
+def test_a_step_that_changes_its_token_is_told_so_except_in_a_block_which_makes_that_token_itself() -> None:
+    assert found("Overwriting")["detail"].startswith("step(x, state) changed x in place")
+    assert found("Overwriting", scope="block")["status"] == "ok"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("scope", ["mixer", "block"])
 def test_the_timed_call_is_the_step_after_the_context_over_and_over(scope: str, dtype: str) -> None:

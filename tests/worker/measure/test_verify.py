@@ -240,6 +240,15 @@ class Forgetful(Summing):
         return state.clone(), state
 
 
+class Overwriting(Summing):
+    """Its step changes the token in place."""
+
+    def step(self, x: Tensor, state: Tensor) -> Any:
+        result = super().step(x, state)
+        x.zero_()
+        return result
+
+
 class StepAlone(Summing):
     def step(self, x: Tensor, state: Tensor) -> Any:
         return super().step(x, state)[0]
@@ -275,10 +284,10 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "equals its slow reference": (Mean, "forward: results differ by"),
     "does not depend on earlier calls": (Averaging, "after calls with other inputs: results differ by"),
     "is causal": (Mean, "the first 1 of 9 tokens depend on later ones: results differ by"),
-    "steps equal forward": (lambda: Summing(lambda y: 1.01 * y), "steps and forward differ: results differ by"),
+    "steps equal forward": (lambda: Summing(lambda y: 1.01 * y), "in float64, steps and forward differ: results differ by"),
     "continues after a prefill": (
         lambda: Summing(told=lambda state: 2 * state),
-        "steps after a prefill of 1 tokens and forward differ: results differ by",
+        "in float64, steps after a prefill of 1 tokens and forward differ: results differ by",
     ),
     "has countable memory": (
         lambda: Broken(lambda x, y: torch.from_numpy(y.detach().numpy().copy())),
@@ -531,7 +540,12 @@ def test_a_job_gives_plain_values_by_mixer() -> None:
             "steps equal forward",
             "step(x, state) returned torch.float64 for torch.float32",
         ),
-        (Forgetful, "steps equal forward", "the same step twice: results differ by"),
+        (
+            Forgetful,
+            "steps equal forward",
+            "the same step twice from one state (return a new state, do not change the old): results differ by",
+        ),
+        (Overwriting, "steps equal forward", "step(x, state) changed x in place"),
         (
             lambda: Summing(told=lambda state: state.unsqueeze(1)),
             "continues after a prefill",
@@ -558,6 +572,7 @@ def test_a_right_result_with_a_wrong_gradient_is_found_by_the_reference() -> Non
     build = lambda: Broken(lambda x, y: 2 * x.detach() - x)  # noqa: E731
     (_, found) = verify(build, width=WIDTH, tokens=TOKENS, checks=["equals its slow reference"], reference="none")
     assert found.detail.startswith("the gradient of the input: results differ by")
+    assert "; allowed is 1e-09 of the largest result, " in found.detail
 
 
 def test_a_fault_of_another_form_says_which_form() -> None:

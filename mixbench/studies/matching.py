@@ -86,7 +86,8 @@ def _difference(cost: int, goal: int, by: str) -> str:
     if abs(cost - goal) <= CLOSE * goal:
         return ""
     if not cost or not goal:
-        return f"{cost} {_WORDS[by]}"
-    if cost >= 2 * goal:
+        return f"{cost:,} {_WORDS[by]}"
+    if not goal / 10 < cost < 2 * goal:
         return f"{cost / goal:.3g} times the {_WORDS[by]}"
-    return f"{abs(100 * (cost / goal - 1)):.2g} % {'more' if cost > goal else 'fewer'} {_WORDS[by]}"
+    percent = abs(100 * (cost / goal - 1))
+    return f"{percent:.{0 if percent >= 10 else 1}f} % {'more' if cost > goal else 'fewer'} {_WORDS[by]}"

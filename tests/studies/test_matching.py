@@ -11,7 +11,7 @@ from run_fake_speed import fake_request
 from mixbench.errors import RequestError
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import ChosenMixer, choose_mixer
-from mixbench.studies.matching import CLOSE, match
+from mixbench.studies.matching import CLOSE, _difference, match
 
 ATTENTION = choose_mixer("attention")
 FORM = {"params": "params", "flops": "inference"}
@@ -58,6 +58,20 @@ def test_what_cannot_be_matched_says_why_and_how_far_off_it_is(mixer: str, by: s
     chosen = choose_mixer(mixer)
     sized, told = match(chosen, ATTENTION, by, 1024, 256)
     assert (sized, told) == (chosen, said)
+
+
+def test_a_cost_far_from_the_goal_is_told_as_a_multiple_and_one_near_it_in_percent() -> None:
+    assert match(choose_mixer("fnet"), ATTENTION, "flops", 4096, 32)[1] == "no free size, 0.00511 times the FLOPs"
+    assert match(ATTENTION, choose_mixer("lstm"), "params", 64, 256)[1] == "no free size, 50 % fewer parameters"
+    assert [_difference(cost, 1000, "params") for cost in (99, 101, 975, 1021, 1995, 2000)] == [
+        "0.099 times the parameters",
+        "90 % fewer parameters",
+        "2.5 % fewer parameters",
+        "2.1 % more parameters",
+        "100 % more parameters",
+        "2 times the parameters",
+    ]
+    assert _difference(1_048_576, 0, "flops") == "1,048,576 FLOPs"
 
 
 def test_a_baseline_without_closed_forms_is_refused() -> None:

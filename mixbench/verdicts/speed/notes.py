@@ -100,7 +100,7 @@ def _matched(cells: Iterable[CellSummary]) -> Iterator[str]:
         what, _, baseline = matched.partition(" of ")
         yield (
             f"matched by: the size at which a mixer has the {_COSTS.get(what, what)} of {baseline}, within 2 % unless stated;"
-            " in brackets the default size."
+            " in brackets the size before."
         )
 
 

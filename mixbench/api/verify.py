@@ -23,6 +23,9 @@ _CHECK = "mixbench.worker.speed:check"
 _IMPORTED_ONCE = ("mixbench.worker.measure.verify", "torch._dynamo")
 """What counting FLOPs would otherwise import again in the process of each mixer."""
 
+_GPU_PROCESSES = 8
+"""Side by side on a GPU, where each takes about half a GiB for its context."""
+
 _CHECKING = Step("mixer", seconds=5.0)
 
 Verdicts = dict[str, list[dict[str, str]]]
@@ -70,7 +73,7 @@ def _check_on(device: str, texts: Sequence[str], options: VerifyOptions) -> Verd
         _demand_device(device, options.timeout)
     progress.remark(f"Checking the contract on {device} …")
     progress.begin([_CHECKING] * len(chosen))
-    at_once = 1 if on_gpu else physical_cores()
+    at_once = min(physical_cores(), _GPU_PROCESSES) if on_gpu else physical_cores()
     outcomes = run_each(VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE, at_once=at_once)
     for mixer, outcome in zip(chosen, outcomes, strict=True):
         if isinstance(outcome, Died):

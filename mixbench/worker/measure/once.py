@@ -182,10 +182,10 @@ def _live_memory(
 
 
 def _count(cell: Cell, *, values: bool, decoding: Decoding | None = None) -> FlopCount:
-    """What a mixer declares are the FLOPs of its forward, not of a step."""
+    """What a mixer declares are the FLOPs of its forward, not of a step. A step is counted in the dtype of its state."""
     return count_flops(
         lambda: decoding or build_module(cell),
-        lambda: make_input(cell),
+        lambda: make_input(cell).to(getattr(torch, cell.dtype)) if decoding else make_input(cell),
         mode=cell.mode,
         tokens=cell.tokens,
         batch=cell.batch,

@@ -48,6 +48,16 @@ def test_a_compiled_step_is_counted_before_it_is_compiled() -> None:
     assert foreseen["count"]["flops"] == 2 * BATCH * WIDTH**2
 
 
+@pytest.mark.parametrize("execution", ["eager", "compiled"])
+def test_a_step_in_half_precision_has_as_many_operations(execution: str) -> None:
+    job = {"cells": [asdict(decoding("Decaying", execution=execution, dtype="bfloat16"))], "threads": 1}
+    (foreseen,) = counting.foresee(job, lambda step: None)["found"]
+    if execution == "compiled":
+        assert foreseen["count"]["flops"] == 2 * BATCH * WIDTH**2
+    else:
+        assert found("Decaying", dtype="bfloat16")["flops"] == 2 * BATCH * WIDTH**2
+
+
 def test_the_state_of_a_long_context_takes_no_longer_check() -> None:
     assert found("Summing", tokens=1500)["state_mib"] == 4 * BATCH * 1500 * WIDTH / MIB
     assert found("Positioned", tokens=1500)["status"] == "ok", "built for a fixed number of tokens"

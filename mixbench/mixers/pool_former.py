@@ -28,5 +28,7 @@ class PoolFormer(nn.Module):
 
     def _pool(self, x: Tensor, at_ends: bool = True) -> Tensor:
         """The mean of each window; what is beyond the ends counts as zeros, or not at all."""
-        padding = self.window // 2
-        return F.avg_pool1d(x.transpose(1, 2), self.window, 1, padding, count_include_pad=at_ends).transpose(1, 2)
+        padding, channels = self.window // 2, x.transpose(1, 2)
+        if x.is_cuda:  # there, torch gives wrong gradients for channels that are neighbours (pytorch/pytorch#188344)
+            channels = channels.contiguous()
+        return F.avg_pool1d(channels, self.window, 1, padding, count_include_pad=at_ends).transpose(1, 2)

@@ -14,9 +14,10 @@ TOKENS, WIDTH, BATCH = 6, 8, 2
 def cell(mixer: str, **changes: Any) -> Cell:
     """A mixer alone, in inference, float32, on the CPU."""
     chosen = choose_mixer(mixer)
+    tokens, width = changes.get("tokens", TOKENS), changes.get("width", WIDTH)
     plain = Cell(
         target=chosen.target,
-        arguments=chosen.arguments(TOKENS + (changes.get("mode") == "decode"), WIDTH),
+        arguments=chosen.arguments(tokens + (changes.get("mode") == "decode"), width),
         scope="mixer",
         mode="inference",
         tokens=TOKENS,

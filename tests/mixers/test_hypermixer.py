@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from gpu import needs_gpu
+from sample_cells import cell
 from torch import Tensor
 
 from mixbench.mixers import find_mixer
@@ -14,6 +15,7 @@ from mixbench.mixers.costs.hypermixer import WORTH_SAVING, WORTHWHILE, auto_grou
 from mixbench.mixers.hypermixer import HyperMixer, sinusoids
 from mixbench.mixers.references.common import sinusoids as slow_sinusoids
 from mixbench.worker.measure.flops import count_flops
+from mixbench.worker.measure.once import foresee
 
 OPTIONS = [{"heads": heads, "tied": tied, "bias": bias} for heads, tied, bias in product((1, 3), (False, True), (False, True))]
 CPU = torch.device("cpu")
@@ -131,17 +133,10 @@ def test_what_regrouping_saves_is_linear_in_the_tokens(tokens: int, saved: float
 @needs_gpu
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_what_is_counted_for_a_gpu_follows_what_runs_there(tokens: int, ran: str, mode: str) -> None:
-    counted = count_flops(
-        lambda: HyperMixer(tokens=tokens, **MEASURED).bfloat16(),
-        lambda: torch.randn(8, tokens, 256).bfloat16(),
-        mode=mode,
-        tokens=tokens,
-        batch=8,
-        device="cuda",
-        values=[False],
-    )
+    measured = cell("hypermixer", device="cuda", mode=mode, tokens=tokens, width=256, batch=8, dtype="bfloat16")
+    counted = foresee(measured)["count"]
     factor = 3 if mode == "training" else 1
-    assert (counted.flops, counted.reason) == (factor * 8 * grouping_flops(ran, tokens=tokens, **MEASURED), "")
+    assert (counted["flops"], counted["reason"]) == (factor * 8 * grouping_flops(ran, tokens=tokens, **MEASURED), "")
 
 
 def test_the_closed_form_agrees_with_the_paper_and_its_limit() -> None:

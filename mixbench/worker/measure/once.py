@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mixbench.errors import MixbenchError, one_line
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBERS, SEPARATOR, lower_bound, remark, unknown
@@ -23,7 +23,7 @@ from mixbench.worker.measure.decoding import Decoding, check_steps, state_mib
 from mixbench.worker.measure.fake import Prediction, operators_of, predict
 from mixbench.worker.measure.flops import FlopCount, count_flops
 from mixbench.worker.measure.outside import share_outside
-from mixbench.worker.measure.subject import Cell, Subject, build_module, build_subject, make_context, make_input
+from mixbench.worker.measure.subject import Cell, Subject, build_subject, built, make_context, make_input
 from mixbench.worker.measure.trace import Trace, trace
 
 Values = dict[str, Any]
@@ -182,10 +182,16 @@ def _live_memory(
 
 
 def _count(cell: Cell, *, values: bool, decoding: Decoding | None = None) -> FlopCount:
-    """What a mixer declares are the FLOPs of its forward, not of a step. A step is counted in the dtype of its state."""
+    """What a mixer declares are the FLOPs of its forward, not of a step."""
+    device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
+
+    def make() -> Tensor:
+        x = make_input(cell)
+        return x.to(dtype) if x.is_floating_point() else x
+
     return count_flops(
-        lambda: decoding or build_module(cell),
-        lambda: make_input(cell).to(getattr(torch, cell.dtype)) if decoding else make_input(cell),
+        lambda: decoding or built(cell, device, dtype, fake=not values),  # a mixer may choose its form by the dtype
+        make,
         mode=cell.mode,
         tokens=cell.tokens,
         batch=cell.batch,

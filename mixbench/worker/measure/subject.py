@@ -168,7 +168,7 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     """
     torch.manual_seed(cell.seed)
     device, dtype = torch.device(cell.device), getattr(torch, cell.dtype)
-    module = _built(cell, device, dtype, fake=fake)
+    module = built(cell, device, dtype, fake=fake)
     place = torch.device("cpu") if fake else device
     training = cell.mode == "training"
     module.train(training)
@@ -196,8 +196,11 @@ def build_subject(cell: Cell, *, fake: bool = False) -> Subject:
     return Subject(module, made.forward, made.call, x, make_it, shape, held, made.seconds, made.compiled_before)
 
 
-def _built(cell: Cell, device: torch.device, dtype: torch.dtype, *, fake: bool) -> nn.Module:
-    """The module on its device. One of ours is made there: a CPU takes seconds for the random numbers of a large one."""
+def built(cell: Cell, device: torch.device, dtype: torch.dtype, *, fake: bool) -> nn.Module:
+    """The module on its device, as `build_subject` has it.
+
+    One of ours is made there: a CPU takes seconds for the random numbers of a large one. Raises ContractError.
+    """
     if fake:
         with device, _default_dtype(dtype):
             return build_module(cell)

@@ -112,6 +112,14 @@ def test_a_re_entrant_checkpoint_is_measured_in_training_and_the_way_is_said() -
     assert "backward" not in plain["detail"]
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_count_is_that_of_the_precision_that_is_timed(known: bool) -> None:
+    measured = odd("HalfTwice", dtype="bfloat16")
+    worker.pin(1)
+    values = find(measured, foresee(measured) if known else {})
+    assert (values["flops"], values["detail"]) == (2 * PRODUCT, "")
+
+
 def test_a_count_is_that_of_the_operators_that_run() -> None:
     measured = odd("TypeOf")
     worker.pin(1)

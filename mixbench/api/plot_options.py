@@ -55,8 +55,8 @@ class PlotOptions(Filters):
         Sequence[str] | None,
         Typed(list[str] | None),
         Option(
-            help="Mixer to draw in colour, where more than ten are drawn. The baseline, the best five and your own always"
-            " are. Repeatable.",
+            help="Mixer to draw in colour, where more than ten are drawn. The baseline, the best five and up to ten of your"
+            " own always are. Repeatable.",
             metavar=shared.NAMED,
         ),
     ] = None

@@ -14,11 +14,14 @@ from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
 from mixbench.verdicts.prominent import MANY
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
+from mixbench.verdicts.speed.view import by_speed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OWN = "Other mixers"
+_MOST = 8
+"""Mixers whose names have room in a panel; a larger family has several."""
 _COLUMNS, _PANEL, _LEAST_WIDTH = 2, (5.6, 2.3), 4.5
 """Panels next to each other, the inches of one with the names beside it, and the least width of one."""
 
@@ -87,12 +90,23 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
 
 
 def _by_family(cells: Sequence[CellSummary]) -> dict[str, set[int]]:
-    """The cells by the title of their mixer's family, by identity; mixers not built in come last."""
+    """The cells by the title of their mixer's family, by identity; mixers not built in come last.
+
+    A family of too many for one panel is divided, the fastest first.
+    """
     families = {mixer.name: family.title for family in FAMILIES.values() for mixer in family.mixers}
-    found: dict[str, set[int]] = {title: set() for title in (*families.values(), _OWN)}
+    found: dict[str, list[CellSummary]] = {title: [] for title in (*families.values(), _OWN)}
     for cell in cells:
-        found[families.get(cell.mixer, _OWN)].add(id(cell))
-    return {title: own for title, own in found.items() if own}
+        found[families.get(cell.mixer, _OWN)].append(cell)
+    divided: dict[str, set[int]] = {}
+    for title, own in found.items():
+        labels = by_speed(own)
+        parts = math.ceil(len(labels) / _MOST)
+        for part in range(parts):
+            there = labels[part * len(labels) // parts : (part + 1) * len(labels) // parts]
+            words = f", part {part + 1} of {parts}" if parts > 1 else ""
+            divided[f"{title}{words}"] = {id(cell) for cell in own if cell.label in there}
+    return divided
 
 
 def _looks(cells: Sequence[CellSummary]) -> dict[str, style.LineStyle]:

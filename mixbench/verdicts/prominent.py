@@ -18,7 +18,8 @@ def prominent(
 ) -> set[str]:
     """The labels of the mixers that stand out; `ranked` are labels, the best first, and `named` are as for `find_mixers`.
 
-    Controls, which mix nothing and cost nothing, are not among the best.
+    Controls, which mix nothing and cost nothing, are not among the best. Of more than MANY of the user's own, the best few
+    stand out.
     """
     labels = mixer_labels(mixers)
     if len(labels) <= MANY:
@@ -26,5 +27,7 @@ def prominent(
     controls = {label for (name, _), label in labels.items() if name in CONTROLS}
     best = [label for label in ranked if label not in controls and label != baseline][:BEST]
     own = [label for (name, _), label in labels.items() if name not in MIXERS]
+    if len(own) > MANY:
+        own = [label for label in ranked if label in own][:BEST]
     asked = [labels[mixer] for name in named for mixer in find_mixers(name, labels)]
     return {*best, *own, *asked, *([baseline] if baseline else [])}

@@ -18,6 +18,7 @@ from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.speed_sizes import size_figure
 from mixbench.plots.style import BACKGROUND, BUILT_IN
 from mixbench.plots.time_by_flops import flops_figure
+from mixbench.verdicts.speed.view import standing_out
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 
@@ -62,10 +63,10 @@ def test_what_was_disturbed_has_hollow_markers_which_a_note_explains() -> None:
     assert not any("hollow" in text.get_text() for text in counted.findobj(Text))
 
 
-def many(monkeypatch: pytest.MonkeyPatch) -> tuple[SpeedSummary, list[str]]:
-    """Eleven mixers of known speed besides attention and the control; the last is the user's own."""
-    names = [f"m.py:M{place:02}" for place in range(11)]
-    monkeypatch.setattr("mixbench.verdicts.prominent.MIXERS", (*MIXERS, *names[:-1]))
+def many(monkeypatch: pytest.MonkeyPatch, number: int = 11, own: int = 1) -> tuple[SpeedSummary, list[str]]:
+    """Mixers of known speed besides attention and the control, the fastest first; the last ones are the user's own."""
+    names = [f"m.py:M{place:02}" for place in range(number)]
+    monkeypatch.setattr("mixbench.verdicts.prominent.MIXERS", (*MIXERS, *names[: number - own]))
     slowness = {name: 2.0**place for place, name in enumerate(names)}
     rows, launches = speed_rows(
         ("attention", "none", *names),
@@ -91,14 +92,27 @@ def test_of_many_mixers_the_baseline_the_best_five_the_users_own_and_those_named
     assert len(pale) == 4
 
 
-def test_every_family_has_a_panel_with_its_own_names_where_not_all_mixers_stand_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_forty_own_mixers_the_best_five_stand_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    summary, labels = many(monkeypatch, 40, own=40)
+    figure = ratio_figure(summary, Page(highlight=("M37",)))
+    assert figure is not None
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
+    *shown, rest = [text.split("  ")[0] for text in legend]
+    assert set(shown) == {*labels[:5], "M37"}
+    assert rest == "34 other mixers"
+    summary, labels = many(monkeypatch, 40, own=11)
+    assert standing_out(summary) == {"attention", *labels[:5], *labels[29:34]}
+
+
+def test_every_family_has_panels_with_its_own_names_where_not_all_mixers_stand_out(monkeypatch: pytest.MonkeyPatch) -> None:
     summary, labels = many(monkeypatch)
     figure = families_figure(summary)
     assert figure is not None
-    (axes,) = figure.axes  # none of these has a family
-    legend = axes.get_legend()
-    assert legend is not None
-    assert [text.get_text().split("  ")[0] for text in legend.get_texts()] == labels[::-1]
+    legends = [axes.get_legend() for axes in figure.axes]  # none of these has a family
+    names = [[text.get_text().split("  ")[0] for text in legend.get_texts()] for legend in legends if legend]
+    assert names == [labels[4::-1], labels[:4:-1]], "the slowest is drawn at the top"
+    titles = [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center", "right")]
+    assert [title for title in titles if title] == ["Other mixers, part 1 of 2", "Other mixers, part 2 of 2"]
     for page in (Page(3.3), Page(13.3, 7.5)):
         assert families_figure(summary, page) is None
     assert families_figure(summarise(*speed_rows(("attention", "fnet"), (64, 128)))) is None

@@ -18,9 +18,9 @@ from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.speed_sizes import size_figure
 from mixbench.plots.style import BACKGROUND, BUILT_IN
 from mixbench.plots.time_by_flops import flops_figure
-from mixbench.verdicts.speed.view import standing_out
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.verdicts import verdicts
+from mixbench.verdicts.speed.view import standing_out
 
 
 def test_ratios_are_drawn_with_the_crossover_on_the_line_of_the_baseline() -> None:

@@ -44,7 +44,7 @@ class HyperMixer(nn.Module):
 
     A hypernetwork ends in a linear map, W = H B, so W1ᵀX = B1ᵀ(H1ᵀX) and W2 G = H2 (B2 G). `as-written` computes the left
     sides; `regrouped` computes the right sides, which never form W1 and W2; `auto` takes the faster one for each call. `fused`
-    is `regrouped` in two kernels, on a GPU, where no gradient is wanted; where one is, it is `regrouped`.
+    is `regrouped` in two kernels, on a GPU, in half precision, where no gradient is wanted; elsewhere it is `regrouped`.
 
     `mask` (batch, tokens) is True where the token is real. Zeroing the padded rows of X is enough: they reach sums over
     tokens only through X, and a row of W2 affects only its own token.

@@ -1,9 +1,13 @@
 """HyperMixer's regrouped form as two Triton kernels: X is read once for H1ᵀX, and once more for LayerNorm(H2 T).
 
 T = B2 G with G = GELU(B1ᵀ(H1ᵀX)), in the symbols of `HyperMixer`, for one head without biases. H1 and H2 never reach memory.
-Sums are taken in float32 and in a fixed order; factors in float32 keep their precision (three TF32 products instead of one).
-The kernels are operators of torch, so tensors without values, CUDA graphs and `torch.compile` take them as any other. They have
-no gradient: `HyperMixer` runs the regrouped form where one is wanted. Importing this module imports triton.
+Sums are taken in float32 and in a fixed order. The kernels are operators of torch, so tensors without values, CUDA graphs and
+`torch.compile` take them as any other. They have no gradient: `HyperMixer` runs the regrouped form where one is wanted, and in
+float32. Importing this module imports triton.
+
+On an H100 with triton 3.6, at width 256, tiles of 64 rows or more made H1ᵀX in bfloat16 wrong by up to 0.067 (relative norm)
+and different at each call, 32 rows and one stage gave 0.0019, as rounding does, at every call, and float32 ended in an illegal
+memory access: so H1ᵀX takes only that tile, which no warp group multiplies, and float32 is left to Triton's interpreter.
 """
 
 # ruff: noqa: N803 (constants of a kernel are in capitals, as is usual in Triton)
@@ -22,8 +26,9 @@ from torch import Tensor, nn
 
 INTERPRETED = bool(triton.knobs.runtime.interpret)
 """Whether Triton interprets kernels, which then run on the CPU, too: TRITON_INTERPRET=1 in the environment."""
-DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-
+DTYPES = (torch.bfloat16, torch.float16, *((torch.float32,) if INTERPRETED else ()))
+Tiles = tuple[tuple[int, int, int, int], ...]
+"""ROWS, STEP, warps and stages of each. They depend on the padded width and on `size`, the bytes of a number."""
 _RAISED = tl.constexpr(INTERPRETED)
 _NOT_SPECIAL = ["tokens", "splits", "work"]
 """Numbers that differ from call to call: kernels are not compiled anew where one is 1 or a multiple of 16."""
@@ -55,7 +60,7 @@ def _gelu(u):
 def _plus_product(total, a, b):
     if _RAISED:  # Triton's interpreter multiplies the bits of bfloat16 as if they were numbers
         a, b = a.to(tl.float32), b.to(tl.float32)
-    return tl.dot(a, b, total, input_precision="tf32x3")
+    return tl.dot(a, b, total)
 
 
 @triton.jit
@@ -143,41 +148,35 @@ def _output_kernel(
     tl.store(y + (sequence * tokens + start) * width + rows * width + channels[None, :], total, mask=inside)
 
 
-def _tiles(width: int, size: int) -> list[tuple[int, int, int, int]]:
-    """ROWS, STEP, warps and stages that are worth a try; `size` is the bytes of a number, and the last needs little memory.
+def _summary_tiles(width: int, size: int) -> Tiles:
+    """The tile of H1ᵀX: more rows, which warp groups multiply, and more stages gave wrong sums (see above)."""
+    return ((max(16, min(width, 32, 16384 // (width * size))), 16, 4, 1),)
 
-    A sum of the most rows fills half the registers of a multiprocessor. With three stages a step is read during the one before,
-    with two only during the second product of that one; with four warps, two programs share a multiprocessor instead.
+
+def _output_tiles(width: int, size: int) -> Tiles:
+    """Tiles that are worth a try; the last needs little memory. A sum of the most rows fills half the registers of a
+    multiprocessor. With three stages a step is read during the one before, with two only during that one's second product; with
+    four warps, two programs share a multiprocessor instead.
     """
     rows, step = min(128, 65536 // (width * size)), min(64, 32768 // (width * size))
-    tiles = (
-        (rows, step, 8, 3),
-        (rows, step, 8, 2),
-        (rows, step // 2, 8, 3),
-        (rows // 2, step // 2, 4, 2),
-        (rows // 4, 16, 4, 1),
-    )
-    return list(dict.fromkeys((max(16, min(width, r)), max(16, min(width, s)), w, n) for r, s, w, n in tiles))
+    full, half = ((rows, step, 8, 3), (rows, step, 8, 2)), ((rows, step // 2, 8, 3), (rows // 2, step // 2, 4, 2))
+    every = (*full, *half, (rows // 4, 16, 4, 1))
+    return tuple(dict.fromkeys((max(16, min(width, r)), max(16, min(width, s)), w, n) for r, s, w, n in every))
 
 
 @cache
-def _tuned(kernel: Any, width: int, size: int) -> Any:
+def _tuned(kernel: Any, tiles: Tiles) -> Any:
     """A kernel that tries all tiles in its first call for an amount of work, and remembers the fastest on disk."""
-    tiles = _tiles(width, size)
     configs = [triton.Config({"ROWS": r, "STEP": s}, num_warps=w, num_stages=n) for r, s, w, n in tiles]
     return triton.autotune(configs, key=["work"], cache_results=True)(kernel)
 
 
-def _launch(kernel: Any, programs: Callable[[int], int], x: Tensor, *arguments: Any, **constants: Any) -> None:
-    """Run a kernel that has tiles, in as many programs as ROWS asks for."""
+def _launch(kernel: Any, tiles: Tiles, programs: Callable[[int], int], x: Tensor, *arguments: Any, **constants: Any) -> None:
+    """Run a kernel in one of its tiles, in as many programs as ROWS asks for."""
     width, work = _padded(x), min(max(triton.next_power_of_2(x.shape[0] * x.shape[1]), 2**10), 2**20)
+    run = _tuned(kernel, tiles[:1] if INTERPRETED else tiles)[lambda tile: (programs(tile["ROWS"]),)]
     with torch.cuda.device_of(x):
-        if INTERPRETED:
-            rows, step, *_ = _tiles(width, x.itemsize)[0]
-            kernel[programs(rows),](x, *arguments, work, WIDTH=width, ROWS=rows, STEP=step, **constants)
-        else:
-            grid = lambda tile: (programs(tile["ROWS"]),)  # noqa: E731
-            _tuned(kernel, width, x.itemsize)[grid](x, *arguments, work, WIDTH=width, **constants)
+        run(x, *arguments, work, WIDTH=width, **constants)
 
 
 def _padded(x: Tensor) -> int:
@@ -199,12 +198,13 @@ def _processors(device: torch.device) -> int:
 def _summary(x: Tensor, table: Tensor | None, first: Tensor, scale: float) -> Tensor:
     x, first = x.contiguous(), _in_rows(first)
     batch, tokens, width = x.shape
-    blocks = triton.cdiv(width, _tiles(_padded(x), x.itemsize)[0][0])
+    tiles = _summary_tiles(_padded(x), x.itemsize)
+    blocks = triton.cdiv(width, tiles[0][0])
     splits = max(1, min(_processors(x.device) // (batch * blocks), triton.cdiv(tokens, 128)))
     partial = x.new_empty((batch, splits, width, width), dtype=torch.float32)
     summary = x.new_empty((batch, width, width))
     _launch(
-        _summary_kernel, lambda rows: batch * splits * triton.cdiv(width, rows),
+        _summary_kernel, tiles, lambda rows: batch * splits * triton.cdiv(width, rows),
         x, table, first, partial, tokens, width, first.stride(0), scale, splits, TABLE=table is not None,
     )  # fmt: skip
     with torch.cuda.device_of(x):
@@ -220,7 +220,7 @@ def _output(
     batch, tokens, width = x.shape
     y = torch.empty_like(x)
     _launch(
-        _output_kernel, lambda rows: batch * triton.cdiv(tokens, rows),
+        _output_kernel, _output_tiles(_padded(x), x.itemsize), lambda rows: batch * triton.cdiv(tokens, rows),
         x, table, last, mixing, weight, bias, y, tokens, width, last.stride(0), scale, eps,
         TABLE=table is not None, NORM=weight is not None,
     )  # fmt: skip

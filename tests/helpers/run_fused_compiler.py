@@ -47,7 +47,7 @@ class Driver:
 
 
 def compile_for(dtype: torch.dtype, width: int, **options: Any) -> Compiled:
-    """What the kernels take that one call compiles and that fit; of the tiles, two are tried, to be quick."""
+    """What the kernels take that one call compiles and that fit; of the output's tiles, two are tried, to be quick."""
     compiled: Compiled = []
     run = JITFunction.run
 
@@ -59,7 +59,7 @@ def compile_for(dtype: torch.dtype, width: int, **options: Any) -> Compiled:
             {
                 "kernel": kernel.metadata.name,
                 "shared_kib": kernel.metadata.shared / 1024,
-                "tensor_cores": "wgmma.mma_async" in kernel.asm["ptx"],
+                "tensor_cores": next((name for name in ("wgmma.", "mma.sync.") if name in kernel.asm["ptx"]), ""),
             }
         )
 
@@ -74,8 +74,8 @@ def compile_for(dtype: torch.dtype, width: int, **options: Any) -> Compiled:
 
 
 if __name__ == "__main__":
-    tiles = hypermixer_fused._tiles
-    hypermixer_fused._tiles = lambda *sizes: tiles(*sizes)[:3:2]
+    tiles = hypermixer_fused._output_tiles
+    hypermixer_fused._output_tiles = lambda *sizes: tiles(*sizes)[:3:2]
     triton.runtime.driver.set_active(Driver())
     asked = [(dtype, int(width)) for dtype, width in (argument.split(":") for argument in sys.argv[1:])]
     json.dump({f"{dtype}:{width}": compile_for(getattr(torch, dtype), width) for dtype, width in asked}, sys.stdout)

@@ -65,7 +65,8 @@ def compare(
         outputs = {grouping: layer.to(number)(x.to(number), mask) for grouping, layer in layers.items()}
         result |= {grouping: error(out[real], slow[real]) for grouping, out in outputs.items()}
         layer = layers["fused"]
-        result["the same again"] = bool(torch.equal(outputs["fused"][real], layer(x.to(number), mask)[real]))
+        again = [layer(x.to(number), mask)[real] for _ in range(5 if device == "cuda" else 1)]
+        result["the same again"] = all(torch.equal(outputs["fused"][real], each) for each in again)
         result["runs"] = layer.variant(tokens, batch, number, x.device)
     result["runs in training"] = layer.variant(tokens, batch, number, x.device)
     if dtype == "float32":

@@ -88,17 +88,41 @@ def test_the_layer_can_be_traced_as_one_graph(interpreted: Any) -> None:
 def test_the_kernels_compile_for_an_h100_and_a_tile_that_fits_is_taken(tmp_path: Path) -> None:
     for kernels in run_helper("run_fused_compiler.py", "bfloat16:256", folder=tmp_path).values():
         shared = {kernel["kernel"]: [k["shared_kib"] for k in kernels if k["kernel"] == kernel["kernel"]] for kernel in kernels}
-        assert shared.keys() == {"_summary_kernel", "_sum_kernel", "_output_kernel"}
-        assert all(kernel["tensor_cores"] == (kernel["kernel"] != "_sum_kernel") for kernel in kernels)
-        # those that fit of two tiles are tried, then the fastest runs, here the first
-        assert [len(shared[name]) for name in ("_summary_kernel", "_output_kernel")] == [3, 2]
+        # H1ᵀX must not be one of warp groups: those were wrong
+        cores = {"_summary_kernel": "mma.sync.", "_sum_kernel": "", "_output_kernel": "wgmma."}
+        assert {kernel["kernel"]: kernel["tensor_cores"] for kernel in kernels} == cores
+        # those that fit of the output's two tiles are tried, then the fastest runs, here the first; H1ᵀX has one tile
+        assert [len(shared[name]) for name in ("_summary_kernel", "_output_kernel")] == [1, 2]
         assert all(sizes[-1] == sizes[0] for sizes in shared.values())
+
+
+@needs_triton
+@pytest.mark.parametrize("width", [16, 32, 64, 128, 256, 512])
+def test_sums_over_tokens_take_no_tile_that_was_seen_wrong(width: int) -> None:
+    from mixbench.mixers.hypermixer_fused import _output_tiles, _summary_tiles
+
+    ((rows, step, warps, stages),) = _summary_tiles(width, 2)
+    assert rows == {16: 16, 512: 16}.get(width, 32)
+    assert (step, warps, stages) == (16, 4, 1)
+    assert max(tile[0] for tile in _output_tiles(width, 2)) >= rows
+
+
+@needs_triton
+def test_on_a_gpu_only_half_precision_without_a_gradient_is_fused() -> None:
+    layer = HyperMixer(width=8, tokens=4, grouping="fused")
+    kinds = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            runs = [layer.variant(4, 2, dtype, torch.device("cuda")).partition("=")[2] for dtype in kinds]
+        assert runs == (["regrouped"] * 4 if grad else ["fused", "fused", "regrouped", "regrouped"])
 
 
 @needs_gpu
 @needs_triton
 @pytest.mark.parametrize(
-    ("dtype", "shape"), [("float32", (2, 100, 24)), ("bfloat16", (3, 1000, 256)), ("float16", (2, 7, 6))], ids=str
+    ("dtype", "shape"),
+    [("bfloat16", (3, 1000, 256)), ("bfloat16", (8, 1024, 256)), ("bfloat16", (2, 300, 512)), ("float16", (2, 7, 6))],
+    ids=str,
 )
 def test_the_kernels_equal_the_form_as_written_on_a_gpu(dtype: str, shape: tuple[int, int, int]) -> None:
     check([compare(dtype, shape, options, masked, "cuda") for options, masked in (({}, False), ({"tied": True}, True))])
@@ -108,8 +132,8 @@ def test_the_kernels_equal_the_form_as_written_on_a_gpu(dtype: str, shape: tuple
 @needs_triton
 def test_a_call_is_captured_as_a_cuda_graph() -> None:
     device = torch.device("cuda")
-    layer = HyperMixer(width=24, tokens=100, grouping="fused").to(device)
-    x = torch.randn(2, 100, 24, device=device)
+    layer = HyperMixer(width=24, tokens=100, grouping="fused").to(device, torch.bfloat16)
+    x = torch.randn(2, 100, 24, device=device, dtype=torch.bfloat16)
     with torch.no_grad():
         with beside_the_main_stream(device):
             layer(x)  # tries tiles

@@ -23,7 +23,9 @@ class Entry:
 
 
 def with_prefix(value: float) -> str:
-    """Three significant digits with an SI prefix from 1000 on: 123, 1.23 k, 45.6 M."""
+    """Three significant digits with an SI prefix from 1000 on: 1.20, 123, 1.23 k, 45.6 M; smaller whole numbers in full: 72."""
+    if value < 1000 and float(value).is_integer():
+        return str(int(value))
     value = float(f"{value:.3g}")
     power = min(4, int(math.log10(value) // 3)) if value >= 1000 else 0
     return f"{number(value / 1000**power)} {'kMGT'[power - 1]}" if power else number(value)

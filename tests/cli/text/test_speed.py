@@ -336,7 +336,16 @@ def test_numbers_have_three_significant_digits(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (12.34, "12.3"), (999.9, "1.00 k"), (48_700, "48.7 k"), (3.13e6, "3.13 M"), (1.2e13, "12.0 T")],
+    [
+        (0, "0"),
+        (72, "72"),
+        (72.0, "72"),
+        (12.34, "12.3"),
+        (999.9, "1.00 k"),
+        (48_700, "48.7 k"),
+        (3.13e6, "3.13 M"),
+        (1.2e13, "12.0 T"),
+    ],
 )
 def test_large_numbers_have_prefixes(value: float, text: str) -> None:
     assert with_prefix(value) == text

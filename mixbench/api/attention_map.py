@@ -14,6 +14,7 @@ from mixbench.api.options import takes
 from mixbench.api.preparing import model_of, prepare_task, prepare_tasks
 from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
+from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.canonical import read_object
 from mixbench.parsing.option import typed_options
@@ -102,7 +103,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
         request,
         folder,
         progress,
-        slots=slots_for(gpus, base, options.jobs, options.per_gpu),
+        engine=Local(slots_for(gpus, base, options.jobs, options.per_gpu)),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
     )

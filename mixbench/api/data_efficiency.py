@@ -18,6 +18,7 @@ from mixbench.api.preparing import (
     say_what_is_not_causal,
     say_what_parts_lack,
 )
+from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
@@ -93,7 +94,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         request,
         folder,
         progress,
-        slots=slots_for(gpus, request, options.jobs, options.per_gpu),
+        engine=Local(slots_for(gpus, request, options.jobs, options.per_gpu)),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
         save=options.save,

@@ -12,8 +12,17 @@ from mixbench.api.options import WHERE, Options
 
 @dataclass(frozen=True, kw_only=True)
 class ScaleOptions(Options):
-    """Which part of the plan is carried out here."""
+    """Which part of the plan is carried out here, and on which machines."""
 
+    engine: Annotated[
+        str,
+        Option(
+            help="local: processes of this machine. ray: the Ray cluster that this machine belongs to, or one that is started"
+            " here; ray:ADDRESS: the one at this address.",
+            metavar="local|ray[:ADDRESS]",
+            rich_help_panel=WHERE,
+        ),
+    ] = "local"
     shard: Annotated[
         str | None,
         Option(

@@ -13,6 +13,7 @@ from mixbench.api.options import takes
 from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
 from mixbench.api.tune_options import TuneOptions
 from mixbench.errors import RequestError
+from mixbench.execution.engine import Local
 from mixbench.mixers.choice import ChosenMixer, choose_mixers
 from mixbench.parsing.names import writable
 from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
@@ -108,7 +109,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         request,
         folder,
         progress,
-        slots=slots_for(gpus, base, options.jobs, options.per_gpu),
+        engine=Local(slots_for(gpus, base, options.jobs, options.per_gpu)),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
         save=options.save,

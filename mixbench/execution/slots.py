@@ -27,6 +27,15 @@ class Slots:
         self._closing = False
         self._stack = ExitStack()
 
+    @property
+    def at_once(self) -> int:
+        """How many jobs run at a time."""
+        return len(self._environments)
+
+    def running(self, left: int) -> str:
+        """What runs now, where `left` jobs are not finished."""
+        return f"{min(self.at_once, left)} running"
+
     def __enter__(self) -> Slots:
         self._launches = [Launch(self._modules, self._optional, environment=environment) for environment in self._environments]
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mixbench.execution.engine import Engine
 from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
 from mixbench.studies.attention_map_plan import MapRequest, PlannedMap, plan_maps
@@ -25,12 +26,12 @@ def run_attention_map(
     folder: ResultsFolder,
     progress: Progress,
     *,
-    slots: Sequence[Mapping[str, str]],
+    engine: Engine,
     fresh: bool = False,
     retry_failed: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train and map what is missing, and return the environment's hash; `slots` as for `run_data_efficiency`.
+    """Train and map what is missing, and return the environment's hash; `engine` as for `run_data_efficiency`.
 
     The weights of every run are kept, so an interrupted study trains no model twice. Raises RequestError, StorageError,
     WorkerError.
@@ -39,13 +40,12 @@ def run_attention_map(
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.base.mixers))
-        study = _Study(folder, progress, AttentionMapRow, trainer or MAPPER, request.base.timeout, digest, slots)
+        study = _Study(folder, progress, AttentionMapRow, trainer or MAPPER, request.base.timeout, digest, engine)
         study.read(maps, fresh=fresh, retry_failed=retry_failed)
         if fresh:
             study.forget(maps)
         if missing := study.missing(maps):
-            study.announce(missing, counted=False)
-            with study.open_slots(missing) as open_slots:
+            with study.open_slots(missing, counted=False) as open_slots:
                 study.train(open_slots, missing)
     return digest
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mixbench.execution.engine import Engine
 from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
@@ -22,7 +23,7 @@ def run_data_efficiency(
     folder: ResultsFolder,
     progress: Progress,
     *,
-    slots: Sequence[Mapping[str, str]],
+    engine: Engine,
     fresh: bool = False,
     retry_failed: bool = False,
     save: bool = False,
@@ -30,7 +31,7 @@ def run_data_efficiency(
 ) -> str:
     """Train the runs of a request that are missing, and return the environment's hash.
 
-    `slots` has the environment variables of each process that trains at the same time; `save` keeps the best weights. Every
+    `engine` says where runs are carried out; `save` keeps the best weights. Every
     run is on disk as soon as it ends, so an interrupted study can be resumed. Raises RequestError, StorageError, WorkerError.
     """
     runs = plan_runs(request)
@@ -38,7 +39,7 @@ def run_data_efficiency(
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.mixers))
-        study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, slots, save)
+        study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, engine, save)
         every = [*runs, *(trial for some in trials.values() for trial in some)]
         study.read(every, fresh=fresh, retry_failed=retry_failed)
         study.run(runs, trials)
@@ -54,7 +55,6 @@ class _Study(TrainingStudy[PlannedRun, TrainingRow]):
         open_trials = [trial for run in first_of_each(missing) for trial in self.missing(trials.get(run.subject, ()))]
         if not missing:
             return
-        self.announce([*open_trials, *missing])
         with self.open_slots([*open_trials, *missing]) as slots:
             self.count(slots, missing)
             if open_trials:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from mixbench.execution import Died, Finished
-from mixbench.execution.slots import Slots
+from mixbench.execution.engine import Cargo, Engine, Opened
 from mixbench.machine.environment import timestamp
+from mixbench.parsing.sources import split_target
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
 from mixbench.studies.progress import Progress, Step
 from mixbench.tables.artefacts import checkpoint_name
@@ -118,7 +120,7 @@ class TrainingStudy(Generic[Run, Trained]):
     trainer: Trainer
     timeout: float
     environment: str
-    slots: Sequence[Mapping[str, str]]
+    engine: Engine
     save: bool = False
     rows: dict[Key, Trained] = field(default_factory=dict)
     flops: dict[Key, Mapping[str, int]] = field(default_factory=dict)
@@ -151,12 +153,26 @@ class TrainingStudy(Generic[Run, Trained]):
         return bool(name) and os.path.isfile(self.folder.path / name)
 
     @contextmanager
-    def open_slots(self, runs: Sequence[Run]) -> Iterator[Slots]:
-        """The processes that train, no more than there are runs."""
-        with Slots([self.trainer.module], self.slots[: len(runs)], self.trainer.preloaded) as slots:
+    def open_slots(self, runs: Sequence[Run], *, counted: bool = True) -> Iterator[Opened]:
+        """Say what is to be done, and open the slots that train, no more than there are runs."""
+        steps = [*([COUNTING] if counted else []), *map(training, runs)]
+        self.progress.begin(steps, self.engine.at_once)
+        opened = self.engine.open(
+            [self.trainer.module], self.trainer.preloaded, len(runs), self._cargo(runs), self.progress.remark
+        )
+        with opened as slots:
+            if self.engine.elsewhere:  # only now it is known how many run at a time
+                self.progress.begin(steps, slots.at_once)
             yield slots
 
-    def count(self, slots: Slots, runs: Sequence[Run]) -> None:
+    def _cargo(self, runs: Sequence[Run]) -> Cargo:
+        """What the jobs of these runs need."""
+        jobs = [job for run in runs for job in (run.job, run.job.get("run") or {})]
+        targets = (split_target(job["target"]) for job in jobs if "target" in job)
+        code = {digest: Path(file) for file, _, digest in targets if digest}
+        return Cargo(self.folder.path.resolve(), frozenset(job["data"] for job in jobs if "data" in job), code)
+
+    def count(self, slots: Opened, runs: Sequence[Run]) -> None:
         """Count the operations of a training step, once for each subject."""
         self.progress.doing("counting operations")
         subjects = first_of_each(runs)
@@ -168,11 +184,7 @@ class TrainingStudy(Generic[Run, Trained]):
             self.remarks[subjects[index].subject] = remark
         self.progress.done(COUNTING)
 
-    def announce(self, runs: Sequence[Run], *, counted: bool = True) -> None:
-        """Say what is to be done."""
-        self.progress.begin([*([COUNTING] if counted else []), *map(training, runs)], len(self.slots))
-
-    def train(self, slots: Slots, runs: Sequence[Run]) -> None:
+    def train(self, slots: Opened, runs: Sequence[Run]) -> None:
         """Train the runs, starting them in order; those that cannot have CUDA graphs again without."""
         left = len(runs)
         while runs:
@@ -195,18 +207,18 @@ class TrainingStudy(Generic[Run, Trained]):
                         jobs[:] = map(self.job, runs)  # those that have not started yet
                     continue
                 left -= 1
-                self._finish(run, self._rows(run, outcome, begun[index]), left)
+                self._finish(run, self._rows(run, outcome, begun[index]), slots.running(left))
             runs = again
 
-    def _finish(self, run: Run, rows: Sequence[Trained], left: int) -> None:
-        """Keep the rows of a run, and tell of it; `left` runs are not finished."""
+    def _finish(self, run: Run, rows: Sequence[Trained], running: str) -> None:
+        """Keep the rows of a run, and tell of it and of those that are `running`."""
         self.put(rows)
         if rows[0].status != "ok":
             self.failed += 1
             self.progress.remark(f"{run.words}: {rows[0].status}: {rows[0].detail}")
         failed = f", {self.failed} failed" if self.failed else ""
         self.progress.done(training(run))
-        self.progress.doing(f"{min(len(self.slots), left)} running{failed}; {run.words} done")
+        self.progress.doing(f"{running}{failed}; {run.words} done")
 
     def _rows(self, run: Run, outcome: Finished | Died, begun: str) -> Sequence[Trained]:
         def rows_of(result: Result, remark: str) -> Sequence[Trained]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
+from mixbench.execution.engine import Engine
 from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
 from mixbench.studies.progress import Progress
@@ -19,13 +18,13 @@ def run_tuning(
     folder: ResultsFolder,
     progress: Progress,
     *,
-    slots: Sequence[Mapping[str, str]],
+    engine: Engine,
     fresh: bool = False,
     retry_failed: bool = False,
     save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train the missing trials, and return the environment's hash; `slots` as for `run_data_efficiency`.
+    """Train the missing trials, and return the environment's hash; `engine` as for `run_data_efficiency`.
 
     Raises RequestError, StorageError, WorkerError.
     """
@@ -34,10 +33,9 @@ def run_tuning(
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.base.mixers))
         study: TrainingStudy[PlannedTrial, TrialRow]
-        study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, slots, save)
+        study = TrainingStudy(folder, progress, TrialRow, trainer or Trainer(), request.base.timeout, digest, engine, save)
         study.read(trials, fresh=fresh, retry_failed=retry_failed)
         if missing := study.missing(trials):
-            study.announce(missing)
             with study.open_slots(missing) as open_slots:
                 study.count(open_slots, missing)
                 study.train(open_slots, missing)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.ranges import parse_ranges
 from mixbench.studies.attention_map import run_attention_map
@@ -65,7 +66,7 @@ def fake_maps(
 if __name__ == "__main__":
     print("started", flush=True)
     request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
-    run_data_efficiency(request, folder, Silent(), slots=[{}, {}], trainer=FAKE)
-    run_tuning(fake_search(), folder, Silent(), slots=[{}, {}], trainer=FAKE, save=True)
-    run_attention_map(fake_maps(), folder, Silent(), slots=[{}, {}], trainer=FAKE_MAPPER)
+    run_data_efficiency(request, folder, Silent(), engine=Local([{}, {}]), trainer=FAKE)
+    run_tuning(fake_search(), folder, Silent(), engine=Local([{}, {}]), trainer=FAKE, save=True)
+    run_attention_map(fake_maps(), folder, Silent(), engine=Local([{}, {}]), trainer=FAKE_MAPPER)
     print("complete")

@@ -10,6 +10,7 @@ import pytest
 from run_fake_training import FAKE_MAPPER, FORM, SHAPES, fake_maps
 
 from mixbench.errors import RequestError
+from mixbench.execution.engine import Local
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, plan_maps
 from mixbench.studies.data_efficiency_plan import PreparedTask
@@ -29,7 +30,7 @@ def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def study(folder: Path, wanted: MapRequest, **options: Any) -> list[AttentionMapRow]:
     results = ResultsFolder(folder / "results")
-    run_attention_map(wanted, results, Silent(), slots=[{}, {}], trainer=FAKE_MAPPER, **options)
+    run_attention_map(wanted, results, Silent(), engine=Local([{}, {}]), trainer=FAKE_MAPPER, **options)
     return results.read(AttentionMapRow)
 
 

@@ -10,6 +10,7 @@ from recorder import Recorder
 from run_fake_training import FAKE, FORM, TASK, fake_request
 
 from mixbench.errors import MixbenchError, RequestError
+from mixbench.execution.engine import Local
 from mixbench.execution.launch import Launch
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.data_efficiency import run_data_efficiency
@@ -33,7 +34,7 @@ start = Launch.start
 def run(folder: Path, request: DataRequest | None = None, **options: Any) -> tuple[list[TrainingRow], Recorder]:
     progress = Recorder()
     results = ResultsFolder(folder)
-    run_data_efficiency(request or fake_request(), results, progress, slots=[{}, {}], trainer=FAKE, **options)
+    run_data_efficiency(request or fake_request(), results, progress, engine=Local([{}, {}]), trainer=FAKE, **options)
     return results.read(TrainingRow), progress
 
 

@@ -11,6 +11,7 @@ from run_fake_training import FAKE, fake_search
 
 from mixbench.cli.text.tune import tuning_table
 from mixbench.errors import RequestError
+from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.progress import Silent
 from mixbench.studies.tune import run_tuning
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
 def search(folder: Path, request: TuneRequest | None = None, **options: Any) -> list[TrialRow]:
     results = ResultsFolder(folder)
-    run_tuning(request or fake_search(), results, Silent(), slots=[{}, {}], trainer=FAKE, **options)
+    run_tuning(request or fake_search(), results, Silent(), engine=Local([{}, {}]), trainer=FAKE, **options)
     return results.read(TrialRow)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 from mixbench.errors import RequestError
@@ -11,34 +14,38 @@ VERIFY = "mixbench.worker.measure.verify:verify_job"
 BATCH = 2
 LONGER = 131
 """Tokens of a second form: more than a chunk of any mixer, and a prime number."""
+WIDE = 64
+"""The width of built-in mixers that are compared in half precision at LONGER tokens."""
 
 
 def contract_job(mixer: ChosenMixer, *, tokens: int, width: int, device: str, longer: int = LONGER) -> dict[str, Any]:
     """A mixer of `verify_job`, at a shape, and in other forms: `longer`, causal, and both. Raises RequestError."""
     entry = mixer.entry
 
-    def form(mixer: ChosenMixer, tokens: int) -> dict[str, Any]:
+    def form(mixer: ChosenMixer, tokens: int, width: int = width) -> dict[str, Any]:
         return {
             "arguments": mixer.arguments(tokens, width),
             "causal": mixer.is_causal,
             "closed_forms": mixer.closed_forms(tokens, width, batch=BATCH, device=device.partition(":")[0]),
         }
 
-    forms = []
-    for kind in _kinds(mixer):
-        for length in dict.fromkeys((tokens, longer)):
-            if (kind, length) != (mixer, tokens):
-                try:
-                    forms.append(form(kind, length))
-                except RequestError:  # it cannot have this length
-                    continue
+    def forms(shapes: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+        """All but the first one."""
+        made = []
+        for kind, shape in product(_kinds(mixer), dict.fromkeys(shapes)):
+            if (kind, shape) != (mixer, (tokens, width)):
+                with suppress(RequestError):  # it cannot have this shape
+                    made.append(form(kind, *shape))
+        return made
+
     return {
         "name": mixer.label,
         "target": mixer.target,
         **form(mixer, tokens),
         "batch": BATCH,
         "device": device,
-        "forms": forms,
+        "forms": forms([(tokens, width), (longer, width)]),
+        "wide": forms([(LONGER, WIDE)]) if entry else [],
         "honours_mask": entry.honours_mask if entry else None,
         "any_length": entry.takes_any_length(mixer.options) if entry else None,
         "reference": entry.name if entry else "",

@@ -83,6 +83,21 @@ def test_each_mixer_of_a_user_has_a_short_process_of_its_own_for_the_checks_that
     assert again.unknown((*MIXERS, *own)) == []
 
 
+def test_a_fault_that_shows_only_in_half_precision_at_another_shape_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = LinearAttention.forward
+
+    def wrong(layer: LinearAttention, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = whole(layer, x, mask)
+        return 1.1 * y if x.dtype == torch.bfloat16 and x.shape[1:] == (131, 64) else y
+
+    mixers = choose_mixers(["linear-attention"])
+    contract = Contract("code")
+    monkeypatch.setattr(LinearAttention, "forward", wrong)
+    contract.verify(mixers, lambda job, timeout: Finished(verify_job(job)), 300.0)
+    fault = "computes about the same in bfloat16: at 131 tokens, at width 64: in bfloat16 it computes something else"
+    assert contract.faults[key(mixers[0])].startswith(fault)
+
+
 def test_a_fault_that_shows_only_where_chunks_meet_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = LinearAttention.forward
 

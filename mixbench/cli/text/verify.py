@@ -11,7 +11,12 @@ Verdicts = Mapping[str, Sequence[Mapping[str, str]]]
 MARKS = {"pass": "ok", "fail": "FAIL", "skip": "-"}
 GROUPS: dict[str, tuple[str, ...]] = {
     "runs": ("runs", "keeps the shape", "keeps the dtype", "gives finite numbers", "takes other batch sizes"),
-    "ref": ("computes the same in float64", "equals its slow reference"),
+    "ref": (
+        "computes the same in float64",
+        "computes about the same in bfloat16",
+        "computes about the same in float16",
+        "equals its slow reference",
+    ),
     "calls": (
         "is deterministic in evaluation mode",
         "does not depend on earlier calls",

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from mixbench.worker.calls import ContractError, cast, describe_failure, either_way, gradients, named_parameters
-from mixbench.worker.measure.contract_case import TOLERANCE, Case, NotApplicableError, as_tensor, demand_same
+from mixbench.worker.calls import ContractError, describe_failure, either_way, gradients, named_parameters
+from mixbench.worker.measure.contract_case import Case, NotApplicableError, as_tensor, demand_same
 from mixbench.worker.measure.contract_causal import continues_after_prefill, is_causal, steps_equal_forward
 from mixbench.worker.measure.contract_counts import (
     declares_flops,
@@ -19,6 +19,12 @@ from mixbench.worker.measure.contract_counts import (
     has_countable_flops,
 )
 from mixbench.worker.measure.contract_memory import has_countable_memory, holds_no_more
+from mixbench.worker.measure.contract_precision import (
+    computes_about_the_same_in,
+    computes_the_same_in_double,
+    keeps_dtype,
+    repeats_bits_in_half_precision,
+)
 from mixbench.worker.measure.contract_reference import equals_reference
 
 
@@ -70,35 +76,6 @@ def _equals_one_that_is_built_for(case: Case, longer: Case) -> None:
     demand_same(case.run(x), longer.run(x), fault)
 
 
-def _keeps_dtype(case: Case) -> str:
-    for dtype in (torch.float64, torch.float32):
-        result = _output_from_seed(case, dtype, 1)
-        if result.dtype != dtype:
-            raise ContractError(f"{dtype} became {result.dtype}")
-    return ""
-
-
-def _computes_the_same_in_double(case: Case) -> str:
-    single = _output_from_seed(case, torch.float32, 1)
-    if not torch.allclose(single, _output_from_seed(case, torch.float32, 2)):
-        raise NotApplicableError("the result is random")
-    try:
-        double = _output_from_seed(case, torch.float64, 1)
-    except Exception as error:
-        raise NotApplicableError("does not run in float64") from error
-    demand_same(double, single, "in float64 it computes something else", tolerance=10 * TOLERANCE)
-    return ""
-
-
-def _output_from_seed(case: Case, dtype: torch.dtype, seed: int) -> Tensor:
-    """The first output of a mixer that is built from the same random numbers at every call."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        mixer = cast(case.build().eval(), device=case.device, dtype=dtype)
-        torch.manual_seed(seed)
-        return replace(case, mixer=mixer).run(case.input().to(dtype))
-
-
 def _is_finite(case: Case) -> str:
     wrong = (~torch.isfinite(case.run(case.input()))).sum().item()
     if wrong:
@@ -108,6 +85,8 @@ def _is_finite(case: Case) -> str:
 
 def _is_deterministic(case: Case) -> str:
     demand_same(case.run(case.input()), case.run(case.input()), "two calls in evaluation mode")
+    if case.reference:
+        repeats_bits_in_half_precision(case)
     return ""
 
 
@@ -194,11 +173,13 @@ def _passes_gradients(case: Case) -> str:
 
 CHECKS: dict[str, Callable[[Case], str]] = {
     "keeps the shape": _keeps_shape,
-    "keeps the dtype": _keeps_dtype,
+    "keeps the dtype": keeps_dtype,
     "gives finite numbers": _is_finite,
     "takes other batch sizes": _takes_other_batches,
     "takes other lengths": _takes_other_lengths,
-    "computes the same in float64": _computes_the_same_in_double,
+    "computes the same in float64": computes_the_same_in_double,
+    "computes about the same in bfloat16": computes_about_the_same_in(torch.bfloat16),
+    "computes about the same in float16": computes_about_the_same_in(torch.float16),
     "equals its slow reference": equals_reference,
     "is deterministic in evaluation mode": _is_deterministic,
     "does not depend on earlier calls": _forgets_earlier_calls,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,7 +27,7 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """A way to build a mixer besides the one that is asked for: at another number of tokens, or causal."""
+    """A way to build a mixer besides the one that is asked for: at another number of tokens or width, or causal."""
 
     build: Callable[[], nn.Module]
     tokens: int
@@ -59,24 +59,30 @@ class Case:
     stepwise: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
     forms: tuple[Form, ...] = ()
+    wide: tuple[Form, ...] = ()
+    """Forms for half precision, at a shape at which kernels of it run in several tiles."""
     words: str = ""
     """What is special about this form of the mixer."""
 
-    def every(self) -> Iterator[Case]:
-        """The mixer as it is asked for, then in its other forms."""
+    def every(self, forms: Iterable[Form] | None = None) -> Iterator[Case]:
+        """The mixer as it is asked for, then in its other forms, or in those that are given."""
         yield self
-        for form in self.forms:
+        for form in self.forms if forms is None else forms:
+            width = form.arguments.get("width", self.width)
             changed = [f"at {form.tokens} tokens"] if form.tokens != self.tokens else []
+            changed += [f"at width {width}"] if width != self.width else []
             changed += ["causal"] if form.causal and not self.causal else []
             yield replace(
                 self,
                 build=form.build,
                 mixer=form.build().eval().to(self.device),
+                width=width,
                 tokens=form.tokens,
                 causal=form.causal,
                 arguments=form.arguments,
                 closed_forms=form.closed_forms,
                 forms=(),
+                wide=(),
                 words=f"{', '.join(changed)}: ",
             )
 

@@ -57,7 +57,7 @@ def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     """`verify` for a worker: checks by mixer, as plain values, for the mixers that `job["mixers"]` lists.
 
     Each has a name that no other has, a target, arguments, and optionally batch, device, checks and fields of `Case`, with
-    `forms` as mappings of arguments, causal and closed_forms.
+    `forms` and `wide` as mappings of arguments, causal and closed_forms.
     """
     return {
         mixer["name"]: [asdict(check) for check in _verify_target(**{key: mixer[key] for key in mixer if key != "name"})]
@@ -66,17 +66,25 @@ def verify_job(job: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
 
 
 def _verify_target(
-    target: str, arguments: Mapping[str, Any], forms: Sequence[Mapping[str, Any]] = (), **known: Any
+    target: str,
+    arguments: Mapping[str, Any],
+    forms: Sequence[Mapping[str, Any]] = (),
+    wide: Sequence[Mapping[str, Any]] = (),
+    **known: Any,
 ) -> list[Check]:
     def builder(arguments: Mapping[str, Any]) -> Callable[[], nn.Module]:
         return lambda: build_mixer(load_class(target), arguments)
+
+    def made(forms: Sequence[Mapping[str, Any]]) -> tuple[Form, ...]:
+        return tuple(Form(builder(form["arguments"]), form["arguments"]["tokens"], **form) for form in forms)
 
     return verify(
         builder(arguments),
         width=arguments["width"],
         tokens=arguments["tokens"],
         arguments=arguments,
-        forms=tuple(Form(builder(form["arguments"]), form["arguments"]["tokens"], **form) for form in forms),
+        forms=made(forms),
+        wide=made(wide),
         **known,
     )
 

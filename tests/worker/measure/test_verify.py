@@ -299,6 +299,14 @@ PLANTED: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: Broken(lambda x, y: y if x.dtype == torch.float32 else 2 * y),
         "in float64 it computes something else: results differ by",
     ),
+    "computes about the same in bfloat16": (
+        lambda: Broken(lambda x, y: 1.5 * y if x.dtype == torch.bfloat16 else y),
+        "in bfloat16 it computes something else than in float32: results differ by 0.5 (relative norm); allowed is 0.088",
+    ),
+    "computes about the same in float16": (
+        lambda: Broken(lambda x, y: 1.5 * y if x.dtype == torch.float16 else y),
+        "in float16 it computes something else than in float32: results differ by 0.5 (relative norm); allowed is 0.031",
+    ),
     "gives finite numbers": (lambda: Broken(lambda x, y: y / torch.zeros(1)), "144 numbers are not finite"),
     "is deterministic in evaluation mode": (
         lambda: Broken(lambda x, y: nn.functional.dropout(y)),
@@ -573,6 +581,50 @@ def test_a_right_result_with_a_wrong_gradient_is_found_by_the_reference() -> Non
     (_, found) = verify(build, width=WIDTH, tokens=TOKENS, checks=["equals its slow reference"], reference="none")
     assert found.detail.startswith("the gradient of the input: results differ by")
     assert "; allowed is 1e-09 of the largest result, " in found.detail
+
+
+HALF = ["computes about the same in bfloat16", "computes about the same in float16"]
+
+
+def _refuse_half(x: Tensor, y: Tensor) -> Tensor:
+    if x.dtype.itemsize == 2:
+        raise TypeError("planted")
+    return y
+
+
+def test_a_mixer_of_a_user_need_not_run_in_half_precision_and_a_built_in_one_must() -> None:
+    build = lambda: Broken(_refuse_half)  # noqa: E731
+    _, *found = verify(build, width=WIDTH, tokens=TOKENS, checks=HALF)
+    assert found == [Check(name, "skip", f"does not run in {name.split()[-1]}: TypeError: planted") for name in HALF]
+    _, *found = verify(build, width=WIDTH, tokens=TOKENS, checks=HALF, reference="none")
+    assert found == [Check(name, "fail", "TypeError: planted") for name in HALF]
+
+
+def test_numbers_beyond_float16_are_no_fault_there_and_infinite_ones_in_bfloat16_are() -> None:
+    _, *found = verify(lambda: Broken(lambda x, y: 1e6 * y), width=WIDTH, tokens=TOKENS, checks=HALF)
+    assert [check.outcome for check in found] == ["pass", "skip"]
+    assert found[1].detail == "numbers are not finite, as float16 ends at 65504"
+    infinite = lambda: Broken(lambda x, y: y / (x.dtype != torch.bfloat16))  # noqa: E731
+    _, *found = verify(infinite, width=WIDTH, tokens=TOKENS, checks=HALF)
+    assert [check.outcome for check in found] == ["fail", "pass"]
+
+
+def test_less_is_allowed_of_a_built_in_mixer() -> None:
+    build = lambda: Broken(lambda x, y: 1.05 * y if x.dtype == torch.bfloat16 else y)  # noqa: E731
+    outcomes = [verify(build, width=WIDTH, tokens=TOKENS, checks=HALF[:1], reference=name)[1].outcome for name in ("", "none")]
+    assert outcomes == ["pass", "fail"]
+
+
+def test_a_built_in_mixer_repeats_every_bit_in_half_precision() -> None:
+    def noisy(x: Tensor, y: Tensor) -> Tensor:
+        return y * (1 + 2**-7 * (torch.rand_like(y) < 0.5)) if x.dtype == torch.bfloat16 else y
+
+    checks = ["is deterministic in evaluation mode"]
+    found = [
+        verify(lambda: Broken(noisy), width=WIDTH, tokens=TOKENS, checks=checks, reference=name)[1] for name in ("", "none")
+    ]
+    assert [check.outcome for check in found] == ["pass", "fail"]
+    assert found[1].detail == "two calls in evaluation mode differ in bfloat16"
 
 
 def test_a_fault_of_another_form_says_which_form() -> None:

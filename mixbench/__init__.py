@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mixbench.api.doctor import doctor as doctor
     from mixbench.api.duel import duel as duel
     from mixbench.api.export import export as export
+    from mixbench.api.merge import merge as merge
     from mixbench.api.plot import plot as plot
     from mixbench.api.remove import remove as remove
     from mixbench.api.selfcheck import selfcheck as selfcheck
@@ -39,6 +40,7 @@ _FUNCTIONS = {
     "duel": "duel",
     "export": "export",
     "list": "catalogue",
+    "merge": "merge",
     "plot": "plot",
     "remove": "remove",
     "selfcheck": "selfcheck",

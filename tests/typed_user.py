@@ -34,6 +34,7 @@ def right_uses() -> None:
     mixbench.attention_map(checkpoint=["a.pt", Path("b.pt")], examples=10, draw=(0, 3))
     figures: list[Path] = mixbench.plot(results="results", study="tune", format=("pdf", "svg"))
     removed: float = mixbench.remove(tokens=[9, 99], status="failed", environment=None, yes=True).rows.sum()
+    removed += mixbench.merge(["results/shard-1-of-2", Path("more")], into="results").added.sum()
     compared = mixbench.compare("base", Path("head"), threshold=0.3, tolerance={"peak_memory_mib": "1%"}, tier="counts")
     duelled = mixbench.duel("main", ".", mixer=Mine, threshold="2%")
     verdicts: list[str] = [cell.verdict for comparison in (compared, duelled) for cell in comparison.cells]
@@ -63,6 +64,7 @@ def wrong_uses() -> None:
     mixbench.plot("results")  # type: ignore[call-arg]
     mixbench.plot(study="costs")  # type: ignore[arg-type]
     mixbench.remove(yes="yes")  # type: ignore[arg-type]
+    mixbench.merge("more")  # type: ignore[call-arg]
     mixbench.compare("base")  # type: ignore[call-arg]
     mixbench.compare("base", "head", tier="times")  # type: ignore[arg-type]
     mixbench.duel("main", ".", jobs=2)  # type: ignore[call-arg]

@@ -25,6 +25,7 @@ COMMANDS = {
     "attention-map": commands.attention_map,
     "plot": commands.plot,
     "remove": commands.remove,
+    "merge": commands.merge,
     "compare": commands.compare,
     "duel": commands.duel,
     "selfcheck": commands.selfcheck,

@@ -21,6 +21,7 @@ from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.doctor_options import DoctorOptions
 from mixbench.api.duel_options import DuelOptions
 from mixbench.api.export_options import ExportOptions
+from mixbench.api.merge_options import MergeOptions
 from mixbench.api.options import RESULTS, VERDICT
 from mixbench.api.plot_options import PlotOptions
 from mixbench.api.remove_options import RemoveOptions
@@ -127,6 +128,22 @@ def remove(options: RemoveOptions) -> None:
     remark(f"Removed {rows}.")
     if removal.folder.figures.is_dir():
         remark(f"Next: {with_folder('mixbench plot', removal.folder.path)} (until then, figures show what was removed)")
+
+
+@command(MergeOptions, Printed)
+def merge(options: MergeOptions, printed: Printed) -> None:
+    from mixbench.api.cost import with_folder
+    from mixbench.api.merge import as_plain, merge_all
+    from mixbench.cli.text.merge import merge_remarks, merge_table
+
+    merged = merge_all(options)
+    present(printed, lambda: as_plain(merged), lambda width, terminal: merge_table(merged, width, terminal))
+    for text in merge_remarks(merged):
+        remark(text)
+    if merged.changed:
+        remark(f"Next: {with_folder('mixbench plot', merged.folder)}")
+    if not merged.is_complete:
+        raise typer.Exit(1)
 
 
 @dataclass(frozen=True, kw_only=True)

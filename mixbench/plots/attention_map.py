@@ -15,6 +15,7 @@ from mixbench.plots import style, texts
 from mixbench.plots.notes import add_caption, add_heading, fitted, fitted_label
 from mixbench.plots.page import PLAIN, Page
 from mixbench.tables.artefacts import StoredMap, read_map
+from mixbench.tables.pending import current
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
 from mixbench.verdicts.words import counted, percent
@@ -65,7 +66,7 @@ def _stored(line: MixerMaps, results: Path, examples: Sequence[int] | None) -> d
     wanted = (
         sorted(line.drawn)[:MOST_EXAMPLES] if examples is None else [example for example in examples if example in line.drawn]
     )
-    return {example: read_map(file) for example in wanted if isfile(file := results / line.drawn[example])}
+    return {example: read_map(file) for example in wanted if isfile(file := current(results, line.drawn[example]))}
 
 
 def map_figure(task: TaskMaps, maps: Maps, page: Page = PLAIN) -> Figure:

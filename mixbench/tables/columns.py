@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import math
 import re
 import reprlib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from functools import lru_cache, partial
 from types import NoneType
@@ -69,7 +71,7 @@ def complete(row_type: type[Row], values: dict[str, Any]) -> None:
         allowed = refines.allowed(values[refines.older])
         values[name] = values[name] or allowed[0]
         if values[name] not in allowed:
-            older = _to_text(values[refines.older])
+            older = to_text(values[refines.older])
             raise ValueError(f"{name} is {reprlib.repr(values[name])}, but {refines.older} is {older}")
 
 
@@ -81,6 +83,16 @@ def check_value(row_type: type[Row], name: str, value: Any) -> Any:
         _check_positive(name, value)
     inner = layout.columns[name].json
     return value if inner is None else _check_object(value, inner)
+
+
+def read_value(row_type: type[Row], name: str, text: str) -> Any:
+    """A value as a column of a table can hold it, from its text in the CSV. Raises ValueError."""
+    return check_value(row_type, name, _layout(row_type).readers[name](text))
+
+
+def kinds(row_type: type[Row], name: str) -> tuple[type, ...]:
+    """The types of the values that a column may have."""
+    return _layout(row_type).kinds[name]
 
 
 def extended_by(row_type: type[Row]) -> type[Row] | None:
@@ -116,15 +128,23 @@ def identity(row: Row) -> tuple[Any, ...]:
 
 def to_record(row: Row) -> dict[str, str]:
     """The row as text for the CSV: empty for None, true or false, floats to nine digits."""
-    return {name: _to_text(getattr(row, name)) for name in _layout(type(row)).kinds}
+    return {name: to_text(getattr(row, name)) for name in _layout(type(row)).kinds}
 
 
-def _to_text(value: Any) -> str:
+def to_text(value: Any) -> str:
+    """A value as text for the CSV."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     return format(value, ".9g") if isinstance(value, float) else str(value)
+
+
+def csv_lines(lines: Iterable[Iterable[str]]) -> bytes:
+    """Lines of a CSV, each given by its texts."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue().encode()
 
 
 def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:

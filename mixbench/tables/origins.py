@@ -11,17 +11,18 @@ import itertools
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mixbench.errors import StorageWarning, shortened
 from mixbench.parsing.canonical import read_object
+from mixbench.tables.pending import current, read_current
 from mixbench.tables.storage import storage_errors, write_atomically
 
-_FILE = "sources.json"
-_REJECTED = f"{_FILE}.rejected"
+FILE = "sources.json"
+_REJECTED = f"{FILE}.rejected"
 Sources = Mapping[str, tuple[str, ...]]
 """Hashes of the codes that were measured at a place, by place, the present one last."""
 _known: dict[str, str] = {}
@@ -49,7 +50,7 @@ def read_origins(folder: Path) -> Sources:
         return _learnt(_read(folder))
     except ValueError as error:
         later = f"the next measurement into this folder moves it to {_REJECTED}"
-        warnings.warn(f"{folder / _FILE}: left out ({shortened(str(error))}); {later}", StorageWarning, stacklevel=2)
+        warnings.warn(f"{folder / FILE}: left out ({shortened(str(error))}); {later}", StorageWarning, stacklevel=2)
         return {}
 
 
@@ -58,28 +59,64 @@ def write_origins(folder: Path, files: Iterable[tuple[str, Path]]) -> None:
 
     The caller holds the folder's lock. Raises StorageError.
     """
-    try:
-        stored = _read(folder)
-    except ValueError as error:
-        _set_aside(folder / _FILE, str(error))
-        stored = {}
+    set_damaged_aside(folder)
+    stored = _read(folder)
     new, sources = dict(stored), _sources(stored)
     for digest, path in files:
-        place = os.path.relpath(path, folder.resolve()).encode(errors="replace").decode()
+        place = _relative(path, folder)
         new[place] = [*(other for other in sources.get(place, ()) if other != digest), digest]
     _learnt(new)
     if new == stored:
         return
-    file = folder / _FILE
+    file = folder / FILE
     with storage_errors(f"cannot write {file}"):
-        write_atomically(file, json.dumps(new, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+        write_atomically(file, _as_json(new))
+
+
+def set_damaged_aside(folder: Path) -> None:
+    """Move a file that cannot be understood aside, with a warning. The caller holds the folder's lock. Raises StorageError."""
+    try:
+        _read(folder)
+    except ValueError as error:
+        _set_aside(folder / FILE, str(error))
+
+
+def united_origins(folder: Path, others: Sequence[Path]) -> bytes | None:
+    """The file of a folder with the codes that other folders know added; None if it knows them all.
+
+    Codes that the folder knows keep their order; of others, those of the later folder are newer. A file of another folder that
+    cannot be understood is left out with a warning. Raises StorageError, ValueError for the file of the folder.
+    """
+    stored = _read(folder)
+    new = dict(stored)
+    known = {place: list(codes) for place, codes in _sources(stored).items()}
+    for other in others:
+        try:
+            sources = _sources(_read(other))
+        except ValueError as error:
+            warnings.warn(f"{other / FILE}: left out ({shortened(str(error))})", StorageWarning, stacklevel=3)
+            continue
+        for place, codes in sources.items():
+            here = _relative(other.resolve() / place, folder)
+            own = known.get(here, [])
+            older, newest = ([code for code in part if code not in own] for part in (codes[:-1], codes[-1:]))
+            known[here] = new[here] = [*older, *own, *newest]
+    return None if new == stored else _as_json(new)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder.resolve()).encode(errors="replace").decode()
+
+
+def _as_json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def _read(folder: Path) -> dict[str, Any]:
     """The members of the file, {} if there is none. Raises ValueError for one that is no JSON object, StorageError."""
-    file = folder / _FILE
+    file = current(folder, FILE)
     with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError, NotADirectoryError):
-        return read_object(file.read_bytes())
+        return read_object(read_current(file))
     return {}
 
 

@@ -18,6 +18,7 @@ from typing import Generic
 
 from mixbench.errors import StorageError
 from mixbench.tables.columns import RowType, columns, from_record, required
+from mixbench.tables.pending import read_current
 from mixbench.tables.rows import SCHEMA
 from mixbench.tables.sifting import left_out
 from mixbench.tables.storage import ELSEWHERE, storage_errors
@@ -70,7 +71,7 @@ def read_table(file: Path, row_type: type[RowType]) -> Table[RowType]:
     """The table in a file, without rows if there is no file. Raises StorageError for a file that is no such table."""
     content = b""
     with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError):
-        content = file.read_bytes()
+        content = read_current(file)
     known = list(columns(row_type))
     texts = _LINE_BREAK.split(content)
     numbered = [(number, text) for number, text in enumerate(texts, 1) if text.removeprefix(BOM_UTF8).strip(b"\0 \t")]

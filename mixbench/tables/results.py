@@ -8,6 +8,7 @@
     checkpoints/, attention_maps/   files that training processes write: see `artefacts`
     figures/                    drawn from the tables
     .lock, .writer              held by the process that writes, and which one that is
+    .merging/, .merged/         files that a merge is about to add: see `pending`
 
 Rows are appended in one write and flushed to disk; everything else is written to a temporary file and renamed. So whatever
 stops a writer, earlier rows are intact. The next writer moves aside what is torn, incomplete or damaged, and says so: nothing
@@ -16,13 +17,11 @@ is deleted but what the user asks to measure again. Readers change nothing.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import reprlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -30,24 +29,27 @@ from typing import Any
 
 from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
 from mixbench.parsing.canonical import canonical_json, digest, read_object
-from mixbench.tables.columns import Row, RowType, columns, identity, to_record
+from mixbench.tables.columns import Row, RowType, columns, csv_lines, identity, to_record
 from mixbench.tables.origins import read_origins
+from mixbench.tables.pending import current, read_current, settle
 from mixbench.tables.reading import LeftOut, read_table
 from mixbench.tables.rejected import in_words, rejected, set_aside
 from mixbench.tables.rows import TABLES, SpeedRow
 from mixbench.tables.sifting import complete
-from mixbench.tables.storage import ELSEWHERE, append_whole, storage_errors, temporary, write_atomically
+from mixbench.tables.storage import append_whole, storage_errors, temporary, write_atomically
 
+_WRITER = ".writer"
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
 
 
 class ResultsFolder:
     """The tables, environments and figures in `path`. Reading needs no lock; every change happens within `writing`."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, option: str = "--results") -> None:
         self.path = Path(path)
         self.figures = self.path / "figures"
         self._writable = False
+        self._elsewhere = f"Give another folder with {option}."
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -59,8 +61,10 @@ class ResultsFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RequestError(f"cannot write to the results folder {self.path}: {error.strerror}", ELSEWHERE) from error
+            raise RequestError(f"cannot write to the results folder {self.path}: {error.strerror}", self._elsewhere) from error
         with self._lock():
+            with storage_errors(f"cannot complete what was merged into {self.path}"):
+                settle(self.path)
             self._repair()
             self._writable = True
             try:
@@ -102,7 +106,7 @@ class ResultsFolder:
             raise TypeError("rows must all belong to one table")
         file = self._file(row_type)
         with storage_errors(f"cannot add {len(rows)} rows to {file}"):
-            append_whole(file, header=_csv([columns(row_type)]), lines=_csv(to_record(row).values() for row in rows))
+            append_whole(file, header=csv_lines([columns(row_type)]), lines=csv_lines(to_record(row).values() for row in rows))
 
     def replace(self, row_type: type[RowType], keep: Callable[[RowType], bool]) -> int:
         """Drop all rows of a table that `keep` rejects, or none on failure; returns how many. Raises StorageError."""
@@ -145,7 +149,7 @@ class ResultsFolder:
         """The environment that a row names by its hash. Raises StorageError if it is missing or damaged."""
         file = self._environment_file(name)
         with storage_errors(f"cannot read {file}"):
-            stored = file.read_bytes()
+            stored = read_current(file)
         try:
             environment = read_object(stored)
             gpus = environment.get("gpus", [])
@@ -160,10 +164,10 @@ class ResultsFolder:
             ) from error
 
     def _file(self, row_type: type[Row]) -> Path:
-        return self.path / f"{_NAMES[row_type]}.csv"
+        return current(self.path, f"{_NAMES[row_type]}.csv")
 
     def _environment_file(self, name: str) -> Path:
-        return self.path / "environments" / f"{name}.json"
+        return current(self.path, f"environments/{name}.json")
 
     def _require_writing(self) -> None:
         if not self._writable:
@@ -174,15 +178,15 @@ class ResultsFolder:
         from filelock import FileLock, Timeout
 
         # the writer is named in another file: some versions of filelock empty the lock file when a second process tries it
-        writer, lock = self.path / ".writer", FileLock(self.path / ".lock")
-        with storage_errors(f"cannot lock the results folder {self.path}"):
+        writer, lock = self.path / _WRITER, FileLock(self.path / ".lock")
+        with storage_errors(f"cannot lock the results folder {self.path}", self._elsewhere):
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                who = writer.read_text(encoding="utf-8", errors="replace")[:200] if writer.exists() else "another process"
-                raise FolderBusyError(f"{self.path} is being written by {who}", f"Wait for it to end. {ELSEWHERE}") from None
+                fault = f"{self.path} is being written by {writer_of(self.path)}"
+                raise FolderBusyError(fault, f"Wait for it to end. {self._elsewhere}") from None
         try:
-            with storage_errors(f"cannot write to the results folder {self.path}"):
+            with storage_errors(f"cannot write to the results folder {self.path}", self._elsewhere):
                 since = datetime.now().isoformat(sep=" ", timespec="seconds")
                 writer.write_text(f"process {os.getpid()} on {os.uname().nodename} since {since}", encoding="utf-8")
             yield
@@ -210,7 +214,15 @@ class ResultsFolder:
     def _rewrite(self, row_type: type[Row], rows: Sequence[Row]) -> None:
         file = self._file(row_type)
         with storage_errors(f"cannot rewrite {file}"):
-            write_atomically(file, _csv([columns(row_type), *(to_record(row).values() for row in rows)]))
+            write_atomically(file, csv_lines([columns(row_type), *(to_record(row).values() for row in rows)]))
+
+
+def writer_of(folder: Path) -> str:
+    """Which process is writing to a folder, in words."""
+    try:
+        return (folder / _WRITER).read_text(encoding="utf-8", errors="replace")[:200]
+    except OSError:
+        return "another process"
 
 
 def finished_launches(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], set[int]]:
@@ -225,9 +237,3 @@ def finished_launches(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], set[int
 def failures(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], SpeedRow]:
     """For each cell with rows that are not ok (also unsupported or diverged): the last of them, by the cell's identity."""
     return {identity(row): row for row in rows if row.status != "ok"}
-
-
-def _csv(lines: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue().encode()

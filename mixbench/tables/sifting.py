@@ -10,9 +10,9 @@ from typing import Any
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import LaunchRow, PairRow, SpeedRow
 
-_EVERY_TIME = (LaunchRow, PairRow)
+EVERY_TIME = (LaunchRow, PairRow)
 """Rows of one cell and replicate that were measured at different times all count."""
-_ROUND = "round"
+ROUND = "round"
 AGAIN = "repeated below"
 REPLACED = "measured again later"
 
@@ -47,14 +47,14 @@ def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
 
 def _run(row_type: type[Row]) -> list[str]:
     """The columns that rows share which were measured by one process, or which replace each other."""
-    names = [name for name, column in columns(row_type).items() if column.role in ("key", "replicate") and name != _ROUND]
+    names = [name for name, column in columns(row_type).items() if column.role in ("key", "replicate") and name != ROUND]
     names += ["environment", *(["status"] if "status" in columns(row_type) else [])]
-    return [*names, "measured_at"] if row_type in _EVERY_TIME else names
+    return [*names, "measured_at"] if row_type in EVERY_TIME else names
 
 
 def _judge(rows: Sequence[Row], places: Sequence[int]) -> dict[int, str]:
     """Why some of the rows that were measured by one process do not count; all if rounds are missing."""
-    last = {getattr(rows[place], _ROUND, 0): place for place in places}
+    last = {getattr(rows[place], ROUND, 0): place for place in places}
     first = rows[places[0]]
     if isinstance(first, SpeedRow):
         rounds = max(rows[place].rounds for place in places)  # type: ignore[attr-defined]

@@ -41,7 +41,7 @@ def append_whole(file: Path, *, header: bytes, lines: bytes) -> None:
     finally:
         os.close(descriptor)
     if not size:
-        _flush_folder(file.parent)
+        flush_folder(file.parent)
 
 
 def temporary(file: Path) -> Path:
@@ -62,10 +62,10 @@ def write_atomically(file: Path, content: bytes) -> None:
         with suppress(OSError):
             new.unlink(missing_ok=True)
         raise
-    _flush_folder(file.parent)
+    flush_folder(file.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Flush a folder: a new or renamed file is on disk only once its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

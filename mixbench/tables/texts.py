@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mixbench.errors import StorageWarning, shortened
 from mixbench.parsing.canonical import read_object
+from mixbench.tables.pending import current, read_current
 from mixbench.tables.storage import storage_errors, write_atomically
 
-_FILE = "texts.json"
+FILE = "texts.json"
 Given = Mapping[str, Any]
 """Options by name; a value is a Path where a file or folder was given, else a number, a text or a flag."""
 
@@ -26,19 +27,34 @@ Given = Mapping[str, Any]
 def write_texts(folder: Path, texts: Mapping[str, Given]) -> None:
     """Add the options of data sets, by their hashes. The caller holds the folder's lock. Raises StorageError."""
     stored = _read(folder)
+    new = stored | _entries(folder, texts)
+    if new != stored:
+        file = folder / FILE
+        with storage_errors(f"cannot write {file}"):
+            write_atomically(file, _as_json(new))
+
+
+def united_texts(folder: Path, others: Iterable[Path]) -> bytes | None:
+    """The file of a folder with the data sets that other folders know added; None if it knows them all. Raises StorageError."""
+    stored = new = _read(folder)
+    for other in others:
+        new = _entries(folder, read_texts(other)) | new
+    return None if new == stored else _as_json(new)
+
+
+def _entries(folder: Path, texts: Mapping[str, Given]) -> dict[str, Any]:
     here = folder.resolve()
-    new = {
+    return {
         data: {
             "files": {name: _relative(value, here) for name, value in given.items() if isinstance(value, Path)},
             "options": {name: value for name, value in given.items() if not isinstance(value, Path)},
         }
         for data, given in texts.items()
     }
-    if stored | new != stored:
-        content = json.dumps(stored | new, indent=2, sort_keys=True, ensure_ascii=False)
-        file = folder / _FILE
-        with storage_errors(f"cannot write {file}"):
-            write_atomically(file, content.encode() + b"\n")
+
+
+def _as_json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def read_texts(folder: Path) -> dict[str, Given]:
@@ -60,10 +76,10 @@ def _relative(path: Path, start: Path) -> str:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    file = folder / _FILE
+    file = current(folder, FILE)
     try:
         with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError, NotADirectoryError):
-            return read_object(file.read_bytes())
+            return read_object(read_current(file))
     except ValueError as error:
         warnings.warn(f"{file}: left out ({shortened(str(error))})", StorageWarning, stacklevel=3)
     return {}

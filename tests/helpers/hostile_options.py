@@ -16,6 +16,7 @@ from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.doctor_options import DoctorOptions
 from mixbench.api.duel_options import DuelOptions
 from mixbench.api.export_options import ExportOptions
+from mixbench.api.merge_options import MergeOptions
 from mixbench.api.options import Described, Options, options_of
 from mixbench.api.plot_options import PlotOptions
 from mixbench.api.remove_options import RemoveOptions
@@ -36,6 +37,7 @@ COMMANDS: Mapping[tuple[str, ...], tuple[type[Options], ...]] = {
     ("attention-map",): (AttentionMapOptions, Printed),
     ("plot",): (PlotOptions,),
     ("remove",): (RemoveOptions,),
+    ("merge",): (MergeOptions, Printed),
     ("compare",): (CompareOptions, ComparePublished),
     ("duel",): (DuelOptions, Published),
     ("selfcheck",): (SelfcheckOptions, Printed),
@@ -73,9 +75,11 @@ PLAUSIBLE = {
             execution eager graph
             examples 1 5
             format json png markdown,junit svg text
+            folders R S
             from_file trials.csv
             head S R hypermixer
             history H
+            into T R
             jobs 1
             launches 1 3
             layers 1 2

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.attention_map_options import AttentionMapOptions
-from mixbench.api.common import frame, in_order, several
+from mixbench.api.common import frame, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import model_of, prepare_task, prepare_tasks
 from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
-from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.canonical import read_object
 from mixbench.parsing.option import typed_options
@@ -23,8 +22,8 @@ from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, check_task, map_keys, plan_maps
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Progress, Silent
-from mixbench.studies.training import key_of
-from mixbench.studies.training_slots import gpus_for, slots_for
+from mixbench.studies.training import key_of, read_planned
+from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.tables.columns import FAILURES, check_value
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow
@@ -87,7 +86,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     if AUTO in rates.values():
         hint = "Choose a rate with mixbench data-efficiency --learning-rate auto, and give that one here."
         raise RequestError("attention-map does not take --learning-rate auto", hint)
-    gpus = gpus_for(options.device)
+    place = place_for(options.engine, options.device)
     folder = ResultsFolder(options.results)
     base = DataRequest(
         tasks=prepare_tasks(chosen, progress),
@@ -103,12 +102,12 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
         request,
         folder,
         progress,
-        engine=Local(slots_for(gpus, base, options.jobs, options.per_gpu)),
+        engine=engine_for(place, base, options.jobs, options.per_gpu),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
     )
     planned = (key for run in plan_maps(request) for key in run.row_keys(digest))
-    rows = in_order(folder.read(AttentionMapRow), planned, key_of)
+    rows = read_planned(folder, AttentionMapRow, planned, digest, elsewhere=place.elsewhere)
     figures = draw_attention_maps(rows, folder.path, examples=drawn)
     return MapOutcome(rows, summarise(rows), folder.path, tuple(figures))
 

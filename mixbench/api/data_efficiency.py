@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, in_order, several
+from mixbench.api.common import frame, several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
@@ -18,14 +18,13 @@ from mixbench.api.preparing import (
     say_what_is_not_causal,
     say_what_parts_lack,
 )
-from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, plan_runs
 from mixbench.studies.progress import Silent
-from mixbench.studies.training import key_of
-from mixbench.studies.training_slots import gpus_for, slots_for
+from mixbench.studies.training import read_planned
+from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
@@ -75,7 +74,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     default = SIZES if built_in else TEXT_SIZES
     sizes = parse_shares(default if options.sizes is None else options.sizes, "--sizes")
-    gpus = gpus_for(options.device)
+    place = place_for(options.engine, options.device)
     request = DataRequest(
         tasks=prepare_tasks(tasks, progress),
         mixers=mixers,
@@ -94,13 +93,15 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         request,
         folder,
         progress,
-        engine=Local(slots_for(gpus, request, options.jobs, options.per_gpu)),
+        engine=engine_for(place, request, options.jobs, options.per_gpu),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
         save=options.save,
     )
-    rows = in_order(folder.read(TrainingRow), (run.identity(digest) for run in runs), key_of)
-    return DataOutcome(rows, summarise(rows, options.baseline, environment=digest), folder.path)
+    planned = (run.identity(digest) for run in runs)
+    rows = read_planned(folder, TrainingRow, planned, digest, elsewhere=place.elsewhere)
+    own = digest if not rows or any(row.environment == digest for row in rows) else None  # None: the newest
+    return DataOutcome(rows, summarise(rows, options.baseline, environment=own), folder.path)
 
 
 @takes(DataEfficiencyOptions)

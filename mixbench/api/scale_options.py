@@ -11,8 +11,8 @@ from mixbench.api.options import WHERE, Options
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScaleOptions(Options):
-    """Which part of the plan is carried out here, and on which machines."""
+class EngineOptions(Options):
+    """On which machines the cells are carried out."""
 
     engine: Annotated[
         str,
@@ -23,6 +23,12 @@ class ScaleOptions(Options):
             rich_help_panel=WHERE,
         ),
     ] = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleOptions(EngineOptions):
+    """Which part of the plan is carried out here, and on which machines."""
+
     shard: Annotated[
         str | None,
         Option(

@@ -9,12 +9,12 @@ from mixbench.api.options import takes
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.errors import RequestError
 from mixbench.machine.environment import environment, machine_part
+from mixbench.machine.folders import cache_folder
 from mixbench.parsing.spec import parse_share
 from mixbench.studies.progress import Silent
 from mixbench.studies.selfcheck import record_pairs
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import PairRow
-from mixbench.tasks.dataset import cache_folder
 from mixbench.verdicts.gate.duel import FLOOR
 from mixbench.verdicts.words import in_percent, percent
 

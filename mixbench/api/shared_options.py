@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from typer import Argument, Option
 
 from mixbench.api.options import HOW, MODEL, RESULTS, TEXTS, VERDICT, WHAT, WHERE, Options, Typed
+from mixbench.api.scale_options import EngineOptions
 from mixbench.studies.progress import Progress
 
 File = str | Path
@@ -133,7 +134,7 @@ class Study(Followed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Study):
+class Training(Study, EngineOptions):
     """A study that trains: the model, where runs are carried out, and when a run is given up."""
 
     layers: Layers = 1

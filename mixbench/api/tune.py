@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, in_order, several
+from mixbench.api.common import frame, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
 from mixbench.api.tune_options import TuneOptions
 from mixbench.errors import RequestError
-from mixbench.execution.engine import Local
 from mixbench.mixers.choice import ChosenMixer, choose_mixers
 from mixbench.parsing.names import writable
 from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
 from mixbench.parsing.spec import parse_learning_rates, parse_scores, parse_shares
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Silent, Step
-from mixbench.studies.training import key_of
-from mixbench.studies.training_slots import gpus_for, slots_for
+from mixbench.studies.training import read_planned
+from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import TuneRequest, plan_trials
 from mixbench.tables.columns import FAILURES
@@ -86,7 +85,7 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     ranges = _ranges(options, mixers)
     chosen_tasks = choose_tasks(several(options.task), options)
     _refuse_rates(rates, mixers)
-    gpus = gpus_for(options.device)
+    place = place_for(options.engine, options.device)
     tasks = prepare_tasks(chosen_tasks, progress)
     enough = all(isinstance(task, ChosenTask) for task in chosen_tasks) and min(task.examples for task in tasks) >= SIZE
     default = str(SIZE) if enough else "1.0"
@@ -109,12 +108,13 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         request,
         folder,
         progress,
-        engine=Local(slots_for(gpus, base, options.jobs, options.per_gpu)),
+        engine=engine_for(place, base, options.jobs, options.per_gpu),
         fresh=options.fresh,
         retry_failed=options.retry_failed,
         save=options.save,
     )
-    rows = in_order(folder.read(TrialRow), (trial.identity(digest) for trial in trials), key_of)
+    planned = (trial.identity(digest) for trial in trials)
+    rows = read_planned(folder, TrialRow, planned, digest, elsewhere=place.elsewhere)
     return TuneOutcome(rows, summarise(rows, options.baseline, targets), folder.path)
 
 

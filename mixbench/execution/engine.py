@@ -5,30 +5,17 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mixbench.errors import RequestError
+from mixbench.execution.cargo import Cargo
 from mixbench.execution.launch import Outcome
 from mixbench.execution.slots import Slots
 
 LOCAL = "local"
 RAY = "ray"
 _KNOWN = "Give local, ray, or ray:ADDRESS such as ray:10.0.0.1:6379."
-
-
-@dataclass(frozen=True)
-class Cargo:
-    """What the jobs of a study read and write, for engines whose processes may be on other machines.
-
-    `data` are folders that jobs only read; `code` the users' files that they load, by the digest of their code; `results` is
-    the folder in which they read and write files. All are named in the jobs by these very paths.
-    """
-
-    results: Path
-    data: frozenset[str] = frozenset()
-    code: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Opened(Protocol):

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
@@ -50,18 +50,24 @@ _ENDED = "the measuring process was stopped"
 
 @dataclass(frozen=True)
 class Finished:
-    """The job's function returned, with `result`."""
+    """The job's function returned, with `result`.
+
+    On another machine, it ran in that `environment` and wrote these `files`, by their paths below the results folder.
+    """
 
     result: dict[str, Any]
+    environment: Mapping[str, Any] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Died:
-    """The child ended without a result; `step` is the last one it announced."""
+    """The child ended without a result; `step` is the last one it announced. `environment` as for `Finished`."""
 
     step: int
     cause: Literal["killed", "oom", "timeout", "error"]
     detail: str
+    environment: Mapping[str, Any] | None = None
 
 
 Outcome = Finished | Died

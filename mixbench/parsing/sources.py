@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .home import NEVER_OWN, Home, importable, is_installed
@@ -21,6 +21,8 @@ CODE = frozenset((".py", ".c", ".cc", ".cpp", ".cu", ".cuh", ".cxx", ".h", ".hpp
 """Suffixes of the files that count as modules of a file that loads modules under names that cannot be read."""
 MANY = 2000
 """More files than these are not searched for such modules."""
+MOVED = "MIXBENCH_MOVED_CODE"
+"""Environment variable of processes on another machine than the one that planned: users' files there, by digest, as JSON."""
 _DEEP = 4
 
 
@@ -35,6 +37,8 @@ class Sources:
     home: Home
     modules: Mapping[str, str]
     missing: frozenset[str]
+    files: Mapping[str, Path] = field(default_factory=dict, compare=False)
+    """The file of each module."""
 
     @property
     def digest(self) -> str:
@@ -67,6 +71,7 @@ def _search(home: Home, *names: str) -> tuple[Sources, bool]:
     """What the file at home and the modules with these names may load, and whether one of them changes the import path."""
     changes_path = False
     modules: dict[str, str] = {}
+    files: dict[str, Path] = {}
     others: set[str] = set()
     waiting = [file for name in (home.module, *names) for file in _files(home, name, "")] + [(home.module, home.file)]
     while waiting:
@@ -77,6 +82,7 @@ def _search(home: Home, *names: str) -> tuple[Sources, bool]:
         with suppress(*(() if path == home.file else (OSError,))):
             content = path.read_bytes()
         modules[name] = hashlib.sha256(content).hexdigest()
+        files[name] = path
         if path.suffix != ".py":
             continue
         imports = imports_of(content, name, path.stem == "__init__")
@@ -90,7 +96,7 @@ def _search(home: Home, *names: str) -> tuple[Sources, bool]:
         if imports.unseen:
             waiting += _all_code(home, name, path)
     missing = frozenset(top for top in others - NEVER_OWN if not importable(top))
-    return Sources(home, modules, missing), changes_path
+    return Sources(home, modules, missing, files), changes_path
 
 
 def _files(home: Home, name: str, importer: str) -> list[tuple[str, Path]]:
@@ -149,3 +155,8 @@ def split_target(target: str) -> tuple[str, str, str]:
     source, _, name = target.rpartition(":")
     name, _, digest = name.partition("@")
     return source, name, digest
+
+
+def place_of(source: str, digest: str) -> Path:
+    """The file here of a target's source with the digest of its code."""
+    return Path(json.loads(os.environ.get(MOVED, "{}")).get(digest, source)).resolve()

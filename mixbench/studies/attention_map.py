@@ -82,5 +82,5 @@ class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
         row = self.rows.get((*identity, example))
         if row is None or (example in run.drawn and not self.has_file(row.map_file)):
             return False
-        weights = run.file or checkpoint_name(identity)
-        return row.checkpoint == weights or (run.run is not None and not row.checkpoint)
+        weights = {run.file} if run.file else {checkpoint_name(run.identity(environment)) for environment in self.like}
+        return row.checkpoint in weights or (run.run is not None and not row.checkpoint)

@@ -16,10 +16,10 @@ from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.execution import Died, Finished
+from mixbench.machine.folders import cache_folder
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import read_object
 from mixbench.studies.contract_jobs import LONGER, contract_job
-from mixbench.tasks.dataset import cache_folder
 
 TOKENS = 9
 _WIDTHS = (8, 16, 32, 64, 128)

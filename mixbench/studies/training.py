@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from mixbench.execution import Died, Finished
-from mixbench.execution.engine import Cargo, Engine, Opened
+from mixbench.execution.cargo import Cargo
+from mixbench.execution.engine import Engine, Opened
+from mixbench.execution.ray_slots import differences
 from mixbench.machine.environment import timestamp
 from mixbench.parsing.sources import split_target
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
@@ -20,6 +23,7 @@ from mixbench.tables.columns import Row, columns, identity
 from mixbench.tables.remarks import SEPARATOR, one_by_one, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, TrainingRow
+from mixbench.tables.storage import storage_errors, write_atomically
 
 PRELOADED = ("torch._dynamo", "numpy.ma")
 """What every optimiser of torch imports, and numpy's `unique`: imported once per server, not once per run."""
@@ -102,6 +106,28 @@ def key_of(row: Row) -> Key:
     return (*identity(row), *(getattr(row, name) for name, column in columns(type(row)).items() if column.role == "replicate"))
 
 
+def key_as(environment: str, like: Container[str], row: TrainingRow | AttentionMapRow) -> Key:
+    """The key of a row, as if it were of `environment` where its own is like that one."""
+    return key_of(replace(row, environment=environment) if row.environment in like else row)
+
+
+def environments_like(folder: ResultsFolder, environment: str) -> set[str]:
+    """The environments in a folder that may take part in one study: with the same mixbench and torch. Raises StorageError."""
+    own = folder.environment(environment)
+    names = (file.stem for file in (folder.path / "environments").glob("*.json"))
+    return {name for name in names if not differences(folder.environment(name), own)}
+
+
+def read_planned(
+    folder: ResultsFolder, row_type: type[Trained], planned: Iterable[Key], environment: str, *, elsewhere: bool
+) -> list[Trained]:
+    """The rows with these keys, in their order; of a study `elsewhere`, from whatever machine. Raises StorageError."""
+    like = environments_like(folder, environment) if elsewhere else ()
+    places = {key: place for place, key in enumerate(planned)}
+    found = [(places.get(key_as(environment, like, row)), row) for row in folder.read(row_type)]
+    return [row for place, row in sorted(((p, row) for p, row in found if p is not None), key=itemgetter(0))]
+
+
 def first_of_each(runs: Sequence[Run]) -> list[Run]:
     """The first run of each subject."""
     return list({run.subject: run for run in reversed(runs)}.values())
@@ -112,6 +138,9 @@ class TrainingStudy(Generic[Run, Trained]):
     """A study of training runs with the table of `row_type`. `save` keeps the best weights of every run.
 
     `not_as_graphs` says, by subject, why steps cannot be CUDA graphs: it is learned from the first run of a subject.
+
+    Rows have the environment of the machine that trained; on other machines than this one, what is done is done in any of
+    the environments `like` this one.
     """
 
     folder: ResultsFolder
@@ -126,16 +155,21 @@ class TrainingStudy(Generic[Run, Trained]):
     flops: dict[Key, Mapping[str, int]] = field(default_factory=dict)
     remarks: dict[Key, str] = field(default_factory=dict)
     not_as_graphs: dict[Key, str] = field(default_factory=dict)
+    like: set[str] = field(default_factory=set)
     failed: int = 0
 
     def read(self, runs: Sequence[Run], *, fresh: bool = False, retry_failed: bool = False) -> None:
         """Load the stored rows, after dropping those of `runs` that are to be trained again."""
         wanted = {key for run in runs for key in run.row_keys(self.environment)}
+        self.like |= environments_like(self.folder, self.environment) if self.engine.elsewhere else {self.environment}
         if fresh or retry_failed:
-            self.folder.replace(self.row_type, lambda row: key_of(row) not in wanted or not (fresh or row.status != "ok"))
-        self.rows = {key_of(row): row for row in self.folder.read(self.row_type)}
+            self.folder.replace(self.row_type, lambda row: self._key(row) not in wanted or not (fresh or row.status != "ok"))
+        self.rows = {self._key(row): row for row in self.folder.read(self.row_type)}
         refused = [run for run in self.missing(runs) if run.unsupported]
         self.put([row for run in refused for row in self._unsupported_rows(run)])
+
+    def _key(self, row: Trained) -> Key:
+        return key_as(self.environment, self.like, row)
 
     def _unsupported_rows(self, run: Run) -> Sequence[Trained]:
         return run.rows({"status": "unsupported"}, run.unsupported, self.environment, timestamp())
@@ -221,10 +255,12 @@ class TrainingStudy(Generic[Run, Trained]):
         self.progress.doing(f"{running}{failed}; {run.words} done")
 
     def _rows(self, run: Run, outcome: Finished | Died, begun: str) -> Sequence[Trained]:
+        environment = self._keep(outcome)
+
         def rows_of(result: Result, remark: str) -> Sequence[Trained]:
             detail = SEPARATOR.join(filter(None, (result.get("detail", ""), remark)))
             others = {name: value for name, value in result.items() if name != "detail"}
-            rows: Sequence[Trained] = run.rows(others, detail, self.environment, begun)
+            rows: Sequence[Trained] = run.rows(others, detail, environment, begun)
             return rows
 
         result = failure_of(outcome) if isinstance(outcome, Died) else outcome.result
@@ -232,6 +268,19 @@ class TrainingStudy(Generic[Run, Trained]):
             return rows_of(result, self._remarks(run) if result["status"] == "ok" else "")
         except UNUSABLE as error:
             return rows_of(unusable(error), "")
+
+    def _keep(self, outcome: Finished | Died) -> str:
+        """Write what an outcome brings from another machine; the environment that it ran in."""
+        if outcome.environment is None:
+            return self.environment
+        for name, content in outcome.files.items() if isinstance(outcome, Finished) else ():
+            file = self.folder.path / name
+            with storage_errors(f"cannot write {file}"):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(file, content)
+        environment = self.folder.save_environment(outcome.environment)
+        self.like.add(environment)
+        return environment
 
     def _remarks(self, run: Run) -> str:
         """How the metrics of a run were found."""
@@ -252,8 +301,8 @@ class TrainingStudy(Generic[Run, Trained]):
 
     def put(self, rows: Sequence[Trained]) -> None:
         """Add rows, replacing those with the same keys."""
-        new = {key_of(row): row for row in rows}
+        new = {self._key(row): row for row in rows}
         if new.keys() & self.rows.keys():
-            self.folder.replace(self.row_type, lambda row: key_of(row) not in new)
+            self.folder.replace(self.row_type, lambda row: self._key(row) not in new)
         self.folder.append(rows)
         self.rows |= new

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mixbench.errors import RequestError
+from mixbench.execution.engine import Engine, Local, ray_address
 from mixbench.execution.launch import RETAINED_MEMORY
+from mixbench.execution.ray_slots import RayEngine
 from mixbench.machine.environment import environment, physical_cores
 from mixbench.studies.data_efficiency_plan import DataRequest
 
@@ -20,18 +23,44 @@ Processes take turns on a GPU. Short steps leave it idle while runs start, load 
 """
 
 
-def gpus_for(device: str) -> list[str]:
-    """The visible GPUs; none for the CPU. Raises RequestError for a device that is unknown or missing."""
-    if device == "cpu":
-        return []
-    if device != "cuda":
+@dataclass(frozen=True)
+class Place:
+    """Where to train: at the address of a Ray cluster, or else on this machine, on its CPU or on `gpus`."""
+
+    device: str
+    address: str | None = None
+    gpus: Sequence[str] = ()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other machines may take part."""
+        return self.address is not None
+
+
+def place_for(engine: str, device: str) -> Place:
+    """Where to train by --engine and --device. Raises RequestError for what is unknown or missing."""
+    address = ray_address(engine)
+    if device not in ("cpu", "cuda"):
         raise RequestError(f"unknown --device {device!r}", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
+    return Place(device, address, visible_gpus() if address is None and device == "cuda" else ())
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs of this machine. Raises RequestError if there are none."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     seen = visible.split(",") if visible is not None else [str(index) for index in range(len(environment()["gpus"]))]
     gpus = [gpu.strip() for gpu in seen if gpu.strip() not in ("", "-1")]
     if not gpus:
         raise RequestError("device cuda is not available: no GPU was found", "Train on the CPU: --device cpu.")
     return gpus
+
+
+def engine_for(place: Place, request: DataRequest, jobs: int | None = None, per_gpu: int | None = None) -> Engine:
+    """What trains there, with `jobs` runs at a time on the CPU of each machine, or `per_gpu` on each GPU."""
+    if place.address is None:
+        return Local(slots_for(place.gpus, request, jobs, per_gpu))
+    gpu = place.device == "cuda"
+    return RayEngine(place.address, TRAINING, jobs, gpu, per_gpu or _sharing(request), capped=per_gpu is None)
 
 
 def slots_for(
@@ -43,9 +72,12 @@ def slots_for(
     """
     if not gpus:
         return [TRAINING] * (jobs or physical_cores())
-    small = next((runs for most, runs in PER_GPU.items() if step_operations(request) < most), 1)
-    runs = per_gpu or max(1, min(small, physical_cores() // len(gpus)))
+    runs = per_gpu or max(1, min(_sharing(request), physical_cores() // len(gpus)))
     return [TRAINING | {"CUDA_VISIBLE_DEVICES": gpu} for _ in range(runs) for gpu in gpus]
+
+
+def _sharing(request: DataRequest) -> int:
+    return next((runs for most, runs in PER_GPU.items() if step_operations(request) < most), 1)
 
 
 def step_operations(request: DataRequest) -> float:

@@ -21,6 +21,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from mixbench.machine.folders import cache_folder
 from mixbench.parsing.canonical import canonical_json, digest
 from mixbench.tables.storage import storage_errors
 
@@ -81,13 +82,6 @@ class Dataset:
     dev: Split
     test: Split
     remarks: tuple[str, ...] = ()
-
-
-def cache_folder() -> Path:
-    """Where data sets are kept: $MIXBENCH_CACHE, or else mixbench in $XDG_CACHE_HOME or ~/.cache."""
-    if own := os.environ.get("MIXBENCH_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mixbench"
 
 
 def padded(longest: int) -> int:

@@ -24,7 +24,7 @@ from torch import nn
 
 from ..parsing.home import Home, find, is_installation, is_installed
 from ..parsing.imports import parse
-from ..parsing.sources import Sources, sources_of, split_target
+from ..parsing.sources import Sources, place_of, sources_of, split_target
 from .calls import ContractError
 
 _PREFIX = "mixbench_user_"
@@ -37,7 +37,7 @@ def load_class(target: str) -> Callable[..., nn.Module]:
     """
     source, name, digest = split_target(target)
     try:
-        module = _load_file(Path(source).resolve(), digest) if source.endswith(".py") else importlib.import_module(source)
+        module = _load_file(place_of(source, digest), digest) if source.endswith(".py") else importlib.import_module(source)
     except ContractError:
         raise
     except (Exception, SystemExit) as error:
@@ -51,8 +51,8 @@ def load_class(target: str) -> Callable[..., nn.Module]:
 
 def source_file(target: str) -> str:
     """The file that a loaded class comes from."""
-    source, _, _ = split_target(target)
-    return str(Path(source if source.endswith(".py") else sys.modules[source].__file__ or "").resolve())
+    source, _, digest = split_target(target)
+    return str(place_of(source, digest) if source.endswith(".py") else Path(sys.modules[source].__file__ or "").resolve())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from run_fake_training import FORM, TASK, fake_request
 
 from mixbench.errors import RequestError
 from mixbench.studies.data_efficiency_plan import DataRequest
-from mixbench.studies.training_slots import TRAINING, gpus_for, slots_for, step_operations
+from mixbench.studies.training_slots import TRAINING, place_for, slots_for, step_operations
 
 
 @pytest.fixture(autouse=True)
@@ -21,18 +21,18 @@ def request_of(width: int, layers: int = 1, batch: int = 8, tokens: int = 100) -
 
 
 def test_the_gpus_are_those_that_are_visible(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gpus_for("cpu") == []
+    assert place_for("local", "cpu").gpus == ()
     monkeypatch.setattr("mixbench.studies.training_slots.environment", lambda: {"gpus": ["H200", "H200"]})
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert gpus_for("cuda") == ["0", "1"]
+    assert place_for("local", "cuda").gpus == ["0", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-5")
-    assert gpus_for("cuda") == ["3", "GPU-5"]
+    assert place_for("local", "cuda").gpus == ["3", "GPU-5"]
     for hidden in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
         with pytest.raises(RequestError, match="no GPU was found"):
-            gpus_for("cuda")
+            place_for("local", "cuda")
     with pytest.raises(RequestError, match="--device 'tpu'"):
-        gpus_for("tpu")
+        place_for("local", "tpu")
 
 
 def test_slots_are_processes_on_the_cpu_or_on_every_gpu_in_turn() -> None:

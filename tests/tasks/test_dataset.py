@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mixbench.errors import StorageError
-from mixbench.tasks.dataset import SPLITS, Dataset, Form, Split, cache_folder, digest_of, load, prepare
+from mixbench.machine.folders import cache_folder
+from mixbench.tasks.dataset import SPLITS, Dataset, Form, Split, digest_of, load, prepare
 
 RECIPE = {"task": "counting", "version": 1, "options": {"train": 4, "draw": 1}}
 FORM = Form(

@@ -15,7 +15,7 @@ import torch
 from mixbench.errors import RequestError, StorageError
 from mixbench.mixers import MIXERS
 from mixbench.model import Model
-from mixbench.parsing.sources import TooManyModulesError, sources_of, sources_of_module, split_target
+from mixbench.parsing.sources import TooManyModulesError, place_of, sources_of, sources_of_module, split_target
 from mixbench.tables.storage import storage_errors, write_atomically
 from mixbench.tasks.dataset import Form
 from mixbench.version import __version__
@@ -126,7 +126,7 @@ def _check_source(file: Path, target: str, config: str) -> None:
         return
     source = split_target(target)[0]
     try:
-        found = sources_of(Path(source)) if source.endswith(".py") else sources_of_module(source)
+        found = sources_of(place_of(source, trained)) if source.endswith(".py") else sources_of_module(source)
     except OSError as error:
         raise RequestError(
             f"{file}: cannot read its mixer {source}: {error.strerror}", f"Restore that file. {_AGAIN}"

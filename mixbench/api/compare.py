@@ -51,6 +51,7 @@ def compare_results(options: CompareOptions) -> CompareOutcome:
         threshold=threshold or _own_threshold(*versions) or DEFAULT_THRESHOLD,
         tolerances=tolerances,
         counts_only=options.tier == "counts",
+        across_machines=options.across_machines,
     )
     return CompareOutcome(*versions, comparison)
 

@@ -54,3 +54,11 @@ class CompareOptions(Options):
         Literal["all", "counts"],
         Option(help="all, or counts: only what can be compared between different machines.", rich_help_panel=VERDICT),
     ] = "all"
+    across_machines: Annotated[
+        bool,
+        Option(
+            "--across-machines",
+            help="Also compare times relative to the baseline between different machines, as advice: they never fail.",
+            rich_help_panel=VERDICT,
+        ),
+    ] = False

@@ -76,12 +76,12 @@ def publish(
             stream.write("".join(FORMATS["markdown"](report).values()).encode())
     if files:
         typer.echo("".join(files.values()), nl=False)
-    elif comparison.cells and not comparison.comparable and not comparison.count("broken"):
+    elif comparison.cells and not (comparison.comparable or comparison.advice or comparison.count("broken")):
         for text in comparison.remarks:  # a line for each cell would say less
             remark(text)
     else:
         print_text(lambda width, terminal: comparison_table(comparison, code, width, terminal))
-    if not comparison.comparable:
+    if not (comparison.comparable or comparison.advice):
         remark(f"mixbench: nothing comparable: {why_not_comparable(comparison)}")
         if not comparison.cells:
             remark("  --tier counts compares FLOPs, parameters, operators and memory between different machines.")

@@ -26,6 +26,8 @@ from mixbench.version import __version__
 PACKAGE = Path(__file__).parents[1]
 MACHINE_KEYS = ("cpu", "physical_cores", "logical_cores", "memory_gib", "architecture", "gpus")
 """The keys of an environment that describe the machine; all others describe the software."""
+_SYSTEM_KEYS = ("os", "gpu_driver", "cuda")
+"""The software that belongs to a machine: training scores do not depend on it."""
 _INSTALLED = ("site-packages", "dist-packages")
 _THREAD_VARIABLE = re.compile(r"(OMP|GOMP|KMP|MKL|OPENBLAS)_")
 
@@ -79,6 +81,11 @@ def environment(root: Path = ROOT, package: Path = PACKAGE) -> dict[str, Any]:
 def machine_part(content: Mapping[str, Any]) -> dict[str, Any]:
     """The part of an environment that describes the machine: times are compared only if it is equal."""
     return {name: content.get(name) for name in MACHINE_KEYS}
+
+
+def library_part(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an environment that training scores depend on: the versions of Python, torch, numpy and mixbench."""
+    return {name: value for name, value in content.items() if name not in (*MACHINE_KEYS, *_SYSTEM_KEYS)}
 
 
 def snapshot(root: Path = ROOT) -> Snapshot:

@@ -1,4 +1,8 @@
-"""Choose the environment of a summary: the requested one, else the newest, or the newest that several tables share."""
+"""Choose the environment of a summary: the requested one, else the newest, or the newest that several tables share.
+
+Times depend on the machine: those of two environments are never combined. Training scores do not: with the same versions of
+everything, runs of several machines are united.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from mixbench.errors import UnknownNameError
+from mixbench.machine.environment import library_part
+from mixbench.tables.columns import Row, columns
+from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
+
+Environments = Mapping[str, Mapping[str, Any]]
+"""The content of environments by their hash."""
+UNITED: tuple[type[Row], ...] = (TrainingRow, TrialRow, AttentionMapRow)
+"""The tables of which rows of several machines are united."""
+_PARTS_OF_A_RUN = "example"
+"""The replicate of a table whose rows come from one run."""
 
 
 class Measurement(Protocol):
@@ -41,6 +55,38 @@ def rows_of(rows: Sequence[Measured], environment: str) -> list[Measured]:
 def of_newest(rows: Sequence[Measured]) -> list[Measured]:
     """The rows of the newest environment."""
     return rows_of(rows, choose_environment(rows))
+
+
+def united(rows: Sequence[Measured], contents: Environments, environment: str | None = None) -> list[Measured]:
+    """The rows of every machine with the library versions of an environment (default: the newest), in their order.
+
+    A run that several machines repeated counts once: one that succeeded, the newest of these. Environments of which the
+    content is not known are united with no other. Raises UnknownNameError as `choose_environment`.
+    """
+    chosen = choose_environment(rows, environment)
+    wanted = contents.get(chosen)
+    alike = {
+        other
+        for other in {row.environment for row in rows}
+        if other == chosen or (wanted and other in contents and library_part(contents[other]) == library_part(wanted))
+    }
+    kept = [row for row in rows if row.environment in alike]
+    if len(alike) < 2:
+        return kept
+    runs = [_run(row) for row in kept]
+    best: dict[tuple[Any, ...], tuple[bool, str, str]] = {}
+    for run, row in zip(runs, kept, strict=True):
+        best[run] = max(
+            best.get(run, (False, "", "")), (getattr(row, "status", "ok") == "ok", row.measured_at, row.environment)
+        )
+    return [row for run, row in zip(runs, kept, strict=True) if row.environment == best[run][-1]]
+
+
+def _run(row: Any) -> tuple[Any, ...]:
+    """What identifies a training run on any machine."""
+    roles = columns(type(row))
+    names = [name for name, column in roles.items() if column.role in ("key", "replicate") and name != _PARTS_OF_A_RUN]
+    return tuple(getattr(row, name) for name in names)
 
 
 def shared_environment(*tables: Sequence[Measurement]) -> str | None:

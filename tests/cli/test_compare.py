@@ -142,6 +142,28 @@ def test_another_machine_is_not_comparable_but_for_its_counts(run: Run) -> None:
     assert "CPU time" not in counts.stdout
 
 
+def test_ratios_of_another_machine_are_advice_that_never_fails(run: Run) -> None:
+    def twice(row: SpeedRow) -> SpeedRow:
+        return replace(row, latency_ms=2 * (row.latency_ms or 0)) if row.mixer == "none" else row
+
+    write("base")
+    write("head", twice, machine=MACHINE | {"cpu": "Example 7000"})
+    without = run("compare", "base", "head")
+    assert without.exit_code == 4
+    assert "--across-machines" in without.stderr
+    done = run("compare", "base", "head", "--across-machines", "--strict")
+    assert done.exit_code == 0
+    assert "nothing comparable" not in done.stderr
+    section = lines(done)[1:6]
+    assert section[0] == "between machines, as advice"
+    assert section[1].endswith("Example 9000, 4 cores, 16 GiB, 2 threads → Example 7000, 4 cores, 16 GiB, 2 threads")
+    assert [line.split()[0] for line in section[3:]] == ["slower", "slower"]
+    assert lines(done)[-1] == "advice on 2 cells: pass"
+    (advice, other) = json.loads(run("compare", "base", "head", "--across-machines", "--json").stdout)["comparison"]["advice"]
+    assert (advice["verdict"], advice["judgements"][0]["metric"], other["mixer"]) == ("slower", "ratio to attention", "none")
+    assert "ratio to attention +" in run("compare", "base", "head", "--across-machines", "--format", "markdown").stdout
+
+
 def test_other_keys_are_not_comparable_and_named(run: Run) -> None:
     write("base")
     write("head", dtypes=("bfloat16",))

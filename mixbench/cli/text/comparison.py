@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from mixbench.cli.text.layout import BLANK, GAP, Column, Line, Paragraph, Part, fitted, heading, notes, wrapped
 from mixbench.verdicts.entries import UNKNOWN, Entry, interval_text
 from mixbench.verdicts.gate.cells import split_places
-from mixbench.verdicts.gate.comparison import DUEL, VERDICTS, ComparedCell, Comparison
+from mixbench.verdicts.gate.comparison import ADVICE, DUEL, VERDICTS, ComparedCell, Comparison
 from mixbench.verdicts.gate.metrics import METRICS, metric_words
-from mixbench.verdicts.words import TELLS_NOTHING, in_percent, number, percent
+from mixbench.verdicts.words import TELLS_NOTHING, counted, in_percent, number, percent
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -33,8 +33,17 @@ def comparison_table(comparison: Comparison, code: int, width: int, terminal: bo
     titles = [f"{comparison.base} → {comparison.head}", *filter(None, [" · ".join(shared)])]
     cells: list[Part] = [_Cells(comparison.cells, names)] if comparison.cells else []
     text, style = _outcome(comparison, code)
-    parts = [*map(heading, titles), *cells, BLANK, *notes(_notes(comparison)), Paragraph(text, style)]
+    parts = [*map(heading, titles), *cells, BLANK, *_advice(comparison), *notes(_notes(comparison)), Paragraph(text, style)]
     return fitted(parts, width if terminal else None)
+
+
+def _advice(comparison: Comparison) -> Iterator[Part]:
+    """The times relative to the baseline that were measured on different machines."""
+    if comparison.advice:
+        shared, names = _names(comparison.advice)
+        yield heading("between machines, as advice")
+        yield from (heading(text) for text in [" · ".join(shared)] if text)
+        yield from (_Cells(comparison.advice, names), BLANK)
 
 
 def _names(cells: Sequence[ComparedCell]) -> tuple[list[str], list[str]]:
@@ -103,6 +112,8 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     """How to read the lines, and what is missing."""
     live = any(cell.study == DUEL for cell in comparison.cells)
     yield from _reading_of_a_duel(comparison) if live else _reading_of_stored_runs(comparison)
+    if comparison.advice:
+        yield ADVICE
     yield from comparison.remarks
 
 
@@ -113,7 +124,7 @@ def _reading_of_a_duel(comparison: Comparison) -> Iterator[str]:
 
 
 def _reading_of_stored_runs(comparison: Comparison) -> Iterator[str]:
-    leading = [cell.leading for cell in comparison.cells]
+    leading = [cell.leading for cell in (*comparison.cells, *comparison.advice)]
     if any(judged.change and judged.change.low is not None for judged in leading):
         yield "In brackets: simultaneous 95 % intervals over launches (scores: over seeds)."
     limits = [
@@ -135,5 +146,7 @@ def _outcome(comparison: Comparison, code: int) -> tuple[str, str]:
     """The last line and its style: how many cells have each verdict, and the outcome."""
     counts = [f"{count} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
     word, style = _OUTCOMES[code]
+    if comparison.advice:
+        counts.append(f"advice on {counted(len(comparison.advice), 'cell')}")
     why = " (cells are faster or new: measure the base again)" if code == 1 and not comparison.failing else ""
     return f"{', '.join(counts) or 'no cells'}: {word}{why}", style

@@ -14,6 +14,7 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.origins import Sources
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.verdicts.environments import UNITED, united
 from mixbench.verdicts.gate.same_mixers import Names, names_of_both
 from mixbench.verdicts.labels import UNSAID, MixerKey, in_words, mixer_labels, unpacked
 from mixbench.verdicts.words import counted
@@ -60,6 +61,18 @@ def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, rema
     return kept
 
 
+def united_rows(side: Measured, row_type: type[Row], remarks: list[str]) -> dict[str, list[Any]]:
+    """Rows of a table of training runs under "", whatever machine they are from: see `united`."""
+    rows = side.rows.get(row_type, ())
+    kept = united(rows, side.environments)
+    if left_out := len(rows) - len(kept):
+        remarks.append(
+            f"{side.name}: {counted(left_out, 'row')} of {STUDIES[row_type]}.csv from older environments, or of runs that"
+            " another machine repeated, are left out"
+        )
+    return {"": kept} if kept else {}
+
+
 def names_in_both(base: Measured, head: Measured, row_type: type[Row]) -> tuple[Names, Names]:
     """The mixers of a table in two folders, as `names_of_both` tells them apart."""
     below, above = (rows_by_machine(side, row_type, True, []).get("", []) for side in (base, head))
@@ -67,12 +80,13 @@ def names_in_both(base: Measured, head: Measured, row_type: type[Row]) -> tuple[
 
 
 def by_cell(rows: Iterable[Any], names: Names) -> dict[CellKey, list[Any]]:
-    """Rows by key, from the newest of several environments, under each name of their mixer."""
+    """Rows by key, under each name of their mixer; rows of speed.csv from the newest of several environments."""
     cells: dict[CellKey, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for mixer, config in names.get((row.mixer, row.config), ((row.mixer, row.config),)):
             named = {"mixer": mixer, "config": config}
-            cells[tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))][row.environment].append(row)
+            environment = "" if isinstance(row, UNITED) else row.environment
+            cells[tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))][environment].append(row)
     return {key: max(own.values(), key=lambda rows: max(row.measured_at for row in rows)) for key, own in cells.items()}
 
 

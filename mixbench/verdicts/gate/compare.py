@@ -14,6 +14,8 @@ from mixbench.stats import launch_medians
 from mixbench.tables.columns import FAILURES, Row, columns, with_rule
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.tables.scores import ERRORS
+from mixbench.verdicts.environments import UNITED
+from mixbench.verdicts.gate.across import Advice, advise, apart, as_cells, how_to_compare
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
     STUDIES,
@@ -34,11 +36,13 @@ from mixbench.verdicts.gate.cells import (
     relative_time,
     rows_by_machine,
     share_failed,
+    united_rows,
 )
 from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
 from mixbench.verdicts.gate.metrics import CPU_TIME, bound_of, counts_things, metric_words
 from mixbench.verdicts.gate.rules import WALL_BEYOND, far_wall, judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
+from mixbench.verdicts.machines import machine_words
 from mixbench.verdicts.words import percent
 
 DEFAULT_THRESHOLD = 0.30
@@ -58,29 +62,44 @@ def compare(
     threshold: float = DEFAULT_THRESHOLD,
     tolerances: Mapping[str, float] | None = None,
     counts_only: bool = False,
+    across_machines: bool = False,
 ) -> Comparison:
     """Every cell of either version, judged. Times are compared on one machine only; with `counts_only`, any machine will do.
 
     `threshold` is the relative change of a stored time that gates, `tolerances` those of counts (default 0). Where a version
-    has several environments of one machine, the newest counts.
+    has several environments of one machine, the newest counts. Training runs of several machines are united. With
+    `across_machines`, there is advice on the cells that were not measured on any common machine; they are never judged.
     """
     remarks: list[str] = []
     pairs: list[_Pair] = []
+    advice: list[Advice] = []
     for row_type in COUNTS:
-        below, above = (rows_by_machine(side, row_type, counts_only, remarks) for side in (base, head))
+        below, above = (_by_machine(side, row_type, counts_only, remarks) for side in (base, head))
         # if a version has no row of the table at all, the table is lost or new on any machine
         machines = [name for name in below | above if (name in below or not below) and (name in above or not above)]
-        in_words = _machine_words(machines)
+        told = _machine_words(machines)
         names = names_in_both(base, head, row_type)
         for side, by_machine, own in ((base, below, names[0]), (head, above, names[1])):
             for machine in machines:
                 remarks += [f"{side.name}: {remark}" for remark in earlier_code(by_machine.get(machine, []), own)]
+        cells = [
+            {machine: by_cell(rows, own) for machine, rows in side.items()}
+            for side, own in zip((below, above), names, strict=True)
+        ]
+        everywhere = _by_key(cells[0]), _by_key(cells[1])
+        far = apart(*everywhere) if row_type is SpeedRow and not counts_only else []
+        lone = [{keys[side] for keys in far} for side in (0, 1)]
         for machine in machines:
-            cells = [by_cell(side.get(machine, []), own) for side, own in zip((below, above), names, strict=True)]
-            keys = dict.fromkeys((*cells[0], *cells[1]))
-            pairs += [_Pair(row_type, in_words[machine], key, cells[0].get(key, []), cells[1].get(key, [])) for key in keys]
+            old, new = (side.get(machine, {}) for side in cells)
+            keys = [key for key in old if key in new or key not in lone[0]]
+            keys += [key for key in new if key not in old and key not in lone[1]]
+            pairs += [_Pair(row_type, told[machine], key, old.get(key, []), new.get(key, [])) for key in keys]
         for side, others in ((base, below.keys() - machines), (head, above.keys() - machines)):
             remarks += _alone(side.name, others, row_type)
+        if far and across_machines:
+            advice = advise(*everywhere, threshold)
+        elif far:
+            remarks.append(how_to_compare(len(far)))
     cells_of = {row_type: [pair.key for pair in pairs if pair.row_type is row_type] for row_type in COUNTS}
     labels = {row_type: cell_labels(keys, row_type) for row_type, keys in cells_of.items()}
     places = {row_type: cell_places(keys, labels[row_type], row_type) for row_type, keys in cells_of.items()}
@@ -99,7 +118,21 @@ def compare(
     compared = _renamed(compared)
     compared.sort(key=importance)
     limits = ({} if counts_only else {"time": threshold}) | dict(tolerances or {})
-    return Comparison(base.name, head.name, tuple(compared), tuple(remarks), limits)
+    advised = tuple(sorted(as_cells(advice), key=importance))
+    return Comparison(base.name, head.name, tuple(compared), tuple(remarks), limits, advised)
+
+
+def _by_machine(side: Measured, row_type: type[Row], counts_only: bool, remarks: list[str]) -> dict[str, list[Any]]:
+    """The rows to compare by machine; under "" where the machine does not matter."""
+    return united_rows(side, row_type, remarks) if row_type in UNITED else rows_by_machine(side, row_type, counts_only, remarks)
+
+
+def _by_key(machines: Mapping[str, Mapping[CellKey, list[Any]]]) -> dict[CellKey, dict[str, list[Any]]]:
+    found: dict[CellKey, dict[str, list[Any]]] = defaultdict(dict)
+    for machine, cells in machines.items():
+        for key, rows in cells.items():
+            found[key][machine] = rows
+    return found
 
 
 @dataclass(frozen=True)
@@ -116,13 +149,8 @@ class _Pair:
 def _alone(name: str, machines: Iterable[str], row_type: type[Row]) -> list[str]:
     return [
         f"{name} has {STUDIES[row_type]}.csv from a machine that the other folder lacks ({machine}): not compared"
-        for machine in sorted(map(_machine_name, machines))
+        for machine in sorted(machine_words(unpacked(machine)) for machine in machines)
     ]
-
-
-def _machine_name(machine: str) -> str:
-    part = unpacked(machine)
-    return ", ".join([str(part["cpu"]), f"{part['logical_cores']} cores", f"{part['memory_gib']} GiB", *(part["gpus"] or ())])
 
 
 def _machine_words(machines: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -16,6 +16,10 @@ DUEL = "duel"
 FAILING = ("broken", "missing", "slower")
 CELL = "cell"
 """Used instead of a metric if only one version has the cell."""
+ADVICE = (
+    "Between machines: time relative to the baseline of the same shape. A ratio may differ because the machines do, so it never"
+    " fails."
+)
 STATUS = "status"
 """Used instead of a metric if the cell failed in either version."""
 
@@ -107,6 +111,8 @@ class Comparison:
     remarks: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Relative changes beyond which the gate fails: under `time` for stored runs, a count's metric, or DUEL for a duel."""
+    advice: tuple[ComparedCell, ...] = ()
+    """Times relative to the baseline's that were measured on different machines. They never fail."""
 
     @property
     def comparable(self) -> bool:
@@ -126,10 +132,10 @@ class Comparison:
 def exit_code(comparison: Comparison, *, strict: bool = False, any_change: bool = False) -> int:
     """0 pass; 1 a cell fails; 3 with `strict`, nothing fails but some cell is undecided; 4 nothing is comparable.
 
-    With `any_change`, 1 also if a cell is faster or new: the reference must be measured again.
+    With `any_change`, 1 also if a cell is faster or new: the reference must be measured again. Where there is only advice, 0.
     """
     if not comparison.comparable:
-        return 4
+        return 0 if comparison.advice and not comparison.failing else 4
     if comparison.failing or (any_change and any(map(comparison.count, ("faster", "new")))):
         return 1
     return 3 if strict and comparison.count("undecided") else 0

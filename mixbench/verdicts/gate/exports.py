@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from mixbench.stats import Interval
 from mixbench.tables.rows import TABLES
-from mixbench.verdicts.gate.comparison import Judgement
+from mixbench.verdicts.gate.comparison import ADVICE, Judgement
 from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
 from mixbench.verdicts.markup import markdown, markdown_row, printable
 from mixbench.verdicts.speed.blocks import DISTURBED
@@ -50,10 +50,18 @@ def _markdown(report: Report) -> dict[str, str]:
         _Part(_VERDICTS, [_entry_row(entry) for entry in notable]),
         *(_value_table(study, report.measures) for study in TABLES if not report.comparison),
         _Part(folding, [_entry_row(entry) for entry in same], ("", "</details>")),
+        _advice(report),
         _Part(("",), [f"- {markdown(remark)}" for remark in (*_marks(report), *report.remarks)]),
     ]
     heading = _Part((f"## mixbench: {markdown(report.title)}", "", _headline(report)), ())
     return {"summary.md": _cut([heading, *(part for part in parts if part.rows)])}
+
+
+def _advice(report: Report) -> _Part:
+    """The times relative to the baseline that were measured on different machines."""
+    advice = report.comparison.advice if report.comparison else ()
+    rows = [_entry_row(Entry(cell.name, cell.verdict, cell.detail, cell)) for cell in advice]
+    return _Part(("", ADVICE, *_VERDICTS), rows)
 
 
 def _marks(report: Report) -> list[str]:
@@ -78,7 +86,7 @@ def _headline(report: Report) -> str:
     counts = Counter(entry.state for entry in report.entries)
     counted = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no cells"
     if report.comparison and not report.comparison.comparable:
-        return f"**Nothing comparable**: {counted}."
+        return f"**{'Only advice' if report.comparison.advice else 'Nothing comparable'}**: {counted}."
     undecided = report.passes and counts["undecided"]
     return f"**{'Undecided' if undecided else 'Passes' if report.passes else 'Fails'}**: {counted}."
 
@@ -142,8 +150,9 @@ def _json(report: Report) -> dict[str, str]:
     plain = dataclasses.asdict(report)
     plain |= {name: [fault._asdict() for fault in getattr(report, name)] for name in ("failures", "unmeasured")}
     if report.comparison:
-        for cell, whole in zip(plain["comparison"]["cells"], report.comparison.cells, strict=True):
-            cell |= {"name": whole.name, "verdict": whole.verdict}
+        for part in ("cells", "advice"):
+            for cell, whole in zip(plain["comparison"][part], getattr(report.comparison, part), strict=True):
+                cell |= {"name": whole.name, "verdict": whole.verdict}
     return {"mixbench.json": _dump({**plain, "passes": report.passes})}
 
 

@@ -27,16 +27,17 @@ def run_attention_map(
     progress: Progress,
     *,
     engine: Engine,
+    maps: Sequence[PlannedMap] | None = None,
     fresh: bool = False,
     retry_failed: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train and map what is missing, and return the environment's hash; `engine` as for `run_data_efficiency`.
+    """Train and map what is missing, of the request or of some of its `maps`, and return the environment's hash.
 
-    The weights of every run are kept, so an interrupted study trains no model twice. Raises RequestError, StorageError,
-    WorkerError.
+    `engine` as for `run_data_efficiency`. The weights of every run are kept, so an interrupted study trains no model twice.
+    Raises RequestError, StorageError, WorkerError.
     """
-    maps = plan_maps(request)
+    maps = plan_maps(request) if maps is None else maps
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.base.mixers))

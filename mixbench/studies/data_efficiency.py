@@ -24,18 +24,20 @@ def run_data_efficiency(
     progress: Progress,
     *,
     engine: Engine,
+    runs: Sequence[PlannedRun] | None = None,
     fresh: bool = False,
     retry_failed: bool = False,
     save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train the runs of a request that are missing, and return the environment's hash.
+    """Train what is missing of a request, or of some `runs` of its plan, and return the environment's hash.
 
-    `engine` says where runs are carried out; `save` keeps the best weights. Every
-    run is on disk as soon as it ends, so an interrupted study can be resumed. Raises RequestError, StorageError, WorkerError.
+    `engine` says where runs are carried out; `save` keeps the best weights. Every run is on disk as soon as it ends, so an
+    interrupted study can be resumed. Raises RequestError, StorageError, WorkerError.
     """
-    runs = plan_runs(request)
-    trials = plan_trials(request)
+    runs = plan_runs(request) if runs is None else runs
+    subjects = {run.subject for run in runs}
+    trials = {subject: own for subject, own in plan_trials(request).items() if subject in subjects}
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.mixers))

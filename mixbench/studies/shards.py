@@ -21,13 +21,15 @@ _INDEX = "JOB_COMPLETION_INDEX"
 
 @dataclass(frozen=True)
 class Unit:
-    """What is carried out in one shard, as it is compared or shares a choice; `key` says what it is, the same everywhere.
+    """What is carried out in one shard, as it is compared or shares a choice.
 
-    `seconds` is a prediction; only its ratio to that of other units matters.
+    `key` says what it is and `seconds` is predicted, both the same on every machine. `places` are those of its cells in the
+    plan.
     """
 
     key: str
     seconds: float
+    places: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

@@ -45,16 +45,17 @@ def run_speed(
     folder: ResultsFolder,
     progress: Progress,
     *,
+    cells: Sequence[PlannedCell] | None = None,
     fresh: bool = False,
     retry_failed: bool = False,
     worker: Worker | None = None,
 ) -> str:
-    """Measure what is missing of a request and return the hash of the environment.
+    """Measure what is missing of a request, or of some `cells` of its plan, and return the hash of the environment.
 
     Every finished launch of a group is on disk before the next begins, so an interrupted study continues where it stopped.
     Raises RequestError, StorageError, WorkerError.
     """
-    cells = plan_speed(request)
+    cells = plan_speed(request) if cells is None else list(cells)
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.mixers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,12 +175,7 @@ def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
                 yield PlannedCell(keys, {}, mixer.label, str(error))
                 continue
             job = _job(request, keys, mixer, arguments)
-            reasons = (
-                mixer.unsupported,
-                _unsupported(device, execution, request.caches),
-                mixer.lacks(device),
-                _not_decoded(mixer, mode, scope),
-            )
+            reasons = (cannot_run(keys, mixer), _not_here(device, request.caches), mixer.lacks(device))
             yield PlannedCell(keys, job, mixer.label, next(filter(None, reasons), ""), remark("match", said) if said else "")
 
 
@@ -190,11 +185,15 @@ def _room(mixer: ChosenMixer, mode: str, tokens: int) -> int:
     return tokens + 1 if mode == DECODE and not any_length else tokens
 
 
-def _not_decoded(mixer: ChosenMixer, mode: str, scope: str) -> str:
-    """Why a mixer in this scope cannot decode; empty where it can, where only its code tells, and in other modes."""
-    if mode != DECODE:
+def cannot_run(keys: Mapping[str, Any], mixer: ChosenMixer) -> str:
+    """Why no machine can measure a cell with these keys; empty where one can, and where only the code of a mixer tells."""
+    if mixer.unsupported:
+        return mixer.unsupported
+    if keys["device"] == "cpu" and keys["execution"] == "graph":
+        return "the CPU has no graphs that could be replayed"
+    if keys["mode"] != DECODE:
         return ""
-    if scope == "model":
+    if keys["scope"] == "model":
         return "the model is a classifier that pools all tokens, so it cannot decode; use --scope mixer or block"
     return mixer.lacks_steps
 
@@ -235,13 +234,9 @@ def _job(request: SpeedRequest, keys: dict[str, Any], mixer: ChosenMixer, argume
     }
 
 
-def _unsupported(device: str, execution: str, caches: str) -> str:
-    """Why no mixer can be measured like this on a device; empty where one can."""
-    if device != "cpu":
-        return ""
-    if execution == "graph":
-        return "the CPU has no graphs that could be replayed"
-    if caches == "cold" and not last_level_cache_bytes():
+def _not_here(device: str, caches: str) -> str:
+    """Why no mixer can be measured like this on this machine; empty where one can."""
+    if device == "cpu" and caches == "cold" and not last_level_cache_bytes():
         return "the caches cannot be flushed: this system does not tell their size"
     return ""
 

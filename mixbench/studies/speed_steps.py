@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from mixbench.studies.prediction import call_seconds
 from mixbench.studies.progress import Step
 from mixbench.studies.speed_plan import PlannedCell, groups
 from mixbench.tables.rows import DECODE
@@ -14,6 +15,10 @@ PEAK_KEYS = ("device", "dtype", "threads")
 START = Step("starting", seconds=2.0, trust=1)
 """Starting a measuring process, and what it does once."""
 _AROUND_THE_BUDGET = 0.06
+_COMPILING = 3.0
+"""Compiling a cell in a launch: the first takes longer, later ones find most of what they need."""
+_FEWEST, _SHORTEST = 5, 0.0125
+"""Blocks of a mixer at least, warm-up included, and their seconds at least."""
 _PROCESS = {"cpu": 0.03, "cuda": 0.8}
 """A process for counting, with what the first operators take there."""
 _COUNT = {"cpu": 0.05, "cuda": 0.2}
@@ -56,8 +61,14 @@ def peaks_of(cell: PlannedCell) -> tuple[Any, ...]:
 
 
 def measuring(group: Sequence[PlannedCell], budget: float) -> Step:
-    """Timing a group in one launch: it takes about its budget, and the mixers are built and warmed up before."""
-    return Step("timing", group[0].group, budget + _AROUND_THE_BUDGET * len(group), trust=5)
+    """Timing a group in one launch: it takes about its budget, and the mixers are built and warmed up before.
+
+    Where calls are long, it takes as long as the fewest of them that are made.
+    """
+    calls = [call_seconds(cell.keys["mixer"], cell.job) for cell in group]
+    fewest = _FEWEST * sum(max(seconds, _SHORTEST) for seconds in calls)
+    around = (_AROUND_THE_BUDGET + _COMPILING * (group[0].keys["execution"] == "compiled")) * len(group)
+    return Step("timing", group[0].group, max(budget, fewest) + sum(calls) + around, trust=5)
 
 
 def launching(cells: Sequence[PlannedCell], budget: float) -> list[Step]:

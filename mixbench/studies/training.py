@@ -17,6 +17,7 @@ from mixbench.execution.ray_slots import differences
 from mixbench.machine.environment import timestamp
 from mixbench.parsing.sources import split_target
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
+from mixbench.studies.prediction import step_seconds
 from mixbench.studies.progress import Progress, Step
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.columns import Row, columns, identity
@@ -83,14 +84,20 @@ Run = TypeVar("Run", bound=Planned)
 Trained = TypeVar("Trained", bound=TrainingRow | AttentionMapRow)
 
 
+_AROUND_THE_STEPS = 1.0
+"""Seconds for reading the data, building the model and evaluating it."""
 COUNTING = Step("start of the processes, and counting", seconds=4.0)
 
 
 def training(run: Planned) -> Step:
     """The step of a run, with a guess of how long it takes on a core."""
-    job = run.job.get("run", run.job) or {"steps": 0}
-    layer = 3e-3 + 2e-7 * job["batch"] * job["width"] * job["arguments"]["tokens"] if job["steps"] else 0.0
-    return Step("run", run.subject, 1.0 + job["steps"] * job.get("layers", 0) * layer)
+    return Step("run", run.subject, run_seconds(run))
+
+
+def run_seconds(run: Planned) -> float:
+    """A guess of how long a run takes on a core, or on a GPU."""
+    job = run.job.get("run", run.job)  # None where weights are given
+    return _AROUND_THE_STEPS + (job["steps"] * step_seconds(run.about["mixer"], job) if job else 0.0)
 
 
 def _why_not_as_graphs(run: Planned, outcome: Finished | Died) -> str:

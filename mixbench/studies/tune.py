@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mixbench.execution.engine import Engine
 from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
@@ -19,16 +21,17 @@ def run_tuning(
     progress: Progress,
     *,
     engine: Engine,
+    trials: Sequence[PlannedTrial] | None = None,
     fresh: bool = False,
     retry_failed: bool = False,
     save: bool = False,
     trainer: Trainer | None = None,
 ) -> str:
-    """Train the missing trials, and return the environment's hash; `engine` as for `run_data_efficiency`.
+    """Train what is missing of a search, or of some `trials` of it, and return the environment's hash.
 
-    Raises RequestError, StorageError, WorkerError.
+    `engine` as for `run_data_efficiency`. Raises RequestError, StorageError, WorkerError.
     """
-    trials = plan_trials(request)
+    trials = plan_trials(request) if trials is None else trials
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.base.mixers))

@@ -154,7 +154,7 @@ def test_ratios_of_another_machine_are_advice_that_never_fails(run: Run) -> None
     done = run("compare", "base", "head", "--across-machines", "--strict")
     assert done.exit_code == 0
     assert "nothing comparable" not in done.stderr
-    section = lines(done)[1:6]
+    section = lines(done)[2:7]
     assert section[0] == "between machines, as advice"
     assert section[1].endswith("Example 9000, 4 cores, 16 GiB, 2 threads → Example 7000, 4 cores, 16 GiB, 2 threads")
     assert [line.split()[0] for line in section[3:]] == ["slower", "slower"]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from typing import Any
 
 from mixbench.api.catalogue_options import CatalogueOptions
 from mixbench.api.options import takes
 from mixbench.errors import UnknownNameError
 from mixbench.mixers import FAMILIES, MIXERS
-from mixbench.mixers.choice import PLUGIN_GROUP
 from mixbench.mixers.description import Mixer
+from mixbench.mixers.plugins import plugins, why_unusable
 from mixbench.parsing.option import Option
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
@@ -50,7 +49,11 @@ def describe(options: CatalogueOptions) -> dict[str, Any]:
 def _everything() -> dict[str, Any]:
     return {
         "mixers": [_describe(mixer) for mixer in MIXERS.values()],
-        "plugins": [{"name": point.name, "target": point.value} for point in entry_points(group=PLUGIN_GROUP)],
+        "plugins": [
+            {"name": name, "target": point.value, "fault": why_unusable(name, offers)}
+            for name, offers in plugins().items()
+            for point in offers
+        ],
         "tasks": [_describe_task(task) for task in TASKS.values()],
         "metrics": _metrics(SpeedRow),
         "training_metrics": _metrics(TrainingRow),

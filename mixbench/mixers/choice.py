@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from mixbench.errors import RequestError, SameCodeWarning, UnknownNameError
 from mixbench.mixers import MIXERS, PAPER_MIXERS
 from mixbench.mixers.description import Config, Mixer
+from mixbench.mixers.plugins import ALL, plugins, why_unusable
 from mixbench.parsing.canonical import canonical_json, read_object
 from mixbench.parsing.claims import Causality, causality_of_file, causality_of_module
 from mixbench.parsing.own_file import sources_of_class
@@ -21,10 +22,6 @@ from mixbench.parsing.sources import TooManyModulesError, sources_of_module, spl
 from mixbench.parsing.spec import MixerSpec, parse_mixer
 from mixbench.tables.origins import learn_place
 
-PLUGIN_GROUP = "mixbench.mixers"
-"""Entry-point group in which installed packages offer mixers: `name = "module:ClassName"`."""
-ALL = "all"
-"""Names every built-in mixer."""
 _SIMPLY = "{} cannot be causal"
 _DIVISIBLE = 2**6 * 3**2 * 5 * 7 * 11 * 13
 """A size that the numbers divide which are typical of options: what is wrong at it is wrong at every size."""
@@ -197,10 +194,13 @@ def choose_mixer(text: str) -> ChosenMixer:
         entry = MIXERS[spec.name]
         options = entry.config(dict(spec.options))
         return ChosenMixer(entry.name, entry.target, options, entry.canonical(options), entry)
-    plugins = {point.name: point for point in entry_points(group=PLUGIN_GROUP)}
-    if spec.name not in plugins:
-        raise UnknownNameError("mixer", spec.name, [*MIXERS, *plugins])
-    plugin = plugins[spec.name]
+    offered = plugins()
+    if spec.name not in offered:
+        usable = [name for name, offers in offered.items() if not why_unusable(name, offers)]
+        raise UnknownNameError("mixer", spec.name, [*MIXERS, *usable])
+    if fault := why_unusable(spec.name, offered[spec.name]):
+        raise RequestError(f"--mixer {spec.name}: {fault}", "Uninstall one of them, or name the class by its file.")
+    plugin = offered[spec.name][0]
     options = _untyped_options(spec)
     config = canonical_json({**options, **_version(plugin)})
     claimed = causality_of_module(*split_target(plugin.value)[:2])

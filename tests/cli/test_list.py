@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import EntryPoint
 
 import pytest
 
@@ -10,7 +12,7 @@ from mixbench.api import catalogue
 from mixbench.api.catalogue_options import CatalogueOptions
 from mixbench.cli.text import list as text
 from mixbench.cli.text.page import layout
-from mixbench.mixers import FAMILIES, MIXERS
+from mixbench.mixers import FAMILIES, MIXERS, plugins
 from mixbench.tables.columns import FAILURES, STATUSES, columns
 from mixbench.tables.rows import SpeedRow
 
@@ -93,9 +95,21 @@ def test_the_users_own_mixer_is_explained(printed):
 
 
 def test_installed_plugins_are_listed(run, monkeypatch):
-    point = type("Point", (), {"name": "mamba", "value": "package:Mamba"})
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
-    assert "installed: package:Mamba" in run("list").stdout
+    names = ("mamba", "attention", "all", "my:own", "my own", "twice", "twice")
+    points = [EntryPoint(name, f"package:M{place}", "") for place, name in enumerate(names)]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+    lines = run("list").stdout.splitlines()
+    told = [re.split(r"  +", line.strip()) for line in lines if "installed: package" in line]
+    disagree = "not usable, because installed packages disagree: package:M5 and package:M6"
+    assert told == [
+        ["mamba", "installed: package:M0"],
+        ["attention", "installed: package:M1; not usable, because a built-in mixer has this name"],
+        ["all", "installed: package:M2; not usable, because --mixer all names every built-in mixer"],
+        ["my:own", "installed: package:M3; not usable, because --mixer cannot name it: use letters, digits, - and _"],
+        ["my own", "installed: package:M4"],
+        ["twice", f"installed: package:M5; {disagree}"],
+        ["twice", f"installed: package:M6; {disagree}"],
+    ]
 
 
 def test_json_holds_the_same(run):

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import SAMPLES
 
-from mixbench.errors import MixbenchError, RequestError, SameCodeWarning
-from mixbench.mixers import PAPER_MIXERS, choice
+from mixbench.errors import MixbenchError, RequestError, SameCodeWarning, UnknownNameError
+from mixbench.mixers import MIXERS, PAPER_MIXERS, plugins
 from mixbench.mixers.choice import choose_mixer, choose_mixers, code_of
 from mixbench.parsing import sources
 from mixbench.parsing.sources import split_target
@@ -91,14 +91,33 @@ def test_a_mixer_is_the_code_of_all_that_it_imports_from_its_folder(tmp_path: Pa
     assert choose_mixer(texts[0]).config == new.config
 
 
+def offer(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
+    """Installed packages offer these mixers: name and target."""
+    found = [EntryPoint(name, target, plugins.PLUGIN_GROUP) for name, target in points]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: found)
+
+
+def test_a_name_that_two_packages_offer_is_refused_and_one_that_a_package_offers_twice_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offer(monkeypatch, ("mamba", "second:Mamba"), ("mamba", "first:Mamba"), ("other", "first:A"), ("other", "first:A"))
+    with pytest.raises(RequestError, match="--mixer mamba: installed packages disagree: first:Mamba and second:Mamba"):
+        choose_mixer("mamba")
+    assert choose_mixer("other").target == "first:A"
+    offer(monkeypatch, ("plugged", "a:A"), ("attention", "a:B"), ("all", "a:C"), ("my:own", "a:D"))
+    with pytest.raises(UnknownNameError) as refused:
+        choose_mixer("nothing")
+    known = refused.value.hint.partition("Known: ")[2].rstrip(".").split(", ")
+    assert known == sorted([*MIXERS, "plugged"])
+
+
 def test_a_plug_in_that_can_be_edited_is_its_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "plugged_in"
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "layers.py").write_text("class Gate: pass\n")
     (package / "mixers.py").write_text("from .layers import Gate as Mine\n")
-    point = EntryPoint("plugged", "plugged_in.mixers:Mine", choice.PLUGIN_GROUP)
-    monkeypatch.setattr(choice, "entry_points", lambda group: [point])
+    offer(monkeypatch, ("plugged", "plugged_in.mixers:Mine"))
     assert json.loads(choose_mixer("plugged").config) == {"plugin_version": ""}
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     known = choose_mixer("plugged")

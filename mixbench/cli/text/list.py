@@ -6,7 +6,7 @@ from typing import Any
 
 from mixbench.cli.text.page import Section
 from mixbench.mixers import FAMILIES
-from mixbench.mixers.choice import PLUGIN_GROUP
+from mixbench.mixers.plugins import PLUGIN_GROUP
 from mixbench.parsing.option import Value
 
 _OWN_TASK = (
@@ -33,7 +33,10 @@ _OWN_MIXER = (
 def sections(table: dict[str, Any], *, details: bool = False) -> list[Section]:
     """The catalogue as sections of text; `details` are summaries, papers and options. What the table lacks is left out."""
     everything = bool(table["statuses"])
-    plugins = [(plugin["name"], f"installed: {plugin['target']}") for plugin in table["plugins"]]
+    plugins = [
+        (plugin["name"], f"installed: {plugin['target']}" + (plugin["fault"] and f"; not usable, because {plugin['fault']}"))
+        for plugin in table["plugins"]
+    ]
     own = [*(_OWN_MIXER if everything else ()), *plugins]
     shown = {mixer["family"] for mixer in table["mixers"]}
     families = [family.title for family in FAMILIES.values() if family.title in shown]

@@ -12,20 +12,13 @@ from mixbench.api.verify_speed import time_mixers
 from mixbench.errors import RequestError, WorkerError
 from mixbench.execution import Died, Launch, run_each
 from mixbench.execution.launch import MEASURING
-from mixbench.machine.environment import physical_cores
 from mixbench.machine.gpu import gpu_environment
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixers
-from mixbench.studies.contract_jobs import VERIFY, contract_job
+from mixbench.studies.contract_jobs import IMPORTED_ONCE, VERIFY, at_once, contract_job
 from mixbench.studies.progress import Silent, Step
 
 _CHECK = "mixbench.worker.speed:check"
-_IMPORTED_ONCE = ("mixbench.worker.measure.verify", "torch._dynamo")
-"""What counting FLOPs would otherwise import again in the process of each mixer."""
-
-_GPU_PROCESSES = 8
-"""Side by side on a GPU, where each takes about half a GiB for its context."""
-
 _CHECKING = Step("mixer", seconds=5.0)
 
 Verdicts = dict[str, list[dict[str, str]]]
@@ -73,8 +66,7 @@ def _check_on(device: str, texts: Sequence[str], options: VerifyOptions) -> Verd
         _demand_device(device, options.timeout)
     progress.remark(f"Checking the contract on {device} …")
     progress.begin([_CHECKING] * len(chosen))
-    at_once = min(physical_cores(), _GPU_PROCESSES) if on_gpu else physical_cores()
-    outcomes = run_each(VERIFY, jobs, threads=1, timeout=options.timeout, modules=_IMPORTED_ONCE, at_once=at_once)
+    outcomes = run_each(VERIFY, jobs, threads=1, timeout=options.timeout, modules=IMPORTED_ONCE, at_once=at_once(device))
     for mixer, outcome in zip(chosen, outcomes, strict=True):
         if isinstance(outcome, Died):
             verdicts[mixer.label] = [{"name": "runs", "outcome": "fail", "detail": outcome.detail}]

@@ -8,14 +8,22 @@ from itertools import product
 from typing import Any
 
 from mixbench.errors import RequestError
+from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import ChosenMixer, NotCausalError
 
 VERIFY = "mixbench.worker.measure.verify:verify_job"
+IMPORTED_ONCE = ("mixbench.worker.measure.verify", "torch._dynamo")
+"""What counting FLOPs would otherwise import again in the process of each mixer."""
 BATCH = 2
 LONGER = 131
 """Tokens of a second form: more than a chunk of any mixer, and a prime number."""
 WIDE = 64
 """The width of built-in mixers that are compared in half precision at LONGER tokens."""
+
+
+def at_once(device: str) -> int:
+    """Processes that verify mixers side by side, one each; on a GPU, each takes about half a GiB for its context."""
+    return physical_cores() if device == "cpu" else min(physical_cores(), 8)
 
 
 def contract_job(mixer: ChosenMixer, *, tokens: int, width: int, device: str, longer: int = LONGER) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
 from mixbench.machine.neighbours import warning
-from mixbench.mixers.choice import ChosenMixer, code_of
+from mixbench.mixers.choice import code_of
 from mixbench.studies.compiled_code import keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
-from mixbench.studies.speed_contract import Contract, key
+from mixbench.studies.speed_contract import Contract, Subject, concerns, key
 from mixbench.studies.speed_counting import count_cells, counting_steps
 from mixbench.studies.speed_energy import Energies, without_energy
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
@@ -160,32 +160,47 @@ class _Study:
         ]
         self._fail(unsupported, self._origin(1))
 
-    def _unverified(self) -> list[ChosenMixer]:
-        """The mixers that are to be measured and have not been held to their contract."""
-        known = {(cell.keys["mixer"], cell.keys["config"]) for cell in self._open()}
-        mixers = [mixer for mixer in self.request.mixers if (mixer.name, mixer.config) in known]
-        return self.contract.unknown(mixers) if self.worker.verifier else []
+    def _unverified(self) -> list[Subject]:
+        """The mixers that are to be measured and have not been held to their contract, with their devices."""
+        known = {_subject(cell) for cell in self._open()}
+        subjects = [(m, device) for device in self.request.device for m in self.request.mixers]
+        subjects = [(m, device) for m, device in subjects if (m.name, m.config, device) in known]
+        return self.contract.unknown(subjects) if self.worker.verifier else []
+
+    def _verify(self, subjects: Sequence[Subject], launch: Launch) -> None:
+        for device in dict.fromkeys(device for _, device in subjects if device != "cpu"):
+            self.progress.doing(f"checking the contract on {device}")
+        for line in self.contract.verify(subjects, self.worker.verifying(launch), self.request.timeout):
+            self.progress.remark(line)
+
+    def _faults(self, *, built_in: bool) -> dict[tuple[str, str, str], str]:
+        """What mixers fail, "" for none, by name, config and device."""
+        subjects = [(m, device) for m in self.request.mixers for device in self.request.device if bool(m.entry) == built_in]
+        return {(m.name, m.config, device): self.contract.faults.get(key(m, device), "") for m, device in subjects}
 
     def _refuse(self) -> None:
         """Fail the cells of built-in mixers that break their contract."""
-        faults = {(m.name, m.config): self.contract.faults.get(key(m), "") for m in self.request.mixers if m.entry}
-        broken = [(cell, faults.get((cell.keys["mixer"], cell.keys["config"]), "")) for cell in self._open()]
+        faults = self._faults(built_in=True)
+        broken = [(cell, faults.get(_subject(cell), "")) for cell in self._open()]
         self._fail([(c, {"status": "error", "detail": f"it fails its contract: {f}"}) for c, f in broken if f], self._origin(1))
 
     def _warn(self) -> None:
         """Say of mixers that are not built in which check they fail, and have their rows say it. Each is named once."""
-        faults = {(m.name, m.config): self.contract.faults.get(key(m), "") for m in self.request.mixers if not m.entry}
-        broken = {mixer: breaks(one_line(fault)) for mixer, fault in faults.items() if fault}
-        open_cells = {(cell.keys["mixer"], cell.keys["config"]): cell.label for cell in self._open()}
-        for mixer in [each for each in broken if each in open_cells and each not in self.warned]:
-            self.progress.remark(f"{open_cells[mixer]}: {broken[mixer]}. It is measured, but the numbers may mislead.")
-            self.warned.add(mixer)
-            self.cells = [
-                replace(cell, remark=SEPARATOR.join(filter(None, (cell.remark, broken[mixer]))))
-                if (cell.keys["mixer"], cell.keys["config"]) == mixer
-                else cell
-                for cell in self.cells
-            ]
+        faults = {subject: one_line(fault) for subject, fault in self._faults(built_in=False).items() if fault}
+        open_cells = {self._id(cell) for cell in self._open()}
+
+        def warned(cell: PlannedCell) -> PlannedCell:
+            fault = faults.get(_subject(cell), "")
+            if not fault or self._id(cell) not in open_cells or not concerns(fault, cell.keys["dtype"]):
+                return cell
+            told = breaks(fault)
+            if (cell.label, told) not in self.warned:
+                self.progress.remark(f"{cell.label}: {told}. It is measured, but the numbers may mislead.")
+                self.warned.add((cell.label, told))
+            parts = [part for part in (cell.remark, told) if part]
+            return cell if told in cell.remark else replace(cell, remark=SEPARATOR.join(parts))
+
+        self.cells = [warned(cell) for cell in self.cells]
 
     def _fail(self, failed: Sequence[tuple[PlannedCell, Outcome]], origin: Origin) -> None:
         rows = [failure_row(cell, outcome, origin) for cell, outcome in failed]
@@ -210,8 +225,7 @@ class _Study:
                 self.progress.remark(text)
             self.progress.done(START)
             self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
-            verifying = self.worker.verifying(launch)
-            self.contract.verify([m for m in self._unverified() if m.entry], verifying, self.request.timeout)
+            self._verify([(mixer, device) for mixer, device in self._unverified() if mixer.entry], launch)
             self._refuse()
             alive = [cell for cell in uncounted if self._id(cell) not in self.failed]
             self.progress.remaining([*counting_steps(alive), *self._steps(launches)])
@@ -221,7 +235,7 @@ class _Study:
                 else:
                     sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
-            self.contract.verify(self._unverified(), verifying, self.request.timeout)  # without those that hung meanwhile
+            self._verify(self._unverified(), launch)  # without those that hung meanwhile
             self._warn()
 
     def _measuring(self, *modules: str) -> Launch:
@@ -296,3 +310,8 @@ class _Study:
             "order_seed": seed,
             "highest_mhz": self.highest_mhz.get(cells[0].keys["device"]),
         }
+
+
+def _subject(cell: PlannedCell) -> tuple[str, str, str]:
+    """The name, config and device of the mixer of a cell."""
+    return cell.keys["mixer"], cell.keys["config"], cell.keys["device"]

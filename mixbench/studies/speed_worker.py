@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.execution import Died, Finished, Launch
+from mixbench.execution import Died, Finished, Launch, run_each
 from mixbench.machine.neighbours import Neighbour, neighbours
+from mixbench.studies.contract_jobs import IMPORTED_ONCE, VERIFY
 from mixbench.studies.outcomes import Outcome
+from mixbench.studies.speed_contract import Verify
 from mixbench.studies.speed_counting import Ask
 
 START_TIMEOUT = 300.0
@@ -29,7 +31,7 @@ class Worker:
     counter: str = "mixbench.worker.counting"
     for_counting: tuple[str, ...] = ("torch._dynamo",)
     for_compiling: tuple[str, ...] = ("torch._dynamo", "torch._inductor.compile_fx")
-    verifier: str = "mixbench.worker.measure.verify:verify_job"
+    verifier: str = VERIFY
     """Holds mixers to their contract; none does where it is empty."""
     watch: Callable[[], Sequence[Neighbour]] = neighbours
 
@@ -41,10 +43,19 @@ class Worker:
         """Has children of a launch call functions of `counter`."""
         return lambda function, job: launch.run(f"{self.counter}:{function}", job, timeout)
 
-    def verifying(self, launch: Launch) -> Callable[[Mapping[str, Any], float], Finished | Died]:
-        """Has a child of a launch call `verifier`, with a time limit."""
+    def verifying(self, launch: Launch) -> Verify:
+        """Has children call `verifier`: those of a launch one after the other, or others side by side."""
         run_alone = self.function("run_alone")
-        return lambda job, timeout: launch.run(run_alone, {"function": self.verifier, "job": job, "threads": 1}, timeout)
+
+        def verify(jobs: Sequence[Mapping[str, Any]], timeout: float, at_once: int) -> Iterator[Finished | Died]:
+            if at_once > 1:
+                modules = IMPORTED_ONCE
+                yield from run_each(self.verifier, jobs, threads=1, timeout=timeout, modules=modules, at_once=at_once)
+            else:
+                for job in jobs:
+                    yield launch.run(run_alone, {"function": self.verifier, "job": job, "threads": 1}, timeout)
+
+        return verify
 
     def check(
         self, launch: Launch, devices: Sequence[str], targets: Sequence[str], timeout: float, every: Iterable[str] = ()

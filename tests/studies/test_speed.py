@@ -13,7 +13,7 @@ from mixbench.errors import RequestError
 from mixbench.execution import Finished
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.speed import run_speed
-from mixbench.studies.speed_contract import Contract, key
+from mixbench.studies.speed_contract import Contract, Subject, Verify, key
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.speed_rows import Measured, Origin, read_group
 from mixbench.tables.results import ResultsFolder
@@ -345,3 +345,39 @@ def test_a_mixer_of_a_user_that_fails_its_contract_is_measured_with_a_warning(
     assert {(row.mixer, row.detail) for row in rows} == {("attention", ""), ("mine.py:Mine", told)}
     assert progress.remarks == [f"mine.py:Mine: {told}. It is measured, but the numbers may mislead."]
     assert run(tmp_path / "results", fake_request(mixers=mixers))[1].remarks == []
+
+
+def test_a_fault_in_half_precision_is_told_only_where_that_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text("class Mine: ...\n")
+    mixers = (f"{tmp_path}/mine.py:Mine",)
+    fault = {key(choose_mixers(mixers)[0]): "computes about the same in bfloat16: no"}
+    monkeypatch.setattr(Contract, "read", lambda self: self.faults.update(fault))
+    request = replace(fake_request(mixers=mixers), dtype=("float32", "bfloat16"), mode=("inference",))
+    rows, progress = run(tmp_path / "results", request)
+    told = "it fails its contract: computes about the same in bfloat16: no"
+    assert {(row.dtype, row.detail) for row in rows} == {("float32", ""), ("bfloat16", told)}
+    assert progress.remarks == [f"mine.py:Mine: {told}. It is measured, but the numbers may mislead."]
+
+
+def test_a_built_in_mixer_that_fails_on_a_gpu_alone_is_timed_on_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = key(choose_mixers(["attention"])[0], "cuda")
+    asked: list[tuple[str, str]] = []
+
+    def verify(self: Contract, subjects: list[Subject], verify: Verify, timeout: float) -> list[str]:
+        asked.extend((mixer.name, device) for mixer, device in subjects)
+        self.faults |= {key(*subject): "" for subject in subjects} | {broken: "is causal: no"}
+        return ["not verified on cuda: hypermixer (planted): timed all the same"] if subjects else []
+
+    monkeypatch.setattr(Contract, "read", lambda self: None)
+    monkeypatch.setattr(Contract, "verify", verify)
+    progress, folder = Recorder(), ResultsFolder(tmp_path)
+    request = replace(fake_request(), device=("cpu", "cuda"), mode=("inference",))
+    run_speed(request, folder, progress, worker=replace(FAKE, verifier="planted"))
+    rows = folder.read(SpeedRow)
+    assert asked == [(name, device) for device in ("cpu", "cuda") for name in ("attention", "hypermixer")]
+    found = {(row.mixer, row.device): (row.status, row.detail) for row in rows}
+    assert found["attention", "cpu"][0] == found["hypermixer", "cuda"][0] == "ok"
+    assert found["attention", "cuda"] == ("error", "it fails its contract: is causal: no")
+    assert "not verified on cuda: hypermixer (planted): timed all the same" in progress.remarks

@@ -9,7 +9,7 @@ import math
 import re
 import reprlib
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from functools import lru_cache, partial
 from types import NoneType
@@ -34,8 +34,7 @@ class Row:
 
     def __post_init__(self) -> None:
         status = getattr(self, "status", "ok")
-        if status not in STATUSES:
-            raise ValueError(f"status is {reprlib.repr(status)}, not one of {', '.join(STATUSES)}")
+        _check_status(status)
         layout = _layout(type(self))
         for name, value in vars(self).items():
             _check_type(name, value, layout.kinds[name])
@@ -46,6 +45,11 @@ class Row:
             for name in layout.metrics:
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} has a value, but the status is {status}")
+
+
+def _check_status(status: Any) -> None:
+    if status not in STATUSES:
+        raise ValueError(f"status is {reprlib.repr(status)}, not one of {', '.join(STATUSES)}")
 
 
 def _check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
@@ -68,11 +72,16 @@ def _check_positive(name: str, value: float | None) -> None:
 def complete(row_type: type[Row], values: dict[str, Any]) -> None:
     """Fill in columns that say more than older ones, where they are empty. Raises ValueError where the two disagree."""
     for name, refines in _layout(row_type).refining.items():
-        allowed = refines.allowed(values[refines.older])
-        values[name] = values[name] or allowed[0]
-        if values[name] not in allowed:
-            older = to_text(values[refines.older])
-            raise ValueError(f"{name} is {reprlib.repr(values[name])}, but {refines.older} is {older}")
+        values[name] = completed(name, refines, values[name], values[refines.older])
+
+
+def completed(name: str, refines: Refines, value: str, older: Any) -> str:
+    """The value of a column that says more than an older one. Raises ValueError where the two disagree."""
+    allowed = refines.allowed(older)
+    value = value or allowed[0]
+    if value not in allowed:
+        raise ValueError(f"{name} is {reprlib.repr(value)}, but {refines.older} is {to_text(older)}")
+    return value
 
 
 def check_value(row_type: type[Row], name: str, value: Any) -> Any:
@@ -81,6 +90,8 @@ def check_value(row_type: type[Row], name: str, value: Any) -> Any:
     _check_type(name, value, layout.kinds[name])
     if name in layout.positive:
         _check_positive(name, value)
+    if name == "status":
+        _check_status(value)
     inner = layout.columns[name].json
     return value if inner is None else _check_object(value, inner)
 
@@ -167,6 +178,16 @@ def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
     vars(row).update(values)
     row.__post_init__()
     return row
+
+
+def new_rows(row_type: type[RowType], values: Mapping[str, Sequence[Any]]) -> list[RowType]:
+    """Rows of values that were checked, given by column."""
+    rows, names = [], tuple(values)
+    for own in zip(*values.values(), strict=True):
+        row = object.__new__(row_type)
+        vars(row).update(zip(names, own, strict=True))
+        rows.append(row)
+    return rows
 
 
 @lru_cache(maxsize=4096)

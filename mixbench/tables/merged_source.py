@@ -12,9 +12,9 @@ from pathlib import Path
 
 from mixbench.errors import StorageError
 from mixbench.tables.columns import Row
+from mixbench.tables.lines import LeftOut
 from mixbench.tables.manifest import Manifest, read_manifest
 from mixbench.tables.pending import current
-from mixbench.tables.reading import LeftOut
 from mixbench.tables.rejected import rejected
 from mixbench.tables.results import ResultsFolder, writer_of
 from mixbench.tables.rows import TABLES

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mixbench.tables.columns import Row, columns, from_record
+from mixbench.tables.lines import LeftOut, Line
 from mixbench.tables.merged_files import MergedFiles, flush
-from mixbench.tables.reading import LeftOut, Line
 from mixbench.tables.rejected import as_stored, lines_in, rejected, unknown_in
 from mixbench.tables.rows import SpeedRow
 from mixbench.tables.runs import Run, TableTexts, TextRow, content_of, failed_in

@@ -14,6 +14,7 @@ from pathlib import Path
 from mixbench.errors import StorageError
 from mixbench.tables import pending
 from mixbench.tables.columns import Row
+from mixbench.tables.lines import LeftOut
 from mixbench.tables.manifest import Manifest, read_manifest
 from mixbench.tables.merged_files import MergedFiles
 from mixbench.tables.merged_shards import FILE as SHARDS
@@ -23,7 +24,6 @@ from mixbench.tables.merged_table import Conflict, MergedTable, Process, TableCo
 from mixbench.tables.origins import FILE as ORIGINS
 from mixbench.tables.origins import set_damaged_aside, united_origins
 from mixbench.tables.pending import current, read_current
-from mixbench.tables.reading import LeftOut
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow
 from mixbench.tables.runs import Run

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mixbench.tables.storage import flush_folder
 
@@ -25,13 +26,19 @@ def current(folder: Path, name: str) -> Path:
 
 
 def read_current(file: Path) -> bytes:
-    """The content of a file that `current` gave; it may have been moved into place meanwhile. Raises OSError."""
+    """The content of a file that `current` gave. Raises OSError."""
+    with open_current(file) as stream:
+        return stream.read()
+
+
+def open_current(file: Path) -> BinaryIO:
+    """A file that `current` gave, for reading; it may have been moved into place meanwhile. Raises OSError."""
     try:
-        return file.read_bytes()
+        return file.open("rb")
     except FileNotFoundError:
         if _COMPLETE not in file.parts:
             raise
-        return Path(*(part for part in file.parts if part != _COMPLETE)).read_bytes()
+        return Path(*(part for part in file.parts if part != _COMPLETE)).open("rb")
 
 
 def begin(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from mixbench.tables.reading import LeftOut, Line
+from mixbench.tables.lines import LeftOut, Line
 from mixbench.tables.storage import append_whole, storage_errors
 
 _MOST_REASONS = 3

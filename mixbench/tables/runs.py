@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from mixbench.tables.columns import FAILURES, Row, columns, csv_lines, to_record
-from mixbench.tables.reading import LeftOut, Line, read_table
+from mixbench.tables.lines import LeftOut
+from mixbench.tables.reading import read_table
 from mixbench.tables.rows import SpeedRow
 from mixbench.tables.sifting import EVERY_TIME, ROUND
 from mixbench.tables.sound_columns import SoundColumns
@@ -96,7 +97,10 @@ class TableTexts:
                 return use(self._plain(file)), []
         except NotPlainError:
             table = read_table(file, self.row_type)
-            return use(self._rewritten(table.stored)), [*table.damaged, *table.incomplete]
+            return use(self._rewritten(zip(table.numbers.tolist(), table.rows, strict=True))), [
+                *table.damaged,
+                *table.incomplete,
+            ]
 
     def key(self, row: TextRow) -> bytes:
         """What tells runs apart of which only one can count."""
@@ -173,6 +177,6 @@ class TableTexts:
             raise NotPlainError
         return rows
 
-    def _rewritten(self, stored: Iterable[tuple[Line, Row]]) -> list[TextRow]:
-        records = ((line.number, list(to_record(row).values())) for line, row in stored)
+    def _rewritten(self, stored: Iterable[tuple[int, Row]]) -> list[TextRow]:
+        records = ((number, list(to_record(row).values())) for number, row in stored)
         return [TextRow(number, csv_lines([texts]), texts) for number, texts in records]

@@ -2,46 +2,60 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mixbench.tables.by_column import Columns, of_rows
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import LaunchRow, PairRow, SpeedRow
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EVERY_TIME = (LaunchRow, PairRow)
 """Rows of one cell and replicate that were measured at different times all count."""
 ROUND = "round"
+_ENOUGH = 2**40
+"""No launch has so many rounds."""
 AGAIN = "repeated below"
 REPLACED = "measured again later"
 
 
-def left_out(rows: Sequence[Row]) -> dict[int, str]:
+def left_out(table: Columns[Any]) -> dict[int, str]:
     """The places of the rows that do not count, with the reason.
 
     They belong to a launch that has fewer rounds than its `rounds`, are given again, or were measured again: then the newest
     whole measurement counts.
     """
-    runs: dict[tuple[Any, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    run_of = attrgetter(*_run(type(rows[0]))) if rows else None
-    for place, row in enumerate(rows):
-        runs[run_of(row)][row.measured_at].append(place)  # type: ignore[attr-defined,misc]
-    reasons: dict[int, str] = {}
-    for measured in runs.values():
-        whole = ""
-        for time in sorted(measured, reverse=True):
-            found = _judge(rows, measured[time])
-            reasons |= found
-            if len(found) < len(measured[time]):
-                reasons |= dict.fromkeys(measured[time], REPLACED) if whole else {}
-                whole = whole or time
+    import numpy as np
+
+    if not len(table):
+        return {}
+    runs = table.groups(_run(table.row_type))
+    times = _ranks(table, "measured_at")
+    processes, first, process = np.unique(runs * (times.max() + 1) + times, return_index=True, return_inverse=True)
+    rounds = table.distinct(ROUND).codes if ROUND in table.cells else np.zeros(len(runs), dtype=np.int64)
+    reversed_rounds = (process * (rounds.max() + 1) + rounds)[::-1]
+    last = len(runs) - 1 - np.unique(reversed_rounds, return_index=True)[1]
+    own = np.bincount(process[last], minlength=len(processes))
+    planned = _planned(table, process, len(processes))
+    whole = own >= np.array([min(count, _ENOUGH) for count in planned])
+    newest = np.full(runs.max() + 1, -1)
+    np.maximum.at(newest, runs[first][whole], times[first][whole])
+    replaced = whole & (times[first] < newest[runs[first]])
+    again = np.ones(len(runs), dtype=bool)
+    again[last] = False
+    reasons = dict.fromkeys(np.flatnonzero(again).tolist(), AGAIN)
+    reasons |= dict.fromkeys(np.flatnonzero(replaced[process]).tolist(), REPLACED)
+    for place in np.flatnonzero(~whole[process]).tolist():
+        number = process[place]
+        reasons[place] = f"from a launch with only {own[number]} of {planned[number]} rounds"
     return reasons
 
 
 def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
     """The rows that count."""
-    reasons = left_out(rows)
+    reasons = left_out(of_rows(SpeedRow, rows))
     return [row for place, row in enumerate(rows) if place not in reasons]
 
 
@@ -52,12 +66,23 @@ def _run(row_type: type[Row]) -> list[str]:
     return [*names, "measured_at"] if row_type in EVERY_TIME else names
 
 
-def _judge(rows: Sequence[Row], places: Sequence[int]) -> dict[int, str]:
-    """Why some of the rows that were measured by one process do not count; all if rounds are missing."""
-    last = {getattr(rows[place], ROUND, 0): place for place in places}
-    first = rows[places[0]]
-    if isinstance(first, SpeedRow):
-        rounds = max(rows[place].rounds for place in places)  # type: ignore[attr-defined]
-        if len(last) < rounds:
-            return dict.fromkeys(places, f"from a launch with only {len(last)} of {rounds} rounds")
-    return {place: AGAIN for place in places if place not in last.values()}
+def _ranks(table: Columns[Any], name: str) -> np.ndarray[Any, Any]:
+    """For each row the place of its value among those of the column in order."""
+    import numpy as np
+
+    column = table.distinct(name)
+    ranks = np.zeros(len(column.values), dtype=np.int64)
+    ranks[sorted(range(len(column.values)), key=column.values.__getitem__)] = np.arange(len(column.values))
+    return ranks[column.codes]
+
+
+def _planned(table: Columns[Any], process: np.ndarray[Any, Any], count: int) -> list[int]:
+    """How many rounds each process was to have: the most that any of its rows says."""
+    import numpy as np
+
+    if table.row_type is not SpeedRow:
+        return [1] * count
+    ranks = np.zeros(count, dtype=np.int64)
+    np.maximum.at(ranks, process, _ranks(table, "rounds"))
+    values = sorted(table.distinct("rounds").values)
+    return [values[rank] for rank in ranks.tolist()]

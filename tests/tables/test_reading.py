@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+from damaging import Files, damaged, sound_results, write_files
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sample_rows import speed_row
+from slow_reading import left_out_slowly, read_slowly
+
+from mixbench.errors import StorageError
+from mixbench.tables import reading
+from mixbench.tables.by_column import of_rows
+from mixbench.tables.columns import columns, to_record
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import TABLES, AttentionMapRow, LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.sifting import left_out
+
+FILES = {f"{name}.csv": row_type for name, row_type in TABLES.items()}
+TABLES_ALONE = {name: content for name, content in sound_results().items() if name in FILES}
+
+
+def outcome(read: Any, *arguments: Any) -> Any:
+    try:
+        return read(*arguments)
+    except StorageError as error:
+        return str(error), error.hint
+
+
+def read_by_column(file: Path, row_type: Any) -> Any:
+    table = reading.read_table(file, row_type)
+    numbered = list(zip(table.numbers.tolist(), table.rows, strict=True))
+    if numbered:
+        lines = table.lines(file, range(len(numbered)))
+        assert [line.number for line in lines] == table.numbers.tolist()
+    return numbered, table.damaged, table.incomplete, table.appendable
+
+
+@given(files=damaged(TABLES_ALONE), part=st.sampled_from([1, 700, 2**20]), batch=st.sampled_from([1, 3, 256]))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+def test_columns_hold_what_the_lines_hold_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, files: Files, part: int, batch: int
+) -> None:
+    monkeypatch.setattr(reading, "_PART", part)
+    monkeypatch.setattr(reading, "_BATCH", batch)
+    with TemporaryDirectory() as path:
+        write_files(Path(path), files)
+        for name, row_type in FILES.items():
+            file = Path(path, name)
+            if files.get(name) != TABLES_ALONE.get(name) and not file.is_dir():
+                assert outcome(read_by_column, file, row_type) == outcome(read_slowly, file, row_type)
+
+
+def test_sound_lines_are_not_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, sound_results())
+    expected = {row_type: ResultsFolder(tmp_path).read(row_type) for row_type in FILES.values()}
+    monkeypatch.setattr(reading._Reader, "_read_by_line", only_the_header)
+    assert {row_type: ResultsFolder(tmp_path).read(row_type) for row_type in FILES.values()} == expected
+    assert sum(map(len, expected.values())) > 50
+
+
+def only_the_header(self: Any, part: bytes, *, ended: bool, really: Any = reading._Reader._read_by_line) -> None:
+    assert part.count(b"\n") == 1
+    really(self, part, ended=ended)
+
+
+ROWS = st.builds(
+    speed_row,
+    mixer=st.sampled_from(["attention", "fnet"]),
+    launch=st.integers(1, 2),
+    round=st.integers(0, 3),
+    rounds=st.integers(1, 3),
+    status=st.sampled_from(["ok", "ok", "oom"]),
+    measured_at=st.sampled_from(["2025-01-02", "2025-01-10", "2024-12-31"]),
+)
+
+
+@given(st.lists(ROWS, max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_the_same_rows_are_left_out_as_by_judging_each_launch(rows: list[SpeedRow]) -> None:
+    assert left_out(of_rows(SpeedRow, rows)) == left_out_slowly(rows)
+
+
+def test_columns_have_the_types_of_the_rows(tmp_path: Path) -> None:
+    write_files(tmp_path, sound_results())
+    folder = ResultsFolder(tmp_path)
+    for row_type in (SpeedRow, LaunchRow, TrainingRow, AttentionMapRow):
+        frame, rows = folder.columns(row_type), folder.read(row_type)
+        assert list(frame) == list(columns(row_type))
+        assert len(frame) == len(rows) > 0
+        for name in frame:
+            values = [None if pandas.isna(value) else value for value in frame[name]]
+            assert values == [getattr(row, name) for row in rows]
+    speed = folder.columns(SpeedRow)
+    kinds = {"mixer": "category", "tokens": "int64", "compiled": "bool", "flops": "Int64", "latency_ms": "float64"}
+    assert {name: str(speed[name].dtype) for name in kinds} == kinds
+
+
+def test_a_table_without_rows_has_typed_columns(tmp_path: Path) -> None:
+    frame = ResultsFolder(tmp_path).columns(SpeedRow)
+    assert len(frame) == 0
+    assert str(frame["flops"].dtype) == "Int64"
+
+
+def test_whole_numbers_beyond_64_bits_stay_whole(tmp_path: Path) -> None:
+    rows = [speed_row(flops=10**25 + 1), speed_row(launch=2, flops=None)]
+    folder = ResultsFolder(tmp_path)
+    with folder.writing():
+        folder.append(rows)
+    assert folder.columns(SpeedRow)["flops"].tolist() == [10**25 + 1, None]
+    assert folder.read(SpeedRow) == rows
+
+
+def test_a_text_in_another_form_is_the_same_value(tmp_path: Path) -> None:
+    records = [to_record(speed_row(launch=launch, flops=100)) for launch in (1, 2, 3)]
+    records[1] |= {"flops": "100.0", "compiled": "False"}
+    frame = pandas.DataFrame(records)
+    frame.to_csv(tmp_path / "speed.csv", index=False)
+    found = ResultsFolder(tmp_path).columns(SpeedRow)
+    assert found["flops"].tolist() == [100] * 3
+    assert found["compiled"].tolist() == [False] * 3
+
+
+def test_one_damaged_line_among_many_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    rows = [speed_row(launch=launch, latency_ms=random.Random(launch).random()) for launch in range(1, 9001)]
+    folder = ResultsFolder(tmp_path)
+    with folder.writing():
+        folder.append(rows)
+    file = tmp_path / "speed.csv"
+    lines = file.read_text().split("\n")
+    lines[7000] = lines[7000].replace(",64,", ",sixty,", 1)
+    file.write_text("\n".join(lines))
+    with pytest.raises(StorageError, match=r"line 7001: column tokens: cannot read 'sixty'\n"):
+        folder.read(SpeedRow)
+    found = reading.read_table(file, SpeedRow)
+    assert len(found.rows) == 8999
+    assert np.array_equal(found.numbers, [number for number in range(2, 9002) if number != 7001])

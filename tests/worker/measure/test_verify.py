@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mixbench.worker.measure.contract import CHECKS
 from mixbench.worker.measure.contract_case import Form
+from mixbench.worker.measure.contract_precision import repeats
 from mixbench.worker.measure.verify import Check, verify, verify_job
 
 TOKENS, WIDTH = 9, 8
@@ -625,6 +626,15 @@ def test_a_built_in_mixer_repeats_every_bit_in_half_precision() -> None:
     ]
     assert [check.outcome for check in found] == ["pass", "fail"]
     assert found[1].detail == "two calls in evaluation mode differ in bfloat16"
+
+
+def test_on_a_gpu_a_rounding_here_and_there_is_a_repetition_and_a_race_is_none() -> None:
+    y = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
+    rounded, raced = y.clone(), y.clone()
+    rounded[0, ::4] *= 1 + 2**-7
+    raced[::8] *= 1.03
+    assert [repeats(y, other, on_gpu=True) for other in (y, rounded, raced)] == [True, True, False]
+    assert [repeats(y, other, on_gpu=False) for other in (y, rounded, raced)] == [True, False, False]
 
 
 def test_a_fault_of_another_form_says_which_form() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from mixbench.api.common import frame, several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import model_of, prepare_task, prepare_tasks
+from mixbench.api.scale import Work, carry_out, folder_of, study_frame
 from mixbench.api.shared_options import Sizes
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
@@ -19,11 +20,13 @@ from mixbench.parsing.canonical import read_object
 from mixbench.parsing.option import typed_options
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.attention_map import run_attention_map
-from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, check_task, map_keys, plan_maps
+from mixbench.studies.attention_map_plan import Key, LoadedRun, MapRequest, PlannedMap, check_task, map_keys, plan_maps
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Progress, Silent
+from mixbench.studies.speed_steps import START
 from mixbench.studies.training import key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for
+from mixbench.studies.units import map_units
 from mixbench.tables.columns import FAILURES, check_value
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow
@@ -52,7 +55,7 @@ class MapOutcome:
     @property
     def failed(self) -> int:
         """Runs that failed: out of memory, timed out, killed or raised. One that diverged did not."""
-        return len({key_of(row)[:-1] for row in self.rows if row.status in FAILURES})
+        return len({model_of_row(row) for row in self.rows if row.status in FAILURES})
 
     def as_json(self) -> dict[str, Any]:
         """The summary as plain values."""
@@ -70,6 +73,13 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     from mixbench.plots.attention_map import draw_attention_maps
     from mixbench.verdicts.attention_map import summarise
 
+    part = carry_out(plan_of_maps(options), options)
+    figures = draw_attention_maps(part.rows, part.folder, examples=parse_examples(options.draw))
+    return MapOutcome(part.rows, summarise(part.rows), part.folder, tuple(figures))
+
+
+def plan_of_maps(options: AttentionMapOptions) -> Work[PlannedMap, AttentionMapRow]:
+    """What is to be trained and mapped, on data that are prepared. Raises MixbenchError."""
     progress = options.progress or Silent()
     drawn = parse_examples(options.draw)
     files = [options.checkpoint] if isinstance(options.checkpoint, str | Path) else list(options.checkpoint or ())
@@ -86,8 +96,7 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     if AUTO in rates.values():
         hint = "Choose a rate with mixbench data-efficiency --learning-rate auto, and give that one here."
         raise RequestError("attention-map does not take --learning-rate auto", hint)
-    place = place_for(options.engine, options.device)
-    folder = ResultsFolder(options.results)
+    place = place_for(options.engine, options.device, planning=options.plan)
     base = DataRequest(
         tasks=prepare_tasks(chosen, progress),
         mixers=mixers,
@@ -97,19 +106,33 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
         learning_rates={"": LEARNING_RATE, **rates},
         **model_of(options),
     )
-    request = MapRequest(base, load_runs(files, folder, progress, options.timeout), options.examples, drawn)
-    digest = run_attention_map(
-        request,
-        folder,
-        progress,
-        engine=engine_for(place, base, options.jobs, options.per_gpu),
-        fresh=options.fresh,
-        retry_failed=options.retry_failed,
+    request = MapRequest(base, load_runs(files, folder_of(options), progress, options.timeout), options.examples, drawn)
+    maps = plan_maps(request)
+    engine = engine_for(place, base, options.jobs, options.per_gpu)
+
+    def map_all(folder: ResultsFolder, own: Sequence[PlannedMap]) -> tuple[list[AttentionMapRow], str]:
+        digest = run_attention_map(
+            request, folder, progress, engine=engine, maps=own, fresh=options.fresh, retry_failed=options.retry_failed
+        )
+        planned = (key for run in own for key in run.row_keys(digest))
+        return read_planned(folder, AttentionMapRow, planned, digest, elsewhere=place.elsewhere), digest
+
+    return Work(
+        study="attention-map",
+        table="attention_map",
+        cell="model",
+        cells=maps,
+        units=map_units(maps),
+        carry_out=map_all,
+        cell_of=model_of_row,
+        at_once=engine.at_once,
+        start=START.seconds,
     )
-    planned = (key for run in plan_maps(request) for key in run.row_keys(digest))
-    rows = read_planned(folder, AttentionMapRow, planned, digest, elsewhere=place.elsewhere)
-    figures = draw_attention_maps(rows, folder.path, examples=drawn)
-    return MapOutcome(rows, summarise(rows), folder.path, tuple(figures))
+
+
+def model_of_row(row: AttentionMapRow) -> Key:
+    """What the rows of one model share: all but the example."""
+    return key_of(row)[:-1]
 
 
 @takes(AttentionMapOptions)
@@ -118,7 +141,7 @@ def attention_map(options: AttentionMapOptions) -> pandas.DataFrame:
 
     Times in seconds. Raises MixbenchError.
     """
-    return frame(map_attention(options).rows)
+    return study_frame(plan_of_maps, options) if options.shard or options.plan else frame(map_attention(options).rows)
 
 
 def parse_examples(text: Sizes) -> tuple[int, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, several
+from mixbench.api.common import several
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
@@ -18,13 +19,15 @@ from mixbench.api.preparing import (
     say_what_is_not_causal,
     say_what_parts_lack,
 )
+from mixbench.api.scale import Work, carry_out, study_frame
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.data_efficiency_plan import DataRequest, plan_runs
+from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
 from mixbench.studies.progress import Silent
-from mixbench.studies.training import read_planned
+from mixbench.studies.training import COUNTING, first_of_each, key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for
+from mixbench.studies.units import run_units
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
@@ -62,8 +65,17 @@ class DataOutcome:
 
 def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     """Train what the results folder does not hold yet, then summarise the requested runs. Raises MixbenchError."""
-    from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.learning.scores import summarise
+
+    part = carry_out(plan_of_training(options), options)
+    rows = part.rows
+    own = part.environment if not rows or any(row.environment == part.environment for row in rows) else None  # None: the newest
+    return DataOutcome(rows, summarise(rows, options.baseline, environment=own), part.folder)
+
+
+def plan_of_training(options: DataEfficiencyOptions) -> Work[PlannedRun, TrainingRow]:
+    """What is to be trained, on data that are prepared. Raises MixbenchError."""
+    from mixbench.verdicts.labels import find_baseline
 
     progress = options.progress or Silent()
     mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal, skip_unsupported=options.skip_unsupported)
@@ -74,7 +86,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     default = SIZES if built_in else TEXT_SIZES
     sizes = parse_shares(default if options.sizes is None else options.sizes, "--sizes")
-    place = place_for(options.engine, options.device)
+    place = place_for(options.engine, options.device, planning=options.plan)
     request = DataRequest(
         tasks=prepare_tasks(tasks, progress),
         mixers=mixers,
@@ -86,22 +98,40 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
         **model_of(options),
     )
     runs = plan_runs(request)
-    say_what_parts_lack(request.tasks, runs, progress)
-    folder = ResultsFolder(options.results)
-    remember_texts(folder, request.tasks, options)
-    digest = run_data_efficiency(
-        request,
-        folder,
-        progress,
-        engine=engine_for(place, request, options.jobs, options.per_gpu),
-        fresh=options.fresh,
-        retry_failed=options.retry_failed,
-        save=options.save,
+    trials = plan_trials(request)
+    engine = engine_for(place, request, options.jobs, options.per_gpu)
+
+    def train(folder: ResultsFolder, own: Sequence[PlannedRun]) -> tuple[list[TrainingRow], str]:
+        say_what_parts_lack(request.tasks, own, progress)
+        remember_texts(folder, request.tasks, options)
+        digest = run_data_efficiency(
+            request,
+            folder,
+            progress,
+            engine=engine,
+            runs=own,
+            fresh=options.fresh,
+            retry_failed=options.retry_failed,
+            save=options.save,
+        )
+        planned = (run.identity(digest) for run in own)
+        return read_planned(folder, TrainingRow, planned, digest, elsewhere=place.elsewhere), digest
+
+    def rows_of(own: Sequence[PlannedRun]) -> int:
+        return len(own) + sum(len(trials.get(run.subject, ())) for run in first_of_each(own))
+
+    return Work(
+        study="data-efficiency",
+        table="data_efficiency",
+        cell="run",
+        cells=runs,
+        units=run_units(runs, trials),
+        carry_out=train,
+        cell_of=key_of,
+        at_once=engine.at_once,
+        start=COUNTING.seconds,
+        rows_of=rows_of,
     )
-    planned = (run.identity(digest) for run in runs)
-    rows = read_planned(folder, TrainingRow, planned, digest, elsewhere=place.elsewhere)
-    own = digest if not rows or any(row.environment == digest for row in rows) else None  # None: the newest
-    return DataOutcome(rows, summarise(rows, options.baseline, environment=own), folder.path)
 
 
 @takes(DataEfficiencyOptions)
@@ -110,4 +140,4 @@ def data_efficiency(options: DataEfficiencyOptions) -> pandas.DataFrame:
 
     Times in seconds. Raises MixbenchError.
     """
-    return frame(train_data_efficiency(options).rows)
+    return study_frame(plan_of_training, options)

@@ -26,8 +26,8 @@ class EngineOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScaleOptions(EngineOptions):
-    """Which part of the plan is carried out here, and on which machines."""
+class ScaleOptions(Options):
+    """Which part of the plan is carried out here."""
 
     shard: Annotated[
         str | None,

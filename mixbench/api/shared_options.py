@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from typer import Argument, Option
 
 from mixbench.api.options import HOW, MODEL, RESULTS, TEXTS, VERDICT, WHAT, WHERE, Options, Typed
-from mixbench.api.scale_options import EngineOptions
+from mixbench.api.scale_options import EngineOptions, ScaleOptions
 from mixbench.studies.progress import Progress
 
 File = str | Path
@@ -123,7 +123,7 @@ class Followed(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study(Followed):
+class Study(Followed, ScaleOptions):
     """A study that writes a table: where to, and what happens to rows that already exist."""
 
     interrupted: ClassVar = "What was finished is kept; continue with"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, in_order
+from mixbench.api.common import in_order
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
+from mixbench.api.scale import Work, carry_out, study_frame
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.errors import RequestError
 from mixbench.machine.environment import physical_cores
@@ -17,7 +19,9 @@ from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_names, parse_sizes, split_names
 from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
-from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, PlannedCell, SpeedRequest, plan_speed
+from mixbench.studies.speed_steps import starting
+from mixbench.studies.units import speed_units
 from mixbench.tables.columns import FAILURES, identity
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import EXECUTIONS, LaunchRow, SpeedRow
@@ -51,8 +55,17 @@ class SpeedOutcome:
 
 def measure_speed(options: SpeedOptions) -> SpeedOutcome:
     """Measure what the results folder does not hold yet, then summarise the requested cells. Raises MixbenchError."""
-    from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.speed.summary import summarise
+
+    part = carry_out(plan_of_speed(options), options)
+    launches = ResultsFolder(part.folder).read(LaunchRow)
+    summary = summarise(part.rows, launches, options.baseline, environment=part.environment)
+    return SpeedOutcome(part.rows, launches, summary, part.folder)
+
+
+def plan_of_speed(options: SpeedOptions) -> Work[PlannedCell, SpeedRow]:
+    """What is to be measured. Raises RequestError."""
+    from mixbench.verdicts.labels import find_baseline
 
     mixers = choose_mixers(names_of(options.mixer), causal=options.causal, skip_unsupported=options.skip_unsupported)
     base = find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
@@ -78,14 +91,25 @@ def measure_speed(options: SpeedOptions) -> SpeedOutcome:
         match=options.match,
         baseline=next(chosen for chosen in mixers if (chosen.name, chosen.config) == base),
     )
-    folder = ResultsFolder(options.results)
+    cells = plan_speed(request)
     progress = options.progress or Silent()
-    digest = run_speed(request, folder, progress, fresh=options.fresh, retry_failed=options.retry_failed)
-    stored = [row for row in folder.read(SpeedRow) if row.launch <= options.launches]
-    stored.sort(key=attrgetter("launch", "round"))
-    rows = in_order(stored, (cell.identity(digest) for cell in plan_speed(request)), identity)
-    launch_rows = folder.read(LaunchRow)
-    return SpeedOutcome(rows, launch_rows, summarise(rows, launch_rows, options.baseline, environment=digest), folder.path)
+
+    def measure(folder: ResultsFolder, own: Sequence[PlannedCell]) -> tuple[list[SpeedRow], str]:
+        digest = run_speed(request, folder, progress, cells=own, fresh=options.fresh, retry_failed=options.retry_failed)
+        stored = [row for row in folder.read(SpeedRow) if row.launch <= options.launches]
+        stored.sort(key=attrgetter("launch", "round"))
+        return in_order(stored, (cell.identity(digest) for cell in own), identity), digest
+
+    return Work(
+        study="speed",
+        table="speed",
+        cell="cell",
+        cells=cells,
+        units=speed_units(request, cells, own_threads=options.threads is None),
+        carry_out=measure,
+        cell_of=identity,
+        start=starting(cells, options.launches),
+    )
 
 
 def _executions(options: SpeedOptions) -> tuple[str, ...]:
@@ -107,4 +131,4 @@ def speed(options: SpeedOptions) -> pandas.DataFrame:
 
     Times in seconds. Raises MixbenchError.
     """
-    return frame(measure_speed(options).rows)
+    return study_frame(plan_of_speed, options)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import frame, several
+from mixbench.api.common import several
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.preparing import choose_tasks, model_of, prepare_tasks, remember_texts, say_what_parts_lack
+from mixbench.api.scale import Work, carry_out, study_frame
 from mixbench.api.tune_options import TuneOptions
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer, choose_mixers
@@ -19,10 +20,11 @@ from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
 from mixbench.parsing.spec import parse_learning_rates, parse_scores, parse_shares
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Silent, Step
-from mixbench.studies.training import read_planned
+from mixbench.studies.training import COUNTING, key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.studies.tune import run_tuning
-from mixbench.studies.tune_plan import TuneRequest, plan_trials
+from mixbench.studies.tune_plan import PlannedTrial, TuneRequest, plan_trials
+from mixbench.studies.units import trial_units
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.foreign_trials import read_trials
 from mixbench.tables.results import ResultsFolder
@@ -69,23 +71,32 @@ def run_search(options: TuneOptions) -> TuneOutcome:
 
     Raises MixbenchError.
     """
-    from mixbench.verdicts.labels import find_baseline
     from mixbench.verdicts.learning.tune import summarise
 
     if options.from_file is not None:
         return _read_search(options, Path(options.from_file))
+    targets = parse_scores(options.target, "--target")
+    part = carry_out(plan_of_search(options), options)
+    return TuneOutcome(part.rows, summarise(part.rows, options.baseline, targets), part.folder)
+
+
+def plan_of_search(options: TuneOptions) -> Work[PlannedTrial, TrialRow]:
+    """What is to be trained, on data that are prepared. Raises MixbenchError."""
+    from mixbench.verdicts.labels import find_baseline
+
+    if options.from_file is not None:
+        raise RequestError("with --from nothing is trained, so there is no plan to share out", "Leave out --shard and --plan.")
     given = {"--take": options.take, "--bounds": options.bounds, "--lower-is-better": options.lower_is_better}
     if alone := [flag for flag, value in given.items() if value]:
         raise RequestError(f"{alone[0]} needs a file of trials made elsewhere", "Give it with --from, or leave out the option.")
     progress = options.progress or Silent()
     mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal, skip_unsupported=options.skip_unsupported)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
-    targets = parse_scores(options.target, "--target")
     rates = parse_learning_rates(options.learning_rate)
     ranges = _ranges(options, mixers)
     chosen_tasks = choose_tasks(several(options.task), options)
     _refuse_rates(rates, mixers)
-    place = place_for(options.engine, options.device)
+    place = place_for(options.engine, options.device, planning=options.plan)
     tasks = prepare_tasks(chosen_tasks, progress)
     enough = all(isinstance(task, ChosenTask) for task in chosen_tasks) and min(task.examples for task in tasks) >= SIZE
     default = str(SIZE) if enough else "1.0"
@@ -101,21 +112,36 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     )
     request = TuneRequest(base, ranges, options.trials)
     trials = plan_trials(request)
-    say_what_parts_lack(tasks, (trial.run for trial in trials), progress)
-    folder = ResultsFolder(options.results)
-    remember_texts(folder, tasks, options)
-    digest = run_tuning(
-        request,
-        folder,
-        progress,
-        engine=engine_for(place, base, options.jobs, options.per_gpu),
-        fresh=options.fresh,
-        retry_failed=options.retry_failed,
-        save=options.save,
+    engine = engine_for(place, base, options.jobs, options.per_gpu)
+
+    def train(folder: ResultsFolder, own: Sequence[PlannedTrial]) -> tuple[list[TrialRow], str]:
+        say_what_parts_lack(tasks, (trial.run for trial in own), progress)
+        remember_texts(folder, tasks, options)
+        digest = run_tuning(
+            request,
+            folder,
+            progress,
+            engine=engine,
+            trials=own,
+            fresh=options.fresh,
+            retry_failed=options.retry_failed,
+            save=options.save,
+        )
+        planned = (trial.identity(digest) for trial in own)
+        return read_planned(folder, TrialRow, planned, digest, elsewhere=place.elsewhere), digest
+
+    return Work(
+        study="tune",
+        table="tuning",
+        cell="trial",
+        cells=trials,
+        units=trial_units(trials),
+        carry_out=train,
+        cell_of=key_of,
+        at_once=engine.at_once,
+        start=COUNTING.seconds,
+        rows_of=len,
     )
-    planned = (trial.identity(digest) for trial in trials)
-    rows = read_planned(folder, TrialRow, planned, digest, elsewhere=place.elsewhere)
-    return TuneOutcome(rows, summarise(rows, options.baseline, targets), folder.path)
 
 
 def _ranges(options: TuneOptions, mixers: Sequence[ChosenMixer]) -> tuple[Range, ...]:
@@ -197,9 +223,9 @@ def tune(options: TuneOptions) -> pandas.DataFrame:
     With `from_file` nothing is trained and a row per line of what `mixbench tune --from` prints is returned instead.
     Times in seconds. Raises MixbenchError.
     """
+    if options.from_file is None or options.shard or options.plan:
+        return study_frame(plan_of_search, options)
     outcome = run_search(options)
-    if options.from_file is None:
-        return frame(outcome.rows)
     import pandas
 
     from mixbench.verdicts.learning.tune import records

@@ -32,6 +32,7 @@ from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli.adapter import Printed, command, followed, present, present_page, timed
 from mixbench.cli.publish import Published, parse_formats, publish
+from mixbench.cli.scaled import scaled
 from mixbench.cli.terminal import agreed, conclude, print_json, print_text, remark, terminal_width
 
 
@@ -46,10 +47,12 @@ class SpeedPrinted(Printed):
 
 @command(SpeedOptions, SpeedPrinted)
 def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
-    from mixbench.api.speed import measure_speed
+    from mixbench.api.speed import measure_speed, plan_of_speed
     from mixbench.cli.text.speed import speed_table
     from mixbench.verdicts.speed.notes import disturbed_cells
 
+    if scaled(plan_of_speed, options, printed):
+        return
     outcome, spent = timed(measure_speed, options)
     present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal, printed.details))
     if spent:
@@ -59,9 +62,11 @@ def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
 
 @command(DataEfficiencyOptions, Printed)
 def data_efficiency(options: DataEfficiencyOptions, printed: Printed) -> None:
-    from mixbench.api.data_efficiency import train_data_efficiency
+    from mixbench.api.data_efficiency import plan_of_training, train_data_efficiency
     from mixbench.cli.text.data_efficiency import data_efficiency_table
 
+    if scaled(plan_of_training, options, printed):
+        return
     outcome = followed(train_data_efficiency, options)
     present(printed, outcome.as_json, lambda width, terminal: data_efficiency_table(outcome.summary, width, terminal))
     conclude("run", outcome.folder / "data_efficiency.csv", outcome.failed, "run")
@@ -69,9 +74,11 @@ def data_efficiency(options: DataEfficiencyOptions, printed: Printed) -> None:
 
 @command(TuneOptions, Printed)
 def tune(options: TuneOptions, printed: Printed) -> None:
-    from mixbench.api.tune import run_search
+    from mixbench.api.tune import plan_of_search, run_search
     from mixbench.cli.text.tune import tuning_table
 
+    if scaled(plan_of_search, options, printed):
+        return
     outcome = followed(run_search, options)
     present(printed, outcome.as_json, lambda width, terminal: tuning_table(outcome.searches, width, terminal))
     if outcome.figures:
@@ -93,9 +100,11 @@ def cost(options: CostOptions, printed: Printed) -> None:
 
 @command(AttentionMapOptions, Printed)
 def attention_map(options: AttentionMapOptions, printed: Printed) -> None:
-    from mixbench.api.attention_map import map_attention
+    from mixbench.api.attention_map import map_attention, plan_of_maps
     from mixbench.cli.text.attention_map import attention_table
 
+    if scaled(plan_of_maps, options, printed):
+        return
     outcome = followed(map_attention, options)
     present(printed, outcome.as_json, lambda width, terminal: attention_table(outcome.tasks, width, terminal))
     if outcome.figures:

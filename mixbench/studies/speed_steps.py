@@ -75,3 +75,9 @@ def launching(cells: Sequence[PlannedCell], budget: float) -> list[Step]:
     """A launch that measures some cells."""
     peaks = {peaks_of(cell): peaking(cell) for cell in cells}
     return [START, *peaks.values(), *(measuring(group, budget) for group in groups(cells))] if cells else []
+
+
+def starting(cells: Sequence[PlannedCell], launches: int) -> float:
+    """Seconds that these cells take besides being counted and timed, however many they are."""
+    peaks = {peaks_of(cell): peaking(cell).seconds for cell in cells}
+    return START.seconds + launches * (START.seconds + sum(peaks.values()))

@@ -37,12 +37,14 @@ class Place:
         return self.address is not None
 
 
-def place_for(engine: str, device: str) -> Place:
-    """Where to train by --engine and --device. Raises RequestError for what is unknown or missing."""
-    address = ray_address(engine)
+def place_for(engine: str, device: str, *, planning: bool = False) -> Place:
+    """Where to train by --engine and --device; for `planning`, one GPU is assumed. Raises RequestError for what is missing."""
+    address = None if planning else ray_address(engine)
     if device not in ("cpu", "cuda"):
         raise RequestError(f"unknown --device {device!r}", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
-    return Place(device, address, visible_gpus() if address is None and device == "cuda" else ())
+    if address is not None or device == "cpu":
+        return Place(device, address)
+    return Place(device, gpus=["0"] if planning else visible_gpus())
 
 
 def visible_gpus() -> list[str]:

@@ -1,0 +1,33 @@
+"""The command that does what options say, so that others can be told to type it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+from typing import Any, get_args, get_origin
+
+from mixbench.api.given_mixers import names_of
+from mixbench.api.options import Described, Options, options_of
+
+
+def command_line(name: str, options: Options, *, without: Collection[str] = ()) -> str:
+    """`mixbench NAME` with every option that is not at its default, but for those named in `without`; quoted for a shell."""
+    words = ["mixbench", name]
+    for option in options_of(type(options)):
+        value = getattr(options, option.name)
+        if option.name not in without and str(value) != str(option.default):  # "256" from the command line is 256
+            words += _words(option, names_of(value) if option.name == "mixer" else value)
+    return shlex.join(words)
+
+
+def _words(option: Described, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [option.flag] if value else []
+    values = [value] if isinstance(value, str) or not isinstance(value, list | tuple) else value
+    if not _is_repeatable(option):
+        values = [",".join(map(str, values))]
+    return [word for each in values for word in (option.flag, str(each))]
+
+
+def _is_repeatable(option: Described) -> bool:
+    return any(get_origin(kind) is list for kind in (option.kind, *get_args(option.kind)))

@@ -1,0 +1,70 @@
+"""The forecast of --plan, and what a shard has done, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mixbench.cli.text.layout import Column, Part, Table, fitted, heading
+from mixbench.studies.progress import duration
+from mixbench.verdicts.entries import Entry
+from mixbench.verdicts.words import counted
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from mixbench.api.scale import Forecast
+    from mixbench.api.scale import Part as ShardPart
+
+UNEVEN = 1.1
+"""A shard that takes longer than the mean by this factor is explained."""
+
+
+def plan_table(expected: Forecast, width: int | None) -> Text:
+    """What there is to do, then a line per shard."""
+    return fitted(_parts(expected), width)
+
+
+def _parts(expected: Forecast) -> Iterator[Part]:
+    cells = counted(expected.cells, expected.cell)
+    beside = f", {expected.at_once} at a time" if expected.at_once > 1 else ""
+    yield heading(f"{expected.study}: {cells} in {counted(expected.units, 'unit')}, about {duration(expected.seconds)}{beside}")
+    if expected.own is None:
+        return
+    count = len(expected.shards)
+    yield Table(
+        [f"{shard.shard}/{count}" for shard in expected.shards],
+        [
+            Column(f"{expected.cell}s", [Entry(f"{shard.cells:,}") for shard in expected.shards]),
+            Column("units", [Entry(f"{shard.units:,}") for shard in expected.shards]),
+            Column("expected", [Entry(duration(shard.seconds)) for shard in expected.shards]),
+        ],
+        heading="shard",
+    )
+    yield heading(f"The longest shard takes {expected.balance:.2f} times the mean.")
+
+
+def plan_remarks(expected: Forecast) -> Iterator[str]:
+    """Where the times come from, why shards are uneven, and what comes next."""
+    yield "Times are predicted from operations and steps; they tell how shards compare, and machines differ."
+    count = len(expected.shards)
+    if empty := sum(not shard.units for shard in expected.shards):
+        yield f"{counted(empty, 'shard')} of {count} {'is' if empty == 1 else 'are'} empty: a unit is never divided."
+    elif expected.balance > UNEVEN:
+        longest = expected.longest
+        yield f"Shards are uneven as a unit is never divided; the longest takes {duration(longest.seconds)}: {longest.key}."
+    if expected.own is None:
+        yield f"Next: {expected.command} --plan --shard 1/8"
+    else:
+        yield f"Next: {expected.command} --shard 1/{count}, and so on to {count}/{count}, on any machines"
+
+
+def shard_line(part: ShardPart[Any]) -> Text:
+    """What a shard has, in one line."""
+    from rich.text import Text
+
+    assert part.shard is not None
+    if not part.cells:
+        return Text(f"{part.shard.words}: empty, as a unit is never divided; nothing to do")
+    cells = counted(part.cells, part.work.cell)
+    return Text(f"{part.shard.words}: {cells}, {counted(len(part.rows), 'row')} in {part.folder / part.work.table}.csv")

@@ -74,8 +74,9 @@ def map_attention(options: AttentionMapOptions) -> MapOutcome:
     from mixbench.verdicts.attention_map import summarise
 
     part = carry_out(plan_of_maps(options), options)
-    figures = draw_attention_maps(part.rows, part.folder, examples=parse_examples(options.draw))
-    return MapOutcome(part.rows, summarise(part.rows), part.folder, tuple(figures))
+    contents = ResultsFolder(part.folder).environments_of(part.rows)
+    figures = draw_attention_maps(part.rows, part.folder, examples=parse_examples(options.draw), contents=contents)
+    return MapOutcome(part.rows, summarise(part.rows, contents), part.folder, tuple(figures))
 
 
 def plan_of_maps(options: AttentionMapOptions) -> Work[PlannedMap, AttentionMapRow]:

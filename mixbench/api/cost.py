@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.cost_options import CostOptions
+from mixbench.api.machines import of_environments, shown_and_left_out
 from mixbench.api.options import takes
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_scores
+from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.texts import read_texts
@@ -24,23 +26,29 @@ from mixbench.verdicts.cost.lacks import TABLES
 from mixbench.verdicts.cost.per_example import METERED, TIMED
 from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
-from mixbench.verdicts.environments import choose_environment, differences, of_newest, of_shared
+from mixbench.verdicts.environments import choose_environment, differences, of_shared, versions_of
 from mixbench.verdicts.labels import mixer_order
 
 if TYPE_CHECKING:
     import pandas
 
 Tables = Mapping[str, Sequence[Any]]
+_READ: dict[str, type[Row]] = {
+    "speed.csv": SpeedRow,
+    "data_efficiency.csv": TrainingRow,
+    "tuning.csv": TrialRow,
+}
 
 
 @dataclass(frozen=True)
 class CostOutcome:
-    """The cost of reaching a score in every task, and how many rows of other environments were left out."""
+    """The cost of reaching a score in every task."""
 
     costs: tuple[TaskCost, ...]
-    left_out: int
+    machines: tuple[str, ...]
+    """Notes on the machines, where the rows come from several."""
     mixed: bool
-    """Whether tables of different environments were combined, which the user allowed."""
+    """Whether times and training runs are of different versions, which the user allowed."""
     results: ResultsFolder
 
     @property
@@ -60,12 +68,13 @@ class CostOutcome:
         return {
             "results": str(self.folder),
             "tasks": [to_json(cost) for cost in self.costs],
+            "machines": list(self.machines),
             "figures": [*map(str, self.figures)],
         }
 
 
-def cost_of(options: CostOptions) -> CostOutcome:
-    """What reaching a score costs every mixer, by the three tables of a results folder.
+def cost_of(options: CostOptions, chosen: ResultsFolder | None = None) -> CostOutcome:
+    """What reaching a score costs every mixer, by the three tables of a results folder, or of `chosen` in its place.
 
     Raises RequestError where a table or a part of it is missing, with the command that makes it, and where the tables come
     from different environments; UnknownNameError, StorageError.
@@ -73,24 +82,24 @@ def cost_of(options: CostOptions) -> CostOutcome:
     asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "execution", "batch", "threads")}
     columns = {name: value for name, value in asked.items() if value is not None}
     targets = parse_scores(options.target, "--target")
-    folder = ResultsFolder(options.results)
+    folder = chosen or ResultsFolder(options.results)
     wish = Wish(options.task, options.measure, columns, targets, options.baseline, read_texts(folder.path))
-    every: Tables = {
-        "speed.csv": folder.read(SpeedRow),
-        "data_efficiency.csv": folder.read(TrainingRow),
-        "tuning.csv": folder.read(TrialRow),
-    }
-    mixed = {name: of_newest(rows) for name, rows in every.items()}
-    tables = mixed if options.mix_environments else of_shared(every)
+    read = {row_type: folder.read(row_type) for row_type in _READ.values()}
+    contents = folder.environments_of(row for rows in read.values() for row in rows)
+    by_type = of_environments(read, options.environment)
+    every: Tables = {name: by_type[row_type] for name, row_type in _READ.items()}
+    mixed = {name: of_shared({name: rows}, contents)[name] for name, rows in every.items()}
+    tables = mixed if options.mix_environments else of_shared(every, contents)
     speed, data, tuning = TABLES.values()
     models = mixed[speed], mixed[data], mixed[tuning]
     found = task_costs(tables[speed], tables[data], tables[tuning], wish, models)
     whole = tuple(cost for cost in found if cost.costs)
     if not whole:
         raise _incomplete(found, tables, every, folder, wish.measure)
-    environments = {row.environment for rows in tables.values() for row in rows}
-    left_out = sum(map(len, every.values())) - sum(map(len, tables.values()))
-    return CostOutcome(whole, left_out, len(environments) > 1, folder)
+    shown = {row_type: tables[name] for name, row_type in _READ.items()}
+    told = shown_and_left_out(read, by_type, shown, contents, "--environment {}")
+    versions = {versions_of(row.environment, contents) for rows in tables.values() for row in rows}
+    return CostOutcome(whole, told.notes, len(versions) > 1, folder)
 
 
 @takes(CostOptions)

@@ -60,8 +60,9 @@ class CostOptions(Options):
     threads: Annotated[
         int | None, Option(help="CPU threads. Default: that of the newest rows.", min=1, rich_help_panel=ROWS)
     ] = None
+    environment: shared.Environment = None
     mix_environments: Annotated[
         bool,
-        Option("--mix-environments", help="Combine tables from different machines or versions.", rich_help_panel=RESULTS),
+        Option("--mix-environments", help="Combine tables from different versions.", rich_help_panel=RESULTS),
     ] = False
     results: shared.Results = Path("results")

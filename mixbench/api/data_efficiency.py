@@ -70,7 +70,8 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     part = carry_out(plan_of_training(options), options)
     rows = part.rows
     own = part.environment if not rows or any(row.environment == part.environment for row in rows) else None  # None: the newest
-    return DataOutcome(rows, summarise(rows, options.baseline, environment=own), part.folder)
+    contents = ResultsFolder(part.folder).environments_of(rows)
+    return DataOutcome(rows, summarise(rows, options.baseline, environment=own, contents=contents), part.folder)
 
 
 def plan_of_training(options: DataEfficiencyOptions) -> Work[PlannedRun, TrainingRow]:

@@ -34,6 +34,7 @@ def export_results(options: ExportOptions) -> list[Path]:
     output = Path(options.results) / "exports" if options.output is None else options.output
     measured = _chosen(load(options.results), options)
     whole = report(measured)
+    tell_left_out(whole.remarks)
     texts: dict[str, str] = {}
     for name in formats:
         if name in FORMATS:

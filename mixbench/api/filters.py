@@ -73,15 +73,7 @@ class Filters(Options):
     device: Annotated[
         shared.Names | None, Typed(str | None), Option(help="Only these devices: cpu, or a list.", rich_help_panel=CHOICE)
     ] = None
-    environment: Annotated[
-        shared.Names | None,
-        Typed(str | None),
-        Option(
-            help="Only rows of these machines and versions: a hash from the column environment, or a list.",
-            metavar="HASH",
-            rich_help_panel=CHOICE,
-        ),
-    ] = None
+    environment: shared.Environment = None
 
 
 def filter_of(options: Filters, **further: tuple[Any, ...]) -> Filter:

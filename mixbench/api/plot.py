@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mixbench.api.chosen_rows import ChosenRows
 from mixbench.api.filters import filter_of, tell_left_out
 from mixbench.api.options import takes
 from mixbench.api.plot_options import PlotOptions
-from mixbench.errors import RequestError, StorageError, UnknownNameError
+from mixbench.errors import RequestError, UnknownNameError
 from mixbench.parsing.paper import parse_figure_size
 from mixbench.parsing.spec import parse_names, split_names
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 
 if TYPE_CHECKING:
+    from mixbench.verdicts.environments import Environments
     from mixbench.verdicts.filters import Tables
 
 
@@ -26,6 +27,7 @@ def draw(options: PlotOptions) -> list[Path]:
     from mixbench.plots import FIGURES, READS, of_one_environment
     from mixbench.plots.page import Page
     from mixbench.plots.style import FORMATS
+    from mixbench.verdicts.machines import shown_machines
 
     formats = parse_names(options.format, FORMATS, "--format")
     width, height = (None, None) if options.size is None else parse_figure_size(options.size)
@@ -33,24 +35,30 @@ def draw(options: PlotOptions) -> list[Path]:
     how = {} if options.metric is None else {"metrics": _metrics(split_names(options.metric), options.study)}
     folder = ResultsFolder(options.results)
     studies = ["speed"] if how else [options.study] if options.study else list(FIGURES)
-    tables = _chosen(options, folder, dict.fromkeys(row_type for study in studies for row_type in READS[study]))
+    every = {row_type: folder.read(row_type) for row_type in dict.fromkeys(kind for study in studies for kind in READS[study])}
+    contents = folder.environments_of([row for rows in every.values() for row in rows])
+    tables = _chosen(options, every)
     _demand_mixers(page.highlight, tables)
     paths: list[Path] = []
     unknown: list[UnknownNameError] = []
     shown: list[Tables] = []
     for study in studies:
-        rows = of_one_environment(study, tables)
+        rows = of_one_environment(study, tables, contents)
+        drawn: list[Path] = []
+        own = replace(page, machine="; ".join(shown_machines(every, rows, contents)))
         try:
             if any(rows.values()):
-                paths += FIGURES[study](ChosenRows(folder, rows), formats, options.baseline, page, **how)
+                drawn = FIGURES[study](ChosenRows(folder, rows), formats, options.baseline, own, **how)
+                paths += drawn
         except UnknownNameError as error:  # the table of one study may hold a baseline that another has not
             unknown.append(error)
             tell_left_out([f"not drawn: {study}: {error}"])
         else:
-            shown.append(rows)
+            if drawn or len(READS[study]) == 1:  # rows of the cost are drawn only if it is
+                shown.append(rows)
     if unknown and not paths:
         raise unknown[0]
-    tell_left_out(_left_out(folder, tables, shown))
+    tell_left_out(_left_out(tables, shown, contents))
     if not paths and how and any(tables.values()):
         raise RequestError(
             f"the chosen rows of speed have no {' and no '.join(how['metrics'])} to draw",
@@ -84,11 +92,10 @@ def _metrics(names: tuple[str, ...], study: str | None) -> tuple[str, ...]:
     return names
 
 
-def _chosen(options: PlotOptions, folder: ResultsFolder, row_types: Iterable[type[Row]]) -> Tables:
-    """The rows that the options choose. Raises RequestError, StorageError."""
+def _chosen(options: PlotOptions, tables: Tables) -> Tables:
+    """The rows that the options choose. Raises RequestError."""
     from mixbench.verdicts.filters import sift
 
-    tables = {row_type: folder.read(row_type) for row_type in row_types}
     wanted = filter_of(options)
     if not any(tables.values()):
         return tables
@@ -107,7 +114,7 @@ def _demand_mixers(names: Iterable[str], tables: Tables) -> None:
             raise UnknownNameError("mixer", name, mixer_labels(mixers).values(), "among the measured mixers")
 
 
-def _left_out(folder: ResultsFolder, tables: Tables, shown: Iterable[Tables]) -> list[str]:
+def _left_out(tables: Tables, shown: Iterable[Tables], contents: Environments) -> list[str]:
     from mixbench.verdicts.undrawn import failures, other_environments
 
     drawn: dict[type[Row], set[str]] = {row_type: set() for row_type in tables}
@@ -115,10 +122,5 @@ def _left_out(folder: ResultsFolder, tables: Tables, shown: Iterable[Tables]) ->
         for row_type, own in rows.items():
             drawn[row_type] |= {row.environment for row in own}
 
-    def content(environment: str) -> Mapping[str, Any]:
-        with suppress(StorageError):
-            return folder.environment(environment)
-        return {}
-
     present = {row_type: [row for row in rows if row.environment in drawn[row_type]] for row_type, rows in tables.items()}
-    return [*other_environments(tables, drawn, content), *failures(present)]
+    return [*other_environments(tables, drawn, lambda name: contents.get(name, {})), *failures(present)]

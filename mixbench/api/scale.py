@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mixbench.api.command_line import command_line
 from mixbench.api.common import frame
+from mixbench.api.machines import tell_machines
 from mixbench.api.shared_options import Study
 from mixbench.errors import FolderBusyError, RequestError, StorageError
 from mixbench.studies.progress import Silent, duration
@@ -115,6 +116,7 @@ def carry_out(work: Work[Cell, AnyRow], options: Study) -> Part[AnyRow]:
     shard, folder, results = shard_of(options), folder_of(options), Path(options.results)
     if shard is None:
         rows, digest = work.carry_out(folder, work.cells)
+        tell_machines(folder, rows)
         return Part(work, folder.path, rows, digest, None, len(work.cells), len(work.units), results)
     numbers = spread(work.units, shard.count)
     units = [unit for unit, number in zip(work.units, numbers, strict=True) if number == shard.number]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from typer import Argument, Option
 
-from mixbench.api.options import HOW, MODEL, RESULTS, TEXTS, VERDICT, WHAT, WHERE, Options, Typed
+from mixbench.api.options import CHOICE, HOW, MODEL, RESULTS, TEXTS, VERDICT, WHAT, WHERE, Options, Typed
 from mixbench.api.scale_options import EngineOptions, ScaleOptions
 from mixbench.studies.progress import Progress
 
@@ -106,6 +106,15 @@ Baseline = Annotated[
     str | None,
     Option(
         help="Mixer that ratios are relative to. Default: attention where present, else the first.", rich_help_panel=RESULTS
+    ),
+]
+Environment = Annotated[
+    Names | None,
+    Typed(str | None),
+    Option(
+        help="Only rows of these machines and versions: a hash from the column environment, or a list.",
+        metavar="HASH",
+        rich_help_panel=CHOICE,
     ),
 ]
 Results = Annotated[File, Typed(Path), Option(help="Results folder, for tables and figures.", rich_help_panel=RESULTS)]

@@ -20,3 +20,4 @@ class SummaryOptions(Options):
     results: shared.FolderOfTables = field(default=Path("results"), kw_only=False)
     study: Annotated[Study, Option(help="The study: speed, data-efficiency, tune, cost or attention-map.")] = "speed"
     baseline: shared.Baseline = None
+    environment: shared.Environment = None

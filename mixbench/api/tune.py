@@ -77,7 +77,8 @@ def run_search(options: TuneOptions) -> TuneOutcome:
         return _read_search(options, Path(options.from_file))
     targets = parse_scores(options.target, "--target")
     part = carry_out(plan_of_search(options), options)
-    return TuneOutcome(part.rows, summarise(part.rows, options.baseline, targets), part.folder)
+    contents = ResultsFolder(part.folder).environments_of(part.rows)
+    return TuneOutcome(part.rows, summarise(part.rows, options.baseline, targets, contents), part.folder)
 
 
 def plan_of_search(options: TuneOptions) -> Work[PlannedTrial, TrialRow]:

@@ -23,12 +23,10 @@ from mixbench.errors import RequestError, WorkerError, one_line
 from mixbench.execution import ray_look, ray_node
 from mixbench.execution.cargo import Cargo, Packed, Unpacked, files_named, pack
 from mixbench.execution.launch import Died, Outcome
-from mixbench.machine.environment import environment, physical_cores
+from mixbench.machine.environment import VERSION_KEYS, environment, physical_cores
 
 RERUNS = 2
 """How often a job is started again whose slot was lost."""
-SAME = ("mixbench", "sources", "torch")
-"""What a node must have in common with the driver."""
 _EVERY = 1.0
 """Seconds between looks at the nodes."""
 _FAULTS = 3
@@ -342,8 +340,10 @@ class RaySlots:
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """In which of SAME a node differs from the driver, with both versions; "" if in none."""
-    found = [f"{name} {there.get(name)} there, {here.get(name)} here" for name in SAME if there.get(name) != here.get(name)]
+    """In which of VERSION_KEYS a node differs from the driver, with both versions; "" if in none."""
+    found = [
+        f"{name} {there.get(name)} there, {here.get(name)} here" for name in VERSION_KEYS if there.get(name) != here.get(name)
+    ]
     return "; ".join(found).replace("sources None", "an installed mixbench").replace("sources ", "mixbench's sources ")
 
 

@@ -26,8 +26,8 @@ from mixbench.version import __version__
 PACKAGE = Path(__file__).parents[1]
 MACHINE_KEYS = ("cpu", "physical_cores", "logical_cores", "memory_gib", "architecture", "gpus")
 """The keys of an environment that describe the machine; all others describe the software."""
-_SYSTEM_KEYS = ("os", "gpu_driver", "cuda")
-"""The software that belongs to a machine: training scores do not depend on it."""
+VERSION_KEYS = ("mixbench", "sources", "torch")
+"""The keys of an environment that training scores depend on; they do not depend on the machine."""
 _INSTALLED = ("site-packages", "dist-packages")
 _THREAD_VARIABLE = re.compile(r"(OMP|GOMP|KMP|MKL|OPENBLAS)_")
 
@@ -83,9 +83,9 @@ def machine_part(content: Mapping[str, Any]) -> dict[str, Any]:
     return {name: content.get(name) for name in MACHINE_KEYS}
 
 
-def library_part(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of an environment that training scores depend on: the versions of Python, torch, numpy and mixbench."""
-    return {name: value for name, value in content.items() if name not in (*MACHINE_KEYS, *_SYSTEM_KEYS)}
+def version_part(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an environment that training scores depend on: scores are united only if it is equal."""
+    return {name: content.get(name) for name in VERSION_KEYS}
 
 
 def snapshot(root: Path = ROOT) -> Snapshot:

@@ -32,13 +32,16 @@ def _speed(
 def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.data_efficiency import draw_data_efficiency
 
-    return draw_data_efficiency(folder.read(TrainingRow), folder.figures, formats, baseline, page=page)
+    rows = folder.read(TrainingRow)
+    contents = folder.environments_of(rows)
+    return draw_data_efficiency(rows, folder.figures, formats, baseline, page=page, contents=contents)
 
 
 def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.tune import draw_tuning
 
-    return draw_tuning(folder.read(TrialRow), folder.figures, formats, baseline, page=page)
+    rows = folder.read(TrialRow)
+    return draw_tuning(rows, folder.figures, formats, baseline, page=page, contents=folder.environments_of(rows))
 
 
 def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
@@ -47,14 +50,16 @@ def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, p
     from mixbench.verdicts.cost.subject import Wish
 
     tables = {row_type: folder.read(row_type) for row_type in READS["cost"]}
-    speed, training, trials = of_one_environment("cost", tables).values()
+    contents = folder.environments_of([row for rows in tables.values() for row in rows])
+    speed, training, trials = of_one_environment("cost", tables, contents).values()
     return draw_costs(task_costs(speed, training, trials, Wish(baseline=baseline)), folder.figures, formats, page=page)
 
 
 def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.attention_map import draw_attention_maps
 
-    return draw_attention_maps(folder.read(AttentionMapRow), folder.path, formats, page=page)
+    rows = folder.read(AttentionMapRow)
+    return draw_attention_maps(rows, folder.path, formats, page=page, contents=folder.environments_of(rows))
 
 
 FIGURES: dict[str, Draw] = {
@@ -76,8 +81,10 @@ READS: dict[str, tuple[type[Row], ...]] = {
 """The tables that the figures of a study are drawn from, by its name."""
 
 
-def of_one_environment(study: str, tables: Mapping[type[Row], Sequence[Any]]) -> dict[type[Row], list[Any]]:
-    """The rows of the tables of a study that its figures show: of the newest environment, of several tables that all share."""
+def of_one_environment(
+    study: str, tables: Mapping[type[Row], Sequence[Any]], contents: Mapping[str, Mapping[str, Any]]
+) -> dict[type[Row], list[Any]]:
+    """The rows of the tables of a study that its figures show, as `of_shared` chooses them; `contents` of the environments."""
     from mixbench.verdicts.environments import of_shared
 
-    return of_shared({row_type: tables[row_type] for row_type in READS[study]})
+    return of_shared({row_type: tables[row_type] for row_type in READS[study]}, contents)

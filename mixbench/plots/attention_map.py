@@ -18,6 +18,7 @@ from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.pending import current
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
+from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.words import counted, percent
 
 if TYPE_CHECKING:
@@ -46,15 +47,17 @@ def draw_attention_maps(
     *,
     examples: Sequence[int] | None = None,
     page: Page = PLAIN,
+    contents: Environments = UNKNOWN,
 ) -> list[Path]:
     """Write a figure per task to the figures of a results folder; none for a task without stored maps.
 
-    `examples` are the ones to draw, by default those with a map, at most MOST_EXAMPLES. Raises UnknownNameError for an unknown
-    format, StorageError if a file cannot be read or written, RequestError if the page is too small.
+    Rows are chosen as by `summarise`. `examples` are the ones to draw, by default those with a map, at most MOST_EXAMPLES.
+    Raises UnknownNameError for an unknown format, StorageError if a file cannot be read or written, RequestError if the page is
+    too small.
     """
     paths: list[Path] = []
     taken: set[str] = set()
-    for task in summarise(rows):
+    for task in summarise(rows, contents):
         maps = {line.label: _stored(line, results, examples) for line in task.lines}
         if any(maps.values()):
             name = texts.distinct_name(f"attention-map-{texts.file_name(task.task)}", taken)

@@ -20,6 +20,7 @@ from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.power_law import PowerLaw, laws_to_show
 from mixbench.verdicts.learning.scores import curves, summarise
@@ -43,13 +44,14 @@ def draw_data_efficiency(
     baseline: str | None = None,
     *,
     page: Page = PLAIN,
+    contents: Environments = UNKNOWN,
 ) -> list[Path]:
     """Write every figure that the rows allow to `folder`, separately for each task; none for a task without scores.
 
     Raises UnknownNameError for an unknown format or baseline, StorageError if a file cannot be written, RequestError if the
     page is too small.
     """
-    summary = summarise(rows, baseline)
+    summary = summarise(rows, baseline, contents=contents)
     paths: list[Path] = []
     taken: set[str] = set()
     for task, drawn in task_figures(summary, page.highlight).items():

@@ -61,6 +61,8 @@ class Page:
     height: float | None = None
     titled: bool = True
     highlight: tuple[str, ...] = ()
+    machine: str = ""
+    """A note on the machine, where the tables hold rows of several."""
 
     @property
     def scale(self) -> float:

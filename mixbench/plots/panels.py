@@ -145,7 +145,7 @@ class Sheet:
 
     def finish(self, *notes: str) -> Figure:
         """Write the notes below the panels, place everything, and return the figure."""
-        lines = [*([] if self.page.titled else [self.common]), *notes]
+        lines = [*([] if self.page.titled else [self.common]), *notes, self.page.machine]
         if any(lines):
             add_caption(self.figure, "\n".join(filter(None, dict.fromkeys(lines))))
         if self.page.width is not None:

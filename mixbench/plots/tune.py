@@ -11,6 +11,7 @@ from mixbench.plots import style, texts
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.tables.rows import TrialRow
+from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
 from mixbench.verdicts.prominent import prominent
 
@@ -32,6 +33,7 @@ def draw_tuning(
     baseline: str | None = None,
     *,
     page: Page = PLAIN,
+    contents: Environments = UNKNOWN,
 ) -> list[Path]:
     """Write a figure per search to `folder`; none for a search without scores.
 
@@ -41,7 +43,7 @@ def draw_tuning(
     taken: set[str] = set()
     return [
         path
-        for search in summarise(rows, baseline)
+        for search in summarise(rows, baseline, contents=contents)
         if search.curves
         for name in [texts.distinct_name(f"tune-{texts.file_name(search.task)}", taken)]
         for path in style.save(tuning_figure(search, page), folder, name, formats, page)

@@ -21,7 +21,7 @@ import json
 import os
 import reprlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -164,6 +164,14 @@ class ResultsFolder:
                 file.parent.mkdir(exist_ok=True)
                 write_atomically(file, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
         return name
+
+    def environments_of(self, rows: Iterable[Any]) -> dict[str, dict[str, Any]]:
+        """By their hash, the environments that rows name, without those that are missing or damaged."""
+        found = {}
+        for name in dict.fromkeys(row.environment for row in rows):
+            with suppress(StorageError):
+                found[name] = self.environment(name)
+        return found
 
     def environment(self, name: str) -> dict[str, Any]:
         """The environment that a row names by its hash. Raises StorageError if it is missing or damaged."""

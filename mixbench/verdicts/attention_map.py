@@ -12,7 +12,7 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.tables.scores import ERRORS
-from mixbench.verdicts.environments import of_newest
+from mixbench.verdicts.environments import UNKNOWN, Environments, united
 from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places
 from mixbench.verdicts.labels import MixerKey, mixer_order, unpacked
 from mixbench.verdicts.learning.means import known_mean, mean_score, mean_share
@@ -60,10 +60,10 @@ class TaskMaps:
         return self.score in ERRORS
 
 
-def summarise(rows: Sequence[AttentionMapRow]) -> tuple[TaskMaps, ...]:
-    """Every task of the newest environment."""
+def summarise(rows: Sequence[AttentionMapRow], contents: Environments = UNKNOWN) -> tuple[TaskMaps, ...]:
+    """Every task of the newest environment, and of those that `united` adds by the `contents` of others."""
     tasks: dict[tuple[str, ...], list[AttentionMapRow]] = defaultdict(list)
-    for row in of_newest(rows):
+    for row in united(rows, contents):
         data = unpacked(row.settings).get("task")
         tasks[row.task, str(row.tokens), canonical_json({"data": data})].append(row)
     return tuple(_task(own) for own in tasks.values())

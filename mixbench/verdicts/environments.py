@@ -1,7 +1,7 @@
 """Choose the environment of a summary: the requested one, else the newest, or the newest that several tables share.
 
 Times depend on the machine: those of two environments are never combined. Training scores do not: with the same versions of
-everything, runs of several machines are united.
+mixbench and torch, runs of several machines are united.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from mixbench.errors import UnknownNameError
-from mixbench.machine.environment import library_part
+from mixbench.machine.environment import version_part
+from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
 
@@ -57,19 +58,18 @@ def of_newest(rows: Sequence[Measured]) -> list[Measured]:
     return rows_of(rows, choose_environment(rows))
 
 
+UNKNOWN: Environments = {}
+"""Where the content of no environment is known: then every one is kept apart."""
+
+
 def united(rows: Sequence[Measured], contents: Environments, environment: str | None = None) -> list[Measured]:
-    """The rows of every machine with the library versions of an environment (default: the newest), in their order.
+    """The rows of every machine with the versions of an environment (default: the newest), in their order.
 
     A run that several machines repeated counts once: one that succeeded, the newest of these. Environments of which the
     content is not known are united with no other. Raises UnknownNameError as `choose_environment`.
     """
-    chosen = choose_environment(rows, environment)
-    wanted = contents.get(chosen)
-    alike = {
-        other
-        for other in {row.environment for row in rows}
-        if other == chosen or (wanted and other in contents and library_part(contents[other]) == library_part(wanted))
-    }
+    wanted = versions_of(choose_environment(rows, environment), contents)
+    alike = {other for other in {row.environment for row in rows} if versions_of(other, contents) == wanted}
     kept = [row for row in rows if row.environment in alike]
     if len(alike) < 2:
         return kept
@@ -95,12 +95,39 @@ def shared_environment(*tables: Sequence[Measurement]) -> str | None:
     return choose_environment([row for rows in tables for row in rows if row.environment in shared]) if shared else None
 
 
-def of_shared(tables: Mapping[Name, Sequence[Any]]) -> dict[Name, list[Any]]:
-    """By name, the rows of the newest environment that all tables share; where they share none, of the newest of any table."""
-    environment = shared_environment(*tables.values())
+def of_shared(tables: Mapping[Name, Sequence[Any]], contents: Environments = UNKNOWN) -> dict[Name, list[Any]]:
+    """By name, the rows of the newest environment that all tables share; where they share none, of the newest of any table.
+
+    Tables of training runs share an environment with the same versions, and are `united`.
+    """
+    environment = shared_environment(*tables.values()) or _alike_in_all(tables, contents)
     if environment is None:
         environment = choose_environment([row for rows in tables.values() for row in rows])
-    return {name: rows_of(rows, environment) for name, rows in tables.items()}
+    return {name: _of_environment(rows, environment, contents) for name, rows in tables.items()}
+
+
+def _alike_in_all(tables: Mapping[Name, Sequence[Any]], contents: Environments) -> str | None:
+    """The newest environment of the tables of times of which the versions are in every table."""
+    timed = [row for rows in tables.values() if not _unite(rows) for row in rows]
+    versions = [[versions_of(name, contents) for name in {row.environment for row in rows}] for rows in tables.values()]
+    alike = [row for row in timed if all(versions_of(row.environment, contents) in own for own in versions)]
+    return choose_environment(alike) if alike else None
+
+
+def _of_environment(rows: Sequence[Any], environment: str, contents: Environments) -> list[Any]:
+    if not _unite(rows):
+        return rows_of(rows, environment)
+    alike = [row for row in rows if versions_of(row.environment, contents) == versions_of(environment, contents)]
+    return united(alike, contents)
+
+
+def _unite(rows: Sequence[Any]) -> bool:
+    return bool(rows) and isinstance(rows[0], UNITED)
+
+
+def versions_of(environment: str, contents: Environments) -> str:
+    """The versions of an environment; where these are not known, its hash."""
+    return canonical_json(version_part(contents[environment])) if contents.get(environment) else environment
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any], most: int | None = None) -> str:

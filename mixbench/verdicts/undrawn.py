@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from mixbench.machine.environment import machine_part
 from mixbench.tables.columns import Row, columns, identity
 from mixbench.tables.rows import TABLES, AttentionMapRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.verdicts.environments import differences
@@ -13,6 +14,7 @@ from mixbench.verdicts.filters import Tables
 from mixbench.verdicts.labels import UNSAID, context_of, in_words
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.tune import by_search
+from mixbench.verdicts.machines import machine_words
 from mixbench.verdicts.words import counted
 
 _NAMES = {row_type: f"{name}.csv" for name, row_type in TABLES.items()}
@@ -21,12 +23,16 @@ _MOST = 3
 
 
 def other_environments(
-    tables: Tables, drawn: Mapping[type[Row], set[str]], content: Callable[[str], Mapping[str, Any]]
+    tables: Tables,
+    drawn: Mapping[type[Row], set[str]],
+    content: Callable[[str], Mapping[str, Any]],
+    words: tuple[str, str] = ("not drawn", "to draw them: --environment {}"),
 ) -> list[str]:
     """What tables hold of environments that are not drawn, each with the option that draws it, the newest first.
 
-    `content` gives an environment by its hash, {} if it is unknown.
+    `content` gives an environment by its hash, {} if it is unknown. `words` say the same of what is not a figure.
     """
+    lacking, how = words
     counts: dict[str, Counter[type[Row]]] = defaultdict(Counter)
     newest: dict[str, str] = {}
     for row_type, rows in tables.items():
@@ -39,13 +45,20 @@ def other_environments(
     told = []
     for environment in ordered[:_MOST]:
         tables_of = [f"{counted(count, 'row')} of {_NAMES[row_type]}" for row_type, count in counts[environment].items()]
-        differing = differences(content(environment), content(here), _MOST)
-        about = f"another environment ({differing})" if differing else "another environment"
-        told.append(f"not drawn: {' and '.join(tables_of)} from {about}; to draw them: --environment {environment}")
+        about = _about(content(environment), content(here))
+        told.append(f"{lacking}: {' and '.join(tables_of)} from {about}; {how.format(environment)}")
     if further := ordered[_MOST:]:
         total = sum(sum(counts[environment].values()) for environment in further)
-        told.append(f"not drawn: {counted(total, 'row')} from {counted(len(further), 'older environment')}")
+        told.append(f"{lacking}: {counted(total, 'row')} from {counted(len(further), 'older environment')}")
     return told
+
+
+def _about(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Another machine, or how an environment of the same machine differs."""
+    if machine_part(there) != machine_part(here):
+        return f"another machine ({machine_words(there)})"
+    differing = differences(there, here, _MOST)
+    return f"another environment ({differing})" if differing else "another environment"
 
 
 def failures(tables: Tables) -> list[str]:

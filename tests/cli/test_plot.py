@@ -87,7 +87,7 @@ def test_rows_of_another_machine_are_told_and_drawn_on_request(
     assert {row.mixer for row in drawn.pop()} == {"attention"}
     (told,) = done.stderr.splitlines()
     beginning, _, option = told.partition("; to draw them: ")
-    assert beginning == ("not drawn: 1 row of speed.csv from another environment (cpu Example 1 instead of Example 9000)")
+    assert beginning == "not drawn: 1 row of speed.csv from another machine (Example 1, 4 cores, 16 GiB)"
     assert run("plot", "--results", tmp_path, *option.split()).stderr == ""
     assert {row.mixer for row in drawn.pop()} == {"fnet"}
     with pytest.warns(LeftOutWarning, match="to draw them"):

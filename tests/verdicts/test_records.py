@@ -168,7 +168,7 @@ def test_factors_and_product_of_cost(tmp_path: Path) -> None:
     rows = speed_rows(MIXERS, (100,), modes=("training",))[0], training_rows(MIXERS), trial_rows(MIXERS, trials=12)
     (cost,) = evidence.task_costs(*rows, Wish(targets=(0.2, 0.1, 0.01)))
     records = cost_records(cost)
-    text = cost_table(CostOutcome((cost,), 0, False, ResultsFolder(tmp_path)), 80, terminal=False).plain
+    text = cost_table(CostOutcome((cost,), (), False, ResultsFolder(tmp_path)), 80, terminal=False).plain
     printed = iter(tables(text, cost.mixers))
     assert {record["unit"] for record in records} == {"s per example", "examples", "trials", "s"}
     for target in cost.targets:

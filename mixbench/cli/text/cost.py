@@ -171,6 +171,5 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
         yield f"{source.table}, {counted(source.rows, 'row')}: {source.words}."
     yield from cost.left_out
     if outcome.mixed:
-        yield "The tables come from different environments: the factors were not measured on one machine."
-    if outcome.left_out:
-        yield f"Left out: {counted(outcome.left_out, 'row')} of other environments."
+        yield "The tables come from different environments: not all factors are of the same versions of mixbench and torch."
+    yield from outcome.machines

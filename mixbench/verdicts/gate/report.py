@@ -12,7 +12,7 @@ from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.fields import Better, Column, Rule
 from mixbench.tables.rows import SpeedRow
 from mixbench.tables.scores import ERRORS
-from mixbench.verdicts.environments import of_newest
+from mixbench.verdicts.environments import UNITED, of_newest, united
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
     STUDIES,
@@ -29,7 +29,9 @@ from mixbench.verdicts.gate.cells import (
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code
 from mixbench.verdicts.gate.metrics import name_of
 from mixbench.verdicts.learning.means import mean_share
+from mixbench.verdicts.machines import shown_machines
 from mixbench.verdicts.speed.blocks import choose_rows
+from mixbench.verdicts.undrawn import other_environments
 
 STATES = {
     "broken": "error",
@@ -164,12 +166,18 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
         for cell, row_type, rows in _cells(measured, base)
         for good, disturbed in [_counting(good_rows(rows))]
         for metric in REPORTED[row_type]
-        if (values := by_replicate(good, metric))
+        if (values := by_replicate(_of_one_machine(good, metric), metric))
         for column in [columns(row_type)[metric]]
         # as in the table of learning curves: errors on the log scale
         for estimate in [_on_log_scale if column.rule == "score" and good[0].score in ERRORS else _ESTIMATES[column.rule]]
         for interval in [estimate(list(values.values()))]
     ]
+
+
+def _of_one_machine(rows: list[Any], metric: str) -> list[Any]:
+    """The rows of which a metric is combined: of a time, those of the newest environment that has it."""
+    timed = bool(rows) and isinstance(rows[0], UNITED) and columns(type(rows[0]))[metric].unit == "s"
+    return of_newest(rows) if timed else rows
 
 
 def _counting(rows: list[Any]) -> tuple[list[Any], bool]:
@@ -226,18 +234,27 @@ def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, typ
 
 
 def _newest(measured: Measured, row_type: type[Row]) -> list[Any]:
-    """Rows of the newest environment: of several machines, only one can be followed over time."""
-    return of_newest(measured.rows.get(row_type, ()))
+    """Rows of the newest environment: of several machines, only one can be followed over time. Training runs are united."""
+    rows = measured.rows.get(row_type, ())
+    return united(rows, measured.environments) if row_type in UNITED else of_newest(rows)
 
 
 def _left_out(measured: Measured) -> list[str]:
-    remarks: list[str] = []
-    for row_type in REPORTED:
-        newest = _newest(measured, row_type)
-        if older := len(measured.rows.get(row_type, ())) - len(newest):
-            remarks.append(f"{older} rows of {STUDIES[row_type]}.csv from other environments are left out")
-        remarks += earlier_code(newest, names_in_both(measured, measured, row_type)[1])
-    return remarks
+    every = {row_type: measured.rows.get(row_type, ()) for row_type in REPORTED}
+    newest = {row_type: _newest(measured, row_type) for row_type in REPORTED}
+    shown = {row_type: {row.environment for row in rows} for row_type, rows in newest.items()}
+    return [
+        *shown_machines(every, newest, measured.environments),
+        *other_environments(every, shown, lambda name: measured.environments.get(name, {}), _LEFT_OUT),
+        *(
+            remark
+            for row_type, rows in newest.items()
+            for remark in earlier_code(rows, names_in_both(measured, measured, row_type)[1])
+        ),
+    ]
+
+
+_LEFT_OUT = ("left out", "to export them: --environment {}")
 
 
 def _better(column: Column, row: Any) -> Better:

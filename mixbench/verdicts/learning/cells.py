@@ -80,8 +80,13 @@ class DataCell:
         return len(self.scores) + len(self.failed)
 
 
-def cell_of(label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRow], is_error: bool) -> DataCell:
-    """Summarise the runs of one mixer and size; `baseline` are those of the mixer that it is compared to, at this size."""
+def cell_of(
+    label: str, rows: Sequence[TrainingRow], baseline: Sequence[TrainingRow], is_error: bool, timed_in: str
+) -> DataCell:
+    """Summarise the runs of one mixer and size; `baseline` are those of the mixer that it is compared to, at this size.
+
+    Times are those of the environment `timed_in` alone.
+    """
     good = [row for row in rows if row.status == "ok"]
     bad = [row for row in rows if row.status != "ok"]
     scores, others = _scores(rows), _scores(baseline)
@@ -102,7 +107,7 @@ def cell_of(label: str, rows: Sequence[TrainingRow], baseline: Sequence[Training
         pairs=len(pairs),
         test_standard_error=sampling,
         test_examples=next((row.test_examples for row in good if row.test_examples is not None), None),
-        train_seconds=known_mean(row.train_seconds for row in good),
+        train_seconds=known_mean(row.train_seconds for row in good if row.environment == timed_in),
         train_flops=known_mean(row.train_flops for row in good),
         train_flops_remark=count_remark("train_flops", [(row.train_flops, row.detail) for row in good]),
         steps=next((row.steps for row in good), None),

@@ -14,7 +14,7 @@ from typing import Any
 
 from mixbench.tables.rows import TrainingRow
 from mixbench.tables.scores import ERRORS, SCORES
-from mixbench.verdicts.environments import choose_environment, rows_of
+from mixbench.verdicts.environments import UNKNOWN, Environments, choose_environment, united
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.cells import DataCell, cell_of
 from mixbench.verdicts.learning.context import TaskContext, by_context
@@ -87,14 +87,17 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """All tasks that were trained in one environment."""
+    """All tasks that were trained with the same versions of mixbench and torch."""
 
     environment: str
+    """That of the newest row: times are of this one alone."""
+    environments: tuple[str, ...]
+    """All of which there are runs."""
     baseline: str | None
     """Label of the mixer that the others are compared to; None without rows."""
     tasks: tuple[TaskSummary, ...]
     left_out: int
-    """Rows of other environments."""
+    """Rows of other environments, and of runs that several machines repeated."""
 
 
 def summarise(
@@ -102,22 +105,25 @@ def summarise(
     baseline: str | None = None,
     environment: str | None = None,
     targets: Sequence[float] = (),
+    contents: Environments = UNKNOWN,
 ) -> DataSummary:
-    """Summarise the rows of one environment, by default the newest.
+    """Summarise the rows of one environment, by default the newest, and those that `united` adds by the `contents` of others.
 
     `baseline` is a name or a label, by default attention or else the first mixer of the rows. `targets` are the scores for
     which the examples needed are read off, by default a few between the control and the best mixer of each task.
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
-    kept = rows_of(rows, environment)
+    kept = united(rows, contents, environment)
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
     base, labels = find_baseline(baseline, mixers), mixer_labels(mixers)
     return DataSummary(
         environment=environment,
+        environments=tuple(dict.fromkeys(row.environment for row in kept)),
         baseline=labels[base] if base else None,
         tasks=tuple(
-            _task(context, runs, trials, base, labels, targets) for context, (runs, trials) in sorted(by_context(kept).items())
+            _task(context, runs, trials, base, labels, targets, environment)
+            for context, (runs, trials) in sorted(by_context(kept).items())
         ),
         left_out=len(rows) - len(kept),
     )
@@ -195,6 +201,7 @@ def _task(
     base: MixerKey | None,
     labels: Mapping[MixerKey, str],
     targets: Sequence[float],
+    timed_in: str,
 ) -> TaskSummary:
     by_cell: dict[tuple[int, MixerKey], list[TrainingRow]] = defaultdict(list)
     for row in rows:
@@ -202,7 +209,7 @@ def _task(
     sizes, mixers = sorted({size for size, _ in by_cell}), mixer_order({mixer for _, mixer in by_cell})
     score = next((row.score for row in rows if row.score), "")
     cells = tuple(
-        cell_of(labels[mixer], by_cell[size, mixer], others, score in ERRORS)
+        cell_of(labels[mixer], by_cell[size, mixer], others, score in ERRORS, timed_in)
         for size in sizes
         for mixer in mixers
         if (size, mixer) in by_cell

@@ -18,7 +18,7 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
 from mixbench.tables.rows import TrainingRow, TrialRow
 from mixbench.tables.scores import ERRORS
-from mixbench.verdicts.environments import of_newest
+from mixbench.verdicts.environments import UNKNOWN, Environments, united
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.bands import expected_best_band
 from mixbench.verdicts.learning.bounds import Bounds, bounds_of
@@ -91,12 +91,15 @@ class Search:
         return tuple(own / other - 1 if other else math.nan for own, other in pairs)
 
 
-def summarise(rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = ()) -> tuple[Search, ...]:
-    """Every search of the newest environment; `targets` are scores to reach, by default at DISTANCES from the best.
+def summarise(
+    rows: Sequence[TrialRow], baseline: str | None = None, targets: Sequence[float] = (), contents: Environments = UNKNOWN
+) -> tuple[Search, ...]:
+    """Every search of the newest environment, and of those that `united` adds by the `contents` of others.
 
+    `targets` are scores to reach, by default at DISTANCES from the best.
     Raises UnknownNameError for a baseline that a search does not have.
     """
-    return tuple(search_of_rows(search, baseline, targets) for search in by_search(of_newest(rows)))
+    return tuple(search_of_rows(search, baseline, targets) for search in by_search(united(rows, contents)))
 
 
 def by_search(rows: Iterable[TrialRow]) -> list[list[TrialRow]]:

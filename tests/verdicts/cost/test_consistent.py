@@ -89,7 +89,7 @@ def test_sentences_tables_and_json_never_contradict_each_other(part: int, tmp_pa
 
 
 def check(cost: TaskCost, folder: Path) -> None:
-    text = cost_table(CostOutcome((cost,), 0, False, ResultsFolder(folder)), 200, terminal=False).plain
+    text = cost_table(CostOutcome((cost,), (), False, ResultsFolder(folder)), 200, terminal=False).plain
     assert "nan" not in text.split()
     printed = tables_of(text, cost)
     records = {(one["mixer"], one["target"], one["factor"]): one for one in to_json(cost)["costs"]}

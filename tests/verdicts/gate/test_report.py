@@ -163,7 +163,10 @@ def test_only_the_newest_environment_of_a_table_is_reported_and_the_rest_is_ment
     for rows in ((new, old), (old, new)):
         made = report(measured(*rows))
         assert only(list(made.measures), "latency_ms").value == 2.0
-        assert list(made.remarks) == ["1 rows of speed.csv from other environments are left out"]
+        assert list(made.remarks) == [
+            "speed.csv: a CPU, 4 cores, 8 GiB",
+            "left out: 1 row of speed.csv from another environment; to export them: --environment old",
+        ]
     assert not report(measured(new)).remarks
 
 

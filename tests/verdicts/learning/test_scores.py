@@ -252,7 +252,7 @@ def test_given_targets_replace_the_default() -> None:
 
 
 def test_no_rows_give_an_empty_summary() -> None:
-    assert summarise([]) == DataSummary("", None, (), 0)
+    assert summarise([]) == DataSummary("", (), None, (), 0)
 
 
 def test_words_distinguish_the_contexts_of_a_task() -> None:

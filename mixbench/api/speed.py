@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.common import in_order
 from mixbench.api.given_mixers import names_of
 from mixbench.api.options import takes
 from mixbench.api.scale import Work, carry_out, study_frame
@@ -23,6 +21,7 @@ from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, PlannedCell, Spee
 from mixbench.studies.speed_steps import starting
 from mixbench.studies.units import speed_units
 from mixbench.tables.columns import FAILURES, identity
+from mixbench.tables.done import rows_in_order
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import EXECUTIONS, LaunchRow, SpeedRow
 
@@ -96,9 +95,9 @@ def plan_of_speed(options: SpeedOptions) -> Work[PlannedCell, SpeedRow]:
 
     def measure(folder: ResultsFolder, own: Sequence[PlannedCell]) -> tuple[list[SpeedRow], str]:
         digest = run_speed(request, folder, progress, cells=own, fresh=options.fresh, retry_failed=options.retry_failed)
-        stored = [row for row in folder.read(SpeedRow) if row.launch <= options.launches]
-        stored.sort(key=attrgetter("launch", "round"))
-        return in_order(stored, (cell.identity(digest) for cell in own), identity), digest
+        table = folder.table(SpeedRow)
+        table = table.taken(table.where("launch", lambda launch: launch <= options.launches))
+        return rows_in_order(table, (cell.identity(digest) for cell in own), "launch", "round"), digest
 
     return Work(
         study="speed",

@@ -33,10 +33,11 @@ from mixbench.studies.speed_rows import (
 from mixbench.studies.speed_steps import PEAK_KEYS, START, launching, measuring, peaking, peaks_of
 from mixbench.studies.speed_worker import START_TIMEOUT, Worker
 from mixbench.tables.columns import identity
+from mixbench.tables.done import done
 from mixbench.tables.origins import write_origins
 from mixbench.tables.remarks import SEPARATOR, breaks
 from mixbench.tables.removal import drop
-from mixbench.tables.results import ResultsFolder, failures, finished_launches
+from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
 
@@ -90,12 +91,13 @@ class _Study:
     """The highest clock of each GPU that was seen in this launch."""
 
     def run(self) -> None:
-        rows = [row for row in self.folder.read(SpeedRow) if row.environment == self.environment]
-        self._set_orphans_aside({row.measured_at for row in rows})
-        self.finished = finished_launches(rows)
-        self.failed = set(failures(rows))
-        self.counts = {counted_as(identity(row)): without_energy(counts_of(row)) for row in rows if row.status == "ok"}
-        self.energies.read(rows)
+        table = self.folder.table(SpeedRow)
+        table = table.taken(table.where("environment", self.environment.__eq__))
+        self._set_orphans_aside({*table.distinct("measured_at").values})
+        known = done(table)
+        self.finished, self.failed = known.finished, known.failed
+        self.counts = {counted_as(cell): without_energy(counts_of(row)) for cell, row in known.latest.items()}
+        self.energies.read(known.latest.values())
         self._write_unsupported()
         self.contract.read()
         self._refuse()

@@ -99,6 +99,22 @@ class Columns(Generic[RowType]):
             size *= len(column.values)
         return np.unique(numbers, return_inverse=True)[1]
 
+    def ranks(self, name: str) -> Codes:
+        """For each row the place of its value among the sorted values of a column, which is not of floats."""
+        import numpy as np
+
+        column = self.distinct(name)
+        ranks = np.zeros(len(column.values), dtype=np.int64)
+        ranks[sorted(range(len(column.values)), key=column.values.__getitem__)] = np.arange(len(column.values))
+        return ranks[column.codes]
+
+    def where(self, name: str, holds: Callable[[Any], bool]) -> Places:
+        """For every row whether something holds of its value in a column, which is not of floats."""
+        import numpy as np
+
+        column = self.distinct(name)
+        return np.array(list(map(holds, column.values)), dtype=bool)[column.codes]
+
     def taken(self, places: Places) -> Columns[RowType]:
         """These rows alone."""
         return Columns(self.row_type, {name: column.taken(places) for name, column in self.cells.items()})

@@ -132,6 +132,11 @@ def with_rule(row_type: type[Row], rule: Rule) -> tuple[str, ...]:
     return tuple(name for name, column in columns(row_type).items() if column.rule == rule)
 
 
+def identity_columns(row_type: type[Row]) -> tuple[str, ...]:
+    """The keys and the environment."""
+    return _layout(row_type).identity
+
+
 def identity(row: Row) -> tuple[Any, ...]:
     """The keys and the environment: rows with equal identities are repetitions of one cell."""
     return tuple(getattr(row, name) for name in _layout(type(row)).identity)

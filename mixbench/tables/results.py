@@ -30,14 +30,13 @@ from typing import TYPE_CHECKING, Any
 from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.by_column import Columns
-from mixbench.tables.columns import Row, RowType, columns, csv_lines, identity, to_record
+from mixbench.tables.columns import Row, RowType, columns, csv_lines, to_record
 from mixbench.tables.lines import LeftOut
 from mixbench.tables.origins import read_origins
 from mixbench.tables.pending import current, read_current, settle
-from mixbench.tables.reading import read_table
+from mixbench.tables.reading import Table, read_table
 from mixbench.tables.rejected import in_words, rejected, set_aside
-from mixbench.tables.rows import TABLES, SpeedRow
-from mixbench.tables.sifting import complete
+from mixbench.tables.rows import TABLES
 from mixbench.tables.storage import append_whole, storage_errors, temporary, write_atomically
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ class ResultsFolder:
         self.path = Path(path)
         self.figures = self.path / "figures"
         self._writable = False
+        self._known: dict[type[Row], tuple[tuple[int, ...], Table[Any]]] = {}
+        """Tables that were read within `writing`, and what their files were then."""
         self._elsewhere = f"Give another folder with {option}."
 
     @contextmanager
@@ -70,12 +71,13 @@ class ResultsFolder:
         with self._lock():
             with storage_errors(f"cannot complete what was merged into {self.path}"):
                 settle(self.path)
-            self._repair()
             self._writable = True
             try:
+                self._repair()
                 yield
             finally:
                 self._writable = False
+                self._known.clear()
 
     def read(self, row_type: type[RowType]) -> list[RowType]:
         """All rows of a table, in the order written; [] if there is no table.
@@ -96,8 +98,7 @@ class ResultsFolder:
     def table(self, row_type: type[RowType]) -> Columns[RowType]:
         """The same by column. Raises StorageError."""
         read_origins(self.path)
-        file = self._file(row_type)
-        table = read_table(file, row_type)
+        file, table = self._file(row_type), self._table(row_type)
         if table.damaged:
             first, *others = table.damaged
             further = f" ({len(others)} more lines cannot be read)" if others else ""
@@ -122,6 +123,7 @@ class ResultsFolder:
         if any(type(row) is not row_type for row in rows):
             raise TypeError("rows must all belong to one table")
         file = self._file(row_type)
+        self._known.pop(row_type, None)
         with storage_errors(f"cannot add {len(rows)} rows to {file}"):
             append_whole(file, header=csv_lines([columns(row_type)]), lines=csv_lines(to_record(row).values() for row in rows))
 
@@ -145,8 +147,7 @@ class ResultsFolder:
     def set_aside(self, row_type: type[RowType], keep: Callable[[RowType], bool], reason: str) -> None:
         """Move the rows that `keep` rejects to the file of rejected lines, and warn of it. Raises StorageError."""
         self._require_writing()
-        file = self._file(row_type)
-        table = read_table(file, row_type)
+        file, table = self._file(row_type), self._table(row_type)
         rows = table.rows
         if dropped := [place for place, row in enumerate(rows) if not keep(row)]:
             moved = [LeftOut(line, reason) for line in table.lines(file, dropped)]
@@ -194,6 +195,17 @@ class ResultsFolder:
     def _file(self, row_type: type[Row]) -> Path:
         return current(self.path, f"{_NAMES[row_type]}.csv")
 
+    def _table(self, row_type: type[RowType]) -> Table[RowType]:
+        """What the file of a table holds. Within `writing`, a file is read again only after it has changed."""
+        file = self._file(row_type)
+        now = _state_of(file)
+        if row_type not in self._known or self._known[row_type][0] != now:
+            table = read_table(file, row_type)
+            if not (self._writable and now):
+                return table
+            self._known[row_type] = now, table
+        return self._known[row_type][1]
+
     def _environment_file(self, name: str) -> Path:
         return current(self.path, f"environments/{name}.json")
 
@@ -224,7 +236,7 @@ class ResultsFolder:
             lock.release()
 
     def _repair(self) -> None:
-        tables = {row_type: read_table(self._file(row_type), row_type) for row_type in TABLES.values()}
+        tables = {row_type: self._table(row_type) for row_type in TABLES.values()}
         for row_type, table in tables.items():
             with storage_errors(f"cannot repair {self.path}"):
                 temporary(self._file(row_type)).unlink(missing_ok=True)
@@ -241,8 +253,18 @@ class ResultsFolder:
 
     def _rewrite(self, row_type: type[Row], rows: Sequence[Row]) -> None:
         file = self._file(row_type)
+        self._known.pop(row_type, None)
         with storage_errors(f"cannot rewrite {file}"):
             write_atomically(file, csv_lines([columns(row_type), *(to_record(row).values() for row in rows)]))
+
+
+def _state_of(file: Path) -> tuple[int, ...]:
+    """Differs when a file was changed or replaced; () if there is none."""
+    try:
+        state = file.stat()
+    except OSError:
+        return ()
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def writer_of(folder: Path) -> str:
@@ -251,17 +273,3 @@ def writer_of(folder: Path) -> str:
         return (folder / _WRITER).read_text(encoding="utf-8", errors="replace")[:200]
     except OSError:
         return "another process"
-
-
-def finished_launches(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], set[int]]:
-    """The launches that succeeded and are complete, by the identity of their cell."""
-    finished: dict[tuple[Any, ...], set[int]] = {}
-    for row in complete(rows):
-        if row.status == "ok":
-            finished.setdefault(identity(row), set()).add(row.launch)
-    return finished
-
-
-def failures(rows: Sequence[SpeedRow]) -> dict[tuple[Any, ...], SpeedRow]:
-    """For each cell with rows that are not ok (also unsupported or diverged): the last of them, by the cell's identity."""
-    return {identity(row): row for row in rows if row.status != "ok"}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixbench.tables.by_column import Columns, of_rows
+from mixbench.tables.by_column import Columns
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import LaunchRow, PairRow, SpeedRow
 
@@ -32,7 +31,7 @@ def left_out(table: Columns[Any]) -> dict[int, str]:
     if not len(table):
         return {}
     runs = table.groups(_run(table.row_type))
-    times = _ranks(table, "measured_at")
+    times = table.ranks("measured_at")
     processes, first, process = np.unique(runs * (times.max() + 1) + times, return_index=True, return_inverse=True)
     rounds = table.distinct(ROUND).codes if ROUND in table.cells else np.zeros(len(runs), dtype=np.int64)
     reversed_rounds = (process * (rounds.max() + 1) + rounds)[::-1]
@@ -53,27 +52,11 @@ def left_out(table: Columns[Any]) -> dict[int, str]:
     return reasons
 
 
-def complete(rows: Sequence[SpeedRow]) -> list[SpeedRow]:
-    """The rows that count."""
-    reasons = left_out(of_rows(SpeedRow, rows))
-    return [row for place, row in enumerate(rows) if place not in reasons]
-
-
 def _run(row_type: type[Row]) -> list[str]:
     """The columns that rows share which were measured by one process, or which replace each other."""
     names = [name for name, column in columns(row_type).items() if column.role in ("key", "replicate") and name != ROUND]
     names += ["environment", *(["status"] if "status" in columns(row_type) else [])]
     return [*names, "measured_at"] if row_type in EVERY_TIME else names
-
-
-def _ranks(table: Columns[Any], name: str) -> np.ndarray[Any, Any]:
-    """For each row the place of its value among those of the column in order."""
-    import numpy as np
-
-    column = table.distinct(name)
-    ranks = np.zeros(len(column.values), dtype=np.int64)
-    ranks[sorted(range(len(column.values)), key=column.values.__getitem__)] = np.arange(len(column.values))
-    return ranks[column.codes]
 
 
 def _planned(table: Columns[Any], process: np.ndarray[Any, Any], count: int) -> list[int]:
@@ -83,6 +66,6 @@ def _planned(table: Columns[Any], process: np.ndarray[Any, Any], count: int) -> 
     if table.row_type is not SpeedRow:
         return [1] * count
     ranks = np.zeros(count, dtype=np.int64)
-    np.maximum.at(ranks, process, _ranks(table, "rounds"))
+    np.maximum.at(ranks, process, table.ranks("rounds"))
     values = sorted(table.distinct("rounds").values)
     return [values[rank] for rank in ranks.tolist()]

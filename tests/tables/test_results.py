@@ -20,10 +20,12 @@ from places import REPOSITORY
 from sample_rows import speed_row
 
 from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
+from mixbench.tables.by_column import of_rows
 from mixbench.tables.columns import columns, identity
-from mixbench.tables.results import ResultsFolder, failures, finished_launches
+from mixbench.tables.done import Done, done, rows_in_order
+from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SCHEMA, LaunchRow, SpeedRow
-from mixbench.tables.sifting import complete
+from mixbench.tables.sifting import left_out
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))
 
@@ -38,6 +40,12 @@ def launch_of(launch: int, rounds: int = 2, **changes: Any) -> list[SpeedRow]:
 def launch_row(**changes: Any) -> LaunchRow:
     shared = {name: getattr(speed_row(), name) for name in columns(LaunchRow) if name in columns(SpeedRow)}
     return LaunchRow(**{**shared, **changes})
+
+
+def complete(rows: list[SpeedRow]) -> list[SpeedRow]:
+    """The rows that count."""
+    reasons = left_out(of_rows(SpeedRow, rows))
+    return [row for place, row in enumerate(rows) if place not in reasons]
 
 
 @pytest.fixture
@@ -186,16 +194,29 @@ def test_a_failure_does_not_stand_in_for_a_missing_round() -> None:
 
 def test_finished_launches_are_the_complete_ones_that_went_well() -> None:
     rows = [*launch_of(1), *launch_of(2)[:1], *launch_of(3), *launch_of(1, tokens=128), speed_row(launch=4, status="error")]
-    assert finished_launches(rows) == {identity(rows[0]): {1, 3}, identity(rows[-2]): {1}}
+    found = done(of_rows(SpeedRow, complete(rows)))
+    assert found.finished == {identity(rows[0]): {1, 3}, identity(rows[-2]): {1}}
+    assert found.latest == {identity(rows[0]): rows[4], identity(rows[-2]): rows[6]}
+    assert found.failed == {identity(rows[-1])}
+    assert list(found.latest.values()) == [rows[4], rows[6]]
 
 
-def test_failures_are_the_last_row_that_is_not_ok_of_each_cell() -> None:
+def test_a_table_without_rows_has_nothing_done() -> None:
+    assert done(of_rows(SpeedRow, [])) == Done({}, set(), {})
+
+
+def test_cells_with_a_row_that_is_not_ok_have_failed() -> None:
     unsupported = speed_row(mixer="fnet", status="unsupported")
     early, late = speed_row(launch=1, status="oom"), speed_row(launch=2, status="error")
-    assert failures([unsupported, *launch_of(1, tokens=128), early, late]) == {
-        identity(unsupported): unsupported,
-        identity(early): late,
-    }
+    rows = [unsupported, *launch_of(1, tokens=128), early, late]
+    assert done(of_rows(SpeedRow, rows)).failed == {identity(unsupported), identity(early)}
+
+
+def test_rows_come_in_the_order_of_the_plan_then_of_columns() -> None:
+    rows = [*launch_of(2), *launch_of(10, tokens=128), *launch_of(1), *launch_of(1, tokens=128), *launch_of(1, tokens=256)]
+    planned = [identity(rows[2]), ("unknown",), identity(rows[0])]
+    found = rows_in_order(of_rows(SpeedRow, rows), planned, "launch", "round")
+    assert found == [*rows[6:8], *rows[2:4], *rows[4:6], *rows[:2]]
 
 
 def half_then_full(file: int, data: bytes, real: Callable[[int, bytes], int] = os.write) -> int:

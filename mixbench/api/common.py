@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mixbench.api.shared_options import Names
 from mixbench.errors import RequestError
@@ -12,8 +12,6 @@ from mixbench.tables.columns import Row
 
 if TYPE_CHECKING:
     import pandas
-
-AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 def frame(rows: Sequence[Row]) -> pandas.DataFrame:
@@ -32,9 +30,3 @@ def check_device(device: str) -> None:
 def several(names: Names | None) -> list[str]:
     """One name or several, as a list."""
     return [names] if isinstance(names, str) else list(names or ())
-
-
-def in_order(rows: Iterable[AnyRow], planned: Iterable[Hashable], key: Callable[[AnyRow], Hashable]) -> list[AnyRow]:
-    """The rows with a planned key, in the order of the plan."""
-    places = {wanted: place for place, wanted in enumerate(planned)}
-    return sorted((row for row in rows if key(row) in places), key=lambda row: places[key(row)])

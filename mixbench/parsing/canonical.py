@@ -36,6 +36,8 @@ def read_json(text: str | bytes) -> Any:
         raise ValueError(_TOO_DEEP) from None
     level = [values]
     for _ in range(DEEPEST):
+        if not level:
+            break
         level = [inner for outer in level for inner in _inside(outer)]
     if any(isinstance(value, dict | list) for value in level):
         raise ValueError(_TOO_DEEP)

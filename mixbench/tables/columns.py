@@ -11,7 +11,7 @@ import reprlib
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -229,7 +229,8 @@ _READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, 
 def _reader(column: Column, kinds: tuple[type, ...]) -> Callable[[str], Any]:
     if NoneType in kinds:
         return _optional(_read_whole if int in kinds else _READERS[kinds[0]])
-    return _READERS[kinds[0]] if column.json is None else partial(_check_object, inner=column.json)
+    inner = column.json
+    return _READERS[kinds[0]] if inner is None else lambda text: _check_object(text, inner)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import reprlib
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     import pandas
 
 _WRITER = ".writer"
+_SETTLED_S = 2.0
+"""Changes that follow each other more quickly may give a file the same time."""
 _NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
 
 
@@ -54,7 +57,7 @@ class ResultsFolder:
         self.figures = self.path / "figures"
         self._writable = False
         self._known: dict[type[Row], tuple[tuple[int, ...], Table[Any]]] = {}
-        """Tables that were read within `writing`, and what their files were then."""
+        """Tables that were read within `writing`, and the states of their files then."""
         self._elsewhere = f"Give another folder with {option}."
 
     @contextmanager
@@ -77,7 +80,6 @@ class ResultsFolder:
                 yield
             finally:
                 self._writable = False
-                self._known.clear()
 
     def read(self, row_type: type[RowType]) -> list[RowType]:
         """All rows of a table, in the order written; [] if there is no table.
@@ -196,7 +198,7 @@ class ResultsFolder:
         return current(self.path, f"{_NAMES[row_type]}.csv")
 
     def _table(self, row_type: type[RowType]) -> Table[RowType]:
-        """What the file of a table holds. Within `writing`, a file is read again only after it has changed."""
+        """What the file of a table holds. A file that was read within `writing` is read again only if it has changed since."""
         file = self._file(row_type)
         now = _state_of(file)
         if row_type not in self._known or self._known[row_type][0] != now:
@@ -259,12 +261,12 @@ class ResultsFolder:
 
 
 def _state_of(file: Path) -> tuple[int, ...]:
-    """Differs when a file was changed or replaced; () if there is none."""
+    """Differs when a file was changed or replaced; () if there is none, or it is so new that a change may not show yet."""
     try:
         state = file.stat()
     except OSError:
         return ()
-    return state.st_ino, state.st_size, state.st_mtime_ns
+    return (state.st_ino, state.st_size, state.st_mtime_ns) if time.time() - state.st_mtime > _SETTLED_S else ()
 
 
 def writer_of(folder: Path) -> str:

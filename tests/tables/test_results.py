@@ -20,9 +20,11 @@ from places import REPOSITORY
 from sample_rows import speed_row
 
 from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
+from mixbench.tables import results
 from mixbench.tables.by_column import of_rows
 from mixbench.tables.columns import columns, identity
 from mixbench.tables.done import Done, done, rows_in_order
+from mixbench.tables.reading import read_table
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SCHEMA, LaunchRow, SpeedRow
 from mixbench.tables.sifting import left_out
@@ -263,6 +265,7 @@ def test_a_write_that_takes_several_calls_is_completed(folder: ResultsFolder, mo
 LIMITED = """
 import resource, signal, sys
 from mixbench.errors import StorageError
+from mixbench.tables.reading import read_table
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow
 folder = ResultsFolder(sys.argv[1])
@@ -314,6 +317,7 @@ def test_replace_on_a_full_disk_changes_nothing(folder: ResultsFolder, table: Pa
 
 KILLED_BEFORE_RENAME = """
 import os, signal, sys
+from mixbench.tables.reading import read_table
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow
 folder = ResultsFolder(sys.argv[1])
@@ -337,6 +341,7 @@ def test_a_writer_killed_before_the_rename_changes_nothing(folder: ResultsFolder
 
 HOLDER = """
 import subprocess, sys
+from mixbench.tables.reading import read_table
 from mixbench.tables.results import ResultsFolder
 with ResultsFolder(sys.argv[1]).writing():
     child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)
@@ -536,3 +541,34 @@ def test_a_row_that_is_written_twice_over_keeps_its_digits(folder: ResultsFolder
     write(folder, [dataclasses.replace(once[0], launch=2)])
     assert once[0].latency_ms == 0.333333333
     assert [dataclasses.replace(other, launch=1) for other in folder.read(SpeedRow)] == once * 2
+
+
+def test_a_table_is_read_once_while_it_does_not_change(
+    folder: ResultsFolder, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(results, "read_table", lambda file, row_type: (read.append(file), read_table(file, row_type))[1])
+    write(folder, launch_of(1))
+    os.utime(table, (1e9, 1e9))
+    with folder.writing():
+        read.clear()
+        assert folder.read(SpeedRow) == launch_of(1) == folder.read(SpeedRow)
+        assert read == []
+    assert folder.read(SpeedRow) == launch_of(1)
+    assert read == []
+    changed = table.read_bytes().replace(b"attention", b"attraction")
+    table.write_bytes(changed)
+    assert {row.mixer for row in folder.read(SpeedRow)} == {"attraction"}
+    with folder.writing():
+        folder.append(launch_of(2))
+        assert folder.read(SpeedRow)[2:] == launch_of(2)
+
+
+def test_a_table_that_changed_a_moment_ago_is_read_again(folder: ResultsFolder, table: Path) -> None:
+    write(folder, launch_of(1))
+    times = (table.stat().st_atime_ns, table.stat().st_mtime_ns)
+    with folder.writing():
+        folder.read(SpeedRow)
+        table.write_bytes(table.read_bytes().replace(b"attention", b"attentive"))
+        os.utime(table, ns=times)
+        assert {row.mixer for row in folder.read(SpeedRow)} == {"attentive"}

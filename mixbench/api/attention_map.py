@@ -204,4 +204,5 @@ def _loaded(path: Path, described: Mapping[str, Any], folder: ResultsFolder, pro
     if task.settings["data"] != made.get("data"):
         fault = f"{path} was trained on different data from what the task {row['task']} gives here"
         raise RequestError(fault, _AGAIN)
-    return LoadedRun(file, task, {name: row[name] for name in map_keys()}, row["seed"], described["learning_rate"])
+    keys = {name: row[name] for name in map_keys()}
+    return LoadedRun(file, task, keys, row["seed"], described["learning_rate"], str(described["target"]))

@@ -34,8 +34,8 @@ MOST_BYTES = 64 * 2**20
 class Cargo:
     """What the jobs of a study read and write, for engines whose processes may be on other machines.
 
-    `data` are folders that jobs only read; `code` the users' files that they load, by the digest of their code; `results` is
-    the folder in which they read and write files. All are named in the jobs by these very paths.
+    `data` are folders and files that jobs only read; `code` the users' files that they load, by the digest of their code;
+    `results` is the folder in which they read and write files. All are named in the jobs by these very paths.
     """
 
     results: Path
@@ -47,7 +47,7 @@ class Cargo:
 class Folder:
     """A folder, or some of its files, on its way: what was `put` for each file, by the path below the folder.
 
-    Of a folder of code, `entry` is the user's file and `digest` that of its code.
+    `entry` is the file that is meant, if it is not the folder; `digest` that of the code of a user's file.
     """
 
     source: str
@@ -79,7 +79,7 @@ def pack(cargo: Cargo, put: Callable[[Any], Any], say: Callable[[str], None]) ->
     """Give `put` the content of every file, as an array of bytes. Raises StorageError."""
     return Packed(
         str(cargo.results),
-        {name: _pack_data(Path(name), put) for name in sorted(cargo.data) if os.path.isdir(name)},
+        {name: _pack_data(Path(name), put) for name in sorted(cargo.data) if os.path.exists(name)},
         tuple(_pack_code(digest, file, cargo.results, put, say) for digest, file in sorted(cargo.code.items())),
     )
 
@@ -89,10 +89,7 @@ def unpack(packed: Packed, get: Callable[[Any], Any]) -> Unpacked:
     return Unpacked(
         packed.results,
         {name: _data_here(folder) or _fetch("data", folder, get) for name, folder in packed.data.items()},
-        {
-            folder.digest: _code_here(folder) or os.path.join(_fetch("code", folder, get), folder.entry)
-            for folder in packed.code
-        },
+        {code.digest: _code_here(code) or _fetch("code", code, get) for code in packed.code},
     )
 
 
@@ -126,12 +123,12 @@ def files_named(job: Any, folder: Path) -> dict[str, bytes]:
     return {name: content for part in parts for name, content in files_named(part, folder).items()}
 
 
-def _pack_data(folder: Path, put: Callable[[Any], Any]) -> Folder:
+def _pack_data(place: Path, put: Callable[[Any], Any]) -> Folder:
     try:
-        files = _files_below(folder)
-        return Folder(str(folder.resolve()), content_digest(files), _put(files, put))
+        files = _files_of(place)
+        return Folder(str(place.resolve()), content_digest(files), _put(files, put), place.name if place.is_file() else "")
     except OSError as error:
-        raise StorageError(f"cannot read the data set {folder}: {error.strerror}") from error
+        raise StorageError(f"cannot read {place}: {error.strerror}") from error
 
 
 def _pack_code(digest: str, file: Path, results: Path, put: Callable[[Any], Any], say: Callable[[str], None]) -> Folder:
@@ -174,7 +171,7 @@ def _belongings(folder: Path, results: Path) -> list[Path] | None:
 
 def _data_here(folder: Folder) -> str:
     with suppress(OSError):
-        if os.path.isdir(folder.source) and content_digest(_files_below(Path(folder.source))) == folder.content:
+        if os.path.exists(folder.source) and content_digest(_files_of(Path(folder.source))) == folder.content:
             return folder.source
     return ""
 
@@ -188,7 +185,7 @@ def _code_here(folder: Folder) -> str:
 
 
 def _fetch(kind: str, folder: Folder, get: Callable[[Any], Any]) -> str:
-    """The folder here that holds these files; written whole or not at all."""
+    """The folder here that holds these files, or the file in it that is meant; written whole or not at all."""
     from filelock import FileLock
 
     place = cache_folder().resolve() / "elsewhere" / kind / folder.content
@@ -201,7 +198,7 @@ def _fetch(kind: str, folder: Folder, get: Callable[[Any], Any]) -> str:
         raise StorageError(
             f"cannot write {place}: {error.strerror}", "Set MIXBENCH_CACHE to a folder with free space."
         ) from error
-    return str(place)
+    return str(place / folder.entry)
 
 
 def _write(place: Path, folder: Folder, get: Callable[[Any], Any]) -> None:
@@ -215,5 +212,7 @@ def _write(place: Path, folder: Folder, get: Callable[[Any], Any]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _files_below(folder: Path) -> dict[str, Path]:
-    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+def _files_of(place: Path) -> dict[str, Path]:
+    """A file by its name, or the files in a folder by their paths below it."""
+    found = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    return {path.relative_to(place if path != place else place.parent).as_posix(): path for path in found}

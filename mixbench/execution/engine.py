@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from mixbench.errors import RequestError
@@ -86,9 +86,9 @@ def ray_address(engine: str) -> str | None:
         raise RequestError(f"--engine: {engine!r} is not an engine", _KNOWN)
     if "://" in address:
         raise RequestError(
-            f"--engine: {address} is a Ray client's address",
+            f"--engine: {address} is the address of a Ray client",
             "Start mixbench on a machine of the cluster, by `ray job submit` for example, with --engine ray.",
         )
-    if importlib.util.find_spec("ray") is None:
+    if find_spec("ray") is None:
         raise RequestError("--engine ray needs Ray, which is not installed", "Install it: pip install 'mixbench[ray]'")
     return address

@@ -82,6 +82,8 @@ class _Node:
     left_out: str = ""
     """Why it gets no slots."""
     faults: int = 0
+    lost: int = 0
+    """Jobs that were lost on it."""
     done: int = 0
 
 
@@ -274,13 +276,13 @@ class RaySlots:
             raise WorkerError(f"the Ray cluster has had no node for jobs for {_PATIENCE:.0f} s")
 
     def _fill(self) -> None:
-        """Start slots where there is room, on the emptiest node first."""
+        """Start slots where there is room: on a node that loses no jobs, and on the emptiest, first."""
         room = {node.id: self._engine.slots_on(node.resources) for node in self._usable()}
         for slot in self._slots:
             if slot.node.id in room:
                 room[slot.node.id] -= 1
-        while len(self._slots) < self._most and room and max(room.values()) > 0:
-            node = self._nodes[max(room, key=lambda name: room[name])]
+        while len(self._slots) < self._most and (free := [self._nodes[name] for name in room if room[name] > 0]):
+            node = min(free, key=lambda node: (node.lost, -room[node.id]))
             room[node.id] -= 1
             actor = self._ray.remote(ray_node.Slot).options(max_restarts=0, **self._engine.resources(), **self._placed(node))
             slot = _Slot(node, actor.remote(*self._launch, node.unpacked))
@@ -301,16 +303,19 @@ class RaySlots:
             self._leave_out(slot.node, fault)
 
     def _give(self) -> None:
-        """Give jobs to slots that are free; one whose slot was lost to another node, if there is one."""
+        """Give jobs to slots that are free."""
         for slot in self._slots:
             if not slot.ready or slot.job or not self._waiting:
                 continue
-            others = any(node.id != slot.node.id for node in self._usable())
-            job = next((job for job in self._waiting if not (others and slot.node.id in job.lost_on)), None)
+            job = next((job for job in self._waiting if self._may_run(job, slot)), None)
             if job:
                 self._waiting.remove(job)
                 slot.job = job
                 self._pending[self._call(slot, job)] = partial(self._finished, slot)
+
+    def _may_run(self, job: _Job, slot: _Slot) -> bool:
+        """Whether a job was not lost on the node of a slot, or was lost on every other one with slots, too."""
+        return slot.node.id not in job.lost_on or all(other.node.id in job.lost_on for other in self._slots if other.ready)
 
     def _finished(self, slot: _Slot, reference: Any) -> None:
         job, slot.job = slot.job, None
@@ -326,6 +331,7 @@ class RaySlots:
 
     def _lost(self, job: _Job, node: _Node, reason: str) -> None:
         job.lost_on.append(node.id)
+        node.lost += 1
         if len(job.lost_on) > RERUNS:
             detail = f"its process was lost {len(job.lost_on)} times, the last time on {node.name}: {reason}"
             self._ended.append((job.index, Died(0, "killed", detail, node.environment)))
@@ -341,10 +347,15 @@ class RaySlots:
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """In which of VERSION_KEYS a node differs from the driver, with both versions; "" if in none."""
-    found = [
-        f"{name} {there.get(name)} there, {here.get(name)} here" for name in VERSION_KEYS if there.get(name) != here.get(name)
-    ]
-    return "; ".join(found).replace("sources None", "an installed mixbench").replace("sources ", "mixbench's sources ")
+    found = [name for name in VERSION_KEYS if there.get(name) != here.get(name)]
+    return "; ".join(f"{_CALLED.get(name, name)} {_version(there, name)} there, {_version(here, name)} here" for name in found)
+
+
+def _version(environment: Mapping[str, Any], name: str) -> str:
+    return environment.get(name) or ("as installed" if name == "sources" else "none")
+
+
+_CALLED = {"sources": "the code of mixbench"}
 
 
 def _reason(error: Exception) -> str:
@@ -393,6 +404,8 @@ def _connect(engine: RayEngine) -> bool:
         os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # the kernel ends the job that takes too much, not its slot
         ray.init(address="local", num_cpus=engine.jobs or physical_cores(), **quiet)
     ray.cloudpickle.register_pickle_by_value(ray_look)
+    with suppress(AttributeError):  # no setting keeps Ray from printing pages of its own logs where a process was lost
+        ray._private.worker.print_to_stdstream = lambda *data, **options: None
     return True
 
 

@@ -52,13 +52,17 @@ def check_task(name: str) -> None:
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A run whose weights are in `file` (absolute, or relative to the results folder), with its row's keys and seed."""
+    """A run whose weights are in `file` (absolute, or relative to the results folder), with its row's keys and seed.
+
+    `target` is its mixer, as for `ChosenMixer`.
+    """
 
     file: str
     task: PreparedTask
     keys: Mapping[str, Any]
     seed: int
     rate: float
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class PlannedMap:
     drawn: tuple[int, ...]
     run: PlannedRun | None = None
     file: str = ""
+    target: str = ""
+    """The mixer of the weights in `file`."""
 
     @property
     def job(self) -> Mapping[str, Any]:
@@ -84,6 +90,7 @@ class PlannedMap:
             "data": str(self.task.folder),
             "device": self.device,
             "examples": list(self.examples),
+            "target": self.target,
             "run": None if self.run is None else {**self.run.job, "learning_rate": self.rate},
         }
 
@@ -150,7 +157,9 @@ def plan_maps(request: MapRequest) -> list[PlannedMap]:
     examples, device = tuple(range(request.examples)), request.base.device
     if request.loaded:
         return [
-            PlannedMap(run.keys, run.seed, run.rate, run.task, device, examples, request.drawn, file=run.file)
+            PlannedMap(
+                run.keys, run.seed, run.rate, run.task, device, examples, request.drawn, file=run.file, target=run.target
+            )
             for run in request.loaded
         ]
     tasks = {str(task.folder): task for task in request.base.tasks}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from mixbench.errors import StorageError
 from mixbench.execution import Died, Finished
 from mixbench.execution.cargo import Cargo
 from mixbench.execution.engine import Engine, Opened
@@ -119,10 +120,13 @@ def key_as(environment: str, like: Container[str], row: TrainingRow | AttentionM
 
 
 def environments_like(folder: ResultsFolder, environment: str) -> set[str]:
-    """The environments in a folder that may take part in one study: with the same mixbench and torch. Raises StorageError."""
-    own = folder.environment(environment)
-    names = (file.stem for file in (folder.path / "environments").glob("*.json"))
-    return {name for name in names if not differences(folder.environment(name), own)}
+    """The environments in a folder that may take part in one study: with the same mixbench and torch."""
+    own, found = folder.environment(environment), set()
+    for file in (folder.path / "environments").glob("*.json"):
+        with suppress(StorageError):  # rows of an environment that nobody knows are not trusted
+            if not differences(folder.environment(file.stem), own):
+                found.add(file.stem)
+    return found
 
 
 def read_planned(
@@ -208,10 +212,14 @@ class TrainingStudy(Generic[Run, Trained]):
 
     def _cargo(self, runs: Sequence[Run]) -> Cargo:
         """What the jobs of these runs need."""
-        jobs = [job for run in runs for job in (run.job, run.job.get("run") or {})]
-        targets = (split_target(job["target"]) for job in jobs if "target" in job)
-        code = {digest: Path(file) for file, _, digest in targets if digest}
-        return Cargo(self.folder.path.resolve(), frozenset(job["data"] for job in jobs if "data" in job), code)
+        results = self.folder.path.resolve()
+        jobs = [part for job in map(self.job, runs) for part in (job, job.get("run") or {})]
+        targets = (split_target(job["target"]) for job in jobs if job.get("target"))
+        data = [job["data"] for job in jobs if "data" in job]
+        data += [
+            job["checkpoint"] for job in jobs if job.get("checkpoint") and not Path(job["checkpoint"]).is_relative_to(results)
+        ]
+        return Cargo(results, frozenset(data), {digest: Path(file) for file, _, digest in targets if digest})
 
     def count(self, slots: Opened, runs: Sequence[Run]) -> None:
         """Count the operations of a training step, once for each subject."""

@@ -33,12 +33,13 @@ _SPLIT = "test"
 
 
 def describe(job: Job) -> Result:
-    """For each of the job's `files`: the row and the learning rate of its checkpoint, or what is wrong with it."""
+    """For each of the job's `files`: the row, learning rate and mixer of its checkpoint, or what is wrong with it."""
     described = []
     for file in job["files"]:
         try:
             checkpoint = load_checkpoint(Path(file))
-            described.append({"row": dict(checkpoint.row), "learning_rate": checkpoint.run.learning_rate})
+            run = checkpoint.run
+            described.append({"row": dict(checkpoint.row), "learning_rate": run.learning_rate, "target": run.target})
         except RequestError as error:
             described.append({"fault": one_line(str(error)), "hint": one_line(error.hint)})
     return {"checkpoints": described}

@@ -49,7 +49,7 @@ def test_a_checkpoint_that_describes_no_run_is_refused(
 ) -> None:
     rate = changes.get("learning_rate", 0.01)
     row = {name: value for name, value in (ROW | changes).items() if name != "learning_rate"}
-    described = Finished({"checkpoints": [{"row": row, "learning_rate": rate}]})
+    described = Finished({"checkpoints": [{"row": row, "learning_rate": rate, "target": ""}]})
     monkeypatch.setattr("mixbench.execution.run_each", lambda *given, **options: [described])
     with pytest.raises(RequestError, match=fault):
         attention_map.load_runs([tmp_path / "0f.pt"], ResultsFolder(tmp_path), Recorder(), timeout=1.0)

@@ -1,6 +1,6 @@
 """A trainer without torch that answers in milliseconds. What a run does is chosen by the environment variable FAKE_RUNS:
-JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `nonsense`, or `no-graphs` and `die-of-graphs`,
-which refuse runs with graphs, or `never`, which refuses them without, too."""
+JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `lose-slot`, `nonsense`, or `no-graphs` and
+`die-of-graphs`, which refuse runs with graphs, or `never`, which refuses them without, too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -29,6 +31,9 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "kill-server":
         os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    if behaviour == "lose-slot":  # child, server, guard, actor
+        psutil.Process().parents()[2].kill()
         time.sleep(60)
     if behaviour == "nonsense":
         return {"status": "ok", "dev_score": "high"}

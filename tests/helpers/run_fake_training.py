@@ -1,4 +1,5 @@
-"""Run every study of training on the fake trainer: `python run_fake_training.py FOLDER`; the kill test starts and kills it."""
+"""Run every study of training on the fake trainer: `python run_fake_training.py FOLDER [ADDRESS]`, on the Ray cluster there, or
+else here. The kill tests start and kill it."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mixbench.execution.engine import Local
+from mixbench.execution.engine import Engine, Local
+from mixbench.execution.ray_slots import RayEngine
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.ranges import parse_ranges
 from mixbench.studies.attention_map import run_attention_map
@@ -66,7 +68,8 @@ def fake_maps(
 if __name__ == "__main__":
     print("started", flush=True)
     request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
-    run_data_efficiency(request, folder, Silent(), engine=Local([{}, {}]), trainer=FAKE)
-    run_tuning(fake_search(), folder, Silent(), engine=Local([{}, {}]), trainer=FAKE, save=True)
-    run_attention_map(fake_maps(), folder, Silent(), engine=Local([{}, {}]), trainer=FAKE_MAPPER)
+    engine: Engine = RayEngine(sys.argv[2], {}) if sys.argv[2:] else Local([{}, {}])
+    run_data_efficiency(request, folder, Silent(), engine=engine, trainer=FAKE)
+    run_tuning(fake_search(), folder, Silent(), engine=engine, trainer=FAKE, save=True)
+    run_attention_map(fake_maps(), folder, Silent(), engine=engine, trainer=FAKE_MAPPER)
     print("complete")

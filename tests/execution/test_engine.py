@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from running import Run
+
+from mixbench.errors import RequestError
+from mixbench.execution import engine
+from mixbench.execution.engine import ray_address
+from mixbench.execution.ray_slots import RayEngine, differences
+
+
+@pytest.fixture
+def _with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: name == "ray")
+
+
+@pytest.mark.usefixtures("_with_ray")
+def test_an_engine_is_this_machine_or_a_cluster_of_ray_by_its_address() -> None:
+    assert ray_address("local") is None
+    assert ray_address("ray") == ray_address("ray:") == ""
+    assert ray_address("ray:10.0.0.1:6379") == "10.0.0.1:6379"
+    with pytest.raises(RequestError, match="'dask' is not an engine"):
+        ray_address("dask")
+    with pytest.raises(RequestError, match="ray://head:10001 is the address of a Ray client"):
+        ray_address("ray:ray://head:10001")
+
+
+@pytest.mark.parametrize("command", ["data-efficiency", "tune", "attention-map"])
+def test_without_ray_the_command_that_installs_it_is_told(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    done = run(command, "--engine", "ray")
+    assert done.exit_code == 2
+    assert "pip install 'mixbench[ray]'" in done.stderr
+
+
+def test_a_node_has_a_slot_for_each_cpu_or_several_for_each_gpu() -> None:
+    node = {"CPU": 6.0, "GPU": 2.0}
+    assert RayEngine("", {}).slots_on(node) == 6
+    assert RayEngine("", {}, jobs=4).slots_on(node) == 4
+    assert RayEngine("", {}, gpu=True, per_gpu=8).slots_on(node) == 16
+    assert RayEngine("", {}, gpu=True, per_gpu=8, capped=True).slots_on(node) == 6
+    assert RayEngine("", {}, gpu=True, per_gpu=8, capped=True).slots_on({"GPU": 1.0}) == 1
+    assert RayEngine("", {}, gpu=True, capped=True).slots_on({"CPU": 6.0}) == RayEngine("", {}).slots_on({"GPU": 1.0}) == 0
+    for runs in (1, 2, 3, 7, 8):
+        assert runs * RayEngine("", {}, gpu=True, per_gpu=runs).resources()["num_gpus"] <= 1
+
+
+def test_what_a_node_has_otherwise_is_told_with_both_versions() -> None:
+    here = {"mixbench": "0.1.0", "sources": None, "torch": "2.13.0", "cpu": "A"}
+    assert differences(here | {"cpu": "B"}, here) == ""
+    assert differences(here | {"torch": "2.11.0"}, here) == "torch 2.11.0 there, 2.13.0 here"
+    told = differences(here | {"mixbench": "0.2.0", "sources": "0f"}, here)
+    assert told == "mixbench 0.2.0 there, 0.1.0 here; the code of mixbench 0f there, as installed here"

@@ -29,7 +29,7 @@ class MergeOptions(Options):
     2 when the request is wrong; nothing is added then.
     """
 
-    interrupted: ClassVar = "Nothing was added; start again with"
+    interrupted: ClassVar = "Either everything was added or nothing; repeat"
     example_commands: ClassVar = ("mixbench merge results/shard-* --into results",)
 
     folders: Annotated[

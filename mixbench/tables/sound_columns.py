@@ -31,8 +31,8 @@ class SoundColumns:
 
     def are_sound(self, rows: Sequence[Sequence[str]]) -> bool:
         """Whether every one of some rows, each with a text for every column, is certain to be sound."""
-        by_column = dict(zip(self.names, zip(*rows, strict=True), strict=True))
         with suppress(ValueError):
+            by_column = dict(zip(self.names, zip(*rows, strict=True), strict=True))
             return all(self._is_sound(name, texts) for name, texts in by_column.items()) and self._agree(by_column, rows)
         return False
 

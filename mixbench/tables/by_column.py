@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Places = np.ndarray[Any, np.dtype[Any]]
     """Places of rows, or for every row whether it is meant."""
 
+Reader = Callable[[type[Any], str, str], Any]
+"""Reads the text of a column of a table. Raises ValueError."""
 _STATUS = "status"
 _BEYOND = 2**63
 """No whole number of 64 bits is so large."""
@@ -275,13 +277,13 @@ class _Floats:
 class Collector(Generic[RowType]):
     """Columns that grow by the fields of lines: what was added since the last `keep` stays only if that finds nothing wrong."""
 
-    def __init__(self, row_type: type[RowType]) -> None:
+    def __init__(self, row_type: type[RowType], read: Reader = read_value) -> None:
         self.row_type = row_type
         table = columns(row_type)
         self._columns: dict[str, _Texts | _Floats] = {
             name: _Floats(name, optional=NoneType in types, positive=column.positive)
             if float in (types := kinds(row_type, name))
-            else _Texts(partial(read_value, row_type, name))
+            else _Texts(partial(read, row_type, name))
             for name, column in table.items()
         }
         self._defaults = default_values(row_type)
@@ -295,15 +297,19 @@ class Collector(Generic[RowType]):
                 self._columns[name].add(texts)
 
     def keep(self, names: Sequence[str], count: int) -> None:
-        """Check the `count` added rows, which have these columns, as `Row` does, and keep them. Raises ValueError."""
+        """Check the added rows as `check` does, and keep them. Raises ValueError."""
+        self.check(names, count)
+        for column in self._columns.values():
+            column.keep()
+
+    def check(self, names: Sequence[str], count: int) -> None:
+        """Check the `count` added rows, which have these columns, as `Row` does. Raises ValueError."""
         for name in self._columns.keys() - set(names):
             self._columns[name].fill(self._defaults[name], count)
         for column in self._columns.values():
             column.check()
         self._check_status()
         self._complete()
-        for column in self._columns.values():
-            column.keep()
 
     def known_values(self, name: str) -> Sequence[Any]:
         """The values that a column of texts, whole numbers or flags has somewhere; [] if there is no such column."""

@@ -7,24 +7,27 @@ by line, and its rows are written anew.
 from __future__ import annotations
 
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from mixbench.tables.columns import FAILURES, Row, columns, csv_lines, to_record
+from mixbench.tables.by_column import Collector
+from mixbench.tables.columns import FAILURES, Row, columns, csv_lines, read_value, to_record, to_text
 from mixbench.tables.lines import LeftOut
+from mixbench.tables.pending import open_current
 from mixbench.tables.reading import read_table
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import SCHEMA, SpeedRow
 from mixbench.tables.sifting import EVERY_TIME, ROUND
-from mixbench.tables.sound_columns import SoundColumns
 from mixbench.tables.storage import storage_errors
 
 Result = TypeVar("Result")
 _CHUNK = 4 << 20
 """Bytes of a table that are read at a time."""
+_NOT_PLAIN = (b"\r", b"\0", BOM_UTF8)
 _FILES = ("checkpoint", "map_file")
 _MASK = (1 << 60) - 1
 
@@ -78,9 +81,8 @@ class TableTexts:
 
     def __init__(self, row_type: type[Row]) -> None:
         self.row_type = row_type
-        names = list(columns(row_type))
+        self._names = names = list(columns(row_type))
         self.header = csv_lines([names])
-        self._sound = SoundColumns(row_type)
         keys = [name for name, column in columns(row_type).items() if column.role in ("key", "replicate") and name != ROUND]
         keys += ["environment", *(["measured_at"] if row_type in EVERY_TIME else [])]
         self._key = itemgetter(*map(names.index, keys))
@@ -147,7 +149,7 @@ class TableTexts:
     def _plain(self, file: Path) -> Iterator[TextRow]:
         """The rows of a file with nothing but sound lines under the present header."""
         try:
-            stream = file.open("rb")
+            stream = open_current(file)
         except FileNotFoundError:
             return
         with stream:
@@ -156,27 +158,36 @@ class TableTexts:
                 if not header:
                     return
                 raise NotPlainError
-            number = 2
+            number, collector = 2, Collector(self.row_type, _as_written)
             while lines := stream.readlines(_CHUNK):
-                rows = self._fields(lines)
-                if not self._sound.are_sound(rows):
-                    raise NotPlainError
+                rows = self._fields(lines, collector)
                 for line, texts in zip(lines, rows, strict=True):
                     yield TextRow(number, line, texts)
                     number += 1
 
-    def _fields(self, lines: Sequence[bytes]) -> list[list[str]]:
+    def _fields(self, lines: Sequence[bytes], collector: Collector[Any]) -> list[list[str]]:
         chunk = b"".join(lines)
-        if b"\r" in chunk or b"\0" in chunk or not chunk.endswith(b"\n"):
+        if any(mark in chunk for mark in _NOT_PLAIN) or not chunk.endswith(b"\n"):
             raise NotPlainError
         try:
             rows = list(csv.reader(map(bytes.decode, lines), strict=True))
-        except (UnicodeDecodeError, csv.Error):
+            collector.add(self._names, rows)
+            collector.check(self._names, len(lines))
+        except (ValueError, csv.Error):
             raise NotPlainError from None
-        if len(rows) != len(lines):  # a text that spans lines
+        collector.forget()
+        if len(rows) != len(lines) or max(collector.known_values("schema"), default=SCHEMA) > SCHEMA:
             raise NotPlainError
         return rows
 
     def _rewritten(self, stored: Iterable[tuple[int, Row]]) -> list[TextRow]:
         records = ((number, list(to_record(row).values())) for number, row in stored)
         return [TextRow(number, csv_lines([texts]), texts) for number, texts in records]
+
+
+def _as_written(row_type: type[Row], name: str, text: str) -> Any:
+    """A value from the text that mixbench writes for it; `read_value` takes others, too. Raises ValueError."""
+    value = read_value(row_type, name, text)
+    if to_text(value) != text or (columns(row_type)[name].refines and not text):
+        raise ValueError(f"{name} is written in another way")
+    return value

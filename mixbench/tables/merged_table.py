@@ -74,7 +74,7 @@ class MergedTable:
         self._kept: list[bytes] = []
         self._known: set[bytes] | None = None
         self._count = {"added": 0, "present": 0, "replaced": 0, "superseded": 0, "conflicting": 0, "left_out": 0}
-        self._rows, _ = self.texts.read(self._file, self._index)
+        self._rows, _ = self.texts.read(self._file, self._index, sound=True)
 
     def add(self, run: Run, folder: Path) -> bool:
         """Add a run of a folder, or find that it is there; False if another has its key, and so `resolve` must decide."""

@@ -25,8 +25,8 @@ from mixbench.tables.sifting import EVERY_TIME, ROUND
 from mixbench.tables.storage import storage_errors
 
 Result = TypeVar("Result")
-_CHUNK = 4 << 20
-"""Bytes of a table that are read at a time."""
+_CHUNK = 1 << 18
+"""Bytes of a table that are read at a time: what they become stays in the processor's cache."""
 _NOT_PLAIN = (b"\r", b"\0", BOM_UTF8)
 _FILES = ("checkpoint", "map_file")
 _MASK = (1 << 60) - 1
@@ -85,18 +85,21 @@ class TableTexts:
         self.header = csv_lines([names])
         keys = [name for name, column in columns(row_type).items() if column.role in ("key", "replicate") and name != ROUND]
         keys += ["environment", *(["measured_at"] if row_type in EVERY_TIME else [])]
+        self._key_names = keys
         self._key = itemgetter(*map(names.index, keys))
         self._places = {name: place for place, name in enumerate(names)}
 
-    def read(self, file: Path, use: Callable[[Iterable[TextRow]], Result]) -> tuple[Result, list[LeftOut]]:
+    def read(
+        self, file: Path, use: Callable[[Iterable[TextRow]], Result], *, sound: bool = False
+    ) -> tuple[Result, list[LeftOut]]:
         """What `use` makes of the rows that count, and the lines that do not. Raises StorageError as `read_table` does.
 
         If the file turns out not to be plain, or `use` raises NotPlainError for a generator, `use` is called again, with a
-        list of the rows that count as `read_table` finds them.
+        list of the rows that count as `read_table` finds them. Of a `sound` file it is known that all lines can be read.
         """
         try:
             with storage_errors(f"cannot read {file}"):
-                return use(self._plain(file)), []
+                return use(self._plain(file, sound=sound)), []
         except NotPlainError:
             table = read_table(file, self.row_type)
             return use(self._rewritten(zip(table.numbers.tolist(), table.rows, strict=True))), [
@@ -146,7 +149,7 @@ class TableTexts:
             tuple(row.line for row in rows),
         )
 
-    def _plain(self, file: Path) -> Iterator[TextRow]:
+    def _plain(self, file: Path, *, sound: bool) -> Iterator[TextRow]:
         """The rows of a file with nothing but sound lines under the present header."""
         try:
             stream = open_current(file)
@@ -160,19 +163,22 @@ class TableTexts:
                 raise NotPlainError
             number, collector = 2, Collector(self.row_type, _as_written)
             while lines := stream.readlines(_CHUNK):
-                rows = self._fields(lines, collector)
+                rows = self._fields(lines, collector, sound=sound)
                 for line, texts in zip(lines, rows, strict=True):
                     yield TextRow(number, line, texts)
                     number += 1
 
-    def _fields(self, lines: Sequence[bytes], collector: Collector[Any]) -> list[list[str]]:
+    def _fields(self, lines: Sequence[bytes], collector: Collector[Any], *, sound: bool) -> list[list[str]]:
         chunk = b"".join(lines)
         if any(mark in chunk for mark in _NOT_PLAIN) or not chunk.endswith(b"\n"):
             raise NotPlainError
         try:
             rows = list(csv.reader(map(bytes.decode, lines), strict=True))
-            collector.add(self._names, rows)
-            collector.check(self._names, len(lines))
+            if sound:  # but what tells runs apart may be written in several ways
+                collector.add(self._key_names, list(map(self._key, rows)))
+            else:
+                collector.add(self._names, rows)
+                collector.check(self._names, len(lines))
         except (ValueError, csv.Error):
             raise NotPlainError from None
         collector.forget()

@@ -116,7 +116,7 @@ def plan_of_maps(options: AttentionMapOptions) -> Work[PlannedMap, AttentionMapR
             request, folder, progress, engine=engine, maps=own, fresh=options.fresh, retry_failed=options.retry_failed
         )
         planned = (key for run in own for key in run.row_keys(digest))
-        return read_planned(folder, AttentionMapRow, planned, digest, elsewhere=place.elsewhere), digest
+        return read_planned(folder, AttentionMapRow, planned, digest), digest
 
     return Work(
         study="attention-map",

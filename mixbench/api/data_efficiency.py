@@ -116,7 +116,7 @@ def plan_of_training(options: DataEfficiencyOptions) -> Work[PlannedRun, Trainin
             save=options.save,
         )
         planned = (run.identity(digest) for run in own)
-        return read_planned(folder, TrainingRow, planned, digest, elsewhere=place.elsewhere), digest
+        return read_planned(folder, TrainingRow, planned, digest), digest
 
     def rows_of(own: Sequence[PlannedRun]) -> int:
         return len(own) + sum(len(trials.get(run.subject, ())) for run in first_of_each(own))

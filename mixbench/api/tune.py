@@ -129,7 +129,7 @@ def plan_of_search(options: TuneOptions) -> Work[PlannedTrial, TrialRow]:
             save=options.save,
         )
         planned = (trial.identity(digest) for trial in own)
-        return read_planned(folder, TrialRow, planned, digest, elsewhere=place.elsewhere), digest
+        return read_planned(folder, TrialRow, planned, digest), digest
 
     return Work(
         study="tune",

@@ -6,7 +6,6 @@ import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -129,14 +128,24 @@ def environments_like(folder: ResultsFolder, environment: str) -> set[str]:
     return found
 
 
-def read_planned(
-    folder: ResultsFolder, row_type: type[Trained], planned: Iterable[Key], environment: str, *, elsewhere: bool
-) -> list[Trained]:
-    """The rows with these keys, in their order; of a study `elsewhere`, from whatever machine. Raises StorageError."""
-    like = environments_like(folder, environment) if elsewhere else ()
-    places = {key: place for place, key in enumerate(planned)}
-    found = [(places.get(key_as(environment, like, row)), row) for row in folder.read(row_type)]
-    return [row for place, row in sorted(((p, row) for p, row in found if p is not None), key=itemgetter(0))]
+def read_planned(folder: ResultsFolder, row_type: type[Trained], planned: Iterable[Key], environment: str) -> list[Trained]:
+    """The rows with these keys, in their order, from whatever machine: scores do not depend on it. Raises StorageError."""
+    rows = by_key(folder.read(row_type), environment, environments_like(folder, environment))
+    return [rows[key] for key in planned if key in rows]
+
+
+def by_key(rows: Iterable[Trained], environment: str, like: Container[str]) -> dict[Key, Trained]:
+    """Rows by their `key_as`; where machines have repeated a run, that of this environment, else one that is ok."""
+    found: dict[Key, Trained] = {}
+    for row in rows:
+        key = key_as(environment, like, row)
+        other = found.get(key)
+        if other is None or (row.environment == environment, row.status == "ok") >= (
+            other.environment == environment,
+            other.status == "ok",
+        ):
+            found[key] = row
+    return found
 
 
 def first_of_each(runs: Sequence[Run]) -> list[Run]:
@@ -150,8 +159,7 @@ class TrainingStudy(Generic[Run, Trained]):
 
     `not_as_graphs` says, by subject, why steps cannot be CUDA graphs: it is learned from the first run of a subject.
 
-    Rows have the environment of the machine that trained; on other machines than this one, what is done is done in any of
-    the environments `like` this one.
+    Rows have the environment of the machine that trained. What was done in any of the environments `like` this one is done.
     """
 
     folder: ResultsFolder
@@ -172,10 +180,10 @@ class TrainingStudy(Generic[Run, Trained]):
     def read(self, runs: Sequence[Run], *, fresh: bool = False, retry_failed: bool = False) -> None:
         """Load the stored rows, after dropping those of `runs` that are to be trained again."""
         wanted = {key for run in runs for key in run.row_keys(self.environment)}
-        self.like |= environments_like(self.folder, self.environment) if self.engine.elsewhere else {self.environment}
+        self.like |= environments_like(self.folder, self.environment)
         if fresh or retry_failed:
             self.folder.replace(self.row_type, lambda row: self._key(row) not in wanted or not (fresh or row.status != "ok"))
-        self.rows = {self._key(row): row for row in self.folder.read(self.row_type)}
+        self.rows = by_key(self.folder.read(self.row_type), self.environment, self.like)
         refused = [run for run in self.missing(runs) if run.unsupported]
         self.put([row for run in refused for row in self._unsupported_rows(run)])
 

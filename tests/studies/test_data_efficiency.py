@@ -22,7 +22,7 @@ from mixbench.studies.data_efficiency_plan import (
     plan_trials,
     train_sizes,
 )
-from mixbench.studies.training import key_of
+from mixbench.studies.training import key_of, read_planned
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TrainingRow
 
@@ -99,6 +99,23 @@ def test_a_second_run_trains_nothing_and_more_seeds_only_the_new_ones(tmp_path: 
     assert more[:12] == first
     assert progress.total == 4
     assert {row.seed for row in more[12:]} == {3}
+
+
+def test_what_a_machine_with_the_same_versions_has_trained_is_not_trained_again(tmp_path: Path) -> None:
+    rows, _ = run(tmp_path)
+    folder = ResultsFolder(tmp_path)
+    own = folder.environment(rows[0].environment)
+    for changes, trained in (({"cpu": "Example 9000", "python": "3.0"}, 0), ({"torch": "1.0"}, 12)):
+        with folder.writing():
+            digest = folder.save_environment(own | changes)
+            folder.change(TrainingRow, lambda row, digest=digest: dataclasses.replace(row, environment=digest))
+        after, progress = run(tmp_path)
+        assert progress.total == trained
+        assert len(after) == 12 + trained
+    planned = [planned.identity(rows[0].environment) for planned in plan_runs(fake_request())]
+    assert [row.environment for row in read_planned(folder, TrainingRow, planned, rows[0].environment)] == 12 * [
+        rows[0].environment
+    ]
 
 
 def test_other_settings_are_other_runs(tmp_path: Path) -> None:

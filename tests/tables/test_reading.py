@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import csv
+import io
 import random
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
-from damaging import Files, damaged, sound_results, write_files
+from damaging import Files, damaged, sound_results, with_cell, write_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_rows import speed_row
@@ -19,7 +22,7 @@ from mixbench.tables import reading
 from mixbench.tables.by_column import of_rows
 from mixbench.tables.columns import columns, to_record
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, AttentionMapRow, LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.rows import TABLES, AttentionMapRow, LaunchRow, PairRow, SpeedRow, TrainingRow
 from mixbench.tables.sifting import left_out
 
 FILES = {f"{name}.csv": row_type for name, row_type in TABLES.items()}
@@ -55,6 +58,60 @@ def test_columns_hold_what_the_lines_hold_one_by_one(
             file = Path(path, name)
             if files.get(name) != TABLES_ALONE.get(name) and not file.is_dir():
                 assert outcome(read_by_column, file, row_type) == outcome(read_slowly, file, row_type)
+
+
+def without_execution(content: bytes) -> bytes:
+    header, *rows = csv.reader(io.StringIO(content.decode()))
+    place = header.index("execution")
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([*line[:place], *line[place + 1 :]] for line in [header, *rows])
+    return out.getvalue().encode()
+
+
+def with_status(content: bytes) -> bytes:
+    return with_cell("status", 0.5, "oom", content)
+
+
+ODD: dict[str, Callable[[bytes], bytes]] = {
+    "a line break in a quoted text": lambda content: content.replace(b'{""heads"":4}', b'{""heads"":\n4}', 1),
+    "a mark at the start of a line": lambda content: content.replace(b"\nnone,", "\n\ufeffnone,".encode(), 1),
+    "a metric of what failed": with_status,
+    "a metric of what failed, all others empty": lambda content: with_cell("latency_ms", 0.99, "1", with_status(content)),
+    "an execution that is not compiled": lambda content: with_cell("execution", 0.5, "compiled", content),
+    "no executions": without_execution,
+    "no executions, one compiled": lambda content: with_cell("compiled", 0.5, "true", without_execution(content)),
+    "executions left empty": lambda content: with_cell("execution", 1.0, "", with_cell("compiled", 0.5, "true", content)),
+    "an unknown status": lambda content: with_cell("status", 0.5, "fine", content),
+    "a number with another sign": lambda content: with_cell("latency_ms", 0.5, "-1", content),
+    "a time of nothing": lambda content: with_cell("latency_ms", 0.5, "0", content),
+    "a size of nothing": lambda content: with_cell("tokens", 0.5, "0", content),
+    "no number": lambda content: with_cell("cpu_ms", 0.5, "nan", content),
+    "no finite number": lambda content: with_cell("cpu_ms", 0.5, "-inf", content),
+    "too large a number": lambda content: with_cell("cpu_ms", 0.5, "1e31", content),
+    "a number in other digits": lambda content: with_cell("cpu_ms", 0.5, " 1_0٣ ", content),
+    "one field more": lambda content: content.replace(b",3\nnone,", b",3,\nnone,", 1),
+    "one field less": lambda content: content.replace(b",3\nnone,", b"\nnone,", 1),
+    "a newer schema": lambda content: with_cell("schema", 0.5, "99", content),
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+@pytest.mark.parametrize("part", [700, 2**20])
+def test_an_odd_line_means_the_same_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, part: int) -> None:
+    monkeypatch.setattr(reading, "_PART", part)
+    file, sound = tmp_path / "speed.csv", TABLES_ALONE["speed.csv"]
+    file.write_bytes(ODD[how](sound))
+    assert file.read_bytes() != sound
+    assert outcome(read_by_column, file, SpeedRow) == outcome(read_slowly, file, SpeedRow)
+
+
+def test_a_row_of_names_of_columns_is_a_header(tmp_path: Path) -> None:
+    row = {"mixer": "mixer", "scope": "scope", "mode": "mode", "dtype": "dtype", "device": "device"}
+    row |= {"environment": "environment", "measured_at": "measured_at", "config": "{}", "planted_percent": "0"}
+    row |= dict.fromkeys(("tokens", "width", "batch", "pair"), "1")
+    file = tmp_path / "pairs.csv"
+    file.write_text(f"{','.join(row)}\n{','.join(row.values())}\n")
+    assert outcome(read_by_column, file, PairRow) == outcome(read_slowly, file, PairRow)
 
 
 def test_sound_lines_are_not_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mixbench.tables.columns import Row, RowType
 from mixbench.tables.results import ResultsFolder
+from mixbench.tables.selection import Selection, selection
 
 
 class ChosenRows(ResultsFolder):
@@ -18,4 +19,8 @@ class ChosenRows(ResultsFolder):
 
     def read(self, row_type: type[RowType]) -> list[RowType]:
         """The chosen rows of a table, in the order written. Raises StorageError."""
-        return list(self._rows[row_type]) if row_type in self._rows else super().read(row_type)
+        return [*self.selection(row_type)]
+
+    def selection(self, row_type: type[RowType]) -> Selection[RowType]:
+        """The same as a selection. Raises StorageError."""
+        return selection(self._rows[row_type]) if row_type in self._rows else super().selection(row_type)

@@ -18,6 +18,7 @@ from mixbench.parsing.spec import parse_scores
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.selection import distinct
 from mixbench.tables.texts import read_texts
 from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.commands import first_commands
@@ -84,8 +85,8 @@ def cost_of(options: CostOptions, chosen: ResultsFolder | None = None) -> CostOu
     targets = parse_scores(options.target, "--target")
     folder = chosen or ResultsFolder(options.results)
     wish = Wish(options.task, options.measure, columns, targets, options.baseline, read_texts(folder.path))
-    read = {row_type: folder.read(row_type) for row_type in _READ.values()}
-    contents = folder.environments_of(row for rows in read.values() for row in rows)
+    read = {row_type: folder.selection(row_type) for row_type in _READ.values()}
+    contents = folder.environments_of(*read.values())
     by_type = of_environments(read, options.environment)
     every: Tables = {name: by_type[row_type] for name, row_type in _READ.items()}
     mixed = {name: of_shared({name: rows}, contents)[name] for name, rows in every.items()}
@@ -98,7 +99,7 @@ def cost_of(options: CostOptions, chosen: ResultsFolder | None = None) -> CostOu
         raise _incomplete(found, tables, every, folder, wish.measure)
     shown = {row_type: tables[name] for name, row_type in _READ.items()}
     told = shown_and_left_out(read, by_type, shown, contents, "--environment {}")
-    versions = {versions_of(row.environment, contents) for rows in tables.values() for row in rows}
+    versions = {versions_of(name, contents) for rows in tables.values() for name in distinct(rows, "environment")}
     return CostOutcome(whole, told.notes, len(versions) > 1, folder)
 
 

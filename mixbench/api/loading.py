@@ -11,6 +11,7 @@ from mixbench.tables.columns import Row
 from mixbench.tables.origins import read_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES
+from mixbench.tables.selection import Selection, distinct
 
 if TYPE_CHECKING:
     from mixbench.verdicts.gate.cells import Measured
@@ -27,9 +28,9 @@ def load(results: str | Path) -> Measured:
     folder = ResultsFolder(results)
     if not isdir(folder.path):
         raise RequestError(f"there is no folder {folder.path}", "Give a folder that mixbench speed or data-efficiency wrote.")
-    rows: dict[type[Row], list[Any]] = {row_type: folder.read(row_type) for row_type in TABLES.values()}
+    rows: dict[type[Row], Selection[Any]] = {row_type: folder.selection(row_type) for row_type in TABLES.values()}
     if not any(rows[row_type] for row_type in COUNTS):
         raise RequestError(f"{folder.path} holds no measurements", f"Measure first: mixbench speed --results {folder.path}")
-    named = {row.environment for table in rows.values() for row in table}
+    named = {environment for table in rows.values() for environment in distinct(table, "environment")}
     environments = {digest: folder.environment(digest) for digest in sorted(named)}
     return Measured(str(results), rows, environments, read_origins(folder.path))

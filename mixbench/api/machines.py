@@ -11,6 +11,7 @@ from mixbench.api.shared_options import Names
 from mixbench.parsing.spec import split_names
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.results import ResultsFolder
+from mixbench.tables.selection import distinct
 
 if TYPE_CHECKING:
     from mixbench.verdicts.environments import Environments
@@ -56,7 +57,7 @@ def shown_and_left_out(every: Tables, chosen: Tables, shown: Tables, contents: E
     from mixbench.verdicts.machines import shown_machines
     from mixbench.verdicts.undrawn import other_environments
 
-    taken = {row_type: {row.environment for row in rows} for row_type, rows in shown.items()}
+    taken = {row_type: {*distinct(rows, "environment")} for row_type, rows in shown.items()}
     others = other_environments(chosen, taken, lambda name: contents.get(name, {}), ("not shown", f"to see them: {how}"))
     timed = next(filter(None, shown.values()), [])
     return Told(choose_environment(timed), (*shown_machines(every, shown, contents), *others))

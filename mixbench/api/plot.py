@@ -16,6 +16,7 @@ from mixbench.parsing.paper import parse_figure_size
 from mixbench.parsing.spec import parse_names, split_names
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
+from mixbench.tables.selection import distinct, where
 
 if TYPE_CHECKING:
     from mixbench.verdicts.environments import Environments
@@ -35,8 +36,10 @@ def draw(options: PlotOptions) -> list[Path]:
     how = {} if options.metric is None else {"metrics": _metrics(split_names(options.metric), options.study)}
     folder = ResultsFolder(options.results)
     studies = ["speed"] if how else [options.study] if options.study else list(FIGURES)
-    every = {row_type: folder.read(row_type) for row_type in dict.fromkeys(kind for study in studies for kind in READS[study])}
-    contents = folder.environments_of([row for rows in every.values() for row in rows])
+    every = {
+        row_type: folder.selection(row_type) for row_type in dict.fromkeys(kind for study in studies for kind in READS[study])
+    }
+    contents = folder.environments_of(*every.values())
     tables = _chosen(options, every)
     _demand_mixers(page.highlight, tables)
     paths: list[Path] = []
@@ -108,7 +111,7 @@ def _demand_mixers(names: Iterable[str], tables: Tables) -> None:
     """Raise UnknownNameError for a name that no row has."""
     from mixbench.verdicts.labels import find_mixers, mixer_labels
 
-    mixers = list(dict.fromkeys((row.mixer, row.config) for rows in tables.values() for row in rows))
+    mixers = list(dict.fromkeys(mixer for rows in tables.values() for mixer in distinct(rows, "mixer", "config")))
     for name in names:
         if not find_mixers(name, mixers):
             raise UnknownNameError("mixer", name, mixer_labels(mixers).values(), "among the measured mixers")
@@ -120,7 +123,7 @@ def _left_out(tables: Tables, shown: Iterable[Tables], contents: Environments) -
     drawn: dict[type[Row], set[str]] = {row_type: set() for row_type in tables}
     for rows in shown:
         for row_type, own in rows.items():
-            drawn[row_type] |= {row.environment for row in own}
+            drawn[row_type].update(distinct(own, "environment"))
 
-    present = {row_type: [row for row in rows if row.environment in drawn[row_type]] for row_type, rows in tables.items()}
+    present = {row_type: where(rows, "environment", drawn[row_type].__contains__) for row_type, rows in tables.items()}
     return [*other_environments(tables, drawn, lambda name: contents.get(name, {})), *failures(present)]

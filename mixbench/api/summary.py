@@ -30,7 +30,7 @@ def _speed(folder: ResultsFolder, tables: Tables, baseline: str | None, contents
     from mixbench.verdicts.speed.records import records
     from mixbench.verdicts.speed.summary import summarise
 
-    return records(summarise(tables[SpeedRow], folder.read(LaunchRow), baseline))
+    return records(summarise(tables[SpeedRow], folder.selection(LaunchRow), baseline))
 
 
 def _data_efficiency(folder: ResultsFolder, tables: Tables, baseline: str | None, contents: Environments) -> Records:
@@ -82,8 +82,8 @@ def summary(options: SummaryOptions) -> pandas.DataFrame:
     from mixbench.plots import READS, of_one_environment
 
     folder = ResultsFolder(options.results)
-    every = {row_type: folder.read(row_type) for row_type in READS[options.study]}
-    contents = folder.environments_of(row for rows in every.values() for row in rows)
+    every = {row_type: folder.selection(row_type) for row_type in READS[options.study]}
+    contents = folder.environments_of(*every.values())
     tables = of_environments(every, options.environment)
     found = list(SUMMARIES[options.study](folder, tables, options.baseline, contents))
     if not found:

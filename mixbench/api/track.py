@@ -19,6 +19,7 @@ from mixbench.stats import launch_medians
 from mixbench.tables.entries import ONCE, Commit, Entry, TrackedCell, Values
 from mixbench.tables.history import find_commit, read_history, write_entry
 from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.selection import distinct, selection
 
 if TYPE_CHECKING:
     from mixbench.tables.columns import Row
@@ -77,13 +78,13 @@ class Trends:
 
 def add_run(options: TrackAddOptions) -> Added:
     """Carry out `track_add` with an options object."""
-    from mixbench.verdicts.gate.cells import earlier_code, of_present_code, process_of, rows_by_machine
+    from mixbench.verdicts.gate.cells import earlier_code, of_present_code, process_columns, rows_by_machine
     from mixbench.verdicts.gate.compare import COUNTS
     from mixbench.verdicts.gate.same_mixers import names_of
 
     measured = load(options.results)
     remarks: list[str] = []
-    by_machine: dict[str, dict[type[Row], list[Any]]] = {}
+    by_machine: dict[str, dict[type[Row], Sequence[Any]]] = {}
     for row_type in COUNTS:
         for name, rows in rows_by_machine(measured, row_type, False, remarks).items():
             names = names_of(rows, measured.sources)
@@ -94,9 +95,10 @@ def add_run(options: TrackAddOptions) -> Added:
         raise RequestError(f"{measured.name} holds no measurement of the present code", "Measure again: mixbench speed.")
     chosen = find_commit(options.commit or "HEAD")
     if options.commit is None:
-        processes = {process_of(row) for tables in by_machine.values() for row in tables.get(SpeedRow, ())}
-        launches = [row for row in measured.rows.get(LaunchRow, ()) if process_of(row) in processes]
-        _refuse_other_code(measured.name, chosen, {row.commit for row in launches})
+        columns = process_columns()
+        processes = {process for tables in by_machine.values() for process in distinct(tables.get(SpeedRow, ()), *columns)}
+        launches = distinct(measured.of(LaunchRow), "commit", *columns)
+        _refuse_other_code(measured.name, chosen, {commit for commit, *process in launches if tuple(process) in processes})
     entries = [_entry(measured, chosen, tables) for tables in by_machine.values()]
     history = Path(options.history)
     if there := [entry for entry in entries if exists(history / entry.file_name) and not options.replace]:
@@ -121,9 +123,9 @@ def _refuse_other_code(results: str, head: Commit, measured: set[str]) -> None:
 
 def _entry(measured: Measured, commit: Commit, tables: Mapping[type[Row], Sequence[Any]]) -> Entry:
     from mixbench.machine.environment import machine_part
+    from mixbench.verdicts.environments import newest_environment
 
-    newest = max((row for rows in tables.values() for row in rows), key=lambda row: row.measured_at)
-    environment = measured.environments[newest.environment]
+    environment = measured.environments[newest_environment(tables.values())]
     software = {name: value for name, value in environment.items() if name not in MACHINE_KEYS}
     cells = tuple(cell for row_type, rows in tables.items() for cell in _cells(row_type, rows, measured))
     return Entry(commit, timestamp(), machine_part(environment), software, cells)
@@ -135,18 +137,19 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
         STUDIES,
         by_cell,
         by_replicate,
-        calibration_times,
-        device_time,
         good_rows,
         keys_of,
-        relative_time,
+        relative_times,
         share_failed,
+        with_launches,
     )
     from mixbench.verdicts.gate.compare import COUNTS
     from mixbench.verdicts.gate.metrics import name_of
     from mixbench.verdicts.gate.same_mixers import names_of
+    from mixbench.verdicts.speed.times import device_times, with_times
 
-    calibration = calibration_times(measured.rows.get(LaunchRow, ()))
+    if row_type is SpeedRow:
+        rows = with_times(with_launches(selection(rows), measured.of(LaunchRow)))
     for key, of_cell in by_cell(rows, names_of(rows, measured.sources, with_places=True)).items():
         good = good_rows(of_cell)
         metrics: dict[str, Values] = {"failed": {ONCE: share_failed(of_cell)}}
@@ -154,15 +157,14 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
             counts = by_replicate(good, metric)
             metrics[name_of(metric, good)] = {ONCE: next(iter(counts.values()))} if len(set(counts.values())) == 1 else counts
         if row_type is SpeedRow:
-            on_gpu = of_cell[0].device != "cpu"  # then the CPU's time is that of launches, which is not judged
+            on_gpu = of_cell.first("device") != "cpu"  # then the CPU's time is that of launches, which is not judged
             judged = "device_ms" if on_gpu else "cpu_per_calibration"
-            metrics[judged] = launch_medians(
-                (row.launch, device_time(row) if on_gpu else relative_time(row, calibration)) for row in good
-            )
-            metrics["latency_ms"] = launch_medians((row.launch, row.latency_ms) for row in good)
+            launches, times = good.values("launch"), device_times(good) if on_gpu else relative_times(good)
+            metrics[judged] = launch_medians(zip(launches, times, strict=True))
+            metrics["latency_ms"] = launch_medians(zip(launches, good.values("latency_ms"), strict=True))
         else:
             metrics["test_score"] = by_replicate(good, "test_score")
-        score = next((row.score for row in good), "") if row_type is not SpeedRow else ""
+        score = good.first("score") if good and row_type is not SpeedRow else ""
         yield TrackedCell(
             STUDIES[row_type],
             dict(zip(keys_of(row_type), key, strict=True)),

@@ -25,14 +25,14 @@ def _speed(
 ) -> list[Path]:
     from mixbench.plots.speed import draw_speed
 
-    rows, launches = folder.read(SpeedRow), folder.read(LaunchRow)
+    rows, launches = folder.selection(SpeedRow), folder.selection(LaunchRow)
     return draw_speed(rows, launches, folder.figures, formats, baseline, page=page, metrics=metrics)
 
 
 def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.data_efficiency import draw_data_efficiency
 
-    rows = folder.read(TrainingRow)
+    rows = folder.selection(TrainingRow)
     contents = folder.environments_of(rows)
     return draw_data_efficiency(rows, folder.figures, formats, baseline, page=page, contents=contents)
 
@@ -40,7 +40,7 @@ def _data_efficiency(folder: ResultsFolder, formats: Sequence[str], baseline: st
 def _tuning(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.tune import draw_tuning
 
-    rows = folder.read(TrialRow)
+    rows = folder.selection(TrialRow)
     return draw_tuning(rows, folder.figures, formats, baseline, page=page, contents=folder.environments_of(rows))
 
 
@@ -49,8 +49,8 @@ def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, p
     from mixbench.verdicts.cost.evidence import task_costs
     from mixbench.verdicts.cost.subject import Wish
 
-    tables = {row_type: folder.read(row_type) for row_type in READS["cost"]}
-    contents = folder.environments_of([row for rows in tables.values() for row in rows])
+    tables = {row_type: folder.selection(row_type) for row_type in READS["cost"]}
+    contents = folder.environments_of(*tables.values())
     speed, training, trials = of_one_environment("cost", tables, contents).values()
     return draw_costs(task_costs(speed, training, trials, Wish(baseline=baseline)), folder.figures, formats, page=page)
 
@@ -58,7 +58,7 @@ def _cost(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, p
 def _attention_map(folder: ResultsFolder, formats: Sequence[str], baseline: str | None, page: Page = PLAIN) -> list[Path]:
     from mixbench.plots.attention_map import draw_attention_maps
 
-    rows = folder.read(AttentionMapRow)
+    rows = folder.selection(AttentionMapRow)
     return draw_attention_maps(rows, folder.path, formats, page=page, contents=folder.environments_of(rows))
 
 
@@ -83,7 +83,7 @@ READS: dict[str, tuple[type[Row], ...]] = {
 
 def of_one_environment(
     study: str, tables: Mapping[type[Row], Sequence[Any]], contents: Mapping[str, Mapping[str, Any]]
-) -> dict[type[Row], list[Any]]:
+) -> dict[type[Row], Sequence[Any]]:
     """The rows of the tables of a study that its figures show, as `of_shared` chooses them; `contents` of the environments."""
     from mixbench.verdicts.environments import of_shared
 

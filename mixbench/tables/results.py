@@ -22,7 +22,7 @@ import os
 import reprlib
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from mixbench.tables.pending import current, read_current, settle
 from mixbench.tables.reading import Table, read_table
 from mixbench.tables.rejected import in_words, rejected, set_aside
 from mixbench.tables.rows import TABLES
+from mixbench.tables.selection import Selection, distinct, selection
 from mixbench.tables.storage import append_whole, storage_errors, temporary, write_atomically
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ class ResultsFolder:
             warnings.warn(f"{file}: left out {in_words(table.incomplete)}; {later}", StorageWarning, stacklevel=3)
         return table.columns
 
+    def selection(self, row_type: type[RowType]) -> Selection[RowType]:
+        """The same as a sequence that makes a row only where one is asked for. Raises StorageError."""
+        return selection(self.table(row_type))
+
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows of one type in one write, and flush them to disk.
 
@@ -168,10 +173,10 @@ class ResultsFolder:
                 write_atomically(file, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
         return name
 
-    def environments_of(self, rows: Iterable[Any]) -> dict[str, dict[str, Any]]:
-        """By their hash, the environments that rows name, without those that are missing or damaged."""
+    def environments_of(self, *tables: Sequence[Any]) -> dict[str, dict[str, Any]]:
+        """By their hash, the environments that rows of some tables name, without those that are missing or damaged."""
         found = {}
-        for name in dict.fromkeys(row.environment for row in rows):
+        for name in dict.fromkeys(name for rows in tables for name in distinct(rows, "environment")):
             with suppress(StorageError):
                 found[name] = self.environment(name)
         return found

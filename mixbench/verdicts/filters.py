@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.rows import TABLES, TrialRow
+from mixbench.tables.selection import distinct, where_together
 from mixbench.verdicts.labels import MixerKey, find_mixers, mixer_labels
 from mixbench.verdicts.learning.tune import searched_mixer
 
@@ -34,7 +35,7 @@ class Filter:
 class Sifted:
     """The rows of each table that have what is wanted, and in words the values and the tables without any."""
 
-    tables: dict[type[Row], list[Any]]
+    tables: dict[type[Row], Sequence[Any]]
     remarks: tuple[str, ...] = ()
 
 
@@ -44,11 +45,13 @@ def sift(tables: Tables, wanted: Filter) -> Sifted:
     Raises RequestError where one of the columns leaves no row of the tables that have it, with the values that there are;
     UnknownNameError for a mixer that no table has.
     """
-    found = {row_type: list(rows) for row_type, rows in tables.items()}
+    found = dict(tables)
     remarks: list[str] = []
     before: list[str] = []
     for column, values in wanted.wanted.items():
-        known = _by_value(found, column, values)
+        there = {row_type: rows for row_type, rows in found.items() if column in columns(row_type)}
+        named = {row_type: _named(row_type, rows, column, values) for row_type, rows in there.items()}
+        known = dict.fromkeys(name for own in named.values() for names in own.values() for name in names)
         chosen = [value for value in values if value in known]
         option = f"{flag(column)} {','.join(map(str, values))}"
         others = [value for value in values if value not in chosen]
@@ -57,10 +60,10 @@ def sift(tables: Tables, wanted: Filter) -> Sifted:
         if not chosen:
             raise _nothing(option, before, column, known, found)
         remarks += [f"no row has {flag(column)} {','.join(map(str, others))}"] if others else []
-        kept = {id(row) for value in chosen for row in known[value]}
-        for row_type in found:
-            if column in columns(row_type):
-                found[row_type] = [row for row in found[row_type] if id(row) in kept]
+        wanted_names = set(chosen)
+        for row_type, own in named.items():
+            kept = {key for key, names in own.items() if not wanted_names.isdisjoint(names)}
+            found[row_type] = where_together(found[row_type], _told_by(row_type, column), kept.__contains__)
         before.append(option)
     emptied = [row_type for row_type, rows in found.items() if tables[row_type] and not rows]
     remarks += [f"no row of {_NAMES[row_type]}.csv has {' '.join(before)}" for row_type in emptied]
@@ -72,29 +75,22 @@ def flag(column: str) -> str:
     return f"--{column.replace('_', '-')}"
 
 
-def _by_value(tables: Tables, column: str, wanted: Sequence[Any]) -> dict[Any, list[Any]]:
-    """The rows of the tables with a column by its value; by the wanted text, where it is the mixer."""
-    found: dict[Any, list[Any]] = {}
-    for row_type, rows in tables.items():
-        if column in columns(row_type):
-            for value, own in _mixers(row_type, rows, wanted) if column == "mixer" else _values(rows, column):
-                found.setdefault(value, []).extend(own)
-    return {value: rows for value, rows in found.items() if rows}
+def _named(row_type: type[Row], rows: Sequence[Any], column: str, wanted: Sequence[Any]) -> dict[tuple[Any, ...], list[Any]]:
+    """What can be chosen by: the values of a column; of the mixer, the wanted texts that mean it, or else its label."""
+    if column != "mixer":
+        return {(value,): [value] for value in distinct(rows, column)}
+    found = distinct(rows, *_told_by(row_type, column))
+    mixers: dict[Any, MixerKey] = {key: searched_mixer(*key) if row_type is TrialRow else key for key in found}
+    labels = mixer_labels(mixers.values())
+    meant = {text: set(find_mixers(text, labels)) for text in wanted}
+    return {key: [text for text in wanted if mixer in meant[text]] or [labels[mixer]] for key, mixer in mixers.items()}
 
 
-def _values(rows: Sequence[Any], column: str) -> Iterator[tuple[Any, list[Any]]]:
-    return ((getattr(row, column), [row]) for row in rows)
-
-
-def _mixers(row_type: type[Row], rows: Sequence[Any], wanted: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
-    """The rows of each wanted mixer, and under their labels those of any other."""
-    key_of: Callable[[Any], MixerKey] = searched_mixer if row_type is TrialRow else lambda row: (row.mixer, row.config)
-    keys = [key_of(row) for row in rows]
-    labels = mixer_labels(keys)
-    for text in wanted:
-        meant = set(find_mixers(text, labels))
-        yield text, [row for row, key in zip(rows, keys, strict=True) if key in meant]
-    yield from ((labels[key], [row]) for row, key in zip(rows, keys, strict=True) if labels[key] not in wanted)
+def _told_by(row_type: type[Row], column: str) -> tuple[str, ...]:
+    """The columns that tell values of a column apart."""
+    if column != "mixer":
+        return (column,)
+    return ("mixer", "config", "settings") if row_type is TrialRow else ("mixer", "config")
 
 
 def _nothing(option: str, before: Sequence[str], column: str, there: Iterable[Any], tables: Tables) -> RequestError:

@@ -55,6 +55,10 @@ class Context:
         return dataclasses.astuple(dataclasses.replace(self, execution=str(EXECUTIONS.index(self.execution))))
 
 
+CONTEXT_COLUMNS = tuple(field.name for field in dataclasses.fields(Context))
+"""The columns of speed.csv that make up a context."""
+
+
 def mixer_labels(mixers: Iterable[MixerKey]) -> dict[MixerKey, str]:
     """A distinct short label for each mixer: its name and the options that differ from their defaults (`hypermixer heads=4`).
 
@@ -149,7 +153,7 @@ def by_code(mixers: Iterable[MixerKey]) -> dict[MixerKey, MixerKey]:
 
 def context_of(row: SpeedRow) -> Context:
     """The context of a row."""
-    return Context(**{field.name: getattr(row, field.name) for field in dataclasses.fields(Context)})
+    return Context(*(getattr(row, name) for name in CONTEXT_COLUMNS))
 
 
 def context_words(contexts: Sequence[Context]) -> list[dict[str, str]]:

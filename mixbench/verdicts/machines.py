@@ -8,6 +8,7 @@ from typing import Any
 
 from mixbench.tables.columns import Row
 from mixbench.tables.rows import TABLES
+from mixbench.tables.selection import distinct, where
 from mixbench.verdicts.environments import UNITED, Environments, choose_environment
 from mixbench.verdicts.words import counted
 
@@ -33,7 +34,7 @@ def shown_machines(
     """Which machine the `shown` rows of each table come from, in words; [] for tables of one environment."""
     told: dict[str, list[str]] = {}
     for row_type, rows in shown.items():
-        if rows and len({row.environment for row in tables[row_type]}) > 1:
+        if rows and len(distinct(tables[row_type], "environment")) > 1:
             words = machine_words(contents.get(choose_environment(rows), {}))
             if row_type in UNITED:
                 words = _united(tables[row_type], rows, words)
@@ -43,8 +44,8 @@ def shown_machines(
 
 def _united(rows: Sequence[Any], shown: Sequence[Any], newest: str) -> str:
     """The machines of training runs: `scores of runs in 3 environments, times of AMD EPYC …`."""
-    environments = {row.environment for row in shown}
-    repeated = sum(row.environment in environments for row in rows) - len(shown)
+    environments = {*distinct(shown, "environment")}
+    repeated = len(where(rows, "environment", environments.__contains__)) - len(shown)
     again = f"; {counted(repeated, 'row')} of repeated runs left out" if repeated else ""
     if len(environments) == 1:
         return newest + again

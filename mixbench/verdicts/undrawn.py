@@ -9,9 +9,10 @@ from typing import Any
 from mixbench.machine.environment import machine_part
 from mixbench.tables.columns import Row, columns, identity
 from mixbench.tables.rows import TABLES, AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.selection import distinct, grouped
 from mixbench.verdicts.environments import differences
 from mixbench.verdicts.filters import Tables
-from mixbench.verdicts.labels import UNSAID, context_of, in_words
+from mixbench.verdicts.labels import CONTEXT_COLUMNS, UNSAID, in_words
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.tune import by_search
 from mixbench.verdicts.machines import machine_words
@@ -36,10 +37,10 @@ def other_environments(
     counts: dict[str, Counter[type[Row]]] = defaultdict(Counter)
     newest: dict[str, str] = {}
     for row_type, rows in tables.items():
-        for row in rows:
-            if row.environment not in drawn[row_type]:
-                counts[row.environment][row_type] += 1
-                newest[row.environment] = max(row.measured_at, newest.get(row.environment, ""))
+        for (environment,), own in grouped(rows, "environment").items():
+            if environment not in drawn[row_type]:
+                counts[environment][row_type] = len(own)
+                newest[environment] = max(*distinct(own, "measured_at"), newest.get(environment, ""))
     here = next((environment for own in drawn.values() for environment in own), "")
     ordered = sorted(counts, key=lambda environment: newest[environment], reverse=True)
     told = []
@@ -66,31 +67,17 @@ def failures(tables: Tables) -> list[str]:
     return [
         f"not drawn: {counted(len(cells), noun)} of {_NAMES[row_type]} without a result: {_listed(places)}"
         for row_type, (noun, groups) in _GROUPS.items()
-        if (lost := [group for group in groups(tables.get(row_type, ())) if not any(row.status == "ok" for row in group)])
+        if (lost := [group for group in groups(tables.get(row_type, ())) if "ok" not in distinct(group, "status")])
         for cells in [{(identity(row), getattr(row, _REPLICATE.get(row_type, ""), 0)) for group in lost for row in group}]
         for places in [[_place(group) for group in lost]]
     ]
 
 
-def _by_context(rows: Sequence[SpeedRow]) -> Iterable[list[SpeedRow]]:
-    found: dict[Any, list[SpeedRow]] = defaultdict(list)
-    for row in rows:
-        found[context_of(row)].append(row)
-    return found.values()
-
-
-def _by_map(rows: Sequence[AttentionMapRow]) -> Iterable[list[AttentionMapRow]]:
-    found: dict[Any, list[AttentionMapRow]] = defaultdict(list)
-    for row in rows:
-        found[row.task, row.tokens, row.mixer, row.config].append(row)
-    return found.values()
-
-
-_GROUPS: dict[type[Row], tuple[str, Callable[[Any], Iterable[list[Any]]]]] = {
-    SpeedRow: ("cell", _by_context),
+_GROUPS: dict[type[Row], tuple[str, Callable[[Any], Iterable[Sequence[Any]]]]] = {
+    SpeedRow: ("cell", lambda rows: grouped(rows, *CONTEXT_COLUMNS).values()),
     TrainingRow: ("run", lambda rows: [runs for runs, _ in by_context(rows).values()]),
     TrialRow: ("trial", by_search),
-    AttentionMapRow: ("run", _by_map),
+    AttentionMapRow: ("run", lambda rows: grouped(rows, "task", "tokens", "mixer", "config").values()),
 }
 """What is counted of a table, and its rows by what they share that are drawn in one panel: maps have one each."""
 _REPLICATE = {TrainingRow: "seed", TrialRow: "trial", AttentionMapRow: "seed"}

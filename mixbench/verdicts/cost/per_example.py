@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from mixbench.stats import launch_medians
 from mixbench.tables.remarks import bound_in, notes_in, unknown_in
 from mixbench.tables.rows import EXECUTIONS, SpeedRow
+from mixbench.tables.selection import selection, where
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, find_mixers, unpacked
 from mixbench.verdicts.speed.blocks import choose_rows
@@ -37,19 +38,19 @@ _PREFERRED: dict[str, tuple[Any, ...]] = {
 Rows = dict[MixerKey, list[SpeedRow]]
 
 
-def of_whole_sequences(rows: Iterable[SpeedRow]) -> list[SpeedRow]:
+def of_whole_sequences(rows: Sequence[SpeedRow]) -> Sequence[SpeedRow]:
     """The rows whose calls take examples as a whole: a step of decode is no example."""
-    return [row for row in rows if row.mode in _PREFERRED["mode"]]
+    return where(rows, "mode", _PREFERRED["mode"].__contains__)
 
 
-def contexts_of_examples(rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish) -> list[Rows]:
+def contexts_of_examples(rows: Sequence[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish) -> list[Rows]:
     """Rows at the subject's length and width that have the measure, by context and mixer, the context to take first.
 
     That is the one with the wanted baseline, then with most of the mixers, then with preferred values, then the newest.
     """
     value = MEASURES[wish.measure][0]
     contexts: dict[Context, Rows] = defaultdict(lambda: defaultdict(list))
-    for row in of_one_kind(rows):
+    for row in _of_shape(of_one_kind(selection(rows)), subject):
         mixer = row.mixer, row.config
         # no ratio to a cost of zero, such as the operations of no mixing
         if mixer in mixers and (value(row) or 0) > 0 and _fits(row, subject, wish.columns):
@@ -64,6 +65,10 @@ def contexts_of_examples(rows: Iterable[SpeedRow], subject: Subject, mixers: Seq
     return [dict(contexts[context]) for context in sorted(contexts, key=rank, reverse=True)]
 
 
+def _of_shape(rows: Sequence[SpeedRow], subject: Subject) -> Sequence[SpeedRow]:
+    return where(where(rows, "tokens", subject.tokens.__eq__), "width", subject.width.__eq__)
+
+
 def other_contexts(contexts: Sequence[Rows]) -> str:
     """The line on rows of contexts that were not taken: how many, and what they differ in."""
     firsts = [context_of(next(iter(own.values()))[0]) for own in contexts]
@@ -74,8 +79,7 @@ def other_contexts(contexts: Sequence[Rows]) -> str:
 
 
 def _fits(row: SpeedRow, subject: Subject, wanted: Mapping[str, Any]) -> bool:
-    if (row.tokens, row.width) != (subject.tokens, subject.width):
-        return False
+    """Whether a row of the subject's shape suits it."""
     if "device" not in wanted and row.device.partition(":")[0] != subject.device.partition(":")[0]:
         return False
     if row.scope == "model" and unpacked(row.settings).get("layers") != subject.layers:
@@ -138,7 +142,7 @@ def lower_bounds(counted: Mapping[MixerKey, Sequence[SpeedRow]], measure: str) -
 
 
 def without_value(
-    rows: Iterable[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish, taken: Context | None
+    rows: Sequence[SpeedRow], subject: Subject, mixers: Sequence[MixerKey], wish: Wish, taken: Context | None
 ) -> dict[MixerKey, str]:
     """Why mixers that were measured, in the context that is `taken` if there is one, have no cost of an example to compare.
 
@@ -146,7 +150,7 @@ def without_value(
     """
     value = MEASURES[wish.measure][0]
     found: dict[MixerKey, str] = {}
-    for row in rows:
+    for row in _of_shape(rows, subject):
         mixer = row.mixer, row.config
         there = _fits(row, subject, wish.columns) and taken in (None, context_of(row))
         if mixer in mixers and there and not (value(row) or 0) > 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from mixbench.mixers import CONTROLS
 from mixbench.tables.rows import SpeedRow
+from mixbench.tables.selection import NOTHING, Selection
 from mixbench.verdicts.gate.cells import STUDIES, CellKey, cell_labels, cell_places, good_rows, keys_of
 from mixbench.verdicts.gate.comparison import ComparedCell, Judgement
 from mixbench.verdicts.gate.rules import judge_time, simultaneous_level
@@ -18,7 +19,7 @@ from mixbench.verdicts.words import counted
 
 Machine = str
 """The canonical JSON of what an environment says of its machine."""
-Cells = Mapping[CellKey, Mapping[Machine, Sequence[SpeedRow]]]
+Cells = Mapping[CellKey, Mapping[Machine, Selection[SpeedRow]]]
 """The rows of each cell, by machine."""
 _UNPAIRED = "not measured beside the baseline on both machines"
 _MIXER, _THREADS = ("mixer", "config"), ("threads",)
@@ -129,9 +130,9 @@ def _mixer(key: CellKey) -> MixerKey:
 
 
 def _ratios(
-    own: Mapping[Machine, Sequence[SpeedRow]], baseline: Mapping[Machine, Sequence[SpeedRow]]
+    own: Mapping[Machine, Selection[SpeedRow]], baseline: Mapping[Machine, Selection[SpeedRow]]
 ) -> tuple[Machine, Mapping[int, float]]:
     """By launch, the time relative to the baseline's in the same process, on the newest machine that has both; and which."""
     shared = {machine: rows for machine, rows in own.items() if machine in baseline} or own
-    machine = max(shared, key=lambda machine: max(row.measured_at for row in shared[machine]))
-    return machine, compared(good_rows(own[machine]), good_rows(baseline.get(machine, ()))).by_launch
+    machine = max(shared, key=lambda machine: max(shared[machine].values("measured_at")))
+    return machine, compared(good_rows(own[machine]), good_rows(baseline.get(machine, NOTHING))).by_launch

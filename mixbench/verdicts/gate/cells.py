@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -14,11 +14,13 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.origins import Sources
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.selection import Selection, beside, distinct, joined, parted, selection
 from mixbench.verdicts.environments import UNITED, united
 from mixbench.verdicts.gate.same_mixers import Names, names_of_both
 from mixbench.verdicts.labels import UNSAID, MixerKey, in_words, mixer_labels, unpacked
 from mixbench.verdicts.words import counted
 
+_CALIBRATION = {"cpu_ms": "calibration_cpu_ms", "latency_ms": "calibration_ms"}
 CellKey = tuple[Any, ...]
 """Values of the key columns; the mixer and its config are those that a comparison knows it by."""
 REPLICATES: dict[type[Row], tuple[str, str]] = {
@@ -41,30 +43,32 @@ class Measured:
     environments: Mapping[str, Mapping[str, Any]]
     sources: Sources = field(default_factory=dict)
 
+    def of(self, row_type: type[Row]) -> Selection[Any]:
+        """The rows of a table; none if it is not there."""
+        return selection(self.rows.get(row_type, ()))
 
-def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, remarks: list[str]) -> dict[str, list[Any]]:
+
+def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, remarks: list[str]) -> dict[str, Selection[Any]]:
     """Rows of the newest environment of each machine; all under "" if the machine does not matter."""
     newest: dict[str, tuple[str, str]] = {}
-    rows = side.rows.get(row_type, ())
-    named = {row.environment for row in rows}
-    machines = {digest: canonical_json(machine_part(side.environments[digest])) for digest in named}
-    for row in rows:
-        machine = machines[row.environment]
-        newest[machine] = max(newest.get(machine, ("", "")), (row.measured_at, row.environment))
+    rows = side.of(row_type)
+    machines = {digest: canonical_json(machine_part(side.environments[digest])) for digest in distinct(rows, "environment")}
+    for time, environment in distinct(rows, "measured_at", "environment"):
+        machine = machines[environment]
+        newest[machine] = max(newest.get(machine, ("", "")), (time, environment))
     chosen = {environment for _, environment in newest.values()}
-    if older := sum(row.environment not in chosen for row in rows):
+    present = rows.at(rows.test("environment", chosen.__contains__)) if rows else rows
+    if older := len(rows) - len(present):
         remarks.append(f"{side.name}: {older} rows of {STUDIES[row_type]}.csv from older environments are left out")
-    kept: dict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        if row.environment in chosen:
-            kept["" if any_machine else machines[row.environment]].append(row)
-    return kept
+    if any_machine:
+        return {"": present} if present else {}
+    return {machines[environment]: own for (environment,), own in parted(present, ["environment"])}
 
 
-def united_rows(side: Measured, row_type: type[Row], remarks: list[str]) -> dict[str, list[Any]]:
+def united_rows(side: Measured, row_type: type[Row], remarks: list[str]) -> dict[str, Selection[Any]]:
     """Rows of a table of training runs under "", whatever machine they are from: see `united`."""
-    rows = side.rows.get(row_type, ())
-    kept = united(rows, side.environments)
+    rows = side.of(row_type)
+    kept = selection(united(rows, side.environments))
     if left_out := len(rows) - len(kept):
         remarks.append(
             f"{side.name}: {counted(left_out, 'row')} of {STUDIES[row_type]}.csv from older environments, or of runs that"
@@ -75,31 +79,50 @@ def united_rows(side: Measured, row_type: type[Row], remarks: list[str]) -> dict
 
 def names_in_both(base: Measured, head: Measured, row_type: type[Row]) -> tuple[Names, Names]:
     """The mixers of a table in two folders, as `names_of_both` tells them apart."""
-    below, above = (rows_by_machine(side, row_type, True, []).get("", []) for side in (base, head))
+    below, above = (rows_by_machine(side, row_type, True, []).get("", ()) for side in (base, head))
     return names_of_both(below, above, (base.sources, head.sources))
 
 
-def by_cell(rows: Iterable[Any], names: Names) -> dict[CellKey, list[Any]]:
+def by_cell(rows: Sequence[Any], names: Names) -> dict[CellKey, Selection[Any]]:
     """Rows by key, under each name of their mixer; rows of speed.csv from the newest of several environments."""
-    cells: dict[CellKey, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        for mixer, config in names.get((row.mixer, row.config), ((row.mixer, row.config),)):
-            named = {"mixer": mixer, "config": config}
-            environment = "" if isinstance(row, UNITED) else row.environment
-            cells[tuple(named.get(name, getattr(row, name)) for name in keys_of(type(row)))][environment].append(row)
-    return {key: max(own.values(), key=lambda rows: max(row.measured_at for row in rows)) for key, own in cells.items()}
+    selected = selection(rows)
+    if not selected:
+        return {}
+    keys = keys_of(selected.table.row_type)
+    origin = () if selected.table.row_type in UNITED else ("environment",)
+    places = [keys.index(name) for name in ("mixer", "config")]
+    cells: dict[CellKey, dict[CellKey, list[Selection[Any]]]] = defaultdict(lambda: defaultdict(list))
+    for found, own in parted(selected, [*keys, *origin]):
+        key, environment = [*found[: len(keys)]], found[len(keys) :]
+        measured = key[places[0]], key[places[1]]
+        for named in names.get(measured, (measured,)):
+            for place, name in zip(places, named, strict=True):
+                key[place] = name
+            cells[tuple(key)][environment].append(own)
+    return {key: _newest([*map(joined, own.values())]) for key, own in cells.items()}
 
 
-def of_present_code(rows: Iterable[Any], names: Names) -> list[Any]:
+def _newest(alternatives: Sequence[Selection[Any]]) -> Selection[Any]:
+    """Those rows of which one was measured last."""
+    if len(alternatives) == 1:
+        return alternatives[0]
+    return max(alternatives, key=lambda rows: max(rows.values("measured_at")))
+
+
+def of_present_code(rows: Sequence[Any], names: Names) -> Sequence[Any]:
     """Without the rows of a mixer from before its code changed: cells that were not measured since are not known."""
-    return [row for row in rows if names.get((row.mixer, row.config), True)]
+    if all(names.values()):
+        return rows
+    known = [own for mixer, own in parted(selection(rows), ["mixer", "config"]) if names.get((mixer[0], mixer[1]), True)]
+    return joined(known) if known else rows[:0]
 
 
 def earlier_code(rows: Sequence[Any], names: Names) -> list[str]:
     """What `of_present_code` leaves out, in words; [] for nothing."""
     if not (left_out := len(rows) - len(of_present_code(rows, names))):
         return []
-    return [f"{counted(left_out, 'row')} of {STUDIES[type(rows[0])]}.csv from before a mixer's code changed are left out"]
+    table = STUDIES[selection(rows).table.row_type]
+    return [f"{counted(left_out, 'row')} of {table}.csv from before a mixer's code changed are left out"]
 
 
 def keys_of(row_type: type[Row]) -> list[str]:
@@ -164,58 +187,58 @@ def flattened(text: str) -> dict[str, Any]:
     return flat
 
 
-def good_rows(rows: Iterable[Any]) -> list[Any]:
+def good_rows(rows: Selection[Any]) -> Selection[Any]:
     """The rows that have metrics."""
-    return [row for row in rows if row.status == "ok"]
+    return rows.at(rows.test("status", "ok".__eq__)) if rows else rows
 
 
-def replicate_of(row: Any) -> int:
-    """The launch, the seed or the trial."""
-    return int(getattr(row, REPLICATES[type(row)][0]))
+def _bad_rows(rows: Selection[Any]) -> Selection[Any]:
+    return rows.at(rows.test("status", "ok".__ne__))
 
 
-def share_failed(rows: Sequence[Any]) -> float:
+def replicates_of(rows: Selection[Any]) -> list[int]:
+    """The launch, the seed or the trial of each row."""
+    return rows.values(REPLICATES[rows.table.row_type][0])
+
+
+def share_failed(rows: Selection[Any]) -> float:
     """Share of the replicates that failed: a failed one has a single row, a good one a row per round."""
-    return len({replicate_of(row) for row in rows if row.status != "ok"}) / len(set(map(replicate_of, rows)))
+    return len({*replicates_of(_bad_rows(rows))}) / len({*replicates_of(rows)})
 
 
-def failure_of(rows: Sequence[Any]) -> str:
+def failure_of(rows: Selection[Any]) -> str:
     """`oom: needs 12 GiB`, and how many replicates failed unless all did."""
-    faults = [row for row in rows if row.status != "ok"]
+    faults = _bad_rows(rows)
     fault = next((row for row in faults if row.status in FAILURES), faults[0])
     reason = fault.detail if fault.detail.startswith(fault.status) else ": ".join(filter(None, (fault.status, fault.detail)))
-    failed, total = len(set(map(replicate_of, faults))), len(set(map(replicate_of, rows)))
+    failed, total = (len({*replicates_of(own)}) for own in (faults, rows))
     return reason + (f" ({failed} of {total} {REPLICATES[type(fault)][1]})" if failed < total else "")
 
 
-def by_replicate(rows: Iterable[Any], metric: str) -> dict[int, float]:
+def by_replicate(rows: Selection[Any], metric: str) -> dict[int, float]:
     """The value of each replicate that has the metric: the median over its rounds."""
     found: dict[int, list[float]] = defaultdict(list)
-    for row in rows:
-        if (value := getattr(row, metric)) is not None:
-            found[replicate_of(row)].append(value)
-    return {replicate: median(values) for replicate, values in found.items()}
+    for replicate, value in zip(replicates_of(rows), rows.values(metric), strict=True):
+        if value is not None:
+            found[replicate].append(value)
+    return {replicate: median(own) for replicate, own in found.items()}
 
 
-def calibration_times(launches: Iterable[LaunchRow], of: str = "calibration_cpu_ms") -> dict[tuple[Any, ...], float]:
-    """CPU time (or wall time: `calibration_ms`) of the calibration workload by process, ms."""
-    return {process_of(row): time for row in launches if (time := getattr(row, of))}
+def process_columns() -> list[str]:
+    """The columns in which rows of speed.csv and launches.csv agree that were measured in one process."""
+    return [*keys_of(LaunchRow), "environment", "launch", "measured_at"]
 
 
-def process_of(row: Row) -> tuple[Any, ...]:
-    """The values that rows of speed.csv and launches.csv share if they were measured in one process."""
-    return tuple(getattr(row, name) for name in (*keys_of(LaunchRow), "environment", "launch", "measured_at"))
+def with_launches(rows: Selection[SpeedRow], launches: Sequence[LaunchRow]) -> Selection[SpeedRow]:
+    """Rows of speed.csv with the metrics of launches.csv, calibration times and peaks; None where a process has none there."""
+    metrics = [name for name, column in columns(LaunchRow).items() if column.role == "metric"]
+    return beside(rows, selection(launches), process_columns(), metrics) if rows else rows
 
 
-def device_time(row: SpeedRow) -> float | None:
-    """Time on a GPU, ms; None where it was not measured, and where the GPU had nothing to do."""
-    return None if row.device_ms is None else row.time_ms
+def relative_times(rows: Selection[SpeedRow], of: str = "cpu_ms") -> list[float | None]:
+    """CPU times relative to that of the calibration workload in the same process, so that the machine's speed cancels out.
 
-
-def relative_time(row: SpeedRow, calibration: Mapping[tuple[Any, ...], float], of: str = "cpu_ms") -> float | None:
-    """CPU time relative to that of the calibration workload in the same process, so that the machine's speed cancels out.
-
-    With `of="latency_ms"` wall time, relative to the wall times in `calibration`.
+    With `of="latency_ms"` wall times, relative to its wall time. The rows are those `with_launches`.
     """
-    time, fixed = getattr(row, of), calibration.get(process_of(row))
-    return time / fixed if time and fixed else None
+    pairs = zip(rows.values(of), rows.values(_CALIBRATION[of]), strict=True)
+    return [time / fixed if time and fixed else None for time, fixed in pairs]

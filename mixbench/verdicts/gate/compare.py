@@ -14,6 +14,7 @@ from mixbench.stats import launch_medians
 from mixbench.tables.columns import FAILURES, Row, columns, with_rule
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.tables.scores import ERRORS
+from mixbench.tables.selection import NOTHING, Selection, type_of, values
 from mixbench.verdicts.environments import UNITED
 from mixbench.verdicts.gate.across import Advice, advise, apart, as_cells, how_to_compare
 from mixbench.verdicts.gate.cells import (
@@ -23,26 +24,26 @@ from mixbench.verdicts.gate.cells import (
     Measured,
     by_cell,
     by_replicate,
-    calibration_times,
     cell_labels,
     cell_places,
-    device_time,
     differing,
     earlier_code,
     failure_of,
     flattened,
     good_rows,
     names_in_both,
-    relative_time,
+    relative_times,
     rows_by_machine,
     share_failed,
     united_rows,
+    with_launches,
 )
 from mixbench.verdicts.gate.comparison import CELL, STATUS, VERDICTS, ComparedCell, Comparison, Judgement, leading
 from mixbench.verdicts.gate.metrics import CPU_TIME, bound_of, counts_things, metric_words
 from mixbench.verdicts.gate.rules import WALL_BEYOND, far_wall, judge_count, judge_score, judge_time, simultaneous_level
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.machines import machine_words
+from mixbench.verdicts.speed.times import device_times, with_times
 from mixbench.verdicts.words import percent
 
 DEFAULT_THRESHOLD = 0.30
@@ -81,10 +82,10 @@ def compare(
         names = names_in_both(base, head, row_type)
         for side, by_machine, own in ((base, below, names[0]), (head, above, names[1])):
             for machine in machines:
-                remarks += [f"{side.name}: {remark}" for remark in earlier_code(by_machine.get(machine, []), own)]
+                remarks += [f"{side.name}: {remark}" for remark in earlier_code(by_machine.get(machine, ()), own)]
         cells = [
-            {machine: by_cell(rows, own) for machine, rows in side.items()}
-            for side, own in zip((below, above), names, strict=True)
+            {machine: by_cell(_timed(rows, side), own) for machine, rows in by_machine.items()}
+            for side, by_machine, own in zip((base, head), (below, above), names, strict=True)
         ]
         everywhere = _by_key(cells[0]), _by_key(cells[1])
         far = apart(*everywhere) if row_type is SpeedRow and not counts_only else []
@@ -93,7 +94,7 @@ def compare(
             old, new = (side.get(machine, {}) for side in cells)
             keys = [key for key in old if key in new or key not in lone[0]]
             keys += [key for key in new if key not in old and key not in lone[1]]
-            pairs += [_Pair(row_type, told[machine], key, old.get(key, []), new.get(key, [])) for key in keys]
+            pairs += [_Pair(row_type, told[machine], key, old.get(key, NOTHING), new.get(key, NOTHING)) for key in keys]
         for side, others in ((base, below.keys() - machines), (head, above.keys() - machines)):
             remarks += _alone(side.name, others, row_type)
         if far and across_machines:
@@ -103,15 +104,14 @@ def compare(
     cells_of = {row_type: [pair.key for pair in pairs if pair.row_type is row_type] for row_type in COUNTS}
     labels = {row_type: cell_labels(keys, row_type) for row_type, keys in cells_of.items()}
     places = {row_type: cell_places(keys, labels[row_type], row_type) for row_type, keys in cells_of.items()}
-    launches = [side.rows.get(LaunchRow, ()) for side in (base, head)]
-    intervals = sum(bool(good_rows(pair.base) and good_rows(pair.head)) for pair in pairs)
-    judge = _Judge(threshold, tolerances or {}, counts_only, simultaneous_level(intervals), launches)
+    intervals = sum(all(pair.good) for pair in pairs)
+    judge = _Judge(threshold, tolerances or {}, counts_only, simultaneous_level(intervals))
     compared = [
         ComparedCell(
             study=STUDIES[pair.row_type],
             mixer=labels[pair.row_type][pair.key],
             place=places[pair.row_type][pair.key] | pair.machine,
-            **judge.cell(pair.row_type, pair.base, pair.head),
+            **judge.cell(pair),
         )
         for pair in pairs
     ]
@@ -122,13 +122,18 @@ def compare(
     return Comparison(base.name, head.name, tuple(compared), tuple(remarks), limits, advised)
 
 
-def _by_machine(side: Measured, row_type: type[Row], counts_only: bool, remarks: list[str]) -> dict[str, list[Any]]:
+def _by_machine(side: Measured, row_type: type[Row], counts_only: bool, remarks: list[str]) -> dict[str, Selection[Any]]:
     """The rows to compare by machine; under "" where the machine does not matter."""
     return united_rows(side, row_type, remarks) if row_type in UNITED else rows_by_machine(side, row_type, counts_only, remarks)
 
 
-def _by_key(machines: Mapping[str, Mapping[CellKey, list[Any]]]) -> dict[CellKey, dict[str, list[Any]]]:
-    found: dict[CellKey, dict[str, list[Any]]] = defaultdict(dict)
+def _timed(rows: Selection[Any], side: Measured) -> Selection[Any]:
+    """Rows of speed.csv with the columns that times are compared by; others as they are."""
+    return with_times(with_launches(rows, side.of(LaunchRow))) if type_of(rows) is SpeedRow else rows
+
+
+def _by_key(machines: Mapping[str, Mapping[CellKey, Selection[Any]]]) -> dict[CellKey, dict[str, Selection[Any]]]:
+    found: dict[CellKey, dict[str, Selection[Any]]] = defaultdict(dict)
     for machine, cells in machines.items():
         for key, rows in cells.items():
             found[key][machine] = rows
@@ -137,13 +142,18 @@ def _by_key(machines: Mapping[str, Mapping[CellKey, list[Any]]]) -> dict[CellKey
 
 @dataclass(frozen=True)
 class _Pair:
-    """The rows of one cell on one machine, [] where a version has none."""
+    """The rows of one cell on one machine, none where a version has none."""
 
     row_type: type[Row]
     machine: dict[str, str]
     key: CellKey
-    base: list[Any]
-    head: list[Any]
+    base: Selection[Any]
+    head: Selection[Any]
+
+    @cached_property
+    def good(self) -> tuple[Selection[Any], Selection[Any]]:
+        """The rows that have metrics."""
+        return good_rows(self.base), good_rows(self.head)
 
 
 def _alone(name: str, machines: Iterable[str], row_type: type[Row]) -> list[str]:
@@ -164,43 +174,31 @@ class _Judge:
     tolerances: Mapping[str, float]
     counts_only: bool
     level: float
-    launches: Sequence[Sequence[LaunchRow]]
-    """Those of the base, and those of the head."""
 
-    @cached_property
-    def cpu_calibration(self) -> list[_Times]:
-        """CPU time of the calibration workload in base and head, by process."""
-        return [calibration_times(rows) for rows in self.launches]
-
-    @cached_property
-    def wall_calibration(self) -> list[_Times]:
-        """Its wall time."""
-        return [calibration_times(rows, "calibration_ms") for rows in self.launches]
-
-    def cell(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> dict[str, Any]:
+    def cell(self, pair: _Pair) -> dict[str, Any]:
         """Judgements, detail and cause of a cell, from its rows in both versions."""
+        base, head, good = pair.base, pair.head, pair.good
         if not head:
             return {"judgements": (Judgement(CELL, "missing"),), "detail": "not in the head"}
-        if not base and not good_rows(head) and any(row.status in FAILURES for row in head):
+        known, faults = ({*values(rows, "status")} - {"ok"} for rows in (base, head))
+        if not base and not good[1] and faults.intersection(FAILURES):
             return {"judgements": (Judgement(CELL, "broken"),), "detail": f"new, and {failure_of(head)}"}
         if not base:
             return {"judgements": (Judgement(CELL, "new"),)}
-        known, faults = ({row.status for row in rows if row.status != "ok"} for rows in (base, head))
-        good = good_rows(base), good_rows(head)
-        if not faults <= known or share_failed(head) > share_failed(base) or (good[0] and not good[1]):
+        if not faults <= known or (faults and share_failed(head) > share_failed(base)) or (good[0] and not good[1]):
             return {"judgements": (Judgement(STATUS, "broken"),), "detail": failure_of(head)}
         if not good[0]:
             verdict = "new" if good[1] else "same"
             return {"judgements": (Judgement(STATUS, verdict),), "detail": f"in the base {failure_of(base)}"}
-        counts = self._counts(row_type, *good)
-        judged = ([] if self.counts_only else self._measured(row_type, *good)) + counts
+        counts = self._counts(pair.row_type, *good)
+        judged = ([] if self.counts_only else self._measured(pair.row_type, *good)) + counts
         if not judged:
             return {"judgements": (Judgement(STATUS, "undecided", remark="no metric that can be compared was measured"),)}
         decides = leading(judged)
         cause = _cause([count for count in counts if count is not decides], *good) if decides.verdict != "same" else ""
         return {"judgements": tuple(judged), "cause": cause}
 
-    def _counts(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> list[Judgement]:
+    def _counts(self, row_type: type[Row], base: Selection[Any], head: Selection[Any]) -> list[Judgement]:
         judged = []
         for metric in COUNTS[row_type]:
             below, above = by_replicate(base, metric), by_replicate(head, metric)
@@ -210,10 +208,10 @@ class _Judge:
                 judged.append(judge_count(metric, below, above, tolerance, higher_is_better=higher, bounds=bounds))
         return judged
 
-    def _measured(self, row_type: type[Row], base: Sequence[Any], head: Sequence[Any]) -> list[Judgement]:
+    def _measured(self, row_type: type[Row], base: Selection[Any], head: Selection[Any]) -> list[Judgement]:
         if row_type is SpeedRow:
             return self._times(base, head)
-        higher = head[0].score not in ERRORS
+        higher = head.first("score") not in ERRORS
         return [
             judge_score(
                 metric, *(by_replicate(rows, metric) for rows in (base, head)), higher_is_better=higher, level=self.level
@@ -221,49 +219,46 @@ class _Judge:
             for metric in with_rule(row_type, "score")
         ]
 
-    def _times(self, base: Sequence[SpeedRow], head: Sequence[SpeedRow]) -> list[Judgement]:
+    def _times(self, base: Selection[SpeedRow], head: Selection[SpeedRow]) -> list[Judgement]:
         """The times of a GPU as they are; CPU time relative to the calibration, because it differs from day to day."""
-        on_gpu = base[0].device != "cpu"
+        on_gpu = base.first("device") != "cpu"
         judged = []
         for metric in with_rule(SpeedRow, "time") if on_gpu else (CPU_TIME,):
-            values = [
-                launch_medians((row.launch, _time_of(row, metric, calibration)) for row in rows)
-                for rows, calibration in zip((base, head), self.cpu_calibration, strict=True)
-            ]
-            if any(values):
-                judgement = judge_time(metric, *values, threshold=self.threshold, level=self.level)
+            times_of = relative_times if metric == CPU_TIME else device_times
+            times = [_by_launch(rows, times_of(rows)) for rows in (base, head)]
+            if any(times):
+                judgement = judge_time(metric, *times, threshold=self.threshold, level=self.level)
                 judged.append(self._with_wall(judgement, base, head))
-        if not judged and on_gpu and all(row.device_ms is not None for row in (*base, *head)):
+        if not judged and on_gpu and all(None not in rows.values("device_ms") for rows in (base, head)):
             return []  # the GPU had nothing to do, and the counts say whether that is the same
         return judged or [Judgement("device_ms" if on_gpu else CPU_TIME, "undecided", remark=_NO_TIME[on_gpu])]
 
-    def _with_wall(self, judgement: Judgement, base: Sequence[SpeedRow], head: Sequence[SpeedRow]) -> Judgement:
+    def _with_wall(self, judgement: Judgement, base: Selection[SpeedRow], head: Selection[SpeedRow]) -> Judgement:
         """The judgement on a time, with a note if the wall time grew by far more."""
         on_gpu = judgement.metric != CPU_TIME
         walls = [
-            launch_medians((row.launch, row.latency_ms if on_gpu else relative_time(row, fixed, "latency_ms")) for row in rows)
-            for rows, fixed in zip((base, head), self.wall_calibration, strict=True)
+            _by_launch(rows, rows.values("latency_ms") if on_gpu else relative_times(rows, "latency_ms"))
+            for rows in (base, head)
         ]
         if not (judgement.base and judgement.head and all(walls)):
             return judgement
-        below, above = (median(values.values()) for values in walls)
+        below, above = (median(own.values()) for own in walls)
         judged = math.log(judgement.head / judgement.base)
         note = far_wall(math.log(above / below), judged, judgement.metric, max(WALL_BEYOND, self.threshold))
         return replace(judgement, remark="; ".join(filter(None, (judgement.remark, note))))
 
 
-_Times = Mapping[tuple[Any, ...], float]
 _NO_TIME = {
     True: "no time on the GPU in speed.csv",
     False: "no CPU time in speed.csv, or no calibration in launches.csv: time is not compared",
 }
 
 
-def _time_of(row: SpeedRow, metric: str, calibration: Mapping[tuple[Any, ...], float]) -> float | None:
-    return relative_time(row, calibration) if metric == CPU_TIME else device_time(row)
+def _by_launch(rows: Selection[SpeedRow], times: Sequence[float | None]) -> dict[int, float]:
+    return launch_medians(zip(rows.values("launch"), times, strict=True))
 
 
-def _cause(counts: Sequence[Judgement], base: Sequence[Any], head: Sequence[Any]) -> str:
+def _cause(counts: Sequence[Judgement], base: Selection[Any], head: Selection[Any]) -> str:
     """How the counts explain a change: operators by their number, other counts in per cent, a variant by its names."""
     reasons = []
     for count in counts:
@@ -276,8 +271,8 @@ def _cause(counts: Sequence[Judgement], base: Sequence[Any], head: Sequence[Any]
         elif count.change:
             known = " (lower bounds)" if count.head_mark else ""
             reasons.append(f"{percent(count.change.point, signed=True)} {metric_words(count.metric)}{known}")
-    if isinstance(base[0], SpeedRow) and base[0].variant != head[0].variant:
-        reasons.append(f"{base[0].variant or 'no variant'} became {head[0].variant or 'no variant'}")
+    if base.table.row_type is SpeedRow and (variants := [rows.first("variant") for rows in (base, head)])[0] != variants[1]:
+        reasons.append(" became ".join(variant or "no variant" for variant in variants))
     return ", ".join(reasons)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Column
 from mixbench.tables.remarks import bound_in
 from mixbench.tables.rows import SpeedRow, TrainingRow
+from mixbench.tables.selection import values
 
 CPU_TIME = "cpu_per_calibration"
 FAILED = "failed"
@@ -36,12 +37,12 @@ LOWER_BOUNDS: dict[str, Column] = {
 METRICS |= LOWER_BOUNDS
 
 
-def bound_of(rows: Iterable[Any], metric: str) -> str:
+def bound_of(rows: Sequence[Any], metric: str) -> str:
     """The remark that a metric of a cell's rows is only a lower bound; empty where it is not."""
-    return next(filter(None, (bound_in(row.detail, metric) for row in rows)), "")
+    return next(filter(None, (bound_in(detail, metric) for detail in dict.fromkeys(values(rows, "detail")))), "")
 
 
-def name_of(metric: str, rows: Iterable[Any]) -> str:
+def name_of(metric: str, rows: Sequence[Any]) -> str:
     """The name under which a metric of a cell's rows is reported and tracked: another one for a lower bound."""
     return lower_bound_of(metric) if bound_of(rows, metric) else metric
 

@@ -12,6 +12,7 @@ from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.fields import Better, Column, Rule
 from mixbench.tables.rows import SpeedRow
 from mixbench.tables.scores import ERRORS
+from mixbench.tables.selection import Selection, distinct, selection
 from mixbench.verdicts.environments import UNITED, of_newest, united
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
@@ -30,7 +31,7 @@ from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_cod
 from mixbench.verdicts.gate.metrics import name_of
 from mixbench.verdicts.learning.means import mean_share
 from mixbench.verdicts.machines import shown_machines
-from mixbench.verdicts.speed.blocks import choose_rows
+from mixbench.verdicts.speed.blocks import choose_places, clean_time
 from mixbench.verdicts.undrawn import other_environments
 
 STATES = {
@@ -157,7 +158,7 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
             cell,
             name_of(metric, good),
             column.unit,
-            _better(column, good[0]),
+            _better(column, good),
             interval.point,
             interval.low,
             interval.high,
@@ -165,44 +166,45 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
         )
         for cell, row_type, rows in _cells(measured, base)
         for good, disturbed in [_counting(good_rows(rows))]
+        if good
         for metric in REPORTED[row_type]
         if (values := by_replicate(_of_one_machine(good, metric), metric))
         for column in [columns(row_type)[metric]]
         # as in the table of learning curves: errors on the log scale
-        for estimate in [_on_log_scale if column.rule == "score" and good[0].score in ERRORS else _ESTIMATES[column.rule]]
+        for estimate in [_on_log_scale if column.rule == "score" and good.first("score") in ERRORS else _ESTIMATES[column.rule]]
         for interval in [estimate(list(values.values()))]
     ]
 
 
-def _of_one_machine(rows: list[Any], metric: str) -> list[Any]:
+def _of_one_machine(rows: Selection[Any], metric: str) -> Selection[Any]:
     """The rows of which a metric is combined: of a time, those of the newest environment that has it."""
-    timed = bool(rows) and isinstance(rows[0], UNITED) and columns(type(rows[0]))[metric].unit == "s"
-    return of_newest(rows) if timed else rows
+    row_type = rows.table.row_type
+    return selection(of_newest(rows)) if row_type in UNITED and columns(row_type)[metric].unit == "s" else rows
 
 
-def _counting(rows: list[Any]) -> tuple[list[Any], bool]:
+def _counting(rows: Selection[Any]) -> tuple[Selection[Any], bool]:
     """The rows whose values count, as in the table of `mixbench speed`, and whether they are disturbed."""
-    if not rows or not isinstance(rows[0], SpeedRow):
+    if not rows or rows.table.row_type is not SpeedRow:
         return rows, False
-    chosen = choose_rows(rows)
-    return [row for own in chosen.by_process.values() for row in own], chosen.disturbed
+    chosen = choose_places(rows, clean_time(rows))
+    return rows.at([place for own in chosen.by_process.values() for place in own]), chosen.disturbed
 
 
 def failures(measured: Measured, base: Measured | None = None) -> list[Failure]:
     """Cells with a launch or a run that failed, even if others succeeded; arguments as for `measures`."""
     return [
-        Failure(cell, failed[0].status, failure_of(rows))
+        Failure(cell, failed[0], failure_of(rows))
         for cell, _, rows in _cells(measured, base)
-        if (failed := [row for row in rows if row.status in FAILURES])
+        if (failed := [status for status in rows.values("status") if status in FAILURES])
     ]
 
 
 def unmeasured(measured: Measured, base: Measured | None = None) -> list[Failure]:
     """Cells without any value that did not fail: unsupported or diverged; arguments as for `measures`."""
     return [
-        Failure(cell, rows[0].status, failure_of(rows))
+        Failure(cell, rows.first("status"), failure_of(rows))
         for cell, _, rows in _cells(measured, base)
-        if not any(row.status == "ok" or row.status in FAILURES for row in rows)
+        if not {"ok", *FAILURES}.intersection(rows.values("status"))
     ]
 
 
@@ -220,7 +222,7 @@ def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell 
     return Entry(cell, state, "; ".join(dict.fromkeys(filter(None, reasons))), compared)
 
 
-def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, type[Row], list[Any]]]:
+def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, type[Row], Selection[Any]]]:
     """Name, table and rows of each cell."""
     for row_type in REPORTED:
         names = names_in_both(base or measured, measured, row_type)
@@ -233,16 +235,16 @@ def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, typ
             yield ComparedCell(STUDIES[row_type], labels[key], places[key], ()).name, row_type, rows
 
 
-def _newest(measured: Measured, row_type: type[Row]) -> list[Any]:
+def _newest(measured: Measured, row_type: type[Row]) -> Sequence[Any]:
     """Rows of the newest environment: of several machines, only one can be followed over time. Training runs are united."""
-    rows = measured.rows.get(row_type, ())
+    rows = measured.of(row_type)
     return united(rows, measured.environments) if row_type in UNITED else of_newest(rows)
 
 
 def _left_out(measured: Measured) -> list[str]:
-    every = {row_type: measured.rows.get(row_type, ()) for row_type in REPORTED}
+    every = {row_type: measured.of(row_type) for row_type in REPORTED}
     newest = {row_type: _newest(measured, row_type) for row_type in REPORTED}
-    shown = {row_type: {row.environment for row in rows} for row_type, rows in newest.items()}
+    shown = {row_type: {*distinct(rows, "environment")} for row_type, rows in newest.items()}
     return [
         *shown_machines(every, newest, measured.environments),
         *other_environments(every, shown, lambda name: measured.environments.get(name, {}), _LEFT_OUT),
@@ -257,11 +259,11 @@ def _left_out(measured: Measured) -> list[str]:
 _LEFT_OUT = ("left out", "to export them: --environment {}")
 
 
-def _better(column: Column, row: Any) -> Better:
-    """The direction of a metric; that of a score depends on the row."""
-    if column.rule != "score" or not row.score:
+def _better(column: Column, rows: Selection[Any]) -> Better:
+    """The direction of a metric; that of a score depends on the rows."""
+    if column.rule != "score" or not (score := rows.first("score")):
         return column.better
-    return "lower" if row.score in ERRORS else "higher"
+    return "lower" if score in ERRORS else "higher"
 
 
 def _on_log_scale(values: Sequence[float]) -> Interval:

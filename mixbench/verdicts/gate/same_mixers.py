@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from mixbench.mixers.choice import distinct_ends
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.origins import Sources
+from mixbench.tables.selection import distinct
 from mixbench.verdicts.labels import MixerKey, unpacked, without_versions
 
 Names = Mapping[MixerKey, tuple[MixerKey, ...]]
@@ -30,7 +31,7 @@ class _Mixer(NamedTuple):
     config: str = ""
 
 
-def names_of(rows: Iterable[Any], sources: Sources, *, with_places: bool = False) -> Names:
+def names_of(rows: Sequence[Any], sources: Sources, *, with_places: bool = False) -> Names:
     """The mixers in rows of one folder; names contain the place of a file where they need it, or always."""
     found = _mixers(rows, sources)
     names = _told_apart({mixer for own in found.values() for mixer in own}, with_places)
@@ -48,11 +49,11 @@ def names_of_both(base: Sequence[Any], head: Sequence[Any], sources: tuple[Sourc
     return first, second
 
 
-def _mixers(rows: Iterable[Any], sources: Sources) -> dict[MixerKey, tuple[_Mixer, ...]]:
+def _mixers(rows: Sequence[Any], sources: Sources) -> dict[MixerKey, tuple[_Mixer, ...]]:
     """The mixers that each name and config in rows stands for."""
     times: dict[MixerKey, list[str]] = defaultdict(list)
-    for row in rows:
-        times[row.mixer, row.config].append(row.measured_at)
+    for mixer, config, time in distinct(rows, "mixer", "config", "measured_at"):
+        times[mixer, config].append(time)
     short = _without_parents(sources)
     known = {code for codes in sources.values() for code in codes}
     found: dict[MixerKey, tuple[_Mixer, ...]] = {}

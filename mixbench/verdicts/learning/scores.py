@@ -14,6 +14,7 @@ from typing import Any
 
 from mixbench.tables.rows import TrainingRow
 from mixbench.tables.scores import ERRORS, SCORES
+from mixbench.tables.selection import distinct
 from mixbench.verdicts.environments import UNKNOWN, Environments, choose_environment, united
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.cells import DataCell, cell_of
@@ -119,7 +120,7 @@ def summarise(
     base, labels = find_baseline(baseline, mixers), mixer_labels(mixers)
     return DataSummary(
         environment=environment,
-        environments=tuple(dict.fromkeys(row.environment for row in kept)),
+        environments=tuple(distinct(kept, "environment")),
         baseline=labels[base] if base else None,
         tasks=tuple(
             _task(context, runs, trials, base, labels, targets, environment)

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -127,14 +128,15 @@ def by_mixer(rows: Iterable[TrialRow]) -> dict[MixerKey, list[TrialRow]]:
     """Trials of each mixer in order; its config has ranges where options were drawn."""
     found: dict[MixerKey, list[TrialRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.trial):
-        found[searched_mixer(row)].append(row)
+        found[searched_mixer(row.mixer, row.config, row.settings)].append(row)
     return found
 
 
-def searched_mixer(row: TrialRow) -> MixerKey:
+@lru_cache(maxsize=4096)
+def searched_mixer(mixer: str, config: str, settings: str) -> MixerKey:
     """The mixer of a trial, with ranges in its config where options were drawn."""
-    drawn = {name.rpartition(".")[2]: text for name, text in unpacked(row.settings).get("searched", {}).items()}
-    return row.mixer, canonical_json(unpacked(row.config) | drawn)
+    drawn = {name.rpartition(".")[2]: text for name, text in unpacked(settings).get("searched", {}).items()}
+    return mixer, canonical_json(unpacked(config) | drawn)
 
 
 def score_name(rows: Iterable[TrainingRow]) -> str:

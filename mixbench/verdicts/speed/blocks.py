@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mixbench.tables.rows import SpeedRow
+from mixbench.tables.selection import values
 
 DISTURBED = "disturbed while it was timed"
 ENOUGH = 3
 """So many clean blocks make a launch clean, and so many clean launches an estimate, if there are not fewer anyway."""
+
+_CLEAN = ("", "clean")
 
 Process = TypeVar("Process", bound=Hashable)
 Item = TypeVar("Item")
@@ -44,19 +47,28 @@ def choose(processes: Mapping[Process, Sequence[tuple[Item, bool]]]) -> Chosen[P
     )
 
 
-def is_clean(row: SpeedRow) -> bool:
-    """Whether nothing is known to have disturbed the time that counts: on a GPU, what holds up its host does not."""
-    return has_clean_wall_time(row) or (row.quality == "contended" and row.device_ms is not None)
+def clean_time(rows: Sequence[SpeedRow]) -> list[bool]:
+    """For each row whether nothing is known to have disturbed its time: on a GPU, what holds up the host does not."""
+    blocks = zip(values(rows, "quality"), values(rows, "device_ms"), strict=True)
+    return [quality in _CLEAN or (quality == "contended" and device is not None) for quality, device in blocks]
 
 
-def has_clean_wall_time(row: SpeedRow) -> bool:
-    """Whether nothing is known to have disturbed a block."""
-    return row.quality in ("", "clean")
+def clean_wall_time(rows: Sequence[SpeedRow]) -> list[bool]:
+    """For each row whether nothing is known to have disturbed the block."""
+    return [quality in _CLEAN for quality in values(rows, "quality")]
 
 
-def choose_rows(rows: Iterable[SpeedRow], clean: Callable[[SpeedRow], bool] = is_clean) -> Chosen[tuple[int, str], SpeedRow]:
-    """Choose from the rows of a cell that are ok, by launch and start of its process."""
-    processes: dict[tuple[int, str], list[tuple[SpeedRow, bool]]] = defaultdict(list)
-    for row in rows:
-        processes[row.launch, row.measured_at].append((row, clean(row)))
+def choose_places(rows: Sequence[SpeedRow], clean: Sequence[bool]) -> Chosen[tuple[int, str], int]:
+    """Choose from the rows of a cell that are ok, by launch and start of its process: the places of those that count."""
+    processes: dict[tuple[int, str], list[tuple[int, bool]]] = defaultdict(list)
+    starts = zip(values(rows, "launch"), values(rows, "measured_at"), strict=True)
+    for process, item in zip(starts, enumerate(clean), strict=True):
+        processes[process].append(item)
     return choose(processes)
+
+
+def choose_rows(rows: Sequence[SpeedRow]) -> Chosen[tuple[int, str], SpeedRow]:
+    """The same, as rows."""
+    chosen = choose_places(rows, clean_time(rows))
+    by_process = {process: [rows[place] for place in places] for process, places in chosen.by_process.items()}
+    return Chosen(by_process, chosen.disturbed)

@@ -9,7 +9,8 @@ from statistics import median
 
 from mixbench.stats import Interval, launch_medians, log_median_interval, unpaired_ratio_interval
 from mixbench.tables.rows import SpeedRow
-from mixbench.verdicts.speed.blocks import choose, choose_rows, is_clean
+from mixbench.tables.selection import values
+from mixbench.verdicts.speed.blocks import choose, clean_time
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,17 @@ class Compared:
     disturbed: bool = False
 
 
+Rounds = Mapping[tuple[int, str], Mapping[int, tuple[float, bool]]]
+"""For each launch and start of its process the time of each round, and whether its block is clean."""
+
+
 def compared(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> Compared:
     """The ratio of the times of two cells: paired if most launches share a process, else of medians."""
-    own, base = _by_process(rows), _by_process(baseline)
+    return compared_rounds(rounds_of(rows), rounds_of(baseline))
+
+
+def compared_rounds(own: Rounds, base: Rounds) -> Compared:
+    """The same of rows by round."""
     if not (own and base):
         return Compared()
     pairs = {process: found for process in own if (found := _pairs(own[process], base.get(process, {})))}
@@ -31,26 +40,22 @@ def compared(rows: Sequence[SpeedRow], baseline: Sequence[SpeedRow]) -> Compared
         chosen = choose(pairs)
         by_launch = launch_medians((launch, median(ratios)) for (launch, _), ratios in chosen.by_process.items())
         return Compared(log_median_interval(list(by_launch.values())), by_launch, chosen.disturbed)
-    sides = [choose_rows(row for rounds in side.values() for row in rounds.values()) for side in (own, base)]
-    above, below = ([median(times_of(rows)) for rows in side.by_process.values()] for side in sides)
+    sides = [choose({process: [*rounds.values()] for process, rounds in side.items()}) for side in (own, base)]
+    above, below = ([median(times) for times in side.by_process.values()] for side in sides)
     return Compared(unpaired_ratio_interval(above, below), disturbed=any(side.disturbed for side in sides))
 
 
-def _pairs(own: Mapping[int, SpeedRow], base: Mapping[int, SpeedRow]) -> list[tuple[float, bool]]:
+def _pairs(own: Mapping[int, tuple[float, bool]], base: Mapping[int, tuple[float, bool]]) -> list[tuple[float, bool]]:
     """The ratio in each round that both have, and whether both blocks are clean."""
-    rounds = [(own[number], base[number]) for number in own.keys() & base.keys()]
-    return [(above / below, all(map(is_clean, both))) for both in rounds for above, below in [times_of(both)]]
+    rounds = ((*own[number], *base[number]) for number in own.keys() & base.keys())
+    return [(above / below, clean and clean_too) for above, clean, below, clean_too in rounds]
 
 
-def times_of(rows: Sequence[SpeedRow]) -> list[float]:
-    """The times of the rows that have one, ms."""
-    return [row.time_ms for row in rows if row.time_ms is not None]
-
-
-def _by_process(rows: Sequence[SpeedRow]) -> dict[tuple[int, str], dict[int, SpeedRow]]:
-    """The timed rows by round, for each launch and start of its process."""
-    processes: dict[tuple[int, str], dict[int, SpeedRow]] = defaultdict(dict)
-    for row in rows:
-        if row.time_ms is not None:
-            processes[row.launch, row.measured_at][row.round] = row
+def rounds_of(rows: Sequence[SpeedRow]) -> Rounds:
+    """The timed rows by round."""
+    processes: dict[tuple[int, str], dict[int, tuple[float, bool]]] = defaultdict(dict)
+    columns = (values(rows, name) for name in ("launch", "measured_at", "round", "time_ms"))
+    for launch, start, number, time, clean in zip(*columns, clean_time(rows), strict=True):
+        if time is not None:
+            processes[launch, start][number] = time, clean
     return processes

@@ -5,11 +5,14 @@ The replicate is the launch: rounds enter only as a median per launch, so that n
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import fmean, median
 from typing import Any
+
+import numpy as np
 
 from mixbench.machine import roofline
 from mixbench.mixers import CONTROLS
@@ -17,20 +20,14 @@ from mixbench.stats import Interval, growth_exponent, launch_medians, log_median
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import REMEMBERS, SEPARATOR, notes_in, special_in
 from mixbench.tables.rows import DECODE, LaunchRow, SpeedRow
+from mixbench.tables.selection import Selection, distinct, joined, parted, selection
 from mixbench.verdicts.environments import choose_environment, rows_of
-from mixbench.verdicts.gate.cells import process_of
-from mixbench.verdicts.labels import (
-    Context,
-    MixerKey,
-    context_of,
-    find_baseline,
-    mixer_labels,
-    mixer_order,
-)
+from mixbench.verdicts.gate.cells import good_rows, with_launches
+from mixbench.verdicts.labels import CONTEXT_COLUMNS, Context, MixerKey, find_baseline, mixer_labels, mixer_order
 from mixbench.verdicts.records import count_mark, count_remark
-from mixbench.verdicts.speed.blocks import choose_rows, has_clean_wall_time
-from mixbench.verdicts.speed.ratio import compared, times_of
-from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, of_one_kind
+from mixbench.verdicts.speed.blocks import Chosen, choose_places, clean_time, clean_wall_time
+from mixbench.verdicts.speed.ratio import Rounds, compared_rounds, rounds_of
+from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, of_one_kind, with_times
 
 GROWTH_LENGTHS = 3
 """Growth is taken over this many of the largest lengths, where the leading term dominates."""
@@ -208,39 +205,66 @@ def summarise(
     Raises UnknownNameError for a baseline or an environment that the rows do not have.
     """
     environment = choose_environment(rows, environment)
-    kept = of_one_kind(rows_of(rows, environment))
-    mixers = list(dict.fromkeys((row.mixer, row.config) for row in kept))
+    every = selection(rows_of(rows, environment))
+    kept = with_times(of_one_kind(with_launches(every, rows_of(launches, environment))))
+    mixers: list[MixerKey] = distinct(kept, "mixer", "config")
     base = find_baseline(baseline, mixers)
     labels, order = mixer_labels(mixers), mixer_order(mixers)
-    peaks = {process_of(row): row for row in rows_of(launches, environment)}
 
-    by_cell: dict[tuple[Context, int], dict[MixerKey, list[SpeedRow]]] = defaultdict(lambda: defaultdict(list))
-    for row in kept:
-        by_cell[context_of(row), row.tokens][row.mixer, row.config].append(row)
-    timed_in: dict[Context, list[MixerKey]] = defaultdict(list)
-    for row in kept:
-        mixer = row.mixer, row.config
-        if row.time_ms is not None or (mixer == base and row.status != "unsupported"):
-            timed_in[context_of(row)].append(mixer)
-    bases = {context: _baseline_of(timed_here, baseline, base) for context, timed_here in timed_in.items()}
+    by_cell: dict[tuple[Context, int], dict[MixerKey, Selection[SpeedRow]]] = defaultdict(dict)
+    contexts: dict[tuple[Any, ...], Context] = {}
+    for (mixer, config, tokens, *own), rows_of_cell in parted(kept, ["mixer", "config", "tokens", *CONTEXT_COLUMNS]):
+        context = contexts.setdefault(tuple(own), Context(*own))
+        by_cell[context, tokens][mixer, config] = rows_of_cell
+    timed = kept.at(~np.isnan(kept.array(TIME))) if kept else kept
+    bases = {
+        contexts[own]: _baseline_of(timed_here, baseline, base) for own, timed_here in _timed_in(kept, timed, base).items()
+    }
     cells = tuple(
-        _cell(labels[mixer], context, group[mixer], (labels[own] if own else None, group.get(own, []) if own else []), peaks)
-        for (context, _), group in sorted(by_cell.items(), key=lambda item: item[0])
-        for own in [bases.get(context, base)]
-        for mixer in order
-        if mixer in group
+        cell
+        for (context, _), group in sorted(by_cell.items(), key=itemgetter(0))
+        for cell in _cells(context, group, bases.get(context, base), labels, order)
     )
-    timed = [row.quality for row in kept if row.time_ms is not None]
+    qualities = Counter(timed.values("quality") if timed else ())
     return SpeedSummary(
         environment=environment,
         baseline=labels[base] if base else None,
         cells=cells,
         growths=_growths(cells),
         blocks=len(timed),
-        contended_blocks=timed.count("contended"),
-        throttled_blocks=timed.count("throttled"),
+        contended_blocks=qualities["contended"],
+        throttled_blocks=qualities["throttled"],
         left_out=len(rows) - len(kept),
     )
+
+
+def _timed_in(
+    rows: Selection[SpeedRow], timed: Selection[SpeedRow], base: MixerKey | None
+) -> dict[tuple[Any, ...], list[MixerKey]]:
+    """The mixers that were timed in each context, in the order of their rows, and the baseline if it was at least tried."""
+    if not rows:
+        return {}
+    assert base is not None
+    own = rows.test("mixer", base[0].__eq__) & rows.test("config", base[1].__eq__)
+    tried = rows.at(own & rows.test("status", "unsupported".__ne__))
+    found: dict[tuple[Any, ...], list[MixerKey]] = defaultdict(list)
+    for mixer, config, *context in distinct(joined([timed, tried]), "mixer", "config", *CONTEXT_COLUMNS):
+        found[tuple(context)].append((mixer, config))
+    return found
+
+
+def _cells(
+    context: Context,
+    group: Mapping[MixerKey, Selection[SpeedRow]],
+    base: MixerKey | None,
+    labels: Mapping[MixerKey, str],
+    order: Iterable[MixerKey],
+) -> Iterator[CellSummary]:
+    """The cells of one context and length."""
+    beside = rounds_of(good_rows(group[base])) if base and base in group else {}
+    for mixer in order:
+        if mixer in group:
+            yield _cell(labels[mixer], context, group[mixer], labels[base] if base else None, beside)
 
 
 def baselines_of(cells: Iterable[CellSummary]) -> list[str]:
@@ -278,63 +302,75 @@ def growth(sizes: Sequence[int], values: Sequence[Mapping[int, float]]) -> tuple
 def _cell(
     label: str,
     context: Context,
-    rows: Sequence[SpeedRow],
-    baseline: tuple[str | None, Sequence[SpeedRow]],
-    peaks: Mapping[tuple[Any, ...], LaunchRow],
+    rows: Selection[SpeedRow],
+    baseline: str | None,
+    beside: Rounds,
 ) -> CellSummary:
-    good = [row for row in rows if row.status == "ok"]
-    bad = [row for row in rows if row.status != "ok"]
-    first = (bad or good)[0]
-    remarks = SEPARATOR.join(dict.fromkeys(remark for row in good for remark in row.detail.split(SEPARATOR) if remark))
-    chosen = choose_rows(good)
-    counted = [row for rows in chosen.by_process.values() for row in rows]
-    by_launch = {name: launch_medians((row.launch, getattr(row, name)) for row in counted) for name in (TIME, *SUMMARISED)}
+    """`beside` are the rounds of the baseline."""
+    good = good_rows(rows)
+    bad = rows if not good else rows.at(rows.test("status", "ok".__ne__)) if len(good) < len(rows) else good[:0]
+    details = good.values("detail")
+    every_remark = (remark for detail in dict.fromkeys(details) for remark in detail.split(SEPARATOR))
+    remarks = SEPARATOR.join(dict.fromkeys(filter(None, every_remark)))
+    chosen, counted, by_launch = _medians(good, clean_time(good), (TIME, *SUMMARISED))
     launch_ms = list(by_launch[TIME].values())
-    quiet = choose_rows(good, has_clean_wall_time)
-    wall = [(row.launch, row.latency_ms) for rows in quiet.by_process.values() for row in rows]
-    by_launch[WALL] = launch_medians(wall)
+    quiet, _, wall = _medians(good, clean_wall_time(good), (WALL,))
+    by_launch |= wall
     wall_ms = list(by_launch[WALL].values())
-    ratio = compared(good, [row for row in baseline[1] if row.status == "ok"])
-    qualities = [row.quality for row in good if row.quality]
-
-    beside = [(row, peak) for row in counted if (peak := peaks.get(process_of(row)))]
-    rates = [(row, peak.peak_gflops_per_s) for row, peak in beside if peak.peak_gflops_per_s]
-    shares = [(row.launch, row.gflops_per_s / best) for row, best in rates if row.gflops_per_s is not None]
-    moved = [(row.launch, share) for row, peak in beside if (share := _share_of_bandwidth(row, peak)) is not None]
+    ratio = compared_rounds(rounds_of(good), beside)
+    qualities = [quality for quality in good.values("quality") if quality]
+    times = good.values(TIME)
+    means = (fmean(own) for places in chosen.by_process.values() if (own := [t for i in places if (t := times[i]) is not None]))
+    launches, best = counted.values("launch"), counted.values("peak_gflops_per_s")
 
     return CellSummary(
-        mixer=first.mixer,
-        config=first.config,
+        mixer=rows.first("mixer"),
+        config=rows.first("config"),
         label=label,
         context=context,
-        tokens=first.tokens,
-        baseline=baseline[0],
-        status="ok" if good else first.status,
-        detail=first.detail if bad else remarks,
+        tokens=rows.first("tokens"),
+        baseline=baseline,
+        status="ok" if good else bad.first("status"),
+        detail=bad.first("detail") if bad else remarks,
         remarks=remarks,
-        failed_launches=len({row.launch for row in bad}),
+        failed_launches=len({*bad.values("launch")}),
         by_launch=by_launch,
         time_ms=log_median_interval(launch_ms) if launch_ms else None,
         latency_ms=log_median_interval(wall_ms) if wall_ms else None,
         ratio=ratio.interval,
         paired=bool(ratio.by_launch),
         paired_ratios=ratio.by_launch,
-        mean_ms=_typical(fmean(times) for rows in chosen.by_process.values() if (times := times_of(rows))),
+        mean_ms=_typical(means),
         disturbed=bool(launch_ms) and chosen.disturbed,
         wall_disturbed=bool(wall_ms) and quiet.disturbed,
         ratio_disturbed=ratio.disturbed,
-        flops_remark=count_remark("flops", [(row.flops, row.detail) for row in good]),
-        share_of_peak=_typical(launch_medians(shares).values()),
-        share_of_bandwidth=_typical(launch_medians(moved).values()),
-        peak_gflops_per_s=_typical(launch_medians((row.launch, best) for row, best in rates).values()),
+        flops_remark=count_remark("flops", list(dict.fromkeys(zip(good.values("flops"), details, strict=True)))),
+        share_of_peak=_typical(launch_medians(zip(launches, _shares_of_peak(counted), strict=True)).values()),
+        share_of_bandwidth=_typical(launch_medians(zip(launches, _shares_of_bandwidth(counted), strict=True)).values()),
+        peak_gflops_per_s=_typical(launch_medians(zip(launches, best, strict=True)).values()),
         clean_share=qualities.count("clean") / len(qualities) if qualities else None,
     )
 
 
-def _share_of_bandwidth(row: SpeedRow, peak: LaunchRow) -> float | None:
-    if row.moved_mib is None or row.time_ms is None or not peak.bandwidth_gb_per_s:
-        return None
-    return roofline.share_of_bandwidth(row.moved_mib * _MIB, row.time_ms / 1e3, peak.bandwidth_gb_per_s)
+def _medians(
+    rows: Selection[SpeedRow], clean: Sequence[bool], names: Sequence[str]
+) -> tuple[Chosen[tuple[int, str], int], Selection[SpeedRow], dict[str, Mapping[int, float]]]:
+    """Which rows count, these, and the medians of their launches in some columns."""
+    chosen = choose_places(rows, clean)
+    counted = rows.at([place for places in chosen.by_process.values() for place in places])
+    launches = counted.values("launch")
+    return chosen, counted, {name: launch_medians(zip(launches, counted.values(name), strict=True)) for name in names}
+
+
+def _shares_of_peak(rows: Selection[SpeedRow]) -> Iterator[float | None]:
+    for rate, best in zip(rows.values("gflops_per_s"), rows.values("peak_gflops_per_s"), strict=True):
+        yield None if rate is None or best is None else rate / best
+
+
+def _shares_of_bandwidth(rows: Selection[SpeedRow]) -> Iterator[float | None]:
+    for moved, ms, best in zip(*map(rows.values, ("moved_mib", TIME, "bandwidth_gb_per_s")), strict=True):
+        known = not (moved is None or ms is None or best is None)
+        yield roofline.share_of_bandwidth(moved * _MIB, ms / 1e3, best) if known else None
 
 
 def _typical(medians: Iterable[float]) -> float | None:

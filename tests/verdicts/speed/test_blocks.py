@@ -54,7 +54,7 @@ def test_throttled_blocks_are_left_out_where_enough_others_stand() -> None:
     rows, _ = speed_rows(("attention",), (64,), launches=3, rounds=6, contended=0)
 
     def kept(throttled: range) -> tuple[set[int], bool]:
-        chosen = choose_rows(replace(row, quality="throttled") if row.round in throttled else row for row in rows)
+        chosen = choose_rows([replace(row, quality="throttled") if row.round in throttled else row for row in rows])
         return {row.round for own in chosen.by_process.values() for row in own}, chosen.disturbed
 
     assert kept(range(1, 4)) == ({4, 5, 6}, False)

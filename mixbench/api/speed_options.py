@@ -9,10 +9,11 @@ from typer import Option
 
 from mixbench.api import shared_options as shared
 from mixbench.api.options import HOW, WHAT, Typed
+from mixbench.api.scale_options import EngineOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeedOptions(shared.Study):
+class SpeedOptions(shared.Study, EngineOptions):
     """Measure time, memory and FLOPs of mixers over tokens, width and batch, and energy on request.
 
     Without options: the six mixers of the HyperMixer paper and the control

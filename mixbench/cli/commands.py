@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,15 +50,23 @@ class SpeedPrinted(Printed):
 def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
     from mixbench.api.speed import measure_speed, plan_of_speed
     from mixbench.cli.text.speed import speed_table
+    from mixbench.tables.results import ResultsFolder
+    from mixbench.verdicts.machines import machine_words
     from mixbench.verdicts.speed.notes import disturbed_cells
 
     if scaled(plan_of_speed, options, printed):
         return
     outcome, spent = timed(measure_speed, options)
     present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal, printed.details))
+    if not printed.as_json:
+        for other in outcome.elsewhere:
+            words = machine_words(ResultsFolder(outcome.folder).environment(other.environment))
+            typer.echo(f"\nOn another machine: {words}\n")
+            print_text(partial(speed_table, other, details=printed.details))
     if spent:
         remark(spent)
-    conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell", warning=disturbed_cells(outcome.summary))
+    disturbed = next(filter(None, map(disturbed_cells, (outcome.summary, *outcome.elsewhere))), "")
+    conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell", warning=disturbed)
 
 
 @command(DataEfficiencyOptions, Printed)

@@ -20,7 +20,8 @@ from mixbench.execution.cargo import Packed, Unpacked, relocated, unpack
 from mixbench.execution.launch import Finished, Launch, Outcome
 from mixbench.parsing.sources import MOVED
 
-_SCRATCH = "mixbench-slot-"
+SCRATCH = "mixbench-slot-"
+"""How folders for a while begin on a node; the process that uses them follows."""
 _ABANDONED = 3600.0
 """Seconds since the last job after which the files of a slot that is gone are removed."""
 
@@ -43,8 +44,8 @@ class Slot:
     ) -> None:
         self._unpacked = unpacked
         self._launch = Launch(modules, optional, environment={**variables, MOVED: json.dumps(dict(unpacked.code))})
-        _drop_leftovers()
-        self._scratch = tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-")
+        drop_leftovers()
+        self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-")
 
     def start(self) -> str:
         """Start the server; why it did not start, in words."""
@@ -82,10 +83,10 @@ def _files_below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _drop_leftovers() -> None:
+def drop_leftovers() -> None:
     """Remove what slots have left that were killed."""
-    for place in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+    for place in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
         with suppress(OSError, ValueError):
-            process = int(place.name.removeprefix(_SCRATCH).partition("-")[0])
+            process = int(place.name.removeprefix(SCRATCH).partition("-")[0])
             if not psutil.pid_exists(process) and time.time() - place.stat().st_mtime > _ABANDONED:
                 shutil.rmtree(place, ignore_errors=True)

@@ -67,8 +67,8 @@ class RayEngine:
             return min(cpus, self.jobs or cpus)
         return gpus * (max(1, min(self.per_gpu, cpus // gpus)) if self.capped and gpus else self.per_gpu)
 
-    def resources(self) -> dict[str, float]:
-        """What a slot takes of its node."""
+    def resources(self, node: Mapping[str, float]) -> dict[str, float]:
+        """What a slot takes of a node with these resources."""
         return {"num_cpus": 0, "num_gpus": int(10_000 / self.per_gpu) / 10_000} if self.gpu else {"num_cpus": 1}
 
 
@@ -118,7 +118,9 @@ class RaySlots:
         say: Callable[[str], None],
     ) -> None:
         self._engine, self._cargo, self._most, self._say = engine, cargo, most, say
-        self._launch = (list(modules), list(optional), dict(engine.variables))
+        self._actor: type = ray_node.Slot
+        self._given: tuple[Any, ...] = (list(modules), list(optional), dict(engine.variables))
+        """What its actors get, and then what is unpacked on their node."""
         self._here = environment()
         self._nodes: dict[str, _Node] = {}
         self._slots: list[_Slot] = []
@@ -176,7 +178,6 @@ class RaySlots:
         started: Callable[[int], None] = lambda index: None,
     ) -> Iterator[tuple[int, Outcome]]:
         """As `Slots.run`. Outcomes have the environment of the node, and the files that the job wrote."""
-        self._waiting = deque(map(_Job, range(len(jobs))))
 
         def call(slot: _Slot, job: _Job) -> Any:
             if not job.lost_on:
@@ -185,7 +186,12 @@ class RaySlots:
             return slot.actor.run.remote(function, described, timeout, files_named(described, self._cargo.results))
 
         self._call = call
-        for _ in jobs:
+        yield from self._carry_out(len(jobs))
+
+    def _carry_out(self, jobs: int) -> Iterator[tuple[int, Outcome]]:
+        """Have `_call` start so many jobs, the first ones first, and give their outcomes as they come."""
+        self._waiting = deque(map(_Job, range(jobs)))
+        for _ in range(jobs):
             while not self._ended:
                 self._require_nodes()
                 self._step()
@@ -284,8 +290,9 @@ class RaySlots:
         while len(self._slots) < self._most and (free := [self._nodes[name] for name in room if room[name] > 0]):
             node = min(free, key=lambda node: (node.lost, -room[node.id]))
             room[node.id] -= 1
-            actor = self._ray.remote(ray_node.Slot).options(max_restarts=0, **self._engine.resources(), **self._placed(node))
-            slot = _Slot(node, actor.remote(*self._launch, node.unpacked))
+            takes = self._engine.resources(node.resources)
+            actor = self._ray.remote(self._actor).options(max_restarts=0, **takes, **self._placed(node))
+            slot = _Slot(node, actor.remote(*self._given, node.unpacked))
             self._slots.append(slot)
             self._pending[slot.actor.start.remote()] = partial(self._started, slot)
 
@@ -307,8 +314,7 @@ class RaySlots:
         for slot in self._slots:
             if not slot.ready or slot.job or not self._waiting:
                 continue
-            job = next((job for job in self._waiting if self._may_run(job, slot)), None)
-            if job:
+            if job := next((job for job in self._waiting if self._may_run(job, slot)), None):
                 self._waiting.remove(job)
                 slot.job = job
                 self._pending[self._call(slot, job)] = partial(self._finished, slot)
@@ -318,16 +324,25 @@ class RaySlots:
         return slot.node.id not in job.lost_on or all(other.node.id in job.lost_on for other in self._slots if other.ready)
 
     def _finished(self, slot: _Slot, reference: Any) -> None:
-        job, slot.job = slot.job, None
+        job = slot.job
         assert job is not None
         try:
-            outcome: Outcome = self._ray.get(reference)
+            outcome = self._outcome(slot, job, reference)
         except self._ray.exceptions.RayError as error:
+            slot.job = None
             self._drop(slot)
             self._lost(job, slot.node, _reason(error))
             return
+        if outcome is None:
+            return
+        slot.job = None
         slot.node.done += 1
         self._ended.append((job.index, replace(outcome, environment=slot.node.environment)))
+
+    def _outcome(self, slot: _Slot, job: _Job, reference: Any) -> Outcome | None:
+        """What has come of a job; None where that is not its end. Raises RayError."""
+        outcome: Outcome = self._ray.get(reference)
+        return outcome
 
     def _lost(self, job: _Job, node: _Node, reason: str) -> None:
         job.lost_on.append(node.id)

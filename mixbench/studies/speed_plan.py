@@ -105,7 +105,7 @@ class PlannedCell:
 
 def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
     """All cells, group by group. Raises RequestError if a mixer cannot have any of the shapes."""
-    cells = list(_cells(request))
+    cells = list(cells_of(request))
     impossible: dict[str, str] = {}
     for mixer in request.mixers:
         own = [cell for cell in cells if (cell.keys["mixer"], cell.keys["config"]) == (mixer.name, mixer.config)]
@@ -130,7 +130,8 @@ def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
 _CAN_DECODE = "Name causal mixers with a state: `mixbench list` shows them."
 
 
-def _cells(request: SpeedRequest) -> Iterator[PlannedCell]:
+def cells_of(request: SpeedRequest) -> Iterator[PlannedCell]:
+    """All cells, group by group, whether this machine can measure them or not."""
     shapes = itertools.product(
         request.scope,
         request.mode,

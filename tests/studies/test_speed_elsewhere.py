@@ -16,6 +16,7 @@ from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_elsewhere import run_speed_elsewhere
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.speed_worker import Worker
+from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow, SpeedRow
 
@@ -74,6 +75,6 @@ def test_a_shape_that_is_not_whole_is_measured(tmp_path: Path, lacking: dict[str
     on_another_machine(tmp_path, cpu="another")
     folder = ResultsFolder(tmp_path)
     with folder.writing():
-        folder.replace(SpeedRow, lambda row: row.tokens != 8 or any(getattr(row, k) != v for k, v in lacking.items()))
+        drop(folder, SpeedRow, lambda row: row.tokens != 8 or any(getattr(row, k) != v for k, v in lacking.items()))
     with pytest.raises(Exception, match="no Ray cluster answers"):
         measure(tmp_path, NOWHERE)

@@ -1,0 +1,98 @@
+"""The speed study on a Ray cluster of several nodes on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from recorder import Recorder
+from run_fake_speed import FAKE, fake_request
+
+from mixbench.execution.ray_nodes import WholeNodes
+from mixbench.studies.speed import run_speed
+from mixbench.studies.speed_elsewhere import run_speed_elsewhere
+from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_worker import Worker
+from mixbench.tables.columns import identity
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import SpeedRow
+
+pytest.importorskip("ray")
+from ray_clusters import NodesHere, cluster_here
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("children_find_helpers")]
+REQUEST = fake_request()
+
+
+def measure(
+    folder: Path,
+    address: str,
+    request: SpeedRequest = REQUEST,
+    worker: Worker = FAKE,
+    progress: Recorder | None = None,
+) -> tuple[set[tuple[Any, ...]], list[SpeedRow], Recorder]:
+    progress = progress or Recorder()
+    results, cells = ResultsFolder(folder), plan_speed(request)
+    engine = WholeNodes(address, {})
+    found = run_speed_elsewhere(engine, request, results, progress, cells=cells, own_threads=False, worker=worker)
+    return {*found}, results.read(SpeedRow), progress
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[NodesHere]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAKE_SECONDS", "0.1")
+        with cluster_here() as cluster:
+            cluster.add(num_cpus=2)
+            yield cluster
+
+
+def test_two_nodes_measure_what_one_machine_does_and_nothing_twice(nodes: NodesHere, tmp_path: Path) -> None:
+    found, rows, progress = measure(tmp_path, nodes.address)
+    cells = plan_speed(REQUEST)
+    assert {identity(row) for row in rows} == found == {cell.identity(rows[0].environment) for cell in cells}
+    run_speed(REQUEST, ResultsFolder(tmp_path / "local"), Recorder(), worker=FAKE)
+    local = ResultsFolder(tmp_path / "local").read(SpeedRow)
+    told = ("mixer", "mode", "tokens", "launch", "round", "status", "latency_ms", "flops", "detail", "environment")
+    assert {tuple(getattr(row, name) for name in told) for row in rows} == {
+        tuple(getattr(row, name) for name in told) for row in local
+    }
+    assert len({text.partition(":")[0] for text in progress.texts if text and ";" not in text}) == 2
+    assert any(";" in text for text in progress.texts)  # both at a time
+    again, _, idle = measure(tmp_path, "no address is needed")
+    assert (again, idle.total) == (found, 0)
+
+
+def test_a_node_that_dies_in_the_middle_loses_no_shape(nodes: NodesHere, tmp_path: Path) -> None:
+    doomed = nodes.add(num_cpus=4)  # with it, there is a node for each of three shapes
+
+    class Killing(Recorder):
+        killed = False
+
+        def doing(self, text: str) -> None:
+            super().doing(text)
+            if not self.killed and "launch 2" in text:
+                self.killed = True
+                nodes.kill(doomed)
+
+    progress = Killing()
+    _, rows, _ = measure(tmp_path, nodes.address, progress=progress)
+    assert progress.killed
+    assert any("starts again: its node was lost" in text for text in progress.remarks)
+    assert {row.status for row in rows} == {"ok"}
+    assert len(rows) == len(plan_speed(REQUEST)) * 2 * 3
+
+
+def test_a_shape_that_takes_every_node_with_it_is_a_failure(nodes: NodesHere, tmp_path: Path) -> None:
+    request = replace(REQUEST, tokens=(8,))
+    worker = replace(FAKE, watch=partial(os._exit, 1))
+    found, rows, progress = measure(tmp_path, nodes.address, request, worker)
+    assert {identity(row) for row in rows} == found
+    assert {(row.status, row.launch, row.round) for row in rows} == {("killed", 1, 0)}
+    assert all("its process was lost 3 times" in row.detail for row in rows)
+    assert progress.finished == progress.total == 1

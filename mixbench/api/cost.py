@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.cost_options import CostOptions
-from mixbench.api.machines import of_environments, shown_and_left_out
+from mixbench.api.machines import Told, of_environments, shown_and_left_out
 from mixbench.api.options import takes
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
@@ -46,7 +46,7 @@ class CostOutcome:
     """The cost of reaching a score in every task."""
 
     costs: tuple[TaskCost, ...]
-    machines: tuple[str, ...]
+    machines: Told
     """Notes on the machines, where the rows come from several."""
     mixed: bool
     """Whether times and training runs are of different versions, which the user allowed."""
@@ -61,15 +61,17 @@ class CostOutcome:
     def figures(self) -> tuple[Path, ...]:
         """The figures, drawn below the results folder on first use."""
         from mixbench.plots.cost import draw_costs
+        from mixbench.plots.page import Page
 
-        return tuple(draw_costs(self.costs, self.results.figures))
+        page = Page(machine="; ".join(self.machines.shown))
+        return tuple(draw_costs(self.costs, self.results.figures, page=page))
 
     def as_json(self) -> dict[str, Any]:
         """The costs as plain values, infinite ends as "not reached"."""
         return {
             "results": str(self.folder),
             "tasks": [to_json(cost) for cost in self.costs],
-            "machines": list(self.machines),
+            "machines": list(self.machines.notes),
             "figures": [*map(str, self.figures)],
         }
 
@@ -100,7 +102,7 @@ def cost_of(options: CostOptions, chosen: ResultsFolder | None = None) -> CostOu
     shown = {row_type: tables[name] for name, row_type in _READ.items()}
     told = shown_and_left_out(read, by_type, shown, contents, "--environment {}")
     versions = {versions_of(name, contents) for rows in tables.values() for name in distinct(rows, "environment")}
-    return CostOutcome(whole, told.notes, len(versions) > 1, folder)
+    return CostOutcome(whole, told, len(versions) > 1, folder)
 
 
 @takes(CostOptions)

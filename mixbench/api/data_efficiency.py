@@ -69,7 +69,7 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
 
     part = carry_out(plan_of_training(options), options)
     rows = part.rows
-    own = part.environment if not rows or any(row.environment == part.environment for row in rows) else None  # None: the newest
+    own = None if rows else part.environment  # None: the newest of all that share its versions
     contents = ResultsFolder(part.folder).environments_of(rows)
     return DataOutcome(rows, summarise(rows, options.baseline, environment=own, contents=contents), part.folder)
 

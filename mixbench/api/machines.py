@@ -21,10 +21,16 @@ Tables = Mapping[type[Row], Sequence[Any]]
 
 @dataclass(frozen=True)
 class Told:
-    """The environment that times come from, "" without rows, and notes; none where all rows are of one environment."""
+    """The environment that times come from, "" without rows; notes on what is shown and left out, none for one environment."""
 
-    environment: str
-    notes: tuple[str, ...] = ()
+    environment: str = ""
+    shown: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes."""
+        return (*self.shown, *self.left_out)
 
 
 def of_environments(tables: Tables, wanted: Names | None) -> Tables:
@@ -60,4 +66,4 @@ def shown_and_left_out(every: Tables, chosen: Tables, shown: Tables, contents: E
     taken = {row_type: {*distinct(rows, "environment")} for row_type, rows in shown.items()}
     others = other_environments(chosen, taken, lambda name: contents.get(name, {}), ("not shown", f"to see them: {how}"))
     timed = next(filter(None, shown.values()), [])
-    return Told(choose_environment(timed), (*shown_machines(every, shown, contents), *others))
+    return Told(choose_environment(timed), tuple(shown_machines(every, shown, contents)), tuple(others))

@@ -77,6 +77,11 @@ def summary(folder: Path, **options: Any) -> tuple[Any, list[str]]:
     return frame, [str(warning.message) for warning in caught if warning.category is LeftOutWarning]
 
 
+def caption_of(figure: Figure) -> str:
+    texts = [figure.get_supxlabel(), *(legend.get_title().get_text() for legend in figure.legends)]
+    return " ".join("\n".join(texts).split())
+
+
 def test_times_are_those_of_the_newest_machine_and_the_other_one_is_named_with_how_to_see_it(merged: Path) -> None:
     old, new = environment_of(merged, OLD), environment_of(merged, NEW)
     frame, told = summary(merged)
@@ -132,8 +137,7 @@ def test_figures_of_several_machines_say_which_one_they_show(merged: Path, run: 
     notes: dict[str, str] = {}
 
     def keep(figure: Figure, path: Any, **options: Any) -> None:
-        texts = [figure.get_supxlabel(), *(legend.get_title().get_text() for legend in figure.legends)]
-        notes[Path(path).stem] = " ".join("\n".join(texts).split())
+        notes[Path(path).stem] = caption_of(figure)
 
     monkeypatch.setattr(Figure, "savefig", keep)
     old = environment_of(merged, OLD)
@@ -175,7 +179,9 @@ def test_exports_name_the_machine_and_what_is_left_out(merged: Path, run: Run) -
     assert run("export", merged, "--format", "json", "--environment", old).stderr == ""
 
 
-def test_cost_takes_times_of_one_machine_and_scores_of_both(merged: Path, run: Run) -> None:
+def test_cost_takes_times_of_one_machine_and_scores_of_both(merged: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *how, **options: notes.append(caption_of(figure)))
     done = run("cost", "--results", merged, "--environment", environment_of(merged, OLD))
     assert "speed.csv" not in done.stderr, done.stderr
     alike = [row for row in ResultsFolder(merged).read(SpeedRow) if row.tokens == 100]
@@ -186,6 +192,7 @@ def test_cost_takes_times_of_one_machine_and_scores_of_both(merged: Path, run: R
     assert f"speed.csv: {NEW_WORDS}" in text
     assert "scores of runs in 2 environments" in text
     assert f"not shown: 24 rows of speed.csv from another machine ({OLD_WORDS}); to see them: --environment" in text
+    assert f"speed.csv: {NEW_WORDS}; data_efficiency.csv: scores of runs in 2 environments" in notes[-1]
     told = json.loads(run("cost", "--results", merged, "--json").stdout)["machines"]
     assert told[0] == f"speed.csv: {NEW_WORDS}"
 

@@ -17,6 +17,7 @@ from synthetic_maps import map_rows
 from synthetic_training import training_rows, trial_rows
 
 from mixbench.api.cost import CostOutcome
+from mixbench.api.machines import Told
 from mixbench.cli.text.attention_map import attention_table
 from mixbench.cli.text.brackets import needed, ratio
 from mixbench.cli.text.cost import cost_table
@@ -168,7 +169,7 @@ def test_factors_and_product_of_cost(tmp_path: Path) -> None:
     rows = speed_rows(MIXERS, (100,), modes=("training",))[0], training_rows(MIXERS), trial_rows(MIXERS, trials=12)
     (cost,) = evidence.task_costs(*rows, Wish(targets=(0.2, 0.1, 0.01)))
     records = cost_records(cost)
-    text = cost_table(CostOutcome((cost,), (), False, ResultsFolder(tmp_path)), 80, terminal=False).plain
+    text = cost_table(CostOutcome((cost,), Told(), False, ResultsFolder(tmp_path)), 80, terminal=False).plain
     printed = iter(tables(text, cost.mixers))
     assert {record["unit"] for record in records} == {"s per example", "examples", "trials", "s"}
     for target in cost.targets:

@@ -172,4 +172,4 @@ def _notes(cost: TaskCost, outcome: CostOutcome) -> Iterator[str]:
     yield from cost.left_out
     if outcome.mixed:
         yield "The tables come from different environments: not all factors are of the same versions of mixbench and torch."
-    yield from outcome.machines
+    yield from outcome.machines.notes

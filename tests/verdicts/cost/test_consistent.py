@@ -14,6 +14,7 @@ from synthetic import speed_rows
 from synthetic_training import training_rows, trial_rows
 
 from mixbench.api.cost import CostOutcome
+from mixbench.api.machines import Told
 from mixbench.cli.text.cost import cost_table, sentence
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
@@ -89,7 +90,7 @@ def test_sentences_tables_and_json_never_contradict_each_other(part: int, tmp_pa
 
 
 def check(cost: TaskCost, folder: Path) -> None:
-    text = cost_table(CostOutcome((cost,), (), False, ResultsFolder(folder)), 200, terminal=False).plain
+    text = cost_table(CostOutcome((cost,), Told(), False, ResultsFolder(folder)), 200, terminal=False).plain
     assert "nan" not in text.split()
     printed = tables_of(text, cost)
     records = {(one["mixer"], one["target"], one["factor"]): one for one in to_json(cost)["costs"]}

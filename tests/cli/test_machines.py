@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from folders import fill_folder
 from matplotlib.figure import Figure
+from repositories import Repository
 from running import Run
 from synthetic import MACHINE, speed_rows
 from synthetic_maps import map_rows
@@ -18,6 +19,7 @@ from synthetic_training import training_rows, trial_rows
 
 import mixbench
 from mixbench.errors import LeftOutWarning
+from mixbench.tables.history import read_history
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow, TrainingRow
 
@@ -197,12 +199,23 @@ def test_cost_takes_times_of_one_machine_and_scores_of_both(merged: Path, run: R
     assert told[0] == f"speed.csv: {NEW_WORDS}"
 
 
-def test_a_history_has_an_entry_for_each_machine(merged: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mixbench.api.loading import load
-    from mixbench.verdicts.gate.cells import rows_by_machine
-
-    grouped = rows_by_machine(load(merged), SpeedRow, False, [])
-    assert {"7000" in name: {row.environment for row in rows} for name, rows in grouped.items()} == {
-        True: {environment_of(merged, NEW)},
-        False: {environment_of(merged, OLD)},
+def test_a_history_has_an_entry_for_each_machine(
+    merged: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Repository(tmp_path)
+    repository.commit("First", {"code.py": ""})
+    monkeypatch.chdir(repository.path)
+    done = run("track", "add", merged, "--history", "history", "--commit", "HEAD")
+    assert done.exit_code == 0, done.stderr
+    found = {
+        str(entry.machine["cpu"]): {cell.key["tokens"] for cell in entry.cells if cell.table == "speed"}
+        for entry in read_history(Path("history"))
     }
+    assert found == {"Example 9000": {100, 200}, "Example 7000": {200, 400}}
+    times = {
+        str(entry.machine["cpu"]): max(
+            max(cell.metrics["latency_ms"].values()) for cell in entry.cells if cell.table == "speed"
+        )
+        for entry in read_history(Path("history"))
+    }
+    assert times["Example 9000"] < 10 < times["Example 7000"]

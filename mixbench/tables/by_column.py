@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic
 
-from mixbench.tables.columns import LARGEST, RowType, columns, completed, default_values, kinds, new_rows, read_value
+from mixbench.tables.columns import LARGEST, RowType, columns, completed, default_values, kinds, new_rows, read_value, to_text
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas
 
     Codes = np.ndarray[Any, np.dtype[Any]]
-    Places = np.ndarray[Any, np.dtype[Any]]
+    Places = Codes | list[int]
     """Places of rows, or for every row whether it is meant."""
 
 Reader = Callable[[type[Any], str, str], Any]
 """Reads the text of a column of a table. Raises ValueError."""
 _STATUS = "status"
+_AT_ONCE = 4096
+"""Rows that are made into texts at once."""
 _BEYOND = 2**63
 """No whole number of 64 bits is so large."""
 
@@ -48,6 +50,12 @@ class Distinct:
         new[used] = np.arange(len(used), dtype=np.int32)
         return Distinct(new[codes], [self.values[code] for code in used.tolist()])
 
+    def texts(self, part: slice) -> list[str]:
+        """The texts of some rows for the CSV."""
+        codes = self.codes[part].tolist()
+        known = {code: to_text(self.values[code]) for code in set(codes)}
+        return list(map(known.__getitem__, codes))
+
     def objects(self) -> list[Any]:
         """The value of each row."""
         return list(map(self.values.__getitem__, self.codes.tolist()))
@@ -62,6 +70,10 @@ class Numbers:
     def taken(self, places: Places) -> Numbers:
         """These rows of it."""
         return Numbers(self.values[places])
+
+    def texts(self, part: slice) -> list[str]:
+        """The texts of some rows for the CSV."""
+        return ["" if value != value else to_text(value) for value in self.values[part].tolist()]
 
     def objects(self) -> list[Any]:
         """The value of each row."""
@@ -110,7 +122,7 @@ class Columns(Generic[RowType]):
         ranks[sorted(range(len(column.values)), key=column.values.__getitem__)] = np.arange(len(column.values))
         return ranks[column.codes]
 
-    def where(self, name: str, holds: Callable[[Any], bool]) -> Places:
+    def where(self, name: str, holds: Callable[[Any], bool]) -> Codes:
         """For every row whether something holds of its value in a column, which is not of floats."""
         import numpy as np
 
@@ -124,6 +136,12 @@ class Columns(Generic[RowType]):
     def rows(self) -> list[RowType]:
         """The rows as objects, which share their values."""
         return new_rows(self.row_type, {name: column.objects() for name, column in self.cells.items()})
+
+    def records(self) -> Iterator[tuple[str, ...]]:
+        """The texts of each row for the CSV."""
+        for start in range(0, len(self), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            yield from zip(*(column.texts(part) for column in self.cells.values()), strict=True)
 
     def frame(self) -> pandas.DataFrame:
         """A DataFrame with a column of its type for each: categories, bool, int64, Int64 and float64 where None is possible.

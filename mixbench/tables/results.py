@@ -22,9 +22,10 @@ import os
 import reprlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +138,11 @@ class ResultsFolder:
     def replace(self, row_type: type[RowType], keep: Callable[[RowType], bool]) -> int:
         """Drop all rows of a table that `keep` rejects, or none on failure; returns how many. Raises StorageError."""
         self._require_writing()
-        rows = self.read(row_type)
-        kept = [row for row in rows if keep(row)]
-        if len(kept) < len(rows):
-            self._rewrite(row_type, kept)
-        return len(rows) - len(kept)
+        table = self.table(row_type)
+        kept = [place for place, row in enumerate(table.rows()) if keep(row)]
+        if len(kept) < len(table):
+            self._rewrite(row_type, table.taken(kept).records())
+        return len(table) - len(kept)
 
     def change(self, row_type: type[RowType], changed: Callable[[RowType], RowType]) -> None:
         """Replace every row of a table by what `changed` makes of it, or none on failure. Raises StorageError."""
@@ -149,16 +150,16 @@ class ResultsFolder:
         rows = self.read(row_type)
         new = [changed(row) for row in rows]
         if new != rows:
-            self._rewrite(row_type, new)
+            self._rewrite(row_type, (to_record(row).values() for row in new))
 
     def set_aside(self, row_type: type[RowType], keep: Callable[[RowType], bool], reason: str) -> None:
         """Move the rows that `keep` rejects to the file of rejected lines, and warn of it. Raises StorageError."""
         self._require_writing()
         file, table = self._file(row_type), self._table(row_type)
-        rows = table.rows
-        if dropped := [place for place, row in enumerate(rows) if not keep(row)]:
+        kept = [place for place, row in enumerate(table.rows) if keep(row)]
+        if dropped := sorted({*range(len(table.columns))}.difference(kept)):
             moved = [LeftOut(line, reason) for line in table.lines(file, dropped)]
-            self._move(row_type, moved, [row for row in rows if keep(row)])
+            self._move(row_type, moved, table.columns.taken(kept))
 
     def save_environment(self, content: Mapping[str, Any]) -> str:
         """Write an environment unless it is there already; returns its hash, 12 hexadecimal digits. Raises StorageError."""
@@ -248,21 +249,21 @@ class ResultsFolder:
             with storage_errors(f"cannot repair {self.path}"):
                 temporary(self._file(row_type)).unlink(missing_ok=True)
             if moved := sorted([*table.damaged, *table.incomplete], key=lambda left: left.line.number):
-                self._move(row_type, moved, table.rows)
+                self._move(row_type, moved, table.columns)
             elif not table.appendable:
-                self._rewrite(row_type, table.rows)
+                self._rewrite(row_type, table.columns.records())
 
-    def _move(self, row_type: type[Row], moved: Sequence[LeftOut], kept: Sequence[Row]) -> None:
+    def _move(self, row_type: type[Row], moved: Sequence[LeftOut], kept: Columns[Any]) -> None:
         file = self._file(row_type)
         set_aside(file, moved)
-        self._rewrite(row_type, kept)
+        self._rewrite(row_type, kept.records())
         warnings.warn(f"{file}: moved to {rejected(file).name}: {in_words(moved)}", StorageWarning, stacklevel=2)
 
-    def _rewrite(self, row_type: type[Row], rows: Sequence[Row]) -> None:
+    def _rewrite(self, row_type: type[Row], records: Iterable[Iterable[str]]) -> None:
         file = self._file(row_type)
         self._known.pop(row_type, None)
         with storage_errors(f"cannot rewrite {file}"):
-            write_atomically(file, csv_lines([columns(row_type), *(to_record(row).values() for row in rows)]))
+            write_atomically(file, csv_lines(chain([columns(row_type)], records)))
 
 
 def _state_of(file: Path) -> tuple[int, ...]:

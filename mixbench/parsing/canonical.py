@@ -8,13 +8,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 DEEPEST = 32
 """Lists and objects within each other that are still read; what mixbench writes has four."""
 
 
 def canonical_json(values: Mapping[str, Any]) -> str:
     """JSON that is equal for equal values: sorted keys, no spaces. Raises ValueError for a number that is not finite."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(values)
 
 
 def digest(text: str, digits: int) -> str:

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_sizes
@@ -48,6 +49,7 @@ class Range:
         return self.low + share * (self.high - self.low)
 
 
+@lru_cache(1024)  # mixers draw alike, trial by trial
 def drawn_share(seed: int, trial: int, option: str) -> float:
     """The place of a trial's value in its range, uniform in 0 to 1: the same for every mixer and in every search."""
     return random.Random(f"{seed}/{trial}/{option}").random()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -176,15 +177,18 @@ def train_sizes(sizes: Sequence[float], task: PreparedTask) -> list[int]:
 
 def plan_runs(request: DataRequest) -> list[PlannedRun]:
     """All runs, with the largest sizes first so that all slots stay busy. Raises RequestError for an impossible shape."""
-    return [
-        planned
-        for task in request.tasks
-        for size in train_sizes(request.sizes, task)
-        for seed in request.seeds
-        for width in request.widths
-        for mixer in request.mixers
-        for planned in [plan_run(request, task, mixer, size, seed, request.rate(mixer), width)]
-    ]
+    runs = []
+    for task in request.tasks:
+        told = cache(lambda rate, width, task=task: canonical_json(run_settings(request, task, rate, width, request.dropout)))
+        runs += [
+            plan_run(request, task, mixer, size, seed, rate, width, settings=told(rate, width))
+            for size in train_sizes(request.sizes, task)
+            for seed in request.seeds
+            for width in request.widths
+            for mixer in request.mixers
+            for rate in [request.rate(mixer)]
+        ]
+    return runs
 
 
 def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]:
@@ -204,13 +208,11 @@ def plan_trials(request: DataRequest) -> dict[tuple[Any, ...], list[PlannedRun]]
     }
 
 
-def plan_run(
-    request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size: int, seed: int, rate: Rate, width: int
-) -> PlannedRun:
-    """One run. Raises RequestError for a shape that the mixer cannot have."""
+def run_settings(request: DataRequest, task: PreparedTask, rate: Rate, width: int, dropout: float) -> dict[str, Any]:
+    """The settings of a run's row."""
     settings = {
         "batch": request.batch,
-        "dropout": request.dropout,
+        "dropout": dropout,
         "evaluations": EVALUATIONS,
         "feature_hidden": FEATURE_FACTOR * width,
         "learning_rate": rate,
@@ -222,8 +224,13 @@ def plan_run(
         "weight_decay": WEIGHT_DECAY,
     }
     score = request.score or task.form.score
-    if score != task.form.score:
-        settings["score"] = score
+    return settings | ({"score": score} if score != task.form.score else {})
+
+
+def run_keys(
+    request: DataRequest, task: PreparedTask, mixer: ChosenMixer, size: int, width: int, settings: str
+) -> dict[str, Any]:
+    """The key columns of a run's row."""
     values = {
         "task": task.name,
         "mixer": mixer.name,
@@ -233,9 +240,32 @@ def plan_run(
         "tokens": task.form.tokens,
         "train_size": size,
         "device": request.device,
-        "settings": canonical_json(settings),
+        "settings": settings,
     }
-    keys = {name: values[name] for name, column in columns(TrainingRow).items() if column.role == "key"}
+    return {name: values[name] for name, column in columns(TrainingRow).items() if column.role == "key"}
+
+
+def plan_run(
+    request: DataRequest,
+    task: PreparedTask,
+    mixer: ChosenMixer,
+    size: int,
+    seed: int,
+    rate: Rate,
+    width: int,
+    *,
+    dropout: float | None = None,
+    settings: str | None = None,
+) -> PlannedRun:
+    """One run, with another `dropout` than the request's if given; `settings` are those of its row, if they are known.
+
+    Raises RequestError for a shape that the mixer cannot have.
+    """
+    dropout = request.dropout if dropout is None else dropout
+    if settings is None:
+        settings = canonical_json(run_settings(request, task, rate, width, dropout))
+    keys = run_keys(request, task, mixer, size, width, settings)
+    score = request.score or task.form.score
     job = {
         "data": str(task.folder),
         "target": mixer.target,
@@ -245,7 +275,7 @@ def plan_run(
         "layers": request.layers,
         "width": width,
         "feature_hidden": FEATURE_FACTOR * width,
-        "dropout": request.dropout,
+        "dropout": dropout,
         "batch": request.batch,
         "steps": request.steps,
         "warm_up": WARM_UP,

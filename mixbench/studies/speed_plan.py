@@ -106,11 +106,11 @@ class PlannedCell:
 def plan_speed(request: SpeedRequest) -> list[PlannedCell]:
     """All cells, group by group. Raises RequestError if a mixer cannot have any of the shapes."""
     cells = list(cells_of(request))
+    possible = {(cell.keys["mixer"], cell.keys["config"]) for cell in cells if cell.job}
     impossible: dict[str, str] = {}
-    for mixer in request.mixers:
-        own = [cell for cell in cells if (cell.keys["mixer"], cell.keys["config"]) == (mixer.name, mixer.config)]
-        if own and not any(cell.job for cell in own):
-            impossible[mixer.label] = own[0].unsupported
+    for cell in cells:
+        if (cell.keys["mixer"], cell.keys["config"]) not in possible:
+            impossible.setdefault(cell.label, cell.unsupported)
     if impossible:
         first, *others = impossible
         nor = f"; nor can {', '.join(others)} have their shapes" if others else ""
@@ -142,7 +142,9 @@ def cells_of(request: SpeedRequest) -> Iterator[PlannedCell]:
         request.width,
         request.tokens,
     )
+    names = [name for name, column in columns(SpeedRow).items() if column.role == "key"]
     for scope, mode, device, dtype, execution, batch, width, tokens in shapes:
+        settings = _settings(request, scope, width, device)
         for mixer in request.mixers:
             values = {
                 "mixer": mixer.name,
@@ -157,9 +159,9 @@ def cells_of(request: SpeedRequest) -> Iterator[PlannedCell]:
                 "threads": request.threads,
                 "compiled": execution == "compiled",
                 "execution": execution,
-                "settings": _settings(request, scope, width, device),
+                "settings": settings,
             }
-            keys = {name: values[name] for name, column in columns(SpeedRow).items() if column.role == "key"}
+            keys = {name: values[name] for name in names}
             try:
                 sized, said = match(
                     mixer,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
-from mixbench.parsing.canonical import canonical_json
+from mixbench.parsing.canonical import canonical_json, read_object
 from mixbench.parsing.ranges import Range, drawn_share
 from mixbench.studies.data_efficiency_plan import (
     LEARNING_RATE,
@@ -18,6 +18,8 @@ from mixbench.studies.data_efficiency_plan import (
     PlannedRun,
     PreparedTask,
     plan_run,
+    run_keys,
+    run_settings,
     train_sizes,
 )
 from mixbench.studies.plan_size import check_plan_size
@@ -76,7 +78,7 @@ class PlannedTrial:
     @property
     def subject(self) -> tuple[Any, ...]:
         """Shared by trials whose steps cost the same: drawn sizes of a mixer change its operations."""
-        return (*self.run.subject, canonical_json(self.job["arguments"]))
+        return (*self.run.subject, *sorted(self.job["arguments"].items()))
 
     @property
     def words(self) -> str:
@@ -104,37 +106,60 @@ class PlannedTrial:
 
 def plan_trials(request: TuneRequest) -> list[PlannedTrial]:
     """Every trial of every mixer, trial by trial. Raises RequestError if a range contains values that a mixer cannot take."""
+    (seed,) = request.base.seeds
+    # trials are independent: each has its own weights, order of examples and subset
+    seeds = [random.Random(f"{seed}/{trial}").getrandbits(31) for trial in range(1, request.trials + 1)]
     return [
-        _plan_trial(request, task, mixer, trial)
+        plan(trial, own_seed)
         for task in request.base.tasks
-        for trial in range(1, request.trials + 1)
-        for mixer in request.base.mixers
+        for dumped in [_dumped(request.base, task)]
+        for plans in [[_planner(request, task, mixer, dumped) for mixer in request.base.mixers]]
+        for trial, own_seed in enumerate(seeds, 1)
+        for plan in plans
     ]
 
 
-def _plan_trial(request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, trial: int) -> PlannedTrial:
+def _dumped(request: DataRequest, task: PreparedTask) -> Callable[[float, float], str]:
+    (width,) = request.widths
+    # mixers draw alike, trial by trial
+    return lru_cache(64)(lambda rate, dropout: canonical_json(run_settings(request, task, rate, width, dropout)))
+
+
+def _planner(
+    request: TuneRequest, task: PreparedTask, mixer: ChosenMixer, dumped: Callable[[float, float], str]
+) -> Callable[[int, int], PlannedTrial]:
+    """What plans a trial of a mixer on a task, given its number and its seed. All of them share the keys of the search.
+
+    `dumped` gives the settings of a run by learning rate and dropout.
+    """
     (seed,), (width,) = request.base.seeds, request.base.widths
     ranges = request.own_ranges(mixer)
-    drawn = {each.name: each.value(drawn_share(seed, trial, each.option)) for each in ranges}
-    rate = float(drawn.get(RATE, _fixed_rate(request.base, mixer)))
-    dropout = float(drawn.get(DROPOUT, request.base.dropout))
-    options = {each.option: str(drawn[each.name]) for each in ranges if each.mixer}
     size = train_sizes(request.base.sizes, task)[0]
-    # trials are independent: each has its own weights, order of examples and subset
-    own_seed = random.Random(f"{seed}/{trial}").getrandbits(31)
-    try:
-        own_mixer = mixer.with_options(options)
-        run = plan_run(replace(request.base, dropout=dropout), task, own_mixer, size, own_seed, rate, width)
-    except RequestError as error:
-        draw = ", ".join(f"{name}={value}" for name, value in drawn.items())
-        raise RequestError(f"trial {trial} draws {draw}: {error}", error.hint) from error
+    fixed_rate, config = _fixed_rate(request.base, mixer), read_object(mixer.config)
     searched = {each.name: each.text for each in ranges}
-    settings = json.loads(run.keys["settings"])
-    settings |= {RATE: searched.pop(RATE, rate), DROPOUT: searched.pop(DROPOUT, dropout), "searched": searched}
-    values = {**run.keys, "settings": canonical_json(settings), "seed": seed}
+    settings = run_settings(request.base, task, fixed_rate, width, request.base.dropout)
+    plain = canonical_json(config | dict(mixer.options))
+    settings |= {name: searched.pop(name, settings[name]) for name in (RATE, DROPOUT)}
+    told = canonical_json(settings | {"searched": searched})
+    values = {**run_keys(request.base, task, mixer, size, width, told), "seed": seed}
     keys = {name: values[name] for name, column in columns(TrialRow).items() if column.role == "key"}
-    config = canonical_json(json.loads(mixer.config) | dict(own_mixer.options))
-    return PlannedTrial(run, keys, trial, drawn, config)
+
+    def plan(trial: int, own_seed: int) -> PlannedTrial:
+        drawn = {each.name: each.value(drawn_share(seed, trial, each.option)) for each in ranges}
+        rate = float(drawn.get(RATE, fixed_rate))
+        dropout = float(drawn.get(DROPOUT, request.base.dropout))
+        try:
+            options = {each.option: str(drawn[each.name]) for each in ranges if each.mixer}
+            own_mixer = mixer.with_options(options) if options else mixer
+            row = dumped(rate, dropout)
+            run = plan_run(request.base, task, own_mixer, size, own_seed, rate, width, dropout=dropout, settings=row)
+        except RequestError as error:
+            draw = ", ".join(f"{name}={value}" for name, value in drawn.items())
+            raise RequestError(f"trial {trial} draws {draw}: {error}", error.hint) from error
+        own_config = canonical_json(config | dict(own_mixer.options)) if options else plain
+        return PlannedTrial(run, keys, trial, drawn, own_config)
+
+    return plan
 
 
 def _fixed_rate(request: DataRequest, mixer: ChosenMixer) -> float:

@@ -6,16 +6,16 @@ import csv
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mixbench.tables.columns import Row, columns, from_record
+from mixbench.tables.columns import Row, columns, csv_lines, from_record
 from mixbench.tables.lines import LeftOut, Line
 from mixbench.tables.merged_files import MergedFiles, flush
 from mixbench.tables.rejected import as_stored, lines_in, rejected, unknown_in
 from mixbench.tables.rows import SpeedRow
-from mixbench.tables.runs import Run, TableTexts, TextRow, content_of, failed_in
+from mixbench.tables.runs import FILES, Run, TableTexts, TextRow, content_of, failed_in
 
 Process = tuple[str, str]
 """Where and when a measuring process began: the environment and the time."""
@@ -67,6 +67,7 @@ class MergedTable:
         """Of speed.csv, the processes whose rows count."""
         self.conflicts: list[Conflict] = []
         self._file = target / f"{name}.csv"
+        self._home = target.resolve()
         self._contents: dict[bytes, int] = {}
         """By the key of a run, what it holds; see `Run.content`."""
         self._stream: BinaryIO | None = None
@@ -78,6 +79,7 @@ class MergedTable:
 
     def add(self, run: Run, folder: Path) -> bool:
         """Add a run of a folder, or find that it is there; False if another has its key, and so `resolve` must decide."""
+        run = self._at_home(run)
         content = self._contents.get(run.key)
         if content not in (None, run.content):
             self._open.append((run, folder))
@@ -163,6 +165,19 @@ class MergedTable:
             if self.row_type is SpeedRow:
                 self.processes.add((self.texts.text(row, "environment"), self.texts.text(row, "measured_at")))
         return count
+
+    def _at_home(self, run: Run) -> Run:
+        """The run with files of the target named as its own rows name them: a shard below it names them by whole paths."""
+        whole = [Path(name) for name in run.files if name.startswith("/")]
+        own = {str(path): str(path.relative_to(self._home)) for path in whole if path.is_relative_to(self._home)}
+        if not own:
+            return run
+        lines = [
+            [own.get(text, text) if column in FILES else text for column, text in record.items()]
+            for record in self._records(run)
+        ]
+        files = tuple(own.get(name, name) for name in run.files)
+        return replace(run, files=files, lines=tuple(csv_lines([texts]) for texts in lines))
 
     def _found(self, run: Run, folder: Path, what: str) -> None:
         self._count[what] += len(run.lines)

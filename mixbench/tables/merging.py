@@ -152,9 +152,15 @@ class _Union:
             missing_files=tuple(self.files.missing),
             differing_files=tuple(self.files.differing),
             damaged=tuple(self.damaged),
-            shards=tuple(gaps(plan, self.running) for plan in self.plans.values()),
+            shards=self._shards(),
             changed=self.files.written > 0,
         )
+
+    def _shards(self) -> tuple[ShardGaps, ...]:
+        """What is lacking of each plan; of one that was shared out in several ways, only of one way if that is whole."""
+        every = [gaps(plan, self.running) for plan in self.plans.values()]
+        whole = {gap.plan.plan for gap in every if not gap.is_open}
+        return tuple(gap for gap in every if not gap.is_open or gap.plan.plan not in whole)
 
     def _add(self, source: Source) -> None:
         self.read.append(source.path)

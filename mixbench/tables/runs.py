@@ -28,7 +28,8 @@ Result = TypeVar("Result")
 _CHUNK = 1 << 18
 """Bytes of a table that are read at a time: what they become stays in the processor's cache."""
 _NOT_PLAIN = (b"\r", b"\0", BOM_UTF8)
-_FILES = ("checkpoint", "map_file")
+FILES = ("checkpoint", "map_file")
+"""Columns that name files."""
 _MASK = (1 << 60) - 1
 
 
@@ -144,7 +145,7 @@ class TableTexts:
             self.failed(first),
             self.text(first, "environment"),
             self.text(first, "measured_at"),
-            tuple(name for column in _FILES if (name := self.text(first, column))),
+            tuple(name for column in FILES if (name := self.text(first, column))),
             tuple(row.number for row in rows),
             tuple(row.line for row in rows),
         )

@@ -2,7 +2,7 @@
 
 Makes the shards of a speed study in a temporary folder, from rows of results/reference with other widths, times and machines.
 Merges them into a new folder, merges them again, and adds one more shard. Checks that every row is there once. Prints Markdown:
-wall time and peak memory of each command, in a process of its own. `--folder` is where the temporary folder is made.
+wall time, CPU time and peak memory of each command, in a process of its own. `--folder` is where the temporary folder is made.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
         folders = [str(work / shard_folder(number, options.shards)) for number in range(1, options.shards + 1)]
         size = sum((Path(folder) / "speed.csv").stat().st_size for folder in folders)
         print(f"{options.shards:,} shards of {len(speed):,} rows, {size / 1e6:,.0f} MB\n")
-        print("| command | wall time, s | peak memory, MiB |\n| --- | --- | --- |")
+        print("| command | wall time, s | CPU time, s | peak memory, MiB |\n| --- | --- | --- | --- |")
         merge("`merge` into a new folder", folders[:-1], work)
         merge("the same again", folders[:-1], work)
         merge("one more shard", folders[-1:], work)
@@ -114,8 +114,9 @@ def merge(what: str, folders: list[str], work: Path) -> None:
     _, status, used = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"{what} ended with {os.waitstatus_to_exitcode(status)}")
+    wall, cpu = time.perf_counter() - begin, used.ru_utime + used.ru_stime
     per_mib = 1024 if sys.platform == "linux" else 2**20
-    print(f"| {what} | {time.perf_counter() - begin:.1f} | {used.ru_maxrss / per_mib:,.0f} |", flush=True)
+    print(f"| {what} | {wall:.1f} | {cpu:.1f} | {used.ru_maxrss / per_mib:,.0f} |", flush=True)
 
 
 def check(united: Path, folders: list[str]) -> None:

@@ -100,6 +100,14 @@ def test_shards_of_other_options_are_another_plan(tmp_path: Path) -> None:
     ]
 
 
+def test_a_plan_that_was_shared_out_in_two_ways_is_whole_if_one_of_them_is(tmp_path: Path) -> None:
+    folders = [shard(tmp_path, 1, of=1), shard(tmp_path, 2, of=3)]
+    merged = merge_folders(folders[1:], tmp_path / "all")
+    assert [gap.missing for gap in merged.shards] == [(1, 3)]
+    merged = merge_folders(folders, tmp_path / "all")
+    assert [(gap.plan.of, gap.is_open) for gap in merged.shards] == [(1, False)]
+
+
 def test_what_starts_anew_is_left_out_of_the_command() -> None:
     plan = MergedPlan("0f", "speed", "mixbench speed --fresh --mixer 'a b.py:M'", 2, {1: ShardState(True)})
     (command,) = gaps(plan).commands

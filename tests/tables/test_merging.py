@@ -277,6 +277,16 @@ def test_files_of_one_name_and_other_content_are_named(tmp_path: Path) -> None:
     assert (into / "checkpoints" / "0f.pt").read_bytes() == b"weights"
 
 
+def test_weights_of_the_target_are_named_as_it_names_them_itself(tmp_path: Path) -> None:
+    into = with_weights(tmp_path / "results", b"weights")
+    (row,) = map_rows({"attention": 0.8}, examples=1, checkpoint=f"{into}/checkpoints/0f.pt")
+    folder = fill_folder(into / "shard-1-of-1", [row, replace(row, example=1, checkpoint="/elsewhere/1f.pt")])
+    merge_folders([folder], into)
+    stored = {row.example: row.checkpoint for row in ResultsFolder(into).read(AttentionMapRow)}
+    assert stored == {0: "checkpoints/0f.pt", 1: "/elsewhere/1f.pt"}
+    assert not merge_folders([folder], into).changed
+
+
 @pytest.mark.parametrize("name", ["../secret.pt", "checkpoints/../../secret.pt", "{folder}/secret.pt"])
 def test_nothing_is_copied_from_outside_a_folder(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.pt").write_bytes(b"secret")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -20,7 +20,7 @@ from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
 from mixbench.studies.prediction import step_seconds
 from mixbench.studies.progress import Progress, Step
 from mixbench.tables.artefacts import checkpoint_name
-from mixbench.tables.columns import Row, columns, identity
+from mixbench.tables.columns import Row, columns, identity, replicate_columns
 from mixbench.tables.remarks import SEPARATOR, one_by_one, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, TrainingRow
@@ -110,12 +110,16 @@ def _why_not_as_graphs(run: Planned, outcome: Finished | Died) -> str:
 
 def key_of(row: Row) -> Key:
     """A key that is unique to a row: its identity and its replicate."""
-    return (*identity(row), *(getattr(row, name) for name, column in columns(type(row)).items() if column.role == "replicate"))
+    return (*identity(row), *(getattr(row, name) for name in replicate_columns(type(row))))
 
 
 def key_as(environment: str, like: Container[str], row: TrainingRow | AttentionMapRow) -> Key:
     """The key of a row, as if it were of `environment` where its own is like that one."""
-    return key_of(replace(row, environment=environment) if row.environment in like else row)
+    key = key_of(row)
+    if row.environment == environment or row.environment not in like:
+        return key
+    place = len(identity(row)) - 1  # of the environment
+    return (*key[:place], environment, *key[place + 1 :])
 
 
 def environments_like(folder: ResultsFolder, environment: str) -> set[str]:

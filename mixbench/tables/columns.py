@@ -137,6 +137,11 @@ def identity_columns(row_type: type[Row]) -> tuple[str, ...]:
     return _layout(row_type).identity
 
 
+def replicate_columns(row_type: type[Row]) -> tuple[str, ...]:
+    """The columns that tell repetitions of one cell apart."""
+    return _layout(row_type).replicates
+
+
 def identity(row: Row) -> tuple[Any, ...]:
     """The keys and the environment: rows with equal identities are repetitions of one cell."""
     return tuple(getattr(row, name) for name in _layout(type(row)).identity)
@@ -244,6 +249,7 @@ class _Layout:
     metrics: tuple[str, ...]
     positive: tuple[str, ...]
     identity: tuple[str, ...]
+    replicates: tuple[str, ...]
     refining: dict[str, Refines]
 
 
@@ -271,6 +277,7 @@ def _layout(row_type: type[Row]) -> _Layout:
             defaults={field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING},
             metrics=tuple(name for name, column in table.items() if column.role == "metric"),
             positive=tuple(name for name, column in table.items() if column.positive),
+            replicates=tuple(name for name, column in table.items() if column.role == "replicate"),
             identity=(*(name for name, column in table.items() if column.role == "key"), "environment"),
             refining={name: column.refines for name, column in table.items() if column.refines},
         )

@@ -13,7 +13,7 @@ from run_fake_training import fake_request as training_request
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.attention_map_plan import plan_maps
 from mixbench.studies.data_efficiency_plan import plan_runs, plan_trials
-from mixbench.studies.shards import Unit
+from mixbench.studies.shards import Unit, spread
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.tune_plan import plan_trials as plan_search
 from mixbench.studies.units import map_units, run_units, speed_units, trial_units
@@ -101,3 +101,12 @@ def test_a_mixer_without_a_closed_form_has_a_prediction_that_grows_with_its_work
     request = replace(training_request(mixers=choose_mixers([f"{SAMPLES}:Mean"])), steps=1000)
     (short, *_), (long, *_) = (run_units(plan_runs(replace(request, batch=batch)), {}) for batch in (8, 800))
     assert 1 < short.seconds < long.seconds
+
+
+def test_shards_of_a_real_plan_are_balanced() -> None:
+    request = training_request(mixers=choose_mixers(["all"]), widths=(8, 16), sizes=(0.1, 1.0), seeds=tuple(range(16)))
+    units = run_units(plan_runs(request), {})
+    loads = [0.0] * 64
+    for unit, number in zip(units, spread(units, 64), strict=True):
+        loads[number - 1] += unit.seconds
+    assert max(loads) < 1.02 * sum(loads) / 64

@@ -35,7 +35,7 @@ class MergeOptions(Options):
     folders: Annotated[
         shared.File | Sequence[shared.File],
         Typed(list[Path]),
-        Argument(help="Results folders to add.", metavar="DIR..."),
+        Argument(help="Results folders to add.", metavar="DIR"),
     ] = field(kw_only=False)
     into: Annotated[
         shared.File,

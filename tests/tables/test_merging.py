@@ -287,14 +287,15 @@ def test_weights_of_the_target_are_named_as_it_names_them_itself(tmp_path: Path)
     assert not merge_folders([folder], into).changed
 
 
-@pytest.mark.parametrize("name", ["../secret.pt", "checkpoints/../../secret.pt", "{folder}/secret.pt"])
+@pytest.mark.parametrize("name", ["../secret.pt", "checkpoints/../../secret.pt", "{folder}/no.pt"])
 def test_nothing_is_copied_from_outside_a_folder(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.pt").write_bytes(b"secret")
     (row,) = training_rows(("fnet",), (250,), seeds=(0,))
     folder = fill_folder(tmp_path / "one", [replace(row, checkpoint=name.format(folder=tmp_path))])
     before = {path for path in tmp_path.rglob("*.pt")}
-    merge_folders([folder], tmp_path / "all")
+    merged = merge_folders([folder], tmp_path / "deep" / "all")
     assert set(tmp_path.rglob("*.pt")) == before
+    assert merged.missing_files == ()
 
 
 def test_places_of_code_and_texts_are_told_from_the_target(tmp_path: Path) -> None:

@@ -7,9 +7,6 @@ process or its node is started again, on another node if there is one, at most t
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +16,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from mixbench.errors import RequestError, WorkerError, one_line
+from mixbench.errors import RequestError, WorkerError
 from mixbench.execution import ray_look, ray_node
 from mixbench.execution.cargo import Cargo, Packed, Unpacked, files_named, pack
 from mixbench.execution.launch import Died, Outcome
-from mixbench.machine.environment import VERSION_KEYS, environment, physical_cores
+from mixbench.execution.ray_cluster import connect, differences, reason_of
+from mixbench.machine.environment import environment, physical_cores
 
 RERUNS = 2
 """How often a job is started again whose slot was lost."""
@@ -33,8 +31,6 @@ _FAULTS = 3
 """A node on which so many slots in a row do not start is left out."""
 _PATIENCE = 120.0
 """Seconds to wait for a node when there is none."""
-_ANSWER = 10.0
-"""Seconds that an address has to answer."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +128,7 @@ class RaySlots:
         self._call: Callable[[_Slot, _Job], Any] = lambda slot, job: None
 
     def __enter__(self) -> RaySlots:
-        self._own = _connect(self._engine)
+        self._own = connect(self._engine.address, self._engine.jobs or physical_cores())
         import ray
 
         self._ray = ray
@@ -244,7 +240,7 @@ class RaySlots:
                 answer = self._ray.get(reference)
             except self._ray.exceptions.RayError as error:
                 if node.id in self._nodes:  # else it is known to be gone
-                    self._leave_out(node, _reason(error))
+                    self._leave_out(node, reason_of(error))
                 return
             then(node, answer)
 
@@ -300,7 +296,7 @@ class RaySlots:
         try:
             fault = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            fault = _reason(error)
+            fault = reason_of(error)
         if not fault:
             slot.ready, slot.node.faults = True, 0
             return
@@ -331,7 +327,7 @@ class RaySlots:
         except self._ray.exceptions.RayError as error:
             slot.job = None
             self._drop(slot)
-            self._lost(job, slot.node, _reason(error))
+            self._lost(job, slot.node, reason_of(error))
             return
         if outcome is None:
             return
@@ -358,80 +354,3 @@ class RaySlots:
         self._slots.remove(slot)
         with suppress(Exception):
             self._ray.kill(slot.actor)
-
-
-def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """In which of VERSION_KEYS a node differs from the driver, with both versions; "" if in none."""
-    found = [name for name in VERSION_KEYS if there.get(name) != here.get(name)]
-    return "; ".join(f"{_CALLED.get(name, name)} {_version(there, name)} there, {_version(here, name)} here" for name in found)
-
-
-def _version(environment: Mapping[str, Any], name: str) -> str:
-    return environment.get(name) or ("as installed" if name == "sources" else "none")
-
-
-_CALLED = {"sources": "the code of mixbench"}
-
-
-def _reason(error: Exception) -> str:
-    """What a failure of Ray tells, in a line."""
-    import ray
-
-    if isinstance(error, ray.exceptions.RayTaskError):
-        return one_line(error.cause if getattr(error, "cause", None) else error)[:200]
-    text = " ".join(str(error).split())
-    for sign, words in _SIGNS.items():
-        if sign in text:
-            return words
-    return f"{type(error).__name__}: {text}"[:200]
-
-
-_SIGNS = {
-    "node has died": "its node was lost",
-    "node failure": "its node was lost",
-    "node was terminated": "its node was lost",
-    "out-of-memory": "Ray ended its process: the node was short of memory",
-    "memory pressure": "Ray ended its process: the node was short of memory",
-    "worker process has died": "its process ended",
-    "worker died": "its process ended",
-}
-"""What messages of Ray mean, by a part of them."""
-
-
-def _connect(engine: RayEngine) -> bool:
-    """Connect to the cluster, or start one on this machine; whether the connection is this study's own. Raises RequestError."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a change to come
-    import ray
-
-    if ray.is_initialized():
-        return False
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "include_dashboard": False}
-    address = engine.address or os.environ.get("RAY_ADDRESS", "")
-    if address and address != "auto":
-        _require_answer(address)
-    try:
-        ray.init(address=address or "auto", **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        if address:
-            raise RequestError(f"cannot use the Ray cluster at {address}: {one_line(error)}", _START) from error
-        os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # the kernel ends the job that takes too much, not its slot
-        ray.init(address="local", num_cpus=engine.jobs or physical_cores(), **quiet)
-    ray.cloudpickle.register_pickle_by_value(ray_look)
-    with suppress(AttributeError):  # no setting keeps Ray from printing pages of its own logs where a process was lost
-        ray._private.worker.print_to_stdstream = lambda *data, **options: None
-    return True
-
-
-_START = "Start one with `ray start --head`, and add machines with `ray start --address ADDRESS`."
-
-
-def _require_answer(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
-    except ValueError:
-        raise RequestError(f"--engine: {address!r} is not an address of a Ray cluster", "Give HOST:PORT.") from None
-    except OSError as error:
-        raise RequestError(f"no Ray cluster answers at {address}: {error.strerror or error}", _START) from error

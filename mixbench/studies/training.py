@@ -13,7 +13,7 @@ from mixbench.errors import StorageError
 from mixbench.execution import Died, Finished
 from mixbench.execution.cargo import Cargo
 from mixbench.execution.engine import Engine, Opened
-from mixbench.execution.ray_slots import differences
+from mixbench.execution.ray_cluster import differences
 from mixbench.machine.environment import timestamp
 from mixbench.parsing.sources import split_target
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable

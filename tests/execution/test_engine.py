@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+
 import pytest
 from running import Run
 
 from mixbench.errors import RequestError
 from mixbench.execution import engine
 from mixbench.execution.engine import ray_address
-from mixbench.execution.ray_slots import RayEngine, differences
+from mixbench.execution.ray_cluster import connect, differences
+from mixbench.execution.ray_slots import RayEngine
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def test_a_node_has_a_slot_for_each_cpu_or_several_for_each_gpu() -> None:
     assert RayEngine("", {}, gpu=True, per_gpu=8, capped=True).slots_on({"GPU": 1.0}) == 1
     assert RayEngine("", {}, gpu=True, capped=True).slots_on({"CPU": 6.0}) == RayEngine("", {}).slots_on({"GPU": 1.0}) == 0
     for runs in (1, 2, 3, 7, 8):
-        assert runs * RayEngine("", {}, gpu=True, per_gpu=runs).resources()["num_gpus"] <= 1
+        assert runs * RayEngine("", {}, gpu=True, per_gpu=runs).resources({})["num_gpus"] <= 1
 
 
 def test_what_a_node_has_otherwise_is_told_with_both_versions() -> None:
@@ -51,3 +56,39 @@ def test_what_a_node_has_otherwise_is_told_with_both_versions() -> None:
     assert differences(here | {"torch": "2.11.0"}, here) == "torch 2.11.0 there, 2.13.0 here"
     told = differences(here | {"mixbench": "0.2.0", "sources": "0f"}, here)
     assert told == "mixbench 0.2.0 there, 0.1.0 here; the code of mixbench 0f there, as installed here"
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    """A server that answers nothing of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(b"HTTP/1.0 400 Bad request\r\n", "is not a Ray cluster"), (b"", "is not a Ray cluster")]
+)
+def test_an_address_where_something_else_answers_is_refused_at_once(answer: bytes, told: str, listening: socket.socket) -> None:
+    pytest.importorskip("ray")
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(100)
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with pytest.raises(RequestError, match=told):
+        connect(f"127.0.0.1:{listening.getsockname()[1]}", 1)
+    thread.join()
+
+
+def test_an_address_where_nothing_answers_is_refused(listening: socket.socket) -> None:
+    pytest.importorskip("ray")
+    port = listening.getsockname()[1]
+    listening.close()
+    with pytest.raises(RequestError, match=f"no Ray cluster answers at 127.0.0.1:{port}: Connection refused"):
+        connect(f"127.0.0.1:{port}", 1)
+    with pytest.raises(RequestError, match="'head' is not an address"):
+        connect("head", 1)

@@ -84,19 +84,17 @@ def run(name: str, folder: Path, timeout: float) -> Iterator[str]:
     own = [__file__, "--call", name, "--into", str(folder)]
     command = own if name in CALLS else ["-m", "mixbench", *COMMANDS[name].format(folder).split()]
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr
-    while (found := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-        if time.perf_counter() - begun > timeout:
-            process.kill()
-            return iter((f"not done after {timeout:.0f} s", "", ""))
-        os.set_blocking(process.stderr.fileno(), False)
-        time.sleep(0.01)
-    _, status, used = found
-    wall = time.perf_counter() - begun
-    failed = (
-        "" if os.waitstatus_to_exitcode(status) in (0, 1) else f" (failed: {(process.stderr.read() or b'').decode()[-300:]})"
-    )
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=said)
+        while (found := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+            if time.perf_counter() - begun > timeout:
+                process.kill()
+                return iter((f"not done after {timeout:.0f} s", "", ""))
+            time.sleep(0.01)
+        _, status, used = found
+        wall = time.perf_counter() - begun
+        said.seek(0)
+        failed = "" if os.waitstatus_to_exitcode(status) == 0 else f" (failed: {said.read().decode()[-300:]})"
     return iter((f"{used.ru_utime + used.ru_stime:.1f}{failed}", f"{wall:.1f}", f"{used.ru_maxrss / 1024:.0f}"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,7 +41,7 @@ class Column:
     words: bool = False
     narrow: bool = False
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Characters of the widest entry or of the heading."""
         texts = (text for row, entry in enumerate(self._shown) for text in self._texts(row, entry))
@@ -69,11 +70,11 @@ class Column:
         tail = self._shown[row].tail.strip() if self.breaks(row) else ""
         return [(f"{GAP}{tail:>{self.width}}", "dim")]
 
-    @property
+    @cached_property
     def _shown(self) -> list[Entry]:
         return [entry or Entry(_MISSING) for entry in self.entries]
 
-    @property
+    @cached_property
     def _parts(self) -> tuple[int, int]:
         numbers = max((len(entry.number) for entry in self._shown if self._is_number(entry)), default=0)
         return numbers, max((len(entry.tail) for row, entry in enumerate(self._shown) if not self.breaks(row)), default=0)

@@ -125,7 +125,7 @@ def place(figure: Figure) -> bool:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         engine.execute(figure)
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # with "none", matplotlib would draw everything twice
     return not said
 
 

@@ -11,7 +11,7 @@ from mixbench.plots import style
 from mixbench.plots.ends import End
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
+from mixbench.plots.speed_panels import HOLLOW, MOST_PANELS, grouped, in_words, panels_of, time_quantity, tokens_axis
 from mixbench.verdicts.prominent import MANY
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
 from mixbench.verdicts.speed.view import by_speed
@@ -32,14 +32,14 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     The other families are in the background; the control without mixing is left out. None where all mixers stand out in the
     figure with one panel per context, and on a page without room for it.
     """
-    others = (cell for cell in summary.cells if cell.label != cell.baseline and cell.mixer not in CONTROLS)
-    drawn = [cell for cell in others if cell.paired_ratios]
+    compared = (cell for cell in summary.cells if cell.label != cell.baseline and cell.mixer not in CONTROLS)
+    drawn = [cell for cell in compared if cell.paired_ratios]
     wide = page.width or _COLUMNS * _PANEL[0]
     if len(summary.mixers) <= MANY or not drawn or page.height is not None or wide < _LEAST_WIDTH * page.scale:
         return None
     shown = {id(cell) for cell in drawn}
-    contexts = panels_of(summary, "tokens", lambda cell: id(cell) in shown)
     families = _by_family(drawn)
+    contexts = panels_of(summary, "tokens", lambda cell: id(cell) in shown, max(1, MOST_PANELS // len(families)))
     titles = list(families)
     panels = [
         ({"family": title, **words}, [cell for cell in cells if id(cell) in shown], [cell for cell in cells if id(cell) in own])
@@ -66,9 +66,10 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         for axes, (_, cells, own), look in zip(sheet.axes, panels, looks, strict=True):
             axes.axhline(1, color="black", linewidth=1, zorder=2)
             mine = {cell.label for cell in own}
-            for line in grouped([cell for cell in cells if cell.label not in mine], lambda cell: cell.label).values():
-                places, ratios = [cell.tokens for cell in line], [cell.paired_ratios for cell in line]
-                style.draw_line(axes, places, ratios, style.BACKGROUND)
+            others = grouped([cell for cell in cells if cell.label not in mine], lambda cell: cell.label).values()
+            style.draw_many_in_background(
+                axes, [[(cell.tokens, cell.ratio.point) for cell in line if cell.ratio] for line in others]
+            )
             entries.append([])
             ends.append([])
             for label, line in grouped(own, lambda cell: cell.label).items():
@@ -84,6 +85,7 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             style.value_ticks(leader.yaxis, prefixed=False)
         return sheet.finish(
             "below 1: faster; numbers: at the longest length; bands: 95 % intervals of the median over launches",
+            contexts.told,
             sheet.mark(ends),
             HOLLOW if any(cell.ratio_disturbed for cell in drawn) else "",
         )

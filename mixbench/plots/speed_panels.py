@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from mixbench.tables.fields import Quantity
-from mixbench.verdicts.labels import Context, context_words
+from mixbench.verdicts.labels import CONTEXT_COLUMNS, Context, context_words
 from mixbench.verdicts.records import AT_LEAST
 from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
@@ -16,6 +16,8 @@ from mixbench.verdicts.speed.times import time_column
 
 HOLLOW = f"hollow: {DISTURBED}"
 """The note on the markers of values that are disturbed."""
+MOST_PANELS = 24
+"""More are no longer one figure: they fill metres, and take minutes to draw."""
 _FAR = 8
 """A failed cell this many times beyond the measured sizes is told, not drawn."""
 Key = TypeVar("Key")
@@ -29,6 +31,8 @@ class Panels:
     common: str
     words: Sequence[Mapping[str, str]]
     cells: Sequence[Sequence[CellSummary]]
+    told: str = ""
+    """How many panels there would be, if not all are drawn, and how to choose others."""
 
     @property
     def every(self) -> list[CellSummary]:
@@ -47,8 +51,11 @@ class Panels:
         return replace(self, cells=[[cell for cell in cells if id(cell) not in left_out] for cells in self.cells]), far
 
 
-def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary], object]) -> Panels:
-    """A panel per context with a cell that is drawable; against the width, per context and length with several widths."""
+def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary], object], most: int = MOST_PANELS) -> Panels:
+    """A panel per context with a cell that is drawable; against the width, per context and length with several widths.
+
+    Of more than `most`, some are taken at equal distances, from the first to the last.
+    """
     groups: dict[tuple[Context, int], list[CellSummary]] = defaultdict(list)
     for cell in summary.cells:
         by_width = (replace(cell.context, width=0), cell.tokens)
@@ -61,11 +68,19 @@ def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary
         if size == "width":
             fields["width"] = f"{tokens} tokens"
     varying = {name for name in (words[0] if words else ()) if len({fields[name] for fields in words}) > 1}
+    told = ""
+    if len(groups) > most:
+        taken = [round(place * (len(groups) - 1) / max(1, most - 1)) for place in range(most)]
+        chosen_by = ["tokens" if (name, size) == ("width", "width") else name for name in words[0] if name in varying]
+        options = ", ".join(f"--{name}" for name in chosen_by if name in ("tokens", *CONTEXT_COLUMNS))
+        told = f"{most} of {len(groups)} panels; to draw others, choose them by {options}"
+        words, groups = [words[place] for place in taken], dict([*groups.items()][place] for place in taken)
     common = [text for fields in words[:1] for name, text in fields.items() if name not in varying]
     return Panels(
         " · ".join(common),
         [{name: text for name, text in fields.items() if name in varying} for fields in words],
         list(groups.values()),
+        told,
     )
 
 

@@ -73,6 +73,7 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         return sheet.finish(
             f"below 1: faster; {told}bands: 95 % intervals of the median over launches",
             "diamonds: equally fast, with the 95 % interval of the length" if any(a.crossovers for a in answers) else "",
+            panels.told,
             beyond,
             HOLLOW if any(cell.ratio_disturbed for cell in drawn) else "",
             *not_drawn({_CONTROL: "no mixing"} if len(drawn) < len(beside) else {}),

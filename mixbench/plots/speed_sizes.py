@@ -122,7 +122,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
         told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
         reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
         beyond = not_drawn({f"{cell.label} at {size_of(cell)} {size}": cell.status for cell in far})
-        return sheet.finish(reading, *failed, sheet.mark(ends), *beyond, *_notes(summary, panels.every, titles))
+        return sheet.finish(reading, panels.told, *failed, sheet.mark(ends), *beyond, *_notes(summary, panels.every, titles))
 
 
 def _hollow(cell: CellSummary, metric: str) -> bool:

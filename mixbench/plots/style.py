@@ -192,6 +192,20 @@ def draw_in_background(axes: Axes, places: Sequence[float], values: Sequence[flo
     axes.plot(places, values, color=BACKGROUND.color, linewidth=0.8, marker=marker, zorder=1.5)
 
 
+def draw_many_in_background(axes: Axes, lines: Iterable[Sequence[tuple[float, float]]]) -> None:
+    """The same of many mixers, each with its points, as one line to matplotlib, which takes its time for each."""
+    places: list[float] = []
+    values: list[float] = []
+    for points in lines:
+        if len(points) == 1:
+            draw_in_background(axes, *zip(*points, strict=True))
+            continue
+        places += [*(place for place, _ in points), math.nan]
+        values += [*(value for _, value in points), math.nan]
+    if places:
+        draw_in_background(axes, places, values)
+
+
 def proxy(look: LineStyle, *, line: bool = True) -> Line2D:
     """The handle of a mixer in a legend: its line with a marker, or the marker alone."""
     from matplotlib.lines import Line2D

@@ -59,6 +59,7 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         beyond = sheet.mark(ends)
         known = [cell.flops_mark for cell in summary.cells if cell.time_ms and cell.value("flops") is not None]
         sheet.finish(
+            panels.told,
             beyond,
             HOLLOW if any(cell.disturbed for cell in cells) else "",
             *not_drawn({label: without_flops(own) for label, own in free.items()}),

@@ -15,7 +15,7 @@ from mixbench.mixers import MIXERS
 from mixbench.plots import FIGURES
 from mixbench.plots.notes import AT_LEAST, OPERATIONS
 from mixbench.plots.speed import QUANTITIES, draw_speed, size_figure
-from mixbench.plots.speed_panels import Size
+from mixbench.plots.speed_panels import MOST_PANELS, Size
 from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.style import BUILT_IN, FORMATS, line_styles, save
 from mixbench.plots.time_by_flops import flops_figure
@@ -392,3 +392,13 @@ def test_decode_has_an_axis_of_its_own_beside_whole_sequences() -> None:
     figure = figure_of(speed_rows(("attention", "min-gru"), (64, 128), modes=("decode", "inference"), launches=2, rounds=2))
     assert {axes.get_ylabel() for axes in figure.axes} == {"latency per token (ms)", "latency per call (ms)"}
     assert figure.axes[0].get_xlabel() in ("tokens", "")
+
+
+def test_of_very_many_contexts_some_are_drawn_and_the_others_can_be_chosen() -> None:
+    widths = range(64, 64 * (MOST_PANELS + 8), 64)
+    figure = ratio_figure(summarise(*speed_rows(("attention", "fnet"), (64,), widths=widths, launches=2, rounds=1)))
+    assert figure is not None
+    titles = [axes.get_title() for axes in figure.axes]
+    assert (len(titles), titles[0], titles[-1]) == (MOST_PANELS, "width 64", f"width {widths[-1]}")
+    told = " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
+    assert f"{MOST_PANELS} of {len(widths)} panels; to draw others, choose them by --width" in told

@@ -200,7 +200,7 @@ def test_the_first_file_name_ends_the_path_and_empty_options_are_none(text: str,
 def test_any_text_is_either_a_mixer_string_or_a_clear_error(text: str) -> None:
     spec = outcome(lambda: parse_mixer(text))
     if isinstance(spec, MixbenchError):
-        assert repr(text) in str(spec)
+        assert repr(text)[:100] in str(spec), "a long text is shortened"
         assert spec.hint
     else:
         assert spec.name == spec.name.strip() != ""

@@ -16,6 +16,7 @@ from mixbench.machine.environment import VERSION_KEYS
 _ANSWER = 10.0
 """Seconds that an address has to answer."""
 _START = "Start one with `ray start --head`, and add machines with `ray start --address ADDRESS`."
+_TOKEN = "If it asks for a token, set RAY_AUTH_MODE=token. On a machine of the cluster, --engine ray finds it and its token."
 _SETTINGS = b"\x04"
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
 """How a client of gRPC begins: the preface of HTTP/2, and a frame of empty settings. The server begins with one, too."""
@@ -65,6 +66,7 @@ def connect(address: str, cpus: int) -> bool:
     Returns whether the connection is this study's own. Raises RequestError.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a change to come
     import ray
 
@@ -79,7 +81,7 @@ def connect(address: str, cpus: int) -> bool:
         ray.init(address=address or "auto", **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address:
-            raise RequestError(f"cannot use the Ray cluster at {address}: {one_line(error)}", _START) from error
+            raise RequestError(f"cannot use the Ray cluster at {address}: {one_line(error)}", _TOKEN) from error
         os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # the kernel ends the job that takes too much, not its slot
         ray.init(address="local", num_cpus=cpus, **quiet)
     ray.cloudpickle.register_pickle_by_value(ray_look)

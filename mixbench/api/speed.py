@@ -72,7 +72,7 @@ def plan_of_speed(options: SpeedOptions) -> Work[PlannedCell, SpeedRow]:
     """What is to be measured. Raises RequestError."""
     from mixbench.verdicts.labels import find_baseline
 
-    address = ray_address(options.engine)
+    address = ray_address(options.engine, planning=options.plan)
     mixers = choose_mixers(names_of(options.mixer), causal=options.causal, skip_unsupported=options.skip_unsupported)
     base = find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     request = SpeedRequest(

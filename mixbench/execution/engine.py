@@ -74,21 +74,23 @@ class Local:
         return Slots(modules, self.environments[:most], optional)
 
 
-def ray_address(engine: str) -> str | None:
-    """The address in `ray:ADDRESS`, "" where there is none; None for this machine's own processes.
+def ray_address(engine: str, *, planning: bool = False) -> str | None:
+    """The address in `ray:ADDRESS`, "" where there is none; None for this machine's own processes, and for `planning`.
 
-    Raises RequestError for another engine, and where Ray is not installed.
+    Raises RequestError for another engine, and where Ray is needed and not installed.
     """
     name, _, address = engine.strip().partition(":")
     if engine.strip() == LOCAL:
         return None
     if name != RAY:
         raise RequestError(f"--engine: {engine!r} is not an engine", _KNOWN)
-    if "://" in address:
+    if "://" in engine:
         raise RequestError(
-            f"--engine: {address} is the address of a Ray client",
+            f"--engine: {engine.strip()} is the address of a Ray client",
             "Start mixbench on a machine of the cluster, by `ray job submit` for example, with --engine ray.",
         )
+    if planning:
+        return None
     if find_spec("ray") is None:
         raise RequestError("--engine ray needs Ray, which is not installed", "Install it: pip install 'mixbench[ray]'")
     return address

@@ -39,7 +39,7 @@ class Place:
 
 def place_for(engine: str, device: str, *, planning: bool = False) -> Place:
     """Where to train by --engine and --device; for `planning`, one GPU is assumed. Raises RequestError for what is missing."""
-    address = None if planning else ray_address(engine)
+    address = ray_address(engine, planning=planning)
     if device not in ("cpu", "cuda"):
         raise RequestError(f"unknown --device {device!r}", "Give cpu or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.")
     if address is not None or device == "cpu":

@@ -28,9 +28,20 @@ def test_an_engine_is_this_machine_or_a_cluster_of_ray_by_its_address() -> None:
         ray_address("dask")
     with pytest.raises(RequestError, match="ray://head:10001 is the address of a Ray client"):
         ray_address("ray:ray://head:10001")
+    with pytest.raises(RequestError, match="ray://head:10001 is the address of a Ray client"):
+        ray_address("ray://head:10001")
 
 
-@pytest.mark.parametrize("command", ["data-efficiency", "tune", "attention-map"])
+@pytest.mark.parametrize("command", ["speed", "data-efficiency", "tune", "attention-map"])
+def test_a_plan_needs_no_ray_but_an_engine_that_exists(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    assert ray_address("ray", planning=True) is None
+    done = run(command, "--plan", "--engine", "dask")
+    assert done.exit_code == 2
+    assert "'dask' is not an engine" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["speed", "data-efficiency", "tune", "attention-map"])
 def test_without_ray_the_command_that_installs_it_is_told(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
     done = run(command, "--engine", "ray")

@@ -66,7 +66,6 @@ def connect(address: str, cpus: int) -> bool:
     Returns whether the connection is this study's own. Raises RequestError.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a change to come
     import ray
 

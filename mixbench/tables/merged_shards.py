@@ -97,9 +97,19 @@ class ShardGaps:
 
 def add_shard(plans: Mapping[str, MergedPlan], manifest: Manifest, state: ShardState) -> dict[str, MergedPlan]:
     """The plans after a shard was merged."""
-    name = _name(manifest.plan, manifest.of)
-    plan = plans.get(name) or MergedPlan(manifest.plan, manifest.study, manifest.command, manifest.of)
-    return {**plans, name: plan.with_shard(manifest.shard, state)}
+    plan = MergedPlan(manifest.plan, manifest.study, manifest.command, manifest.of, {manifest.shard: state})
+    return unite_plans(plans, {_name(plan.plan, plan.of): plan})
+
+
+def unite_plans(plans: Mapping[str, MergedPlan], others: Mapping[str, MergedPlan]) -> dict[str, MergedPlan]:
+    """The plans of two folders, and the shards that were merged into either."""
+    united = dict(plans)
+    for name, other in others.items():
+        plan = united.get(name, other)
+        for number, state in other.shards.items():
+            plan = plan.with_shard(number, state)
+        united[name] = plan
+    return united
 
 
 def gaps(plan: MergedPlan, running: Collection[Manifest] = ()) -> ShardGaps:

@@ -18,7 +18,7 @@ from mixbench.tables.lines import LeftOut
 from mixbench.tables.manifest import Manifest, read_manifest
 from mixbench.tables.merged_files import MergedFiles
 from mixbench.tables.merged_shards import FILE as SHARDS
-from mixbench.tables.merged_shards import ShardGaps, ShardState, add_shard, gaps, plans_as_json, read_plans
+from mixbench.tables.merged_shards import ShardGaps, ShardState, add_shard, gaps, plans_as_json, read_plans, unite_plans
 from mixbench.tables.merged_source import Source, Untrusted, kept_still, read_source
 from mixbench.tables.merged_table import Conflict, MergedTable, Process, TableCounts, process_of
 from mixbench.tables.origins import FILE as ORIGINS
@@ -119,10 +119,13 @@ class _Union:
                     self.running += filter(None, [read_manifest(folder)])
                     return
                 source = read_source(folder, {row_type: table.texts for row_type, table in self.tables.items()})
+                merged_before = read_plans(folder)
             except StorageError as error:
                 self.unreadable.append(error)
                 return
             self._add(source)
+            if not source.untrusted:
+                self.plans = unite_plans(self.plans, merged_before)
 
     def finish(self) -> Merged:
         """Decide what was left open, and write what is left to write."""

@@ -53,6 +53,14 @@ def test_what_is_missing_is_named_with_the_command_word_for_word(tmp_path: Path)
     assert not merged.is_complete
 
 
+def test_a_folder_that_shards_were_merged_into_brings_what_it_knows_of_them(tmp_path: Path) -> None:
+    merge_folders([shard(tmp_path, 1), shard(tmp_path, 2, failed=True)], tmp_path / "half")
+    merge_folders([shard(tmp_path, 3)], tmp_path / "other")
+    for folders in ([tmp_path / "half", tmp_path / "other"], [tmp_path / "other"]):
+        gap = only_gap(merge_folders(folders, tmp_path / "all"))
+        assert (gap.missing, gap.unfinished, gap.failed) == ((4,), (), (2,))
+
+
 def test_shards_that_were_merged_before_are_known_and_failures_are_forgotten_once_they_are_measured(tmp_path: Path) -> None:
     into = tmp_path / "all"
     merge_folders([shard(tmp_path, 1), shard(tmp_path, 2, failed=True)], into)

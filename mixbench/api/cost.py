@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixbench.api.command_line import with_folder
 from mixbench.api.cost_options import CostOptions
 from mixbench.api.machines import Told, of_environments, shown_and_left_out
 from mixbench.api.options import takes
@@ -115,11 +115,6 @@ def cost(options: CostOptions) -> pandas.DataFrame:
     import pandas
 
     return pandas.DataFrame([record for cost in cost_of(options).costs for record in records(cost)])
-
-
-def with_folder(command: str, folder: Path) -> str:
-    """A command that works on this results folder."""
-    return command if folder == Path("results") else f"{command} --results {shlex.quote(str(folder))}"
 
 
 def _incomplete(found: Sequence[TaskCost], tables: Tables, every: Tables, folder: ResultsFolder, measure: str) -> RequestError:

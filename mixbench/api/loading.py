@@ -6,6 +6,7 @@ from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mixbench.api.command_line import with_folder
 from mixbench.errors import RequestError
 from mixbench.tables.columns import Row
 from mixbench.tables.origins import read_origins
@@ -30,7 +31,9 @@ def load(results: str | Path) -> Measured:
         raise RequestError(f"there is no folder {folder.path}", "Give a folder that mixbench speed or data-efficiency wrote.")
     rows: dict[type[Row], Selection[Any]] = {row_type: folder.selection(row_type) for row_type in TABLES.values()}
     if not any(rows[row_type] for row_type in COUNTS):
-        raise RequestError(f"{folder.path} holds no measurements", f"Measure first: mixbench speed --results {folder.path}")
+        raise RequestError(
+            f"{folder.path} holds no measurements", f"Measure first: {with_folder('mixbench speed', folder.path)}"
+        )
     named = {environment for table in rows.values() for environment in distinct(table, "environment")}
     environments = {digest: folder.environment(digest) for digest in sorted(named)}
     return Measured(str(results), rows, environments, read_origins(folder.path))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mixbench.api.command_line import with_folder
 from mixbench.api.filters import tell_left_out
 from mixbench.api.shared_options import Names
 from mixbench.parsing.spec import split_names
@@ -50,7 +51,8 @@ def tell_machines(folder: ResultsFolder, rows: Sequence[Row]) -> None:
     row_type, cells = type(rows[0]), {_cell(row) for row in rows}
     every = {row_type: [row for row in folder.read(row_type) if _cell(row) in cells]}
     contents = folder.environments_of(every[row_type])
-    tell_left_out(shown_and_left_out(every, every, {row_type: rows}, contents, "mixbench plot --environment {}").notes)
+    plot = with_folder("mixbench plot", folder.path).replace("{", "{{").replace("}", "}}")
+    tell_left_out(shown_and_left_out(every, every, {row_type: rows}, contents, f"{plot} --environment {{}}").notes)
 
 
 def _cell(row: Row) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ def _check(folder: Path, into: Path) -> None:
         raise RequestError(f"{into} is inside {folder}, which is to be merged into it", "Give another folder with --into.")
     if not any(map(os.path.lexists, _own_files(folder))):
         shards = sorted(folder.glob(_SHARDS))
-        hint = f"Its shards are: {folder}/{_SHARDS}" if shards else "Give folders that a study has written."
+        hint = f"Its shards are: {shlex.quote(str(folder))}/{_SHARDS}" if shards else "Give folders that a study has written."
         raise RequestError(f"{folder} is no results folder: it has no tables", hint)
 
 

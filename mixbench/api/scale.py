@@ -19,6 +19,7 @@ from mixbench.studies.progress import Silent, duration
 from mixbench.studies.shards import Shard, Unit, spread
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.manifest import Manifest, plan_digest, read_manifest, shard_folder, write_manifest
+from mixbench.tables.merged_source import row_counts
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
 
@@ -147,14 +148,17 @@ def _marked(folder: ResultsFolder, manifest: Manifest) -> Iterator[None]:
     with folder.writing():
         stored = read_manifest(folder.path)
         if stored and (stored.plan, stored.shard, stored.of) != (manifest.plan, manifest.shard, manifest.of):
+            which, why = f"shard {stored.shard} of {stored.of}", stored.command
+            if stored.command == manifest.command:
+                why = "the options are the same, but mixers, data or the version of mixbench have changed since"
             raise RequestError(
-                f"{folder.path} has shard {stored.shard} of {stored.of} of another plan: {stored.command}",
+                f"{folder.path} has {which} of another plan: {why}",
                 "Give each plan a folder of its own with --results; `mixbench merge` unites them.",
             )
         write_manifest(folder.path, manifest)
     yield
     with suppress(FolderBusyError), folder.writing():  # another process with the same shard will say it
-        write_manifest(folder.path, replace(manifest, finished=True))
+        write_manifest(folder.path, replace(manifest, rows={**manifest.rows, **row_counts(folder.path)}, finished=True))
 
 
 def _other_counts(results: Path, manifest: Manifest) -> Iterator[str]:

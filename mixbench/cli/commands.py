@@ -7,6 +7,7 @@ A command is a function here, its options in `api/<command>_options.py`, its fun
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -131,7 +132,7 @@ def plot(options: PlotOptions) -> None:
 
 @command(RemoveOptions)
 def remove(options: RemoveOptions) -> None:
-    from mixbench.api.cost import with_folder
+    from mixbench.api.command_line import with_folder
     from mixbench.api.remove import carry_out, plan_removal
     from mixbench.cli.text.remove import removal_table
     from mixbench.verdicts.words import counted
@@ -150,7 +151,7 @@ def remove(options: RemoveOptions) -> None:
 
 @command(MergeOptions, Printed)
 def merge(options: MergeOptions, printed: Printed) -> None:
-    from mixbench.api.cost import with_folder
+    from mixbench.api.command_line import with_folder
     from mixbench.api.merge import as_plain, merge_all
     from mixbench.cli.text.merge import merge_remarks, merge_table
 
@@ -158,7 +159,7 @@ def merge(options: MergeOptions, printed: Printed) -> None:
     present(printed, lambda: as_plain(merged), lambda width, terminal: merge_table(merged, width, terminal))
     for text in merge_remarks(merged):
         remark(text)
-    if merged.changed:
+    if any(table.rows for table in merged.tables) and merged.changed:
         remark(f"Next: {with_folder('mixbench plot', merged.folder)}")
     if not merged.is_complete:
         raise typer.Exit(1)
@@ -227,7 +228,9 @@ def track_add(options: TrackAddOptions) -> None:
         remark(text)
     remark(f"{counted(added.cells, 'cell')} of commit {added.commit.short} ({added.commit.subject}).")
     elsewhere = str(options.history) != "history"
-    remark(f"Next: mixbench track show --history {options.history}" if elsewhere else "Next: mixbench track show")
+    remark(
+        f"Next: mixbench track show --history {shlex.quote(str(options.history))}" if elsewhere else "Next: mixbench track show"
+    )
 
 
 @command(TrackShowOptions, Printed)

@@ -132,8 +132,10 @@ def conclude(replicate: str, table: Path, failed: int, unit: str, *, warning: st
 
     A warning is the last line, and stands out.
     """
+    from mixbench.api.command_line import with_folder
+
     remark(f"Every {replicate} is a row of {table}.")
-    remark(f"Next: mixbench plot --results {table.parent}" if table.parent != Path("results") else "Next: mixbench plot")
+    remark(f"Next: {with_folder('mixbench plot', table.parent)}")
     if failed:
         remark(f"{failed} {unit}{'s' if failed > 1 else ''} failed; measure again with --retry-failed.")
     if warning:

@@ -8,10 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mixbench.errors import RequestError
+from mixbench.errors import RequestError, shortened
+from mixbench.tables.manifest import MOST_SHARDS as MOST
 
-MOST = 100_000
-"""The largest number of shards."""
 AUTO = "auto"
 _HOW = "Give the number of the shard and how many there are, such as 3/16, or auto in a job array."
 _ITSELF = "Give the shard itself, such as 3/16."
@@ -58,7 +57,7 @@ class Shard:
         if part == AUTO:
             return _of_task(os.environ if environ is None else environ, count)
         if count is None:
-            raise RequestError(f"--shard: {text!r} is not a shard", _HOW)
+            raise RequestError(f"--shard: {shortened(repr(text))} is not a shard", _HOW)
         return _checked(_number("--shard", part), count, f"--shard is {text}")
 
 
@@ -121,5 +120,5 @@ def _checked(number: int, count: int, said: str) -> Shard:
 
 def _number(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text.strip()):
-        raise RequestError(f"{name}: {text!r} is not a whole number", _HOW)
+        raise RequestError(f"{name}: {shortened(repr(text))} is not a whole number of at most 9 digits", _HOW)
     return int(text)

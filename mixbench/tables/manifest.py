@@ -6,6 +6,8 @@ It is written before the first row, and again when nothing is left to do. `merge
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -19,6 +21,8 @@ from mixbench.tables.storage import storage_errors, write_atomically
 FILE = "shard.json"
 SCHEMA = 1
 """Version of the file. History: 1, the first."""
+MOST_SHARDS = 100_000
+"""The largest number of shards of a plan."""
 _DIGITS = 16
 
 
@@ -37,13 +41,14 @@ class Manifest:
     units: int
     """The units of this shard: what is carried out together."""
     rows: Mapping[str, int] = field(default_factory=dict)
-    """The rows that the shard has when it is whole, by table, where that is known before."""
+    """The rows that the shard has when it is whole, by table: of a finished one all, else what is known before."""
     finished: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in (("shard", int), ("of", int), ("units", int), ("study", str), ("command", str), ("plan", str)):
             if type(getattr(self, name)) is not kind:
                 raise ValueError(f"{name} is not {'a whole number' if kind is int else 'a text'}")
+        check_plan(self.study, self.command, self.of)
         if not 1 <= self.shard <= self.of:
             raise ValueError(f"shard {self.shard} of {self.of} does not exist")
         if self.units < 0:
@@ -52,6 +57,14 @@ class Manifest:
             raise ValueError("rows is not an object of whole numbers")
         if type(self.finished) is not bool:
             raise ValueError("finished is neither true nor false")
+
+
+def check_plan(study: str, command: str, count: int) -> None:
+    """Raise ValueError for a plan that no study has: the command is printed for users to run it, and the shards are counted."""
+    if not 1 <= count <= MOST_SHARDS:
+        raise ValueError(f"the number of shards is not from 1 to {MOST_SHARDS:,}")
+    if not re.fullmatch("[a-z-]+", study) or shlex.split(command)[:2] != ["mixbench", study]:
+        raise ValueError("command does not run the study")
 
 
 def shard_folder(number: int, count: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from mixbench.errors import StorageError
 from mixbench.parsing.canonical import read_object
-from mixbench.tables.manifest import Manifest
+from mixbench.tables.manifest import Manifest, check_plan
 from mixbench.tables.pending import current, read_current
 from mixbench.tables.storage import storage_errors
 
@@ -25,7 +25,7 @@ SCHEMA = 1
 """Version of the file. History: 1, the first."""
 _FROM_THE_START = ("--fresh", "--retry-failed")
 _RANGE = 4
-"""From so many shards in a row on, a command counts them."""
+"""So many shards in a row, or more, are named by the first and the last."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,12 @@ class ShardGaps:
     def _commands(self, numbers: Sequence[int], option: str) -> Iterator[str]:
         if not numbers:
             return
-        words = shlex.split(self.plan.command)
-        kept = [word for word in words if word not in _FROM_THE_START]
-        command = (self.plan.command if kept == words else shlex.join(kept)) + option
+        words = [word for word in shlex.split(self.plan.command) if word not in _FROM_THE_START]
+        command = shlex.join(words) + option
         if len(numbers) == 1:
             yield f"{command} --shard {numbers[0]}/{self.plan.of}"
         else:
-            yield f"for i in {_counted(numbers)}; do {command} --shard $i/{self.plan.of}; done"
+            yield f"for i in {' '.join(in_rows(numbers, '$(seq {} {})'))}; do {command} --shard $i/{self.plan.of}; done"
 
 
 def add_shard(plans: Mapping[str, MergedPlan], manifest: Manifest, state: ShardState) -> dict[str, MergedPlan]:
@@ -152,6 +151,7 @@ def _plan(content: Mapping[str, Any]) -> MergedPlan:
     texts = [content[name] for name in ("plan", "study", "command")]
     if not (all(isinstance(text, str) for text in texts) and type(content["of"]) is int):
         raise ValueError("a plan has values of other types")
+    check_plan(texts[1], texts[2], content["of"])
     shards = {int(number): _state(state) for number, state in content["shards"].items()}
     return MergedPlan(texts[0], texts[1], texts[2], content["of"], shards)
 
@@ -166,10 +166,10 @@ def _name(plan: str, of: int) -> str:
     return f"{plan}/{of}"
 
 
-def _counted(numbers: Sequence[int]) -> str:
-    """Numbers for a loop of the shell: `2 7 $(seq 9 14)`."""
+def in_rows(numbers: Sequence[int], form: str) -> list[str]:
+    """Ascending numbers as words; `form` makes one of several in a row, such as `{} to {}`."""
     words: list[str] = []
     for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
         row = [number for _, number in group]
-        words += [f"$(seq {row[0]} {row[-1]})"] if len(row) >= _RANGE else map(str, row)
-    return " ".join(words)
+        words += [form.format(row[0], row[-1])] if len(row) >= _RANGE else map(str, row)
+    return words

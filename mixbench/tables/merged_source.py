@@ -68,8 +68,22 @@ class Source:
         """Whether its manifest says so, and it has all the rows that the manifest knows of."""
         if self.manifest is None or not self.manifest.finished or self.damaged:
             return False
-        rows = {name: sum(len(run.numbers) for run in self.runs[row_type]) for name, row_type in TABLES.items()}
-        return bool(self.failed) or all(rows.get(name, count) >= count for name, count in self.manifest.rows.items())
+        rows = {name: _rows_of(self.runs[row_type]) for name, row_type in TABLES.items()}
+        return all(rows.get(name, count) >= count for name, count in self.manifest.rows.items())
+
+
+def row_counts(path: Path) -> dict[str, int]:
+    """The rows of each table of a folder that `merge` finds in it. Raises StorageError."""
+    found = {}
+    for name, row_type in TABLES.items():
+        texts = TableTexts(row_type)
+        runs, _ = texts.read(current(path, f"{name}.csv"), texts.runs)
+        found[name] = _rows_of(runs)
+    return {name: count for name, count in found.items() if count}
+
+
+def _rows_of(runs: Sequence[Run]) -> int:
+    return sum(len(run.numbers) for run in runs)
 
 
 def read_source(path: Path, tables: Mapping[type[Row], TableTexts]) -> Source:

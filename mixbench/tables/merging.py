@@ -7,6 +7,7 @@ beside the table, among the rejected lines.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,7 +214,8 @@ class _Union:
         except StorageError as error:
             raise StorageError(
                 f"{self.target.path} has rows of the environment {name}, but {error}",
-                f"Restore the file, or remove the rows: mixbench remove --results {self.target.path} --environment {name}",
+                f"Restore the file, or remove the rows: mixbench remove --results {shlex.quote(str(self.target.path))}"
+                f" --environment {name}",
             ) from error
 
     def _has_failed(self, key: bytes) -> bool:

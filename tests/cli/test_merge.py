@@ -101,6 +101,7 @@ def test_a_conflict_is_named_with_both_values(shards: list[Path], tmp_path: Path
     assert done.exit_code == 1
     told = [line for line in done.stderr.splitlines() if line.startswith("Conflict: ")]
     assert told
+    assert "64 tokens" in told[0]
     assert all("speed.csv, " in line and " stays, " in line and str(other) in line for line in told[:-1])
 
 

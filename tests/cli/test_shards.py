@@ -76,7 +76,7 @@ def test_the_shards_of_a_plan_have_every_row_of_it_once(run: Run, tmp_path: Path
         assert (manifest.shard, manifest.of, manifest.study, manifest.finished) == (number, 3, words[0], True)
         assert "--shard" not in manifest.command
         part = rows_of(folder / f"{table}.csv")
-        assert manifest.rows in ({}, {table: len(part)})
+        assert manifest.rows.get(table, 0) == len(part)
         parts += part
     assert sorted(parts) == rows_of(tmp_path / "whole" / f"{table}.csv")
     merged = run("merge", *sorted(results.glob("shard-*")), "--into", results)
@@ -86,9 +86,16 @@ def test_the_shards_of_a_plan_have_every_row_of_it_once(run: Run, tmp_path: Path
     assert again.exit_code == 0, again.stderr
     assert (results / f"{table}.csv").read_bytes() == united
     assert rows_of(results / f"{table}.csv") == sorted(parts)
+    assert f"Next: mixbench plot --results '{results}'\n" in again.stderr
+    (results / "shard-1-of-3" / f"{table}.csv").unlink()
+    lost = run("merge", *sorted(results.glob("shard-*")), "--into", tmp_path / "copied in part")
+    assert lost.exit_code == 1
+    assert "of 3 shards: 1 unfinished" in lost.stderr
 
 
-def test_a_shard_continues_where_it_stopped_and_refuses_another_plan(run: Run, tmp_path: Path) -> None:
+def test_a_shard_continues_where_it_stopped_and_refuses_another_plan(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = (*TRAINING, "--results", tmp_path, "--shard", "2/3")
     table = tmp_path / "shard-2-of-3" / "data_efficiency.csv"
     run(*words)
@@ -102,6 +109,11 @@ def test_a_shard_continues_where_it_stopped_and_refuses_another_plan(run: Run, t
     assert other.exit_code == 2
     assert "shard-2-of-3 has shard 2 of 3 of another plan: mixbench data-efficiency --task" in other.stderr
     assert len(table.read_bytes().splitlines()) == len(lines)
+    with monkeypatch.context() as changing:
+        changing.setattr("mixbench.api.scale._digest", lambda work: "0f")
+        changed = run(*words)
+    assert changed.exit_code == 2
+    assert "the options are the same, but mixers, data or the version of mixbench have changed since" in changed.stderr
     fourths = run(*TRAINING, "--results", tmp_path, "--shard", "2/4")
     assert "shard-2-of-3 has a shard of this plan, too, but of 3; this is 2 of 4" in fourths.stderr
 

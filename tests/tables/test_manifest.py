@@ -24,8 +24,9 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"schema": 2}, {"shard": 17}, {"shard": True}, {"of": "16"}, {"rows": {"speed": -1}}, {"finished": 1}, {"units": None}],
-)
+    [{"schema": 2}, {"shard": 17}, {"shard": True}, {"of": "16"}, {"rows": {"speed": -1}}, {"finished": 1}, {"units": None},
+     {"of": 10**12}, {"command": "mixbench speed 'a"}, {"command": "rm -r x; mixbench speed"}, {"command": ""}, {"study": "a"}],
+)  # fmt: skip
 def test_a_damaged_manifest_is_named(tmp_path: Path, changed: dict[str, object]) -> None:
     write_manifest(tmp_path, SHARD)
     file = tmp_path / "shard.json"

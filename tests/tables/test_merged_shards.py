@@ -138,7 +138,9 @@ def test_many_shards_in_a_row_are_counted(known: Mapping[int, ShardState], loop:
      '{"schema":2,"plans":[]}', '{"schema":1,"plans":[{}]}', '{"schema":1,"plans":[7]}', '{"schema":1,"plans":7}',
      '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":"x","shards":{}}]}',
      '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":1,"shards":{"a":{}}}]}',
-     '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":1,"shards":{"1":{"finished":true,"failed":["x"]}}}]}'],
+     '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":1,"shards":{"1":{"finished":true,"failed":["x"]}}}]}',
+     '{"schema":1,"plans":[{"plan":"","study":"speed","command":"mixbench speed","of":1000000000000,"shards":{}}]}',
+     '{"schema":1,"plans":[{"plan":"","study":"speed","command":"mixbench speed \'","of":1,"shards":{}}]}'],
 )  # fmt: skip
 def test_a_damaged_file_of_shards_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(text)

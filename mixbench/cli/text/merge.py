@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import Column, Part, Table, fitted, heading
+from mixbench.tables.merged_shards import in_rows
 from mixbench.tables.rejected import in_words
 from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.words import counted
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST = 5
 """Conflicts, files and folders that are named one by one."""
+_SIZES = {"tokens": "tokens", "train_size": "training examples"}
+_PLACES = ("learning_rate", "launch", "seed", "trial", "example")
 _COUNTS = {
     "rows": "rows",
     "added": "added",
@@ -83,8 +86,8 @@ def _file(named: tuple[str, str]) -> str:
 
 def _conflict(conflict: Conflict) -> str:
     keys = [conflict.kept[name] for name in ("task", "mixer", "mode") if conflict.kept.get(name)]
-    sizes = [f"{conflict.kept[name]} {name}" for name in ("tokens",) if name in conflict.kept]
-    places = [f"{name} {conflict.kept[name]}" for name in ("launch", "seed", "trial", "example") if name in conflict.kept]
+    sizes = [f"{conflict.kept[name]} {noun}" for name, noun in _SIZES.items() if name in conflict.kept]
+    places = [f"{name.replace('_', ' ')} {conflict.kept[name]}" for name in _PLACES if conflict.kept.get(name)]
     values = [
         f"{name} {conflict.kept[name] or 'empty'} stays, {conflict.other[name] or 'empty'} does not count"
         for name in conflict.differing[:1]
@@ -95,7 +98,7 @@ def _conflict(conflict: Conflict) -> str:
 def _gaps(gap: ShardGaps) -> Iterator[str]:
     plan = gap.plan
     named = {"missing": gap.missing, "unfinished": gap.unfinished, "with failures": gap.failed, "being written": gap.running}
-    told = [f"{', '.join(map(str, numbers))} {what}" for what, numbers in named.items() if numbers]
+    told = [f"{', '.join(in_rows(numbers, '{} to {}'))} {what}" for what, numbers in named.items() if numbers]
     if not told:
         yield f"{plan.study}: all {plan.of} shards are here." if plan.of > 1 else f"{plan.study}: its only shard is here."
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mixbench.errors import RequestError, one_line
@@ -77,16 +77,32 @@ def connect(address: str, cpus: int) -> bool:
     if address and address != "auto":
         _require_answer(address)
     try:
-        ray.init(address=address or "auto", **quiet)
+        with _unheard():
+            ray.init(address=address or "auto", **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address:
             raise RequestError(f"cannot use the Ray cluster at {address}: {one_line(error)}", _TOKEN) from error
         os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # the kernel ends the job that takes too much, not its slot
-        ray.init(address="local", num_cpus=cpus, **quiet)
+        with _unheard():
+            ray.init(address="local", num_cpus=cpus, **quiet)
     ray.cloudpickle.register_pickle_by_value(ray_look)
     with suppress(AttributeError):  # no setting keeps Ray from printing pages of its own logs where a process was lost
         ray._private.worker.print_to_stdstream = lambda *data, **options: None
     return True
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Drop what the process writes to standard error meanwhile: Ray, before it has a log file. Errors are raised besides."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _require_answer(address: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -103,3 +104,22 @@ def test_an_address_where_nothing_answers_is_refused(listening: socket.socket) -
         connect(f"127.0.0.1:{port}", 1)
     with pytest.raises(RequestError, match="'head' is not an address"):
         connect("head", 1)
+
+
+def test_what_ray_writes_by_itself_while_it_connects_is_not_heard(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ray = pytest.importorskip("ray")
+
+    def init(address: str, **options: object) -> None:
+        os.write(2, b"[2026-11-28 I 1 1] logging.cc:303: Set ray log level\n")
+        if address == "auto":
+            raise ConnectionError("no cluster")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", None)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert connect("", 1)
+    os.write(2, b"heard\n")
+    assert capfd.readouterr().err == "heard\n"

@@ -58,7 +58,7 @@ class CompareOptions(Options):
         bool,
         Option(
             "--across-machines",
-            help="Also compare times relative to the baseline between different machines, as advice: they never fail.",
+            help="Also compare times relative to the baseline across machines, as advice that never fails.",
             rich_help_panel=VERDICT,
         ),
     ] = False

@@ -43,8 +43,8 @@ def merge(options: MergeOptions) -> pandas.DataFrame:
     """Unite results folders in one; returns a row per table: how many rows the target has now, and what became of those given.
 
     `added` rows are new, `present` ones were there; `replaced` rows of the target and `superseded` ones of the folders had
-    failed and another folder has measured them; `conflicting` rows have other values than the target; `untrusted` ones lack
-    their environment; `left_out` lines are torn or damaged. `failed` runs of the target have failed.
+    failed and another folder has measured them; `conflicting` rows have other values than the target; `left_out` lines are
+    torn or damaged. `failed` runs of the target have failed.
 
     Raises RequestError for a folder that is missing, is no results folder, or is or holds the target; FolderBusyError;
     StorageError.

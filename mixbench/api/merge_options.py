@@ -20,13 +20,13 @@ class MergeOptions(Options):
     Every row is added once, with its environment, its weights and its maps; the
     folders stay as they are. Either everything is added or, if something stops
     the command, nothing; a second merge of the same folders changes nothing.
-    Of two measurements of the same, the one that did not fail counts, else the
-    one that was there first; both are named. Rows whose environment is missing
-    are not added. Shards that are missing, unfinished or have failures are
-    named, with the command that runs just those.
+    Where two folders measured the same, the measurement that did not fail
+    counts, else the one that was there first; both are named. Rows whose
+    environment is missing are not added. Shards that are missing, unfinished or
+    have failures are named, with the command that runs just those.
 
-    Exit code 1 when rows were kept out, or when anything is missing or failed,
-    2 when the request is wrong; nothing is added then.
+    Exit code 1 if rows were kept out, or if anything is missing or failed; 2 if
+    the request is wrong, and then nothing is added.
     """
 
     interrupted: ClassVar = "Either everything was added or nothing; repeat"
@@ -40,5 +40,5 @@ class MergeOptions(Options):
     into: Annotated[
         shared.File,
         Typed(Path),
-        Option(help="Results folder to add them to; it may be new, and may hold them.", metavar="DIR"),
+        Option(help="Results folder to add them to. It may be new, and the others may lie inside it.", metavar="DIR"),
     ]

@@ -22,6 +22,7 @@ from mixbench.tables.manifest import Manifest, plan_digest, read_manifest, shard
 from mixbench.tables.merged_source import row_counts
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
+from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -136,7 +137,7 @@ def carry_out(work: Work[Cell, AnyRow], options: Study) -> Part[AnyRow]:
     with _marked(folder, manifest):
         for text in _other_counts(results, manifest):
             progress.remark(text)
-        named = f"{len(cells):,} of {len(work.cells):,} {work.cell}s"
+        named = f"{len(cells)} of {counted(len(work.cells), work.cell)}"
         progress.remark(f"{shard.words.capitalize()}: {named}, about {duration(work.seconds(units))}, in {folder.path}.")
         rows, digest = work.carry_out(folder, cells)
     return Part(work, folder.path, rows, digest, shard, len(cells), len(units), results)
@@ -167,7 +168,10 @@ def _other_counts(results: Path, manifest: Manifest) -> Iterator[str]:
         with suppress(StorageError):
             found = read_manifest(other)
             if found and found.plan == manifest.plan and found.of != manifest.of:
-                yield f"{other} has a shard of this plan, too, but of {found.of}; this is {manifest.shard} of {manifest.of}."
+                yield (
+                    f"{other} has a shard of the same plan in {found.of} shards; this is shard {manifest.shard} of"
+                    f" {manifest.of}. To repeat one of the {found.of}, give its number: --shard NUMBER/{found.of}."
+                )
                 return
 
 

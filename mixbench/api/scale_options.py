@@ -17,8 +17,8 @@ class EngineOptions(Options):
     engine: Annotated[
         str,
         Option(
-            help="local: processes of this machine. ray: the Ray cluster that this machine belongs to, or one that is started"
-            " here; ray:ADDRESS: the one at this address.",
+            help="Where cells run. local: on this machine; ray: on the Ray cluster that it belongs to, or else on one that is"
+            " started on it; ray:ADDRESS: on the cluster at this address.",
             metavar="local|ray[:ADDRESS]",
             rich_help_panel=WHERE,
         ),
@@ -32,8 +32,8 @@ class ScaleOptions(Options):
     shard: Annotated[
         str | None,
         Option(
-            help="Carry out one of several parts of the plan, in a folder of its own: 3/16, auto in a job array of Slurm, or"
-            " auto/16 in an indexed job of Kubernetes. `mixbench merge` unites the folders.",
+            help="Run only this part of the plan, in a folder of its own: 3/16; auto in a job array of Slurm; auto/16 in an"
+            " indexed job of Kubernetes. `mixbench merge` unites the folders.",
             metavar="NUMBER/COUNT",
             rich_help_panel=WHERE,
         ),
@@ -42,7 +42,7 @@ class ScaleOptions(Options):
         bool,
         Option(
             "--plan",
-            help="Print how many cells there are and how long they are expected to take, by shard; measure nothing.",
+            help="Only print how many cells there are and how long they should take, for each shard.",
             rich_help_panel=WHERE,
         ),
     ] = False

@@ -10,6 +10,7 @@ import typer
 from mixbench.api.shared_options import Study
 from mixbench.cli.adapter import Printed, followed, present
 from mixbench.cli.terminal import remark
+from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
     from mixbench.api.scale import Work
@@ -48,7 +49,7 @@ def _carry_out_shard(plan: Callable[[Given], Work[Any, Any]], options: Given, pr
     part = followed(lambda given: carry_out(plan(given), given), options)
     present(printed, part.as_json, lambda width, terminal: shard_line(part))
     if part.failed:
-        remark(f"{part.failed} {part.work.cell}{'s' if part.failed > 1 else ''} failed; measure again with --retry-failed.")
+        remark(f"{counted(part.failed, part.work.cell)} failed; measure again with --retry-failed.")
     remark(f"When all shards are done: {part.merge}")
     if part.failed:
         raise typer.Exit(1)

@@ -83,7 +83,7 @@ def _of_task(environ: Mapping[str, str], count: int | None) -> Shard:
         if count is None:
             raise RequestError(
                 f"--shard auto: {_INDEX} is {index}, but Kubernetes does not tell the job how many completions it has",
-                f"Give their number: --shard auto/{max(index + 1, 2)}, or as many as the job's completions.",
+                f"Give the job's number of completions, such as --shard auto/{max(index + 1, 2)}.",
             )
         return _checked(index + 1, count, f"--shard auto/{count}, {_INDEX} is {index}")
     raise RequestError(
@@ -101,7 +101,7 @@ def _of_slurm(environ: Mapping[str, str], count: int | None) -> Shard:
     task, tasks, first, last, step = (_number(name, environ[name]) for name in names.values())
     said = f"--shard auto: {names['ID']} is {task} in an array of {tasks} tasks from {first} to {last}, step {step}"
     if step < 1 or (last - first) // step + 1 != tasks or (task - first) % step or not first <= task <= last:
-        raise RequestError(f"{said}: the place of the task cannot be told", _RANGE)
+        raise RequestError(f"{said}: which shard the task is cannot be told", _RANGE)
     if count is not None and count != tasks:
         raise RequestError(f"{said}: these are not the {count} shards of --shard auto/{count}", _RANGE)
     return _checked((task - first) // step + 1, tasks, said)

@@ -61,7 +61,7 @@ def test_what_was_added_and_what_is_missing_is_told(shards: list[Path], run: Run
     ]
     assert done.stderr.splitlines() == [
         "2 runs failed.",
-        "speed: of 3 shards: 3 missing; 2 with failures.",
+        "speed, 3 shards: shard 3 missing; shard 2 with failures.",
         "Run just those:",
         "  mixbench speed --results r --shard 3/3",
         "  mixbench speed --results r --retry-failed --shard 2/3",

@@ -90,7 +90,7 @@ def test_the_shards_of_a_plan_have_every_row_of_it_once(run: Run, tmp_path: Path
     (results / "shard-1-of-3" / f"{table}.csv").unlink()
     lost = run("merge", *sorted(results.glob("shard-*")), "--into", tmp_path / "copied in part")
     assert lost.exit_code == 1
-    assert "of 3 shards: 1 unfinished" in lost.stderr
+    assert "3 shards: shard 1 unfinished" in lost.stderr
 
 
 def test_a_shard_continues_where_it_stopped_and_refuses_another_plan(
@@ -115,7 +115,12 @@ def test_a_shard_continues_where_it_stopped_and_refuses_another_plan(
     assert changed.exit_code == 2
     assert "the options are the same, but mixers, data or the version of mixbench have changed since" in changed.stderr
     fourths = run(*TRAINING, "--results", tmp_path, "--shard", "2/4")
-    assert "shard-2-of-3 has a shard of this plan, too, but of 3; this is 2 of 4" in fourths.stderr
+    assert "shard-2-of-3 has a shard of the same plan in 3 shards; this is shard 2 of 4" in fourths.stderr
+
+
+def test_a_plan_with_fewer_units_than_shards_says_so(run: Run, tmp_path: Path) -> None:
+    done = run("speed", "--tokens", "16", "--results", tmp_path, "--plan", "--shard", "1/4")
+    assert "3 of 4 shards are empty: the plan has 1 unit." in done.stderr.splitlines()
 
 
 def test_a_choice_of_rate_is_made_in_the_shard_that_needs_it(run: Run, tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ def merge_remarks(merged: Merged) -> Iterator[str]:
         "Not added: ",
     )
     damaged = [f"{folder}/{table}.csv: {in_words(lines)}" for folder, table, lines in merged.damaged]
-    yield from _told(damaged, "tables", "Not added, kept in the files of rejected lines: ")
+    yield from _told(damaged, "tables", "Not added, kept in TABLE.csv.rejected: ")
     yield from _told(list(map(_conflict, merged.conflicts)), "conflicts", "Conflict: ")
-    yield from _told(list(map(_file, merged.differing_files)), "files", "The folders have different files of one name: ")
+    yield from _told(list(map(_file, merged.differing_files)), "files", "Two folders have different files of this name: ")
     yield from _told(list(map(_file, merged.missing_files)), "files", "Named by rows but missing: ")
     if merged.failed:
         yield f"{counted(merged.failed, 'run')} failed."
@@ -98,10 +98,14 @@ def _conflict(conflict: Conflict) -> str:
 def _gaps(gap: ShardGaps) -> Iterator[str]:
     plan = gap.plan
     named = {"missing": gap.missing, "unfinished": gap.unfinished, "with failures": gap.failed, "being written": gap.running}
-    told = [f"{', '.join(in_rows(numbers, '{} to {}'))} {what}" for what, numbers in named.items() if numbers]
+    told = [
+        f"{'shard' if len(numbers) == 1 else 'shards'} {', '.join(in_rows(numbers, '{} to {}'))} {what}"
+        for what, numbers in named.items()
+        if numbers
+    ]
     if not told:
-        yield f"{plan.study}: all {plan.of} shards are here." if plan.of > 1 else f"{plan.study}: its only shard is here."
+        yield f"{plan.study}: complete, {plan.of} of {counted(plan.of, 'shard')}."
         return
-    yield f"{plan.study}: of {counted(plan.of, 'shard')}: {'; '.join(told)}."
+    yield f"{plan.study}, {counted(plan.of, 'shard')}: {'; '.join(told)}."
     if gap.commands:
         yield "\n".join(["Run just those:", *(f"  {command}" for command in gap.commands)])

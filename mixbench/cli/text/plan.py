@@ -46,13 +46,15 @@ def _parts(expected: Forecast) -> Iterator[Part]:
 
 def plan_remarks(expected: Forecast) -> Iterator[str]:
     """Where the times come from, why shards are uneven, and what comes next."""
-    yield "Times are predicted from operations and steps; they tell how shards compare, and machines differ."
+    yield "Times are predicted from operations and steps: they show how shards compare, not how fast this machine is."
     count = len(expected.shards)
     if empty := sum(not shard.units for shard in expected.shards):
-        yield f"{counted(empty, 'shard')} of {count} {'is' if empty == 1 else 'are'} empty: a unit is never divided."
+        units = counted(expected.units, "unit")
+        yield f"{empty} of {count} shards {'is' if empty == 1 else 'are'} empty: the plan has {units}."
     elif expected.balance > UNEVEN:
         longest = expected.longest
-        yield f"Shards are uneven as a unit is never divided; the longest takes {duration(longest.seconds)}: {longest.key}."
+        yield "Shards are uneven because units are never divided."
+        yield f"The longest unit takes {duration(longest.seconds)}: {longest.key}."
     if expected.own is None:
         yield f"Next: {expected.command} --plan --shard 1/8"
     else:
@@ -65,6 +67,6 @@ def shard_line(part: ShardPart[Any]) -> Text:
 
     assert part.shard is not None
     if not part.cells:
-        return Text(f"{part.shard.words}: empty, as a unit is never divided; nothing to do")
+        return Text(f"{part.shard.words}: empty, nothing to do: the plan has fewer units than shards")
     cells = counted(part.cells, part.work.cell)
     return Text(f"{part.shard.words}: {cells}, {counted(len(part.rows), 'row')} in {part.folder / part.work.table}.csv")

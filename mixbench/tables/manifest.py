@@ -89,15 +89,24 @@ def read_manifest(folder: Path) -> Manifest | None:
     file = folder / FILE
     try:
         with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError, NotADirectoryError):
-            return _manifest(read_object(file.read_bytes()))
+            content = read_object(file.read_bytes())
+            check_schema(file, content, SCHEMA)
+            return _manifest(content)
     except ValueError as error:
         raise StorageError(f"{file} is damaged: {error}", "Delete it, and repeat the command of this shard.") from error
     return None
 
 
+def check_schema(file: Path, content: Mapping[str, Any], known: int) -> None:
+    """Raise StorageError for a file that a newer mixbench wrote, ValueError for one with a schema that there never was."""
+    schema = content.get("schema")
+    if type(schema) is int and schema > known:
+        raise StorageError(f"{file} was written by a newer mixbench", "Upgrade this one.")
+    if type(schema) is not int or schema < 1:
+        raise ValueError(f"its schema is {schema!r}, and this version of mixbench knows {known}")
+
+
 def _manifest(content: Mapping[str, Any]) -> Manifest:
-    if (schema := content.get("schema")) != SCHEMA:
-        raise ValueError(f"its schema is {schema!r}, and this version of mixbench knows {SCHEMA}")
     names = [each.name for each in fields(Manifest)]
     if missing := [name for name in names if name not in content]:
         raise ValueError(f"{', '.join(missing)} is missing")

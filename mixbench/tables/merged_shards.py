@@ -16,7 +16,7 @@ from typing import Any
 
 from mixbench.errors import StorageError
 from mixbench.parsing.canonical import read_object
-from mixbench.tables.manifest import Manifest, check_plan
+from mixbench.tables.manifest import Manifest, check_plan, check_schema
 from mixbench.tables.pending import current, read_current
 from mixbench.tables.storage import storage_errors
 
@@ -131,8 +131,7 @@ def read_plans(folder: Path) -> dict[str, MergedPlan]:
     try:
         with storage_errors(f"cannot read {file}"), suppress(FileNotFoundError, NotADirectoryError):
             content = read_object(read_current(file))
-            if content.get("schema") != SCHEMA:
-                raise ValueError(f"its schema is {content.get('schema')!r}, and this version of mixbench knows {SCHEMA}")
+            check_schema(file, content, SCHEMA)
             plans = [_plan(plan) for plan in content["plans"]]
             return {_name(plan.plan, plan.of): plan for plan in plans}
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -28,11 +28,12 @@ from mixbench.tables.pending import current, read_current
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow
 from mixbench.tables.runs import Run
-from mixbench.tables.storage import storage_errors
+from mixbench.tables.storage import ELSEWHERE, storage_errors
 from mixbench.tables.texts import FILE as TEXTS
 from mixbench.tables.texts import united_texts
 
 INTO = "Give another folder with --into."
+_LATER = "Merge it again when it can be read."
 _ALONE = "a launch without rows in speed.csv"
 
 
@@ -62,9 +63,10 @@ class Merged:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every row of the folders is in the target, and nothing is missing or failed."""
-        kept_out = (self.conflicts, self.untrusted, self.busy, self.unreadable, self.differing_files, self.damaged)
-        return not (self.failed or any(kept_out) or any(gap.is_open for gap in self.shards))
+        """Whether every row of the folders is in the target, with its files, and nothing is missing or failed."""
+        kept_out = (self.conflicts, self.untrusted, self.busy, self.unreadable, self.damaged)
+        files = (*self.missing_files, *self.differing_files)
+        return not (self.failed or any(kept_out) or files or any(gap.is_open for gap in self.shards))
 
 
 def merge_folders(folders: Sequence[Path], into: Path) -> Merged:
@@ -122,7 +124,7 @@ class _Union:
                 source = read_source(folder, {row_type: table.texts for row_type, table in self.tables.items()})
                 merged_before = read_plans(folder)
             except StorageError as error:
-                self.unreadable.append(error)
+                self.unreadable.append(StorageError(str(error), error.hint.replace(ELSEWHERE, _LATER)))
                 return
             self._add(source)
             if not source.untrusted:

@@ -72,6 +72,25 @@ def test_what_was_added_and_what_is_missing_is_told(shards: list[Path], run: Run
     assert "Next" not in again.stderr
 
 
+def test_plans_with_one_command_and_shards_in_a_row_are_told(shards: list[Path], tmp_path: Path, run: Run) -> None:
+    for number, (folder, plan) in enumerate(zip(shards, ("0f", "1f"), strict=True), 1):
+        write_manifest(folder, Manifest(number, 9, "speed", "mixbench speed --results r", plan, 1, finished=True))
+    done = run("merge", *shards, "--into", tmp_path / "all")
+    told = done.stderr.splitlines()
+    assert "speed: of 9 shards: 2 to 9 missing." in told
+    assert any(line.startswith("Several plans have the same command") for line in told)
+    assert "shards.json" in done.stderr
+    alone = run("merge", shards[0], "--into", tmp_path / "one")
+    assert "Several" not in alone.stderr
+
+
+def test_a_folder_that_cannot_be_read_is_to_be_merged_later(shards: list[Path], tmp_path: Path, run: Run) -> None:
+    (shards[0] / "shard.json").unlink()
+    (shards[0] / "shard.json").mkdir()
+    done = run("merge", *shards, "--into", tmp_path / "all")
+    assert f"Left out: cannot read {shards[0]}/shard.json: Is a directory. Merge it again when it can be read." in done.stderr
+
+
 def test_a_whole_study_ends_with_0(shards: list[Path], tmp_path: Path, run: Run) -> None:
     for folder in shards:
         (folder / "shard.json").unlink()

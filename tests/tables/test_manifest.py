@@ -24,7 +24,7 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"schema": 2}, {"shard": 17}, {"shard": True}, {"of": "16"}, {"rows": {"speed": -1}}, {"finished": 1}, {"units": None},
+    [{"schema": 0}, {"shard": 17}, {"shard": True}, {"of": "16"}, {"rows": {"speed": -1}}, {"finished": 1}, {"units": None},
      {"of": 10**12}, {"command": "mixbench speed 'a"}, {"command": "rm -r x; mixbench speed"}, {"command": ""}, {"study": "a"}],
 )  # fmt: skip
 def test_a_damaged_manifest_is_named(tmp_path: Path, changed: dict[str, object]) -> None:
@@ -39,6 +39,13 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, changed: dict[str, object])
     file.write_text("{")
     with pytest.raises(StorageError, match=r"shard\.json is damaged"):
         read_manifest(tmp_path)
+
+
+def test_a_manifest_of_a_newer_version_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "shard.json").write_text('{"schema": 2, "parts": []}')
+    with pytest.raises(StorageError, match="was written by a newer mixbench") as caught:
+        read_manifest(tmp_path)
+    assert caught.value.hint == "Upgrade this one."
 
 
 def test_a_folder_is_as_wide_as_the_count() -> None:

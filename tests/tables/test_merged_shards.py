@@ -135,7 +135,7 @@ def test_many_shards_in_a_row_are_counted(known: Mapping[int, ShardState], loop:
 @pytest.mark.parametrize(
     "text",
     ["", "{}", "[]", "null",
-     '{"schema":2,"plans":[]}', '{"schema":1,"plans":[{}]}', '{"schema":1,"plans":[7]}', '{"schema":1,"plans":7}',
+     '{"schema":0,"plans":[]}', '{"schema":1,"plans":[{}]}', '{"schema":1,"plans":[7]}', '{"schema":1,"plans":7}',
      '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":"x","shards":{}}]}',
      '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":1,"shards":{"a":{}}}]}',
      '{"schema":1,"plans":[{"plan":"","study":"","command":"","of":1,"shards":{"1":{"finished":true,"failed":["x"]}}}]}',

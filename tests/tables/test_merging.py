@@ -262,7 +262,7 @@ def test_weights_go_with_the_rows_that_name_them(tmp_path: Path) -> None:
     bare = with_weights(tmp_path / "bare", b"", "checkpoints/1f.pt", layers=3)
     merged = merge_folders([one, bare], into)
     assert merged.missing_files == ((str(bare), "checkpoints/1f.pt"),)
-    assert merged.is_complete, "the rows are all there"
+    assert not merged.is_complete, "the folder may have been copied in part"
     with_weights(tmp_path / "bare-files", b"late", "checkpoints/1f.pt", layers=3)
     assert merge_folders([tmp_path / "bare-files"], into).missing_files == ()
     assert (into / "checkpoints" / "1f.pt").read_bytes() == b"late"

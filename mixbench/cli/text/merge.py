@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import Column, Part, Table, fitted, heading
+from mixbench.tables.merged_shards import FILE as SHARDS
 from mixbench.tables.merged_shards import in_rows
 from mixbench.tables.rejected import in_words
 from mixbench.verdicts.entries import Entry
@@ -71,6 +73,13 @@ def merge_remarks(merged: Merged) -> Iterator[str]:
         yield f"{counted(merged.failed, 'run')} failed."
     for gap in merged.shards:
         yield from _gaps(gap)
+    plans = {(gap.plan.plan, gap.plan.command) for gap in merged.shards}
+    several = Counter(command for _, command in plans)
+    if any(gap.is_open and several[gap.plan.command] > 1 for gap in merged.shards):
+        yield (
+            "Several plans have the same command: mixers, data or the version of mixbench changed in between. To forget"
+            f" those that do not count, delete {merged.folder / SHARDS}, and merge the shards of the others again."
+        )
 
 
 def _told(texts: list[str], what: str, beginning: str) -> Iterator[str]:

@@ -83,7 +83,8 @@ class Part(Generic[AnyRow]):
     @property
     def merge(self) -> str:
         """The command that unites all shards."""
-        results = shlex.quote(str(self.results))
+        name = str(self.results)
+        results = shlex.quote(f"./{name}" if name.startswith("-") else name)  # an argument, not an option
         return f"mixbench merge {results}/shard-* --into {results}"
 
     def as_json(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_plans_with_one_command_and_shards_in_a_row_are_told(shards: list[Path],
         write_manifest(folder, Manifest(number, 9, "speed", "mixbench speed --results r", plan, 1, finished=True))
     done = run("merge", *shards, "--into", tmp_path / "all")
     told = done.stderr.splitlines()
-    assert "speed: of 9 shards: 2 to 9 missing." in told
+    assert "speed, 9 shards: shards 2 to 9 missing." in told
     assert any(line.startswith("Several plans have the same command") for line in told)
     assert "shards.json" in done.stderr
     alone = run("merge", shards[0], "--into", tmp_path / "one")

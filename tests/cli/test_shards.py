@@ -123,6 +123,15 @@ def test_a_plan_with_fewer_units_than_shards_says_so(run: Run, tmp_path: Path) -
     assert "3 of 4 shards are empty: the plan has 1 unit." in done.stderr.splitlines()
 
 
+def test_the_command_that_merges_runs_wherever_the_results_are(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*TRAINING, "--results", "-r 1", "--shard", "1/1")
+    assert done.stderr.endswith("mixbench merge './-r 1'/shard-* --into './-r 1'\n")
+    assert run("merge", "./-r 1/shard-1-of-1", "--into", "./-r 1").exit_code == 0
+
+
 def test_a_choice_of_rate_is_made_in_the_shard_that_needs_it(run: Run, tmp_path: Path) -> None:
     words = (*TRAINING, "--learning-rate", "auto", "--results", tmp_path, "--shard")
     for number in (1, 2, 3):

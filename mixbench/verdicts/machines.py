@@ -12,7 +12,8 @@ from mixbench.tables.selection import distinct, where
 from mixbench.verdicts.environments import UNITED, Environments, choose_environment
 from mixbench.verdicts.words import counted
 
-_NAMES = {row_type: f"{name}.csv" for name, row_type in TABLES.items()}
+TABLE_FILES = {row_type: f"{name}.csv" for name, row_type in TABLES.items()}
+"""The file of each table, by the type of its rows."""
 
 
 def machine_words(content: Mapping[str, Any]) -> str:
@@ -38,7 +39,7 @@ def shown_machines(
             words = machine_words(contents.get(choose_environment(rows), {}))
             if row_type in UNITED:
                 words = _united(tables[row_type], rows, words)
-            told.setdefault(words, []).append(_NAMES[row_type])
+            told.setdefault(words, []).append(TABLE_FILES[row_type])
     return [f"{' and '.join(names)}: {words}" for words, names in told.items()]
 
 

@@ -8,17 +8,16 @@ from typing import Any
 
 from mixbench.machine.environment import machine_part
 from mixbench.tables.columns import Row, columns, identity
-from mixbench.tables.rows import TABLES, AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.selection import distinct, grouped
 from mixbench.verdicts.environments import differences
 from mixbench.verdicts.filters import Tables
 from mixbench.verdicts.labels import CONTEXT_COLUMNS, UNSAID, in_words
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.tune import by_search
-from mixbench.verdicts.machines import machine_words
+from mixbench.verdicts.machines import TABLE_FILES, machine_words
 from mixbench.verdicts.words import counted
 
-_NAMES = {row_type: f"{name}.csv" for name, row_type in TABLES.items()}
 _MOST = 3
 """Places and environments that are named; others are counted."""
 
@@ -45,7 +44,7 @@ def other_environments(
     ordered = sorted(counts, key=lambda environment: newest[environment], reverse=True)
     told = []
     for environment in ordered[:_MOST]:
-        tables_of = [f"{counted(count, 'row')} of {_NAMES[row_type]}" for row_type, count in counts[environment].items()]
+        tables_of = [f"{counted(count, 'row')} of {TABLE_FILES[row_type]}" for row_type, count in counts[environment].items()]
         about = _about(content(environment), content(here))
         told.append(f"{lacking}: {' and '.join(tables_of)} from {about}; {how.format(environment)}")
     if further := ordered[_MOST:]:
@@ -65,7 +64,7 @@ def _about(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 def failures(tables: Tables) -> list[str]:
     """The cells, runs and trials that failed in contexts without any that succeeded: no figure has a panel for them."""
     return [
-        f"not drawn: {counted(len(cells), noun)} of {_NAMES[row_type]} without a result: {_listed(places)}"
+        f"not drawn: {counted(len(cells), noun)} of {TABLE_FILES[row_type]} without a result: {_listed(places)}"
         for row_type, (noun, groups) in _GROUPS.items()
         if (lost := [group for group in groups(tables.get(row_type, ())) if "ok" not in distinct(group, "status")])
         for cells in [{(identity(row), getattr(row, _REPLICATE.get(row_type, ""), 0)) for group in lost for row in group}]

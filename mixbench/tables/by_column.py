@@ -14,7 +14,18 @@ from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic
 
-from mixbench.tables.columns import LARGEST, RowType, columns, completed, default_values, kinds, new_rows, read_value, to_text
+from mixbench.tables.columns import (
+    LARGEST,
+    SMALLEST,
+    RowType,
+    columns,
+    completed,
+    default_values,
+    kinds,
+    new_rows,
+    read_value,
+    to_text,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -249,7 +260,7 @@ class _Floats:
     """Texts that become numbers, NaN where they are empty."""
 
     def __init__(self, name: str, *, optional: bool, positive: bool) -> None:
-        self.name, self.optional, self.least = name, optional, math.ulp(0.0) if positive else -LARGEST
+        self.name, self.optional, self.least = name, optional, SMALLEST if positive else -LARGEST
         self.values = array("d")
         self.new = array("d")
         self._empty = 0  # of the new ones

@@ -23,6 +23,8 @@ FAILURES = ("oom", "timeout", "killed", "error")
 
 LARGEST = 1e30
 """No number of a row is larger: nothing that can be measured or counted is, and ratios and products stay finite."""
+SMALLEST = 1 / LARGEST
+"""No number that has to be above 0 is smaller: nor does a ratio become infinite, or a quotient 0."""
 _UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")
 
 RowType = TypeVar("RowType", bound="Row")
@@ -67,6 +69,8 @@ def _check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
 def _check_positive(name: str, value: float | None) -> None:
     if value is not None and value <= 0:
         raise ValueError(f"{name} is {value}, not above 0")
+    if value is not None and value < SMALLEST:
+        raise ValueError(f"{name} is {value}, below {SMALLEST:g}")
 
 
 def complete(row_type: type[Row], values: dict[str, Any]) -> None:

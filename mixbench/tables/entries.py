@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import canonical_json, digest, read_object
-from mixbench.tables.columns import LARGEST, Row, check_value, columns, complete, default_values
+from mixbench.tables.columns import LARGEST, SMALLEST, Row, check_value, columns, complete, default_values
 from mixbench.tables.rows import TABLES, SpeedRow, TrainingRow, TrialRow
 
 SCHEMA = 1
@@ -28,8 +28,6 @@ _MOST_DIGITS = 9
 """Digits of the largest launch, seed or trial."""
 _LARGEST_WHOLE = 2**53
 """Up to this, a float holds every whole number."""
-_SMALLEST = 1 / LARGEST
-"""What is nearer to 0 is 0, as nothing that can be measured is: so ratios stay finite, and none of two numbers is 0."""
 
 Kind = TypeVar("Kind")
 
@@ -178,6 +176,6 @@ def _values(metric: str, plain: Any) -> dict[int, float]:
 
 def _number(value: float) -> float:
     """A number with which every ratio can be computed: counts stay whole as far as floats tell them apart."""
-    if abs(value) < _SMALLEST:
+    if abs(value) < SMALLEST:  # as nothing that can be measured is: so ratios stay finite, and none of two numbers is 0
         return 0
     return value if abs(value) <= _LARGEST_WHOLE else float(value)

@@ -87,6 +87,7 @@ ODD: dict[str, Callable[[bytes], bytes]] = {
     "a size of nothing": lambda content: with_cell("tokens", 0.5, "0", content),
     "no number": lambda content: with_cell("cpu_ms", 0.5, "nan", content),
     "no finite number": lambda content: with_cell("cpu_ms", 0.5, "-inf", content),
+    "too short a time": lambda content: with_cell("latency_ms", 0.5, "5e-324", content),
     "too large a number": lambda content: with_cell("cpu_ms", 0.5, "1e31", content),
     "a number in other digits": lambda content: with_cell("cpu_ms", 0.5, " 1_0٣ ", content),
     "one field more": lambda content: content.replace(b",3\nnone,", b",3,\nnone,", 1),

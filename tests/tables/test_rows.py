@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sample_rows import SOUND
 
 from mixbench.parsing.canonical import canonical_json
-from mixbench.tables.columns import FAILURES, LARGEST, STATUSES, Row, columns, from_record, identity, to_record
+from mixbench.tables.columns import FAILURES, LARGEST, SMALLEST, STATUSES, Row, columns, from_record, identity, to_record
 from mixbench.tables.dictionary import dictionary
 from mixbench.tables.fields import Column, Refines
 from mixbench.tables.rows import SCHEMA, TABLES, SpeedRow, TrainingRow, TrialRow
@@ -40,7 +40,8 @@ METRICS = [name for name, column in columns(SpeedRow).items() if column.role == 
 
 
 def _positive(value: float | None) -> float | None:
-    return None if value is None else abs(value) or 1
+    least = SMALLEST if isinstance(value, float) else 1
+    return None if value is None else max(abs(value), least)
 
 
 def _refined(name: str, refines: Refines, drawn: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -118,6 +119,13 @@ def test_records_are_plain_text() -> None:
 def test_a_size_or_a_time_of_zero_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0, not above 0"):
         SpeedRow(**{**SOUND, name: 0})
+
+
+@pytest.mark.parametrize("name", ["latency_ms", "tokens_per_s"])
+def test_a_time_so_short_that_rates_would_be_infinite_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is 5e-324, below 1e-30"):
+        SpeedRow(**{**SOUND, name: 5e-324})
+    assert SpeedRow(**{**SOUND, name: 1e-30})
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)

@@ -23,6 +23,8 @@ class MergedFiles:
         self.missing: list[tuple[str, str]] = []
         self.differing: list[tuple[str, str]] = []
         self.written = 0
+        self._seen: set[tuple[Path, str]] = set()
+        """Files that were added or looked for: several rows may name one."""
 
     def write(self, name: str, content: bytes) -> None:
         """Add a file, or replace one. Raises OSError."""
@@ -33,6 +35,9 @@ class MergedFiles:
     def copy(self, source: Path, names: Iterable[str]) -> None:
         """Add files of another folder that rows name; what the target has stays. Raises OSError."""
         for name in filter(_is_inside, names):
+            if (source, name) in self._seen:
+                continue
+            self._seen.add((source, name))
             file, here = current(source, name), self._known(name)
             if not file.is_file():
                 if here is None:

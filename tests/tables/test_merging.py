@@ -268,6 +268,12 @@ def test_weights_go_with_the_rows_that_name_them(tmp_path: Path) -> None:
     assert (into / "checkpoints" / "1f.pt").read_bytes() == b"late"
 
 
+def test_a_file_that_several_rows_name_and_no_folder_has_is_named_once(tmp_path: Path) -> None:
+    rows = map_rows({"attention": 0.8}, examples=3, checkpoint="checkpoints/0f.pt")
+    folder = fill_folder(tmp_path / "one", rows)
+    assert merge_folders([folder], tmp_path / "all").missing_files == ((str(folder), "checkpoints/0f.pt"),)
+
+
 def test_files_of_one_name_and_other_content_are_named(tmp_path: Path) -> None:
     one = with_weights(tmp_path / "one", b"weights")
     two = with_weights(tmp_path / "two", b"others!", layers=3)

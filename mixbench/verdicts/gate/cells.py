@@ -241,4 +241,4 @@ def relative_times(rows: Selection[SpeedRow], of: str = "cpu_ms") -> list[float 
     With `of="latency_ms"` wall times, relative to its wall time. The rows are those `with_launches`.
     """
     pairs = zip(rows.values(of), rows.values(_CALIBRATION[of]), strict=True)
-    return [time / fixed if time and fixed else None for time, fixed in pairs]
+    return [time / fixed if time and fixed and min(time, fixed) > 0 else None for time, fixed in pairs]

@@ -156,6 +156,13 @@ def test_without_calibration_time_is_undecided_and_never_passes_as_the_same() ->
     assert "calibration" in the(comparison).leading.remark
 
 
+@pytest.mark.parametrize(("metric", "row_type"), [("cpu_ms", SpeedRow), ("calibration_cpu_ms", LaunchRow)])
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_cpu_time_that_is_not_above_zero_is_none(metric: str, row_type: Any, value: float) -> None:
+    base, head = (edited(speed(seed), lambda row: replace(row, **{metric: value}), row_type) for seed in (0, 1))
+    assert the(compare(base, head)).verdict == "undecided"
+
+
 def test_a_calibration_of_another_process_is_not_taken() -> None:
     head = edited(speed(1), lambda row: replace(row, measured_at="2025-02-01T00:00:00Z"), LaunchRow)
     assert judged(compare(speed(0), head), "cpu_per_calibration") == "missing"

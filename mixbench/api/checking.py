@@ -80,7 +80,8 @@ def checked(
         elif origin in _SEVERAL:
             if (several := _several(value)) is not None:
                 if not (several or may_be_empty):
-                    raise RequestError(f"{flag} is empty", "Leave it out for the default.")
+                    what_next = "Leave it out for the default." if flag.startswith("-") else "Give at least one."
+                    raise RequestError(f"{flag} is empty", what_next)
                 return tuple(checked(flag, inner[0], part) for part in several)
             words.append("a list of them")
     expected = " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))

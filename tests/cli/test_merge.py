@@ -25,6 +25,7 @@ from synthetic import MACHINE, speed_rows
 from synthetic_training import training_rows, trial_rows
 
 import mixbench
+from mixbench.errors import RequestError
 from mixbench.execution.engine import Local
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.data_efficiency import run_data_efficiency
@@ -108,6 +109,9 @@ def test_json_and_python_tell_the_same(shards: list[Path], tmp_path: Path, run: 
     assert frame.to_dict("records") == told["tables"]
     assert frame.set_index("table").added["speed"] == 14
     assert len(mixbench.merge(str(shards[0]), into=tmp_path / "other")) == len(frame)
+    with pytest.raises(RequestError, match="FOLDERS is empty") as caught:
+        mixbench.merge([], into=tmp_path / "other")
+    assert caught.value.hint == "Give at least one."
 
 
 def test_a_conflict_is_named_with_both_values(shards: list[Path], tmp_path: Path, run: Run) -> None:

@@ -74,14 +74,18 @@ def connect(address: str, cpus: int) -> bool:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "include_dashboard": False}
     address = address or os.environ.get("RAY_ADDRESS", "")
-    if address and address != "auto":
+    started_here = address == "local"  # Ray's own word
+    if address not in ("", "auto", "local"):
         _require_answer(address)
     try:
-        with _unheard():
-            ray.init(address=address or "auto", **quiet)
+        if not started_here:
+            with _unheard():
+                ray.init(address=address or "auto", **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address:
             raise RequestError(f"cannot use the Ray cluster at {address}: {one_line(error)}", _TOKEN) from error
+        started_here = True
+    if started_here:
         os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # the kernel ends the job that takes too much, not its slot
         with _unheard():
             ray.init(address="local", num_cpus=cpus, **quiet)
@@ -109,6 +113,8 @@ def _require_answer(address: str) -> None:
     """Raise RequestError where nothing answers, or no server of gRPC: Ray itself would try for many minutes."""
     host, _, port = address.rpartition(":")
     try:
+        if "/" in host:
+            raise ValueError(address)
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER) as connection:
             if os.environ.get("RAY_USE_TLS") == "1":
                 return

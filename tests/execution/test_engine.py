@@ -104,6 +104,8 @@ def test_an_address_where_nothing_answers_is_refused(listening: socket.socket) -
         connect(f"127.0.0.1:{port}", 1)
     with pytest.raises(RequestError, match="'head' is not an address"):
         connect("head", 1)
+    with pytest.raises(RequestError, match="'ray://head:10001' is not an address"):
+        connect("ray://head:10001", 1)
 
 
 def test_what_ray_writes_by_itself_while_it_connects_is_not_heard(
@@ -123,3 +125,5 @@ def test_what_ray_writes_by_itself_while_it_connects_is_not_heard(
     assert connect("", 1)
     os.write(2, b"heard\n")
     assert capfd.readouterr().err == "heard\n"
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    assert connect("", 1), "a cluster that is started here, whichever others there are"

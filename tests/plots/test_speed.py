@@ -242,10 +242,10 @@ def test_a_lower_bound_of_0_is_said_where_it_cannot_be_drawn(batches: tuple[int,
     assert AT_LEAST in caption_of(counts)
 
 
-def test_times_that_are_too_far_apart_for_their_ratio_are_drawn(tmp_path: Path) -> None:
+def test_times_that_are_very_far_apart_are_drawn(tmp_path: Path) -> None:
     failures = {("none", 256): ("oom", "")}
     rows, launches = speed_rows(("attention", "none"), (64, 256), launches=1, rounds=1, failures=failures)
-    rows = [replace(row, latency_ms=1e-290) if row.mixer == "attention" else row for row in rows]
+    rows = [replace(row, latency_ms=1e-30) if row.mixer == "attention" else row for row in rows]
     assert draw_speed(rows, launches, tmp_path)
 
 

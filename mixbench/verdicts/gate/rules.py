@@ -92,6 +92,11 @@ def _lone(metric: str, base: Mapping[int, float], head: Mapping[int, float]) -> 
     return Judgement(metric, "new", head=fmean(head.values()))
 
 
+_TOO_FAR_APART = "the launches differ too much to judge; measure with --launches 5 or more"
+_MOST_TOLD = 10.0
+"""The largest relative change of which it is told that it would be detected."""
+
+
 def judge_time(
     metric: str, base: Mapping[int, float], head: Mapping[int, float], *, threshold: float, level: float
 ) -> Judgement:
@@ -107,8 +112,7 @@ def judge_time(
         return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=remark)
     ratio = _ratio(head, base, level)
     if not ratio.low or ratio.high is None:
-        remark = "the launches differ too much to judge; measure with --launches 5 or more"
-        return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=remark)
+        return Judgement(metric, "undecided", below, above, Interval(above / below - 1), remark=_TOO_FAR_APART)
     change = Interval(ratio.point - 1, ratio.low - 1, ratio.high - 1)
     detectable = (1 + threshold) * ratio.point / ratio.low - 1
     least = 1 + threshold
@@ -121,7 +125,8 @@ def judge_time(
         verdict = "same"
     else:
         verdict = "undecided"
-        remark = f"{percent(detectable, '.0f', signed=True)} would be detected"
+        known = detectable <= _MOST_TOLD
+        remark = f"{percent(detectable, '.0f', signed=True)} would be detected" if known else _TOO_FAR_APART
     if verdict in ("same", "undecided") and ratio.low > 1:
         remark = "slower, but not certainly by more than the threshold: run mixbench duel"
     return Judgement(metric, verdict, below, above, change, detectable, remark)

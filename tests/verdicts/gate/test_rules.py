@@ -144,6 +144,13 @@ def test_a_slowdown_of_which_nothing_is_sure_says_what_would_be_seen() -> None:
     assert judgement.remark == f"{100 * judgement.detectable:+.0f} % would be detected"
 
 
+def test_a_change_of_which_nothing_but_a_multiple_would_be_seen_is_not_told_in_percent() -> None:
+    judgement = time({1: 1.0, 2: 50.0}, {1: 2.0, 2: 40.0})
+    assert judgement.verdict == "undecided"
+    assert judgement.detectable is None or judgement.detectable > 10
+    assert judgement.remark == "the launches differ too much to judge; measure with --launches 5 or more"
+
+
 def test_the_detectable_change_is_the_border_of_slower() -> None:
     base, level = around(10.0, 0.05), 0.99
     detectable = time(base, around(10.0, 0.08), level).detectable

@@ -76,7 +76,8 @@ def test_a_node_that_dies_in_the_middle_loses_no_shape(nodes: NodesHere, tmp_pat
 
         def doing(self, text: str) -> None:
             super().doing(text)
-            if not self.killed and "launch 1" in text:
+            own = next((part for part in text.split("; ") if f"/{doomed.node_id[:4]}" in part), "")
+            if not self.killed and "launch 2" in own:
                 self.killed = True
                 nodes.kill(doomed)
 

@@ -12,8 +12,14 @@ from mixbench.worker.calls import ContractError, cast, describe_failure, distanc
 from mixbench.worker.measure.contract_case import TOLERANCE, Case, NotApplicableError, demand_same
 
 HALVES = (torch.bfloat16, torch.float16)
+_WIDE = 5.0
+"""The largest distance of results in half precision and in float32 in the `wide` forms, in units of the dtype's `eps`.
+
+On a CPU, the farthest are 1.6 in bfloat16 (differential attention) and 0.9 in float16. Narrow mixers are farther, up to 6.6 at
+width 8 (mLSTM in float16).
+"""
 _ROUNDINGS = 0.25
-"""The largest distance of two calls on a GPU, in units of the dtype's `eps`."""
+"""The largest distance of two calls on a GPU, in the same units."""
 
 
 def keeps_dtype(case: Case) -> str:
@@ -55,6 +61,8 @@ def computes_about_the_same_in(dtype: torch.dtype) -> Callable[[Case], str]:
             if dtype == torch.float16 and not bool(torch.isfinite(half).all()):
                 raise NotApplicableError(f"{each.words}numbers are not finite, as float16 ends at {torch.finfo(dtype).max:g}")
             far, allowed = distance(half.float(), single), tolerance(half)
+            if each is not case:
+                allowed = min(allowed, _WIDE * torch.finfo(dtype).eps)
             if not far <= allowed:
                 fault = f"{each.words}in {name} it computes something else than in float32"
                 raise ContractError(f"{fault}: results differ by {far:.2g} (relative norm); allowed is {allowed:.2g}")

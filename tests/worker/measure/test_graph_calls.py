@@ -42,7 +42,7 @@ def subject_of(mixer: str, mode: str = "inference", **changes: Any) -> Subject:
 def test_a_graph_holds_about_ten_calls_with_inputs_in_turns(mixer: str, mode: str) -> None:
     subject = subject_of(mixer, mode)
     graph = replayed(subject, CPU)
-    assert graph.count % 3 == 0, "each of three inputs as often"
+    assert graph.count == 9
     assert isinstance(subject.call, TrainingCall) == (mode == "training")
     graph()
 
@@ -56,7 +56,7 @@ def test_a_graph_holds_about_ten_steps_of_decode(mixer: str) -> None:
     subject = subject_of(mixer, "decode")
     expected = subject.forward(subject.calls()[-1].args[0])  # type: ignore[attr-defined]
     graph = replayed(subject, CPU)
-    assert graph.count % 3 == 0, "each of three inputs as often"
+    assert graph.count == 9
     torch.testing.assert_close(graph.turns.__next__().__self__.result, expected)  # type: ignore[attr-defined]
 
 
@@ -144,13 +144,16 @@ def test_a_capture_that_runs_out_of_memory_is_no_lack_of_support() -> None:
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize("scope", ["mixer", "model"])
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_every_mixer_is_captured_on_a_gpu_and_a_replay_gives_what_a_call_gives(mixer: str, scope: str, mode: str) -> None:
+def test_every_mixer_is_captured_on_a_gpu_and_a_replay_gives_what_a_call_gives(
+    mixer: str, scope: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_calls, "_seconds", lambda call, device: 0.0)  # of many kernels, a call takes Python over 1 ms
     worker.pin(1, training=mode == "training", device="cuda")
     subject = build_subject(cell(mixer, device="cuda", scope=scope, mode=mode, tokens=64, width=32))
     graph = replayed(subject, CUDA)  # which compares the results
     next(turns(graph))()
     torch.cuda.synchronize()
-    assert graph.count % 3 == 0, "each of three inputs as often"
+    assert graph.count == 9
 
 
 @needs_gpu

@@ -610,6 +610,13 @@ def test_numbers_beyond_float16_are_no_fault_there_and_infinite_ones_in_bfloat16
     assert [check.outcome for check in found] == ["fail", "pass"]
 
 
+def test_less_is_allowed_at_the_wide_shape_of_a_built_in_mixer() -> None:
+    build = lambda: Broken(lambda x, y: 1.05 * y if x.dtype == torch.bfloat16 else y)  # noqa: E731
+    wide = (Form(build, TOKENS, arguments={"width": WIDTH}),)
+    given = {"width": WIDTH, "tokens": TOKENS, "checks": HALF[:1], "reference": "none"}
+    assert [verify(build, **given, wide=forms)[1].outcome for forms in ((), wide)] == ["pass", "fail"]
+
+
 def test_a_built_in_mixer_repeats_every_bit_in_half_precision() -> None:
     def noisy(x: Tensor, y: Tensor) -> Tensor:
         return y * (1 + 2**-7 * (torch.rand_like(y) < 0.5)) if x.dtype == torch.bfloat16 else y

@@ -15,6 +15,7 @@ from mixbench.api.common import frame
 from mixbench.api.machines import tell_machines
 from mixbench.api.shared_options import Study
 from mixbench.errors import FolderBusyError, RequestError, StorageError
+from mixbench.studies.balance import Balance, balance
 from mixbench.studies.progress import Silent, duration
 from mixbench.studies.shards import Shard, Unit, spread
 from mixbench.tables.columns import FAILURES
@@ -31,6 +32,8 @@ Cell = TypeVar("Cell")
 AnyRow = TypeVar("AnyRow", bound=SpeedRow | TrainingRow | AttentionMapRow)
 Given = TypeVar("Given", bound=Study)
 
+USUAL = 8
+"""Shards that a plan is looked at for where none are asked for."""
 _NOT_OF_THE_PLAN = ("shard", "plan", "fresh", "retry_failed")
 """Options that say how a plan is carried out, and not which."""
 
@@ -59,6 +62,10 @@ class Work(Generic[Cell, AnyRow]):
     def seconds(self, units: Sequence[Unit]) -> float:
         """How long some units are expected to take on a machine like this one."""
         return self.start + sum(unit.seconds for unit in units) / self.at_once if units else 0.0
+
+    def even(self, count: int) -> Balance:
+        """How many shards of the plan can be even, where `count` are asked for."""
+        return balance(self.units, count, self.start * self.at_once)
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,8 @@ def carry_out(work: Work[Cell, AnyRow], options: Study) -> Part[AnyRow]:
             progress.remark(text)
         named = f"{len(cells)} of {counted(len(work.cells), work.cell)}"
         progress.remark(f"{shard.words.capitalize()}: {named}, about {duration(work.seconds(units))}, in {folder.path}.")
+        for text in work.even(shard.count).advice:
+            progress.remark(text)
         rows, digest = work.carry_out(folder, cells)
     return Part(work, folder.path, rows, digest, shard, len(cells), len(units), results)
 
@@ -202,8 +211,8 @@ class Forecast:
     cells: int
     units: int
     at_once: int
-    longest: Unit
-    """The unit that takes longest: no shard that has it can be shorter."""
+    even: Balance
+    """How many shards can be even."""
     shards: tuple[ShardForecast, ...]
     own: int | None
     """The shard that --shard names."""
@@ -222,9 +231,10 @@ class Forecast:
     def as_json(self) -> dict[str, Any]:
         """All of it as plain values."""
         names = ("study", "command", "plan", "cells", "units", "at_once", "seconds", "balance", "own")
-        longest = {"longest_unit": self.longest.key, "longest_unit_seconds": self.longest.seconds}
+        longest = {"longest_unit": self.even.longest.key, "longest_unit_seconds": self.even.longest.seconds}
+        even = {"most_even": self.even.most, "suggested": self.even.suggested}
         shards = [dataclasses.asdict(shard) for shard in self.shards]
-        return {**{name: getattr(self, name) for name in names}, **longest, "of": len(shards), "shards": shards}
+        return {**{name: getattr(self, name) for name in names}, **longest, **even, "of": len(shards), "shards": shards}
 
 
 def forecast(work: Work[Any, Any], options: Study) -> Forecast:
@@ -246,7 +256,7 @@ def forecast(work: Work[Any, Any], options: Study) -> Forecast:
         cells=len(work.cells),
         units=len(work.units),
         at_once=work.at_once,
-        longest=max(work.units, key=lambda unit: unit.seconds),
+        even=work.even(shard.count if shard else USUAL),
         shards=shards,
         own=shard.number if shard else None,
     )

@@ -34,7 +34,7 @@ def speed_units(request: SpeedRequest, cells: Sequence[PlannedCell], *, own_thre
     """A unit for each number of tokens, width and batch; with `own_threads`, machines may have different numbers of threads."""
     mixers = {(mixer.name, mixer.config): mixer for mixer in request.mixers}
 
-    def shape(cell: PlannedCell) -> Hashable:
+    def shape(cell: PlannedCell) -> tuple[int, ...]:
         return tuple(cell.keys[name] for name in _SHAPE)
 
     def seconds(own: Sequence[PlannedCell]) -> float:
@@ -48,7 +48,10 @@ def speed_units(request: SpeedRequest, cells: Sequence[PlannedCell], *, own_thre
         keys = cell.keys | {"threads": None} if own_threads else cell.keys
         return *keys.values(), request.launches, request.energy
 
-    return _units(cells, shape, lambda cell: "{} tokens, width {}, batch {}".format(*map(cell.keys.get, _SHAPE)), told, seconds)
+    def words(own: Sequence[PlannedCell]) -> str:
+        return "{} tokens, width {}, batch {}".format(*shape(own[0]))
+
+    return _units(cells, shape, words, told, seconds)
 
 
 def run_units(runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> list[Unit]:
@@ -59,15 +62,21 @@ def run_units(runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Seque
         return sum(map(alone, [*own, *trials.get(own[0].subject, ())]))
 
     def together(run: PlannedRun) -> Hashable:
-        return run.subject if trials and run.subject in trials else run.identity("")
+        return run.subject if run.subject in trials else run.identity("")
 
-    return _units(runs, together, lambda run: run.words, lambda run: run.identity(""), seconds)
+    def words(own: Sequence[PlannedRun]) -> str:
+        first = own[0]
+        if first.subject not in trials:
+            return first.words
+        return f"{first.keys['task']}, all that shares a choice of the learning rate of {first.label}"
+
+    return _units(runs, together, words, lambda run: run.identity(""), seconds)
 
 
 def trial_units(trials: Sequence[PlannedTrial]) -> list[Unit]:
     """A unit for each trial of each mixer."""
     alone = _seconds_by_subject(run_seconds)
-    return _units(trials, _alone, lambda trial: trial.words, lambda trial: trial.identity(""), lambda own: sum(map(alone, own)))
+    return _units(trials, _alone, _first_words, lambda trial: trial.identity(""), lambda own: sum(map(alone, own)))
 
 
 def map_units(maps: Sequence[PlannedMap]) -> list[Unit]:
@@ -79,7 +88,11 @@ def map_units(maps: Sequence[PlannedMap]) -> list[Unit]:
     def told(run: PlannedMap) -> Iterable[object]:
         return *run.identity(""), len(run.examples), run.drawn
 
-    return _units(maps, _alone, lambda run: run.words, told, seconds)
+    return _units(maps, _alone, _first_words, told, seconds)
+
+
+def _first_words(own: Sequence[PlannedRun | PlannedTrial | PlannedMap]) -> str:
+    return own[0].words
 
 
 def _alone(run: PlannedTrial | PlannedMap) -> Hashable:
@@ -102,11 +115,11 @@ def _seconds_by_subject(predict: Callable[[Planned], float]) -> Callable[[Planne
 def _units(
     cells: Sequence[Cell],
     together: Callable[[Cell], Hashable],
-    words: Callable[[Cell], str],
+    words: Callable[[Sequence[Cell]], str],
     told: Callable[[Cell], Iterable[object]],
     seconds: Callable[[Sequence[Cell]], float],
 ) -> list[Unit]:
-    """A unit of all cells with the same `together`; its key has the words of one and a digest of what is `told` of each."""
+    """A unit of all cells with the same `together`; its key has words for them and a digest of what is `told` of each."""
     places: dict[Hashable, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
         places[together(cell)].append(place)
@@ -118,5 +131,5 @@ def _units(
             content.update(f"{line}\n".encode())
         # three digits: what processors compute differently in the last one must not change a shard
         predicted = float(f"{seconds(members):.3g}")
-        units.append(Unit(f"{words(members[0])} [{content.hexdigest()[:12]}]", predicted, own))
+        units.append(Unit(f"{words(members)} [{content.hexdigest()[:12]}]", predicted, own))
     return units

@@ -139,6 +139,17 @@ def test_a_choice_of_rate_is_made_in_the_shard_that_needs_it(run: Run, tmp_path:
         assert done.exit_code == 0, done.stderr
     sizes = [len(rows_of(tmp_path / f"shard-{number}-of-3" / "data_efficiency.csv")) for number in (1, 2)]
     assert sizes == [6 + 5] * 2
+    limit = "At most 2 shards can be even: units are never divided, and the longest of 2 takes "
+    assert limit in done.stderr
+    assert "With 2 shards, the longest takes 1." in done.stderr
+    told = run(*words[:-1], "--plan")
+    assert limit in told.stderr
+    assert " --plan --shard 1/2\n" in told.stderr
+    told = run(*words[:-1], "--plan", "--shard", "1/3")
+    assert "1 of 3 shards is empty: the plan has 2 units.\n" + limit in told.stderr
+    assert "With 2 shards, the longest takes 1." in told.stderr
+    plan = json.loads(run(*words[:-1], "--plan", "--json").stdout)
+    assert (plan["most_even"], plan["suggested"]) == (2, 2)
     manifest = read_manifest(tmp_path / "shard-1-of-3")
     assert manifest is not None
     assert (manifest.units, manifest.rows) == (1, {"data_efficiency": 11})

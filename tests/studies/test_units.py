@@ -73,6 +73,7 @@ def test_runs_spread_but_those_that_share_a_choice_of_rate() -> None:
     together = [unit for unit in units if len(unit.places) > 1]
     assert [{runs[place].keys["mixer"] for place in unit.places} for unit in together] == [{"attention"}]
     assert len(together[0].places) == 6
+    assert together[0].key.startswith("toy, all that shares a choice of the learning rate of attention [")
     assert len(units) == 1 + 6
     alone = sum(unit.seconds for unit in run_units(runs, {}) if "attention" in unit.key)
     assert together[0].seconds == pytest.approx(alone * 11 / 6, rel=0.02)  # five trials besides

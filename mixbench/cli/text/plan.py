@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from mixbench.api.scale import Forecast
     from mixbench.api.scale import Part as ShardPart
 
-UNEVEN = 1.1
-"""A shard that takes longer than the mean by this factor is explained."""
-
 
 def plan_table(expected: Forecast, width: int | None) -> Text:
     """What there is to do, then a line per shard."""
@@ -45,19 +42,18 @@ def _parts(expected: Forecast) -> Iterator[Part]:
 
 
 def plan_remarks(expected: Forecast) -> Iterator[str]:
-    """Where the times come from, why shards are uneven, and what comes next."""
+    """Where the times come from, how many shards can be even, and what comes next."""
     yield "Times are predicted from operations and steps: they show how shards compare, not how fast this machine is."
-    count = len(expected.shards)
+    count, even = len(expected.shards), expected.even
     if empty := sum(not shard.units for shard in expected.shards):
         units = counted(expected.units, "unit")
         yield f"{empty} of {count} shards {'is' if empty == 1 else 'are'} empty: the plan has {units}."
-    elif expected.balance > UNEVEN:
-        longest = expected.longest
-        yield "Shards are uneven because units are never divided."
-        yield f"The longest unit takes {duration(longest.seconds)}: {longest.key}."
     if expected.own is None:
-        yield f"Next: {expected.command} --plan --shard 1/8"
+        yield even.limit
+        suggested = f" --plan --shard 1/{even.suggested}" if even.suggested > 1 else ""
+        yield f"Next: {expected.command}{suggested}"
     else:
+        yield from even.advice or [even.limit]
         yield f"Next: {expected.command} --shard 1/{count}, and so on to {count}/{count}, on any machines"
 
 

@@ -1,0 +1,91 @@
+"""Contents as one HTML file: it loads nothing, and is readable without scripts. The files of its form are in `page_parts`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixbench.errors import RequestError
+from mixbench.report.contents import Contents, Download, Table
+from mixbench.report.packing import packed, packed_json
+from mixbench.report.swatch import dash_array, outline
+from mixbench.version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PARTS = Path(__file__).parent / "page_parts"
+_STYLES = ("style.css", "tables.css", "print.css")
+_SCRIPTS = ("colours.js", "store.js", "mixers.js", "charts.js", "tables.js", "start.js")
+_WIDE = 9
+"""Tables with more columns are printed across."""
+_NEEDED = ("jinja2", "plotly")
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table: whether it holds numbers, by which it is then sorted."""
+
+    heading: str
+    numeric: bool
+
+
+def require_packages() -> None:
+    """Raise RequestError if the packages of the extra `report` are missing."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise RequestError(f"a report needs {' and '.join(missing)}", "Install it with: pip install 'mixbench[report]'.")
+
+
+def page_of(contents: Contents) -> str:
+    """The page as text. Raises RequestError if the packages of the extra `report` are missing."""
+    require_packages()
+    from plotly.offline import get_plotlyjs
+
+    charts = [chart for section in contents.sections for chart in section.charts]
+    downloads = [download for section in contents.sections for download in section.downloads]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=contents,
+            styles=_joined(_STYLES),
+            scripts=_joined(_SCRIPTS),
+            plotly=packed(get_plotlyjs()) if charts else "",
+            charts=packed_json({chart.name: {"traces": chart.traces, "layout": chart.layout} for chart in charts}),
+            downloads=packed_json({download.file: download.text for download in downloads}),
+            version=__version__,
+        )
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(_PARTS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.globals |= {"columns": _columns, "outline": outline, "dash_array": dash_array}
+    made.globals |= {"size": _size, "wide": _WIDE}
+    return made
+
+
+def _joined(names: Sequence[str]) -> Any:
+    """Files that are part of the program, for the page as they are."""
+    from markupsafe import Markup
+
+    return Markup("\n".join((_PARTS / name).read_text(encoding="utf-8") for name in names))
+
+
+def _columns(table: Table) -> list[_Column]:
+    return [
+        _Column(heading, any(place < len(row) and row[place].value is not None for row in table.rows))
+        for place, heading in enumerate(table.headings)
+    ]
+
+
+def _size(download: Download) -> str:
+    count = len(download.text.encode(errors="replace"))
+    return f"{count / 1000:,.0f} kB" if count >= 1000 else f"{count} bytes"

@@ -21,7 +21,7 @@ from mixbench.parsing.option import typed_options
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import Key, LoadedRun, MapRequest, PlannedMap, check_task, map_keys, plan_maps
-from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
+from mixbench.studies.data_efficiency_plan import DataRequest, plan_trials
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.speed_steps import START
 from mixbench.studies.training import key_of, read_planned
@@ -93,10 +93,6 @@ def plan_of_maps(options: AttentionMapOptions) -> Work[PlannedMap, AttentionMapR
             check_task(kind)
     chosen = [] if files else [choose_task(name) for name in names]
     mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal)
-    rates = parse_learning_rates(options.learning_rate)
-    if AUTO in rates.values():
-        hint = "Choose a rate with mixbench data-efficiency --learning-rate auto, and give that one here."
-        raise RequestError("attention-map does not take --learning-rate auto", hint)
     place = place_for(options.engine, options.device, planning=options.plan)
     base = DataRequest(
         tasks=prepare_tasks(chosen, progress),
@@ -104,11 +100,12 @@ def plan_of_maps(options: AttentionMapOptions) -> Work[PlannedMap, AttentionMapR
         sizes=parse_shares(options.size, "--size"),
         seeds=tuple(range(options.seed, options.seed + options.seeds)),
         dropout=0.0,
-        learning_rates={"": LEARNING_RATE, **rates},
+        learning_rates={"": LEARNING_RATE, **parse_learning_rates(options.learning_rate)},
         **model_of(options),
     )
     request = MapRequest(base, load_runs(files, folder_of(options), progress, options.timeout), options.examples, drawn)
     maps = plan_maps(request)
+    trials = plan_trials(base)
     engine = engine_for(place, base, options.jobs, options.per_gpu)
 
     def map_all(folder: ResultsFolder, own: Sequence[PlannedMap]) -> tuple[list[AttentionMapRow], str]:
@@ -123,7 +120,7 @@ def plan_of_maps(options: AttentionMapOptions) -> Work[PlannedMap, AttentionMapR
         table="attention_map",
         cell="model",
         cells=maps,
-        units=map_units(maps),
+        units=map_units(maps, trials),
         carry_out=map_all,
         cell_of=model_of_row,
         at_once=engine.at_once,

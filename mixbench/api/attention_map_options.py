@@ -65,7 +65,8 @@ class AttentionMapOptions(shared.Training):
         str | float | Sequence[str | float] | None,
         Typed(list[str] | None),
         Option(
-            help="For all mixers, 1e-3, or for one, attention=1e-3. Repeatable. Default: 3e-3.",
+            help="For all mixers, 1e-3, or for one, attention=1e-3; auto chooses on the development set. Repeatable. "
+            "Default: 3e-3.",
             metavar="[MIXER=]RATE",
             rich_help_panel=MODEL,
         ),

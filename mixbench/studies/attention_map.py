@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mixbench.execution.engine import Engine
 from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
-from mixbench.studies.attention_map_plan import MapRequest, PlannedMap, plan_maps
+from mixbench.studies.attention_map_plan import Key, MapRequest, PlannedMap, plan_maps
+from mixbench.studies.data_efficiency import trained_and_saved
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.rows import AttentionMapRow, TrainingRow
 from mixbench.tables.storage import storage_errors
 
 MAPPER = Trainer("mixbench.worker.attention_map", "map_cell")
@@ -31,10 +32,12 @@ def run_attention_map(
     fresh: bool = False,
     retry_failed: bool = False,
     trainer: Trainer | None = None,
+    learner: Trainer | None = None,
 ) -> str:
     """Train and map what is missing, of the request or of some of its `maps`, and return the environment's hash.
 
     `engine` as for `run_data_efficiency`. The weights of every run are kept, so an interrupted study trains no model twice.
+    Models whose learning rate is to be chosen are trained as by data-efficiency, by the `learner`, and are rows of its table.
     Raises RequestError, StorageError, WorkerError.
     """
     maps = plan_maps(request) if maps is None else maps
@@ -45,7 +48,23 @@ def run_attention_map(
         study.read(maps, fresh=fresh, retry_failed=retry_failed)
         if fresh:
             study.forget(maps)
-        if missing := study.missing(maps):
+        missing = study.missing(maps)
+        if chosen := [run.run for run in missing if run.run and run.rate is None]:
+            rows = trained_and_saved(
+                request.base,
+                folder,
+                progress,
+                engine=engine,
+                digest=digest,
+                runs=chosen,
+                fresh=fresh,
+                retry_failed=retry_failed,
+                trainer=learner,
+            )
+            missing = study.with_weights(
+                missing, {row.identity(digest): found for row, found in zip(chosen, rows, strict=True)}
+            )
+        if missing:
             with study.open_slots(missing, counted=False) as open_slots:
                 study.train(open_slots, missing)
     return digest
@@ -61,6 +80,18 @@ class _Study(TrainingStudy[PlannedMap, AttentionMapRow]):
         open_runs = [run for run in runs if run.identity(self.environment) not in failed]
         unmapped = [run.only([e for e in run.examples if not self._is_mapped(run, e)]) for run in open_runs]
         return [run for run in unmapped if run.examples]
+
+    def with_weights(self, runs: Sequence[PlannedMap], rows: Mapping[Key, TrainingRow]) -> list[PlannedMap]:
+        """The runs with the learning rates and weights of the training `rows`, by identity; those that failed become rows."""
+        left = []
+        for run in runs:
+            row = rows.get(run.identity(self.environment))
+            own = run if row is None else replace(run, rate=row.learning_rate, file=row.checkpoint)
+            if row is None or row.status == "ok":
+                left.append(own)
+            else:
+                self.put(own.rows({"status": row.status}, row.detail, self.environment, row.measured_at))
+        return left
 
     def job(self, run: PlannedMap) -> dict[str, Any]:
         """The job of a run, with the files that it reads and writes."""

@@ -67,7 +67,10 @@ class LoadedRun:
 
 @dataclass(frozen=True)
 class PlannedMap:
-    """One model and the examples to map. `run` trains it, unless its weights are in `file`."""
+    """One model and the examples to map. `run` trains it, unless its weights are in `file`.
+
+    `rate` is None where it is to be chosen; the training run then leaves the weights.
+    """
 
     keys: Mapping[str, Any]
     seed: int
@@ -110,9 +113,14 @@ class PlannedMap:
         return self.run.subject if self.run else (self.file,)
 
     @property
+    def label(self) -> str:
+        """The mixer as the user named it, or that of the weights."""
+        return self.run.label if self.run else str(self.keys["mixer"])
+
+    @property
     def words(self) -> str:
         """The run in a few words."""
-        return f"{self.keys['task']}, {self.run.label if self.run else self.keys['mixer']}, seed {self.seed}"
+        return f"{self.keys['task']}, {self.label}, seed {self.seed}"
 
     def identity(self, environment: str) -> Key:
         """The identity of the training run: `data-efficiency --save` keeps its weights under the same name."""

@@ -35,28 +35,51 @@ def run_data_efficiency(
     `engine` says where runs are carried out; `save` keeps the best weights. Every run is on disk as soon as it ends, so an
     interrupted study can be resumed. Raises RequestError, StorageError, WorkerError.
     """
-    runs = plan_runs(request) if runs is None else runs
-    subjects = {run.subject for run in runs}
-    trials = {subject: own for subject, own in plan_trials(request).items() if subject in subjects}
     with folder.writing():
         digest = folder.save_environment(environment())
         write_origins(folder.path, code_of(request.mixers))
         study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, engine, save)
-        every = [*runs, *(trial for some in trials.values() for trial in some)]
-        study.read(every, fresh=fresh, retry_failed=retry_failed)
-        study.run(runs, trials)
+        study.carry_out(request, plan_runs(request) if runs is None else runs, fresh=fresh, retry_failed=retry_failed)
     return digest
+
+
+def trained_and_saved(
+    request: DataRequest,
+    folder: ResultsFolder,
+    progress: Progress,
+    *,
+    engine: Engine,
+    digest: str,
+    runs: Sequence[PlannedRun],
+    fresh: bool = False,
+    retry_failed: bool = False,
+    trainer: Trainer | None = None,
+) -> list[TrainingRow]:
+    """The rows of `runs`, whose weights are kept, after training what is missing. The caller is writing the folder.
+
+    `digest` is the environment's hash. Raises StorageError, WorkerError.
+    """
+    study = _Study(folder, progress, TrainingRow, trainer or Trainer(), request.timeout, digest, engine, save=True)
+    study.carry_out(request, runs, fresh=fresh, retry_failed=retry_failed)
+    return [study.rows[run.identity(digest)] for run in runs]
 
 
 @dataclass
 class _Study(TrainingStudy[PlannedRun, TrainingRow]):
     """Training runs, and the trials by which `auto` chooses their learning rates."""
 
-    def run(self, runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> None:
+    def carry_out(self, request: DataRequest, runs: Sequence[PlannedRun], *, fresh: bool, retry_failed: bool) -> None:
+        """Train what is missing of `runs`, and of the trials that they need."""
+        subjects = {run.subject for run in runs}
+        trials = {subject: own for subject, own in plan_trials(request).items() if subject in subjects}
+        every = [*runs, *(trial for some in trials.values() for trial in some)]
+        self.read(every, fresh=fresh, retry_failed=retry_failed)
         missing = self.missing(runs)
-        open_trials = [trial for run in first_of_each(missing) for trial in self.missing(trials.get(run.subject, ()))]
         if not missing:
             return
+        needed = [trial for run in first_of_each(missing) for trial in trials.get(run.subject, ())]
+        # a choice needs their scores, not their weights
+        open_trials = [trial for trial in needed if trial.identity(self.environment) not in self.rows]
         with self.open_slots([*open_trials, *missing]) as slots:
             self.count(slots, missing)
             if open_trials:

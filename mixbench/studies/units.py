@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from mixbench.studies.attention_map_plan import PlannedMap
@@ -23,6 +24,8 @@ from mixbench.studies.tune_plan import PlannedTrial
 
 Cell = TypeVar("Cell")
 Run = TypeVar("Run", bound=Planned)
+Trials = Mapping[tuple[Any, ...], Sequence[PlannedRun]]
+"""The trials by which `auto` chooses learning rates, by the subject that each is chosen for."""
 _SHAPE = ("tokens", "width", "batch")
 _ENERGY = {"cpu": 1.1, "cuda": 5.1}
 """Seconds of measuring the energy of a cell."""
@@ -54,23 +57,14 @@ def speed_units(request: SpeedRequest, cells: Sequence[PlannedCell], *, own_thre
     return _units(cells, shape, words, told, seconds)
 
 
-def run_units(runs: Sequence[PlannedRun], trials: Mapping[tuple[Any, ...], Sequence[PlannedRun]]) -> list[Unit]:
+def run_units(runs: Sequence[PlannedRun], trials: Trials) -> list[Unit]:
     """A unit for each run; one for all runs that share the choice of a learning rate, and the `trials` for it."""
     alone = _seconds_by_subject(run_seconds)
 
     def seconds(own: Sequence[PlannedRun]) -> float:
         return sum(map(alone, [*own, *trials.get(own[0].subject, ())]))
 
-    def together(run: PlannedRun) -> Hashable:
-        return run.subject if run.subject in trials else run.identity("")
-
-    def words(own: Sequence[PlannedRun]) -> str:
-        first = own[0]
-        if first.subject not in trials:
-            return first.words
-        return f"{first.keys['task']}, all that shares a choice of the learning rate of {first.label}"
-
-    return _units(runs, together, words, lambda run: run.identity(""), seconds)
+    return _units(runs, _together(trials), _chosen_words(trials), lambda run: run.identity(""), seconds)
 
 
 def trial_units(trials: Sequence[PlannedTrial]) -> list[Unit]:
@@ -79,24 +73,40 @@ def trial_units(trials: Sequence[PlannedTrial]) -> list[Unit]:
     return _units(trials, _alone, _first_words, lambda trial: trial.identity(""), lambda own: sum(map(alone, own)))
 
 
-def map_units(maps: Sequence[PlannedMap]) -> list[Unit]:
-    """A unit for each model, with all of its examples."""
+def map_units(maps: Sequence[PlannedMap], trials: Trials = MappingProxyType({})) -> list[Unit]:
+    """A unit for each model with its examples; one for all that share the choice of a rate, and the `trials` for it."""
 
     def seconds(own: Sequence[PlannedMap]) -> float:
-        return sum(run_seconds(run) + _EXAMPLE * len(run.examples) for run in own)
+        mapping = sum(run_seconds(run) + _EXAMPLE * len(run.examples) for run in own)
+        return mapping + sum(map(run_seconds, trials.get(own[0].subject, ())))
 
     def told(run: PlannedMap) -> Iterable[object]:
         return *run.identity(""), len(run.examples), run.drawn
 
-    return _units(maps, _alone, _first_words, told, seconds)
+    return _units(maps, _together(trials), _chosen_words(trials), told, seconds)
 
 
-def _first_words(own: Sequence[PlannedRun | PlannedTrial | PlannedMap]) -> str:
+def _first_words(own: Sequence[PlannedTrial]) -> str:
     return own[0].words
 
 
-def _alone(run: PlannedTrial | PlannedMap) -> Hashable:
-    return run.identity("")
+def _alone(trial: PlannedTrial) -> Hashable:
+    return trial.identity("")
+
+
+def _together(trials: Trials) -> Callable[[PlannedRun | PlannedMap], Hashable]:
+    """What runs share that stay together: those that share a choice of the learning rate."""
+    return lambda run: run.subject if run.subject in trials else run.identity("")
+
+
+def _chosen_words(trials: Trials) -> Callable[[Sequence[PlannedRun | PlannedMap]], str]:
+    def words(own: Sequence[PlannedRun | PlannedMap]) -> str:
+        run = own[0]
+        if run.subject not in trials:
+            return run.words
+        return f"{run.about['task']}, all that shares a choice of the learning rate of {run.label}"
+
+    return words
 
 
 def _seconds_by_subject(predict: Callable[[Planned], float]) -> Callable[[Planned], float]:

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_fake_training import FAKE_MAPPER, FORM, SHAPES, fake_maps
+from run_fake_training import FAKE, FAKE_MAPPER, FORM, SHAPES, fake_maps
 
 from mixbench.errors import RequestError
 from mixbench.execution.engine import Local
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, plan_maps
-from mixbench.studies.data_efficiency_plan import PreparedTask
+from mixbench.studies.data_efficiency import run_data_efficiency
+from mixbench.studies.data_efficiency_plan import LEARNING_RATES, PreparedTask
 from mixbench.studies.progress import Silent
 from mixbench.studies.training import key_of
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.rows import AttentionMapRow, TrainingRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 
@@ -30,7 +31,7 @@ def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def study(folder: Path, wanted: MapRequest, **options: Any) -> list[AttentionMapRow]:
     results = ResultsFolder(folder / "results")
-    run_attention_map(wanted, results, Silent(), engine=Local([{}, {}]), trainer=FAKE_MAPPER, **options)
+    run_attention_map(wanted, results, Silent(), engine=Local([{}, {}]), trainer=FAKE_MAPPER, learner=FAKE, **options)
     return results.read(AttentionMapRow)
 
 
@@ -99,6 +100,63 @@ def test_a_run_that_fails_is_one_row_and_is_tried_again_when_asked(
     retried = study(tmp_path, fake_maps(), retry_failed=True)
     assert len(retried) == 6
     assert {row.status for row in retried} == {"ok"}
+
+
+AUTO = {"learning_rates": {"": "auto"}}
+
+
+def test_a_rate_is_chosen_as_by_data_efficiency_whose_rows_and_weights_the_maps_have(tmp_path: Path, log: Path) -> None:
+    wanted = fake_maps(seeds=(0, 1), **AUTO)
+    rows = study(tmp_path, wanted)
+    assert said(log) == ["loaded 3"] * 4
+    trained = ResultsFolder(tmp_path / "results").read(TrainingRow)
+    trials = [row for row in trained if json.loads(row.settings)["learning_rate"] != "auto"]
+    assert sorted((row.mixer, row.learning_rate) for row in trials) == [
+        (m, r) for m in ("attention", "none") for r in LEARNING_RATES
+    ]
+    chosen = {(row.mixer, row.seed): row for row in trained if row not in trials}
+    assert len(chosen) == 4
+    assert {row.learning_rate for row in rows} == {1e-3}, "the best rate of the fake trainer"
+    assert {row.checkpoint for row in rows} == {row.checkpoint for row in chosen.values()}
+    assert study(tmp_path, wanted) == rows
+    assert said(log) == []
+    assert ResultsFolder(tmp_path / "results").read(TrainingRow) == trained
+
+
+def test_models_that_data_efficiency_kept_are_not_trained_again_for_their_maps(tmp_path: Path, log: Path) -> None:
+    wanted, results = fake_maps(**AUTO), ResultsFolder(tmp_path / "results")
+    run_data_efficiency(wanted.base, results, Silent(), engine=Local([{}]), trainer=FAKE, save=True)
+    before = results.read(TrainingRow)
+    kept = {row.checkpoint for row in before if json.loads(row.settings)["learning_rate"] == "auto"}
+    assert {row.checkpoint for row in study(tmp_path, wanted)} == kept
+    assert said(log) == ["loaded 3"] * 2
+    assert results.read(TrainingRow) == before
+
+
+def test_models_whose_weights_were_not_kept_are_trained_again_and_only_they(tmp_path: Path, log: Path) -> None:
+    wanted, results = fake_maps(**AUTO), ResultsFolder(tmp_path / "results")
+    run_data_efficiency(wanted.base, results, Silent(), engine=Local([{}]), trainer=FAKE)
+    before = {key_of(row): row for row in results.read(TrainingRow)}
+    assert {row.status for row in study(tmp_path, wanted)} == {"ok"}
+    after = {key_of(row): row for row in results.read(TrainingRow)}
+    assert after.keys() == before.keys()
+    changed = [row for key, row in after.items() if row != before[key]]
+    assert {json.loads(row.settings)["learning_rate"] for row in changed} == {"auto"}
+    assert all(row.checkpoint for row in changed)
+
+
+def test_a_model_that_failed_while_its_rate_was_chosen_is_a_row_and_is_tried_again_when_asked(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_RUNS", json.dumps({"Attention": "raise"}))
+    rows = study(tmp_path, fake_maps(**AUTO))
+    (failed,) = [row for row in rows if row.mixer == "attention"]
+    assert (failed.status, failed.detail, failed.learning_rate) == ("error", "ValueError: planted", LEARNING_RATES[2])
+    assert said(log) == ["loaded 3"], "only the other mixer is mapped"
+    monkeypatch.delenv("FAKE_RUNS")
+    assert study(tmp_path, fake_maps(**AUTO)) == rows
+    retried = study(tmp_path, fake_maps(**AUTO), retry_failed=True)
+    assert [row.status for row in retried] == ["ok"] * 6
 
 
 def test_a_loaded_run_is_not_taken_for_one_that_was_trained_here(tmp_path: Path, log: Path) -> None:

@@ -98,6 +98,17 @@ def test_a_model_and_its_examples_are_one_unit() -> None:
     assert {unit.key for unit in units}.isdisjoint(unit.key for unit in map_units(plan_maps(fake_maps(4, seeds=(0, 1)))))
 
 
+def test_models_that_share_the_choice_of_a_rate_are_one_unit_with_its_trials() -> None:
+    request = fake_maps(seeds=(0, 1), learning_rates={"attention": "auto", "": 1e-3})
+    maps, trials = plan_maps(request), plan_trials(request.base)
+    units = {len(unit.places): unit for unit in map_units(maps, trials)}
+    assert sorted(len(unit.places) for unit in map_units(maps, trials)) == [1, 1, 2]
+    assert units[2].key.startswith("shapes, all that shares a choice of the learning rate of attention [")
+    (alone,) = [unit for unit in map_units(maps) if unit.key.startswith("shapes, attention, seed 0 ")]
+    # two models with their examples, and five trials without
+    assert 2 * alone.seconds + 4.5 < units[2].seconds < 7 * alone.seconds
+
+
 def test_a_mixer_without_a_closed_form_has_a_prediction_that_grows_with_its_work() -> None:
     request = replace(training_request(mixers=choose_mixers([f"{SAMPLES}:Mean"])), steps=1000)
     (short, *_), (long, *_) = (run_units(plan_runs(replace(request, batch=batch)), {}) for batch in (8, 800))

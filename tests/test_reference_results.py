@@ -9,7 +9,6 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from mixbench.cli.text.brackets import ratio
 from mixbench.cli.text.cost import sentence
 from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
@@ -17,6 +16,7 @@ from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingR
 from mixbench.tasks.dataset import NOT_ASKED
 from mixbench.tasks.recall import generate as recall
 from mixbench.verdicts.attention_map import summarise as map_summary
+from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.entries import interval_text

@@ -19,13 +19,13 @@ from synthetic_training import training_rows, trial_rows
 from mixbench.api.cost import CostOutcome
 from mixbench.api.machines import Told
 from mixbench.cli.text.attention_map import attention_table
-from mixbench.cli.text.brackets import needed, ratio
 from mixbench.cli.text.cost import cost_table
 from mixbench.cli.text.data_efficiency import data_efficiency_table
 from mixbench.cli.text.tune import tuning_table
 from mixbench.stats import Interval
 from mixbench.tables.results import ResultsFolder
 from mixbench.verdicts import attention_map
+from mixbench.verdicts.brackets import needed, ratio
 from mixbench.verdicts.cost import evidence
 from mixbench.verdicts.cost.records import records as cost_records
 from mixbench.verdicts.cost.subject import Wish

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.brackets import bounded, needed, ratio
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
 from mixbench.stats import Interval
+from mixbench.verdicts.brackets import bounded, needed, ratio
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import TIMED
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.brackets import needed, ratio
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes
 from mixbench.stats import Interval
+from mixbench.verdicts.brackets import needed, ratio
 from mixbench.verdicts.entries import Entry, change_text, interval_text
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.context import task_words

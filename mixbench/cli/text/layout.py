@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from mixbench.errors import shortened
+from mixbench.verdicts import table as plain
 from mixbench.verdicts.entries import Entry
 
 if TYPE_CHECKING:
@@ -29,16 +30,13 @@ Line = list[Segment]
 
 
 @dataclass(frozen=True)
-class Column:
-    """A heading and one entry per row, None where there is nothing to show; with `words`, entries are aligned to the left.
+class Column(plain.Column):
+    """A column that is laid out: with `words`, entries are aligned to the left.
 
     In a column of numbers, an entry without a digit (`not reached`) may reach into the room of the tails; in a `narrow` one its
     own tail is on the line below.
     """
 
-    heading: str
-    entries: Sequence[Entry | None]
-    words: bool = False
     narrow: bool = False
 
     @cached_property
@@ -124,18 +122,14 @@ def notes(texts: Iterable[str]) -> Iterator[Paragraph]:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A row per label. Where the room is limited labels wrap, and columns that do not fit move to another table below.
+class Table(plain.Table):
+    """A table that is laid out. Where the room is limited labels wrap, and columns that do not fit move to another one below.
 
-    `first` is a column before the labels; a terminal shows repeated values of it once. `instead` has, by row, a text that
-    replaces all entries (`oom: needs 12 GiB`); another table below repeats only the part before the colon.
+    A terminal shows repeated values of `first` once. Another table below repeats only the part of `instead` before the colon.
     """
 
-    labels: Sequence[str]
     columns: Sequence[Column]
-    heading: str = "mixer"
     first: Column | None = None
-    instead: Mapping[int, str] = field(default_factory=dict)
 
     def lines(self, room: int | None) -> list[Line]:
         """The lines of the table, or of the tables that it takes."""
@@ -188,6 +182,16 @@ class Table:
         entry = self.first.entries[row]
         repeats = terminal and row > 0 and self.first.entries[row - 1] == entry
         return f"{entry.number if entry and not step and not repeats else '':>{self.first.width}}{GAP}"
+
+
+def printed(table: plain.Table) -> Table:
+    """A table as it is printed."""
+
+    def laid_out(column: plain.Column) -> Column:
+        return Column(column.heading, column.entries, column.words)
+
+    first = laid_out(table.first) if table.first else None
+    return Table(table.labels, [*map(laid_out, table.columns)], table.heading, first, table.instead)
 
 
 def _kind(text: str) -> str:

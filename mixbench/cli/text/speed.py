@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
-from mixbench.cli.text.layout import BLANK, Paragraph, Part, caption, fitted, heading, notes
-from mixbench.cli.text.speed_tables import costs_table, growth_table, long_table, times_table
+from mixbench.cli.text.layout import BLANK, Paragraph, Part, caption, fitted, heading, notes, printed
 from mixbench.verdicts.speed.cells import FORMS
 from mixbench.verdicts.speed.notes import brief_notes, long_notes
 from mixbench.verdicts.speed.summary import SpeedSummary
+from mixbench.verdicts.speed.tables import costs_table, growth_table, long_table, times_table
 from mixbench.verdicts.speed.view import View, standing_out, times_caption, views_of
 from mixbench.verdicts.words import counted
 
@@ -30,16 +30,16 @@ def speed_table(summary: SpeedSummary, width: int, terminal: bool, details: bool
 
 def _brief(summary: SpeedSummary, room: int | None) -> Iterator[Part]:
     views, shown = views_of(summary), standing_out(summary)
-    form = min(FORMS, key=lambda form: sum(times_table(view, form).tables(room) for view in views))
+    form = min(FORMS, key=lambda form: sum(printed(times_table(view, form)).tables(room) for view in views))
     for view in views:
         one = len(view.lengths) == 1
         yield heading(f"{view.words} · {view.lengths[0]} tokens" if one else view.words)
         if not one:
             yield caption(times_caption(view))
-        yield times_table(view, form)
+        yield printed(times_table(view, form))
         yield from (BLANK, *_sentences(view, shown))
         if not one:
-            yield costs_table(view)
+            yield printed(costs_table(view))
             yield BLANK
     yield from notes(brief_notes(summary, views, form))
 
@@ -48,9 +48,9 @@ def _details(summary: SpeedSummary) -> Iterator[Part]:
     views = views_of(summary)
     for view in views:
         yield heading(view.words)
-        yield long_table(view)
+        yield printed(long_table(view))
         if view.growths:
-            yield from (BLANK, growth_table(view.growths))
+            yield from (BLANK, printed(growth_table(view.growths)))
         yield from (BLANK, *_sentences(view))
     yield from notes(long_notes(summary))
 

@@ -8,7 +8,6 @@ from places import REPOSITORY as ROOT
 from synthetic import speed_rows
 
 from mixbench.cli.text.speed import speed_table
-from mixbench.cli.text.speed_tables import exponent_text
 from mixbench.mixers import MIXERS
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
@@ -18,6 +17,7 @@ from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.entries import interval_text, with_prefix
 from mixbench.verdicts.speed.cells import margin, point
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
+from mixbench.verdicts.speed.tables import exponent_text
 from mixbench.verdicts.speed.view import views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, number
 

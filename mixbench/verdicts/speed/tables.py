@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from mixbench.cli.text.layout import Column, Table
 from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.speed.cells import (
@@ -25,6 +24,7 @@ from mixbench.verdicts.speed.cells import (
 )
 from mixbench.verdicts.speed.summary import CellSummary, Growth
 from mixbench.verdicts.speed.view import View, shown_entry
+from mixbench.verdicts.table import Column, Table
 
 MATCHED = "matched by"
 THROUGHPUT = "tokens_per_s"

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mixbench.cli.text.brackets import ratio
+from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 

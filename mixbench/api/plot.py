@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mixbench.api.chosen_rows import ChosenRows
 from mixbench.api.filters import filter_of, tell_left_out
 from mixbench.api.options import takes
 from mixbench.api.plot_options import PlotOptions
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.parsing.paper import parse_figure_size
 from mixbench.parsing.spec import parse_names, split_names
+from mixbench.tables.chosen_rows import ChosenRows
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.selection import distinct, where

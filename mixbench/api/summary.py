@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.chosen_rows import ChosenRows
 from mixbench.api.cost import cost_of
 from mixbench.api.cost_options import CostOptions
 from mixbench.api.filters import tell_left_out
@@ -13,6 +12,7 @@ from mixbench.api.machines import of_environments, shown_and_left_out
 from mixbench.api.options import takes
 from mixbench.api.summary_options import SummaryOptions
 from mixbench.errors import RequestError
+from mixbench.tables.chosen_rows import ChosenRows
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mixbench.stats import Interval
 from mixbench.verdicts.words import TELLS_NOTHING, number
 
 UNKNOWN = " (unknown)"
 """Printed instead of bounds that say nothing."""
+LOWER_BOUND, UPPER_BOUND = "a lower bound", "an upper bound"
+"""Marks of numbers of which only a bound is known."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,10 @@ class Entry:
     number: str
     tail: str = ""
     style: str = ""
+    value: float | None = field(default=None, compare=False)
+    """What the text says as a number, for sorting: the point, or the bound that is known."""
+    mark: str = field(default="", compare=False)
+    """Why the number is not to be taken as it stands, in a word or two; empty if it is."""
 
 
 def with_prefix(value: float) -> str:

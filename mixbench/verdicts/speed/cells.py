@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
 from mixbench.tables.rows import SpeedRow
-from mixbench.verdicts.entries import Entry, interval_text, with_prefix
+from mixbench.verdicts.entries import LOWER_BOUND, Entry, interval_text, with_prefix
 from mixbench.verdicts.speed.summary import SUMMARISED, CellSummary
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, time_column
 from mixbench.verdicts.words import number
@@ -26,25 +26,38 @@ _WIDEST_MARGIN = 99
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign behind some times or ratios, and the note that explains it; `of` is TIME, RATIO or both."""
+    """A sign behind some times or ratios, the word for it, if it weakens the number, and the note that explains it.
+
+    `of` is TIME, RATIO or both.
+    """
 
     sign: str
+    word: str
     of: tuple[str, ...]
     marks: Callable[[CellSummary], bool]
     note: str
 
 
-_DISTURBED = "disturbed for too much of the time, by other processes or a throttled GPU"
+_REASON = "disturbed for too much of the time, by other processes or a throttled GPU"
 
+_NOT_PAIRED = "measured in different processes from the baseline, so not paired"
+
+DISTURBED_WORD = "disturbed"
 OTHERS = "!"
 """The sign of what is disturbed."""
 MARKS = (
-    Mark(OTHERS, (TIME,), lambda cell: cell.disturbed, _DISTURBED),
-    Mark(OTHERS, (WALL,), lambda cell: cell.wall_disturbed, _DISTURBED),
-    Mark(OTHERS, (RATIO,), lambda cell: cell.ratio_disturbed, _DISTURBED),
-    Mark("^", (TIME, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
-    Mark("*", (RATIO,), lambda cell: not cell.paired, "measured in different processes from the baseline, so not paired"),
-    Mark("~", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
+    Mark(OTHERS, DISTURBED_WORD, (TIME,), lambda cell: cell.disturbed, _REASON),
+    Mark(OTHERS, DISTURBED_WORD, (WALL,), lambda cell: cell.wall_disturbed, _REASON),
+    Mark(OTHERS, DISTURBED_WORD, (RATIO,), lambda cell: cell.ratio_disturbed, _REASON),
+    Mark("^", "uneven", (TIME, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
+    Mark(
+        "*",
+        "not paired",
+        (RATIO,),
+        lambda cell: not cell.paired,
+        "measured in different processes from the baseline, so not paired",
+    ),
+    Mark("~", "", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
 )
 """Every mark of a time or a ratio, in the order in which they stand."""
 
@@ -62,11 +75,21 @@ def timed(cell: CellSummary, quantity: str, form: Form = interval_text) -> Entry
     point, behind = form(interval)
     marks = _marks(cell, quantity)
     tail = f"{behind} {marks}" if behind and marks else behind + marks
-    return Entry(point, tail, _style(interval) if quantity == RATIO else "")
+    style = _style(interval) if quantity == RATIO else ""
+    return Entry(point, tail, style, value=interval.point, mark=mark_words(cell, quantity))
+
+
+def mark_words(cell: CellSummary, quantity: str) -> str:
+    """Why a time or a ratio is not to be taken as it stands; empty if it is."""
+    return ", ".join(mark.word for mark in _marks_of(cell, quantity) if mark.word)
+
+
+def _marks_of(cell: CellSummary, quantity: str) -> list[Mark]:
+    return [mark for mark in MARKS if quantity in mark.of and mark.marks(cell)]
 
 
 def _marks(cell: CellSummary, quantity: str) -> str:
-    return "".join(mark.sign for mark in MARKS if quantity in mark.of and mark.marks(cell))
+    return "".join(mark.sign for mark in _marks_of(cell, quantity))
 
 
 def mark_notes(shown: Iterable[tuple[CellSummary, str]]) -> Iterator[str]:
@@ -96,7 +119,7 @@ def wall_entry(form: Form) -> tuple[str, EntryOf]:
 
     def entry(cell: CellSummary) -> Entry | None:
         shown = timed(cell, WALL, form)
-        return Entry(shown.number, f"{shown.tail} {HOST_BOUND_WORD}") if shown and cell.host_bound else shown
+        return replace(shown, tail=f"{shown.tail} {HOST_BOUND_WORD}") if shown and cell.host_bound else shown
 
     return "wall ms", entry
 
@@ -108,11 +131,13 @@ def share_entries(bound: bool) -> list[tuple[str, EntryOf]]:
 
 
 def _share_of_peak(cell: CellSummary) -> Entry | None:
-    return None if cell.share_of_peak is None else Entry(_bounded(cell, number(100 * cell.share_of_peak)))
+    share = cell.share_of_peak
+    return None if share is None else _bounded(cell, number(100 * share), 100 * share)
 
 
 def _share_of_bandwidth(cell: CellSummary) -> Entry | None:
-    return None if cell.share_of_bandwidth is None else Entry(number(100 * cell.share_of_bandwidth))
+    share = cell.share_of_bandwidth
+    return None if share is None else Entry(number(100 * share), value=100 * share)
 
 
 def _bound_by(cell: CellSummary) -> Entry | None:
@@ -149,17 +174,18 @@ def _style(ratio: Interval) -> str:
     return "green" if ratio.high is not None and ratio.high < 1 else "red" if ratio.low is not None and ratio.low > 1 else ""
 
 
-def _bounded(cell: CellSummary, text: str) -> str:
+def _bounded(cell: CellSummary, text: str, value: float) -> Entry:
     """A number that comes from flops, with its mark."""
-    return f"{cell.flops_mark} {text}" if cell.flops_mark else text
+    return Entry(f"{cell.flops_mark} {text}", value=value, mark=LOWER_BOUND) if cell.flops_mark else Entry(text, value=value)
 
 
 def _value(metric: str, heading: Heading, cell: CellSummary) -> Entry | None:
     value = cell.value(metric)
     if value is None:
         return Entry(cell.flops_mark) if metric == "flops" and cell.flops_mark else None
-    text = _FORMS[heading.form](value if heading.per == 1 else value / heading.per)
-    return Entry(_bounded(cell, text) if metric == "flops" else text)
+    shown = value if heading.per == 1 else value / heading.per
+    text = _FORMS[heading.form](shown)
+    return _bounded(cell, text, shown) if metric == "flops" else Entry(text, value=shown)
 
 
 _FORMS: dict[str, Callable[[float], str]] = {

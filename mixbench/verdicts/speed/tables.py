@@ -8,6 +8,7 @@ from functools import partial
 from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.speed.cells import (
+    DISTURBED_WORD,
     HOST_BOUND_WORD,
     OTHERS,
     RATIO,
@@ -47,7 +48,8 @@ def times_table(view: View, form: Forms) -> Table:
 def _host_bound_column(view: View) -> list[Column]:
     """Up to which length a mixer is host-bound, where any is."""
     ends = view.host_bound
-    texts = [Entry(f"to {max(cell.tokens for cell in ends[label])}") if label in ends else None for label in view.labels]
+    longest = {label: max(cell.tokens for cell in cells) for label, cells in ends.items()}
+    texts = [Entry(f"to {longest[label]}", value=longest[label]) if label in ends else None for label in view.labels]
     return [Column(HOST_BOUND_WORD, texts, words=True)] if ends else []
 
 
@@ -77,7 +79,8 @@ def _growth_columns(view: View) -> list[Column]:
 def _state_growth_column(view: View) -> list[Column]:
     """How the state grows with the context, where there is one: it is counted, so it has no interval."""
     exponents = view.state_exponents
-    texts = [Entry(f"N^{round(exponents[label], 2) + 0.0:.2f}") if label in exponents else None for label in view.labels]
+    known = [exponents.get(label) for label in view.labels]
+    texts = [None if own is None else Entry(f"N^{round(own, 2) + 0.0:.2f}", value=own) for own in known]
     return [Column("state grows as", texts, words=True)] if exponents else []
 
 
@@ -93,7 +96,8 @@ def growth_table(growths: Sequence[Growth]) -> Table:
 
 
 def _grown(growth: Growth) -> Entry:
-    return Entry(exponent_text(growth.exponent), f" {OTHERS}" if growth.disturbed else "")
+    sign, mark = (f" {OTHERS}", DISTURBED_WORD) if growth.disturbed else ("", "")
+    return Entry(exponent_text(growth.exponent), sign, value=growth.exponent.point, mark=mark)
 
 
 def exponent_text(interval: Interval, base: str = "N") -> str:
@@ -103,7 +107,7 @@ def exponent_text(interval: Interval, base: str = "N") -> str:
 
 def long_table(view: View) -> Table:
     """A line per cell with all that was measured."""
-    tokens = Column("tokens", [Entry(str(cell.tokens)) for cell in view.cells])
+    tokens = Column("tokens", [Entry(str(cell.tokens), value=cell.tokens) for cell in view.cells])
     return _table(view, interval_text, first=tokens)
 
 
@@ -143,4 +147,4 @@ def _every_entry(view: View, form: Form, details: bool) -> Iterator[tuple[str, E
 
 
 def _ratio(cell: CellSummary, baseline: str | None, form: Form) -> Entry | None:
-    return Entry("1") if cell.ratio and cell.label == baseline else timed(cell, RATIO, form)
+    return Entry("1", value=1.0) if cell.ratio and cell.label == baseline else timed(cell, RATIO, form)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from mixbench.mixers import CONTROLS
@@ -157,8 +157,8 @@ def times_caption(view: View) -> str:
 def shown_entry(view: View, cell: CellSummary, form: Form) -> Entry | None:
     """What the table by length shows of a cell: its time or ratio, or its status."""
     if cell.status != "ok":
-        return Entry(cell.status, style="yellow")
+        return Entry(cell.status, style="yellow", mark=f"failed: {cell.status}")
     entry = timed(cell, view.quantity(cell), form)
     if entry and view.relative and view.quantity(cell) == TIME and cell.label != view.baseline:
-        return Entry(entry.number, f" ms{entry.tail}")
+        return replace(entry, tail=f" ms{entry.tail}", style="")
     return entry

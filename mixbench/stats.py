@@ -41,12 +41,12 @@ def log_t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return _exponential(t_interval(_logs(values), level))
 
 
-def median_interval(values: Sequence[float]) -> Interval:
-    """Median and its 95 % interval, which rare values far from the others hardly move. Raises ValueError without values.
+def median_interval(values: Sequence[float], level: float = _LEVEL) -> Interval:
+    """Median and its interval, which rare values far from the others hardly move. Raises ValueError without values.
 
-    From six values on it runs between order statistics, interpolated (Hettmansperger and Sheather, 1986), and holds for any
-    distribution. Fewer values do not enclose the median in 95 %: the interval extends beyond them by as many times their
-    range as it takes for normal values.
+    At 95 %, from six values on it runs between order statistics, interpolated (Hettmansperger and Sheather, 1986), and holds
+    for any distribution. Fewer values do not enclose the median in 95 %: the interval extends beyond them by as many times
+    their range as it takes for normal values.
     """
     if not values:
         raise ValueError("no values")
@@ -54,30 +54,52 @@ def median_interval(values: Sequence[float]) -> Interval:
     point = median(ordered)
     if count < 2:
         return Interval(point)
-    if count in _BEYOND:
-        beyond = _BEYOND[count] * (ordered[-1] - ordered[0])
+    if 1 - 2 / 2**count < level:
+        beyond = _beyond(count, level) * (ordered[-1] - ordered[0])
         return Interval(point, ordered[0] - beyond, ordered[-1] + beyond)
-    rank, inwards = _median_ranks(count)
+    rank, inwards = _median_ranks(count, level)
     low, high = ((1 - inwards) * side[rank - 1] + inwards * side[rank] for side in (ordered, ordered[::-1]))
     return Interval(point, low, high)
 
 
 @cache
-def _median_ranks(count: int) -> tuple[int, float]:
-    """The rank whose value and its mirror image enclose the median in at least 95 %, and how far to go to the next, 0 to 1."""
+def _beyond(count: int, level: float) -> float:
+    """By how many times their range so many normal values must be exceeded on both sides to enclose their median."""
+    if level == _LEVEL:
+        return _BEYOND[count]
+    from scipy.integrate import quad
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
+
+    def missed(beyond: float) -> float:
+        """How often the smallest value is above the median by more than so many times the range."""
+
+        def density(smallest: float) -> float:
+            others = ndtr(smallest * (1 + beyond) / beyond) - ndtr(smallest)
+            return float(count * math.exp(-(smallest**2) / 2) / math.sqrt(2 * math.pi) * others ** (count - 1))
+
+        return float(quad(density, 0, 10)[0])
+
+    # to the smallest value alone, for which half of the miss is 1 / 2 to the number of values, and up
+    return float(brentq(lambda beyond: missed(beyond) - (1 - level) / 2, 1e-9, 1e6))
+
+
+@cache
+def _median_ranks(count: int, level: float) -> tuple[int, float]:
+    """The rank whose value and its mirror image enclose the median as often, and how far to go to the next, 0 to 1."""
     rank, outside = 0, Fraction(0)
     inner = outer = 1.0
-    while inner >= _LEVEL:
+    while inner >= level:
         outside += Fraction(math.comb(count, rank), 2**count)
         rank, outer, inner = rank + 1, inner, float(1 - 2 * outside)
     rank -= 1
-    share = (outer - _LEVEL) / (outer - inner)
+    share = (outer - level) / (outer - inner)
     return rank, (count - rank) * share / (rank + (count - 2 * rank) * share)
 
 
-def log_median_interval(values: Sequence[float]) -> Interval:
+def log_median_interval(values: Sequence[float], level: float = _LEVEL) -> Interval:
     """`median_interval` on the log scale. Raises ValueError for a value that is not positive."""
-    return _exponential(median_interval(_logs(values)))
+    return _exponential(median_interval(_logs(values), level))
 
 
 def unpaired_ratio_interval(numerators: Sequence[float], denominators: Sequence[float], level: float = 0.95) -> Interval:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from mixbench.api.given_mixers import names_of
@@ -19,11 +18,6 @@ def command_line(name: str, options: Options, *, without: Collection[str] = ()) 
         if option.name not in without and str(value) != str(option.default):  # "256" from the command line is 256
             words += _words(option, names_of(value) if option.name == "mixer" else value)
     return shlex.join(words)
-
-
-def with_folder(command: str, folder: Path) -> str:
-    """A command that works on this results folder."""
-    return command if folder == Path("results") else f"{command} --results {shlex.quote(str(folder))}"
 
 
 def _words(option: Described, value: Any) -> list[str]:

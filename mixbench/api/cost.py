@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.command_line import with_folder
 from mixbench.api.cost_options import CostOptions
 from mixbench.api.machines import Told, of_environments, shown_and_left_out
 from mixbench.api.options import takes
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
+from mixbench.parsing.command import with_folder
 from mixbench.parsing.spec import parse_scores
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder

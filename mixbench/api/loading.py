@@ -6,8 +6,8 @@ from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.command_line import with_folder
 from mixbench.errors import RequestError
+from mixbench.parsing.command import with_folder
 from mixbench.tables.columns import Row
 from mixbench.tables.origins import read_origins
 from mixbench.tables.results import ResultsFolder

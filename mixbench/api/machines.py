@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mixbench.api.command_line import with_folder
 from mixbench.api.filters import tell_left_out
 from mixbench.api.shared_options import Names
+from mixbench.parsing.command import with_folder
 from mixbench.parsing.spec import split_names
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.results import ResultsFolder

@@ -132,9 +132,9 @@ def plot(options: PlotOptions) -> None:
 
 @command(RemoveOptions)
 def remove(options: RemoveOptions) -> None:
-    from mixbench.api.command_line import with_folder
     from mixbench.api.remove import carry_out, plan_removal
     from mixbench.cli.text.remove import removal_table
+    from mixbench.parsing.command import with_folder
     from mixbench.verdicts.words import counted
 
     removal = plan_removal(options)
@@ -151,9 +151,9 @@ def remove(options: RemoveOptions) -> None:
 
 @command(MergeOptions, Printed)
 def merge(options: MergeOptions, printed: Printed) -> None:
-    from mixbench.api.command_line import with_folder
     from mixbench.api.merge import as_plain, merge_all
     from mixbench.cli.text.merge import merge_remarks, merge_table
+    from mixbench.parsing.command import with_folder
 
     merged = merge_all(options)
     present(printed, lambda: as_plain(merged), lambda width, terminal: merge_table(merged, width, terminal))

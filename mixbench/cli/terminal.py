@@ -132,7 +132,7 @@ def conclude(replicate: str, table: Path, failed: int, unit: str, *, warning: st
 
     A warning is the last line, and stands out.
     """
-    from mixbench.api.command_line import with_folder
+    from mixbench.parsing.command import with_folder
 
     remark(f"Every {replicate} is a row of {table}.")
     remark(f"Next: {with_folder('mixbench plot', table.parent)}")

@@ -34,6 +34,8 @@ class MixerMaps:
     score: Interval | None
     """Mean test score over seeds."""
     seeds: int
+    by_seed: Mapping[int, float]
+    """Mean share on needed tokens over the examples of each seed that has one."""
     examples: int
     """The most examples of any seed that have a share."""
     detail: str
@@ -94,9 +96,10 @@ def _line(mixer: MixerKey, label: str, rows: Sequence[AttentionMapRow]) -> Mixer
     by_seed: dict[int, list[AttentionMapRow]] = defaultdict(list)
     for row in rows:
         by_seed[row.seed].append(row)
-    by_run = [[row.right_share for row in run if row.right_share is not None] for run in by_seed.values()]
-    shares = [run for run in by_run if run]
-    replicates = [fmean(run) for run in shares] if len(shares) > 1 else [share for run in shares for share in run]
+    by_run = {seed: [row.right_share for row in run if row.right_share is not None] for seed, run in by_seed.items()}
+    shares = {seed: run for seed, run in by_run.items() if run}
+    means = {seed: fmean(run) for seed, run in shares.items()}
+    replicates = [*means.values()] if len(means) > 1 else [share for run in shares.values() for share in run]
     scores = {row.seed: row.test_score for row in rows if row.test_score is not None}
     score = next((row.score for row in rows if row.score), "")
     return MixerMaps(
@@ -107,7 +110,8 @@ def _line(mixer: MixerKey, label: str, rows: Sequence[AttentionMapRow]) -> Mixer
         distant=known_mean(row.distant_share for row in rows),
         score=mean_score(list(scores.values()), score in ERRORS),
         seeds=len(shares),
-        examples=max(map(len, shares), default=0),
+        by_seed=means,
+        examples=max(map(len, shares.values()), default=0),
         detail=next((_reason(row) for row in rows if row.detail and (row.status != "ok" or row.right_share is None)), ""),
         drawn={row.example: row.map_file for row in by_seed[min(by_seed)] if row.map_file},
     )

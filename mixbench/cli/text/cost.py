@@ -31,7 +31,7 @@ def cost_table(outcome: CostOutcome, width: int, terminal: bool) -> Text:
 
 
 def _cost(cost: TaskCost, outcome: CostOutcome) -> Iterator[Paragraph | Table]:
-    from mixbench.api.command_line import with_folder
+    from mixbench.parsing.command import with_folder
 
     yield heading(f"Cost of reaching a score on {cost.subject.words}")
     for target in cost.targets:

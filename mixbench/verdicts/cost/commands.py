@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.texts import Given
 from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.per_example import METERED
@@ -66,9 +66,16 @@ def speed_command(
 
 
 def study_command(
-    mixers: Sequence[MixerKey], study: Sequence[TrainingRow], search: Sequence[TrialRow], texts: Mapping[str, Given]
+    mixers: Sequence[MixerKey],
+    study: Sequence[TrainingRow],
+    search: Sequence[TrialRow],
+    texts: Mapping[str, Given],
+    **changes: Any,
 ) -> str:
-    """The command that trains learning curves as in `study`, if there are any, and otherwise with the model of `search`."""
+    """The command that trains learning curves as in `study`, if there are any, and otherwise with the model of `search`.
+
+    `changes` are options that differ.
+    """
     rows = study or search
     settings = unpacked(rows[0].settings)
     if study:
@@ -86,13 +93,20 @@ def study_command(
         rate = "auto" if _is_range(settings.get("learning_rate")) else settings.get("learning_rate")
     dropout = settings.get("dropout") or None
     options = {**parts, "learning_rate": rate, "dropout": None if _is_range(dropout) else dropout}
-    return _line("data-efficiency", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts)})
+    return _line("data-efficiency", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts), **changes})
 
 
 def search_command(
-    mixers: Sequence[MixerKey], study: Sequence[TrainingRow], search: Sequence[TrialRow], texts: Mapping[str, Given]
+    mixers: Sequence[MixerKey],
+    study: Sequence[TrainingRow],
+    search: Sequence[TrialRow],
+    texts: Mapping[str, Given],
+    **changes: Any,
 ) -> str:
-    """The command that searches as in `search`, if there is one, and otherwise with the model and most examples of `study`."""
+    """The command that searches as in `search`, if there is one, and otherwise with the model and most examples of `study`.
+
+    `changes` are options that differ.
+    """
     rows = search or study
     if search:
         options: Options = {
@@ -103,7 +117,31 @@ def search_command(
         }
     else:
         options = {"size": _part(max(study, key=_size))}
-    return _line("tune", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts)})
+    return _line("tune", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts), **changes})
+
+
+def map_command(mixers: Sequence[MixerKey], rows: Sequence[AttentionMapRow], **changes: Any) -> str:
+    """The command that trains and maps as in some rows of one model each; `changes` are options that differ."""
+    row = rows[0]
+    seeds = {other.seed for other in rows}
+    rates = {(other.mixer, unpacked(other.settings).get("learning_rate")) for other in rows}
+    common = len({rate for _, rate in rates}) == 1
+    options = {
+        **{name: value for name, value in _model(row).items() if name != "score"},
+        "size": row.train_size,
+        "seeds": max(seeds) - min(seeds) + 1,
+        "seed": min(seeds),
+        "examples": len({other.example for other in rows}),
+        "learning_rate": next(iter(rates))[1] if common else [f"{name}={rate}" for name, rate in sorted(rates)],
+    }
+    return _line("attention-map", mixers, {**options, **changes})
+
+
+def timing_command(mixers: Sequence[MixerKey], rows: Sequence[SpeedRow], tokens: Iterable[int], **changes: Any) -> str:
+    """The command that times as in some rows of one context, at these lengths; `changes` are options that differ."""
+    row = rows[0]
+    shape = {"tokens": ",".join(map(str, tokens)), "width": row.width, "layers": unpacked(row.settings).get("layers")}
+    return _line("speed", mixers, {**shape, **_measured(rows, scope=row.scope, mode=row.mode), **changes})
 
 
 def _measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
@@ -124,7 +162,7 @@ def _measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
     }
 
 
-def _model(row: TrainingRow) -> Options:
+def _model(row: TrainingRow | AttentionMapRow) -> Options:
     settings = unpacked(row.settings)
     return {
         "task": _task(row.task, settings.get("task", {})),
@@ -199,8 +237,13 @@ def _texts(row: TrainingRow, texts: Mapping[str, Given]) -> Options:
 
 
 def _line(study: str, mixers: Sequence[MixerKey], options: Options) -> str:
+    return command_of(study, {"mixer": [mixer_string(mixer) for mixer in mixers], **options})
+
+
+def command_of(study: str, options: Options) -> str:
+    """The command of a study with these options, quoted for a shell."""
     words = ["mixbench", study]
-    for name, value in {"mixer": [mixer_string(mixer) for mixer in mixers], **options}.items():
+    for name, value in options.items():
         flag = f"--{name.replace('_', '-')}"
         for one in value if isinstance(value, list) else [value]:
             if one is True:

@@ -18,6 +18,7 @@ from mixbench.verdicts.cost.per_example import (
     beside,
     contexts_of_examples,
     disturbed,
+    disturbed_words,
     in_words,
     lower_bounds,
     of_whole_sequences,
@@ -60,6 +61,8 @@ class TaskCost:
     """What weakens the numbers, a sentence each."""
     left_out: tuple[str, ...] = ()
     """The rows of this task that were left out, a sentence for each table."""
+    disturbed: tuple[str, ...] = ()
+    """Labels of the mixers whose times, or whose ratios to those of the baseline, other work disturbed."""
 
     @property
     def is_error(self) -> bool:
@@ -141,6 +144,7 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
     alike = contexts or contexts_of_examples(speed, subject, mixers, replace(wish, measure=TIMED))
     taken = [row for own in alike[0].values() for row in own] if alike else []
     found = Found(speed, taken, runs, model)
+    unquiet = disturbed(timed, {mixer: labels[mixer] for mixer in whole}, base, wish.measure)
     return TaskCost(
         subject=subject,
         score=score,
@@ -150,14 +154,15 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         mixers={labels[mixer]: mixer for mixer in whole},
         reach=reach(evidence),
         targets=targets,
-        costs=costs(evidence, targets, baseline, is_error),
+        costs=costs(evidence, targets, baseline, is_error, wish.level),
         sources=tuple(Source(factor, TABLES[factor], len(own), words(own)) for factor, (own, words) in rows.items() if own),
         lacks=lacks(labels, {"example": examples, "data": curves, "trials": scores}, subject, found, wish),
         bounds=evidence.bounds,
         warnings=(
-            *disturbed(timed, {mixer: labels[mixer] for mixer in whole}, base, wish.measure),
+            *disturbed_words(*unquiet, baseline),
             *warnings(evidence, targets, is_error),
             *runs.differences,
         ),
         left_out=tuple(filter(None, (other_contexts(contexts), *runs.left_out))),
+        disturbed=tuple(label for own in unquiet for label in own),
     )

@@ -121,16 +121,21 @@ def beside(
 
 def disturbed(
     timed: Mapping[MixerKey, Sequence[SpeedRow]], labels: Mapping[MixerKey, str], baseline: MixerKey | None, measure: str
-) -> list[str]:
-    """Sentences that name the mixers of these labels whose times, or only whose ratios of times, `mixbench speed` marks."""
+) -> tuple[list[str], list[str]]:
+    """The labels of the mixers whose times, and of those only whose ratios of times, `mixbench speed` marks."""
     if measure != TIMED or baseline is None:
-        return []
+        return [], []
     own = {label: timed[mixer] for mixer, label in labels.items()}
     times = [label for label, rows in own.items() if choose_rows(rows).disturbed]
     ratios = [label for label, rows in own.items() if label not in times and compared(rows, timed[baseline]).disturbed]
+    return times, ratios
+
+
+def disturbed_words(times: Sequence[str], ratios: Sequence[str], baseline: str | None) -> list[str]:
+    """Sentences that name disturbed mixers."""
     return [
         f"Disturbed while it was timed{how}: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
-        for how, named in (("", times), (f" relative to {labels[baseline]}", ratios))
+        for how, named in (("", times), (f" relative to {baseline}", ratios))
         if named
     ]
 

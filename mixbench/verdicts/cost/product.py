@@ -26,7 +26,7 @@ from mixbench.verdicts.learning.data_needed import (
     targets_between,
 )
 from mixbench.verdicts.learning.expected_best import expected_best, most_trials
-from mixbench.verdicts.learning.resampling import ENOUGH_REPLICATES, Curve, Numbers, few_replicates, resampling_interval
+from mixbench.verdicts.learning.resampling import ENOUGH_REPLICATES, LEVEL, Curve, Numbers, few_replicates, resampling_interval
 
 FACTORS = ("example", "data", "trials")
 """E, D and H."""
@@ -88,8 +88,13 @@ class Evidence:
         return [label for label in self.example if label in self.data and label in self.trials]
 
 
-def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is_error: bool) -> tuple[MixerCost, ...]:
-    """The cost of every mixer for every target, ordered by target. Errors count as better when lower."""
+def costs(
+    evidence: Evidence, targets: Sequence[float], baseline: str | None, is_error: bool, level: float = LEVEL
+) -> tuple[MixerCost, ...]:
+    """The cost of every mixer for every target, ordered by target. Errors count as better when lower.
+
+    `level` is the confidence of the intervals that come from resampling.
+    """
     random = np.random.default_rng(0)
     labels = evidence.labels
     if not labels or not targets:
@@ -110,9 +115,11 @@ def costs(evidence: Evidence, targets: Sequence[float], baseline: str | None, is
             base = {factor: ends[factor][baseline][:, place] for factor in ends} if baseline in labels else {}
             ratios = {} if label == baseline else {name: ratio_of_ends(own[name], base[name]) for name in base}
             need = needed[label, target]
-            alone = _known_all(own, replicates, _example(evidence, label), Known(need.examples, need.interval))
+            alone = _known_all(own, replicates, _example(evidence, label), Known(need.examples, need.interval), level)
             beside = (
-                _known_all(ratios, replicates, _example(evidence, label, baseline), Known(need.ratio, need.ratio_interval))
+                _known_all(
+                    ratios, replicates, _example(evidence, label, baseline), Known(need.ratio, need.ratio_interval), level
+                )
                 if ratios and need.ratio
                 else {}
             )
@@ -202,7 +209,7 @@ def warnings(evidence: Evidence, targets: Sequence[float], is_error: bool) -> li
 
 
 def _known_all(
-    drawn: Mapping[str, Numbers], replicates: Mapping[str, int], example: Known | None, data: Known
+    drawn: Mapping[str, Numbers], replicates: Mapping[str, int], example: Known | None, data: Known, level: float
 ) -> dict[str, Known]:
     """The known values of each factor and of the product; `replicates` are those of the measured factors.
 
@@ -210,7 +217,9 @@ def _known_all(
     """
     numbers = {**replicates, PRODUCT: _effective_replicates(drawn, replicates)}
     moved = example.value.low / drawn["example"][0, 0] if example else 1.0
-    known = {name: _known(ends * (moved if name == PRODUCT else 1.0), numbers.get(name, 0)) for name, ends in drawn.items()}
+    known = {
+        name: _known(ends * (moved if name == PRODUCT else 1.0), numbers.get(name, 0), level) for name, ends in drawn.items()
+    }
     return known | {"data": data} | ({"example": example} if example else {})
 
 
@@ -231,9 +240,9 @@ def _log_variance(drawn: Numbers) -> float:
     return float(np.var(np.log(ends[ends > 0]))) if (ends > 0).any() else 0.0
 
 
-def _known(drawn: Numbers, replicates: float) -> Known:
+def _known(drawn: Numbers, replicates: float, level: float) -> Known:
     """The value from the first draw, which is the data, and the interval from the others."""
     value = Bracket(*map(float, drawn[0]))
     if replicates < 2:
         return Known(value, None)
-    return Known(value, Bracket(*resampling_interval(drawn[1:, 0], drawn[1:, 1], replicates)))
+    return Known(value, Bracket(*resampling_interval(drawn[1:, 0], drawn[1:, 1], replicates, level)))

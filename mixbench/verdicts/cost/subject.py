@@ -21,6 +21,8 @@ class Wish:
     baseline: str | None = None
     texts: Mapping[str, Given] = field(default_factory=dict)
     """How the user named the texts of data sets, by their hashes."""
+    level: float = 0.95
+    """The confidence of the intervals that come from resampling."""
 
 
 @dataclass(frozen=True, order=True)

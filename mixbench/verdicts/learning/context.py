@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import canonical_json
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.rows import AttentionMapRow, TrainingRow
 from mixbench.verdicts.labels import MixerKey, in_words, unpacked
 
 _LONGEST_VALUE = 12
 _OF_WIDTH = "feature_hidden"
 """The setting that is a multiple of the width, usually the same."""
+Run = TypeVar("Run", TrainingRow, AttentionMapRow)
 Line = tuple[MixerKey, str]
 """A mixer and its requested learning rate."""
 
@@ -33,19 +34,19 @@ class TaskContext:
     """The requested learning rate, a number or `auto`; empty if each mixer has its own."""
 
 
-def by_context(rows: Iterable[TrainingRow]) -> dict[TaskContext, tuple[list[TrainingRow], int]]:
+def by_context(rows: Iterable[Run]) -> dict[TaskContext, tuple[list[Run], int]]:
     """The rows of each context, and how many runs that only chose a learning rate were left out.
 
     Where every mixer has one requested learning rate, mixers are compared even if these differ. Where a mixer has several, each
     rate is a context of its own, so that nothing is averaged over rates.
     """
-    shared: dict[TaskContext, dict[Line, list[TrainingRow]]] = defaultdict(lambda: defaultdict(list))
+    shared: dict[TaskContext, dict[Line, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         settings = unpacked(row.settings)
         rate = settings.pop("learning_rate", "")
         context = TaskContext(row.task, row.layers, row.width, row.tokens, row.device, canonical_json(settings), "")
         shared[context][(row.mixer, row.config), str(rate)].append(row)
-    contexts: dict[TaskContext, tuple[list[TrainingRow], int]] = {}
+    contexts: dict[TaskContext, tuple[list[Run], int]] = {}
     for context, lines in shared.items():
         studied = {line: runs for line, runs in lines.items() if not _is_trial(line, lines)}
         rates = {rate for _, rate in studied}
@@ -83,7 +84,7 @@ def _of_width(settings: Mapping[str, Any], width: int) -> float | str:
     return value / width if isinstance(value, int) else repr(value)
 
 
-def _is_trial(line: Line, lines: Mapping[Line, Sequence[TrainingRow]]) -> bool:
+def _is_trial(line: Line, lines: Mapping[Line, Sequence[Run]]) -> bool:
     """Whether these runs, one per size and rate, only served to choose the learning rate of the same mixer's `auto`."""
     mixer, rate = line
     chosen = {(row.train_size, row.seed) for row in lines.get((mixer, "auto"), ())}

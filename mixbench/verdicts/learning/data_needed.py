@@ -9,7 +9,15 @@ from statistics import geometric_mean
 
 import numpy as np
 
-from mixbench.verdicts.learning.resampling import Curve, Numbers, drawn_means, mean_curves, percentile_interval, seed_draws
+from mixbench.verdicts.learning.resampling import (
+    LEVEL,
+    Curve,
+    Numbers,
+    drawn_means,
+    mean_curves,
+    percentile_interval,
+    seed_draws,
+)
 
 TARGETS = 3
 """How many target scores are chosen by default."""
@@ -51,12 +59,12 @@ class Need:
 
 
 def data_needed(
-    curves: Mapping[str, Curve], baseline: str | None, targets: Sequence[float], is_error: bool
+    curves: Mapping[str, Curve], baseline: str | None, targets: Sequence[float], is_error: bool, level: float = LEVEL
 ) -> tuple[Need, ...]:
     """The need of every mixer (curves by label) for each target, ordered by target. Errors count as better when lower.
 
     Isotonic regression of the mean score over seeds, interpolated in the logarithm of the size (for an error, also in that of
-    the error). The interval comes from the draws of `drawn_means`.
+    the error). The interval comes from the draws of `drawn_means`, with confidence `level`.
     """
     scales, seeds, goals = _on_scale(curves, targets, is_error)
     if not seeds or not targets:
@@ -65,15 +73,15 @@ def data_needed(
 
     def need(label: str, place: int, target: float) -> Need:
         own, base = needs[label][:, place], needs.get(baseline or "")
-        ratio = _known(_ratio(own, base[:, place])) if base is not None and label != baseline else (None, None)
-        return Need(label, target, *_known(own), *ratio)
+        ratio = _known(_ratio(own, base[:, place]), level) if base is not None and label != baseline else (None, None)
+        return Need(label, target, *_known(own, level), *ratio)
 
     return tuple(need(label, place, target) for place, target in enumerate(targets) for label in needs)
 
 
-def _known(ends: Numbers) -> tuple[Bracket, Bracket | None]:
+def _known(ends: Numbers, level: float) -> tuple[Bracket, Bracket | None]:
     """The value from the first draw and the interval from the others; none where all agree, which says nothing of others."""
-    interval = percentile_interval(*ends[1:].T) if len(ends) > 1 else None
+    interval = percentile_interval(ends[1:, 0], ends[1:, 1], (1 - level) / 2) if len(ends) > 1 else None
     bracket = Bracket(*interval) if interval and interval[0] < interval[1] else None
     return Bracket(*map(float, ends[0])), bracket
 

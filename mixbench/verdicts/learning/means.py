@@ -30,9 +30,9 @@ def mean_share(shares: Sequence[float]) -> Interval:
     return interval if low is None or high is None else Interval(interval.point, max(0.0, low), min(1.0, high))
 
 
-def mean_difference(pairs: Sequence[tuple[float, float]]) -> Interval | None:
+def mean_difference(pairs: Sequence[tuple[float, float]], level: float = 0.95) -> Interval | None:
     """Mean of own - other over pairs with its t-interval; None without pairs."""
-    return _with_width(t_interval([own - other for own, other in pairs])) if pairs else None
+    return _with_width(t_interval([own - other for own, other in pairs], level)) if pairs else None
 
 
 def _with_width(interval: Interval) -> Interval:
@@ -40,9 +40,9 @@ def _with_width(interval: Interval) -> Interval:
     return Interval(interval.point) if interval.low == interval.high else interval
 
 
-def relative_change(pairs: Sequence[tuple[float, float]]) -> Interval | None:
+def relative_change(pairs: Sequence[tuple[float, float]], level: float = 0.95) -> Interval | None:
     """Geometric mean of own / other over pairs, minus 1, with its interval; None without pairs or where a score is 0."""
     if not pairs or min(map(min, pairs)) <= 0:
         return None
-    ratio = _with_width(log_t_interval([own / other for own, other in pairs]))
+    ratio = _with_width(log_t_interval([own / other for own, other in pairs], level))
     return Interval(ratio.point - 1, *(None if end is None else end - 1 for end in (ratio.low, ratio.high)))

@@ -65,7 +65,7 @@ def _verdict(line: Sequence[CellSummary], beside: Mapping[int, CellSummary], bas
     crossed = crossovers({cell.tokens: cell.paired_ratios for cell in paired}) if len(paired) == len(line) else ()
     disturbed = any(cell.ratio_disturbed for cell in line)
     smaller = compared_sizes(line, beside) if last.decoding else ()
-    parts = (_at_the_longest(last, baseline), _along(line, crossed))
+    parts = (_at_the_longest(last, baseline), along(line, crossed))
     remarks = "; ".join([*([_HOST_BOUND] if host_bound else []), *([DISTURBED] if disturbed else [])])
     sentence = "; ".join(filter(None, parts)) + (f" ({remarks})." if remarks else ".")
     return Verdict(
@@ -104,7 +104,7 @@ def _at_the_longest(cell: CellSummary, baseline: str) -> str:
     return f"{apart}: {_with_bounds(speed)} times as fast"
 
 
-def _along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
+def along(line: Sequence[CellSummary], crossed: Sequence[Crossover]) -> str:
     """Where the mixer is level with the baseline, or on which side it stays."""
     if len(crossed) == 1 and line[0].decoding:
         to, end = ("from", " on") if crossed[0].faster_beyond else ("up to", "")

@@ -1,0 +1,165 @@
+"""What is decided by intervals: one number or several together, so that an interval and its verdict never disagree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mixbench.stats import Interval
+from mixbench.verdicts.claims.claim import Finding, Verdict
+from mixbench.verdicts.learning.data_needed import Bracket
+
+LEVEL = 0.95
+_MOST = 4
+"""By how many times the replicates may grow that are proposed."""
+FEWEST = 5
+"""Seeds and launches that are proposed at least."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its interval: no bounds with one replicate, an infinite one for an open end; no point where that is open."""
+
+    point: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def above(self, value: float) -> bool:
+        """Whether the interval lies above a value."""
+        return self.low is not None and self.low > value
+
+    def below(self, value: float) -> bool:
+        """Whether the interval lies below a value."""
+        return self.high is not None and self.high < value
+
+    def within(self, margin: float) -> bool:
+        """Whether the interval lies between -margin and margin."""
+        return self.low is not None and self.high is not None and -margin <= self.low and self.high <= margin
+
+
+NOTHING = Estimate(None)
+At = Callable[[float], Estimate]
+"""The estimate with an interval of this level."""
+Holds = Callable[[Estimate], bool]
+
+
+def of_interval(interval: Interval | None, scale: float = 1.0) -> Estimate:
+    """An interval of `mixbench.stats` as an estimate, in another unit."""
+    if interval is None:
+        return NOTHING
+    low, high = (None if end is None else scale * end for end in (interval.low, interval.high))
+    return Estimate(scale * interval.point, low, high)
+
+
+def of_brackets(value: Bracket | None, interval: Bracket | None) -> Estimate:
+    """A number that may be known by a bound only, and its interval, where 0 and infinity are open ends."""
+    point = value.low if value and value.low == value.high else None
+    return Estimate(point, interval.low if interval.low > 0 else -math.inf, interval.high) if interval else Estimate(point)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A number that a claim is decided by."""
+
+    mixer: str
+    against: str
+    """Labels."""
+    at: At
+    where: str = ""
+    """With a preposition, at which length or score and in which of several contexts: `at 512 tokens`."""
+    detail: str = ""
+    """Why there is no number, or how it is marked."""
+    failing: bool = False
+    """Whether it must not decide, since rows of it failed or were disturbed."""
+    of: str = ""
+    """Which quantity, where the comparisons of a claim differ in it."""
+
+    @property
+    def label(self) -> str:
+        """What it is of."""
+        return f"{self.mixer} against {self.other}"
+
+    @property
+    def other(self) -> str:
+        """What the mixer is compared with, and where."""
+        return f"{self.against} {self.where}".rstrip()
+
+
+@dataclass(frozen=True)
+class Test:
+    """What supports a claim and what contradicts it, by an interval."""
+
+    supports: Holds
+    contradicts: Holds
+    smallest: Callable[[Estimate], float | None]
+    """The smallest effect that an interval as wide would have shown."""
+    steps: bool = True
+    """Whether several are corrected by Holm's steps; else by Bonferroni's."""
+
+    def verdict(self, estimate: Estimate) -> Verdict:
+        """What an estimate says."""
+        if self.supports(estimate):
+            return "supported"
+        return "contradicted" if self.contradicts(estimate) else "undecided"
+
+
+def decided(test: Test, comparisons: Sequence[Comparison], quantity: str) -> list[tuple[Finding, float | None]]:
+    """The finding of each comparison and the level of its interval, such that any of them is wrong in at most 5 % of cases.
+
+    Comparisons that must not decide, or have no interval, are no part of the correction: the level is None.
+    """
+    able = [place for place, own in enumerate(comparisons) if not own.failing and own.at(LEVEL).low is not None]
+    levels = dict(zip(able, levels_of([comparisons[place].at for place in able], test), strict=True))
+    found = []
+    for place, own in enumerate(comparisons):
+        level = levels.get(place)
+        estimate = own.at(LEVEL if level is None else level)
+        verdict = "undecided" if level is None else test.verdict(estimate)
+        found.append((_finding(own, estimate, verdict, quantity, test), level))
+    return found
+
+
+def levels_of(every: Sequence[At], test: Test) -> list[float]:
+    """The level of each interval: by Holm's steps, 1 - 0.05 / m while m are not decided; else that of the first step for all.
+
+    What is decided keeps the level at which it was, so an interval excludes what it is held against exactly where Holm's
+    procedure rejects (Holm 1979, Scandinavian Journal of Statistics 6).
+    """
+    levels: dict[int, float] = {}
+    while left := [place for place in range(len(every)) if place not in levels]:
+        level = 1 - (1 - LEVEL) / len(left)
+        clear = [place for place in left if test.verdict(every[place](level)) != "undecided"] if test.steps else []
+        levels |= dict.fromkeys(clear or left, level)
+    return [levels[place] for place in range(len(every))]
+
+
+def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: str, test: Test) -> Finding:
+    low, high = (None if end is None or math.isinf(end) else end for end in (estimate.low, estimate.high))
+    lower, upper = (own is None and end is not None for own, end in ((low, estimate.low), (high, estimate.high)))
+    marks = ["no lower end"] * lower + ["no upper end"] * upper
+    detail = "; ".join(filter(None, (own.detail, *marks)))
+    shown = not own.failing and None not in (estimate.point, low, high)
+    smallest = test.smallest(estimate) if shown else None
+    return Finding(own.label, own.of or quantity, estimate.point, low, high, verdict, detail, smallest)
+
+
+def all_together(findings: Sequence[Finding]) -> Verdict:
+    """Contradicted where any is; supported where all are, and there is one."""
+    verdicts = {finding.verdict for finding in findings}
+    if "contradicted" in verdicts:
+        return "contradicted"
+    return "supported" if verdicts == {"supported"} else "undecided"
+
+
+def half_width(estimate: Estimate) -> float | None:
+    """How far a difference must lie from what it is held against."""
+    if estimate.point is None or estimate.low is None or estimate.high is None:
+        return None
+    return max(estimate.point - estimate.low, estimate.high - estimate.point)
+
+
+def more_replicates(count: int, half: float | None, distance: float) -> int:
+    """About how many replicates make the half-width of an interval as small as `distance`; at most four times as many."""
+    grown = count * (half / distance) ** 2 if half and distance else math.inf
+    return max(FEWEST, count + 1, math.ceil(min(grown, _MOST * count)))

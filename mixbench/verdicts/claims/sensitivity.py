@@ -1,0 +1,170 @@
+"""The claim that a mixer looks where it must: more of its long-range sensitivity falls on needed inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.selection import grouped
+from mixbench.verdicts.attention_map import MixerMaps, summarise
+from mixbench.verdicts.claims.answers import (
+    Answer,
+    Decision,
+    Phrases,
+    can_be_repeated,
+    decide,
+    failed_note,
+    first_command,
+    keys_of,
+    lacking_comparisons,
+    signed,
+)
+from mixbench.verdicts.claims.claim import Claim
+from mixbench.verdicts.claims.estimates import (
+    FEWEST,
+    LEVEL,
+    NOTHING,
+    Comparison,
+    Estimate,
+    Test,
+    half_width,
+    more_replicates,
+    of_interval,
+)
+from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError, named, narrowed, no_table
+from mixbench.verdicts.cost.commands import map_command
+from mixbench.verdicts.environments import united
+from mixbench.verdicts.labels import in_words, mixer_order
+from mixbench.verdicts.learning.context import by_context
+from mixbench.verdicts.learning.means import mean_difference
+from mixbench.verdicts.words import counted, number
+
+MAPPED = ("task", "size", "layers", "width", "tokens", "device")
+"""The options that choose maps."""
+_STUDY = "attention-map"
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The maps of models that share everything but the mixer and the seed."""
+
+    words: str
+    rows: Sequence[AttentionMapRow]
+    lines: dict[tuple[str, str], MixerMaps]
+    failed: dict[tuple[str, str], dict[int, str]]
+    """Status by seed of the runs that failed."""
+
+
+def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
+    """The paired difference of the share of long-range sensitivity on needed inputs, in percentage points."""
+    every = evidence.rows(AttentionMapRow)
+    if not every:
+        raise no_table(AttentionMapRow, first_command(_STUDY, claim, evidence.baseline, MAPPED, seeds=FEWEST))
+    rows = united(narrowed(every, claim, MAPPED, AttentionMapRow), evidence.contents(every))
+    mixers = mixer_order((row.mixer, row.config) for row in rows)
+    try:
+        found = named(claim, mixers, evidence.baseline, AttentionMapRow)
+    except NoEvidenceError as none:
+        lacking = [mixer for mixer in keys_of([claim.options["mixer"]]) if mixer not in mixers]
+        raise NoEvidenceError(none.reason, map_command(lacking, list(rows)) if lacking else "") from None
+    groups, left_out = _groups(rows, found)
+    margin = 100 * claim.options["margin"]
+    test = Test(
+        supports=lambda estimate: estimate.above(margin),
+        contradicts=lambda estimate: estimate.below(margin),
+        smallest=lambda estimate: None if (half := half_width(estimate)) is None else margin + half,
+    )
+    comparisons = lacking_comparisons(found)
+    comparisons += [_comparison(found, maps, mixer, len(groups) > 1) for maps in groups for mixer in found.against]
+    decision = decide(test, comparisons, "difference of the share on needed inputs, percentage points")
+    beyond = f"{number(margin)} percentage points" if margin else "0"
+    rule = (
+        f"The share of long-range sensitivity that falls on needed inputs, {found.label} minus {found.others}, paired by"
+        f" seed: supported if the {decision.interval_words} of the difference lies above {beyond} against every one,"
+        " contradicted if it lies below against any."
+    )
+    more = f"more than {number(margin)} points larger" if margin else "larger"
+    phrases: Phrases = {
+        "supported": f"is {more} than that of",
+        "contradicted": f"is not {more} than that of" if margin else "is smaller than that of",
+        "undecided": f"may or may not be {more} than that of",
+    }
+    said = decision.said(f"that of {found.label}", phrases, " points", signed)
+    sentence = f"Of the long-range sensitivity{_on(groups)}, the share on needed inputs: {said}."
+    notes = [*_notes(found, groups, left_out), *evidence.machines(AttentionMapRow, rows)]
+    return Answer(rule, sentence, decision.findings, notes, _next(decision, found, groups, margin))
+
+
+def _groups(rows: Sequence[Any], found: Named) -> tuple[list[Maps], int]:
+    """The maps by what the models share, of the groups with the mixer and most of the others; how many others there are."""
+    groups = []
+    for context, (own, _) in by_context(rows).items():
+        for (size,), alike in grouped(own, "train_size").items():
+            lines = {line.mixer: line for task in summarise(list(alike)) for line in task.lines}
+            failed: dict[tuple[str, str], dict[int, str]] = {}
+            for row in alike:
+                if row.status != "ok":
+                    failed.setdefault((row.mixer, row.config), {})[row.seed] = row.status
+            words = [in_words(name, getattr(context, name)) for name in ("task", "layers", "width", "tokens", "device")]
+            groups.append(Maps(" · ".join([*words, in_words("train_size", size)]), list(alike), lines, failed))
+    able = [maps for maps in groups if found.mixer in maps.lines]
+    most = max(len(maps.lines.keys() & set(found.against)) for maps in able)
+    kept = [maps for maps in able if len(maps.lines.keys() & set(found.against)) == most]
+    return kept, len(able) - len(kept)
+
+
+def _comparison(found: Named, maps: Maps, mixer: tuple[str, str], several: bool) -> Comparison:
+    where = f"on {maps.words}" if several else ""
+    blank = partial(Comparison, found.label, found.labels[mixer], where=where)
+    for key in (found.mixer, mixer):
+        line = maps.lines.get(key)
+        if line is None or not line.by_seed:
+            why = line.detail if line else "no maps there"
+            return blank(at=lambda level: NOTHING, detail=f"{found.labels[key]}: {why}")
+    own, other = maps.lines[found.mixer].by_seed, maps.lines[mixer].by_seed
+    shares = [(own[seed], other[seed]) for seed in own if seed in other]
+    why = "no seed has both" if not shares else "one seed, so no interval" if len(shares) == 1 else ""
+
+    def at(level: float) -> Estimate:
+        return of_interval(mean_difference(shares, level), 100)
+
+    return blank(at=at, detail=why)
+
+
+def _on(groups: Sequence[Maps]) -> str:
+    return f" on {groups[0].rows[0].task}" if len(groups) == 1 else ""
+
+
+def _notes(found: Named, groups: Sequence[Maps], left_out: int) -> list[str]:
+    """What was left out, and how sure it is."""
+    notes = []
+    for maps in groups:
+        there = [mixer for mixer in found.all if mixer in maps.lines]
+        for mixer in there:
+            failed = maps.failed.get(mixer, {})
+            runs = len(failed.keys() | maps.lines[mixer].by_seed.keys())
+            notes.append(failed_note(found.labels[mixer], list(failed.values()), runs, "run"))
+        seeds = counted(max(maps.lines[mixer].seeds for mixer in there), "seed")
+        examples = counted(max(maps.lines[mixer].examples for mixer in there), "test example")
+        notes.append(f"Maps: {maps.words}, {seeds}, {examples} each.")
+    notes.append(f"Left out: {counted(left_out, 'other context')}." if left_out else "")
+    return [*filter(None, notes)]
+
+
+def _next(decision: Decision, found: Named, groups: Sequence[Maps], margin: float) -> str:
+    """The command that may decide what is not decided."""
+    maps = groups[0]
+    lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in maps.lines]
+    if lacking:
+        return map_command([*found.all, *lacking], maps.rows)
+    if any(can_be_repeated(statuses.values()) for statuses in maps.failed.values()):
+        return map_command(found.all, maps.rows, retry_failed=True)
+    wanted = []
+    for finding, own in zip(decision.findings, decision.comparisons, strict=True):
+        if finding.verdict == "undecided" and finding.point is not None:
+            half, seeds = half_width(own.at(LEVEL)), len(maps.lines[found.mixer].by_seed)
+            wanted.append(more_replicates(seeds, half, abs(finding.point - margin)))
+    return map_command(found.all, maps.rows, seeds=max(wanted)) if wanted else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -79,7 +81,7 @@ def connect(address: str, cpus: int) -> bool:
         _require_answer(address)
     try:
         if not started_here:
-            with _unheard():
+            with _unheard(), _still_ending():
                 ray.init(address=address or "auto", **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address:
@@ -87,7 +89,7 @@ def connect(address: str, cpus: int) -> bool:
         started_here = True
     if started_here:
         os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # the kernel ends the job that takes too much, not its slot
-        with _unheard():
+        with _unheard(), _still_ending():
             ray.init(address="local", num_cpus=cpus, **quiet)
     ray.cloudpickle.register_pickle_by_value(ray_look)
     with suppress(AttributeError):  # no setting keeps Ray from printing pages of its own logs where a process was lost
@@ -107,6 +109,17 @@ def _unheard() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+@contextmanager
+def _still_ending() -> Iterator[None]:
+    """Keep what SIGTERM does: Ray would have it end the process without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _require_answer(address: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -214,16 +214,17 @@ class RaySlots:
         for name in [name for name in self._nodes if name not in alive]:
             self._say(f"node {self._nodes.pop(name).name} is gone")
         for name in [name for name in alive if name not in self._nodes]:
-            self._nodes[name] = node = _Node(name, self._name(alive[name]), alive[name]["Resources"])
+            self._nodes[name] = node = _Node(name, self._name(alive[name], alive.values()), alive[name]["Resources"])
             if self._engine.slots_on(node.resources):
                 self._await(self._on(node, ray_look.look), self._looked_at, node)
             else:
                 node.left_out = f"it has no {'GPU' if self._engine.gpu else 'CPU'} for jobs"
 
-    def _name(self, node: Mapping[str, Any]) -> str:
+    def _name(self, node: Mapping[str, Any], alive: Iterable[Mapping[str, Any]]) -> str:
         """The name of a node's machine; with part of its number if another node has that name."""
         name = str(node["NodeManagerHostname"])
-        return f"{name}/{node['NodeID'][:4]}" if name in {other.name for other in self._nodes.values()} else name
+        is_shared = [other["NodeManagerHostname"] for other in alive].count(name) > 1
+        return f"{name}/{node['NodeID'][:4]}" if is_shared else name
 
     def _on(self, node: _Node, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function on a node, whatever is running there."""

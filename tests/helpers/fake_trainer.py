@@ -1,6 +1,7 @@
 """A trainer without torch that answers in milliseconds. What a run does is chosen by the environment variable FAKE_RUNS:
-JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `lose-slot`, `nonsense`, or `no-graphs` and
-`die-of-graphs`, which refuse runs with graphs, or `never`, which refuses them without, too."""
+JSON from mixer class to `die`, `hang`, `raise`, `diverge`, `kill-server`, `lose-slot`, `lose-slot-once`, `nonsense`, or
+`no-graphs` and `die-of-graphs`, which refuse runs with graphs, or `never`, which refuses them without, too. Runs can take part
+in a `meeting`."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+from meeting import attend
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -22,9 +25,18 @@ def count_steps(job: Job, announce: Announce) -> dict[str, Any]:
     return {"flops": {job["arguments"]["tokens"]: 1000}, "detail": ""}
 
 
+def _is_first() -> bool:
+    """Whether no job has asked this before, in the folder of the meeting."""
+    with suppress(FileExistsError):
+        Path(os.environ["FAKE_MEETING"], "first").touch(exist_ok=False)
+        return True
+    return False
+
+
 def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
     """The error falls with the examples and is least at a learning rate of 1e-3."""
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+    attend()
     behaviours: dict[str, str] = json.loads(os.environ.get("FAKE_RUNS", "{}"))
     behaviour = behaviours.get(job["target"].rpartition(":")[2], "")
     if behaviour == "die" or (behaviour == "die-of-graphs" and job["graphs"]):
@@ -32,7 +44,7 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
     if behaviour == "kill-server":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
-    if behaviour == "lose-slot":  # child, server, guard, actor
+    if behaviour == "lose-slot" or (behaviour == "lose-slot-once" and _is_first()):  # child, server, guard, actor
         psutil.Process().parents()[2].kill()
         time.sleep(60)
     if behaviour == "nonsense":

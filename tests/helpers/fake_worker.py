@@ -3,7 +3,7 @@ JSON from mixer class to `die`, `hang`, `raise`, `exit`, `fail-count`, `die-at-i
 `raise-beside` and `disturb-beside` others, `unsupported`, `unsupported-beside` others, or the name of an answer that nothing
 can be made of; `die`, `die-beside`, `hang` and `disturb` with `-foresee`, `-count` or `-energy` at the end do so while it is
 counted. Jobs that count are written to the file FAKE_LOG, with their number of cells. FAKE_MISSING says why there is no
-energy meter."""
+energy meter. Jobs that measure can take part in a `meeting`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from meeting import attend
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
@@ -104,6 +106,7 @@ def measure_group(job: Job, announce: Announce) -> dict[str, Any]:
     failed: dict[int, dict[str, str]] = {}
     beside = len(job["cells"]) > 1
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+    attend()
     for index, cell in enumerate(job["cells"]):
         announce(index)
         behaviour = _behaviour(cell)

@@ -1,8 +1,9 @@
 """Run every study of training on the fake trainer: `python run_fake_training.py FOLDER [ADDRESS]`, on the Ray cluster there, or
-else here. The kill tests start and kill it."""
+else here; what is in the environment for fakes reaches them there, too. The kill tests start and kill it."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,8 +68,9 @@ def fake_maps(
 
 if __name__ == "__main__":
     print("started", flush=True)
-    request, folder = fake_request(learning_rates={"": "auto"}), ResultsFolder(Path(sys.argv[1]))
-    engine: Engine = RayEngine(sys.argv[2], {}) if sys.argv[2:] else Local([{}, {}])
+    request, folder = fake_request(learning_rates={"": "auto"}, timeout=300.0), ResultsFolder(Path(sys.argv[1]))
+    fakes = {name: value for name, value in os.environ.items() if name.startswith("FAKE_")}
+    engine: Engine = RayEngine(sys.argv[2], fakes) if sys.argv[2:] else Local([{}, {}])
     run_data_efficiency(request, folder, Silent(), engine=engine, trainer=FAKE)
     run_tuning(fake_search(), folder, Silent(), engine=engine, trainer=FAKE, save=True)
     run_attention_map(fake_maps(), folder, Silent(), engine=engine, trainer=FAKE_MAPPER)

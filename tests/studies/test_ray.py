@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import signal
-import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from killing import start_helper, wait_until_gone
+from killing import start_helper
 from launch_jobs import __name__ as JOBS
-from ray_clusters import NodesHere, cluster_here
+from meeting import NEVER, Meeting
+from ray_clusters import NodesHere, cluster_here, end_in_the_middle
 from recorder import Recorder
 from run_fake_training import FAKE, FAKE_MAPPER, fake_maps, fake_request, fake_search
 
@@ -84,22 +84,9 @@ class At(Recorder):
 def train(folder: Path, cluster: NodesHere, progress: Recorder | None = None, **variables: str) -> list[TrainingRow]:
     """Twelve runs of the fake trainer."""
     results = ResultsFolder(folder)
-    engine = RayEngine(cluster.address, {"FAKE_SECONDS": "0.2", **variables})
-    run_data_efficiency(fake_request(), results, progress or Recorder(), engine=engine, trainer=FAKE)
+    engine = RayEngine(cluster.address, variables)
+    run_data_efficiency(fake_request(timeout=300.0), results, progress or Recorder(), engine=engine, trainer=FAKE)
     return results.read(TrainingRow)
-
-
-def slots() -> list[psutil.Process]:
-    """The actors of this machine that belong to clusters of this test."""
-    folder = os.environ["RAY_TMPDIR"]
-    found = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        if (
-            "ray::Slot" in " ".join(process.info["cmdline"] or ())
-            and (process.info["environ"] or {}).get("RAY_TMPDIR") == folder
-        ):
-            found.append(process)
-    return found
 
 
 def whole(rows: list[TrainingRow]) -> bool:
@@ -158,8 +145,8 @@ def test_scores_are_those_of_a_local_run_where_data_and_mixer_have_to_travel(
 def test_a_job_whose_worker_is_killed_runs_again_and_ray_prints_nothing(
     cluster: NodesHere, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    progress = At(3, lambda: slots()[0].kill())
-    assert whole(train(tmp_path, cluster, progress))
+    progress, meeting = Recorder(), Meeting(tmp_path / "meeting", 2)
+    assert whole(train(tmp_path, cluster, progress, **meeting.variables, FAKE_RUNS='{"NoMixing": "lose-slot-once"}'))
     (remark,) = progress.remarks
     assert remark.endswith("was lost and starts again: its process ended")
     assert "1 running" in progress.texts[2]
@@ -168,9 +155,9 @@ def test_a_job_whose_worker_is_killed_runs_again_and_ray_prints_nothing(
 
 @pytest.mark.slow
 def test_a_job_that_always_loses_its_worker_is_a_row_and_the_others_go_on(cluster: NodesHere, tmp_path: Path) -> None:
-    progress = Recorder()
-    request = fake_request(seeds=(0,), sizes=(100,))
-    engine = RayEngine(cluster.address, {"FAKE_RUNS": '{"NoMixing": "lose-slot"}'})
+    progress, meeting = Recorder(), Meeting(tmp_path / "meeting", 2)
+    request = fake_request(seeds=(0,), sizes=(100,), timeout=300.0)
+    engine = RayEngine(cluster.address, {"FAKE_RUNS": '{"NoMixing": "lose-slot"}', **meeting.variables})
     run_data_efficiency(request, ResultsFolder(tmp_path), progress, engine=engine, trainer=FAKE)
     status = {row.mixer: (row.status, row.detail) for row in ResultsFolder(tmp_path).read(TrainingRow)}
     assert status["attention"][0] == "ok"
@@ -182,30 +169,32 @@ def test_a_job_that_always_loses_its_worker_is_a_row_and_the_others_go_on(cluste
 
 @pytest.mark.slow
 def test_a_node_that_joins_is_used_and_the_jobs_of_one_that_is_lost_run_elsewhere(cluster: NodesHere, tmp_path: Path) -> None:
-    lost = cluster.add(num_cpus=2)
+    lost = cluster.add(num_cpus=2, variables={"FAKE_STALL": "0"})  # it has a job when the first ones go on
+    meeting = Meeting(tmp_path / "meeting", 3)
 
     def change() -> None:
+        meeting.expect(4)  # whatever starts from now on waits for a job on the new node
         cluster.kill(lost)
         cluster.add(num_cpus=1)
 
     progress = At(2, change)
-    assert whole(train(tmp_path, cluster, progress, FAKE_SECONDS="1"))
+    assert whole(train(tmp_path, cluster, progress, **meeting.variables))
+    assert any(remark.endswith("was lost and starts again: its node was lost") for remark in progress.remarks)
     assert any(remark.startswith("node ") and remark.endswith(" is gone") for remark in progress.remarks)
     assert progress.texts[-1].count(" done,") == 2
 
 
 @pytest.mark.slow
 def test_a_driver_that_is_killed_leaves_nothing_and_the_next_one_goes_on(cluster: NodesHere, tmp_path: Path) -> None:
-    first = start_helper("run_fake_training.py", tmp_path, cluster.address, FAKE_SECONDS="0.5")
-    deadline = time.monotonic() + 60
-    while len(before := ResultsFolder(tmp_path).read(TrainingRow)) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    started = [process.pid for slot in slots() for process in (slot, *slot.children(recursive=True))]
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    assert len(started) > 2
-    assert wait_until_gone(started) == []
+    meeting = Meeting(tmp_path / "meeting", 2, stall=2)  # on each of two nodes
+    first = start_helper("run_fake_training.py", tmp_path, cluster.address, **meeting.variables)
+    before: list[TrainingRow] = []
+
+    def has_stalled() -> bool:
+        before[:] = ResultsFolder(tmp_path).read(TrainingRow)
+        return len(before) == 4
+
+    end_in_the_middle(first, has_stalled, signal.SIGKILL)
     run_data_efficiency(
         fake_request(learning_rates={"": "auto"}),
         ResultsFolder(tmp_path),
@@ -216,6 +205,23 @@ def test_a_driver_that_is_killed_leaves_nothing_and_the_next_one_goes_on(cluster
     rows = ResultsFolder(tmp_path).read(TrainingRow)
     assert rows[: len(before)] == before
     assert len({(*key_of(row), row.learning_rate) for row in rows}) == len(rows) == 12 + 2 * 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_interrupts_a_study_leaves_its_rows_the_command_to_resume_and_nothing_else(
+    cluster: NodesHere, tmp_path: Path, number: signal.Signals
+) -> None:
+    meeting, results = Meeting(tmp_path / "meeting", 2, stall=1), tmp_path / "results"
+    options = ["--task", TASK, "--mixer", "none", "--sizes", "60", "--seeds", "4", "--results", str(results)]
+    command = ["data-efficiency", *options, "--engine", f"ray:{cluster.address}"]
+    process = start_helper("fake_command.py", *command, **meeting.variables)
+    errors = end_in_the_middle(process, lambda: len(ResultsFolder(results).read(TrainingRow)) == 2, number)
+    assert (process.returncode, "Traceback" in errors) == (130, False)
+    assert errors.endswith(f":\n  {shlex.join(['mixbench', *command])}\n")
+    assert {row.status for row in ResultsFolder(results).read(TrainingRow)} == {"ok"}
+    with ResultsFolder(results).writing():
+        pass  # nobody holds it
 
 
 @pytest.mark.slow
@@ -238,10 +244,17 @@ def test_a_node_with_another_torch_is_left_out_with_both_versions(cluster: Nodes
         "own = metadata.version\n"
         "metadata.version = lambda name: '1.0' if name == 'torch' else own(name)\n"
     )
-    other = cluster.add(num_cpus=1, env_vars={"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"})
-    progress = Recorder()
+    other = cluster.add(num_cpus=1, variables={"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"})
+    meeting = Meeting(tmp_path / "meeting", NEVER)
+
+    class Told(Recorder):
+        def remark(self, text: str) -> None:
+            super().remark(text)
+            meeting.expect(0)
+
+    progress = Told()
     try:
-        assert whole(train(tmp_path / "results", cluster, progress))
+        assert whole(train(tmp_path / "results", cluster, progress, **meeting.variables))
     finally:
         cluster.kill(other)
     (remark,) = progress.remarks

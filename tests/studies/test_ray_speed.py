@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from killing import start_helper
+from meeting import NEVER, Meeting, invite
 from recorder import Recorder
 from run_fake_speed import FAKE, fake_request
 
@@ -23,10 +27,25 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import SpeedRow
 
 pytest.importorskip("ray")
-from ray_clusters import NodesHere, cluster_here
+from ray_clusters import NodesHere, cluster_here, end_in_the_middle
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("children_find_helpers")]
-REQUEST = fake_request()
+REQUEST = fake_request(timeout=300.0)
+
+
+class Together(Recorder):
+    """Lets the jobs of a meeting go on as soon as it has heard of so many nodes at a time."""
+
+    def __init__(self, nodes: int, folder: Path) -> None:
+        super().__init__()
+        self._nodes = nodes
+        self.meeting = Meeting(folder / "meeting", NEVER)
+        self.worker = replace(FAKE, watch=partial(invite, self.meeting.variables))
+
+    def doing(self, text: str) -> None:
+        super().doing(text)
+        if len(text.split("; ")) == self._nodes:
+            self.meeting.expect(0)
 
 
 def measure(
@@ -53,7 +72,8 @@ def nodes() -> Iterator[NodesHere]:
 
 
 def test_two_nodes_measure_what_one_machine_does_and_nothing_twice(nodes: NodesHere, tmp_path: Path) -> None:
-    found, rows, progress = measure(tmp_path, nodes.address)
+    together = Together(2, tmp_path)
+    found, rows, progress = measure(tmp_path, nodes.address, worker=together.worker, progress=together)
     cells = plan_speed(REQUEST)
     assert {identity(row) for row in rows} == found == {cell.identity(rows[0].environment) for cell in cells}
     run_speed(REQUEST, ResultsFolder(tmp_path / "local"), Recorder(), worker=FAKE)
@@ -69,9 +89,10 @@ def test_two_nodes_measure_what_one_machine_does_and_nothing_twice(nodes: NodesH
 
 
 def test_a_node_that_dies_in_the_middle_loses_no_shape(nodes: NodesHere, tmp_path: Path) -> None:
-    doomed = nodes.add(num_cpus=4)  # with it, there is a node for each of three shapes
+    # with it, there is a node for each of three shapes; it stalls in its second launch of two groups
+    doomed = nodes.add(num_cpus=4, variables={"FAKE_STALL": "2"})
 
-    class Killing(Recorder):
+    class Killing(Together):
         killed = False
 
         def doing(self, text: str) -> None:
@@ -81,8 +102,8 @@ def test_a_node_that_dies_in_the_middle_loses_no_shape(nodes: NodesHere, tmp_pat
                 self.killed = True
                 nodes.kill(doomed)
 
-    progress = Killing()
-    _, rows, _ = measure(tmp_path, nodes.address, progress=progress)
+    progress = Killing(3, tmp_path)
+    _, rows, _ = measure(tmp_path, nodes.address, worker=progress.worker, progress=progress)
     assert progress.killed
     assert any("starts again: its node was lost" in text for text in progress.remarks)
     assert {row.status for row in rows} == {"ok"}
@@ -97,3 +118,14 @@ def test_a_shape_that_takes_every_node_with_it_is_a_failure(nodes: NodesHere, tm
     assert {(row.status, row.launch, row.round) for row in rows} == {("killed", 1, 0)}
     assert all("its process was lost 3 times" in row.detail for row in rows)
     assert progress.finished == progress.total == 1
+
+
+def test_ctrl_c_leaves_the_rows_the_command_to_resume_and_nothing_else(nodes: NodesHere, tmp_path: Path) -> None:
+    meeting, results = Meeting(tmp_path / "meeting", 2, stall=1), tmp_path / "results"
+    options = ["--mixer", "none", "--tokens", "8,16", "--width", "8", "--launches", "2", "--results", str(results)]
+    command = ["speed", *options, "--engine", f"ray:{nodes.address}"]
+    process = start_helper("fake_command.py", *command, **meeting.variables)
+    errors = end_in_the_middle(process, lambda: len(ResultsFolder(results).read(SpeedRow)) == 2 * 3, signal.SIGINT)
+    assert (process.returncode, "Traceback" in errors) == (130, False)
+    assert errors.endswith(f":\n  {shlex.join(['mixbench', *command])}\n")
+    assert {(row.status, row.launch) for row in ResultsFolder(results).read(SpeedRow)} == {("ok", 1)}

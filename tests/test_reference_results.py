@@ -9,7 +9,6 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from mixbench.cli.text.cost import sentence
 from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
@@ -19,6 +18,7 @@ from mixbench.verdicts.attention_map import summarise as map_summary
 from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.cost.tables import sentence
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.scores import summarise as data_summary

@@ -15,13 +15,14 @@ from synthetic_training import training_rows, trial_rows
 
 from mixbench.api.cost import CostOutcome
 from mixbench.api.machines import Told
-from mixbench.cli.text.cost import cost_table, sentence
+from mixbench.cli.text.cost import cost_table
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
 from mixbench.verdicts.cost import draws
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.records import to_json
 from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.cost.tables import sentence
 from mixbench.verdicts.learning import resampling
 from mixbench.verdicts.words import number
 

@@ -14,7 +14,6 @@ from documents import parse
 from synthetic import speed_rows
 from synthetic_training import training_rows, training_settings, trial_rows
 
-from mixbench.cli.text.cost import sentence
 from mixbench.errors import UnknownNameError
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.origins import write_origins
@@ -24,6 +23,7 @@ from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.product import PRODUCT
 from mixbench.verdicts.cost.records import records, to_json
 from mixbench.verdicts.cost.subject import Wish
+from mixbench.verdicts.cost.tables import sentence
 from mixbench.verdicts.speed.summary import summarise
 
 MIXERS = ("attention", "hypermixer", "none")

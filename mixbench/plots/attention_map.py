@@ -152,11 +152,11 @@ def _draw_map(axes: Axes, stored: StoredMap, reach: int, top: float) -> None:
     """The map, with the borders of what is needed."""
     from matplotlib.collections import LineCollection
 
-    axes.imshow(_against_even(stored, reach), cmap=_COLOURS, vmin=0, vmax=top, interpolation="nearest", origin="lower")
+    axes.imshow(against_even(stored, reach), cmap=_COLOURS, vmin=0, vmax=top, interpolation="nearest", origin="lower")
     axes.add_collection(LineCollection(_borders(stored.right), colors="#0072b2", linewidths=0.6))
 
 
-def _against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
+def against_even(stored: StoredMap, reach: int) -> NDArray[np.floating]:
     """The map relative to its mean over distant inputs, for outputs that need any: an even map is 1 everywhere.
 
     Mixers that differ only in their overall sensitivity therefore look the same.

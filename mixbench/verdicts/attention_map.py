@@ -12,11 +12,13 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.tables.scores import ERRORS
+from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.environments import UNKNOWN, Environments, united
 from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places
 from mixbench.verdicts.labels import MixerKey, mixer_order, unpacked
 from mixbench.verdicts.learning.means import known_mean, mean_score, mean_share
 from mixbench.verdicts.records import interval_columns
+from mixbench.verdicts.words import in_percent
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,15 @@ def _line(mixer: MixerKey, label: str, rows: Sequence[AttentionMapRow]) -> Mixer
 
 def _reason(row: AttentionMapRow) -> str:
     return row.detail.removeprefix("right_share: ") if row.status == "ok" else f"{row.status}: {row.detail}"
+
+
+def share_sentence(line: MixerMaps) -> str:
+    """How much of a mixer's sensitivity falls on needed tokens, as a sentence; empty where that is not known."""
+    if line.right is None:
+        return ""
+    point, bounds = interval_text(line.right, lambda share: in_percent(share, ".1f"))
+    even = f"; an even map has {in_percent(line.chance, '.1f')} %" if line.chance is not None else ""
+    return f"{line.label}: {point} %{bounds} of the sensitivity to distant tokens falls on needed ones{even}."
 
 
 def records(tasks: Sequence[TaskMaps]) -> list[dict[str, Any]]:

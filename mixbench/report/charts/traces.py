@@ -30,6 +30,8 @@ class Point:
     """The values of the replicates."""
     hollow: bool = False
     """Whether something is wrong with the value."""
+    symbol: str = ""
+    """Another marker than that of the mixer, for a value of which only a bound is known."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def line_traces(line: Line, *, logarithmic: bool = True) -> list[Trace]:
         return [_main(line, mode) | {"line": thin, "marker": {"color": look.color, "size": 4}, "showlegend": False}]
     traces = []
     bounds = [_drawn(point, logarithmic) for point in points]
-    symbols = [f"{look.symbol}{HOLLOW if point.hollow else ''}" for point in points]
+    symbols = [f"{point.symbol or look.symbol}{HOLLOW if point.hollow else ''}" for point in points]
     marker = {"color": look.color, "size": 8, "symbol": symbols if len({*symbols}) > 1 else symbols[0]}
     main = _main(line, "lines+markers") | {
         "line": {"color": look.color, "width": 2, "dash": look.dash},

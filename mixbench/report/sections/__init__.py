@@ -10,8 +10,12 @@ from mixbench.errors import MixbenchError, RequestError, UnknownNameError
 from mixbench.plots import READS, of_one_environment
 from mixbench.report.charts.looks import looks_of
 from mixbench.report.contents import Contents, Section
+from mixbench.report.sections.attention_map import ATTENTION_MAP
+from mixbench.report.sections.cost import COST
+from mixbench.report.sections.data_efficiency import DATA_EFFICIENCY
 from mixbench.report.sections.source import Ready, Source, Study
 from mixbench.report.sections.speed import SPEED
+from mixbench.report.sections.tune import TUNE
 from mixbench.tables.chosen_rows import ChosenRows
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
@@ -22,7 +26,13 @@ from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.machines import TABLE_FILES, machine_words, shown_machines
 from mixbench.verdicts.undrawn import failures, other_environments
 
-SECTIONS: dict[str, Study[Any]] = {"speed": SPEED}
+SECTIONS: dict[str, Study[Any]] = {
+    "cost": COST,
+    "speed": SPEED,
+    "data-efficiency": DATA_EFFICIENCY,
+    "tune": TUNE,
+    "attention-map": ATTENTION_MAP,
+}
 """How the section of a study is made, by its name, in the order of the page."""
 TITLE, QUESTION = "What these token mixers cost", "What does each of these token mixers cost, and how sure are we?"
 _MOST_ANSWERS = 8

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mixbench.plots.notes import about_operations, not_drawn
 from mixbench.plots.speed_panels import Size, grouped, panels_of, time_quantity, tokens_axis, without_flops
 from mixbench.plots.speed_sizes import SIZES, quantity_of, values_of
-from mixbench.report.charts.axes import Axis, linear_axis, log_axis, names_axis
+from mixbench.report.charts.axes import log_axis
 from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import HOLLOW, Look, Looks, literal
+from mixbench.report.charts.looks import Look, Looks, literal
 from mixbench.report.charts.looks import grouped as of_mixer
-from mixbench.report.charts.traces import Line, Point, Trace, bars, crosses, hover, level, line_traces, numbers, told_apart
+from mixbench.report.charts.rows import rows_chart
+from mixbench.report.charts.traces import Line, Point, Trace, crosses, hover, level, line_traces, numbers
 from mixbench.report.contents import Chart
-from mixbench.stats import Interval, log_median_interval
+from mixbench.stats import log_median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
 from mixbench.tables.rows import SpeedRow
@@ -33,8 +34,6 @@ _CROSSES = "Crosses above: cells that failed"
 _PALE = "Grey: the other mixers, named where the pointer is"
 _UNSUPPORTED = "unsupported"
 _CONTROL = "none"
-_ROW = 26
-"""Pixels of a mixer in a chart with a row for each."""
 
 
 def size_charts(summary: SpeedSummary, metric: str, size: Size, looks: Looks, about: str, most: int) -> Iterator[Chart]:
@@ -187,46 +186,6 @@ def growth_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) ->
 def _grown(growth: Growth) -> str:
     disturbed = " (disturbed)" if growth.disturbed else ""
     return f"{exponent_text(growth.exponent)} over {', '.join(map(str, growth.lengths))} tokens{disturbed}"
-
-
-def rows_chart(
-    name: str,
-    title: str,
-    caption: Iterable[str],
-    rows: Sequence[tuple[Look, Interval, str, bool]],
-    axis: str,
-    about: str,
-    make: Callable[[str, Iterable[float]], Axis] = linear_axis,
-) -> Chart:
-    """A row per mixer: its value with its interval, what is said of it, and whether its marker is hollow."""
-    traces: list[Trace] = []
-    ends: list[float] = []
-    for place, (look, interval, text, hollow) in enumerate(rows):
-        low, high = (interval.point if end is None else end for end in (interval.low, interval.high))
-        ends += [low, interval.point, high]
-        color = told_apart(look)
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                **of_mixer(look),
-                "x": numbers([interval.point]),
-                "y": [place],
-                "marker": {"color": color, "size": 9, "symbol": f"{look.symbol}{HOLLOW if hollow else ''}"},
-                "customdata": [literal(text)],
-                "hovertemplate": hover("", about),
-                "showlegend": False,
-                **bars("x", [interval.point], [(low, high)], color),
-            }
-        )
-    return chart(
-        name,
-        title,
-        caption,
-        traces,
-        (make(axis, ends), names_axis([look.label for look, *_ in rows])),
-        {"height": 70 + _ROW * len(rows), "showlegend": False},
-    )
 
 
 def _crosses(

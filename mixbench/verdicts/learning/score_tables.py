@@ -24,7 +24,7 @@ def score_tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str,
     others = [label for label in every if label != baseline]
     by_size: list[tuple[str, list[str], _EntryOf]] = [
         (f"test {task.score or 'score'} by training examples, {better}", every, _score),
-        (f"difference to {baseline}", others, lambda cell: _difference(cell, task.is_error)),
+        (f"difference to {baseline}", others, lambda cell: difference_entry(cell, task.is_error)),
         (f"relative change against {baseline}, %", others, lambda cell: _relative(cell, task.is_error)),
     ]
     for title, labels, entry in by_size:
@@ -97,7 +97,8 @@ def _score(cell: DataCell) -> Entry | None:
     return Entry(point, f"{bounds} {len(cell.scores)} of {cell.runs}", value=cell.score.point, mark=mark)
 
 
-def _difference(cell: DataCell, is_error: bool) -> Entry | None:
+def difference_entry(cell: DataCell, is_error: bool) -> Entry | None:
+    """The difference of a mean score to the baseline's; None where it is not known."""
     if cell.difference is None:
         return None
     point, bounds = interval_text(cell.difference, _same_decimals(cell.difference))

@@ -41,7 +41,7 @@ def search_tables(search: Search) -> Iterator[tuple[str, Table]]:
         yield f"relative change against {search.baseline}, %", Table(numbers, columns, "trials")
     sign = "≤" if search.is_error else "≥"
     columns = [
-        Column(f"{sign} {number(target.score)}", [_needed(target.trials[label]) for label in labels])
+        Column(f"{sign} {number(target.score)}", [needed_entry(target.trials[label]) for label in labels])
         for target in search.targets
     ]
     if columns:
@@ -62,7 +62,8 @@ def _relative(search: Search, curve: Curve, trials: int) -> Entry | None:
     return Entry(in_percent(changes[trials - 1], ".1f", signed=True), value=100 * changes[trials - 1]) if known else None
 
 
-def _needed(needed: Needed) -> Entry:
+def needed_entry(needed: Needed) -> Entry:
+    """The trials until a score is expected, with the band's ends."""
     point, earliest, latest = needed
     if point is None:
         return Entry("not reached", f" (from {number(earliest)} on)" if earliest is not None else "", mark=LOWER_BOUND)

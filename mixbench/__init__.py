@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mixbench.api.merge import merge as merge
     from mixbench.api.plot import plot as plot
     from mixbench.api.remove import remove as remove
+    from mixbench.api.report import report as report
     from mixbench.api.selfcheck import selfcheck as selfcheck
     from mixbench.api.speed import speed as speed
     from mixbench.api.summary import summary as summary
@@ -43,6 +44,7 @@ _FUNCTIONS = {
     "merge": "merge",
     "plot": "plot",
     "remove": "remove",
+    "report": "report",
     "selfcheck": "selfcheck",
     "speed": "speed",
     "summary": "summary",

@@ -24,6 +24,7 @@ COMMANDS = {
     "cost": commands.cost,
     "attention-map": commands.attention_map,
     "plot": commands.plot,
+    "report": commands.report,
     "remove": commands.remove,
     "merge": commands.merge,
     "compare": commands.compare,

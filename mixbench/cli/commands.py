@@ -27,6 +27,7 @@ from mixbench.api.merge_options import MergeOptions
 from mixbench.api.options import RESULTS, VERDICT
 from mixbench.api.plot_options import PlotOptions
 from mixbench.api.remove_options import RemoveOptions
+from mixbench.api.report_options import ReportOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
@@ -128,6 +129,16 @@ def plot(options: PlotOptions) -> None:
 
     for path in draw(options):
         typer.echo(str(path))
+
+
+@command(ReportOptions)
+def report(options: ReportOptions) -> None:
+    from mixbench.api.report import write_report
+
+    path = followed(write_report, options)
+    typer.echo(str(path))
+    remark(f"{path.stat().st_size / 1e6:.1f} MB in one file: it opens offline, and can be mailed.")
+    remark(f"Next: open {path.absolute().as_uri()} in a browser")
 
 
 @command(RemoveOptions)

@@ -20,6 +20,7 @@ from mixbench.api.merge_options import MergeOptions
 from mixbench.api.options import Described, Options, options_of
 from mixbench.api.plot_options import PlotOptions
 from mixbench.api.remove_options import RemoveOptions
+from mixbench.api.report_options import ReportOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
@@ -36,6 +37,7 @@ COMMANDS: Mapping[tuple[str, ...], tuple[type[Options], ...]] = {
     ("cost",): (CostOptions, Printed),
     ("attention-map",): (AttentionMapOptions, Printed),
     ("plot",): (PlotOptions,),
+    ("report",): (ReportOptions,),
     ("remove",): (RemoveOptions,),
     ("merge",): (MergeOptions, Printed),
     ("compare",): (CompareOptions, ComparePublished),

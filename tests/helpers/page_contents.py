@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from mixbench.report.contents import Cell, Chart, Contents, Download, Section, Table
+from mixbench.reports.contents import Cell, Chart, Contents, Download, Section, Table
 
 HOSTILE = (
     "mine.py:<img src=x onerror=alert(1)>",
@@ -15,6 +15,7 @@ HOSTILE = (
 )
 MIXERS = ("attention", "fnet", *HOSTILE)
 COLOURS = ("#000000", "#009e73", "#d55e00", "#0072b2", "#cc79a7", "#332288", "#7f7f7f")
+LOOK = {"symbol": "square", "dash": "5px,2px"}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="150" fill="currentColor"><text y="20">static</text></svg>'
 LATENCIES = (3.0, 20.0, None, 100.0, 0.5, 7.0, 1.0)
 
@@ -60,9 +61,7 @@ def contents() -> Contents:
             ),
             Section("tuning", "Tuning", ["fnet needs ≥ 20 trials."], [chart("trials")]),
         ],
-        looks={
-            mixer: {"color": colour, "symbol": "square", "dash": "dash"} for mixer, colour in zip(MIXERS, COLOURS, strict=True)
-        },
+        looks={mixer: {"color": colour, **LOOK} for mixer, colour in zip(MIXERS, COLOURS, strict=True)},
         commands=["mixbench speed --mixer '<b>'"],
         machines=["Example CPU, 4 cores"],
         warnings=["1 cell failed: oom"],

@@ -1,6 +1,6 @@
-// Colours of mixers are made for white paper: on a dark page, those that are too dark for it become lighter.
+// Colours of mixers are made for white paper: on a dark page, those that are too dark for it are lighter.
 const DARK = "#1d2024";
-const INK = "#000000";
+const INK = [228, 230, 232];
 const ENOUGH = 4.5;
 
 function luminance(rgb) {
@@ -21,13 +21,15 @@ function parsed(text) {
   return call && { rgb: call.slice(1, 4).map(Number), alpha: call[4] ?? null };
 }
 
+// greys are as far from the page as they were, so that black is the colour of text, and what is pale stays pale
 function onDark(text) {
   const colour = parsed(text);
   if (!colour) return text;
-  if (text === INK) return "rgb(228,230,232)";
   const paper = parsed(DARK).rgb;
-  let rgb = colour.rgb;
-  for (let share = 0.1; contrast(rgb, paper) < ENOUGH && share <= 1; share += 0.1) {
+  const isGrey = Math.max(...colour.rgb) - Math.min(...colour.rgb) < 8;
+  const grey = colour.rgb[0] / 255;
+  let rgb = isGrey ? INK.map((part, place) => Math.round(part * (1 - grey) + paper[place] * grey)) : colour.rgb;
+  for (let share = 0.1; !isGrey && contrast(rgb, paper) < ENOUGH && share <= 1; share += 0.1) {
     rgb = colour.rgb.map((part) => Math.round(part + (255 - part) * share));
   }
   return colour.alpha === null ? `rgb(${rgb})` : `rgba(${rgb},${colour.alpha})`;

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mixbench.report.charts.looks import literal
+from mixbench.reports.charts.looks import literal
 
 Axis = dict[str, Any]
 _ROOM = 0.05

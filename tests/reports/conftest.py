@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from page_contents import contents
 
-from mixbench.report.page import page_of
+from mixbench.reports.page import page_of
 
 _SECONDS = 60.0
 _FLAGS = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mixbench.report.charts.axes import Axis
-from mixbench.report.charts.svg import svg
-from mixbench.report.charts.traces import Trace
-from mixbench.report.contents import Chart
+from mixbench.reports.charts.axes import Axis
+from mixbench.reports.charts.svg import svg
+from mixbench.reports.charts.traces import Trace
+from mixbench.reports.contents import Chart
 
 
 def chart(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from mixbench.report.charts.axes import log_axis, names_axis
-from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import Look, Looks, grouped, literal
-from mixbench.report.charts.traces import Trace, bars, hover, numbers
-from mixbench.report.contents import Chart
+from mixbench.reports.charts.axes import log_axis, names_axis
+from mixbench.reports.charts.chart import chart
+from mixbench.reports.charts.looks import Look, Looks, grouped, literal
+from mixbench.reports.charts.traces import Trace, bars, hover, numbers
+from mixbench.reports.contents import Chart
 from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost

@@ -7,11 +7,11 @@ from operator import itemgetter
 
 from mixbench.mixers import CONTROLS
 from mixbench.plots.speed_sizes import QUANTITIES
-from mixbench.report.charts.looks import Looks
-from mixbench.report.contents import Chart, Download, Section, Table
-from mixbench.report.sections.as_tables import as_csv, as_table, failures_table
-from mixbench.report.sections.source import Source, Study
-from mixbench.report.sections.speed_charts import growth_charts, ratio_charts, size_charts
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.contents import Chart, Download, Section, Table
+from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
+from mixbench.reports.sections.source import Source, Study
+from mixbench.reports.sections.speed_charts import growth_charts, ratio_charts, size_charts
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.labels import MixerKey, context_words
 from mixbench.verdicts.speed.cells import BRACKETS, mark_words

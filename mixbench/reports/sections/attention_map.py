@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mixbench.report.charts.looks import Looks
-from mixbench.report.charts.rows import rows_chart
-from mixbench.report.contents import Chart, Section
-from mixbench.report.sections.as_tables import as_csv, as_table, failures_table
-from mixbench.report.sections.map_charts import map_charts
-from mixbench.report.sections.source import Source, Study
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.charts.rows import rows_chart
+from mixbench.reports.contents import Chart, Section
+from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
+from mixbench.reports.sections.map_charts import map_charts
+from mixbench.reports.sections.source import Source, Study
 from mixbench.stats import Interval
 from mixbench.tables.rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, records, share_sentence, summarise

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mixbench.plots.task_panels import TaskFigures, task_figures
-from mixbench.report.charts.looks import Looks
-from mixbench.report.contents import Chart, Download, Section, Table
-from mixbench.report.sections.as_tables import as_csv, as_table, failures_table
-from mixbench.report.sections.score_charts import curve_charts, need_charts
-from mixbench.report.sections.source import Source, Study
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.contents import Chart, Download, Section, Table
+from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
+from mixbench.reports.sections.score_charts import curve_charts, need_charts
+from mixbench.reports.sections.source import Source, Study
 from mixbench.tables.rows import TrainingRow
 from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.context import task_words

@@ -3,7 +3,10 @@ const drawn = new Set();
 const near = new Set();
 const stale = new Set();
 let queue = Promise.resolve();
-const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
+// plotly has buttons that send a figure elsewhere: these alone
+const BUTTONS = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+const CONFIG = { displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
+const MARGIN = { l: 60, r: 20, t: 34, b: 46 };
 const LEAST_PANEL = 260;
 const ROOM_FOR_LEGEND = 640;
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
@@ -39,6 +42,7 @@ function layoutFor(layout, width) {
   return {
     dragmode: touch ? false : "zoom",
     ...own,
+    margin: { ...MARGIN, ...own.margin },
     autosize: true,
     uirevision: "zoom stays",
     width: undefined,

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from mixbench.errors import shortened
 from mixbench.plots.attention_map import against_even
-from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import literal
-from mixbench.report.charts.traces import Trace
-from mixbench.report.contents import Chart
+from mixbench.reports.charts.chart import chart
+from mixbench.reports.charts.looks import literal
+from mixbench.reports.charts.traces import Trace
+from mixbench.reports.contents import Chart
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.pending import current
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps

@@ -13,8 +13,8 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from mixbench.report.charts.looks import HOLLOW, INK, shown
-from mixbench.report.charts.symbols import outline
+from mixbench.reports.charts.looks import HOLLOW, INK, shown
+from mixbench.reports.charts.symbols import outline
 
 WIDTH, HEIGHT = 640, 360
 _TEXT = 11

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mixbench.report.charts.looks import Looks
-from mixbench.report.contents import Section
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.contents import Section
 from mixbench.tables.columns import Row, RowType
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.selection import Selection, selection

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from mixbench.report.charts.axes import Axis, linear_axis, names_axis
-from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import HOLLOW, Look, grouped, literal
-from mixbench.report.charts.traces import Trace, bars, hover, numbers, told_apart
-from mixbench.report.contents import Chart
+from mixbench.reports.charts.axes import Axis, linear_axis, names_axis
+from mixbench.reports.charts.chart import chart
+from mixbench.reports.charts.looks import HOLLOW, Look, grouped, literal
+from mixbench.reports.charts.traces import Trace, bars, hover, numbers, told_apart
+from mixbench.reports.contents import Chart
 from mixbench.stats import Interval
 
 ROW = 26

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mixbench.report.charts.looks import Looks
-from mixbench.report.contents import Chart, Section, Table
-from mixbench.report.sections.as_tables import as_csv, as_table
-from mixbench.report.sections.cost_charts import cost_charts
-from mixbench.report.sections.source import Source, Study
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.contents import Chart, Section, Table
+from mixbench.reports.sections.as_tables import as_csv, as_table
+from mixbench.reports.sections.cost_charts import cost_charts
+from mixbench.reports.sections.source import Source, Study
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.texts import read_texts
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mixbench.report.contents import Cell, Download, Table
+from mixbench.reports.contents import Cell, Download, Table
 from mixbench.verdicts import table as plain
 from mixbench.verdicts.entries import Entry
 

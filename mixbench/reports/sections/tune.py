@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count, takewhile
 
-from mixbench.report.charts.axes import linear_axis, log_axis
-from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import Looks
-from mixbench.report.charts.traces import Line, Point, Trace, line_traces
-from mixbench.report.contents import Chart, Download, Section, Table
-from mixbench.report.sections.as_tables import as_csv, as_table, failures_table
-from mixbench.report.sections.source import Source, Study
+from mixbench.reports.charts.axes import linear_axis, log_axis
+from mixbench.reports.charts.chart import chart
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.charts.traces import Line, Point, Trace, line_traces
+from mixbench.reports.contents import Chart, Download, Section, Table
+from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
+from mixbench.reports.sections.source import Source, Study
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.labels import MixerKey

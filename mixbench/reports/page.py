@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError
-from mixbench.report.contents import Contents, Download, Table
-from mixbench.report.packing import packed, packed_json
-from mixbench.report.swatch import dash_array, outline
+from mixbench.reports.charts.symbols import outline
+from mixbench.reports.contents import Contents, Download, Table
+from mixbench.reports.packing import packed, packed_json
 from mixbench.version import __version__
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(_PARTS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals |= {"columns": _columns, "outline": outline, "dash_array": dash_array}
+    made.globals |= {"columns": _columns, "outline": outline}
     made.globals |= {"size": _size, "wide": _WIDE}
     return made
 

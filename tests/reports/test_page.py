@@ -16,11 +16,10 @@ import pytest
 from page_contents import CSV, HOSTILE, LATENCIES, SVG, contents
 
 from mixbench.errors import RequestError
-from mixbench.report import page
-from mixbench.report.contents import Chart, Contents, Section
-from mixbench.report.packing import packed_json
-from mixbench.report.page import page_of
-from mixbench.report.swatch import dash_array, outline
+from mixbench.reports import page
+from mixbench.reports.contents import Chart, Contents, Section
+from mixbench.reports.packing import packed_json
+from mixbench.reports.page import page_of
 
 STYLES = Path(page.__file__).parent / "page_parts"
 LOADING = {"src", "href", "srcset", "data", "poster", "action", "background", "xlink:href"}
@@ -164,10 +163,3 @@ def test_text_can_be_read_on_every_background(theme: int) -> None:
     for text, grounds in {"ink": ("paper", "plate", "rule"), "quiet": ("paper", "plate"), "link": ("paper",)}.items():
         assert min(contrast(colours[text], colours[ground]) for ground in grounds) >= 4.5, text
     assert min(contrast(colours["warn"], colours[ground]) for ground in ("paper", "plate", "warn-paper")) >= 4.5
-
-
-def test_a_marker_has_the_outline_that_plotly_gives_it() -> None:
-    corners = {"square": 4, "triangle-up": 3, "pentagon": 5, "star": 10, "cross": 12, "x-open": 12, "hexagon": 6}
-    assert {symbol: outline(symbol).count(",") for symbol in corners} == corners
-    assert "a4,4" in outline("circle") == outline("unheard of")
-    assert [dash_array(dash) for dash in ("solid", "dash", "5px,2px", "")] == ["", "5 2", "5 2", ""]

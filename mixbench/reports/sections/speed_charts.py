@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from mixbench.plots.notes import about_operations, not_drawn
 from mixbench.plots.speed_panels import Size, grouped, panels_of, time_quantity, tokens_axis, without_flops
 from mixbench.plots.speed_sizes import SIZES, quantity_of, values_of
-from mixbench.report.charts.axes import log_axis
-from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import Look, Looks, literal
-from mixbench.report.charts.looks import grouped as of_mixer
-from mixbench.report.charts.rows import rows_chart
-from mixbench.report.charts.traces import Line, Point, Trace, crosses, hover, level, line_traces, numbers
-from mixbench.report.contents import Chart
+from mixbench.reports.charts.axes import log_axis
+from mixbench.reports.charts.chart import chart
+from mixbench.reports.charts.looks import Look, Looks, literal
+from mixbench.reports.charts.looks import grouped as of_mixer
+from mixbench.reports.charts.rows import rows_chart
+from mixbench.reports.charts.traces import Line, Point, Trace, crosses, hover, level, line_traces, numbers
+from mixbench.reports.contents import Chart
 from mixbench.stats import log_median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from mixbench.plots.score_axis import constant_words, ends_in
 from mixbench.plots.task_panels import TaskFigures
-from mixbench.report.charts.axes import Axis, linear_axis, log_axis
-from mixbench.report.charts.chart import chart
-from mixbench.report.charts.looks import Looks
-from mixbench.report.charts.traces import Line, Point, Trace, line_traces, reference
-from mixbench.report.contents import Chart
+from mixbench.reports.charts.axes import Axis, linear_axis, log_axis
+from mixbench.reports.charts.chart import chart
+from mixbench.reports.charts.looks import Looks
+from mixbench.reports.charts.traces import Line, Point, Trace, line_traces, reference
+from mixbench.reports.contents import Chart
 from mixbench.stats import Interval
 from mixbench.verdicts.brackets import needed
 from mixbench.verdicts.entries import interval_text

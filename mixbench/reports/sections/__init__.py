@@ -8,14 +8,14 @@ from typing import Any
 
 from mixbench.errors import MixbenchError, RequestError, UnknownNameError
 from mixbench.plots import READS, of_one_environment
-from mixbench.report.charts.looks import looks_of
-from mixbench.report.contents import Contents, Section
-from mixbench.report.sections.attention_map import ATTENTION_MAP
-from mixbench.report.sections.cost import COST
-from mixbench.report.sections.data_efficiency import DATA_EFFICIENCY
-from mixbench.report.sections.source import Ready, Source, Study
-from mixbench.report.sections.speed import SPEED
-from mixbench.report.sections.tune import TUNE
+from mixbench.reports.charts.looks import looks_of
+from mixbench.reports.contents import Contents, Section
+from mixbench.reports.sections.attention_map import ATTENTION_MAP
+from mixbench.reports.sections.cost import COST
+from mixbench.reports.sections.data_efficiency import DATA_EFFICIENCY
+from mixbench.reports.sections.source import Ready, Source, Study
+from mixbench.reports.sections.speed import SPEED
+from mixbench.reports.sections.tune import TUNE
 from mixbench.tables.chosen_rows import ChosenRows
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
@@ -60,14 +60,14 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
             told.append(f"Not shown: {name}: {error}")
         except MixbenchError as error:
             told.append(f"Not shown: {name}: {error}")
-    if unknown and not ready:
-        raise unknown[0]
     mixers: dict[MixerKey, bool] = {}
     for own in ready.values():
         for mixer, shown in own.mixers.items():
             mixers[mixer] = mixers.get(mixer, False) or shown
     looks = looks_of(mixers, {mixer for mixer, shown in mixers.items() if shown})
     sections = [section for own in ready.values() if (section := own.section(looks))]
+    if unknown and not sections:
+        raise unknown[0]
     if not sections:
         reason = f": {told[0]}" if told else ""
         raise RequestError(f"{folder.path} has nothing for a page{reason}", "Measure first: mixbench speed.")

@@ -150,7 +150,7 @@ def test_names_that_look_like_markup_stay_text_in_figures_too(opened: Opened) ->
     opened.open_drawn()
     assert opened.texts(".chip bdi") == [*MIXERS]
     assert opened.texts("#chart-latency .legendtext") == [*MIXERS]
-    assert opened.all("main img[onerror], .plot a, .plot b") == []
+    assert opened.all("main img[onerror], .plot .main-svg a") == []
     assert opened.driver.title == "Costs of <b>mixers</b> & others"
 
 

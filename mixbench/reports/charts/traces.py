@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixbench.report.charts.looks import HOLLOW, Look, faint, grouped, literal
+from mixbench.reports.charts.looks import HOLLOW, Look, faint, grouped, literal
 from mixbench.stats import Interval
 
 Trace = dict[str, Any]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mixbench.api.report import report as report
     from mixbench.api.selfcheck import selfcheck as selfcheck
     from mixbench.api.speed import speed as speed
+    from mixbench.api.study import study as study
     from mixbench.api.summary import summary as summary
     from mixbench.api.track import track_add as track_add
     from mixbench.api.track import track_show as track_show
@@ -47,6 +48,7 @@ _FUNCTIONS = {
     "report": "report",
     "selfcheck": "selfcheck",
     "speed": "speed",
+    "study": "study",
     "summary": "summary",
     "track_add": "track",
     "track_show": "track",

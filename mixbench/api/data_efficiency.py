@@ -74,15 +74,18 @@ def train_data_efficiency(options: DataEfficiencyOptions) -> DataOutcome:
     return DataOutcome(rows, summarise(rows, options.baseline, environment=own, contents=contents), part.folder)
 
 
-def plan_of_training(options: DataEfficiencyOptions) -> Work[PlannedRun, TrainingRow]:
-    """What is to be trained, on data that are prepared. Raises MixbenchError."""
+def plan_of_training(options: DataEfficiencyOptions, *, download: bool = True) -> Work[PlannedRun, TrainingRow]:
+    """What is to be trained, on data that are prepared. Raises MixbenchError.
+
+    Without `download`, texts of the hub are taken to have the longest length: a plan to be looked at, not to be carried out.
+    """
     from mixbench.verdicts.labels import find_baseline
 
     progress = options.progress or Silent()
     mixers = choose_mixers(names_of(options.mixer) or MIXERS, causal=options.causal, skip_unsupported=options.skip_unsupported)
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     learning_rates = parse_learning_rates(options.learning_rate)
-    tasks = choose_tasks(several(options.task), options)
+    tasks = choose_tasks(several(options.task), options, download=download)
     say_what_is_not_causal(tasks, mixers, progress)
     built_in = all(isinstance(chosen, ChosenTask) for chosen in tasks)
     default = SIZES if built_in else TEXT_SIZES
@@ -118,8 +121,8 @@ def plan_of_training(options: DataEfficiencyOptions) -> Work[PlannedRun, Trainin
         planned = (run.identity(digest) for run in own)
         return read_planned(folder, TrainingRow, planned, digest), digest
 
-    def rows_of(own: Sequence[PlannedRun]) -> int:
-        return len(own) + sum(len(trials.get(run.subject, ())) for run in first_of_each(own))
+    def all_of(own: Sequence[PlannedRun]) -> list[PlannedRun]:
+        return [*own, *(trial for run in first_of_each(own) for trial in trials.get(run.subject, ()))]
 
     return Work(
         study="data-efficiency",
@@ -131,7 +134,8 @@ def plan_of_training(options: DataEfficiencyOptions) -> Work[PlannedRun, Trainin
         cell_of=key_of,
         at_once=engine.at_once,
         start=COUNTING.seconds,
-        rows_of=rows_of,
+        rows_of=lambda own: len(all_of(own)),
+        touches=lambda own: [run.identity("") for run in all_of(own)],
     )
 
 

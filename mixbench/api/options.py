@@ -108,18 +108,23 @@ class Options:
     def __post_init__(self) -> None:
         """Check the values as the command line does, for callers from Python. Raises RequestError."""
         for option in options_of(type(self)):
-            value = checked(
-                option.flag,
-                option.python,
-                getattr(self, option.name),
-                least=option.info.min,
-                most=MOST.get(option.name),
-                may_be_empty=option.may_be_empty,
-            )
-            if option.is_path and value is not None:
-                for path in value if isinstance(value, tuple) else [value]:
-                    check_path(option.flag, path)
-            object.__setattr__(self, option.name, value)
+            object.__setattr__(self, option.name, checked_value(option, getattr(self, option.name)))
+
+
+def checked_value(option: Described, value: Any) -> Any:
+    """A value as the type of an option; a list as a tuple. Raises RequestError, UnknownNameError."""
+    found = checked(
+        option.flag,
+        option.python,
+        value,
+        least=option.info.min,
+        most=MOST.get(option.name),
+        may_be_empty=option.may_be_empty,
+    )
+    if option.is_path and found is not None:
+        for path in found if isinstance(found, tuple) else [found]:
+            check_path(option.flag, path)
+    return found
 
 
 def options_of(kind: type[Options]) -> tuple[Described, ...]:

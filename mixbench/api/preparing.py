@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from mixbench.api.shared_options import Texts, Training
@@ -15,6 +17,10 @@ from mixbench.studies.progress import Progress
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.texts import write_texts
 from mixbench.tasks import TASKS, ChosenTask, choose_task
+from mixbench.tasks.dataset import Form, padded
+
+_MANY = 10**9
+"""Examples of a data set whose number is not known."""
 
 
 class Chosen(Protocol):
@@ -28,6 +34,30 @@ class Chosen(Protocol):
     def make(self) -> Any: ...
 
 
+@dataclass(frozen=True)
+class NotLoaded:
+    """A data set of the hub that a plan is made for without it: texts of the longest length, and more than are asked for."""
+
+    name: str
+    tokens: int
+    vocabulary: int
+
+    @property
+    def recipe(self) -> Any:
+        """What would determine the data set, as far as it is known."""
+        return {"task": "hf", "name": self.name}
+
+    def make(self) -> Any:
+        """There is nothing to make."""
+        raise AssertionError(f"the data set {self.name} was not loaded")
+
+    @property
+    def prepared(self) -> PreparedTask:
+        """The task for a plan; there is no folder with its data."""
+        form = Form(padded(self.tokens), self.vocabulary, channels=0, output="class", classes=2, score="accuracy")
+        return PreparedTask(self.name, Path(self.name), form, _MANY, {"data": self.name})
+
+
 def model_of(options: Training) -> dict[str, Any]:
     """The options of a `DataRequest` about the model and where it is trained."""
     names = ("layers", "batch", "steps", "device", "timeout")
@@ -36,6 +66,9 @@ def model_of(options: Training) -> dict[str, Any]:
 
 def prepare_task(chosen: Chosen, progress: Progress) -> PreparedTask:
     """Generate a task's data or find them in the cache. Raises RequestError for data that cannot be used."""
+    if isinstance(chosen, NotLoaded):
+        progress.remark(f"{chosen.name} is not loaded: its texts are taken to have {chosen.tokens} tokens.")
+        return chosen.prepared
     from mixbench.tasks.dataset import load, prepare
     from mixbench.tasks.scoring import constant_score, occurring_classes, scores_for
 
@@ -73,13 +106,18 @@ def prepare_tasks(chosen: Sequence[Chosen], progress: Progress) -> tuple[Prepare
     return tuple({task.folder: task for task in (prepare_task(choice, progress) for choice in chosen)}.values())
 
 
-def choose_tasks(names: Sequence[str], files: Texts) -> list[Chosen]:
-    """The tasks with these names; `shapes` if there are no names. Raises RequestError."""
+def choose_tasks(names: Sequence[str], files: Texts, *, download: bool = True) -> list[Chosen]:
+    """The tasks with these names; `shapes` if there are no names; those of the hub as `NotLoaded` without `download`.
+
+    Raises RequestError.
+    """
     require_texts(names, files)
     tasks: list[Chosen] = []
     for name in names or ["shapes"]:
         if name == "text":
             tasks.append(text_files(files))
+        elif name.startswith(HUB) and not download and not Path(name.removeprefix(HUB)).exists():
+            tasks.append(NotLoaded(name, files.tokens, files.vocabulary))
         elif name.startswith(HUB):
             tasks.append(from_hub(name.removeprefix(HUB), files))
         elif (kind := name.partition(":")[0].strip()) not in TASKS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +34,7 @@ Given = TypeVar("Given", bound=Study)
 
 USUAL = 8
 """Shards that a plan is looked at for where none are asked for."""
-_NOT_OF_THE_PLAN = ("shard", "plan", "fresh", "retry_failed")
+NOT_OF_THE_PLAN = ("shard", "plan", "fresh", "retry_failed")
 """Options that say how a plan is carried out, and not which."""
 
 
@@ -58,6 +58,8 @@ class Work(Generic[Cell, AnyRow]):
     """Seconds that any part takes besides its cells."""
     rows_of: Callable[[Sequence[Cell]], int | None] = lambda cells: None
     """How many rows of the table some cells will have, where that is known."""
+    touches: Callable[[Sequence[Any]], Iterable[Hashable]] = lambda cells: [cell.identity("") for cell in cells]
+    """What some cells make, equal for equal rows and files of other works: that is made in one shard."""
 
     def seconds(self, units: Sequence[Unit]) -> float:
         """How long some units are expected to take on a machine like this one."""
@@ -136,7 +138,7 @@ def carry_out(work: Work[Cell, AnyRow], options: Study) -> Part[AnyRow]:
         shard=shard.number,
         of=shard.count,
         study=work.study,
-        command=command_line(work.study, options, without=_NOT_OF_THE_PLAN),
+        command=command_line(work.study, options, without=NOT_OF_THE_PLAN),
         plan=_digest(work),
         units=len(units),
         rows={} if known is None else {work.table: known},
@@ -250,7 +252,7 @@ def forecast(work: Work[Any, Any], options: Study) -> Forecast:
     )
     return Forecast(
         study=work.study,
-        command=command_line(work.study, options, without=_NOT_OF_THE_PLAN),
+        command=command_line(work.study, options, without=NOT_OF_THE_PLAN),
         plan=_digest(work),
         cell=work.cell,
         cells=len(work.cells),

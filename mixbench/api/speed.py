@@ -133,6 +133,7 @@ def plan_of_speed(options: SpeedOptions) -> Work[PlannedCell, SpeedRow]:
         carry_out=measure,
         cell_of=identity,
         start=starting(cells, options.launches),
+        touches=lambda own: [tuple(value for name, value in cell.keys.items() if name != "threads") for cell in own],
     )
 
 

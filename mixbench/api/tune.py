@@ -81,8 +81,11 @@ def run_search(options: TuneOptions) -> TuneOutcome:
     return TuneOutcome(part.rows, summarise(part.rows, options.baseline, targets, contents), part.folder)
 
 
-def plan_of_search(options: TuneOptions) -> Work[PlannedTrial, TrialRow]:
-    """What is to be trained, on data that are prepared. Raises MixbenchError."""
+def plan_of_search(options: TuneOptions, *, download: bool = True) -> Work[PlannedTrial, TrialRow]:
+    """What is to be trained, on data that are prepared. Raises MixbenchError.
+
+    Without `download`, texts of the hub are taken to have the longest length: a plan to be looked at, not to be carried out.
+    """
     from mixbench.verdicts.labels import find_baseline
 
     if options.from_file is not None:
@@ -95,7 +98,7 @@ def plan_of_search(options: TuneOptions) -> Work[PlannedTrial, TrialRow]:
     find_baseline(options.baseline, [(chosen.name, chosen.config) for chosen in mixers])
     rates = parse_learning_rates(options.learning_rate)
     ranges = _ranges(options, mixers)
-    chosen_tasks = choose_tasks(several(options.task), options)
+    chosen_tasks = choose_tasks(several(options.task), options, download=download)
     _refuse_rates(rates, mixers)
     place = place_for(options.engine, options.device, planning=options.plan)
     tasks = prepare_tasks(chosen_tasks, progress)

@@ -23,6 +23,7 @@ COMMANDS = {
     "tune": commands.tune,
     "cost": commands.cost,
     "attention-map": commands.attention_map,
+    "study": commands.study,
     "plot": commands.plot,
     "report": commands.report,
     "remove": commands.remove,

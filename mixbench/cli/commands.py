@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -30,13 +29,22 @@ from mixbench.api.remove_options import RemoveOptions
 from mixbench.api.report_options import ReportOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
+from mixbench.api.study_options import StudyOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli.adapter import Printed, command, followed, present, present_page, timed
+from mixbench.cli.outcomes import (
+    concluded,
+    show_attention_map,
+    show_cost,
+    show_data_efficiency,
+    show_speed,
+    show_tune,
+)
 from mixbench.cli.publish import Published, parse_formats, publish
 from mixbench.cli.scaled import scaled
-from mixbench.cli.terminal import agreed, conclude, print_json, print_text, remark, terminal_width
+from mixbench.cli.terminal import agreed, print_json, print_text, remark, terminal_width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,76 +59,74 @@ class SpeedPrinted(Printed):
 @command(SpeedOptions, SpeedPrinted)
 def speed(options: SpeedOptions, printed: SpeedPrinted) -> None:
     from mixbench.api.speed import measure_speed, plan_of_speed
-    from mixbench.cli.text.speed import speed_table
-    from mixbench.tables.results import ResultsFolder
-    from mixbench.verdicts.machines import machine_words
-    from mixbench.verdicts.speed.notes import disturbed_cells
 
     if scaled(plan_of_speed, options, printed):
         return
     outcome, spent = timed(measure_speed, options)
-    present(printed, outcome.as_json, lambda width, terminal: speed_table(outcome.summary, width, terminal, printed.details))
-    if not printed.as_json:
-        for other in outcome.elsewhere:
-            words = machine_words(ResultsFolder(outcome.folder).environment(other.environment))
-            typer.echo(f"\nOn another machine: {words}\n")
-            print_text(partial(speed_table, other, details=printed.details))
+    disturbed = show_speed(outcome, printed, details=printed.details)
     if spent:
         remark(spent)
-    disturbed = next(filter(None, map(disturbed_cells, (outcome.summary, *outcome.elsewhere))), "")
-    conclude("block", outcome.folder / "speed.csv", outcome.failed, "cell", warning=disturbed)
+    concluded("speed", outcome, warning=disturbed)
 
 
 @command(DataEfficiencyOptions, Printed)
 def data_efficiency(options: DataEfficiencyOptions, printed: Printed) -> None:
     from mixbench.api.data_efficiency import plan_of_training, train_data_efficiency
-    from mixbench.cli.text.data_efficiency import data_efficiency_table
 
     if scaled(plan_of_training, options, printed):
         return
     outcome = followed(train_data_efficiency, options)
-    present(printed, outcome.as_json, lambda width, terminal: data_efficiency_table(outcome.summary, width, terminal))
-    conclude("run", outcome.folder / "data_efficiency.csv", outcome.failed, "run")
+    show_data_efficiency(outcome, printed)
+    concluded("data-efficiency", outcome)
 
 
 @command(TuneOptions, Printed)
 def tune(options: TuneOptions, printed: Printed) -> None:
     from mixbench.api.tune import plan_of_search, run_search
-    from mixbench.cli.text.tune import tuning_table
 
     if scaled(plan_of_search, options, printed):
         return
     outcome = followed(run_search, options)
-    present(printed, outcome.as_json, lambda width, terminal: tuning_table(outcome.searches, width, terminal))
-    if outcome.figures:
-        remark(f"Drawn: {', '.join(map(str, outcome.figures))}")
-    else:
-        conclude("trial", outcome.folder / "tuning.csv", outcome.failed, "trial")
+    show_tune(outcome, printed)
+    if not outcome.figures:
+        concluded("tune", outcome)
 
 
 @command(CostOptions, Printed)
 def cost(options: CostOptions, printed: Printed) -> None:
     from mixbench.api.cost import cost_of
-    from mixbench.cli.text.cost import cost_table
 
-    outcome = cost_of(options)
-    present(printed, outcome.as_json, lambda width, terminal: cost_table(outcome, width, terminal))
-    if outcome.figures:
-        remark(f"Figure: {', '.join(map(str, outcome.figures))}")
+    show_cost(cost_of(options), printed)
 
 
 @command(AttentionMapOptions, Printed)
 def attention_map(options: AttentionMapOptions, printed: Printed) -> None:
     from mixbench.api.attention_map import map_attention, plan_of_maps
-    from mixbench.cli.text.attention_map import attention_table
 
     if scaled(plan_of_maps, options, printed):
         return
     outcome = followed(map_attention, options)
-    present(printed, outcome.as_json, lambda width, terminal: attention_table(outcome.tasks, width, terminal))
-    if outcome.figures:
-        remark(f"Drawn: {', '.join(map(str, outcome.figures))}")
-    conclude("example", outcome.folder / "attention_map.csv", outcome.failed, "run")
+    show_attention_map(outcome, printed)
+    concluded("attention-map", outcome)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPrinted(Printed):
+    """How a study is printed."""
+
+    print_file: Annotated[
+        bool, typer.Option("--print", help="Print the file itself, to start from a built-in one.", rich_help_panel=RESULTS)
+    ] = False
+
+
+@command(StudyOptions, StudyPrinted)
+def study(options: StudyOptions, printed: StudyPrinted) -> None:
+    from mixbench.cli.study import carry_out_study, print_source
+
+    if printed.print_file:
+        print_source(options)
+    else:
+        carry_out_study(options, printed)
 
 
 @command(PlotOptions)

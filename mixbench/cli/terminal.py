@@ -38,14 +38,19 @@ def reporting(interrupted: str) -> Iterator[None]:
     try:
         yield
     except MixbenchError as error:
-        typer.echo(_filled(f"mixbench: {error}"), err=True)
-        if error.hint:
-            typer.echo(_filled(error.hint, "  "), err=True)
+        report_error(error)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         again = shlex.join(["mixbench", *(option for option in sys.argv[1:] if option != "--fresh")])
         typer.echo(f"\nInterrupted. {interrupted}:\n  {again}", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def report_error(error: MixbenchError) -> None:
+    """Print an error with its hint to standard error."""
+    typer.echo(_filled(f"mixbench: {error}"), err=True)
+    if error.hint:
+        typer.echo(_filled(error.hint, "  "), err=True)
 
 
 class _Pipe(io.FileIO):
@@ -119,6 +124,11 @@ def remark(text: str) -> None:
     typer.echo(_filled(text), err=True)
 
 
+def warn(text: str) -> None:
+    """Print a warning to standard error, which stands out."""
+    typer.secho(_filled(text), err=True, fg="red", bold=True)
+
+
 def agreed(question: str, hint: str) -> bool:
     """Ask a question at the terminal; only `y` and `yes` agree. Raises RequestError if there is no terminal to ask at."""
     if not sys.stdin.isatty():
@@ -139,6 +149,6 @@ def conclude(replicate: str, table: Path, failed: int, unit: str, *, warning: st
     if failed:
         remark(f"{failed} {unit}{'s' if failed > 1 else ''} failed; measure again with --retry-failed.")
     if warning:
-        typer.secho(_filled(warning), err=True, fg="red", bold=True)
+        warn(warning)
     if failed:
         raise typer.Exit(1)

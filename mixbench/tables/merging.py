@@ -29,6 +29,8 @@ from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow
 from mixbench.tables.runs import Run
 from mixbench.tables.storage import ELSEWHERE, storage_errors
+from mixbench.tables.study_record import FILE as STUDY
+from mixbench.tables.study_record import united_study
 from mixbench.tables.texts import FILE as TEXTS
 from mixbench.tables.texts import united_texts
 
@@ -143,6 +145,7 @@ class _Union:
         contents = {
             ORIGINS: united_origins(self.target.path, self.read),
             TEXTS: united_texts(self.target.path, self.read),
+            STUDY: united_study(self.target.path, self.read),
             SHARDS: None if self.plans == self.stored_plans else plans_as_json(self.plans.values()),
         }
         for name, content in contents.items():

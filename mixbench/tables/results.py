@@ -3,6 +3,7 @@
     speed.csv, launches.csv     the tables of `rows`
     speed.csv.rejected          lines of a table that do not count, with their reasons: see `rejected`
     sources.json                where the code of users' mixers was: see `origins`
+    study.toml                  the study that the folder belongs to: see `study_record`
     texts.json                  how the texts that were trained on were named: see `texts`
     environments/HASH.json      the stable facts about machine and software, once per environment
     checkpoints/, attention_maps/   files that training processes write: see `artefacts`

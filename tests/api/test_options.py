@@ -21,7 +21,7 @@ from mixbench.errors import RequestError
 
 COMMANDS = every_command()
 each_command = pytest.mark.parametrize("name", COMMANDS)
-PRINTING = {"as_json", "details", "format", "output", "strict", "any_change"}
+PRINTING = {"as_json", "details", "print_file", "format", "output", "strict", "any_change"}
 """Options that only say how a result is printed, or where it is published."""
 
 

@@ -23,11 +23,12 @@ from mixbench.api.remove_options import RemoveOptions
 from mixbench.api.report_options import ReportOptions
 from mixbench.api.selfcheck_options import SelfcheckOptions
 from mixbench.api.speed_options import SpeedOptions
+from mixbench.api.study_options import StudyOptions
 from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli.adapter import Printed
-from mixbench.cli.commands import ComparePublished
+from mixbench.cli.commands import ComparePublished, StudyPrinted
 from mixbench.cli.publish import Published
 
 COMMANDS: Mapping[tuple[str, ...], tuple[type[Options], ...]] = {
@@ -36,6 +37,7 @@ COMMANDS: Mapping[tuple[str, ...], tuple[type[Options], ...]] = {
     ("tune",): (TuneOptions, Printed),
     ("cost",): (CostOptions, Printed),
     ("attention-map",): (AttentionMapOptions, Printed),
+    ("study",): (StudyOptions, StudyPrinted),
     ("plot",): (PlotOptions,),
     ("report",): (ReportOptions,),
     ("remove",): (RemoveOptions,),

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 def plan_table(expected: Forecast, width: int | None) -> Text:
     """What there is to do, then a line per shard."""
-    return fitted(_parts(expected), width)
+    return fitted(plan_parts(expected), width)
 
 
-def _parts(expected: Forecast) -> Iterator[Part]:
+def plan_parts(expected: Forecast) -> Iterator[Part]:
+    """The same as parts of a text."""
     cells = counted(expected.cells, expected.cell)
     beside = f", {expected.at_once} at a time" if expected.at_once > 1 else ""
     yield heading(f"{expected.study}: {cells} in {counted(expected.units, 'unit')}, about {duration(expected.seconds)}{beside}")

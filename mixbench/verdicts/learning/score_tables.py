@@ -43,7 +43,7 @@ def score_tables(task: TaskSummary, baseline: str | None) -> Iterator[tuple[str,
         (
             f"training examples needed for a test {task.score} of",
             every,
-            lambda need: needed(need.examples, need.interval, min(sizes[need.label]), max(sizes[need.label])),
+            lambda need: needed(need.examples, need.interval, min(own), max(own)) if (own := sizes[need.label]) else None,
         ),
         (f"training examples needed relative to {baseline}", others, lambda need: ratio(need.ratio, need.ratio_interval)),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.common import frame, several
 from mixbench.api.options import takes
 from mixbench.api.scale import Forecast, carry_out, folder_of, forecast
+from mixbench.api.study_claims import judged_claims, study_claims
 from mixbench.api.study_folder import check_folder, claim_folder, record_of, study_command
 from mixbench.api.study_options import StudyOptions
 from mixbench.api.study_parts import PlannedPart, planned_parts
@@ -20,6 +21,8 @@ from mixbench.parsing.study_file import CLAIMS, PARTS, StudyFile, StudyFileError
 from mixbench.studies.progress import Silent
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.study_record import StudyRecord
+from mixbench.verdicts.claims.claim import Claim, Judged
+from mixbench.verdicts.claims.judging import records as records_of_claims
 
 if TYPE_CHECKING:
     import pandas
@@ -32,9 +35,9 @@ class PreparedStudy:
     study: StudyFile
     record: StudyRecord
     parts: tuple[PlannedPart, ...]
+    claims: tuple[Claim, ...]
+    """Those that are asked for."""
     options: StudyOptions
-    judges: bool
-    """Whether its claims are judged."""
 
     @property
     def command(self) -> str:
@@ -45,7 +48,11 @@ class PreparedStudy:
     def after_shards(self) -> list[str]:
         """What shards leave to the command without --shard: parts that only read, and claims."""
         reading = [part.command for part in self.parts if part.work is None]
-        return [*dict.fromkeys(reading), *(["claims"] if self.judges and self.study.claims else [])]
+        return [*dict.fromkeys(reading), *(["claims"] if self.claims else [])]
+
+    def judged(self) -> list[Judged]:
+        """What the rows of the results folder say of the claims. Raises StorageError."""
+        return judged_claims(self.study, self.claims, ResultsFolder(self.options.results))
 
     @property
     def work(self) -> StudyWork | None:
@@ -81,8 +88,9 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
             raise UnknownNameError("part", name, (*PARTS, CLAIMS), "for --only")
     study, faults = read_study_text(source.text, source.file, options.scale)
     parts, wrong = planned_parts(study, options, source.folder)
-    if faults or wrong:
-        raise StudyFileError(source.file, [*faults, *wrong])
+    claims, unjudged = study_claims(study)
+    if faults := [*faults, *wrong, *unjudged]:
+        raise StudyFileError(source.file, faults)
     chosen = [part for part in parts if not asked or part.command in asked]
     if asked and not chosen and CLAIMS not in asked:
         known = ", ".join(dict.fromkeys(part.command for part in parts))
@@ -90,7 +98,7 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
     record = record_of(source, study, options)
     if not options.plan:
         check_folder(folder_of(options).path, record)
-    return PreparedStudy(study, record, tuple(chosen), options, not asked or CLAIMS in asked)
+    return PreparedStudy(study, record, tuple(chosen), tuple(claims if not asked or CLAIMS in asked else ()), options)
 
 
 def carry_out_parts(
@@ -118,7 +126,8 @@ class StudyResult:
 
     `parts` has a row per part: `part`, `command`, the number of its `cells` and `units`, the `seconds` that were predicted,
     how many cells have `failed`, and the `error` that stopped it. `tables` has the rows of the parts by command, with the
-    columns of its table; those of `cost` are the factors.
+    columns of its table; those of `cost` are the factors. `claims` has a row per claim, with its `verdict` and the `sentence`
+    that says why; `judged` has the same with every number.
     """
 
     title: str
@@ -126,7 +135,9 @@ class StudyResult:
     scale: str | None
     results: Path
     parts: pandas.DataFrame
-    tables: dict[str, pandas.DataFrame] = field(default_factory=dict)
+    tables: dict[str, pandas.DataFrame]
+    claims: pandas.DataFrame
+    judged: tuple[Judged, ...] = ()
 
 
 @takes(StudyOptions)
@@ -141,6 +152,7 @@ def study(options: StudyOptions) -> StudyResult:
     silent = prepare_study(options if options.shard or options.plan else replace(options, progress=None))
     outcomes: Sequence[PartOutcome] = [PartOutcome(part) for part in silent.parts]
     tables: dict[str, pandas.DataFrame] = {}
+    judged: list[Judged] = []
     folder = folder_of(options).path
     if options.shard and not options.plan:
         if (work := silent.work) is not None:
@@ -149,6 +161,7 @@ def study(options: StudyOptions) -> StudyResult:
         tell = (options.progress or Silent()).remark
         outcomes = carry_out_parts(silent, lambda part: part.run(_with_progress(part, options)), tell)
         tables = _tables(outcomes)
+        judged = silent.judged()
     return StudyResult(
         silent.study.title,
         silent.study.question,
@@ -156,6 +169,8 @@ def study(options: StudyOptions) -> StudyResult:
         folder,
         pandas.DataFrame([_told(outcome) for outcome in outcomes]),
         tables,
+        pandas.DataFrame(records_of_claims(judged), columns=["name", "claim", "rule", "verdict", "sentence"]),
+        tuple(judged),
     )
 
 
@@ -207,13 +222,14 @@ def planned_as_json(prepared: PreparedStudy, expected: Forecast | None) -> dict[
     return {**_named(prepared), "parts": parts, "plan": None if expected is None else expected.as_json()}
 
 
-def outcomes_as_json(prepared: PreparedStudy, outcomes: Sequence[PartOutcome]) -> dict[str, Any]:
-    """What became of all parts as plain values, with what their commands print as JSON."""
+def outcomes_as_json(prepared: PreparedStudy, outcomes: Sequence[PartOutcome], judged: Sequence[Judged]) -> dict[str, Any]:
+    """What became of all parts as plain values, with what their commands print as JSON, and the claims."""
     parts = [
         {**_told(outcome), "outcome": outcome.outcome.as_json() if outcome.outcome else None, "hint": _hint(outcome)}
         for outcome in outcomes
     ]
-    return {**_named(prepared), "results": str(prepared.options.results), "parts": parts}
+    results = {"results": str(prepared.options.results)}
+    return {**_named(prepared), **results, "parts": parts, "claims": records_of_claims(judged)}
 
 
 def _named(prepared: PreparedStudy) -> dict[str, Any]:

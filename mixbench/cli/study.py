@@ -82,13 +82,17 @@ def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
 
 def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
     from mixbench.api.study import carry_out_parts, outcomes_as_json
-    from mixbench.cli.text.study import study_title
+    from mixbench.cli.text.study import claims_text, study_title
 
     if not printed.as_json:
         print_text(lambda width, terminal: study_title(prepared.study, prepared.parts, width if terminal else None))
     outcomes = carry_out_parts(prepared, partial(_run_part, prepared.parts, printed), remark)
+    judged = prepared.judged()
     if printed.as_json:
-        print_json(outcomes_as_json(prepared, outcomes))
+        print_json(outcomes_as_json(prepared, outcomes, judged))
+    elif judged:
+        typer.echo()
+        print_text(lambda width, terminal: claims_text(judged, width if terminal else None))
     _conclude(prepared, outcomes)
 
 

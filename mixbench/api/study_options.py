@@ -17,9 +17,9 @@ from mixbench.api.scale_options import EngineOptions
 class StudyOptions(shared.Study, EngineOptions):
     """Carry out a study that a file describes: measure, train, tune, and judge its claims.
 
-    The file is TOML: a table per command, such as [speed], with the options of
-    that command, and [mixers] and [model] with what they share. It is checked as
-    a whole before anything runs. Each part is introduced by the command that it
+    The file is TOML: a table per command, such as speed or tune, with its options,
+    and the tables mixers, model and data with what they share. It is checked as a
+    whole before anything runs. Each part is introduced by the command that it
     stands for. What the results folder already holds is not done again.
 
     Exit code 1 when a cell failed, 2 when the file or the request is wrong, 130

@@ -169,37 +169,19 @@ def shell_block(page: Path, start: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "gate.md"], ids=lambda page: page.name)
-def test_the_mixer_that_a_page_writes_keeps_the_contract(page: Path, tmp_path: Path) -> None:
-    (block,) = re.findall(r"^cat > mine\.py <<'END'\n.*?^END\n", page.read_text(), re.DOTALL | re.MULTILINE)
-    run(tmp_path, "bash", "-ec", block)
-    run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "mine.py:Mean")
-
-
-@pytest.mark.slow
-def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> None:
-    block, decaying = python_blocks(ROOT / "docs" / "mixers.md")
-    (tmp_path / "mine.py").write_text(block)
-    (tmp_path / "decaying.py").write_text(decaying)
-    told = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "mine.py:Mean:gain=0.5")
-    assert "ok    honours a mask" in told
-    told = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--mixer", "decaying.py:Decaying")
-    assert "ok    steps equal forward" in told
-    decode = [
-        "speed",
-        "--mixer",
-        "decaying.py:Decaying",
-        "--mode",
-        "decode",
-        "--tokens",
-        "8,16",
-        "--width",
-        "8",
-        "--launches",
-        "1",
-        "--budget",
-        "0.05",
-    ]
+def test_the_mixers_of_the_pages_keep_the_contract_and_one_with_steps_can_decode(tmp_path: Path) -> None:
+    for page in (README, ROOT / "docs" / "gate.md"):
+        (block,) = re.findall(r"^cat > mine\.py <<'END'\n.*?^END\n", page.read_text(), re.DOTALL | re.MULTILINE)
+        (tmp_path / page.stem).mkdir()
+        run(tmp_path / page.stem, "bash", "-ec", block)
+    for name, block in zip(("mine", "decaying"), python_blocks(ROOT / "docs" / "mixers.md"), strict=True):
+        (tmp_path / f"{name}.py").write_text(block)
+    chosen = ["README/mine.py:Mean", "gate/mine.py:Mean", "mine.py:Mean:gain=0.5", "decaying.py:Decaying"]
+    told = run(tmp_path, sys.executable, "-m", "mixbench", "verify", "--details", *chosen)
+    assert told.count("ok    honours a mask") == 3
+    assert told.count("ok    steps equal forward") == 1
+    small = ["--tokens", "8,16", "--width", "8", "--launches", "1", "--budget", "0.05"]
+    decode = ["speed", "--mixer", "decaying.py:Decaying", "--mode", "decode", *small]
     told = run(tmp_path, sys.executable, "-m", "mixbench", *decode)
     assert "state MiB" in told
     assert "latency per token by context" in told
@@ -210,7 +192,7 @@ def test_the_mixer_of_the_page_on_mixers_keeps_the_contract(tmp_path: Path) -> N
     "page", [README, *(ROOT / "docs" / name for name in ("data-efficiency.md", "data.md"))], ids=lambda page: page.name
 )
 def test_the_text_data_of_a_page_can_be_trained_on(page: Path, tmp_path: Path) -> None:
-    quickly = "--steps 2 --seeds 1 --mixer none"
+    quickly = "--steps 2 --seeds 1 --mixer none --jobs 1"
     script = shell_block(page, "printf").replace("--steps 100", quickly)
     assert quickly in script
     assert "test accuracy" in run(tmp_path, "bash", "-ec", script, MIXBENCH_CACHE=str(tmp_path / "cache"))
@@ -219,7 +201,7 @@ def test_the_text_data_of_a_page_can_be_trained_on(page: Path, tmp_path: Path) -
 @pytest.mark.slow
 def test_the_text_data_of_the_page_on_python_can_be_trained_on(tmp_path: Path) -> None:
     (block,) = (block for block in python_blocks(ROOT / "docs" / "python.md") if 'task="text"' in block)
-    script = block.replace("steps=100", 'steps=2, mixer="none"') + "print(len(runs), set(runs.status))\n"
+    script = block.replace("steps=100", 'steps=2, mixer="none", jobs=1') + "print(len(runs), set(runs.status))\n"
     assert "{'ok'}" in run(tmp_path, sys.executable, "-c", script, MIXBENCH_CACHE=str(tmp_path / "cache"))
 
 

@@ -42,7 +42,7 @@ def test_a_mixer_that_hangs_or_dies_fails_and_the_others_are_checked(tmp_path: P
     names = [
         mixer(tmp_path / "right" / "mine.py"),
         mixer(tmp_path / "wrong" / "mine.py", forward="x[:, :1]"),
-        mixer(tmp_path / "hangs.py", at_import="while True: pass"),
+        mixer(tmp_path / "hangs.py", at_import="import time\nwhile True: time.sleep(0.01)"),
         mixer(tmp_path / "dies.py", built="os.abort()"),
         mixer(tmp_path / "parent.py", built="os.kill(os.getppid(), 9)"),
     ]

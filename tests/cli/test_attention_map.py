@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas
 import pytest
+import torch
 from killing import kill_when
 from places import SAMPLES
 from running import Completed, Run, run_python
 
 SHAPES = "shapes:train=60,dev=20,test=10"
 RECALL = "mqar:train=60,dev=20,test=10,tokens=16,pairs=3,vocabulary=8"
-SMALL = ["--steps", "6", "--width", "8", "--layers", "1", "--batch", "4", "--examples", "3"]
+SMALL = ["--steps", "6", "--width", "8", "--layers", "1", "--batch", "4", "--examples", "3", "--jobs", "1"]
 STUDY = ["attention-map", "--task", SHAPES, "--mixer", "attention", "--mixer", "mine.py:Mean", "--mixer", "none", *SMALL]
 STUDY += ["--results", "own", "--draw", "0,2"]
 
@@ -27,8 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(run_process: Run, folder: Path) -> Completed:
-    return run_process(*STUDY, folder=folder)
+def trained(run_in: Run, folder: Path) -> Completed:
+    return run_in(*STUDY, folder=folder)
 
 
 @pytest.mark.slow
@@ -58,7 +59,7 @@ def test_mixers_are_trained_mapped_printed_and_drawn(folder: Path, trained: Comp
 
 @pytest.mark.slow
 def test_a_second_run_trains_nothing_and_plot_draws_the_same_without_torch(
-    run_process: Run, folder: Path, trained: Completed
+    run_in: Run, folder: Path, trained: Completed
 ) -> None:
     figure = folder / "own" / "figures" / "attention-map-shapes.png"
     first, table = figure.read_bytes(), (folder / "own" / "attention_map.csv").read_bytes()
@@ -66,7 +67,7 @@ def test_a_second_run_trains_nothing_and_plot_draws_the_same_without_torch(
     code = "import sys, mixbench; mixbench.plot(results='own', study='attention-map'); sys.exit('torch' in sys.modules)"
     assert run_python("-c", code, folder=folder).exit_code == 0
     assert figure.read_bytes() == first
-    again = run_process(*STUDY, "--json", folder=folder)
+    again = run_in(*STUDY, "--json", folder=folder)
     assert again.exit_code == 0, again.stderr
     (task,) = json.loads(again.stdout)["tasks"]
     assert [line["label"] for line in task["lines"]] == ["attention", "none", "Mean"]
@@ -74,11 +75,11 @@ def test_a_second_run_trains_nothing_and_plot_draws_the_same_without_torch(
 
 
 @pytest.mark.slow
-def test_weights_that_were_kept_are_mapped_as_they_are(run_process: Run, folder: Path, trained: Completed) -> None:
+def test_weights_that_were_kept_are_mapped_as_they_are(run_in: Run, folder: Path, trained: Completed) -> None:
     rows = pandas.read_csv(folder / "own" / "attention_map.csv")
     files = [f"own/{name}" for name in rows.checkpoint.unique()]
     chosen = [word for file in files for word in ("--checkpoint", file)]
-    done = run_process("attention-map", *chosen, "--examples", "3", "--results", "loaded", folder=folder)
+    done = run_in("attention-map", *chosen, "--examples", "3", "--results", "loaded", folder=folder)
     assert done.exit_code == 0, done.stderr
     loaded = pandas.read_csv(folder / "loaded" / "attention_map.csv")
     assert not (folder / "loaded" / "checkpoints").exists()
@@ -91,14 +92,29 @@ def test_weights_that_were_kept_are_mapped_as_they_are(run_process: Run, folder:
 
 
 @pytest.mark.slow
-def test_weights_that_another_study_kept_are_not_trained_again(run_process: Run, folder: Path) -> None:
-    study = ["--task", RECALL, "--mixer", "fnet", "--steps", "6", "--width", "8", "--layers", "1", "--batch", "4"]
+def test_weights_that_another_study_kept_are_not_trained_again(run_in: Run, folder: Path) -> None:
+    study = [
+        "--task",
+        RECALL,
+        "--mixer",
+        "fnet",
+        "--steps",
+        "6",
+        "--width",
+        "8",
+        "--layers",
+        "1",
+        "--batch",
+        "4",
+        "--jobs",
+        "1",
+    ]
     study += ["--learning-rate", "3e-3", "--results", "shared"]
-    done = run_process("data-efficiency", *study, "--sizes", "1.0", "--seeds", "2", "--save", folder=folder)
+    done = run_in("data-efficiency", *study, "--sizes", "1.0", "--seeds", "2", "--save", folder=folder)
     assert done.exit_code == 0, done.stderr
     kept = {file: file.stat().st_mtime_ns for file in (folder / "shared" / "checkpoints").iterdir()}
     assert len(kept) == 2
-    done = run_process("attention-map", *study, "--seeds", "2", "--examples", "2", folder=folder)
+    done = run_in("attention-map", *study, "--seeds", "2", "--examples", "2", folder=folder)
     assert done.exit_code == 0, done.stderr
     assert "95 % t-intervals over 2 seeds" in done.stdout
     assert {file: file.stat().st_mtime_ns for file in (folder / "shared" / "checkpoints").iterdir()} == kept
@@ -111,13 +127,13 @@ def test_weights_that_another_study_kept_are_not_trained_again(run_process: Run,
 
 
 @pytest.mark.slow
-def test_a_user_whose_mixer_has_changed_is_told(run_process: Run, folder: Path, trained: Completed) -> None:
+def test_a_user_whose_mixer_has_changed_is_told(run_in: Run, folder: Path, trained: Completed) -> None:
     rows = pandas.read_csv(folder / "own" / "attention_map.csv")
     file = f"own/{rows[rows.mixer == 'mine.py:Mean'].checkpoint.iloc[0]}"
     source = folder / "mine.py"
     source.write_text(SAMPLES.read_text() + "# changed\n")
     try:
-        done = run_process("attention-map", "--checkpoint", file, "--results", "changed", folder=folder)
+        done = run_in("attention-map", "--checkpoint", file, "--results", "changed", folder=folder)
     finally:
         shutil.copy(SAMPLES, source)
     assert done.exit_code == 2
@@ -125,29 +141,28 @@ def test_a_user_whose_mixer_has_changed_is_told(run_process: Run, folder: Path, 
 
 
 @pytest.mark.slow
-def test_one_run_in_two_files_and_weights_without_a_row_are_refused(run_process: Run, folder: Path, trained: Completed) -> None:
+def test_one_run_in_two_files_and_weights_without_a_row_are_refused(run_in: Run, folder: Path, trained: Completed) -> None:
     first = next((folder / "own" / "checkpoints").iterdir())
     (folder / "copy.pt").write_bytes(first.read_bytes())
-    done = run_process(
-        "attention-map", "--checkpoint", str(first), "--checkpoint", "copy.pt", "--results", "twice", folder=folder
-    )
+    done = run_in("attention-map", "--checkpoint", str(first), "--checkpoint", "copy.pt", "--results", "twice", folder=folder)
     assert done.exit_code == 2
     assert "hold the same run\n  Give one of them." in done.stderr
-    spoil = "import torch, sys; c = torch.load(sys.argv[1]); del c['row']['seed']; torch.save(c, sys.argv[1])"
-    assert run_python("-c", spoil, "copy.pt", folder=folder).exit_code == 0
-    done = run_process("attention-map", "--checkpoint", "copy.pt", "--results", "twice", folder=folder)
+    kept = torch.load(first)
+    del kept["row"]["seed"]
+    torch.save(kept, folder / "copy.pt")
+    done = run_in("attention-map", "--checkpoint", "copy.pt", "--results", "twice", folder=folder)
     assert done.exit_code == 2
     assert "copy.pt lacks seed of its training run" in done.stderr
 
 
 @pytest.mark.slow
-def test_an_interrupted_study_goes_on_with_the_weights_it_has(run_process: Run, folder: Path) -> None:
+def test_an_interrupted_study_goes_on_with_the_weights_it_has(run_in: Run, folder: Path) -> None:
     words = ["attention-map", "--task", SHAPES, "--mixer", "none", "--mixer", "attention", *SMALL, "--results", "cut"]
     kept = folder / "cut" / "checkpoints"
-    kill_when(lambda children: list(kept.glob("*.pt")), "-m", "mixbench", *words, "--jobs", "1", folder=folder)
+    kill_when(lambda children: list(kept.glob("*.pt")), "-m", "mixbench", *words, folder=folder)
     before = {file: file.stat().st_mtime_ns for file in kept.glob("*.pt")}
     assert before
-    done = run_process(*words, folder=folder)
+    done = run_in(*words, folder=folder)
     assert done.exit_code == 0, done.stderr
     assert {file: file.stat().st_mtime_ns for file in before} == before
     rows = pandas.read_csv(folder / "cut" / "attention_map.csv")

@@ -259,7 +259,7 @@ def test_the_texts_are_named_as_they_were_given(run: Run, plan: Callable[[Sequen
 @pytest.mark.slow
 def test_the_printed_commands_run_and_give_a_cost(run: Run, tmp_path: Path) -> None:
     results = tmp_path / "results"
-    small = ["--steps", "20", "--width", "8", "--batch", "4", "--results", results]
+    small = ["--steps", "20", "--width", "8", "--batch", "4", "--jobs", "1", "--results", results]
     done = run(
         "data-efficiency", "--task", TASK, "--mixer", OURS, "--mixer", THEIRS, "--sizes", "20,60", "--seeds", "1", *small
     )
@@ -269,7 +269,7 @@ def test_the_printed_commands_run_and_give_a_cost(run: Run, tmp_path: Path) -> N
     commands = [shlex.split(line)[1:] for line in lacking.stderr.splitlines() if line.startswith("  mixbench ")]
     assert [words[0] for words in commands] == ["speed", "tune"]
     for words in commands:
-        more = {"tune": ["--trials", "2"], "speed": ["--launches", "1", "--budget", "0.1"]}[words[0]]
+        more = {"tune": ["--trials", "2", "--jobs", "1"], "speed": ["--launches", "1", "--budget", "0.1"]}[words[0]]
         ended = run(*words, *more)
         assert ended.exit_code == 0, ended.stderr
     whole = run("cost", "--results", results)

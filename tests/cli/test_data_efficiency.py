@@ -36,7 +36,9 @@ def read_rows(results: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_text_from_files_is_trained_on_printed_and_a_mixer_that_dies_is_a_row(run_process: Run, tmp_path: Path) -> None:
+def test_text_from_files_is_trained_on_printed_and_a_mixer_that_dies_is_a_row(
+    run_process: Run, run_in: Run, tmp_path: Path
+) -> None:
     shutil.copy(SAMPLES, tmp_path / "mine.py")
     write_texts(tmp_path)
     words = [*STUDY, *FILES, "--mixer", "attention", "--mixer", "mine.py:Mean", "--mixer", "mine.py:Aborting"]
@@ -55,11 +57,11 @@ def test_text_from_files_is_trained_on_printed_and_a_mixer_that_dies_is_a_row(ru
     assert "test accuracy by training examples" in done.stdout
     assert "killed" in done.stdout
 
-    again = run_process(*words, "--json", folder=tmp_path)
+    again = run_in(*words, "--json", folder=tmp_path)
     assert again.exit_code == 1
     assert read_rows(tmp_path / "results") == found
     assert json.loads(again.stdout)["tasks"][0]["score"] == "accuracy"
-    drawn = run_process("plot", folder=tmp_path)
+    drawn = run_in("plot", folder=tmp_path)
     assert drawn.exit_code == 0, drawn.stderr
     assert all((tmp_path / line).stat().st_size > 5000 for line in drawn.stdout.splitlines())
 
@@ -67,7 +69,7 @@ def test_text_from_files_is_trained_on_printed_and_a_mixer_that_dies_is_a_row(ru
 @pytest.mark.slow
 def test_a_built_in_task_with_a_learning_rate_of_its_own_for_each_mixer(run: Run, tmp_path: Path) -> None:
     task = ["--task", "majority:train=100,dev=20,test=20,tokens=8,symbols=2"]
-    done = run(*STUDY, *task, *task, "--learning-rate", "attention=auto", "--results", tmp_path)
+    done = run(*STUDY, *task, *task, "--learning-rate", "attention=auto", "--jobs", "1", "--results", tmp_path)
     assert done.exit_code == 0, done.stderr
     found = read_rows(tmp_path)
     chosen = {row["mixer"]: json.loads(row["settings"])["learning_rate"] for row in found[len(LEARNING_RATES) :]}

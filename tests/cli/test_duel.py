@@ -245,7 +245,7 @@ def test_what_ends_a_duel_leaves_nothing_behind(number, tmp_path):
     while len(files_below(temporary, "*/*/mine.py")) < 2:
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
     process.send_signal(number)
     assert "Interrupted. Nothing was stored" in process.communicate(timeout=60)[1]
     assert process.returncode == 130

@@ -27,7 +27,7 @@ MIXERS += ["--mixer", "mine.py:Cutting", "--mixer", "mine.py:Aborting"]
 
 @pytest.mark.slow
 def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_with_1(
-    run_process: Run, tmp_path: Path
+    run_process: Run, run_in: Run, tmp_path: Path
 ) -> None:
     shutil.copy(SAMPLES, tmp_path / "mine.py")
     done = run_process(*SWEEP, *MIXERS, folder=tmp_path)
@@ -51,14 +51,14 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     assert "energy" not in done.stderr.lower()
     assert "\x1b" not in done.stdout
 
-    again = run_process(*SWEEP, *MIXERS, "--json", folder=tmp_path)
+    again = run_in(*SWEEP, *MIXERS, "--json", folder=tmp_path)
     assert again.exit_code == 1
     cells = json.loads(again.stdout)["cells"]
     assert {(cell["label"], cell["tokens"]) for cell in cells} >= {("attention", 8), ("Mean gain=0.5", 16)}
     with (tmp_path / "results" / "speed.csv").open() as file:
         assert list(csv.DictReader(file)) == rows, "what was measured is not measured again"
 
-    metered = run_process(*SWEEP, "--mixer", "attention", "--energy", folder=tmp_path)
+    metered = run_in(*SWEEP, "--mixer", "attention", "--energy", folder=tmp_path)
     assert metered.exit_code == 0, metered.stderr
     assert len(re.findall(r"^Energy(?:: 2 cells × 1 s, about 2 s| is not measured: .*)$", metered.stderr, re.MULTILINE)) == 1
     with (tmp_path / "results" / "speed.csv").open() as file:
@@ -68,7 +68,7 @@ def test_a_sweep_with_cells_that_fail_measures_the_others_prints_them_and_exits_
     kept = [{**row, "energy_j": "", "detail": "" if row in timed else row["detail"]} for row in later]
     assert kept == rows, "nothing else has changed"
 
-    drawn = run_process("plot", folder=tmp_path)
+    drawn = run_in("plot", folder=tmp_path)
     assert drawn.exit_code == 0, drawn.stderr
     figures = drawn.stdout.split()
     assert "results/figures/speed-latency-by-tokens.png" in figures

@@ -27,7 +27,7 @@ MIXERS = (("slow", 0.1), ("quick", 0.2))
 @pytest.mark.slow
 def test_a_small_search_is_trained_printed_and_kept(run: Run, tmp_path: Path) -> None:
     words = ["tune", "--task", TASK, "--mixer", "none", "--mixer", "fnet", "--trials", "4"]
-    words += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", tmp_path, "--save"]
+    words += ["--steps", "20", "--width", "8", "--size", "1.0", "--results", tmp_path, "--save", "--jobs", "1"]
     done = run(*words)
     assert done.exit_code == 0, done.stderr
     assert "expected best development accuracy by number of trials" in done.stdout

@@ -50,7 +50,7 @@ def kill_when(ready: Callable[[list[int]], object], *arguments: object, folder: 
         while not ready(started := children(process)):
             assert process.poll() is None, "it ended before"
             assert time.monotonic() < deadline, "it was not ready within a minute"
-            time.sleep(0.01)
+            time.sleep(0.05)  # looking for children takes a while itself
     finally:
         process.kill()
         process.wait()

@@ -20,7 +20,7 @@ class Completed:
 
 
 Run = Callable[..., Completed]
-"""What the fixtures `run` and `run_process` are."""
+"""What the fixtures `run`, `run_in` and `run_process` are."""
 
 
 def search_path(*first: object) -> str:

@@ -15,7 +15,7 @@ from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    return start_helper("run_fake_training.py", folder, FAKE_SECONDS="0.1")
+    return start_helper("run_fake_training.py", folder, FAKE_SECONDS="0.05")
 
 
 def runs(folder: Path) -> Counter[tuple[object, ...]]:
@@ -31,20 +31,20 @@ def test_studies_killed_at_twenty_random_moments_end_with_the_rows_of_one_never_
     expected = runs(whole)
     assert len(expected) == 12 + 2 * len(LEARNING_RATES) + 2 * 3 + 2 * 3
     assert set(expected.values()) == {1}
-    for folder in kill_at_random(tmp_path, start, runs, kills=20, longest=1.0):
+    for folder in kill_at_random(tmp_path, start, runs, kills=20, longest=0.5):
         assert runs(folder) == expected
 
 
 @pytest.mark.slow
 def test_killing_the_parent_of_a_real_study_leaves_no_process_and_no_lock_and_the_rest_is_trained(
-    run_process: Run, tmp_path: Path
+    run_in: Run, tmp_path: Path
 ) -> None:
     results = tmp_path / "results"
     words = ["data-efficiency", "--task", "majority:train=60,dev=20,test=20,tokens=8,symbols=2", "--mixer", "none"]
     words += ["--mixer", "fnet", "--sizes", "20,1.0", "--seeds", "3", "--steps", "30", "--width", "8", "--json"]
     kill_when(lambda children: runs(results), "-m", "mixbench", *words, folder=tmp_path)
     before = runs(results)
-    done = run_process(*words, folder=tmp_path)
+    done = run_in(*words, "--jobs", "1", folder=tmp_path)
     assert done.exit_code == 0, done.stderr
     after = runs(results)
     assert before.keys() <= after.keys()

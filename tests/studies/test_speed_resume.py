@@ -18,7 +18,7 @@ LAUNCHES = 4
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    return start_helper("run_fake_speed.py", folder, LAUNCHES, FAKE_SECONDS="0.03")
+    return start_helper("run_fake_speed.py", folder, LAUNCHES, FAKE_SECONDS="0.015")
 
 
 def blocks(folder: Path) -> Counter[tuple[object, ...]]:
@@ -33,7 +33,7 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never
     expected = set(blocks(whole))
     assert len(expected) == len(plan_speed(fake_request())) * LAUNCHES * 3
 
-    for folder in kill_at_random(tmp_path, start, blocks, kills=20, longest=1.2):
+    for folder in kill_at_random(tmp_path, start, blocks, kills=20, longest=0.6):
         assert set(blocks(folder)) == expected
         assert set(blocks(folder).values()) == {1}
         launches = Counter((row.tokens, row.mode, row.launch) for row in ResultsFolder(folder).read(LaunchRow))
@@ -43,13 +43,13 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never
 
 @pytest.mark.slow
 def test_killing_the_parent_of_a_real_sweep_leaves_no_process_and_no_lock_and_the_rest_is_measured(
-    run_process: Run, tmp_path: Path
+    run_in: Run, tmp_path: Path
 ) -> None:
     words = ["speed", "--mixer", "none", "--mixer", "fnet", "--tokens", "16,32", "--width", "16", "--threads", "1"]
     words += ["--launches", "2", "--budget", "0.3", "--results", str(tmp_path), "--json"]
     kill_when(lambda children: blocks(tmp_path), "-m", "mixbench", *words, folder=tmp_path)
     before = blocks(tmp_path)
-    done = run_process(*words, folder=tmp_path)
+    done = run_in(*words, folder=tmp_path)
     assert done.exit_code == 0, done.stderr
     after = blocks(tmp_path)
     assert before.keys() <= after.keys()

@@ -47,8 +47,14 @@ class Decoded(NamedTuple):
     last: Any
 
 
-@cache
 def decoded(case: Case) -> Decoded:
+    name, given, tokens, width = case
+    return _decoded(name, tuple(given.items()), tokens, width)
+
+
+@cache
+def _decoded(name: str, given: tuple[tuple[str, str], ...], tokens: int, width: int) -> Decoded:
+    case = (name, dict(given), tokens, width)
     mixer, x = build(case), inputs(case, 2)
     outputs, before_last = decode(mixer, x[:, :-1])
     with torch.no_grad():

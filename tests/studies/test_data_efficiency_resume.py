@@ -15,7 +15,7 @@ from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    return start_helper("run_fake_training.py", folder, FAKE_SECONDS="0.05")
+    return start_helper("run_fake_training.py", folder, FAKE_SECONDS="0.1")
 
 
 def runs(folder: Path) -> Counter[tuple[object, ...]]:
@@ -31,7 +31,7 @@ def test_studies_killed_at_twenty_random_moments_end_with_the_rows_of_one_never_
     expected = runs(whole)
     assert len(expected) == 12 + 2 * len(LEARNING_RATES) + 2 * 3 + 2 * 3
     assert set(expected.values()) == {1}
-    for folder in kill_at_random(tmp_path, start, runs, kills=20, longest=0.5):
+    for folder in kill_at_random(tmp_path, start, runs, kills=20, longest=1.0):
         assert runs(folder) == expected
 
 

@@ -18,7 +18,7 @@ LAUNCHES = 4
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    return start_helper("run_fake_speed.py", folder, LAUNCHES, FAKE_SECONDS="0.015")
+    return start_helper("run_fake_speed.py", folder, LAUNCHES, FAKE_SECONDS="0.03")
 
 
 def blocks(folder: Path) -> Counter[tuple[object, ...]]:
@@ -33,7 +33,7 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never
     expected = set(blocks(whole))
     assert len(expected) == len(plan_speed(fake_request())) * LAUNCHES * 3
 
-    for folder in kill_at_random(tmp_path, start, blocks, kills=20, longest=0.6):
+    for folder in kill_at_random(tmp_path, start, blocks, kills=20, longest=1.2):
         assert set(blocks(folder)) == expected
         assert set(blocks(folder).values()) == {1}
         launches = Counter((row.tokens, row.mode, row.launch) for row in ResultsFolder(folder).read(LaunchRow))

@@ -120,6 +120,7 @@ def test_a_shape_that_takes_every_node_with_it_is_a_failure(nodes: NodesHere, tm
     assert progress.finished == progress.total == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_rows_the_command_to_resume_and_nothing_else(nodes: NodesHere, tmp_path: Path) -> None:
     meeting, results = Meeting(tmp_path / "meeting", 2, stall=1), tmp_path / "results"
     options = ["--mixer", "none", "--tokens", "8,16", "--width", "8", "--launches", "2", "--results", str(results)]

@@ -91,7 +91,7 @@ def _step(least: float) -> float:
 
 
 def _tick(value: float, prefixed: bool) -> str:
-    if prefixed and value >= 1000:
+    if value >= (1000 if prefixed else 100_000):
         power = min(4, int(math.log10(value) + 1e-9) // 3)
         return f"{value / 1000**power:g} {'kMGT'[power - 1]}"
     return f"{value:.10g}" if 1e-4 <= value < 1e6 else f"{value:g}"

@@ -11,6 +11,7 @@ from mixbench.reports.charts.traces import Trace, bars, hover, numbers, told_apa
 from mixbench.reports.contents import Chart
 from mixbench.stats import Interval
 
+BARS = "Bars: 95 % intervals"
 ROW = 26
 """Pixels of a mixer."""
 

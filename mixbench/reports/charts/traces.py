@@ -65,6 +65,9 @@ def line_traces(line: Line, *, logarithmic: bool = True) -> list[Trace]:
         "marker": marker,
         "showlegend": line.legend,
     }
+    if len({*symbols}) > 1 and line.legend:  # a legend shows the first marker, which may be another
+        traces.append(_only_named(look))
+        main["showlegend"] = False
     if len(points) == 1:
         main |= bars("y", [point.interval.point for point in points], bounds, look.color)
     elif any(low != high for low, high in bounds):
@@ -73,6 +76,20 @@ def line_traces(line: Line, *, logarithmic: bool = True) -> list[Trace]:
     if dots:
         traces.append(_beside(look, dots, {"mode": "markers", "marker": {"color": look.color, "size": 4, "opacity": _DOT}}))
     return [*traces, main]
+
+
+def _only_named(look: Look) -> Trace:
+    """A trace that is only in the legend."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        **grouped(look),
+        "x": [None],
+        "y": [None],
+        "line": {"color": look.color, "width": 2, "dash": look.dash},
+        "marker": {"color": look.color, "size": 8, "symbol": look.symbol},
+        "hoverinfo": "skip",
+    }
 
 
 def _main(line: Line, mode: str) -> Trace:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from mixbench.errors import MixbenchError, RequestError, UnknownNameError
+from mixbench.errors import MixbenchError, RequestError, StorageError, UnknownNameError
 from mixbench.plots import READS, of_one_environment
 from mixbench.reports.charts.looks import looks_of
 from mixbench.reports.contents import Contents, Section
@@ -21,9 +22,11 @@ from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import LaunchRow
 from mixbench.tables.selection import distinct
+from mixbench.tables.texts import read_texts
 from mixbench.verdicts.environments import Environments, choose_environment
 from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.machines import TABLE_FILES, machine_words, shown_machines
+from mixbench.verdicts.repeat import COMMANDS
 from mixbench.verdicts.undrawn import failures, other_environments
 
 SECTIONS: dict[str, Study[Any]] = {
@@ -77,6 +80,7 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
         answers=_most_important(sections),
         sections=sections,
         looks=looks.records(),
+        commands=[*_commands(folder, ready)],
         machines=[*_machines(every, ready, contents)],
         warnings=[*told, *_left_out(every, ready, contents)],
     )
@@ -120,6 +124,16 @@ def _most_important(sections: Sequence[Section]) -> list[str]:
         answers += [section.answers[place] for section in sections if place < len(section.answers)]
     kept = {*answers[:_MOST_ANSWERS]}
     return [answer for section in sections for answer in section.answers if answer in kept]
+
+
+def _commands(folder: ResultsFolder, ready: Mapping[str, Ready[Any]]) -> Iterator[str]:
+    """The commands that make the rows that are shown, once more."""
+    texts: Mapping[str, Any] = {}
+    with suppress(StorageError):
+        texts = read_texts(folder.path)
+    for name, own in ready.items():
+        if name in COMMANDS:
+            yield from COMMANDS[name](own.source.rows(READS[name][0]), texts)
 
 
 def _machines(

@@ -24,7 +24,7 @@ from mixbench.tables.pending import current
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps
 from mixbench.verdicts.words import percent
 
-MOST_MAPS, MOST_EXAMPLES, MOST_TOKENS = 16, 2, 64
+MOST_MAPS, MOST_EXAMPLES, MOST_TOKENS = 16, 2, 128
 """Maps in a page by task, the examples that they are of, and outputs and inputs of one: of more, blocks are averaged."""
 _COLUMNS = 4
 _TOP = 10.0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mixbench.plots.score_axis import constant_words, ends_in
 from mixbench.plots.task_panels import TaskFigures
 from mixbench.reports.charts.axes import Axis, linear_axis, log_axis
 from mixbench.reports.charts.chart import chart
 from mixbench.reports.charts.looks import Looks
+from mixbench.reports.charts.rows import BARS, rows_chart
 from mixbench.reports.charts.traces import Line, Point, Trace, line_traces, reference
 from mixbench.reports.contents import Chart
 from mixbench.stats import Interval
@@ -18,9 +19,10 @@ from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket, Need
 from mixbench.verdicts.learning.scores import TaskSummary
-from mixbench.verdicts.words import counted
+from mixbench.verdicts.words import counted, number
 
 EXAMPLES = "training examples"
+_ONE_SEED = "One seed: no intervals"
 _FAR = 3.0
 """Bands end at this factor beyond the scores, or share of their range: with two or three seeds they can span decades."""
 _UP, _DOWN = "triangle-up-open", "triangle-down-open"
@@ -30,6 +32,9 @@ _UP, _DOWN = "triangle-up-open", "triangle-down-open"
 def curve_charts(name: str, task_name: str, drawn: TaskFigures, looks: Looks, about: str) -> Iterator[Chart]:
     """Test score against training examples, a chart per context of a task: mean, interval, a dot per seed."""
     for place, (words, task) in enumerate(drawn.panels, start=1):
+        if len(task.sizes) == 1:
+            yield _of_one_size(f"{name}-{place}", task_name, words, drawn, task, looks, about)
+            continue
         traces: list[Trace] = []
         for _, cells in sorted(task.lines.items(), key=lambda line: not looks[_mixer(line[1][0])].pale):
             points = [_scored(cell, task.score) for cell in cells if cell.score]
@@ -42,14 +47,13 @@ def curve_charts(name: str, task_name: str, drawn: TaskFigures, looks: Looks, ab
         constant = (
             [reference(task.constant, ends, f"{task.constant_words}: {task.constant:.3g}")] if task.constant is not None else []
         )
-        several = any(len(cell.scores) > 1 for cell in task.cells)
         failed = [cell.label for cell in task.cells if cell.failed]
         yield chart(
             f"{name}-{place}",
             " · ".join([f"Learning curves on {task_name}", *words.values()]),
             [
                 drawn.common,
-                "Bands: 95 % t-intervals of the mean over seeds, which are the dots" if several else "One seed: no intervals",
+                _intervals(task),
                 constant_words([task]),
                 f"runs failed of {', '.join(dict.fromkeys(failed))}: see the table" if failed else "",
                 "Grey: the other mixers, named where the pointer is" if any(look.pale for look in drawn.looks.values()) else "",
@@ -57,6 +61,28 @@ def curve_charts(name: str, task_name: str, drawn: TaskFigures, looks: Looks, ab
             [*constant, *traces],
             (log_axis(EXAMPLES, sizes, at=sizes), _score_axis(drawn, task)),
         )
+
+
+def _of_one_size(
+    name: str, task_name: str, words: Mapping[str, str], drawn: TaskFigures, task: TaskSummary, looks: Looks, about: str
+) -> Chart:
+    """The scores on one number of examples: a row per mixer, the best first."""
+    scored = [(looks[_mixer(cell)], _scored(cell, task.score)) for cell in task.cells if cell.score]
+    ordered = sorted(scored, key=lambda row: row[1].interval.point * (1 if task.is_error else -1))
+    return rows_chart(
+        name,
+        " · ".join([f"Test {task.score} on {task_name} after {number(task.sizes[0])} examples", *words.values()]),
+        [drawn.common, BARS if len(scored[0][1].dots) > 1 else _ONE_SEED, constant_words([task])],
+        [(look, point.interval, point.text, point.hollow) for look, point in ordered],
+        drawn.score_axis,
+        about,
+        lambda _, __: _score_axis(drawn, task),
+    )
+
+
+def _intervals(task: TaskSummary) -> str:
+    several = any(len(cell.scores) > 1 for cell in task.cells)
+    return "Bands: 95 % t-intervals of the mean over seeds, which are the dots" if several else _ONE_SEED
 
 
 def _mixer(cell: DataCell) -> tuple[str, str]:
@@ -106,7 +132,7 @@ def need_charts(name: str, task_name: str, drawn: TaskFigures, looks: Looks) -> 
             [
                 drawn.common,
                 "Read off the learning curves, within the trained sizes only",
-                "Bands: 95 % intervals" if any(need.interval for need in task.needs) else "One seed: no intervals",
+                "Bands: 95 % intervals" if any(need.interval for need in task.needs) else _ONE_SEED,
                 "Hollow triangles: not reached with the most examples (up), or reached with the fewest (down)"
                 if bounds
                 else "",

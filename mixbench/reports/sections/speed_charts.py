@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from mixbench.plots.notes import about_operations, not_drawn
 from mixbench.plots.speed_panels import Size, grouped, panels_of, time_quantity, tokens_axis, without_flops
 from mixbench.plots.speed_sizes import SIZES, quantity_of, values_of
-from mixbench.reports.charts.axes import log_axis
+from mixbench.reports.charts.axes import Axis, log_axis
 from mixbench.reports.charts.chart import chart
 from mixbench.reports.charts.looks import Look, Looks, literal
 from mixbench.reports.charts.looks import grouped as of_mixer
-from mixbench.reports.charts.rows import rows_chart
+from mixbench.reports.charts.rows import BARS, rows_chart
 from mixbench.reports.charts.traces import Line, Point, Trace, crosses, hover, level, line_traces, numbers
 from mixbench.reports.contents import Chart
 from mixbench.stats import log_median_interval
@@ -44,6 +44,18 @@ def size_charts(summary: SpeedSummary, metric: str, size: Size, looks: Looks, ab
         quantity = quantity_of(metric, cells)
         own_axis, swept = tokens_axis(cells) if size == "tokens" else (axis, size)
         lines = grouped([cell for cell in cells if values_of(cell, metric)], _mixer)
+        if len({size_of(cell) for own in lines.values() for cell in own}) == 1:
+            rows = [(looks[mixer], _point(own[0], metric, quantity, size_of)) for mixer, own in lines.items()]
+            yield _single(
+                f"speed-{quantity.name}-by-{size}-{place}",
+                _titled(f"{quantity.title} at {_of_one(swept, size_of(next(iter(lines.values()))[0]))}", words),
+                [panels.common, *_as_rows(_caption(metric, cells, looks, [], summary)), panels.told],
+                rows,
+                quantity.axis,
+                about,
+                prefixed=quantity.prefixed,
+            )
+            continue
         traces = [
             trace
             for mixer, own in _behind_first(lines, looks)
@@ -99,6 +111,17 @@ def ratio_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) -> 
         sizes = [cell.tokens for cell in own]
         baseline = next(_mixer(cell) for cell in summary.cells if cell.label == own[0].baseline)
         lines = grouped(own, _mixer)
+        if len({*sizes}) == 1:
+            yield _single(
+                f"speed-ratio-by-tokens-{place}",
+                _titled(f"{time.capitalize()} relative to {own[0].baseline} at {_of_one(swept, sizes[0])}", words),
+                [panels.common, "Below 1: faster", *_as_rows(_about_ratios(own, without))],
+                [(looks[mixer], _ratio_point(line[0])) for mixer, line in lines.items()],
+                f"{time} relative to {own[0].baseline}",
+                about,
+                further=[1.0],
+            )
+            continue
         traces = [level(looks[baseline], 1.0, _ends(sizes), f"the baseline: its {time} is 1")]
         for mixer, line in _behind_first(lines, looks):
             traces += line_traces(Line(looks[mixer], [_ratio_point(cell) for cell in line], about, _at(swept)))
@@ -117,16 +140,23 @@ def ratio_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) -> 
             [
                 panels.common,
                 "Below 1: faster",
-                _BANDS if any(len(cell.paired_ratios) > 1 for cell in own) else _ONE_LAUNCH,
+                *_about_ratios(own, without),
                 "Diamonds: equally fast, with the 95 % interval of the length" if marks else "",
-                _HOLLOW if any(cell.ratio_disturbed for cell in own) else "",
                 _PALE if any(looks[mixer].pale for mixer in lines) else "",
-                f"Left out: {_CONTROL}, which does not mix" if any(cell.context == own[0].context for cell in without) else "",
                 panels.told,
             ],
             [*traces, *marks],
             (log_axis(own_axis, sizes, at=sizes), log_axis(f"{time} relative to {own[0].baseline}", heights)),
         )
+
+
+def _about_ratios(drawn: Sequence[CellSummary], without: Sequence[CellSummary]) -> list[str]:
+    """How to read ratios; `without` are cells that are not drawn."""
+    return [
+        _BANDS if any(len(cell.paired_ratios) > 1 for cell in drawn) else _ONE_LAUNCH,
+        _HOLLOW if any(cell.ratio_disturbed for cell in drawn) else "",
+        f"Left out: {_CONTROL}, which does not mix" if any(cell.context == drawn[0].context for cell in without) else "",
+    ]
 
 
 def _ratio_point(cell: CellSummary) -> Point:
@@ -174,7 +204,7 @@ def growth_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) ->
             [
                 " · ".join(text for name, text in own_words.items() if name not in varying),
                 "The exponent of N over the three largest lengths: 1 is linear, 2 quadratic",
-                "Bars: 95 % intervals" if any(growth.exponent.low is not None for growth in growths) else _ONE_LAUNCH,
+                BARS if any(growth.exponent.low is not None for growth in growths) else _ONE_LAUNCH,
                 _HOLLOW if any(growth.disturbed for growth in growths) else "",
             ],
             rows,
@@ -186,6 +216,37 @@ def growth_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) ->
 def _grown(growth: Growth) -> str:
     disturbed = " (disturbed)" if growth.disturbed else ""
     return f"{exponent_text(growth.exponent)} over {', '.join(map(str, growth.lengths))} tokens{disturbed}"
+
+
+def _single(
+    name: str,
+    title: str,
+    caption: Iterable[str],
+    rows: Sequence[tuple[Look, Point]],
+    axis: str,
+    about: str,
+    *,
+    prefixed: bool = False,
+    further: Sequence[float] = (),
+) -> Chart:
+    """Values at a single size: a row per mixer, the smallest first; the axis holds `further` values, too."""
+    ordered = sorted(rows, key=lambda row: row[1].interval.point)
+
+    def made(title: str, values: Iterable[float]) -> Axis:
+        return log_axis(title, [*values, *further], prefixed=prefixed)
+
+    return rows_chart(
+        name, title, caption, [(look, point.interval, point.text, point.hollow) for look, point in ordered], axis, about, made
+    )
+
+
+def _as_rows(notes: Iterable[str]) -> Iterator[str]:
+    """Notes on lines as those on a chart with a row per mixer, which has all names."""
+    return (BARS if note == _BANDS else note for note in notes if note != _PALE)
+
+
+def _of_one(swept: str, size: int) -> str:
+    return f"{swept} {size}" if swept in ("width", "context") else counted(size, "token")
 
 
 def _crosses(

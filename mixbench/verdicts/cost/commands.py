@@ -34,12 +34,12 @@ def first_commands(
     mixers: Sequence[MixerKey], width: int | None, timed: tuple[int, int] | None, *, energy: bool = False
 ) -> list[str]:
     """The commands that make the tables of training, and that of speed at the tokens and the width of `timed`, if given."""
-    training = [_line(study, mixers, {"width": width}) for study in ("data-efficiency", "tune")]
+    training = [line_of(study, mixers, {"width": width}) for study in ("data-efficiency", "tune")]
     if timed is None:
         return training
     tokens, wide = timed
     speed = {"tokens": tokens, "width": wide, "scope": "block", "mode": "training", "energy": energy}
-    return [*training, _line("speed", mixers, speed)]
+    return [*training, line_of("speed", mixers, speed)]
 
 
 def speed_command(
@@ -57,12 +57,12 @@ def speed_command(
         "scope": "block",
         "mode": "training",
         "device": None if kind == "cpu" else wanted["device"],
-        **_measured([row for row in others if row.device.partition(":")[0] == kind]),
-        **(_measured(taken, scope=taken[0].scope, mode=taken[0].mode) if taken else {}),
+        **measured([row for row in others if row.device.partition(":")[0] == kind]),
+        **(measured(taken, scope=taken[0].scope, mode=taken[0].mode) if taken else {}),
         **wish.columns,
     }
     layers = subject.layers if options["scope"] == "model" else None
-    return _line("speed", mixers, {**options, "layers": layers, "energy": wish.measure == METERED})
+    return line_of("speed", mixers, {**options, "layers": layers, "energy": wish.measure == METERED})
 
 
 def study_command(
@@ -93,7 +93,7 @@ def study_command(
         rate = "auto" if _is_range(settings.get("learning_rate")) else settings.get("learning_rate")
     dropout = settings.get("dropout") or None
     options = {**parts, "learning_rate": rate, "dropout": None if _is_range(dropout) else dropout}
-    return _line("data-efficiency", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts), **changes})
+    return line_of("data-efficiency", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts), **changes})
 
 
 def search_command(
@@ -117,7 +117,7 @@ def search_command(
         }
     else:
         options = {"size": _part(max(study, key=_size))}
-    return _line("tune", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts), **changes})
+    return line_of("tune", mixers, {**_model(rows[0]), **options, **_texts(rows[0], texts), **changes})
 
 
 def map_command(mixers: Sequence[MixerKey], rows: Sequence[AttentionMapRow], **changes: Any) -> str:
@@ -134,17 +134,17 @@ def map_command(mixers: Sequence[MixerKey], rows: Sequence[AttentionMapRow], **c
         "examples": len({other.example for other in rows}),
         "learning_rate": next(iter(rates))[1] if common else [f"{name}={rate}" for name, rate in sorted(rates)],
     }
-    return _line("attention-map", mixers, {**options, **changes})
+    return line_of("attention-map", mixers, {**options, **changes})
 
 
 def timing_command(mixers: Sequence[MixerKey], rows: Sequence[SpeedRow], tokens: Iterable[int], **changes: Any) -> str:
     """The command that times as in some rows of one context, at these lengths; `changes` are options that differ."""
     row = rows[0]
     shape = {"tokens": ",".join(map(str, tokens)), "width": row.width, "layers": unpacked(row.settings).get("layers")}
-    return _line("speed", mixers, {**shape, **_measured(rows, scope=row.scope, mode=row.mode), **changes})
+    return line_of("speed", mixers, {**shape, **measured(rows, scope=row.scope, mode=row.mode), **changes})
 
 
-def _measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
+def measured(rows: Sequence[SpeedRow], **columns: Any) -> Options:
     """The settings of the newest of some rows, and of its context the number of launches."""
     if not rows:
         return {}
@@ -236,7 +236,8 @@ def _texts(row: TrainingRow, texts: Mapping[str, Given]) -> Options:
     }
 
 
-def _line(study: str, mixers: Sequence[MixerKey], options: Options) -> str:
+def line_of(study: str, mixers: Sequence[MixerKey], options: Options) -> str:
+    """A command line with its options; see `Options`."""
     return command_of(study, {"mixer": [mixer_string(mixer) for mixer in mixers], **options})
 
 

@@ -51,7 +51,7 @@ def as_csv(file: str, records: Iterable[Mapping[str, Any]], columns: Sequence[st
 
 
 def _value(value: Any) -> Any:
-    return f"{value:.10g}" if isinstance(value, float) else value
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def failures_table(name: str, lines: Iterable[tuple[str, str, str]]) -> list[Table]:

@@ -12,6 +12,7 @@ from mixbench.reports.contents import Chart, Download, Section, Table
 from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
 from mixbench.reports.sections.source import Source, Study
 from mixbench.reports.sections.speed_charts import growth_charts, ratio_charts, size_charts
+from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.labels import MixerKey, context_words
 from mixbench.verdicts.speed.cells import BRACKETS, mark_words
@@ -23,6 +24,7 @@ from mixbench.verdicts.speed.times import DEVICE, TIME, WALL
 from mixbench.verdicts.speed.view import View, standing_out, times_caption, views_of
 from mixbench.verdicts.words import counted, number
 
+_FROM_TIME = ("tokens_per_s", "gflops_per_s")
 _MOST_POINTS = 6000
 """Points of lines that a page has room for."""
 
@@ -120,7 +122,7 @@ def _downloads(summary: SpeedSummary) -> Iterator[Download]:
 def _launches(summary: SpeedSummary) -> Iterator[Mapping[str, object]]:
     """A record per cell and launch that timed it: the medians of its rounds."""
     words = {view.cells[0].context: view.words for view in views_of(summary)}
-    metrics = [metric for metric in (TIME, *_counted(summary.cells))]
+    metrics = _timed(summary.cells)
     for cell in summary.cells:
         own = {metric: cell.by_launch[metric] for metric in metrics}
         for launch in sorted({launch for values in own.values() for launch in values}):
@@ -135,10 +137,11 @@ def _launches(summary: SpeedSummary) -> Iterator[Mapping[str, object]]:
             }
 
 
-def _counted(cells: Iterable[CellSummary]) -> list[str]:
-    """The metrics that any cell has, but for the judged time."""
-    names = list(dict.fromkeys(name for cell in cells for name, values in cell.by_launch.items() if values))
-    return [name for name in names if name != TIME]
+def _timed(cells: Iterable[CellSummary]) -> list[str]:
+    """The metrics that differ from launch to launch and that any cell has, but for those that come from the time."""
+    found = dict.fromkeys(name for cell in cells for name, values in cell.by_launch.items() if values)
+    known = columns(SpeedRow)
+    return [name for name in found if name == TIME or not (known[name].counted or name in _FROM_TIME)]
 
 
 SPEED = Study("Speed", _judged, _mixers, _section)

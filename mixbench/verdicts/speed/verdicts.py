@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mixbench.stats import Interval
 from mixbench.verdicts.labels import Context
+from mixbench.verdicts.once import once
 from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.smaller import Smaller, compared_sizes, in_words
@@ -40,6 +41,7 @@ class Verdict:
     sentence: str
 
 
+@once
 def verdicts(summary: SpeedSummary) -> tuple[Verdict, ...]:
     """A verdict for each context and mixer that was timed beside the baseline, the fastest first."""
     found = []

@@ -11,6 +11,7 @@ from statistics import fmean
 from mixbench.mixers import CONTROLS
 from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.labels import Context, context_words
+from mixbench.verdicts.once import once
 from mixbench.verdicts.prominent import prominent
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
 from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary, baselines_of, growth
@@ -120,11 +121,12 @@ def standing_out(summary: SpeedSummary, named: Iterable[str] = ()) -> set[str]:
     return chosen
 
 
-def views_of(summary: SpeedSummary) -> list[View]:
+@once
+def views_of(summary: SpeedSummary) -> tuple[View, ...]:
     """The contexts of a summary, in its order; cells of a length from fast to slow behind the baseline."""
     contexts = list(dict.fromkeys(cell.context for cell in summary.cells))
     answers = verdicts(summary)
-    return [
+    return tuple(
         View(
             " · ".join(words.values()),
             _in_order(cells, baseline),
@@ -135,7 +137,7 @@ def views_of(summary: SpeedSummary) -> list[View]:
         for context, words in zip(contexts, context_words(contexts), strict=True)
         for cells in [[cell for cell in summary.cells if cell.context == context]]
         for baseline in [cells[0].baseline]
-    ]
+    )
 
 
 def _in_order(cells: Sequence[CellSummary], baseline: str | None) -> list[CellSummary]:

@@ -30,7 +30,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _flags_of_torch() -> Iterator[None]:
-    """Flags that a worker sets for its whole process do not outlast a test that calls it in this one."""
+    """One thread, as a worker that trains has it; flags that a worker sets for its process do not outlast a test in this one.
+
+    With a thread per core, tests side by side spend most of their time waiting for each other's threads.
+    """
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
     yield
     if torch := sys.modules.get("torch"):
         torch.set_flush_denormal(False)

@@ -113,8 +113,11 @@ def coverage(estimate: Callable[[LogNormal], Interval], truth: float, level: flo
 COUNTS = (2, 3, 4, 5, 6, 9, 20)
 
 
-def median_of(count: int, draw: LogNormal) -> Interval:
-    return log_median_interval(draw(1, 0.4, count))
+def median_of(count: int, draw: LogNormal, level: float = 0.95) -> Interval:
+    return log_median_interval(draw(1, 0.4, count), level)
+
+
+LEVELS = ((2, 0.9), (3, 0.99), (5, 0.8), (5, 1 - 0.05 / 6), (7, 0.995), (9, 0.99), (20, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,7 @@ def median_of(count: int, draw: LogNormal) -> Interval:
         (lambda draw: t_interval([math.log(value) for value in draw(1, 2, 3)], level=0.8), 1.0, 0.8),
         (lambda draw: log_t_interval(draw(1, 0.4, 5)), math.e, 0.95),
         *((partial(median_of, count), math.e, 0.95) for count in COUNTS),
+        *((partial(median_of, count, level=level), math.e, level) for count, level in LEVELS),
         (lambda draw: unpaired_ratio_interval(draw(1, 0.1, 5), draw(0, 0.4, 8)), math.e, 0.95),
     ],
     ids=[
@@ -131,6 +135,7 @@ def median_of(count: int, draw: LogNormal) -> Interval:
         "t at 80 %",
         "log t",
         *(f"log median of {count}" for count in COUNTS),
+        *(f"log median of {count} at {level:.3g}" for count, level in LEVELS),
         "unpaired ratio, unequal spread",
     ],
 )
@@ -139,6 +144,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
 ) -> None:
     # four standard errors of a share of 2,000
     assert abs(coverage(estimate, truth, level)) < 4 * math.sqrt(level * (1 - level) / 2000)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_the_interval_of_a_few_values_at_95_percent_is_that_of_the_formula_for_any_level(count: int) -> None:
+    values = [1.0, 3.0, 2.0, 7.0, 4.0][:count]
+    assert bounds(median_interval(values)) == pytest.approx(bounds(median_interval(values, 0.95 + 1e-9)), rel=1e-3)
 
 
 @given(st.floats(-4, 4), POSITIVE, st.lists(st.integers(1, 2**20), min_size=2, max_size=6, unique=True))

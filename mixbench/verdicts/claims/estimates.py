@@ -104,6 +104,15 @@ class Test:
         return "contradicted" if self.contradicts(estimate) else "undecided"
 
 
+def ratio_test(below: float) -> Test:
+    """A ratio below a number supports a claim, one above it contradicts it."""
+    return Test(
+        supports=lambda estimate: estimate.below(below),
+        contradicts=lambda estimate: estimate.above(below),
+        smallest=lambda estimate: below * estimate.point / estimate.high if estimate.point and estimate.high else None,
+    )
+
+
 def decided(test: Test, comparisons: Sequence[Comparison], quantity: str) -> list[tuple[Finding, float | None]]:
     """The finding of each comparison and the level of its interval, such that any of them is wrong in at most 5 % of cases.
 

@@ -22,7 +22,16 @@ from mixbench.verdicts.claims.answers import (
     lacking_comparisons,
 )
 from mixbench.verdicts.claims.claim import Claim
-from mixbench.verdicts.claims.estimates import FEWEST, LEVEL, NOTHING, Comparison, Estimate, Test, more_replicates, of_interval
+from mixbench.verdicts.claims.estimates import (
+    FEWEST,
+    LEVEL,
+    NOTHING,
+    Comparison,
+    Estimate,
+    more_replicates,
+    of_interval,
+    ratio_test,
+)
 from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError, named, narrowed, no_table
 from mixbench.verdicts.cost.commands import timing_command
 from mixbench.verdicts.environments import of_newest
@@ -74,11 +83,6 @@ def faster(claim: Claim, evidence: Evidence) -> Answer:
         raise NoEvidenceError(none.reason, _again(rows, [*lacking, *others]) if lacking else "") from None
     lines, left_out = _lines(rows, evidence, found)
     start, below = claim.options["from-tokens"], claim.options["below"]
-    test = Test(
-        supports=lambda estimate: estimate.below(below),
-        contradicts=lambda estimate: estimate.above(below),
-        smallest=lambda estimate: below * estimate.point / estimate.high if estimate.point and estimate.high else None,
-    )
     comparisons = lacking_comparisons(found)
     places: list[tuple[Line, int] | None] = [None for _ in comparisons]
     for line in lines:
@@ -88,7 +92,7 @@ def faster(claim: Claim, evidence: Evidence) -> Answer:
             raise NoEvidenceError(f"{found.label} was not timed beside {found.labels[line.against]} at {start} or more tokens")
         comparisons += [_at_length(found, line, tokens) for tokens in able]
         places += [(line, tokens) for tokens in able]
-    decision = decide(test, comparisons, "ratio of times")
+    decision = decide(ratio_test(below), comparisons, "ratio of times")
     place = "at the largest length" if start is None else f"at every length from {start} tokens on"
     times = " (device time)" if any(cell.on_device for line in lines for cell in line.own.values()) else ""
     rule = (

@@ -44,6 +44,10 @@ def _judged(claim: Claim, evidence: Evidence) -> Judged:
     return Judged(claim, answer.rule, answer.verdict, sentence, tuple(answer.findings), tuple(notes))
 
 
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 def records(judged: Sequence[Judged]) -> list[dict[str, Any]]:
     """The claims as plain values: JSON."""
     return [
@@ -51,7 +55,7 @@ def records(judged: Sequence[Judged]) -> list[dict[str, Any]]:
             "name": own.claim.name,
             "claim": own.claim.text,
             "rule": own.claim.rule,
-            "options": {name: value for name, value in own.claim.options.items() if value is not None},
+            "options": {name: _plain(value) for name, value in own.claim.options.items() if value is not None},
             "decided_by": own.rule,
             "verdict": own.verdict,
             "sentence": own.sentence,

@@ -23,7 +23,7 @@ from mixbench.verdicts.claims.answers import (
     lacking_comparisons,
 )
 from mixbench.verdicts.claims.claim import Claim
-from mixbench.verdicts.claims.estimates import FEWEST, LEVEL, NOTHING, Comparison, Estimate, Test, of_brackets
+from mixbench.verdicts.claims.estimates import FEWEST, LEVEL, NOTHING, Comparison, Estimate, of_brackets, ratio_test
 from mixbench.verdicts.claims.evidence import Evidence, NoEvidenceError, named, narrowed, no_table
 from mixbench.verdicts.claims.scores import TRAINED, Runs, runs_of
 from mixbench.verdicts.cost.commands import search_command
@@ -37,15 +37,6 @@ from mixbench.verdicts.words import counted, number
 
 SEARCHED = (*TRAINED, "size")
 """The options that choose trials."""
-
-
-def ratio_test(below: float) -> Test:
-    """A ratio below a number supports a claim, one above it contradicts it."""
-    return Test(
-        supports=lambda estimate: estimate.below(below),
-        contradicts=lambda estimate: estimate.above(below),
-        smallest=lambda estimate: below * estimate.point / estimate.high if estimate.point and estimate.high else None,
-    )
 
 
 def hardest(targets: Sequence[float], reached: Mapping[float, tuple[bool, bool]]) -> float | None:

@@ -181,18 +181,36 @@ def _size(claim: Claim, task: TaskSummary, named: Named) -> int:
     return max(set.intersection(*with_scores) or set.intersection(*trained) or set(task.sizes))
 
 
+def better_test(*, lower: bool, relative: bool) -> Test:
+    """A difference on the better side of 0 supports a claim, one on the other side contradicts it."""
+    return Test(
+        supports=lambda estimate: estimate.below(0) if lower else estimate.above(0),
+        contradicts=lambda estimate: estimate.above(0) if lower else estimate.below(0),
+        smallest=_smallest_change if relative else half_width,
+    )
+
+
+def parity_test(margin: float) -> Test:
+    """A difference within a margin supports a claim, one outside it contradicts it."""
+    return Test(
+        supports=lambda estimate: estimate.within(margin),
+        contradicts=lambda estimate: estimate.above(margin) or estimate.below(-margin),
+        smallest=half_width,
+        steps=False,
+    )
+
+
 def better_score(claim: Claim, evidence: Evidence) -> Answer:
     """The paired difference of test scores to each of several mixers, corrected by Holm's procedure."""
     runs = runs_of(claim, evidence)
     pairs = _pairs(claim, runs)
     task = runs.tasks[0]
     lower = task.is_error
-    test = Test(
-        supports=lambda estimate: estimate.below(0) if lower else estimate.above(0),
-        contradicts=lambda estimate: estimate.above(0) if lower else estimate.below(0),
-        smallest=_smallest_change if _relative(pairs) else half_width,
+    decision = decide(
+        better_test(lower=lower, relative=_relative(pairs)),
+        [own for own, _ in pairs],
+        _quantity(task, relative=_relative(pairs)),
     )
-    decision = decide(test, [own for own, _ in pairs], _quantity(task, relative=_relative(pairs)))
     others, sizes = runs.named.others, _sizes(claim, runs)
     direction = "below 0 (lower is better)" if lower else "above 0"
     rule = (
@@ -227,13 +245,7 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
         (own if pair is None else _with(own, _why(pair, relative), partial(pair.at, relative=relative)), pair)
         for own, pair in pairs
     ]
-    test = Test(
-        supports=lambda estimate: estimate.within(margin),
-        contradicts=lambda estimate: estimate.above(margin) or estimate.below(-margin),
-        smallest=half_width,
-        steps=False,
-    )
-    decision = decide(test, [own for own, _ in pairs], _quantity(task, relative=relative))
+    decision = decide(parity_test(margin), [own for own, _ in pairs], _quantity(task, relative=relative))
     unit, sizes = " %" if relative else "", _sizes(claim, runs)
     within = f"within ±{margin:g}{unit}"
     kind = "relative difference" if relative else "difference"
@@ -293,8 +305,8 @@ def _notes(pairs: Sequence[tuple[Comparison, Pair | None]], runs: Runs) -> list[
     sampling = [cell.test_standard_error for cell in cells if cell.test_standard_error]
     if sampling:
         found.append(
-            f"Intervals are over seeds, which share a test set; the sampling error of one score, {number(max(sampling))},"
-            " is not in them."
+            f"Intervals are over seeds, which share a test set; the sampling error of one score, at most"
+            f" {number(max(sampling))}, is not in them."
         )
     return [*filter(None, [*found, *runs.notes])]
 

@@ -83,8 +83,8 @@ def task_costs(
     task or a baseline that the rows do not have.
     """
     speed, elsewhere = of_whole_sequences(speed), of_whole_sequences(models[0])
-    studied, searched = _by_subject(training), _by_subject(trials)
-    others = _by_subject(models[1]), _by_subject(models[2])
+    studied, searched = by_subject(training), by_subject(trials)
+    others = by_subject(models[1]), by_subject(models[2])
     subjects = sorted({*studied, *searched} or {*others[0], *others[1]})
     if wish.task is not None and subjects and wish.task not in (names := {subject.task for subject in subjects}):
         raise UnknownNameError("task", wish.task, names, "among the trained tasks")
@@ -101,7 +101,8 @@ def task_costs(
     )
 
 
-def _by_subject(rows: Iterable[Run]) -> dict[Subject, list[Run]]:
+def by_subject(rows: Iterable[Run]) -> dict[Subject, list[Run]]:
+    """The runs of each subject."""
     found: dict[Subject, list[Run]] = defaultdict(list)
     for row in rows:
         data = str(unpacked(row.settings).get("task", {}).get("data", ""))

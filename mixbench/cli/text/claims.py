@@ -1,0 +1,70 @@
+"""The text of claims: for each its verdict, the sentence and the numbers behind it, how it is decided, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, notes
+from mixbench.stats import Interval
+from mixbench.verdicts.claims.answers import signed
+from mixbench.verdicts.claims.claim import Finding, Judged
+from mixbench.verdicts.entries import Entry, interval_text
+from mixbench.verdicts.words import number
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+STYLES = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
+_COMMAND = ": mixbench "
+_RATIO = "ratio"
+
+
+def claims_text(judged: Sequence[Judged], width: int, terminal: bool) -> Text:
+    """A block per claim; `width` and `terminal` as for `data_efficiency_table`."""
+    return fitted((part for own in judged for part in _claim(own)), width if terminal else None)
+
+
+def _claim(judged: Judged) -> Iterator[Paragraph | Table]:
+    yield Paragraph(f"{judged.verdict.upper()}: {judged.claim.name}", f"bold {STYLES[judged.verdict]}")
+    yield Paragraph(f"“{judged.claim.text}”", "italic")
+    yield Paragraph(judged.sentence)
+    yield Paragraph(judged.rule, "dim")
+    yield from _numbers(judged.findings)
+    for note in judged.notes:
+        what, found, command = note.partition(_COMMAND)
+        yield from notes([f"{what}:" if found else note])
+        if found:
+            yield Paragraph(f"  mixbench {command}", "dim", wraps=False)
+    yield BLANK
+
+
+def _numbers(findings: Sequence[Finding]) -> Iterator[Paragraph | Table]:
+    """A table for each quantity, with what an interval as wide would have shown."""
+    for quantity in dict.fromkeys(finding.quantity for finding in findings):
+        own = [finding for finding in findings if finding.quantity == quantity]
+        columns = [Column("value", [_value(finding) for finding in own])]
+        if any(finding.smallest is not None for finding in own):
+            columns.append(Column("detectable", [_smallest(finding) for finding in own]))
+        verdicts = [Entry(finding.verdict, style=STYLES[finding.verdict]) for finding in own]
+        yield BLANK
+        yield caption(quantity)
+        yield Table([finding.label for finding in own], [*columns, Column("verdict", verdicts, words=True)], "comparison")
+        yield BLANK
+
+
+def _value(finding: Finding) -> Entry | None:
+    shown = number if finding.quantity.startswith(_RATIO) else signed
+    ends = [f"{sign} {shown(end)}" for sign, end in (("≥", finding.low), ("≤", finding.high)) if end is not None]
+    if finding.point is None:
+        return Entry(ends[0]) if ends else None
+    if len(ends) == 1:
+        return Entry(shown(finding.point), f" ({ends[0]})")
+    return Entry(*interval_text(Interval(finding.point, finding.low, finding.high), shown))
+
+
+def _smallest(finding: Finding) -> Entry | None:
+    """The smallest effect that would have been shown: a ratio at most as large, a difference at least as large."""
+    if finding.smallest is None:
+        return None
+    return Entry(f"{'≤' if finding.quantity.startswith(_RATIO) else '≥'} {number(finding.smallest)}")

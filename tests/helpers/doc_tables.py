@@ -15,6 +15,9 @@ from mixbench.mixers.description import Family, Mixer
 from mixbench.parsing.option import Option
 from mixbench.tables.columns import FAILURES
 from mixbench.tasks import TASKS
+from mixbench.verdicts.claims.evidence import COLUMNS
+from mixbench.verdicts.claims.options import ClaimOption
+from mixbench.verdicts.claims.rules import RULES
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCRIPT = "tests/helpers/doc_tables.py"
@@ -72,10 +75,30 @@ def statuses() -> str:
     return markdown_table(("status", "meaning", "exit code 1"), rows)
 
 
+def rules() -> str:
+    """The rules of claims, with the options that not all have."""
+    shared = {name for name in COLUMNS if name != "size"} | {"mixer", "against"}
+    rows = (
+        (
+            f"`{rule.name}`",
+            rule.text,
+            "<br>".join(_claim_option(option) for option in rule.options if option.name not in shared),
+        )
+        for rule in RULES.values()
+    )
+    return markdown_table(("rule", "supported if", "own options"), rows)
+
+
+def _claim_option(option: ClaimOption) -> str:
+    default = f"={option.default:g}" if isinstance(option.default, float) else f"={option.default}" if option.default else ""
+    return f"`{option.name}{default}`: {option.meaning}"
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     **{name: ("mixers.md", partial(mixers, family)) for name, family in FAMILIES.items()},
     "tasks": ("data-efficiency.md", tasks),
     "statuses": ("results.md", statuses),
+    "rules": ("claims.md", rules),
 }
 """By the name in the comments around a table: its page, and what writes it."""
 

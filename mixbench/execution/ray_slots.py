@@ -29,6 +29,8 @@ _EVERY = 1.0
 """Seconds between looks at the nodes."""
 _FAULTS = 3
 """A node on which so many slots in a row do not start is left out."""
+_BUSY = 20.0
+"""Seconds after which the user is told of a slot whose node has no room for it."""
 _PATIENCE = 120.0
 """Seconds to wait for a node when there is none."""
 
@@ -81,6 +83,8 @@ class _Node:
     lost: int = 0
     """Jobs that were lost on it."""
     done: int = 0
+    is_busy: bool = False
+    """Whether the user knows that it is waited for."""
 
 
 @dataclass(eq=False)
@@ -94,6 +98,9 @@ class _Job:
 class _Slot:
     node: _Node
     actor: Any
+    asked: float
+    """When Ray was asked for it."""
+    exists: bool = False
     ready: bool = False
     job: _Job | None = None
 
@@ -197,6 +204,7 @@ class RaySlots:
         """Look at the nodes if it is time, give work to slots that have none, and wait a little for what comes."""
         if time.monotonic() > self._looked + _EVERY:
             self._look()
+            self._say_who_is_busy()
             self._looked = time.monotonic()
         self._fill()
         self._give()
@@ -289,9 +297,32 @@ class RaySlots:
             room[node.id] -= 1
             takes = self._engine.resources(node.resources)
             actor = self._ray.remote(self._actor).options(max_restarts=0, **takes, **self._placed(node))
-            slot = _Slot(node, actor.remote(*self._given, node.unpacked))
+            slot = _Slot(node, actor.remote(*self._given, node.unpacked), time.monotonic())
             self._slots.append(slot)
+            self._pending[slot.actor.__ray_ready__.remote()] = partial(self._exists, slot)
             self._pending[slot.actor.start.remote()] = partial(self._started, slot)
+
+    def _exists(self, slot: _Slot, reference: Any) -> None:
+        slot.exists = True  # or it was lost, as `_started` will learn
+
+    def _say_who_is_busy(self) -> None:
+        """Tell of nodes where slots wait for what nobody has given back; once, until none waits there."""
+        late = {slot.node.id for slot in self._slots if not slot.exists and time.monotonic() > slot.asked + _BUSY}
+        free = self._ray._private.state.available_resources_per_node() if late else {}
+        for node in self._usable():
+            lacking = [
+                name
+                for name, option in (("CPU", "num_cpus"), ("GPU", "num_gpus"))
+                if free.get(node.id, {}).get(name, 0) < self._engine.resources(node.resources).get(option, 0)
+            ]
+            is_busy = node.id in late and bool(lacking)
+            if is_busy and not node.is_busy:
+                wanted = " or ".join(lacking)
+                self._say(
+                    f"node {node.name} has no free {wanted} for the next job, which waits; other Ray jobs may use them:"
+                    " see `ray status`"
+                )
+            node.is_busy = is_busy
 
     def _started(self, slot: _Slot, reference: Any) -> None:
         try:

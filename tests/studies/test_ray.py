@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import shlex
 import signal
@@ -222,6 +223,36 @@ def test_what_interrupts_a_study_leaves_its_rows_the_command_to_resume_and_nothi
     assert {row.status for row in ResultsFolder(results).read(TrainingRow)} == {"ok"}
     with ResultsFolder(results).writing():
         pass  # nobody holds it
+
+
+@pytest.mark.slow
+def test_a_node_that_other_jobs_of_ray_keep_busy_is_named_and_used_once_it_is_free(
+    cluster: NodesHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray_slots, "_BUSY", 1.0)
+    node, meeting = cluster.add(num_cpus=1, resources={"theirs": 1}), Meeting(tmp_path / "meeting", 3)
+
+    class Theirs:
+        pass
+
+    class Releasing(Recorder):
+        def remark(self, text: str) -> None:
+            super().remark(text)
+            if f"/{node.node_id[:4]} has no free CPU" in text:
+                ray.kill(theirs)
+
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL)
+    try:
+        theirs = ray.remote(Theirs).options(num_cpus=1, resources={"theirs": 1}).remote()
+        ray.get(theirs.__ray_ready__.remote())
+        progress = Releasing()
+        assert whole(train(tmp_path / "results", cluster, progress, **meeting.variables))
+    finally:
+        ray.shutdown()
+        cluster.kill(node)
+    assert any("which waits; other Ray jobs may use them" in text for text in progress.remarks)
 
 
 @pytest.mark.slow

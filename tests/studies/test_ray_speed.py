@@ -110,6 +110,23 @@ def test_a_node_that_dies_in_the_middle_loses_no_shape(nodes: NodesHere, tmp_pat
     assert len(rows) == len(plan_speed(REQUEST)) * 2 * 3
 
 
+def test_a_node_that_joins_measures_a_shape_that_waits(nodes: NodesHere, tmp_path: Path) -> None:
+    joined = []
+
+    class Joining(Together):
+        def doing(self, text: str) -> None:
+            super().doing(text)
+            if "; " in text and not joined:  # both nodes have a shape, and wait for a third one to have the last
+                joined.append(nodes.add(num_cpus=1))
+
+    progress = Joining(3, tmp_path)
+    _, rows, _ = measure(tmp_path, nodes.address, worker=progress.worker, progress=progress)
+    nodes.kill(joined[0])
+    assert any(f"/{joined[0].node_id[:4]}: launch 2" in text for text in progress.texts)
+    assert {row.status for row in rows} == {"ok"}
+    assert len(rows) == len(plan_speed(REQUEST)) * 2 * 3
+
+
 def test_a_shape_that_takes_every_node_with_it_is_a_failure(nodes: NodesHere, tmp_path: Path) -> None:
     request = replace(REQUEST, tokens=(8,))
     worker = replace(FAKE, watch=partial(os._exit, 1))

@@ -9,7 +9,7 @@ from typing import Any
 
 from mixbench.errors import MixbenchError, RequestError, StorageError, UnknownNameError
 from mixbench.plots import READS, of_one_environment
-from mixbench.reports.charts.looks import looks_of
+from mixbench.reports.charts.looks import Looks, looks_of
 from mixbench.reports.contents import Contents, Section
 from mixbench.reports.sections.attention_map import ATTENTION_MAP
 from mixbench.reports.sections.cost import COST
@@ -38,7 +38,7 @@ SECTIONS: dict[str, Study[Any]] = {
 }
 """How the section of a study is made, by its name, in the order of the page."""
 TITLE, QUESTION = "What these token mixers cost", "What does each of these token mixers cost, and how sure are we?"
-_MOST_ANSWERS = 8
+MOST_ANSWERS = 8
 """Sentences at the top of the page."""
 
 
@@ -68,9 +68,10 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
         for mixer, shown in own.mixers.items():
             mixers[mixer] = mixers.get(mixer, False) or shown
     looks = looks_of(mixers, {mixer for mixer, shown in mixers.items() if shown})
-    sections = [section for own in ready.values() if (section := own.section(looks))]
-    if unknown and not sections:
+    by_study = dict(_sections(ready, looks, told))
+    if unknown and not any(SECTIONS[name].compares for name in by_study):
         raise unknown[0]
+    sections = [*by_study.values()]
     if not sections:
         reason = f": {told[0]}" if told else ""
         raise RequestError(f"{folder.path} has nothing for a page{reason}", "Measure first: mixbench speed.")
@@ -101,6 +102,21 @@ def _read(folder: ResultsFolder, told: list[str]) -> dict[type[Row], Sequence[An
     return found
 
 
+def _sections(ready: Mapping[str, Ready[Any]], looks: Looks, told: list[str]) -> Iterator[tuple[str, Section]]:
+    """The sections by study; what cannot be shown is `told`."""
+    for name, own in ready.items():
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                section = own.section(looks)
+        except MixbenchError as error:
+            told.append(f"Not shown: {name}: {error}")
+            continue
+        told += [f"Not shown: {warning.message}" for warning in said]
+        if section:
+            yield name, section
+
+
 def _judged(
     name: str,
     study: Study[Any],
@@ -120,9 +136,9 @@ def _judged(
 def _most_important(sections: Sequence[Section]) -> list[str]:
     """A few sentences of each section, the first ones first."""
     answers: list[str] = []
-    for place in range(_MOST_ANSWERS):
+    for place in range(MOST_ANSWERS):
         answers += [section.answers[place] for section in sections if place < len(section.answers)]
-    kept = {*answers[:_MOST_ANSWERS]}
+    kept = {*answers[:MOST_ANSWERS]}
     return [answer for section in sections for answer in section.answers if answer in kept]
 
 

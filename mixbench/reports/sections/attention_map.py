@@ -103,4 +103,4 @@ def _examples(rows: Sequence[AttentionMapRow]) -> Iterator[dict[str, object]]:
         yield {name: getattr(row, name) for name in names}
 
 
-ATTENTION_MAP: Study[Tasks] = Study("What outputs depend on", _judged, _mixers, _section)
+ATTENTION_MAP: Study[Tasks] = Study("What outputs depend on", _judged, _mixers, _section, compares=False)

@@ -14,7 +14,7 @@ from mixbench.tables.texts import read_texts
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.records import records
 from mixbench.verdicts.cost.subject import Wish
-from mixbench.verdicts.cost.tables import cost_notes, sentence, target_tables
+from mixbench.verdicts.cost.tables import cost_notes, score_words, sentence, target_tables
 from mixbench.verdicts.labels import MixerKey
 
 Costs = Sequence[TaskCost]
@@ -60,8 +60,10 @@ def _charts(costs: Costs, source: Source, looks: Looks) -> Iterator[Chart]:
 def _tables(costs: Costs) -> Iterator[Table]:
     for place, cost in enumerate(costs, start=1):
         for target_place, target in enumerate(cost.targets, start=1):
+            goal = f"for {score_words(cost, target)}"
             for part, (title, table) in enumerate(target_tables(cost, target), start=1):
-                yield as_table(f"cost-{place}-{target_place}-{part}", f"{cost.subject.words} · {title}", table)
+                words = dict.fromkeys((cost.subject.words, goal, title))
+                yield as_table(f"cost-{place}-{target_place}-{part}", " · ".join(words), table)
 
 
 def _notes(cost: TaskCost) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixbench.errors import shortened
+from mixbench.errors import StorageError, StorageWarning, shortened
 from mixbench.plots.attention_map import against_even
 from mixbench.reports.charts.chart import chart
 from mixbench.reports.charts.looks import literal
@@ -35,7 +36,7 @@ _GAP, _SIDE = 0.03, 165
 
 
 def map_charts(name: str, task: TaskMaps, results: Path) -> Iterator[Chart]:
-    """A chart per example, with a panel for what is needed and one per mixer. Raises StorageError for a damaged map."""
+    """A chart per example, with a panel for what is needed and one per mixer; warns of damaged maps."""
     lines = [line for line in task.lines if any(isfile(current(results, file)) for file in line.drawn.values())][
         : MOST_MAPS - 1
     ]
@@ -47,9 +48,18 @@ def map_charts(name: str, task: TaskMaps, results: Path) -> Iterator[Chart]:
     top = 1 / chance if chance else _TOP
     for example in examples[:most]:
         files = {line.label: current(results, line.drawn[example]) for line in lines if example in line.drawn}
-        maps = {label: read_map(file) for label, file in files.items() if isfile(file)}
+        maps = {label: stored for label, file in files.items() if isfile(file) and (stored := _read(file))}
         if maps:
             yield _chart(f"{name}-{example}", task, example, [line for line in lines if line.label in maps], maps, top)
+
+
+def _read(file: Path) -> StoredMap | None:
+    """The map in a file; None for a damaged one, of which it warns."""
+    try:
+        return read_map(file)
+    except StorageError as error:
+        warnings.warn(f"{error}", StorageWarning, stacklevel=2)
+        return None
 
 
 def _chart(
@@ -62,7 +72,7 @@ def _chart(
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
     tokens = len(first.norms)
-    layout: dict[str, Any] = {"height": 70 + _SIDE * rows, "annotations": [], "showlegend": False}
+    layout: dict[str, Any] = {"height": 70 + _SIDE * rows, "annotations": [], "showlegend": False, "margin": {"t": 44}}
     traces: list[Trace] = []
     for place, (title, values) in enumerate(panels):
         row, column = divmod(place, columns)

@@ -44,7 +44,8 @@ class Study(Generic[Judgement]):
     """Its mixers, and whether each stands out."""
     section: Callable[[Judgement, Source, Looks], Section | None]
     """None where there is nothing to show."""
-    anchor: str = ""
+    compares: bool = True
+    """Whether it has a baseline."""
 
 
 @dataclass(frozen=True)

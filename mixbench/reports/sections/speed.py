@@ -25,6 +25,8 @@ from mixbench.verdicts.speed.view import View, standing_out, times_caption, view
 from mixbench.verdicts.words import counted, number
 
 _FROM_TIME = ("tokens_per_s", "gflops_per_s")
+_MOST_ANSWERS = 36
+"""Sentences of a section, shared by its contexts."""
 _MOST_POINTS = 6000
 """Points of lines that a page has room for."""
 
@@ -60,13 +62,12 @@ def _answers(summary: SpeedSummary, views: Sequence[View]) -> list[str]:
     controls = {cell.label for cell in summary.cells if cell.mixer in CONTROLS}
     words = context_words([view.cells[0].context for view in views])
     varying = [name for name in words[0] if len({fields.get(name) for fields in words}) > 1]
-    found = [
-        (answer.mixer in controls, ": ".join(filter(None, (where, answer.sentence))))
-        for view, fields in zip(views, words, strict=True)
-        for where in [" · ".join(fields[name] for name in varying if name in fields)]
-        for answer in view.answers
-        if answer.mixer in shown
-    ]
+    most = max(1, _MOST_ANSWERS // len(views))
+    found: list[tuple[bool, str]] = []
+    for view, fields in zip(views, words, strict=True):
+        where = " · ".join(fields[name] for name in varying if name in fields)
+        own = sorted((answer.mixer in controls, place) for place, answer in enumerate(view.answers) if answer.mixer in shown)
+        found += [(control, ": ".join(filter(None, (where, view.answers[place].sentence)))) for control, place in own[:most]]
     return [sentence for _, sentence in sorted(found, key=itemgetter(0))]
 
 

@@ -64,7 +64,7 @@ def size_charts(summary: SpeedSummary, metric: str, size: Size, looks: Looks, ab
         ]
         sizes = [size_of(cell) for cell in cells if cell.status == "ok" or _is_near(size_of(cell), cells, size_of)]
         failed = [cell for cell in cells if cell.status not in ("ok", _UNSUPPORTED) and size_of(cell) in sizes]
-        heights = [value for trace in traces for value in trace["y"]]
+        heights = [value for trace in traces for value in trace["y"] if value is not None]
         if not heights:
             continue
         above, top = _crosses(failed, size_of, looks, max(heights), max(heights) / min(heights), about)
@@ -125,7 +125,7 @@ def ratio_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) -> 
         traces = [level(looks[baseline], 1.0, _ends(sizes), f"the baseline: its {time} is 1")]
         for mixer, line in _behind_first(lines, looks):
             traces += line_traces(Line(looks[mixer], [_ratio_point(cell) for cell in line], about, _at(swept)))
-        heights = [value for trace in traces for value in trace["y"]]
+        heights = [value for trace in traces for value in trace["y"] if value is not None]
         crossed = [answer for answer in answers if answer.context == own[0].context and answer.crossovers]
         marks = [
             trace

@@ -11,7 +11,7 @@ from mixbench.errors import MixbenchError
 from mixbench.mixers.choice import choose_mixer
 from mixbench.tables.columns import FAILURES
 from mixbench.verdicts.claims.claim import Claim, Finding, Verdict
-from mixbench.verdicts.claims.estimates import Comparison, Test, all_together, decided
+from mixbench.verdicts.claims.estimates import Comparison, Criterion, all_together, decided
 from mixbench.verdicts.claims.evidence import Named
 from mixbench.verdicts.cost.commands import command_of
 from mixbench.verdicts.labels import MixerKey
@@ -46,7 +46,7 @@ class Decision:
     comparisons: Sequence[Comparison]
     levels: Sequence[float | None]
     """Of the intervals; None for what does not decide."""
-    test: Test
+    test: Criterion
 
     @property
     def undecided(self) -> list[Comparison]:
@@ -78,7 +78,7 @@ class Decision:
         return "; ".join([*parts, *([f"{against} {listed(unknown)}"] if unknown else [])])
 
 
-def decide(test: Test, comparisons: Sequence[Comparison], quantity: str) -> Decision:
+def decide(test: Criterion, comparisons: Sequence[Comparison], quantity: str) -> Decision:
     """The findings of all comparisons."""
     found = decided(test, comparisons, quantity)
     return Decision([finding for finding, _ in found], comparisons, [level for _, level in found], test)

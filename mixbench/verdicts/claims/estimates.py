@@ -87,7 +87,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Test:
+class Criterion:
     """What supports a claim and what contradicts it, by an interval."""
 
     supports: Holds
@@ -104,16 +104,16 @@ class Test:
         return "contradicted" if self.contradicts(estimate) else "undecided"
 
 
-def ratio_test(below: float) -> Test:
+def ratio_test(below: float) -> Criterion:
     """A ratio below a number supports a claim, one above it contradicts it."""
-    return Test(
+    return Criterion(
         supports=lambda estimate: estimate.below(below),
         contradicts=lambda estimate: estimate.above(below),
         smallest=lambda estimate: below * estimate.point / estimate.high if estimate.point and estimate.high else None,
     )
 
 
-def decided(test: Test, comparisons: Sequence[Comparison], quantity: str) -> list[tuple[Finding, float | None]]:
+def decided(test: Criterion, comparisons: Sequence[Comparison], quantity: str) -> list[tuple[Finding, float | None]]:
     """The finding of each comparison and the level of its interval, such that any of them is wrong in at most 5 % of cases.
 
     Comparisons that must not decide, or have no interval, are no part of the correction: the level is None.
@@ -129,7 +129,7 @@ def decided(test: Test, comparisons: Sequence[Comparison], quantity: str) -> lis
     return found
 
 
-def levels_of(every: Sequence[At], test: Test) -> list[float]:
+def levels_of(every: Sequence[At], test: Criterion) -> list[float]:
     """The level of each interval: by Holm's steps, 1 - 0.05 / m while m are not decided; else that of the first step for all.
 
     What is decided keeps the level at which it was, so an interval excludes what it is held against exactly where Holm's
@@ -143,7 +143,7 @@ def levels_of(every: Sequence[At], test: Test) -> list[float]:
     return [levels[place] for place in range(len(every))]
 
 
-def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: str, test: Test) -> Finding:
+def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: str, test: Criterion) -> Finding:
     low, high = (None if end is None or math.isinf(end) else end for end in (estimate.low, estimate.high))
     lower, upper = (own is None and end is not None for own, end in ((low, estimate.low), (high, estimate.high)))
     marks = ["no lower end"] * lower + ["no upper end"] * upper

@@ -27,8 +27,8 @@ from mixbench.verdicts.claims.estimates import (
     LEVEL,
     NOTHING,
     Comparison,
+    Criterion,
     Estimate,
-    Test,
     half_width,
     more_replicates,
     of_interval,
@@ -181,18 +181,18 @@ def _size(claim: Claim, task: TaskSummary, named: Named) -> int:
     return max(set.intersection(*with_scores) or set.intersection(*trained) or set(task.sizes))
 
 
-def better_test(*, lower: bool, relative: bool) -> Test:
+def better_test(*, lower: bool, relative: bool) -> Criterion:
     """A difference on the better side of 0 supports a claim, one on the other side contradicts it."""
-    return Test(
+    return Criterion(
         supports=lambda estimate: estimate.below(0) if lower else estimate.above(0),
         contradicts=lambda estimate: estimate.above(0) if lower else estimate.below(0),
         smallest=_smallest_change if relative else half_width,
     )
 
 
-def parity_test(margin: float) -> Test:
+def parity_test(margin: float) -> Criterion:
     """A difference within a margin supports a claim, one outside it contradicts it."""
-    return Test(
+    return Criterion(
         supports=lambda estimate: estimate.within(margin),
         contradicts=lambda estimate: estimate.above(margin) or estimate.below(-margin),
         smallest=half_width,

@@ -28,8 +28,8 @@ from mixbench.verdicts.claims.estimates import (
     LEVEL,
     NOTHING,
     Comparison,
+    Criterion,
     Estimate,
-    Test,
     half_width,
     more_replicates,
     of_interval,
@@ -72,7 +72,7 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
         raise NoEvidenceError(none.reason, map_command(lacking, list(rows)) if lacking else "") from None
     groups, left_out = _groups(rows, found)
     margin = 100 * claim.options["margin"]
-    test = Test(
+    test = Criterion(
         supports=lambda estimate: estimate.above(margin),
         contradicts=lambda estimate: estimate.below(margin),
         smallest=lambda estimate: None if (half := half_width(estimate)) is None else margin + half,

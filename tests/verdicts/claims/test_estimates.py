@@ -13,8 +13,8 @@ from mixbench.stats import Interval, log_median_interval, t_interval
 from mixbench.verdicts.claims.claim import Finding
 from mixbench.verdicts.claims.estimates import (
     Comparison,
+    Criterion,
     Estimate,
-    Test,
     all_together,
     decided,
     levels_of,
@@ -40,7 +40,7 @@ def normal(point: float, level: float) -> Estimate:
     return Estimate(point, point - half, point + half)
 
 
-def verdict(test: Test, *ats: Callable[[float], Estimate]) -> str:
+def verdict(test: Criterion, *ats: Callable[[float], Estimate]) -> str:
     comparisons = [Comparison("own", str(place), at) for place, at in enumerate(ats)]
     return all_together([finding for finding, _ in decided(test, comparisons, "difference")])
 
@@ -160,7 +160,7 @@ def ratios(launches: int, lengths: int, true: float) -> Draw:
     return draw
 
 
-def rates(test: Test, draw: Draw, count: int = SIMULATIONS) -> dict[str, float]:
+def rates(test: Criterion, draw: Draw, count: int = SIMULATIONS) -> dict[str, float]:
     """How often each verdict is given in seeded simulations."""
     random = np.random.default_rng(7)
     found = [verdict(test, *draw(random)) for _ in range(count)]
@@ -186,7 +186,7 @@ def rates(test: Test, draw: Draw, count: int = SIMULATIONS) -> dict[str, float]:
         "three lengths, seven launches",
     ],
 )
-def test_without_a_difference_a_claim_is_decided_in_at_most_one_of_twenty_cases(test: Test, draw: Draw) -> None:
+def test_without_a_difference_a_claim_is_decided_in_at_most_one_of_twenty_cases(test: Criterion, draw: Draw) -> None:
     found = rates(test, draw)
     assert found["supported"] + found["contradicted"] <= 0.05 + TOLERANCE
     # and the intervals are no wider than they need be
@@ -214,7 +214,7 @@ def test_at_the_margin_mixers_are_said_to_be_on_par_or_not_in_at_most_one_of_twe
         (ratio_test(1.0), ratios(5, 4, 1.4), "contradicted"),
     ],
 )
-def test_a_large_difference_is_found(test: Test, draw: Draw, right: str) -> None:
+def test_a_large_difference_is_found(test: Criterion, draw: Draw, right: str) -> None:
     assert rates(test, draw, 200)[right] >= 0.95
 
 

@@ -12,10 +12,12 @@ from mixbench.plots import READS, of_one_environment
 from mixbench.reports.charts.looks import Looks, looks_of
 from mixbench.reports.contents import Contents, Section
 from mixbench.reports.sections.attention_map import ATTENTION_MAP
+from mixbench.reports.sections.claims import CLAIMS, claims_section
 from mixbench.reports.sections.cost import COST
 from mixbench.reports.sections.data_efficiency import DATA_EFFICIENCY
 from mixbench.reports.sections.source import Ready, Source, Study
 from mixbench.reports.sections.speed import SPEED
+from mixbench.reports.sections.study import study_of
 from mixbench.reports.sections.tune import TUNE
 from mixbench.tables.chosen_rows import ChosenRows
 from mixbench.tables.columns import Row
@@ -71,17 +73,19 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
     by_study = dict(_sections(ready, looks, told))
     if unknown and not any(SECTIONS[name].compares for name in by_study):
         raise unknown[0]
-    sections = [*by_study.values()]
+    stated = study_of(ChosenRows(folder, every), folder.path, baseline, told)
+    claims = claims_section(stated.judged)
+    sections = [*([claims] if claims else []), *by_study.values()]
     if not sections:
         reason = f": {told[0]}" if told else ""
         raise RequestError(f"{folder.path} has nothing for a page{reason}", "Measure first: mixbench speed.")
     return Contents(
-        title=TITLE,
-        question=QUESTION,
+        title=stated.title or TITLE,
+        question=stated.question or QUESTION,
         answers=_most_important(sections),
         sections=sections,
         looks=looks.records(),
-        commands=[*_commands(folder, ready)],
+        commands=[*filter(None, [stated.command]), *_commands(folder, ready)],
         machines=[*_machines(every, ready, contents)],
         warnings=[*told, *_left_out(every, ready, contents)],
     )
@@ -134,11 +138,11 @@ def _judged(
 
 
 def _most_important(sections: Sequence[Section]) -> list[str]:
-    """A few sentences of each section, the first ones first."""
-    answers: list[str] = []
+    """The verdicts on claims, then a few sentences of each section, the first ones first."""
+    answers = [answer for section in sections if section.anchor == CLAIMS for answer in section.answers]
     for place in range(MOST_ANSWERS):
         answers += [section.answers[place] for section in sections if place < len(section.answers)]
-    kept = {*answers[:MOST_ANSWERS]}
+    kept = [*dict.fromkeys(answers)][:MOST_ANSWERS]
     return [answer for section in sections for answer in section.answers if answer in kept]
 
 

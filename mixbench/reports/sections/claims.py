@@ -11,6 +11,9 @@ from mixbench.verdicts.claims.claim import Finding, Judged
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.words import number
 
+CLAIMS = "claims"
+"""The anchor of the section."""
+
 
 def claims_section(judged: Sequence[Judged]) -> Section | None:
     """The claims of a study; None without any."""
@@ -18,7 +21,7 @@ def claims_section(judged: Sequence[Judged]) -> Section | None:
         return None
     findings = as_csv("claims.csv", [record for own in judged for record in _records(own)])
     return Section(
-        "claims",
+        CLAIMS,
         "Claims",
         answers=[*map(verdict_sentence, judged)],
         tables=[*_tables(judged)],

@@ -11,7 +11,8 @@ from mixbench.reports.charts.looks import Looks
 from mixbench.reports.contents import Chart, Download, Section, Table
 from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
 from mixbench.reports.sections.source import Source, Study
-from mixbench.reports.sections.speed_charts import growth_charts, ratio_charts, size_charts
+from mixbench.reports.sections.speed_charts import growth_charts, size_charts
+from mixbench.reports.sections.speed_ratio_charts import ratio_charts
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.labels import MixerKey, context_words

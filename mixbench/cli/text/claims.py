@@ -6,18 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, notes
-from mixbench.stats import Interval
-from mixbench.verdicts.claims.answers import signed
 from mixbench.verdicts.claims.claim import Finding, Judged
-from mixbench.verdicts.entries import Entry, interval_text
-from mixbench.verdicts.words import number
+from mixbench.verdicts.claims.shown import smallest_entry, value_entry
+from mixbench.verdicts.entries import Entry
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 STYLES = {"supported": "green", "contradicted": "red", "undecided": "yellow"}
 _COMMAND = ": mixbench "
-_RATIO = "ratio"
 
 
 def claims_text(judged: Sequence[Judged], width: int, terminal: bool) -> Text:
@@ -43,28 +40,11 @@ def _numbers(findings: Sequence[Finding]) -> Iterator[Paragraph | Table]:
     """A table for each quantity, with what an interval as wide would have shown."""
     for quantity in dict.fromkeys(finding.quantity for finding in findings):
         own = [finding for finding in findings if finding.quantity == quantity]
-        columns = [Column("value", [_value(finding) for finding in own])]
+        columns = [Column("value", [value_entry(finding) for finding in own])]
         if any(finding.smallest is not None for finding in own):
-            columns.append(Column("detectable", [_smallest(finding) for finding in own]))
+            columns.append(Column("detectable", [smallest_entry(finding) for finding in own]))
         verdicts = [Entry(finding.verdict, style=STYLES[finding.verdict]) for finding in own]
         yield BLANK
         yield caption(quantity)
         yield Table([finding.label for finding in own], [*columns, Column("verdict", verdicts, words=True)], "comparison")
         yield BLANK
-
-
-def _value(finding: Finding) -> Entry | None:
-    shown = number if finding.quantity.startswith(_RATIO) else signed
-    ends = [f"{sign} {shown(end)}" for sign, end in (("≥", finding.low), ("≤", finding.high)) if end is not None]
-    if finding.point is None:
-        return Entry(ends[0]) if ends else None
-    if len(ends) == 1:
-        return Entry(shown(finding.point), f" ({ends[0]})")
-    return Entry(*interval_text(Interval(finding.point, finding.low, finding.high), shown))
-
-
-def _smallest(finding: Finding) -> Entry | None:
-    """The smallest effect that would have been shown: a ratio at most as large, a difference at least as large."""
-    if finding.smallest is None:
-        return None
-    return Entry(f"{'≤' if finding.quantity.startswith(_RATIO) else '≥'} {number(finding.smallest)}")

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from mixbench.reports.contents import Cell, Section, Table
 from mixbench.reports.sections.as_tables import MISSING, as_csv
-from mixbench.stats import Interval
 from mixbench.verdicts.claims.claim import Finding, Judged
-from mixbench.verdicts.entries import interval_text
-from mixbench.verdicts.words import number
+from mixbench.verdicts.claims.shown import smallest_entry, value_entry
 
 CLAIMS = "claims"
 """The anchor of the section."""
@@ -53,11 +51,11 @@ def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
 
 
 def _row(judged: Judged, finding: Finding) -> list[Cell]:
+    shown, least = value_entry(finding), smallest_entry(finding)
     value = Cell(MISSING, mark=finding.detail)
-    if finding.point is not None:
-        text = "".join(interval_text(Interval(finding.point, finding.low, finding.high)))
-        value = Cell(text, finding.point)
-    smallest = Cell(MISSING) if finding.smallest is None else Cell(number(finding.smallest), finding.smallest)
+    if shown:
+        value = Cell(shown.number + shown.tail, finding.point, mark="" if finding.point is not None else finding.detail)
+    smallest = Cell(least.number, finding.smallest) if least else Cell(MISSING)
     words = (judged.claim.name, finding.label, finding.quantity)
     return [*map(Cell, words), value, smallest, Cell(finding.verdict), Cell(finding.detail or MISSING)]
 

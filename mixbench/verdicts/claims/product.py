@@ -18,7 +18,7 @@ from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.claims.estimates import FEWEST, LEVEL, NOTHING, Comparison, Estimate, of_brackets, ratio_test
 from mixbench.verdicts.claims.evidence import Evidence, NoEvidenceError, named, narrowed, no_table
 from mixbench.verdicts.claims.needs import hardest, on_task
-from mixbench.verdicts.claims.scores import TRAINED
+from mixbench.verdicts.claims.runs import TRAINED
 from mixbench.verdicts.cost.commands import first_commands, search_command, study_command, timing_command
 from mixbench.verdicts.cost.evidence import TaskCost, by_subject, task_costs
 from mixbench.verdicts.cost.lacks import TABLES

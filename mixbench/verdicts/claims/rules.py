@@ -12,11 +12,12 @@ from mixbench.verdicts.claims.answers import Answer
 from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.claims.evidence import Evidence
 from mixbench.verdicts.claims.faster import faster
-from mixbench.verdicts.claims.needs import fewer_examples, fewer_trials
+from mixbench.verdicts.claims.needs import fewer_examples
 from mixbench.verdicts.claims.options import ClaimOption, typed
 from mixbench.verdicts.claims.product import cheaper
 from mixbench.verdicts.claims.scores import better_score, on_par
 from mixbench.verdicts.claims.sensitivity import more_needed_sensitivity
+from mixbench.verdicts.claims.trials import fewer_trials
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,87 @@
+"""The training runs that a claim is about: those of its mixers, in the contexts that have most of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.claims.answers import (
+    first_command,
+    keys_of,
+)
+from mixbench.verdicts.claims.claim import Claim
+from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError, named, narrowed, no_table
+from mixbench.verdicts.cost.commands import study_command
+from mixbench.verdicts.environments import united
+from mixbench.verdicts.learning.context import TaskContext, by_context, task_words
+from mixbench.verdicts.learning.scores import TaskSummary, summarise
+from mixbench.verdicts.words import counted
+
+TRAINED = ("task", "layers", "width", "tokens", "device")
+"""The options that choose runs."""
+_STUDY = "data-efficiency"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs that a claim on learning is about."""
+
+    named: Named
+    tasks: Sequence[TaskSummary]
+    """The contexts with the mixer and most of the others."""
+    rows: Mapping[TaskContext, Sequence[TrainingRow]]
+    left_out: int
+    machines: Sequence[str]
+
+    def where(self, task: TaskSummary) -> str:
+        """What tells a context from the others; empty for a single one."""
+        if len(self.tasks) == 1:
+            return ""
+        words = task_words([other.context for other in self.tasks])
+        own = words[list(self.tasks).index(task)]
+        told = [text for name, text in own.items() if any(other.get(name) != text for other in words)]
+        return f"on {', '.join([task.context.task, *told])}"
+
+    def command(self, evidence: Evidence, **changes: Any) -> str:
+        """The command that trains all mixers of the claim as in the first context."""
+        rows = self.rows[self.tasks[0].context]
+        there = {(row.mixer, row.config) for row in rows}
+        mixers = [*self.named.all, *(mixer for mixer in keys_of(self.named.lacking) if mixer not in there)]
+        return study_command(mixers, rows, [], evidence.texts, **changes)
+
+    @property
+    def notes(self) -> list[str]:
+        """Which runs were looked at."""
+        parts = []
+        for task, words in zip(self.tasks, task_words([task.context for task in self.tasks]), strict=True):
+            cells = [cell for cell in task.cells if (cell.mixer, cell.config) in self.named.all]
+            seeds = counted(max(cell.runs for cell in cells), "seed")
+            parts.append(" · ".join([task.context.task, *words.values(), seeds]))
+        other = f" Left out: {counted(self.left_out, 'other context')}." if self.left_out else ""
+        return [f"Runs: {'; '.join(parts)}.{other}", *self.machines]
+
+
+def runs_of(claim: Claim, evidence: Evidence) -> Runs:
+    """The runs of a claim. Raises NoEvidenceError."""
+    every = evidence.rows(TrainingRow)
+    if not every:
+        seeds = {"sizes": claim.options.get("size")}
+        raise no_table(TrainingRow, first_command(_STUDY, claim, evidence.baseline, TRAINED, **seeds))
+    contents = evidence.contents(every)
+    rows = united(narrowed(every, claim, TRAINED, TrainingRow), contents)
+    mixers = list(dict.fromkeys((row.mixer, row.config) for row in rows))
+    try:
+        found = named(claim, mixers, evidence.baseline, TrainingRow)
+    except NoEvidenceError as none:
+        lacking = keys_of([claim.options["mixer"]])
+        command = "" if not lacking or lacking[0] in mixers else study_command(lacking, list(rows), [], evidence.texts)
+        raise NoEvidenceError(none.reason, command) from None
+    summary = summarise(rows, contents=contents)
+    there = {task.context: {(cell.mixer, cell.config) for cell in task.cells} for task in summary.tasks}
+    able = [task for task in summary.tasks if found.mixer in there[task.context]]
+    most = max(len(there[task.context].intersection(found.against)) for task in able)
+    tasks = [task for task in able if len(there[task.context].intersection(found.against)) == most]
+    by = {context: own for context, (own, _) in by_context(rows).items()}
+    return Runs(found, tasks, by, len(able) - len(tasks), evidence.machines(TrainingRow, rows))

@@ -27,7 +27,7 @@ def write_report(options: ReportOptions) -> Path:
     progress = options.progress or Silent()
     progress.begin([Step("figures and tables", seconds=3.0), Step("page")])
     progress.doing(f"reading {folder.path}")
-    contents = contents_of(folder, options.baseline)
+    contents = contents_of(folder, options.baseline, progress.doing)
     progress.done(Step("figures and tables", seconds=3.0))
     progress.doing(f"writing {output}")
     text = page_of(contents)

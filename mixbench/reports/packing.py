@@ -15,7 +15,7 @@ _DIGITS = 6
 
 def packed(text: str) -> str:
     """Text, compressed and in base64; the same every time."""
-    return base64.b64encode(gzip.compress(text.encode(errors="replace"), 6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode(errors="replace"), 9, mtime=0)).decode()
 
 
 def packed_json(content: Any) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError
 from mixbench.reports.charts.symbols import outline
-from mixbench.reports.contents import Contents, Download, Table
+from mixbench.reports.contents import Chart, Contents, Download, Table
 from mixbench.reports.packing import packed, packed_json
 from mixbench.version import __version__
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _PARTS = Path(__file__).parent / "page_parts"
 _STYLES = ("style.css", "tables.css", "print.css")
 _SCRIPTS = ("colours.js", "store.js", "mixers.js", "charts.js", "tables.js", "start.js")
+_MOST_STATIC = 400_000
+"""Characters of static figures that a page has as they are. Those of further figures are compressed, for print alone."""
 _WIDE = 9
 """Tables with more columns are printed across."""
 _NEEDED = ("jinja2", "plotly")
@@ -46,6 +49,7 @@ def page_of(contents: Contents) -> str:
 
     charts = [chart for section in contents.sections for chart in section.charts]
     downloads = [download for section in contents.sections for download in section.downloads]
+    inline = _inline(charts)
     return (
         _environment()
         .get_template("page.html")
@@ -54,6 +58,8 @@ def page_of(contents: Contents) -> str:
             styles=_joined(_STYLES),
             scripts=_joined(_SCRIPTS),
             plotly=packed(get_plotlyjs()) if charts else "",
+            inline=inline,
+            statics=packed_json({chart.name: chart.svg for chart in charts if chart.name not in inline}),
             charts=packed_json({chart.name: {"traces": chart.traces, "layout": chart.layout} for chart in charts}),
             downloads=packed_json({download.file: download.text for download in downloads}),
             version=__version__,
@@ -77,6 +83,12 @@ def _joined(names: Sequence[str]) -> Any:
     from markupsafe import Markup
 
     return Markup("\n".join((_PARTS / name).read_text(encoding="utf-8") for name in names))
+
+
+def _inline(charts: Sequence[Chart]) -> set[str]:
+    """The first figures, whose static forms the page has room for."""
+    ends = accumulate(len(chart.svg) for chart in charts)
+    return {chart.name for chart, end in zip(charts, ends, strict=True) if end <= _MOST_STATIC and chart.svg}
 
 
 def _columns(table: Table) -> list[_Column]:

@@ -137,8 +137,8 @@ def test_data_are_saved_as_they_are(opened: Opened, tmp_path: Path) -> None:
 def test_it_can_be_read_without_scripts(opened: Opened) -> None:
     opened.open(scripts=False)
     try:
-        assert [image.is_displayed() for image in opened.all(".static svg")] == [True, True]
-        assert [image.size["height"] > 100 for image in opened.all(".static svg")] == [True, True]
+        assert [image.is_displayed() for image in opened.all(".static svg")] == [True]
+        assert "this figure needs JavaScript" in opened.one("[data-static=trials]").text
         assert not any(button.is_displayed() for button in opened.all("button"))
         assert opened.all("tbody th")[0].text == "attention"
         assert opened.one("#data .unscripted").is_displayed()
@@ -160,7 +160,8 @@ def test_on_paper_nothing_can_be_clicked_and_figures_are_static(opened: Opened) 
     opened.command("Emulation.setEmulatedMedia", media="print")
     try:
         assert not any(each.is_displayed() for each in opened.all(".interactive, .mixers, #theme, #print, [data-file]"))
-        assert all(image.is_displayed() for image in opened.all(".static svg"))
+        assert [image.is_displayed() for image in opened.all(".static svg")] == [True, True]
+        assert [image.size["height"] > 100 for image in opened.all(".static svg")] == [True, True]
         assert opened.run("return getComputedStyle(document.querySelector('h1')).color") == "rgb(28, 31, 35)"
     finally:
         opened.command("Emulation.setEmulatedMedia", media="")
@@ -175,14 +176,15 @@ def test_the_page_is_as_wide_as_the_window(opened: Opened, width: int) -> None:
     assert opened.run("return document.documentElement.scrollWidth") <= width
 
 
-def test_the_keyboard_reaches_every_control_and_shows_where_it_is(opened: Opened) -> None:
+def test_the_keyboard_reaches_controls_and_shows_where_it_is(opened: Opened) -> None:
     opened.open()
     seen = []
-    for _ in range(40):
+    for _ in range(8):
         opened.driver.switch_to.active_element.send_keys("\ue004")  # Tab
         focused = opened.driver.switch_to.active_element
         seen.append(focused.get_attribute("id") or focused.get_attribute("data-mixer") or focused.text)
-        if focused.tag_name == "button":
-            assert focused.value_of_css_property("outline-style") == "solid"
-    assert {"theme", "print", *MIXERS} <= set(seen)
-    assert any("64 tokens, ms" in each for each in seen)
+        assert focused.value_of_css_property("outline-style") == "solid"
+    assert [each for each in seen if each in ("theme", "print")] == ["theme", "print"]
+    assert seen[0] == "Skip to the answers"
+    controls = opened.run("return [...document.querySelectorAll('[onclick], [data-mixer], [data-file], th[aria-sort] > *')]")
+    assert {control.tag_name for control in controls} == {"button"}

@@ -76,7 +76,7 @@ def test_a_page_that_loads_something_would_be_noticed() -> None:
 
 def test_names_that_look_like_markup_stay_text(parsed: Parsed) -> None:
     tags = [tag for tag, _ in parsed.elements]
-    assert tags.count("script") == 4  # three stores and the scripts
+    assert tags.count("script") == 5  # four stores and the scripts
     assert "img" not in tags
     assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
     assert set(HOSTILE) <= set(parsed.texts["bdi"])
@@ -102,12 +102,19 @@ def test_answers_come_first_and_what_was_left_out_is_seen_before_the_figures(tex
 
 def test_a_mark_stands_beside_its_number_and_a_failed_cell_has_no_number_to_sort_by(parsed: Parsed) -> None:
     cells = [attributes for tag, attributes in parsed.elements if tag == "td"]
-    assert [cell.get("data-value") for cell in cells] == [None if value is None else str(value) for value in LATENCIES]
+    assert [cell.get("data-value") for cell in cells] == [None if value is None else f"{value:g}" for value in LATENCIES]
     assert [text for text in parsed.texts["span"] if text in ("failed: oom", "disturbed")] == ["failed: oom", "disturbed"]
 
 
 def test_figures_are_seen_without_scripts(text: str) -> None:
     assert text.count(SVG) == 2
+
+
+def test_static_figures_for_which_there_is_no_room_are_kept_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "_MOST_STATIC", len(SVG))
+    made = page_of(contents())
+    assert made.count(SVG) == made.count("this figure needs JavaScript") == 1
+    assert json.loads(Parsed(made).stored("statics")) == {"trials": SVG}
 
 
 def test_the_data_to_save_are_in_the_page(parsed: Parsed) -> None:

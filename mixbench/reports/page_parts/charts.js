@@ -6,7 +6,7 @@ let queue = Promise.resolve();
 // plotly has buttons that send a figure elsewhere: these alone
 const BUTTONS = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const CONFIG = { displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
-const MARGIN = { l: 60, r: 20, t: 34, b: 46 };
+const MARGIN = { l: 60, r: 20, t: 34, b: 52 };
 const LEAST_PANEL = 260;
 const ROOM_FOR_LEGEND = 640;
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
@@ -106,7 +106,16 @@ function redrawAll() {
   }
 }
 
+// static forms that the page holds compressed, for print
+async function completeStatics() {
+  const statics = JSON.parse(await stored("statics"));
+  for (const place of document.querySelectorAll("[data-static]")) {
+    if (statics[place.dataset.static]) place.innerHTML = statics[place.dataset.static];
+  }
+}
+
 function offerCharts() {
+  completeStatics();
   watchers.push(redrawAll);
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -44,12 +44,15 @@ MOST_ANSWERS = 8
 """Sentences at the top of the page."""
 
 
-def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
+def _silent(_: str) -> None: ...
+
+
+def contents_of(folder: ResultsFolder, baseline: str | None = None, doing: Callable[[str], None] = _silent) -> Contents:
     """What the page of a results folder shows: of each study the rows that its command and its figures show.
 
-    `baseline` is a mixer's name or label, by default that of each study. A table that cannot be read is a warning on the page,
-    as is a study without that baseline. Raises RequestError if there is nothing to show, UnknownNameError if no study has the
-    baseline.
+    `baseline` is a mixer's name or label, by default that of each study; `doing` is told what is done now. A table that cannot
+    be read is a warning on the page, as is a study without that baseline. Raises RequestError if there is nothing to show,
+    UnknownNameError if no study has the baseline.
     """
     told: list[str] = []
     every = _read(folder, told)
@@ -57,6 +60,7 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
     ready: dict[str, Ready[Any]] = {}
     unknown: list[UnknownNameError] = []
     for name, study in SECTIONS.items():
+        doing(f"judging {name}")
         try:
             if found := _judged(name, study, ChosenRows(folder, every), every, baseline, contents):
                 ready[name] = found
@@ -70,7 +74,7 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None) -> Contents:
         for mixer, shown in own.mixers.items():
             mixers[mixer] = mixers.get(mixer, False) or shown
     looks = looks_of(mixers, {mixer for mixer, shown in mixers.items() if shown})
-    by_study = dict(_sections(ready, looks, told))
+    by_study = dict(_sections(ready, looks, told, doing))
     if unknown and not any(SECTIONS[name].compares for name in by_study):
         raise unknown[0]
     stated = study_of(ChosenRows(folder, every), folder.path, baseline, told)
@@ -106,9 +110,12 @@ def _read(folder: ResultsFolder, told: list[str]) -> dict[type[Row], Sequence[An
     return found
 
 
-def _sections(ready: Mapping[str, Ready[Any]], looks: Looks, told: list[str]) -> Iterator[tuple[str, Section]]:
+def _sections(
+    ready: Mapping[str, Ready[Any]], looks: Looks, told: list[str], doing: Callable[[str], None]
+) -> Iterator[tuple[str, Section]]:
     """The sections by study; what cannot be shown is `told`."""
     for name, own in ready.items():
+        doing(f"drawing {name}")
         try:
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")

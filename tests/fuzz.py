@@ -22,13 +22,14 @@ sys.path[:0] = [str(HERE), str(HERE / "helpers")]
 import pytest  # noqa: E402
 import test_fuzz_commands as commands  # noqa: E402
 import test_fuzz_files as files  # noqa: E402
+import test_fuzz_studies as studies  # noqa: E402
 from damaging import damaged, sound_history, sound_results  # noqa: E402
 from fuzzing import CASES, HangError, measure_into, run_command, summarise  # noqa: E402
 from hostile_options import command_lines  # noqa: E402
 from hypothesis import given, seed, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-SHARES = {"commands": 0.33, "readers": 0.33, "history": 0.14, "summary": 0.1, "measure": 0.1}
+SHARES = {"commands": 0.3, "readers": 0.3, "history": 0.12, "summary": 0.1, "measure": 0.1, "studies": 0.08}
 """How the cases are divided among the kinds."""
 
 
@@ -44,6 +45,7 @@ def kinds() -> dict[str, tuple[st.SearchStrategy[Any], Callable[[Any, Path], obj
         "history": (runs, lambda case, where: files.show_history(case, where)),
         "summary": (st.tuples(st.sampled_from(files.STUDIES), results), lambda case, where: summarise(case[0], where, case[1])),
         "measure": (results, lambda case, where: measure_into(where, case)),
+        "studies": (studies.damaged_files(), studies.plan_file),
     }
 
 
@@ -94,7 +96,7 @@ def main() -> int:
     for kind in chosen:
         start = time.monotonic()
         with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as place:
-            if kind == "commands":
+            if kind in ("commands", "studies"):
                 commands.prepare_place(patch, Path(place))
             else:
                 files.quicken(patch, draw=asked.draw)

@@ -127,8 +127,17 @@ def checked_value(option: Described, value: Any) -> Any:
     return found
 
 
+_FOUND: dict[type[Options], tuple[Described, ...]] = {}
+
+
 def options_of(kind: type[Options]) -> tuple[Described, ...]:
     """The options of a command: arguments, then options by panel."""
+    if kind not in _FOUND:
+        _FOUND[kind] = _options_of(kind)
+    return _FOUND[kind]
+
+
+def _options_of(kind: type[Options]) -> tuple[Described, ...]:
     hints = typing.get_type_hints(kind, include_extras=True)
     found = []
     for field in dataclasses.fields(kind):

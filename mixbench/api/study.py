@@ -81,6 +81,8 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
     Raises StudyFileError with every fault, RequestError for a file that cannot be read and for a folder of another study,
     StorageError, WorkerError.
     """
+    if options.plan and options.progress:
+        options = replace(options, progress=_Once(options.progress.remark))
     source = read_source(options.file)
     asked = several(options.only)
     for name in asked:
@@ -99,6 +101,19 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
     if not options.plan:
         check_folder(folder_of(options).path, record)
     return PreparedStudy(study, record, tuple(chosen), tuple(claims if not asked or CLAIMS in asked else ()), options)
+
+
+class _Once(Silent):
+    """Passes on each remark once: several parts may have the same data."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell, self.told = tell, set[str]()
+
+    def remark(self, text: str) -> None:
+        """Something the user should know, in one line."""
+        if text not in self.told:
+            self.told.add(text)
+            self.tell(text)
 
 
 def carry_out_parts(

@@ -1,0 +1,162 @@
+"""The parts of a study file become the options of their commands; every fault is told at once, with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixbench.api.options import options_of
+from mixbench.api.study_options import StudyOptions
+from mixbench.api.study_parts import COMMANDS, PlannedPart, planned_parts
+from mixbench.parsing.study_file import PARTS, Fault, read_study_text
+
+TASK = 'task = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"\n'
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def planned(text: str, folder: str = "", **options: Any) -> tuple[list[PlannedPart], list[Fault]]:
+    study, faults = read_study_text(text, "s.toml")
+    parts, wrong = planned_parts(study, StudyOptions(Path("s.toml"), plan=True, **options), folder)
+    return parts, [*faults, *wrong]
+
+
+def faults_of(text: str, **options: Any) -> list[tuple[int, str]]:
+    return [(fault.line, fault.text) for fault in planned(text, **options)[1]]
+
+
+def test_the_parts_of_a_file_are_the_commands_that_there_are() -> None:
+    assert set(COMMANDS) == set(PARTS)
+
+
+def test_every_fault_of_every_part_is_told_with_its_line() -> None:
+    text = """\
+[mixers]
+mixer = ["atention", "hypermixr", "mlp-mixer"]
+basline = "attention"
+[model]
+width = "wide"
+device = 3
+results = "here"
+[[speed]]
+tokens = "64..100"
+mode = ["training", "flying"]
+lanches = 3
+[[speed]]
+launches = 0
+shard = "1/2"
+[tune]
+trials = "many"
+[cost]
+measure = "watts"
+target = "low"
+"""
+    assert sorted(faults_of(text)) == [
+        (2, "speed: unknown mixer 'atention'"),
+        (2, "speed: unknown mixer 'hypermixr'"),
+        (3, "unknown option 'basline'"),
+        (5, "speed: --width: 'wide' is not a positive whole number"),
+        (5, "tune: --width is 'wide', not a whole number"),
+        (6, "speed: --device is 3, not a text or a list of them"),
+        (6, "tune: --device is 3, not a text"),
+        (7, "results is not part of a study"),
+        (9, "speed: --tokens: doubling 64 does not reach 100 exactly"),
+        (10, "speed: unknown value 'flying' for --mode"),
+        (11, "unknown option 'lanches' of speed"),
+        (13, "speed: --launches is 0; it must be at least 1"),
+        (14, "shard is not part of a study"),
+        (16, "tune: --trials is 'many', not a whole number"),
+        (18, "cost: unknown value 'watts' for --measure"),
+        (19, "cost: --target: 'low' is not a list of scores"),
+    ]
+    hints = {fault.text: fault.hint for fault in planned(text)[1]}
+    assert hints["unknown option 'basline'"] == "Did you mean baseline?"
+    assert hints["unknown option 'lanches' of speed"] == "Did you mean launches?"
+    assert hints["shard is not part of a study"] == "Give it when you run it: mixbench study … --shard"
+
+
+def test_a_shared_value_goes_to_the_parts_that_have_the_option_and_a_part_comes_first() -> None:
+    shared = "[model]\nwidth = 16\nsteps = 7\nlaunches = 1\nseed = 3\n"
+    parts, faults = planned(f"{shared}[speed]\ntokens = 8\n[tune]\nwidth = 8\n{TASK}[cost]\n")
+    assert faults == []
+    lines = [part.command_line.removeprefix("mixbench ") for part in parts]
+    assert lines[0] == "speed --tokens 8 --width 16 --launches 1 --seed 3"
+    assert lines[1].startswith("tune --task majority:")
+    assert lines[1].endswith("--seed 3 --width 8 --steps 7")
+    assert lines[2] == "cost"
+
+
+def test_a_search_is_not_told_the_rates_that_it_chooses_itself() -> None:
+    shared = f'[mixers]\nmixer = ["none"]\nbaseline = "none"\n[model]\nlearning-rate = "auto"\ndropout = 0.1\n{TASK}'
+    own = '[data-efficiency]\nsizes = 20\n[[tune]]\nsize = 1.0\n[[tune]]\nsize = 1.0\nrange = "dropout=0..0.2"\n[cost]\n'
+    parts, faults = planned(shared + own)
+    assert faults == []
+    lines = [part.command_line for part in parts]
+    assert "--learning-rate auto" in lines[0]
+    assert "--learning-rate" not in lines[1] + lines[2]
+    assert "--dropout 0.1" in lines[0]
+    assert "--dropout 0.1" in lines[1]
+    assert "--dropout" not in lines[2]
+    assert lines[3] == "mixbench cost --baseline none"
+
+
+def test_the_command_line_replaces_what_the_file_says() -> None:
+    text = '[model]\ndevice = "cpu"\n[speed]\ntokens = 8\nthreads = 2\n'
+    parts, _ = planned(text, device="cuda", threads=1, jobs=3, results="r")
+    assert parts[0].command_line == "mixbench speed --tokens 8 --device cuda --threads 1 --results r"
+
+
+def test_paths_of_a_file_are_relative_to_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "papers" / "data").mkdir(parents=True)
+    (tmp_path / "papers" / "mine.py").write_text("class Mine: ...\n")
+    lines = "text,label\n" + "".join(f"word {number} a,{number % 2}\n" for number in range(20))
+    for name in ("train", "test"):
+        (tmp_path / "papers" / "data" / f"{name}.csv").write_text(lines)
+    text = """\
+[mixers]
+mixer = ["none", "mine.py:Mine:gain=2"]
+baseline = "mine.py:Mine:gain=2"
+[speed]
+tokens = 8
+[data-efficiency]
+mixer = ["none"]
+baseline = "none"
+task = "text"
+train = "data/train.csv"
+dev = "0.2"
+test = "data/test.csv"
+text = "text"
+label = "label"
+"""
+    monkeypatch.chdir(tmp_path)
+    parts, faults = planned(text, "papers")
+    assert faults == []
+    assert "--mixer papers/mine.py:Mine:gain=2 " in parts[0].command_line
+    assert "--baseline papers/mine.py:Mine:gain=2" in parts[0].command_line
+    assert (
+        "--train papers/data/train.csv --dev 0.2 --test papers/data/test.csv" in parts[1].command_line
+    )
+    monkeypatch.chdir(tmp_path / "papers")
+    assert "--mixer mine.py:Mine:gain=2" in planned(text, "")[0][0].command_line
+    assert "--mixer mine.py:Mine:gain=2" in planned(text, ".")[0][0].command_line
+
+
+WRONG = ["{ a = 1 }", "nan", '""', "-1", '["\\u0000"]']
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_value_of_any_option_ends_in_anything_but_a_fault_in_its_line(command: str) -> None:
+    names = [option.flag.removeprefix("--") for option in options_of(COMMANDS[command].options)]
+    shapes = 'task = "shapes:train=60,dev=20,test=20"\n'
+    base = {"speed": "tokens = 8\n", "cost": "", "attention-map": shapes}.get(command, TASK)
+    for name in names:
+        for value in WRONG:
+            lines = [line for line in base.splitlines() if not line.startswith(f"{name} ")]
+            text = "\n".join([f"[{command}]", *lines, f"{name} = {value}"])
+            for fault in planned(text)[1]:
+                assert fault.line in (1, len(lines) + 2), (text, fault)

@@ -82,7 +82,8 @@ def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
 
 def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
     from mixbench.api.study import carry_out_parts, outcomes_as_json
-    from mixbench.cli.text.study import claims_text, study_title
+    from mixbench.cli.text.claims import claims_text
+    from mixbench.cli.text.study import study_title
 
     if not printed.as_json:
         print_text(lambda width, terminal: study_title(prepared.study, prepared.parts, width if terminal else None))
@@ -92,7 +93,7 @@ def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
         print_json(outcomes_as_json(prepared, outcomes, judged))
     elif judged:
         typer.echo()
-        print_text(lambda width, terminal: claims_text(judged, width if terminal else None))
+        print_text(lambda width, terminal: claims_text(judged, width, terminal))
     _conclude(prepared, outcomes)
 
 

@@ -138,9 +138,7 @@ label = "label"
     assert faults == []
     assert "--mixer papers/mine.py:Mine:gain=2 " in parts[0].command_line
     assert "--baseline papers/mine.py:Mine:gain=2" in parts[0].command_line
-    assert (
-        "--train papers/data/train.csv --dev 0.2 --test papers/data/test.csv" in parts[1].command_line
-    )
+    assert "--train papers/data/train.csv --dev 0.2 --test papers/data/test.csv" in parts[1].command_line
     monkeypatch.chdir(tmp_path / "papers")
     assert "--mixer mine.py:Mine:gain=2" in planned(text, "")[0][0].command_line
     assert "--mixer mine.py:Mine:gain=2" in planned(text, ".")[0][0].command_line

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 from pathlib import Path
 
 import pandas
 import pytest
-from run_fake_speed import FAKE as FAKE_SPEED
-from run_fake_training import FAKE, FAKE_MAPPER
+from run_fake_study import with_fakes
 from running import Completed, Run
 
 import mixbench
@@ -29,11 +29,11 @@ width = 8
 task = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"
 [[speed]]
 tokens = "8..16"
-launches = 2
+launches = 1
 [[speed]]
 tokens = 16
 scope = "block"
-launches = 2
+launches = 1
 [data-efficiency]
 sizes = [20, 40]
 seeds = 3
@@ -45,6 +45,10 @@ size = 1.0
 task = "shapes:train=60,dev=20,test=20"
 examples = 2
 [cost]
+[claims.cheaper]
+claim = "It takes less time."
+rule = "faster"
+mixer = "none"
 [scale.tiny.data-efficiency]
 seeds = 2
 [scale.large.tune]
@@ -55,10 +59,7 @@ trials = 3
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch, children_find_helpers: None, tmp_path: Path) -> None:
     """Cells take milliseconds, and commands run in a folder of their own."""
-    monkeypatch.setattr("mixbench.studies.speed.Worker", lambda: FAKE_SPEED)
-    monkeypatch.setattr("mixbench.studies.data_efficiency.Trainer", lambda: FAKE)
-    monkeypatch.setattr("mixbench.studies.tune.Trainer", lambda: FAKE)
-    monkeypatch.setattr("mixbench.studies.attention_map.MAPPER", FAKE_MAPPER)
+    with_fakes(monkeypatch)
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **how: Path(path).write_bytes(b""))
     monkeypatch.chdir(tmp_path)
 
@@ -101,6 +102,7 @@ def test_every_part_is_what_its_command_does_when_it_is_typed_by_hand(run: Run, 
         assert first in tables
     assert keys_of(tmp_path / "by hand") == keys_of(tmp_path / "by file")
     assert {len(rows) > 0 for rows in keys_of(tmp_path / "by file").values()} == {True}
+    assert re.search(r"^(SUPPORTED|CONTRADICTED|UNDECIDED): cheaper\n“It takes less time.”$", tables, re.MULTILINE)
     assert done.stderr.endswith("\nEverything measured is in by file.\nNext: mixbench report 'by file'\n")
     before = {table: (tmp_path / "by file" / f"{table}.csv").read_bytes() for table in TABLES}
     again = run("study", "small.toml", "--results", "by file")
@@ -139,7 +141,7 @@ def test_shards_have_every_row_of_all_parts_once_and_the_merged_folder_is_the_wh
         assert done.exit_code == 0, done.stderr
         assert f"shard {number} of 3: " in done.stdout
         assert "When all shards are done: mixbench merge r/shard-* --into r\n" in done.stderr
-        assert done.stderr.endswith("Then, for the tables, cost: mixbench study small.toml --results r\n")
+        assert done.stderr.endswith("Then, for the tables, cost and claims: mixbench study small.toml --results r\n")
         folder = tmp_path / "r" / f"shard-{number}-of-3"
         manifest = read_manifest(folder)
         assert manifest is not None
@@ -221,6 +223,8 @@ def test_json_has_what_the_commands_print_as_json(run: Run, study: Path) -> None
     for part in told["parts"]:
         words = shlex.split(part["command"])
         assert part["outcome"] == json.loads(run(*words[1:], "--json").stdout)
+    (claim,) = told["claims"]
+    assert (claim["name"], claim["rule"], claim["options"]["mixer"]) == ("cheaper", "faster", "none")
 
 
 def test_a_folder_belongs_to_one_study_at_one_scale(run: Run, study: Path, tmp_path: Path) -> None:
@@ -238,6 +242,24 @@ def test_a_folder_belongs_to_one_study_at_one_scale(run: Run, study: Path, tmp_p
     assert changed.exit_code == 0, changed.stderr
     assert "small.toml has changed since r was written" in changed.stderr
     assert "changed" not in run("study", "small.toml", *words).stderr
+
+
+def test_wrong_claims_are_told_with_the_other_faults(run: Run, study: Path) -> None:
+    changes = ("trials = 2", "trails = 2"), ('rule = "faster"', 'rule = "fastest"')
+    text = STUDY
+    for right, wrong in changes:
+        text = text.replace(right, wrong, 1)
+    study.write_text(text)
+    refused = run("study", "small.toml")
+    assert refused.exit_code == 2
+    trails, rule = (text.splitlines().index(wrong) + 1 for _, wrong in changes)
+    assert f"small.toml:{trails}: unknown option 'trails' of tune. Did you mean trials?" in refused.stderr
+    assert f"small.toml:{rule}: claim cheaper: unknown rule 'fastest'. Did you mean 'faster'?" in refused.stderr
+    study.write_text(text := STUDY.replace('claim = "It takes less time."', "x = 1"))
+    refused = run("study", "small.toml")
+    table, option = (text.splitlines().index(line) + 1 for line in ("[claims.cheaper]", "x = 1"))
+    assert f"small.toml:{table}: claim cheaper: claim is no text" in refused.stderr
+    assert f"small.toml:{option}: claim cheaper: unknown option 'x' of rule faster" in refused.stderr
 
 
 def test_the_file_of_a_study_is_printed_as_it_is(run: Run, study: Path) -> None:
@@ -277,6 +299,8 @@ def test_from_python_a_study_gives_tables_by_command(study: Path, tmp_path: Path
     assert list(done.tables) == ["speed", "data-efficiency", "tune", "attention-map", "cost"]
     assert len(done.tables["tune"]) == len(pandas.read_csv(tmp_path / "r" / "tuning.csv"))
     assert list(done.parts["error"]) == [""] * 6
+    assert list(done.claims["name"]) == ["cheaper"]
+    assert done.claims["verdict"][0] == done.judged[0].verdict
     shard = mixbench.study("small.toml", results="r", shard="1/1")
     assert set(shard.tables) == {"speed", "data-efficiency", "tune", "attention-map"}
     with pytest.raises(RequestError, match="unknown scale"):

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mixbench.api.scale import Part as ShardPart
     from mixbench.api.study_parts import PlannedPart
     from mixbench.parsing.study_file import StudyFile
-    from mixbench.verdicts.claims.claim import Judged
 
 
 def study_title(study: StudyFile, parts: Sequence[PlannedPart], width: int | None) -> Text:
@@ -67,19 +66,6 @@ def _title(study: StudyFile, parts: Sequence[PlannedPart]) -> Iterator[Part]:
 
 def _command(place: int, parts: Sequence[PlannedPart]) -> Paragraph:
     return Paragraph(f"[{place + 1}/{len(parts)}] {parts[place].command_line}", "bold", wraps=False)
-
-
-def claims_text(judged: Sequence[Judged], width: int | None) -> Text:
-    """The verdict on each claim, with the sentence that says why."""
-    return fitted(_claims(judged), width)
-
-
-def _claims(judged: Sequence[Judged]) -> Iterator[Part]:
-    yield heading(f"Claims: {len(judged)}")
-    for own in judged:
-        yield Paragraph(f"{own.verdict}: {own.claim.text}", "bold")
-        yield Paragraph(own.sentence)
-        yield from map(Paragraph, own.notes)
 
 
 def shard_line(part: ShardPart[Any]) -> Text:

@@ -16,8 +16,8 @@ from mixbench.errors import MixbenchError
 from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
-    from mixbench.api.study import PartOutcome, PreparedStudy
     from mixbench.api.study_parts import PlannedPart
+    from mixbench.api.study_run import PartOutcome, PreparedStudy
 
 
 def print_source(options: StudyOptions) -> None:
@@ -30,7 +30,7 @@ def print_source(options: StudyOptions) -> None:
 def carry_out_study(options: StudyOptions, printed: Printed) -> None:
     """Print the plan of a study, or carry it out, or a shard of it. Ends with exit code 1 if a cell failed."""
     from mixbench.api.scale import shard_of
-    from mixbench.api.study import prepare_study
+    from mixbench.api.study_run import prepare_study
 
     shard_of(options)  # what is no shard is refused before any data are prepared
     if options.plan:
@@ -59,7 +59,7 @@ def _print_plan(prepared: PreparedStudy, printed: Printed) -> None:
 
 def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
     from mixbench.api.scale import Part, carry_out
-    from mixbench.api.study import prepare_study
+    from mixbench.api.study_run import prepare_study
     from mixbench.cli.text.study import shard_line
 
     def whole(given: StudyOptions) -> tuple[PreparedStudy, Part[Any] | None]:
@@ -81,7 +81,8 @@ def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
 
 
 def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
-    from mixbench.api.study import carry_out_parts, outcomes_as_json
+    from mixbench.api.study import outcomes_as_json
+    from mixbench.api.study_run import carry_out_parts
     from mixbench.cli.text.claims import claims_text
     from mixbench.cli.text.study import study_title
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mixbench.api.study_run import PreparedStudy, prepare_study
 from mixbench.api.study_options import StudyOptions
+from mixbench.api.study_run import PreparedStudy, prepare_study
 from mixbench.api.study_source import built_in
 from mixbench.parsing.study_file import StudyFile, parse_study
 from mixbench.verdicts.claims.rules import RULES, claims_of

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixbench.api.merge_options import MergeOptions
 from mixbench.api.options import takes
 from mixbench.errors import RequestError
+from mixbench.studies.progress import Progress, Silent, Step
 from mixbench.tables.manifest import FILE as MANIFEST
 from mixbench.tables.merging import Merged, merge_folders
 from mixbench.tables.pending import current
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pandas
 
 _SHARDS = "shard-*-of-*"
+_READING, _SECONDS_PER_BYTE = "reading", 1e-7
+"""What a step of the progress is called, and a first guess of how long it takes."""
 
 
 def merge_all(options: MergeOptions) -> Merged:
@@ -35,7 +38,7 @@ def merge_all(options: MergeOptions) -> Merged:
     folders = list({os.path.realpath(folder): Path(folder) for folder in reversed(given)}.values())[::-1]
     for folder in folders:
         _check(folder, into)
-    return merge_folders(folders, into)
+    return merge_folders(_told(folders, options.progress or Silent()), into)
 
 
 @takes(MergeOptions)
@@ -83,6 +86,23 @@ def as_plain(merged: Merged) -> dict[str, Any]:
             for gap in merged.shards
         ],
     }
+
+
+def _told(folders: Sequence[Path], progress: Progress) -> Iterator[Path]:
+    """The folders, with a step of the progress for each from when it is taken to when the next one is."""
+    steps = [Step(_READING, folder, _SECONDS_PER_BYTE * _bytes(folder)) for folder in folders]
+    progress.begin(steps)
+    for number, (folder, step) in enumerate(zip(folders, steps, strict=True), 1):
+        progress.doing(f"folder {number:,} of {len(folders):,}: {folder}")
+        yield folder
+        progress.done(step)
+    progress.doing("writing what was added")
+
+
+def _bytes(folder: Path) -> int:
+    """The size of its tables; 0 for those that cannot be looked at."""
+    tables = [current(folder, f"{name}.csv") for name in TABLES]
+    return sum(table.stat().st_size for table in tables if os.access(table, os.R_OK))
 
 
 def _check(folder: Path, into: Path) -> None:

@@ -10,11 +10,11 @@ from typing import Annotated, ClassVar
 from typer import Argument, Option
 
 from mixbench.api import shared_options as shared
-from mixbench.api.options import Options, Typed
+from mixbench.api.options import Typed
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeOptions(Options):
+class MergeOptions(shared.Followed):
     """Unite results folders, such as the shards of a study, in one.
 
     Every row is added once, with its environment, its weights and its maps; the

@@ -147,7 +147,7 @@ def carry_out(work: Work[Cell, AnyRow], options: Study) -> Part[AnyRow]:
     with _marked(folder, manifest):
         for text in _other_counts(results, manifest):
             progress.remark(text)
-        named = f"{len(cells)} of {counted(len(work.cells), work.cell)}"
+        named = f"{len(cells):,} of {counted(len(work.cells), work.cell)}"
         progress.remark(f"{shard.words.capitalize()}: {named}, about {duration(work.seconds(units))}, in {folder.path}.")
         for text in work.even(shard.count).advice:
             progress.remark(text)

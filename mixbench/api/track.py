@@ -218,7 +218,7 @@ def find_trends(options: TrackShowOptions) -> Trends:
     if not found:
         names = sorted({series.name for series in judged})
         raise RequestError(
-            f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names)} cells, for example: {names[0]}"
+            f"no cell of {folder} has {options.cell!r} in its name", f"There are {len(names):,} cells, for example: {names[0]}"
         )
     changes = sorted((change for series in found for change in find_changes(series)), key=lambda change: change.importance)
     drawn = [series for series in found if series.metric in (chosen if asked else DRAWN)]

@@ -172,7 +172,7 @@ def merge(options: MergeOptions, printed: Printed) -> None:
     from mixbench.cli.text.merge import merge_remarks, merge_table
     from mixbench.parsing.command import with_folder
 
-    merged = merge_all(options)
+    merged = followed(merge_all, options)
     present(printed, lambda: as_plain(merged), lambda width, terminal: merge_table(merged, width, terminal))
     for text in merge_remarks(merged):
         remark(text)

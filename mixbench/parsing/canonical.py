@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -29,20 +29,20 @@ def read_json(text: str | bytes) -> Any:
     Raises ValueError also for what other readers let through or stumble over: NaN and Infinity, numbers beyond those of a
     float, a name that an object has twice, half a surrogate pair, more than DEEPEST levels.
     """
+    plain = isinstance(text, str) and text.isascii()
     try:
-        values = json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_whole_number
-        )
+        values = _DECODER.decode(text) if plain else json.loads(text, **_HOOKS)  # which makes a decoder every time
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    level = [values]
+    level = _nested([values])
     for _ in range(DEEPEST):
         if not level:
             break
-        level = [inner for outer in level for inner in _inside(outer)]
-    if any(isinstance(value, dict | list) for value in level):
+        level = _nested(inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
+    if level:
         raise ValueError(_TOO_DEEP)
-    json.dumps(values, ensure_ascii=False).encode()
+    if not plain or "\\u" in text:
+        json.dumps(values, ensure_ascii=False).encode()
     return values
 
 
@@ -57,8 +57,8 @@ def read_object(text: str | bytes) -> dict[str, Any]:
 _TOO_DEEP = f"more than {DEEPEST} levels of lists and objects"
 
 
-def _inside(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+def _nested(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, (dict, list))]
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,3 +79,12 @@ def _number(text: str) -> float:
 def _whole_number(text: str) -> int:
     _number(text)
     return int(text)
+
+
+_HOOKS: Any = {
+    "object_pairs_hook": _distinct,
+    "parse_constant": _number,
+    "parse_float": _number,
+    "parse_int": _whole_number,
+}
+_DECODER = json.JSONDecoder(**_HOOKS)

@@ -148,7 +148,7 @@ def _draw_curve(axes: Axes, cells: Sequence[DataCell], look: style.LineStyle) ->
     sizes = [cell.train_size for cell in cells]
     intervals = [cell.score for cell in cells if cell.score]
     if look.pale:
-        style.draw_in_background(axes, sizes, [i.point for i in intervals])
+        style.draw_in_background(axes, [(cell.train_size, cell.score.point) for cell in cells if cell.score])
         return []
     axes.plot(sizes, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     low, high = ([i.point if (end := getattr(i, side)) is None else end for i in intervals] for side in ("low", "high"))
@@ -222,7 +222,7 @@ def _draw_ratios(axes: Axes, ratios: Sequence[tuple[float, Interval]], look: sty
     """Draw ratios with their intervals, by place on the x axis; returns the ends of the intervals."""
     places, intervals = [place for place, _ in ratios], [ratio for _, ratio in ratios]
     if look.pale:
-        style.draw_in_background(axes, places, [i.point for i in intervals])
+        style.draw_in_background(axes, [(place, ratio.point) for place, ratio in ratios])
         return []
     axes.plot(places, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
     bars = [(place, ratio.low, ratio.high) for place, ratio in ratios if ratio.low is not None and ratio.high is not None]

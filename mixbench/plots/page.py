@@ -86,6 +86,7 @@ class Page:
         marks = 0.75 if self.scale < 1 else self.scale
         scaled = {
             "font.size": TEXT * self.scale,
+            "figure.dpi": self.dpi,  # as in the file, so that texts are measured once
             **{name: RC[name] * marks for name in ("lines.linewidth", "lines.markersize")},
         }
         with rc_context(RC | scaled | changes):

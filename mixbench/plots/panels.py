@@ -28,7 +28,7 @@ _LEAST_HEIGHT, _MOST_HEIGHT = 1.25, 2.6
 """Inches of the axes of a panel where the page leaves the height open."""
 _MOST_LEGEND_COLUMNS, _LABEL, _BESIDE = 4, 21, 1.7
 """Columns of a legend; a label below panels that is longer than so many times its size may be broken, beside, than inches."""
-_MATHEMATICS = re.compile(r"[$^{}]")
+_MATHEMATICS = re.compile(r"\\text|[$^{}]")
 _ALONE_BESIDE = 5.5
 """From this width on, the legend of a single panel stands beside it."""
 

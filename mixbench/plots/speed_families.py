@@ -67,17 +67,18 @@ def families_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             axes.axhline(1, color="black", linewidth=1, zorder=2)
             mine = {cell.label for cell in own}
             others = grouped([cell for cell in cells if cell.label not in mine], lambda cell: cell.label).values()
-            style.draw_many_in_background(
-                axes, [[(cell.tokens, cell.ratio.point) for cell in line if cell.ratio] for line in others]
+            style.draw_in_background(
+                axes, *([(cell.tokens, cell.ratio.point) for cell in line if cell.ratio] for line in others)
             )
             entries.append([])
-            ends.append([])
+            drawings: list[style.Line] = []
             for label, line in grouped(own, lambda cell: cell.label).items():
                 hollow = [cell.ratio_disturbed for cell in line]
                 places, ratios = [cell.tokens for cell in line], [cell.paired_ratios for cell in line]
-                ends[-1] += style.draw_line(axes, places, ratios, look[label], hollow)
+                drawings.append(style.Line(places, ratios, look[label], hollow))
                 ratio = line[-1].ratio
                 entries[-1].append((ratio.point if ratio else 0.0, label, f"{ratio.point:.3g}" if ratio else ""))
+            ends.append(style.draw_lines(axes, drawings))
         sheet.names_beside(entries, looks)
         sheet.unite()
         style.size_ticks(sheet.axes[0], [cell.tokens for cell in drawn], sheet.ticks())

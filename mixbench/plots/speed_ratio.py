@@ -53,14 +53,15 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             baseline = cells[0].baseline or ""
             axes.axhline(1, color=looks[baseline].color, linewidth=1, zorder=2)
             entries.append([] if sheet.alone and sheet.beside else [(1.0, baseline, "")])
-            ends.append([])
+            drawings: list[style.Line] = []
             lines = grouped([cell for cell in cells if id(cell) in shown], lambda cell: cell.label)
             for place, (label, line) in enumerate(lines.items()):
                 places = [cell.tokens * (1.05**place if apart else 1.0) for cell in line]
                 hollow = [cell.ratio_disturbed for cell in line]
-                ends[-1] += style.draw_line(axes, places, [cell.paired_ratios for cell in line], looks[label], hollow)
+                drawings.append(style.Line(places, [cell.paired_ratios for cell in line], looks[label], hollow))
                 ratio = line[-1].ratio
                 entries[-1].append((ratio.point if ratio else 0.0, label, f"{ratio.point:.3g}" if ratio else ""))
+            ends.append(style.draw_lines(axes, drawings))
         sheet.legends(entries, looks)
         sheet.unite()
         style.size_ticks(sheet.axes[0], [cell.tokens for cell in drawn], sheet.ticks())

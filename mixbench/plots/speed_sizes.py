@@ -96,13 +96,13 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
         ends: list[list[End]] = []
         for axes, (metric, _, cells) in zip(sheet.axes, drawn, strict=True):
             entries.append([])
-            ends.append([])
+            drawings: list[style.Line] = []
             for label, line in grouped(cells, lambda cell: cell.label).items():
                 values = [values_of(cell, metric) for cell in line]
                 if not any(values):
                     continue
                 places = [size_of(cell) * apart[label] for cell in line]
-                ends[-1] += style.draw_line(axes, places, values, looks[label], [_hollow(cell, metric) for cell in line])
+                drawings.append(style.Line(places, values, looks[label], [_hollow(cell, metric) for cell in line]))
                 marks = [cell.flops_mark for cell in line] if metric == "flops" else []
                 bounds = [(place, own[0]) for place, own, mark in zip(places, values, marks, strict=False) if own and mark]
                 mark_bounds(axes, bounds, looks[label].color, upwards=True)
@@ -110,6 +110,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
                 text = _exponent(symbol, grown[0], short=not sheet.alone) if grown else ""
                 last = max(next(launches.values() for launches in reversed(values) if launches))
                 entries[-1].append((last, label, named(text, marks).strip()))
+            ends.append(style.draw_lines(axes, drawings))
         sheet.legends(entries, looks)
         sheet.unite()
         style.size_ticks(sheet.axes[0], sizes, sheet.ticks())

@@ -114,7 +114,7 @@ def _draw(axes: Axes, points: Sequence[Point], look: style.LineStyle, is_error: 
     """Draw a mixer: all its points, with a line through the best of each size; returns the ends of the intervals."""
     states, scores = [point.state for point in points], [point.score.point for point in points]
     if look.pale:
-        style.draw_in_background(axes, states, scores)
+        style.draw_in_background(axes, [*zip(states, scores, strict=True)])
         return []
     axes.plot(states, scores, color=look.color, marker=look.marker, linestyle="none", zorder=3)
     best = {point.state: point.score.point for point in sorted(points, key=lambda point: point.score.point, reverse=is_error)}

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.text import Text
 
-FORMATS = ("png", "svg", "pdf")
+_WRITTEN: dict[str, dict[str, Any]] = {
+    "png": {"pil_kwargs": {"compress_level": 3}},  # half of the time for a tenth more bytes
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+}
+"""How `savefig` writes each format: without the date, so that equal figures are equal files."""
+FORMATS = tuple(_WRITTEN)
 FEW_LAUNCHES = 12
 """Up to this many launches, each is drawn as a dot."""
 PALE = "#999999"
@@ -33,6 +39,8 @@ _FARTHEST = 1e3
 """An interval ends at this factor beyond its launches: that of two which differ wildly would hide all others."""
 
 Dashes = tuple[float, tuple[float, ...]]
+_GAP = (math.nan, math.nan)
+"""A point between two lines that are one to matplotlib."""
 Values = Mapping[int, float]
 """One positive number per launch."""
 Entry = tuple[float, str, str]
@@ -150,24 +158,43 @@ def value_ticks(axis: Axis, prefixed: bool, most: int = 9) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def draw_line(
-    axes: Axes, places: Sequence[float], values: Sequence[Values], look: LineStyle, hollow: Sequence[bool] = ()
-) -> list[End]:
-    """Median and interval over launches at each place that has values; a dot per launch if there are few.
+@dataclass(frozen=True)
+class Line:
+    """A mixer in a panel: values by launch at some places, `hollow` where something is wrong with them."""
 
-    Markers are hollow where something is wrong with the value. Returns the ends of the intervals, for `mark_ends` once the
-    limits of the axis are final.
+    places: Sequence[float]
+    values: Sequence[Values]
+    look: LineStyle
+    hollow: Sequence[bool] = ()
+
+    @property
+    def points(self) -> list[tuple[float, list[float]]]:
+        """The places that have values, and these."""
+        return [(place, list(own.values())) for place, own in zip(self.places, self.values, strict=True) if own]
+
+
+def draw_lines(axes: Axes, lines: Iterable[Line]) -> list[End]:
+    """Draw mixers; those in the background by their medians alone.
+
+    Returns the ends of the intervals, for `mark_ends` once the limits of the axis are final.
     """
-    points = [(place, list(launches.values())) for place, launches in zip(places, values, strict=True) if launches]
+    lines = list(lines)
+    draw_in_background(
+        axes,
+        *([(place, log_median_interval(own).point) for place, own in line.points] for line in lines if line.look.pale),
+    )
+    return [end for line in lines if not line.look.pale for end in _draw_line(axes, line)]
+
+
+def _draw_line(axes: Axes, line: Line) -> list[End]:
+    """Median and interval over launches at each place that has values; a dot per launch if there are few."""
+    points, look = line.points, line.look
     if not points:
         return []
     intervals = [log_median_interval(launches) for _, launches in points]
     where = [place for place, _ in points]
-    if look.pale:
-        draw_in_background(axes, where, [i.point for i in intervals])
-        return []
     axes.plot(where, [i.point for i in intervals], color=look.color, marker=look.marker, linestyle=look.line, zorder=3)
-    wrong = {place for place, is_hollow in zip(places, hollow, strict=bool(hollow)) if is_hollow}
+    wrong = {place for place, is_hollow in zip(line.places, line.hollow, strict=bool(line.hollow)) if is_hollow}
     empty = [(place, i.point) for place, i in zip(where, intervals, strict=True) if place in wrong]
     if empty:
         axes.plot(*zip(*empty, strict=True), look.marker, color=look.color, markerfacecolor="white", zorder=3.1)
@@ -186,24 +213,14 @@ def draw_line(
     return ends
 
 
-def draw_in_background(axes: Axes, places: Sequence[float], values: Sequence[float]) -> None:
-    """The thin line of a mixer that does not stand out; a dot where it has one point."""
-    marker = "." if len(places) == 1 else "None"
-    axes.plot(places, values, color=BACKGROUND.color, linewidth=0.8, marker=marker, zorder=1.5)
+def draw_in_background(axes: Axes, *lines: Sequence[tuple[float, float]]) -> None:
+    """The thin lines of mixers that do not stand out, each through its points; a dot where it has one.
 
-
-def draw_many_in_background(axes: Axes, lines: Iterable[Sequence[tuple[float, float]]]) -> None:
-    """The same of many mixers, each with its points, as one line to matplotlib, which takes its time for each."""
-    places: list[float] = []
-    values: list[float] = []
-    for points in lines:
-        if len(points) == 1:
-            draw_in_background(axes, *zip(*points, strict=True))
-            continue
-        places += [*(place for place, _ in points), math.nan]
-        values += [*(value for _, value in points), math.nan]
-    if places:
-        draw_in_background(axes, places, values)
+    To matplotlib, which takes its time for each line, all together are one.
+    """
+    for marker, own in ((".", [line for line in lines if len(line) == 1]), ("None", [line for line in lines if len(line) > 1])):
+        if points := [point for line in own for point in (*line, _GAP)]:
+            axes.plot(*zip(*points, strict=True), color=BACKGROUND.color, linewidth=0.8, marker=marker, zorder=1.5)
 
 
 def proxy(look: LineStyle, *, line: bool = True) -> Line2D:
@@ -217,7 +234,6 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str], page: 
     """Write the figure in each format, as `name.png` …, the same bytes every time. Raises UnknownNameError and StorageError."""
     if unknown := [kind for kind in formats if kind not in FORMATS]:
         raise UnknownNameError("format", unknown[0], FORMATS, "for figures")
-    dates: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     paths = [folder / f"{name}.{kind}" for kind in formats]
     for text in texts_of(figure):
         text.set_text(literal(text.get_text()))
@@ -226,7 +242,7 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str], page: 
         with page.look():
             place(figure)  # once for all formats, which else would each do so
             for path, kind in zip(paths, formats, strict=True):
-                figure.savefig(path, dpi=page.dpi, metadata=dates.get(kind))
+                figure.savefig(path, dpi=page.dpi, **_WRITTEN[kind])
     except OSError as error:
         raise StorageError(f"cannot write the figure {error.filename or folder}: {error.strerror}") from error
     return paths

@@ -14,8 +14,11 @@ LONGEST_LINE = 300
 
 
 def power(symbol: str, exponent: float) -> str:
-    """A power of one letter, as mathematics: `$N^{1.50}$`."""
-    return f"${symbol}^{{{round(exponent, 2) + 0.0:.2f}}}$"
+    """A power of one letter, as mathematics: `$N^\\text{1.50}$`, which matplotlib reads in less than half the time of
+    `$N^{1.50}$`.
+    """
+    value = f"{round(exponent, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
+    return f"${symbol}^\\text{{{value}}}$"
 
 
 def literal(text: str) -> str:
@@ -24,7 +27,7 @@ def literal(text: str) -> str:
     `save` makes every text of a figure literal, but for the labels of ticks, which are made when it is drawn.
     """
     lines = "\n".join(shortened(line, LONGEST_LINE) for line in text.split("\n"))
-    return re.sub(r"(\$[A-Za-z]\^\{-?\d+\.\d\d\}\$)|(?<!\\)\$", lambda found: found[1] or r"\$", lines)
+    return re.sub(r"(\$[A-Za-z]\^\\text\{\N{MINUS SIGN}?\d+\.\d\d\}\$)|(?<!\\)\$", lambda found: found[1] or r"\$", lines)
 
 
 def file_name(task: str) -> str:

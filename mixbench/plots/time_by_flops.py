@@ -41,13 +41,14 @@ def flops_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
         sheet = panel_sheet(page, title, panels.common, panels.words, labels, beside=False)
         ends: list[list[End]] = []
         for axes, part in zip(sheet.axes, panels.cells, strict=True):
-            ends.append([])
+            drawings: list[style.Line] = []
             for label, line in grouped([cell for cell in part if _has_both(cell)], lambda cell: cell.label).items():
                 flops = [cell.value("flops") or 0 for cell in line]
                 hollow = [cell.disturbed for cell in line]
-                ends[-1] += style.draw_line(axes, flops, [cell.launch_ms for cell in line], looks[label], hollow)
+                drawings.append(style.Line(flops, [cell.launch_ms for cell in line], looks[label], hollow))
                 bounds = [(cell.value("flops") or 0, cell.time_ms.point) for cell in line if cell.flops_mark and cell.time_ms]
                 mark_bounds(axes, bounds, looks[label].color, upwards=False)
+            ends.append(style.draw_lines(axes, drawings))
         sheet.unite()
         style.value_ticks(sheet.axes[0].xaxis, prefixed=True, most=sheet.ticks())
         for leader in dict.fromkeys(sheet.leaders):

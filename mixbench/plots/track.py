@@ -108,7 +108,7 @@ def _draw_series(axes: Axes, series: Series, places: dict[Commit, int], look: st
             axes.yaxis.set_major_formatter(EngFormatter(sep="\N{NARROW NO-BREAK SPACE}"))
         return
     axes.set_yscale("log")
-    style.draw_line(axes, x, [point.values for point in series.points], look)
+    style.draw_lines(axes, [style.Line(x, [point.values for point in series.points], look)])
     middle = math.sqrt(min(values) * max(values))
     axes.set_ylim(min(min(values) / 1.02, middle / _LEAST_SPAN), max(max(values) * 1.02, middle * _LEAST_SPAN))
     style.value_ticks(axes.yaxis, prefixed=False)

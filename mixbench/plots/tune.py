@@ -81,7 +81,7 @@ def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
             changes, look = search.relative(curve), looks[curve.label]
             shown = [1 + change if logarithmic else 100 * change for change in changes]
             if look.pale:
-                style.draw_in_background(relative, _places(changes), shown)
+                style.draw_in_background(relative, [*zip(_places(changes), shown, strict=True)])
             else:
                 relative.plot(_places(changes), shown, color=look.color, linestyle=look.line)
         sheet.unite()
@@ -99,7 +99,7 @@ def tuning_figure(search: Search, page: Page = PLAIN) -> Figure:
 def _draw_curve(axes: Axes, curve: Curve, look: style.LineStyle) -> None:
     places = _places(curve.expected)
     if look.pale:
-        style.draw_in_background(axes, places, curve.expected)
+        style.draw_in_background(axes, [*zip(places, curve.expected, strict=True)])
         return
     marked = [place - 1 for place in places if place.bit_count() == 1 or place == len(places)]  # a doubling apart
     line = {"color": look.color, "marker": look.marker, "markersize": 4, "linestyle": look.line, "markevery": marked}

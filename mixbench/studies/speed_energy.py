@@ -54,7 +54,7 @@ class Energies:
             count = len([cell for cell in cells if cell.keys["device"] == device])
             if "seconds" in meter:
                 each, total = meter["seconds"], count * meter["seconds"]
-                yield f"Energy: {count} cell{'s' if count > 1 else ''} × {each:g} s, about {duration(total)}"
+                yield f"Energy: {count:,} cell{'s' if count > 1 else ''} × {each:g} s, about {duration(total)}"
             else:
                 yield f"Energy is not measured: {one_line(meter.get('missing'))}"
 

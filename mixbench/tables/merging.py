@@ -8,7 +8,7 @@ beside the table, among the rejected lines.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,8 +71,8 @@ class Merged:
         return not (self.failed or any(kept_out) or files or any(gap.is_open for gap in self.shards))
 
 
-def merge_folders(folders: Sequence[Path], into: Path) -> Merged:
-    """Add what `folders` hold to the folder `into`, the first of them first.
+def merge_folders(folders: Iterable[Path], into: Path) -> Merged:
+    """Add what `folders` hold to the folder `into`, the first of them first, each taken when the one before it was added.
 
     Raises FolderBusyError or StorageError for the target, which is then as it was; what is wrong with a folder is told in the
     result, and the others are merged.

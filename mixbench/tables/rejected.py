@@ -25,7 +25,7 @@ def rejected(file: Path) -> Path:
 
 def set_aside(file: Path, lines: Sequence[LeftOut]) -> None:
     """Add lines of a table to those that are kept beside it, and flush them to disk. Raises StorageError."""
-    with storage_errors(f"cannot add {len(lines)} lines to {rejected(file)}"):
+    with storage_errors(f"cannot add {len(lines):,} lines to {rejected(file)}"):
         append_whole(rejected(file), header=b"", lines=as_stored(file.name, lines))
 
 
@@ -78,9 +78,9 @@ def in_words(lines: Sequence[LeftOut]) -> str:
         reasons.setdefault(left.reason, []).append(left)
     told = [f"{_place([left.line for left in alike])} ({reason})" for reason, alike in reasons.items()]
     others = sum(map(len, list(reasons.values())[_MOST_REASONS:]))
-    return ", ".join([*told[:_MOST_REASONS], *([f"{others} other lines"] if others else [])])
+    return ", ".join([*told[:_MOST_REASONS], *([f"{others:,} other lines"] if others else [])])
 
 
 def _place(lines: Sequence[Line]) -> str:
     first = lines[0].number
-    return f"line {first}" if len(lines) == 1 else f"{len(lines)} lines from line {first} on"
+    return f"line {first}" if len(lines) == 1 else f"{len(lines):,} lines from line {first} on"

@@ -106,7 +106,7 @@ class ResultsFolder:
         file, table = self._file(row_type), self._table(row_type)
         if table.damaged:
             first, *others = table.damaged
-            further = f" ({len(others)} more lines cannot be read)" if others else ""
+            further = f" ({len(others):,} more lines cannot be read)" if others else ""
             raise StorageError(
                 f"{file}, line {first.line.number}: {first.reason}{further}",
                 f"Correct or restore it. The next measurement into this folder moves it to {rejected(file).name}.",
@@ -133,7 +133,7 @@ class ResultsFolder:
             raise TypeError("rows must all belong to one table")
         file = self._file(row_type)
         self._known.pop(row_type, None)
-        with storage_errors(f"cannot add {len(rows)} rows to {file}"):
+        with storage_errors(f"cannot add {len(rows):,} rows to {file}"):
             append_whole(file, header=csv_lines([columns(row_type)]), lines=csv_lines(to_record(row).values() for row in rows))
 
     def replace(self, row_type: type[RowType], keep: Callable[[RowType], bool]) -> int:

@@ -93,5 +93,5 @@ def _place(rows: Sequence[Any]) -> str:
 
 
 def _listed(places: Sequence[str]) -> str:
-    further = [f"{len(places) - _MOST} other places"] if len(places) > _MOST else []
+    further = [f"{len(places) - _MOST:,} other places"] if len(places) > _MOST else []
     return "; ".join([*places[:_MOST], *further])

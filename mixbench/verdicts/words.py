@@ -34,9 +34,9 @@ def number(value: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A count with its noun: `1 seed`, `5 seeds`, `2 launches`."""
+    """A count with its noun: `1 seed`, `5 seeds`, `2 launches`, `100,000 rows`."""
     plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def span(numbers: Collection[Any]) -> str:

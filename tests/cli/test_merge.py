@@ -17,6 +17,7 @@ from damaging import Files, contents, damaged, sound_results, write_files
 from folders import fill_folder
 from fuzzing import CASES, run_command
 from hypothesis import given, settings
+from recorder import Recorder
 from run_fake_speed import FAKE, fake_request
 from run_fake_training import FAKE as TRAINER
 from run_fake_training import fake_request as fake_training
@@ -112,6 +113,13 @@ def test_json_and_python_tell_the_same(shards: list[Path], tmp_path: Path, run: 
     with pytest.raises(RequestError, match="FOLDERS is empty") as caught:
         mixbench.merge([], into=tmp_path / "other")
     assert caught.value.hint == "Give at least one."
+
+
+def test_the_progress_of_a_merge_has_a_step_for_each_folder(shards: list[Path], tmp_path: Path) -> None:
+    progress = Recorder()
+    mixbench.merge(shards, into=tmp_path / "all", progress=progress)
+    assert progress.finished == progress.total == 2
+    assert progress.texts == [*(f"folder {number} of 2: {shards[number - 1]}" for number in (1, 2)), "writing what was added"]
 
 
 def test_a_conflict_is_named_with_both_values(shards: list[Path], tmp_path: Path, run: Run) -> None:

@@ -111,8 +111,8 @@ def test_below_six_sizes_both_power_laws_are_drawn_and_from_six_on_the_one_with_
     (few,) = curves_of(training_rows(("attention",), (250, 500, 1000, 2000, 4000))).axes
     assert [line.get_linestyle() for line in fits(few)] == ["--", ":"]
     (text,) = legend_texts(few)
-    assert text.startswith("attention  $n^{-0.")
-    assert "\nc + $n^{-0." in text
+    assert text.startswith("attention  $n^\\text{\N{MINUS SIGN}0.")
+    assert "\nc + $n^\\text{\N{MINUS SIGN}0." in text
     (many,) = curves_of(training_rows(("attention",), (100, 200, 400, 800, 1600, 3200))).axes
     assert [line.get_linestyle() for line in fits(many)] == [":"]
     (four,) = curves_of(training_rows(("attention",), (100, 200, 400, 800))).axes

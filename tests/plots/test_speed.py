@@ -99,7 +99,9 @@ def test_each_mixer_is_one_line_through_the_points_of_the_summary() -> None:
 def test_the_legend_gives_the_exponent_of_growth_beside_the_name() -> None:
     table = speed_rows(("attention", "none"), (64, 128, 256), launch_noise=0, round_noise=0, latency_ms=power_law)
     (axes,) = figure_of(table).axes
-    assert legend_texts(axes) == ["attention  $N^{2.00}$ (2.00 to 2.00)", "none  $N^{1.00}$ (1.00 to 1.00)"]
+    assert legend_texts(axes) == [
+        rf"{name}  $N^\text{{{power}}}$ ({power} to {power})" for name, power in (("attention", "2.00"), ("none", "1.00"))
+    ]
 
 
 def test_contexts_are_panels_with_one_legend_below() -> None:

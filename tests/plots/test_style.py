@@ -46,7 +46,9 @@ def test_a_power_stays_mathematics_in_a_text_with_dollars(tmp_path: Path) -> Non
     figure.suptitle(f"a$b$ grows as {texts.power('N', 1.57)}, falls as {texts.power('n', -0.5)} ($N^{{x}}$)")
     for _ in range(2):
         style.save(figure, tmp_path, "figure", ("svg",))
-        assert figure.get_suptitle() == r"a\$b\$ grows as $N^{1.57}$, falls as $n^{-0.50}$ (\$N^{x}\$)"
+        assert (
+            figure.get_suptitle() == "a\\$b\\$ grows as $N^\\text{1.57}$, falls as $n^\\text{\N{MINUS SIGN}0.50}$ (\\$N^{x}\\$)"
+        )
 
 
 @pytest.mark.parametrize("legend", [True, False], ids=["legend", "no legend"])

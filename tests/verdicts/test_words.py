@@ -28,6 +28,10 @@ def test_a_count_agrees_with_its_noun() -> None:
     assert counted(1, "launch") == "1 launch"
 
 
+def test_a_large_count_has_separators_as_in_tables() -> None:
+    assert counted(100_000, "row") == "100,000 rows"
+
+
 def test_a_range_of_equal_numbers_is_one_number() -> None:
     assert span([5, 3, 4]) == "3 to 5"
     assert span({5}) == span([5, 5]) == "5"

@@ -144,7 +144,7 @@ def _is_time(metric: str) -> bool:
 
 def _outcome(comparison: Comparison, code: int) -> tuple[str, str]:
     """The last line and its style: how many cells have each verdict, and the outcome."""
-    counts = [f"{count} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
+    counts = [f"{count:,} {verdict}" for verdict in VERDICTS if (count := comparison.count(verdict))]
     word, style = _OUTCOMES[code]
     if comparison.advice:
         counts.append(f"advice on {counted(len(comparison.advice), 'cell')}")

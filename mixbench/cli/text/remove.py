@@ -30,7 +30,7 @@ def _parts(removal: Removal) -> Iterator[Part]:
         groups = [group for group in removal.groups if group.row_type is row_type]
         shared, rests = split_places([group.place for group in groups])
         count = sum(group.rows for group in groups)
-        yield heading(f"{groups[0].table}.csv: {count} of {counted(removal.total[row_type], 'row')}")
+        yield heading(f"{groups[0].table}.csv: {count:,} of {counted(removal.total[row_type], 'row')}")
         if shared:
             yield heading(" · ".join(shared))
         yield Table([group.mixer for group in groups], list(_columns(groups, rests)))

@@ -62,12 +62,12 @@ def _notes(trends: Trends) -> Iterator[str]:
     judged = sum(not series.too_short and series.judgeable for series in noisy)
     if judged:
         chance = "at most 1 % of them show a change by chance."
-        yield f"{judged} series of times and scores were judged; {chance}"
+        yield f"{judged:,} series of times and scores were judged; {chance}"
         yield f"A change of a time or score is shown once {LEAST_COMMITS} commits have followed it."
     short = Counter(len(series.points) for series in noisy if series.too_short)
     for commits, count in sorted(short.items()):
         found = "1 commit" if commits == 1 else f"{commits} commits"
-        yield f"Too short to judge: {count} series of times and scores with {found}; {2 * LEAST_COMMITS} are needed."
+        yield f"Too short to judge: {count:,} series of times and scores with {found}; {2 * LEAST_COMMITS} are needed."
     if alone := sum(series.too_short for series in trends.series if series.metric in COUNTED):
         yield f"Too short to judge: {alone} series of counts with 1 commit; 2 are needed."
     if unjudged := sum(not series.judgeable for series in trends.series):

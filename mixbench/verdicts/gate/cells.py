@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -59,7 +59,7 @@ def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, rema
     chosen = {environment for _, environment in newest.values()}
     present = rows.at(rows.test("environment", chosen.__contains__)) if rows else rows
     if older := len(rows) - len(present):
-        remarks.append(f"{side.name}: {older} rows of {STUDIES[row_type]}.csv from older environments are left out")
+        remarks.append(f"{side.name}: {counted(older, 'row')} of {STUDIES[row_type]}.csv from older environments are left out")
     if any_machine:
         return {"": present} if present else {}
     return {machines[environment]: own for (environment,), own in parted(present, ["environment"])}
@@ -212,11 +212,15 @@ def failure_of(rows: Selection[Any]) -> str:
     fault = next((row for row in faults if row.status in FAILURES), faults[0])
     reason = fault.detail if fault.detail.startswith(fault.status) else ": ".join(filter(None, (fault.status, fault.detail)))
     failed, total = (len({*replicates_of(own)}) for own in (faults, rows))
-    return reason + (f" ({failed} of {total} {REPLICATES[type(fault)][1]})" if failed < total else "")
+    return reason + (f" ({failed:,} of {total:,} {REPLICATES[type(fault)][1]})" if failed < total else "")
 
 
 def by_replicate(rows: Selection[Any], metric: str) -> dict[int, float]:
     """The value of each replicate that has the metric: the median over its rounds."""
+    if rows and rows.agree(metric):  # as most counts do, of which there are many
+        if (value := rows.first(metric)) is None:
+            return {}
+        return {replicate: median((value,) * (2 - rounds % 2)) for replicate, rounds in Counter(replicates_of(rows)).items()}
     found: dict[int, list[float]] = defaultdict(list)
     for replicate, value in zip(replicates_of(rows), rows.values(metric), strict=True):
         if value is not None:

@@ -45,7 +45,7 @@ def _markdown(report: Report) -> dict[str, str]:
     entries = report.entries
     same = [entry for entry in entries if entry.state == "same"]
     notable = [entry for entry in entries if entry.state not in ("same", "measured")]
-    folding = ("", "<details>", f"<summary>{len(same)} the same</summary>", *_VERDICTS)
+    folding = ("", "<details>", f"<summary>{len(same):,} the same</summary>", *_VERDICTS)
     parts = [
         _Part(_VERDICTS, [_entry_row(entry) for entry in notable]),
         *(_value_table(study, report.measures) for study in TABLES if not report.comparison),
@@ -84,7 +84,7 @@ def _value_table(study: str, measures: Sequence[Measure]) -> _Part:
 
 def _headline(report: Report) -> str:
     counts = Counter(entry.state for entry in report.entries)
-    counted = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) or "no cells"
+    counted = ", ".join(f"{counts[state]:,} {state}" for state in STATES if counts[state]) or "no cells"
     if report.comparison and not report.comparison.comparable:
         return f"**{'Only advice' if report.comparison.advice else 'Nothing comparable'}**: {counted}."
     undecided = report.passes and counts["undecided"]
@@ -93,8 +93,10 @@ def _headline(report: Report) -> str:
 
 def _cut(parts: Sequence[_Part]) -> str:
     """All lines except the rows that no longer fit, and a line that says how many were left out."""
-    note = "\nLeft out to stay below 1 MiB: {} lines. `--format json` has everything."
-    room = SUMMARY_BYTES - _size(note) - sum(_size(line) for part in parts for line in (*part.before, *part.after))
+    note = "\nLeft out to stay below 1 MiB: {:,} lines. `--format json` has everything."
+    room = (
+        SUMMARY_BYTES - _size(note.format(10**9)) - sum(_size(line) for part in parts for line in (*part.before, *part.after))
+    )
     lines: list[str] = []
     dropped = 0
     for part in parts:

@@ -188,7 +188,7 @@ def disturbed_cells(summary: SpeedSummary) -> str:
     if not marked:
         return ""
     return (
-        f"DISTURBED for too much of the time: {len(marked)} of {counted(len(timed), 'cell')}, marked !."
+        f"DISTURBED for too much of the time: {len(marked):,} of {counted(len(timed), 'cell')}, marked !."
         " Stop other processes (`mixbench doctor` names them, and a throttled GPU), then measure again with --fresh."
     )
 

@@ -149,7 +149,7 @@ def test_a_long_summary_is_cut_in_whole_lines_and_says_by_how_many(slower: int) 
     assert 0.9 * ONE_MIB < len(text.encode()) < ONE_MIB
     assert all(len(line) == 4 and line[3] == "ä" * 500 for line in lines)
     assert [line[1] for line in lines] == [compared.name for compared in cells[: len(lines)]]
-    assert f"\nLeft out to stay below 1 MiB: {3000 - len(lines)} lines." in text.split("</details>")[1]
+    assert f"\nLeft out to stay below 1 MiB: {3000 - len(lines):,} lines." in text.split("</details>")[1]
     assert "Left out" not in text_of(comparison_of(*cells[:50]), "markdown")
 
 

@@ -29,9 +29,9 @@ def read_json(text: str | bytes) -> Any:
     Raises ValueError also for what other readers let through or stumble over: NaN and Infinity, numbers beyond those of a
     float, a name that an object has twice, half a surrogate pair, more than DEEPEST levels.
     """
-    plain = isinstance(text, str) and text.isascii()
-    try:
-        values = _DECODER.decode(text) if plain else json.loads(text, **_HOOKS)  # which makes a decoder every time
+    plain = isinstance(text, str) and text.isascii() and "\\u" not in text
+    try:  # `loads` makes a decoder every time
+        values = _DECODER.decode(text) if isinstance(text, str) and plain else json.loads(text, **_HOOKS)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     level = _nested([values])
@@ -41,7 +41,7 @@ def read_json(text: str | bytes) -> Any:
         level = _nested(inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
     if level:
         raise ValueError(_TOO_DEEP)
-    if not plain or "\\u" in text:
+    if not plain:
         json.dumps(values, ensure_ascii=False).encode()
     return values
 

@@ -39,8 +39,8 @@ METRICS |= LOWER_BOUNDS
 
 def bound_of(rows: Sequence[Any], metric: str) -> str:
     """The remark that a metric of a cell's rows is only a lower bound; empty where it is not."""
-    alike = isinstance(rows, Selection) and rows and rows.agree("detail")
-    details = [rows.first("detail")] if alike else dict.fromkeys(values(rows, "detail"))
+    alike = rows[:1] if isinstance(rows, Selection) and rows and rows.agree("detail") else rows
+    details = dict.fromkeys(values(alike, "detail"))
     return next(filter(None, (bound_in(detail, metric) for detail in details)), "")
 
 

@@ -12,7 +12,7 @@ from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.scores import DataSummary, TaskSummary
 from mixbench.verdicts.prominent import prominent
-from mixbench.verdicts.words import counted
+from mixbench.verdicts.words import sized
 
 Panel = tuple[Mapping[str, str], TaskSummary]
 """What it differs in from the others, in words, and its content."""
@@ -96,4 +96,4 @@ def _training_words(task: TaskSummary) -> dict[str, str]:
     steps, batch = settings.get("steps"), settings.get("batch")
     if not steps:
         return {}
-    return {"steps": counted(steps, "step") + (f" of {counted(batch, 'example')}" if batch else "")}
+    return {"steps": sized(steps, "step") + (f" of {sized(batch, 'example')}" if batch else "")}

@@ -16,7 +16,7 @@ from mixbench.mixers.choice import choose_mixer, distinct_ends
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.origins import is_past, known_place
 from mixbench.tables.rows import EXECUTIONS, SpeedRow
-from mixbench.verdicts.words import counted
+from mixbench.verdicts.words import sized
 
 MixerKey = tuple[str, str]
 """Name and config of a mixer, as two columns of every table."""
@@ -201,14 +201,14 @@ _IN_WORDS: dict[str, Callable[[Any], str]] = {
     "task": str,
     "mode": str,
     "scope": str,
-    "layers": lambda layers: counted(layers, "layer"),
+    "layers": lambda layers: sized(layers, "layer"),
     "tokens": lambda tokens: f"{tokens} tokens",
     "train_size": lambda examples: f"{examples} examples",
     "width": lambda width: f"width {width}",
     "batch": lambda batch: f"batch {batch}",
     "dtype": str,
     "device": str,
-    "threads": lambda threads: counted(threads, "thread"),
+    "threads": lambda threads: sized(threads, "thread"),
     "execution": str,
 }
 

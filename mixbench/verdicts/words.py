@@ -35,8 +35,17 @@ def number(value: float) -> str:
 
 def counted(count: int, noun: str) -> str:
     """A count with its noun: `1 seed`, `5 seeds`, `2 launches`, `100,000 rows`."""
+    return f"{count:,} {_agreeing(noun, count)}"
+
+
+def sized(size: int, noun: str) -> str:
+    """A size of what was measured with its noun, as it stands on axes, in columns and in the names of cells: `4096 tokens`."""
+    return f"{size} {_agreeing(noun, size)}"
+
+
+def _agreeing(noun: str, count: int) -> str:
     plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
+    return noun if count == 1 else plural
 
 
 def span(numbers: Collection[Any]) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mixbench.verdicts.words import counted, in_percent, percent, span
+from mixbench.verdicts.words import counted, in_percent, percent, sized, span
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,10 @@ def test_a_count_agrees_with_its_noun() -> None:
 
 def test_a_large_count_has_separators_as_in_tables() -> None:
     assert counted(100_000, "row") == "100,000 rows"
+
+
+def test_a_size_is_written_as_in_columns() -> None:
+    assert [sized(size, "token") for size in (1, 4096)] == ["1 token", "4096 tokens"]
 
 
 def test_a_range_of_equal_numbers_is_one_number() -> None:

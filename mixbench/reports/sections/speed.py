@@ -23,7 +23,7 @@ from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
 from mixbench.verdicts.speed.tables import costs_table, times_table
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL
 from mixbench.verdicts.speed.view import View, standing_out, times_caption, views_of
-from mixbench.verdicts.words import counted, number
+from mixbench.verdicts.words import number, sized
 
 _FROM_TIME = ("tokens_per_s", "gflops_per_s")
 _MOST_ANSWERS = 36
@@ -90,7 +90,7 @@ def _charts(summary: SpeedSummary, source: Source, looks: Looks) -> Iterator[Cha
 def _tables(summary: SpeedSummary, views: Sequence[View]) -> Iterator[Table]:
     for place, view in enumerate(views, start=1):
         one = len(view.lengths) == 1
-        title = f"{view.words} · {counted(view.lengths[0], 'token')}" if one else f"{view.words} · {times_caption(view)}"
+        title = f"{view.words} · {sized(view.lengths[0], 'token')}" if one else f"{view.words} · {times_caption(view)}"
         yield as_table(f"speed-times-{place}", title, times_table(view, BRACKETS))
         if not one:
             costs = costs_table(view)
@@ -100,7 +100,7 @@ def _tables(summary: SpeedSummary, views: Sequence[View]) -> Iterator[Table]:
 
 def _wrong(view: View) -> Iterator[tuple[str, str, str]]:
     for cell in view.cells:
-        where = f"{view.words} · {counted(cell.tokens, 'token')}"
+        where = f"{view.words} · {sized(cell.tokens, 'token')}"
         if cell.status != "ok":
             yield cell.label, where, ": ".join(filter(None, (cell.status, cell.detail)))
         elif cell.failed_launches:

@@ -10,7 +10,7 @@ from mixbench.reports.charts.rows import BARS, rows_chart
 from mixbench.reports.charts.traces import Point
 from mixbench.reports.contents import Chart
 from mixbench.verdicts.speed.summary import CellSummary
-from mixbench.verdicts.words import counted
+from mixbench.verdicts.words import sized
 
 BANDS = "Bands: 95 % intervals of the median over launches, which are the dots"
 ONE_LAUNCH = "One launch: no intervals"
@@ -47,7 +47,7 @@ def as_rows(notes: Iterable[str]) -> Iterator[str]:
 
 def at_one(swept: str, size: int) -> str:
     """A single size in words."""
-    return f"{swept} {size}" if swept in ("width", "context") else counted(size, "token")
+    return f"{swept} {size}" if swept in ("width", "context") else sized(size, "token")
 
 
 def behind_first(

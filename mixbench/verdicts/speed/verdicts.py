@@ -12,7 +12,7 @@ from mixbench.verdicts.speed.blocks import DISTURBED
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.smaller import Smaller, compared_sizes, in_words
 from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
-from mixbench.verdicts.words import TELLS_NOTHING, counted, number
+from mixbench.verdicts.words import TELLS_NOTHING, number, sized
 
 _HOST_BOUND = "by device time; wall time is host-bound"
 """Said of a ratio at a length at which one of both mixers is host-bound."""
@@ -86,7 +86,7 @@ def _verdict(line: Sequence[CellSummary], beside: Mapping[int, CellSummary], bas
 
 def _at_the_longest(cell: CellSummary, baseline: str) -> str:
     decoding = cell.decoding
-    ratio, at = cell.ratio, f"{'per token after' if decoding else 'at'} {counted(cell.tokens, 'token')}"
+    ratio, at = cell.ratio, f"{'per token after' if decoding else 'at'} {sized(cell.tokens, 'token')}"
     assert ratio is not None
     speed = Interval(1 / ratio.point, ratio.high and 1 / ratio.high, ratio.low and 1 / ratio.low)
     if ratio.low is None or ratio.high is None:

@@ -41,7 +41,8 @@ def write_report(options: ReportOptions) -> Path:
 def report(options: ReportOptions) -> Path:
     """Make one HTML page of a results folder (default file: its `report.html`); returns the file.
 
-    Raises RequestError if there is nothing to show, the file cannot be there, or the extra `report` is missing, StorageError.
+    Raises RequestError if there is nothing to show, the file cannot be written there, or the extra `report` is missing;
+    StorageError.
     """
     return write_report(options)
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class StudyResult:
     """What `mixbench.study` returns.
 
-    `parts` has a row per part: `part`, `command`, the number of its `cells` and `units`, the `seconds` that were predicted,
-    how many cells have `failed`, and the `error` that stopped it. `tables` has the rows of the parts by command, with the
+    `parts` has a row per part: `part`, `command`, the number of its `cells` and `units`, the predicted `seconds`, how many cells
+    have `failed`, and the `error` that stopped it, or an empty text. `tables` has the rows of the parts by command, with the
     columns of its table; those of `cost` are the factors. `claims` has a row per claim, with its `verdict` and the `sentence`
     that says why; `judged` has the same with every number.
     """
@@ -45,8 +45,9 @@ class StudyResult:
 def study(options: StudyOptions) -> StudyResult:
     """Carry out a study, or one shard of it; with `plan`, nothing is carried out, and only `parts` has rows.
 
-    Errors of a part stand in `parts`, and the other parts are carried out. Raises MixbenchError for a file or a request that is
-    wrong.
+    Errors of a part stand in `parts`, and the other parts are carried out. Raises StudyFileError with every fault of the file,
+    RequestError for a wrong request or the folder of another study, FolderBusyError, StorageError, WorkerError; all of them are
+    MixbenchErrors.
     """
     import pandas
 

@@ -35,8 +35,8 @@ def check_folder(folder: Path, record: StudyRecord) -> None:
     if _title(stored) != _title(record):
         raise RequestError(f"{folder} belongs to another study: {_title(stored)}", _elsewhere(folder, record))
     if stored.scale != record.scale and stored.command:
-        which = f"scale {stored.scale}" if stored.scale else "no scale"
-        raise RequestError(f"{folder} has this study with {which}: scales are kept apart", _elsewhere(folder, record))
+        which = f"at scale {stored.scale}" if stored.scale else "without a scale"
+        raise RequestError(f"{folder} has this study {which}: each scale needs its own folder", _elsewhere(folder, record))
 
 
 def claim_folder(folder: ResultsFolder, record: StudyRecord, tell: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ def claim_folder(folder: ResultsFolder, record: StudyRecord, tell: Callable[[str
         check_folder(folder.path, record)
         write_study(folder.path, record)
     if stored is not None and stored.text != record.text:
-        told = f"{record.file} has changed since {folder.path} was written: what it no longer asks for stays in the tables."
+        told = f"{record.file} has changed since {folder.path} was written: rows that it no longer asks for stay."
         tell(told)
 
 

@@ -18,12 +18,12 @@ class StudyOptions(shared.Study, EngineOptions):
     """Carry out a study that a file describes: measure, train, tune, and judge its claims.
 
     The file is TOML: a table per command, such as speed or tune, with its options,
-    and the tables mixers, model and data with what they share. It is checked as a
-    whole before anything runs. Each part is introduced by the command that it
-    stands for. What the results folder already holds is not done again.
+    and the tables mixers, model and data with shared options. All of it is checked
+    before anything runs. The command of each part is printed before its results.
+    Existing results are not repeated.
 
     Exit code 1 when a cell failed, 2 when the file or the request is wrong, 130
-    when interrupted. Parts after one that failed are carried out.
+    when interrupted. A part that fails does not stop the others.
     """
 
     example_commands: ClassVar = (
@@ -39,21 +39,21 @@ class StudyOptions(shared.Study, EngineOptions):
     ] = field(kw_only=False)
     scale: Annotated[
         str | None,
-        Option(help="Which of the scales of the file, such as tiny. Default: its first.", rich_help_panel=WHAT),
+        Option(help="Scale of the file to use, such as tiny. Default: the first.", rich_help_panel=WHAT),
     ] = None
     only: Annotated[
         shared.Names | None,
         Typed(list[str] | None),
         Option(
-            help="Only these parts: speed, data-efficiency, tune, attention-map, cost, claims. Repeatable.",
+            help="Carry out only this part: speed, data-efficiency, tune, attention-map, cost, claims. Repeatable.",
             metavar="PART",
             rich_help_panel=WHAT,
         ),
     ] = None
-    device: Annotated[str | None, Option(help="cpu or cuda, in the place of what the file says.", rich_help_panel=WHERE)] = None
+    device: Annotated[str | None, Option(help="cpu or cuda; replaces what the file says.", rich_help_panel=WHERE)] = None
     threads: Annotated[
         int | None,
-        Option(help="CPU threads of speed, in the place of what the file says.", min=1, rich_help_panel=WHERE),
+        Option(help="CPU threads of speed; replaces what the file says.", min=1, rich_help_panel=WHERE),
     ] = None
     jobs: Annotated[
         int | None,

@@ -108,9 +108,7 @@ def _planned(study: StudyFile, part: StudyPart, options: StudyOptions, folder: s
     given: dict[str, Given] = {}
     for name, value in _values(study, part, options).items():
         if name in _OF_THE_REQUEST:
-            faults.append(
-                Fault(value.line, f"{name} is not part of a study", f"Give it when you run it: mixbench study … --{name}")
-            )
+            faults.append(_of_the_request(name, value.line))
         elif name not in known:
             faults.append(unknown("option", name, known.keys() - {*_OF_THE_REQUEST}, value.line, f"of {part.command}"))
         else:
@@ -169,11 +167,15 @@ def _is_for(part: StudyPart, name: str, value: Any) -> bool:
     return name.replace("-", "_") not in drawn
 
 
+def _of_the_request(name: str, line: int) -> Fault:
+    return Fault(line, f"{name} does not belong in a study file", f"Give it on the command line: mixbench study … --{name}")
+
+
 def _unknown_shared(study: StudyFile) -> Iterator[Fault]:
     every = {option.flag.removeprefix("--") for command in COMMANDS.values() for option in options_of(command.options)}
     for name, value in study.shared.items():
         if name in _OF_THE_REQUEST:
-            yield Fault(value.line, f"{name} is not part of a study", f"Give it when you run it: mixbench study … --{name}")
+            yield _of_the_request(name, value.line)
         elif name not in every:
             yield unknown("option", name, every - {*_OF_THE_REQUEST}, value.line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -64,7 +65,7 @@ def command(*kinds: type[Options]) -> Callable[[Run], Command]:
         parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
         invoke.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         invoke.__name__ = run.__name__
-        invoke.__doc__ = inspect.getdoc(kinds[0])
+        invoke.__doc__ = re.sub(r"(?=\[)", r"\\", inspect.getdoc(kinds[0]) or "")  # Rich reads [extra] as markup
         examples = kinds[0].example_commands
         title = "Examples:" if len(examples) > 1 else "Example:"
         return Command(invoke, "\n".join(["\b", title, *(f"  {line}" for line in examples)]))  # \b keeps the lines apart

@@ -68,7 +68,7 @@ def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
 
     prepared, part = followed(whole, options)
     if part is None:
-        remark("Nothing is shared out: all parts of the study only read what others have measured.")
+        remark("There is nothing to divide into shards: the parts of this study only read existing results.")
         return
     present(printed, part.as_json, lambda width, terminal: shard_line(part))
     if part.failed:

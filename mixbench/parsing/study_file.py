@@ -187,7 +187,7 @@ class _Reader:
             for table in SHARED:
                 for name, given in self._given((*root, table)).items():
                     if name in seen:
-                        self.faults.append(Fault(given.line, f"{name} stands in [{seen[name]}], too", "Keep one of them."))
+                        self.faults.append(Fault(given.line, f"{name} is also in [{seen[name]}]", "Keep one of them."))
                     seen[name] = table
                     shared[name] = given
         return shared
@@ -211,7 +211,7 @@ class _Reader:
             if known and not isinstance(self._at(path), list):
                 if len(known) > 1:
                     form = f"Write [[{'.'.join(map(str, path))}]]: it replaces all of them."
-                    self._fault(path, f"{command} stands {len(known)} times in the study", form)
+                    self._fault(path, f"the study has {len(known)} parts {command}", form)
                 others = [StudyPart(command, {**known[0].options, **others[0].options}, known[0].line)]
             elif known:
                 others = [StudyPart(command, each.options, known[0].line) for each in others]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,6 +73,15 @@ def test_a_help_text_ends_with_examples_that_can_be_typed(name: str, run: Run) -
     for line in lines:
         assert line.startswith(f"mixbench {name}")
         parse(shlex.split(line))
+
+
+@each_command
+def test_a_help_text_keeps_what_stands_in_brackets(name: str, run: Run) -> None:
+    """The terminal would take `[report]` for a colour, and leave it out."""
+    texts = [COMMANDS[name].help, *(option.help for option in COMMANDS[name].params)]
+    shown = run(*name.split(), "--help").stdout
+    bracketed = re.findall(r"\[\w+\]", " ".join(filter(None, texts)).replace("\\[", "["))
+    assert [words for words in bracketed if words not in shown] == []
 
 
 @each_command

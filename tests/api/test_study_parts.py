@@ -64,12 +64,12 @@ target = "low"
         (5, "tune: --width is 'wide', not a whole number"),
         (6, "speed: --device is 3, not a text or a list of them"),
         (6, "tune: --device is 3, not a text"),
-        (7, "results is not part of a study"),
+        (7, "results does not belong in a study file"),
         (9, "speed: --tokens: doubling 64 does not reach 100 exactly"),
         (10, "speed: unknown value 'flying' for --mode"),
         (11, "unknown option 'lanches' of speed"),
         (13, "speed: --launches is 0; it must be at least 1"),
-        (14, "shard is not part of a study"),
+        (14, "shard does not belong in a study file"),
         (16, "tune: --trials is 'many', not a whole number"),
         (18, "cost: unknown value 'watts' for --measure"),
         (19, "cost: --target: 'low' is not a list of scores"),
@@ -77,7 +77,7 @@ target = "low"
     hints = {fault.text: fault.hint for fault in planned(text)[1]}
     assert hints["unknown option 'basline'"] == "Did you mean baseline?"
     assert hints["unknown option 'lanches' of speed"] == "Did you mean launches?"
-    assert hints["shard is not part of a study"] == "Give it when you run it: mixbench study … --shard"
+    assert hints["shard does not belong in a study file"] == "Give it on the command line: mixbench study … --shard"
 
 
 def test_a_shared_value_goes_to_the_parts_that_have_the_option_and_a_part_comes_first() -> None:

@@ -232,7 +232,7 @@ def test_a_folder_belongs_to_one_study_at_one_scale(run: Run, study: Path, tmp_p
     assert run("study", "small.toml", *words).exit_code == 0
     scale = run("study", "small.toml", *words, "--scale", "large")
     assert scale.exit_code == 2
-    assert "r has this study with scale tiny: scales are kept apart" in scale.stderr
+    assert "r has this study at scale tiny: each scale needs its own folder" in scale.stderr
     assert "--results r/large" in scale.stderr
     (tmp_path / "other.toml").write_text(STUDY.replace("A small study", "Another"))
     other = run("study", "other.toml", *words)
@@ -258,7 +258,7 @@ def test_wrong_claims_are_told_with_the_other_faults(run: Run, study: Path) -> N
     study.write_text(text := STUDY.replace('claim = "It takes less time."', "x = 1"))
     refused = run("study", "small.toml")
     table, option = (text.splitlines().index(line) + 1 for line in ("[claims.cheaper]", "x = 1"))
-    assert f"small.toml:{table}: claim cheaper: claim is no text" in refused.stderr
+    assert f"small.toml:{table}: claim cheaper: claim is not a text" in refused.stderr
     assert f"small.toml:{option}: claim cheaper: unknown option 'x' of rule faster" in refused.stderr
 
 

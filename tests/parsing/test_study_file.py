@@ -73,7 +73,7 @@ def test_every_fault_is_told_at_once_with_file_and_line() -> None:
         "my.toml:13: unknown table or key 'tunes'",
         "my.toml:15: the claim cheaper has no rule",
         "my.toml:21: unknown table of the scale tiny 'modell'",
-        "my.toml:28: width stands in [model], too",
+        "my.toml:28: width is also in [model]",
         "my.toml:30: speed is not a table",
     ]
     assert "Did you mean tune?" in told[1]
@@ -99,7 +99,7 @@ def test_one_fault_is_the_message_itself() -> None:
         ("speed = [1]\n", r"s\.toml:1: 0 is not a table"),
         ("scale = 3\n[speed]", r"s\.toml:1: scale is not a table"),
         ("[speed]\n[claims]\nx = 3", r"s\.toml:3: x is not a table"),
-        ("[[speed]]\n[[speed]]\n[scale.a.speed]\n", r"s\.toml:3: speed stands 2 times"),
+        ("[[speed]]\n[[speed]]\n[scale.a.speed]\n", r"s\.toml:3: the study has 2 parts speed"),
     ],
 )
 def test_what_is_no_study_is_told_in_one_line(text: str, told: str) -> None:

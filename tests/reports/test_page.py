@@ -130,7 +130,7 @@ def test_a_page_without_figures_carries_no_library() -> None:
     made = page_of(replace(contents(), sections=[Section("speed", "Speed", ["Nothing yet."])]))
     assert len(made) < 60_000
     assert "Nothing yet." in made
-    assert "The rows decide nothing yet." in page_of(Contents("a", "", [], []))
+    assert "The results do not decide anything yet." in page_of(Contents("a", "", [], []))
 
 
 def test_arrays_are_lists_and_what_json_lacks_is_null() -> None:

@@ -36,7 +36,7 @@ def verdict_sentence(judged: Judged) -> str:
 def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
     yield Table(
         "claims-verdicts",
-        "What was claimed, and what the rows say of it",
+        "What was claimed, and what the results say",
         ("claim", "in the words of its source", "verdict", "decided by"),
         [[Cell(own.claim.name), Cell(own.claim.text), Cell(own.verdict), Cell(own.rule)] for own in judged],
     )
@@ -45,7 +45,7 @@ def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
         yield Table(
             "claims-numbers",
             "The numbers that decide the claims",
-            ("claim", "of", "quantity", "value (95 % interval)", "smallest effect that would show", "verdict", "remarks"),
+            ("claim", "of", "quantity", "value (95 % interval)", "smallest detectable effect", "verdict", "remarks"),
             rows,
         )
 

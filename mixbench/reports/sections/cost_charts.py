@@ -48,9 +48,9 @@ def cost_charts(name: str, cost: TaskCost, looks: Looks, about: str) -> Iterator
             f"Cost of {score_words(cost, target)} on {cost.subject.task}, relative to {cost.baseline}",
             [
                 cost.subject.words,
-                "Each bar begins where the one before it ends, the first at 1: the last ends at the cost",
+                "The first bar begins at 1, and each further one where the one before it ends: the last one ends at the cost",
                 "Markers: the cost with its 95 % interval",
-                "Pale, and hollow markers: only a bound is known" if bounds else "",
+                "Pale bars and hollow markers: only a bound is known" if bounds else "",
                 f"FLOPs: {COUNTED_OPERATIONS}" if cost.unit == "FLOP" else "",
             ],
             traces,

@@ -55,8 +55,8 @@ def curve_charts(name: str, task_name: str, drawn: TaskFigures, looks: Looks, ab
                 drawn.common,
                 _intervals(task),
                 constant_words([task]),
-                f"runs failed of {', '.join(dict.fromkeys(failed))}: see the table" if failed else "",
-                "Grey: the other mixers, named where the pointer is" if any(look.pale for look in drawn.looks.values()) else "",
+                f"Some runs of {', '.join(dict.fromkeys(failed))} failed: see the table" if failed else "",
+                "Grey: the other mixers; point at one for its name" if any(look.pale for look in drawn.looks.values()) else "",
             ],
             [*constant, *traces],
             (log_axis(EXAMPLES, sizes, at=sizes), _score_axis(drawn, task)),
@@ -82,7 +82,7 @@ def _of_one_size(
 
 def _intervals(task: TaskSummary) -> str:
     several = any(len(cell.scores) > 1 for cell in task.cells)
-    return "Bands: 95 % t-intervals of the mean over seeds, which are the dots" if several else _ONE_SEED
+    return "Bands: 95 % t-intervals of the mean over seeds; each dot is a seed" if several else _ONE_SEED
 
 
 def _mixer(cell: DataCell) -> tuple[str, str]:

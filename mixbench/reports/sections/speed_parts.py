@@ -12,10 +12,10 @@ from mixbench.reports.contents import Chart
 from mixbench.verdicts.speed.summary import CellSummary
 from mixbench.verdicts.words import sized
 
-BANDS = "Bands: 95 % intervals of the median over launches, which are the dots"
+BANDS = "Bands: 95 % intervals of the median over launches; each dot is a launch"
 ONE_LAUNCH = "One launch: no intervals"
-HOLLOW = "Hollow markers: disturbed while they were timed"
-PALE = "Grey: the other mixers, named where the pointer is"
+HOLLOW = "Hollow markers: times that other work disturbed"
+PALE = "Grey: the other mixers; point at one for its name"
 
 
 def single(

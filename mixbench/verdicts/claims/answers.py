@@ -74,7 +74,7 @@ class Decision:
             if found:
                 parts.append(f"{'it' if parts else mixer} {phrase} {listed(found)}")
         unknown = [f"{own.other} ({finding.detail})" for finding, own in pairs if has_nothing(finding)]
-        against = f"nothing can be told of {'it' if parts else mixer} against"
+        against = f"nothing can be said of {'it' if parts else mixer} against"
         return "; ".join([*parts, *([f"{against} {listed(unknown)}"] if unknown else [])])
 
 

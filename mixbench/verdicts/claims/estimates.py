@@ -146,7 +146,7 @@ def levels_of(every: Sequence[At], test: Criterion) -> list[float]:
 def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: str, test: Criterion) -> Finding:
     low, high = (None if end is None or math.isinf(end) else end for end in (estimate.low, estimate.high))
     lower, upper = (own is None and end is not None for own, end in ((low, estimate.low), (high, estimate.high)))
-    marks = ["no lower end"] * lower + ["no upper end"] * upper
+    marks = ["no lower bound"] * lower + ["no upper bound"] * upper
     detail = "; ".join(filter(None, (own.detail, *marks)))
     shown = not own.failing and None not in (estimate.point, low, high)
     smallest = test.smallest(estimate) if shown else None

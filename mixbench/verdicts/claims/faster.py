@@ -89,16 +89,17 @@ def faster(claim: Claim, evidence: Evidence) -> Answer:
         lengths = [line.longest] if start is None else sorted(tokens for tokens in line.own if tokens >= start)
         able = [tokens for tokens in lengths if not _only_other_failed(line, tokens)]
         if not able:
-            raise NoEvidenceError(f"{found.label} was not timed beside {found.labels[line.against]} at {start} or more tokens")
+            place = "" if start is None else f" at {start} or more tokens"
+            raise NoEvidenceError(f"{found.label} was not timed beside {found.labels[line.against]}{place}")
         comparisons += [_at_length(found, line, tokens) for tokens in able]
         places += [(line, tokens) for tokens in able]
     decision = decide(ratio_test(below), comparisons, "ratio of times")
     place = "at the largest length" if start is None else f"at every length from {start} tokens on"
+    any_of_them = "there" if start is None else "at any of these lengths"
     times = " (device time)" if any(cell.on_device for line in lines for cell in line.own.values()) else ""
     rule = (
         f"The time of {found.label} relative to {found.others}{times}, paired within launches: supported if its"
-        f" {decision.interval_words} lies below {below:g} {place}, contradicted if it lies above {below:g} at any of these"
-        " lengths."
+        f" {decision.interval_words} lies below {below:g} {place}, contradicted if it lies above {below:g} {any_of_them}."
     )
     sentence = f"{_said(decision, found, below)}.{_crossings(found, lines)}"
     notes = [*_notes(found, lines, left_out, start), *evidence.machines(SpeedRow, rows)]

@@ -69,7 +69,7 @@ def which(claim: Claim) -> str:
     """Which scores decide."""
     if claim.options["target"]:
         return "It must hold for every score."
-    return "The score is the hardest of those that the summary chooses that the other mixer reaches."
+    return "The score is the hardest one in the table that the other mixer reaches."
 
 
 def _own_curves(runs: Runs, task: TaskSummary) -> list[Mapping[int, Mapping[int, float]]]:
@@ -105,7 +105,7 @@ def _examples(claim: Claim, runs: Runs, task: TaskSummary, against: MixerKey) ->
         reached = {target: (_reached(found[own, target]), _reached(found[other, target])) for target in chosen}
         target = hardest(chosen, reached)
         if target is None:
-            return [replace(blank, detail="neither reaches a score that a constant answer does not")]
+            return [replace(blank, detail="neither reaches a better score than a constant answer")]
         targets = (target,)
     sign = "≤" if task.is_error else "≥"
     comparisons = []

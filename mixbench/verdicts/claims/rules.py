@@ -56,10 +56,10 @@ _TIMES = (
     ClaimOption("threads", "count", "threads of the CPU"),
 )
 _NEEDS = (
-    ClaimOption("target", "scores", "the score or the scores to reach; by default the hardest that the other mixer reaches"),
+    ClaimOption("target", "scores", "the score or scores to reach; by default the hardest that the other mixer reaches"),
     ClaimOption("below", "number", "what the ratio must be below", 1.0),
 )
-_SIZE = ClaimOption("size", "count", "training examples; by default the most that all mixers have a score at")
+_SIZE = ClaimOption("size", "count", "training examples; by default the largest number at which all mixers have a score")
 
 RULES: Mapping[str, Rule] = {
     rule.name: rule
@@ -77,7 +77,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "better-score",
-            "The paired difference of test scores lies on the better side of 0 against every one of the others.",
+            "The paired difference of test scores lies on the better side of 0 for each of the other mixers.",
             (*_MIXERS, _SIZE, *_RUNS),
             better_score,
         ),
@@ -87,9 +87,9 @@ RULES: Mapping[str, Rule] = {
             (
                 *_MIXERS,
                 ClaimOption(
-                    "margin", "margin", "the largest difference that counts as none, in units of the score: 0.02 or 2%"
+                    "margin", "margin", "the largest difference that is still on par, in units of the score: 0.02 or 2%"
                 ),
-                ClaimOption("relative-margin", "margin", "the same relative to the score of the other mixer: 0.05 or 5%"),
+                ClaimOption("relative-margin", "margin", "the same, relative to the score of the other mixer: 0.05 or 5%"),
                 _SIZE,
                 *_RUNS,
             ),
@@ -98,10 +98,10 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "faster",
-            "The ratio of times, paired within launches, lies below 1 at every length from one on.",
+            "The ratio of times, paired within launches, lies below 1 at every length from a given one on.",
             (
                 *_MIXERS,
-                ClaimOption("from-tokens", "count", "the smallest length that decides; by default the largest alone"),
+                ClaimOption("from-tokens", "count", "the smallest length that decides; by default only the largest decides"),
                 ClaimOption("below", "number", "what the ratio must be below", 1.0),
                 *_TIMES,
             ),
@@ -125,7 +125,13 @@ RULES: Mapping[str, Rule] = {
             (
                 *_MIXERS,
                 *_NEEDS,
-                ClaimOption("measure", "choice", "what an example costs", "time", choices=("time", "energy", "flops")),
+                ClaimOption(
+                    "measure",
+                    "choice",
+                    "what an example costs: time, energy or flops",
+                    "time",
+                    choices=("time", "energy", "flops"),
+                ),
                 *_RUNS,
                 *(option for option in _TIMES if option.name not in ("width", "device")),
             ),
@@ -177,7 +183,10 @@ def _claim(name: str, given: Mapping[str, Any], installed: bool) -> tuple[Claim 
     if not isinstance(text, str) or not text.strip():
         faults.append(
             Fault(
-                name, "claim" if "claim" in given else "", "claim is no text", 'Write claim = "…", in the words of its source.'
+                name,
+                "claim" if "claim" in given else "",
+                "claim is not a text",
+                'Write claim = "…", in the words of its source.',
             )
         )
     if rule not in RULES:

@@ -142,8 +142,8 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
     direction = "below 0 (lower is better)" if lower else "above 0"
     rule = (
         f"The {_difference_words(task, pairs)} between {runs.named.label} and {others} at {sizes} training examples, paired by"
-        f" seed: supported if its {decision.interval_words} lies {direction} against every one, contradicted if it lies on the"
-        " other side against any."
+        f" seed: supported if its {decision.interval_words} lies {direction} against each of them, contradicted if it lies on"
+        " the other side against any of them."
     )
     phrases: Phrases = {
         "supported": "is better than",
@@ -178,7 +178,7 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
     kind = "relative difference" if relative else "difference"
     rule = (
         f"The {kind} of test {task.score} between {runs.named.label} and {runs.named.others} at {sizes} training examples,"
-        f" paired by seed: supported if its {decision.interval_words} lies {within}, contradicted if it lies outside entirely."
+        f" paired by seed: supported if its {decision.interval_words} lies {within}, contradicted if it lies entirely outside."
         " A 90 % interval would do for equivalence at 5 %; this one is stricter."
     )
     phrases: Phrases = {
@@ -233,7 +233,7 @@ def _notes(pairs: Sequence[tuple[Comparison, Pair | None]], runs: Runs) -> list[
     if sampling:
         found.append(
             f"Intervals are over seeds, which share a test set; the sampling error of one score, at most"
-            f" {number(max(sampling))}, is not in them."
+            f" {number(max(sampling))}, is not included."
         )
     return [*filter(None, [*found, *runs.notes])]
 

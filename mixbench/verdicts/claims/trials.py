@@ -65,9 +65,9 @@ def fewer_trials(claim: Claim, evidence: Evidence) -> Answer:
     decision = decide(ratio_test(below), comparisons, "ratio of tuning trials needed")
     rule = (
         f"The tuning trials after which {found.label} is expected to reach a development score, relative to {found.others}:"
-        f" supported if the interval of the ratio lies below {below:g}, contradicted if it lies above. Its ends are those of"
-        " the 95 % bands around both expected scores, which hold for all numbers of trials at once, so no correction for"
-        f" several is needed. {which(claim)}"
+        f" supported if the interval of the ratio lies below {below:g}, contradicted if it lies above. Its ends come from"
+        " the 95 % bands around both expected scores. They hold for all numbers of trials at once, so no correction for"
+        f" several comparisons is needed. {which(claim)}"
     )
     sentence = f"{on_task([own[0].task for own in groups])}{said(decision, found.label, TRIALS, below)}."
     notes = []
@@ -108,7 +108,7 @@ def _trials(
         }
         chosen = hardest(targets, reached)
         if chosen is None:
-            return [replace(blank, detail="neither reaches a score within half of the trials")]
+            return [replace(blank, detail="neither reaches a score within half the trials")]
         targets = [chosen]
     sign = "≤" if search.is_error else "≥"
     comparisons = []

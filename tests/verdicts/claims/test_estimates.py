@@ -119,7 +119,7 @@ def test_open_ends_stay_open() -> None:
         (None, None, 0.6),
         (None, None, None),
     ]
-    assert [finding.detail for finding in findings] == ["no upper end", "no lower end", "no lower end; no upper end"]
+    assert [finding.detail for finding in findings] == ["no upper bound", "no lower bound", "no lower bound; no upper bound"]
     assert all(finding.smallest is None for finding in findings)
 
 

@@ -70,7 +70,7 @@ def test_a_score_that_is_not_reached_leaves_an_end_open(factor: float, target: f
     (finding,) = found.findings
     assert finding.point is None
     assert "not reached with 2000" in finding.detail
-    assert ("no upper end" in finding.detail, "no lower end" in finding.detail) == (
+    assert ("no upper bound" in finding.detail, "no lower bound" in finding.detail) == (
         verdict != "supported",
         verdict != "contradicted",
     )

@@ -192,7 +192,7 @@ def test_mixers_without_rows_are_named_with_the_command_that_trains_them() -> No
     assert "--mixer hypermixer" in commands(found)[0]
     assert "--sizes 250,500,1000,2000" in commands(found)[0]
     partly = judged("better-score", training_rows(), against=["attention", "gmlp"])
-    assert "nothing can be told of it against gmlp (gmlp is not in data_efficiency.csv)" in partly.sentence
+    assert "nothing can be said of it against gmlp (gmlp is not in data_efficiency.csv)" in partly.sentence
     assert partly.verdict != "supported"
 
 

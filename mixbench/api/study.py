@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class StudyResult:
     """What `mixbench.study` returns.
 
-    `parts` has a row per part: `part`, `command`, the number of its `cells` and `units`, the predicted `seconds`, how many cells
-    have `failed`, and the `error` that stopped it, or an empty text. `tables` has the rows of the parts by command, with the
-    columns of its table; those of `cost` are the factors. `claims` has a row per claim, with its `verdict` and the `sentence`
-    that says why; `judged` has the same with every number.
+    `parts` has a row per part: `part`, `command`, the number of its `cells` and `units`, the predicted `seconds`, how many
+    cells have `failed`, and the `error` that stopped it, or an empty text. `tables` has the rows of the parts by command,
+    with the columns of its table; those of `cost` are the factors. `claims` has a row per claim, with its `verdict` and the
+    `sentence` that says why; `judged` has the same with every number.
     """
 
     title: str

@@ -69,12 +69,6 @@ class Selection(Sequence[RowType], Generic[RowType]):
         """The value of the first row in a column."""
         return _objects(self.table.cells[name], self.places[:1])[0]
 
-    def agree(self, name: str) -> bool:
-        """Whether all rows have the same value in a column; missing floats are never the same."""
-        column = self.table.cells[name]
-        own = (column.codes if isinstance(column, Distinct) else column.values)[self.places]
-        return bool((own == own[0]).all())
-
     def test(self, name: str, wanted: Callable[[Any], object]) -> Array:
         """For each row whether its value is wanted, of a column without floats; asked once for each value of the table."""
         import numpy as np

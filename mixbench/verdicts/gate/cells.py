@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -217,10 +217,6 @@ def failure_of(rows: Selection[Any]) -> str:
 
 def by_replicate(rows: Selection[Any], metric: str) -> dict[int, float]:
     """The value of each replicate that has the metric: the median over its rounds."""
-    if rows and rows.agree(metric):  # as most counts do, of which there are many
-        if (value := rows.first(metric)) is None:
-            return {}
-        return {replicate: median((value,) * (2 - rounds % 2)) for replicate, rounds in Counter(replicates_of(rows)).items()}
     found: dict[int, list[float]] = defaultdict(list)
     for replicate, value in zip(replicates_of(rows), rows.values(metric), strict=True):
         if value is not None:

@@ -10,7 +10,7 @@ from mixbench.tables.columns import columns
 from mixbench.tables.fields import Column
 from mixbench.tables.remarks import bound_in
 from mixbench.tables.rows import SpeedRow, TrainingRow
-from mixbench.tables.selection import Selection, values
+from mixbench.tables.selection import values
 
 CPU_TIME = "cpu_per_calibration"
 FAILED = "failed"
@@ -39,9 +39,7 @@ METRICS |= LOWER_BOUNDS
 
 def bound_of(rows: Sequence[Any], metric: str) -> str:
     """The remark that a metric of a cell's rows is only a lower bound; empty where it is not."""
-    alike = rows[:1] if isinstance(rows, Selection) and rows and rows.agree("detail") else rows
-    details = dict.fromkeys(values(alike, "detail"))
-    return next(filter(None, (bound_in(detail, metric) for detail in details)), "")
+    return next(filter(None, (bound_in(detail, metric) for detail in dict.fromkeys(values(rows, "detail")))), "")
 
 
 def name_of(metric: str, rows: Sequence[Any]) -> str:

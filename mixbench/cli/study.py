@@ -61,6 +61,7 @@ def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
     from mixbench.api.scale import Part, carry_out
     from mixbench.api.study_run import prepare_study
     from mixbench.cli.text.study import shard_line
+    from mixbench.verdicts.claims.answers import listed
 
     def whole(given: StudyOptions) -> tuple[PreparedStudy, Part[Any] | None]:
         prepared = prepare_study(given)
@@ -74,8 +75,7 @@ def _carry_out_shard(options: StudyOptions, printed: Printed) -> None:
     if part.failed:
         remark(f"{counted(part.failed, 'cell')} failed; measure again with --retry-failed.")
     remark(f"When all shards are done: {part.merge}")
-    rest = " and ".join(prepared.after_shards)
-    remark(f"Then, for the tables{f', {rest}' if rest else ''}: {prepared.command}")
+    remark(f"Then, for {listed(['the tables', *prepared.after_shards])}: {prepared.command}")
     if part.failed:
         raise typer.Exit(1)
 

@@ -131,6 +131,16 @@ class Named:
         return " or ".join([*(self.labels[mixer] for mixer in self.against), *self.lacking])
 
     @property
+    def against_each(self) -> str:
+        """What a rule says where the mixer is compared with several; empty for one."""
+        return " against each of them" if len(self.against) + len(self.lacking) > 1 else ""
+
+    @property
+    def against_any(self) -> str:
+        """The same for what contradicts a claim."""
+        return " against any of them" if self.against_each else ""
+
+    @property
     def all(self) -> tuple[MixerKey, ...]:
         """The mixer and those it is compared with."""
         return (self.mixer, *self.against)

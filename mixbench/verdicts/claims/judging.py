@@ -35,7 +35,8 @@ def _judged(claim: Claim, evidence: Evidence) -> Judged:
     try:
         answer = rule.decide(claim, evidence)
     except NoEvidenceError as none:
-        answer = Answer(rule.text, f"Nothing can be said yet: {none.reason}.", (), (), none.command)
+        condition = f"Supported if {rule.text[0].lower()}{rule.text[1:]}"
+        answer = Answer(condition, f"Nothing can be said yet: {none.reason}.", (), (), none.command)
     notes = [*answer.notes]
     if answer.command and answer.verdict == "undecided":
         why = "To decide it" if answer.findings else "To measure it"

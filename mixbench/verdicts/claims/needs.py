@@ -123,7 +123,8 @@ def _examples(claim: Claim, runs: Runs, task: TaskSummary, against: MixerKey) ->
             return of_brackets(need.ratio, need.ratio_interval)
 
         words = [
-            f"{name} {need_words(pair[label, target].examples)}" for label, name in ((own, blank.mixer), (other, blank.against))
+            f"{name}: {need_words(pair[label, target].examples)}"
+            for label, name in ((own, blank.mixer), (other, blank.against))
         ]
         one = "" if pair[own, target].ratio_interval else "; no interval"
         comparisons.append(replace(blank, where=place, at=at, detail=f"{', '.join(words)}{one}"))

@@ -142,8 +142,8 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
     direction = "below 0 (lower is better)" if lower else "above 0"
     rule = (
         f"The {_difference_words(task, pairs)} between {runs.named.label} and {others} at {sizes} training examples, paired by"
-        f" seed: supported if its {decision.interval_words} lies {direction} against each of them, contradicted if it lies on"
-        " the other side against any of them."
+        f" seed: supported if its {decision.interval_words} lies {direction}{runs.named.against_each}, contradicted if it"
+        f" lies on the other side{runs.named.against_any}."
     )
     phrases: Phrases = {
         "supported": "is better than",

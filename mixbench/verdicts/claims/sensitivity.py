@@ -83,8 +83,8 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
     beyond = f"{number(margin)} percentage points" if margin else "0"
     rule = (
         f"The share of long-range sensitivity that falls on needed inputs, {found.label} minus {found.others}, paired by"
-        f" seed: supported if the {decision.interval_words} of the difference lies above {beyond} against each of them,"
-        " contradicted if it lies below against any of them."
+        f" seed: supported if the {decision.interval_words} of the difference lies above {beyond}{found.against_each},"
+        f" contradicted if it lies below{found.against_any}."
     )
     more = f"more than {number(margin)} points larger" if margin else "larger"
     phrases: Phrases = {

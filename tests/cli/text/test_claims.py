@@ -41,7 +41,7 @@ def test_a_block_has_the_verdict_the_claim_the_sentence_the_rule_and_the_numbers
 
 
 def test_verdicts_have_their_colours_and_rules_are_dim() -> None:
-    text = claims_text(ALL, 80, True)
+    text = claims_text(ALL, 120, True)
     styles = {text.plain[span.start : span.end].strip(): str(span.style) for span in text.spans}
     assert styles["SUPPORTED: one"] == "bold green"
     assert styles["UNDECIDED: one"] == "bold yellow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.errors import RequestError
 from mixbench.reports.charts.symbols import outline
-from mixbench.reports.contents import Chart, Contents, Download, Table
+from mixbench.reports.contents import Chart, Contents, Download, Section, Table
 from mixbench.reports.packing import packed, packed_json
 from mixbench.version import __version__
 
@@ -23,8 +24,14 @@ _STYLES = ("style.css", "tables.css", "print.css")
 _SCRIPTS = ("colours.js", "store.js", "mixers.js", "charts.js", "tables.js", "start.js")
 _MOST_STATIC = 400_000
 """Characters of static figures that a page has as they are. Those of further figures are compressed, for print alone."""
-_WIDE = 9
-"""Tables with more columns are printed across."""
+_WIDE, _GAP, _WRAPPED = 100, 3, 12
+"""Tables that are wider, in letters with a gap for each column, are printed across: numbers do not wrap, words do."""
+_PROSE = 36
+"""Longer entries of tables are lines of text that need some width, however narrow the window."""
+_TOGETHER = re.compile(r"(?<=\d) (?=\d{3}(?!\d))|(?<=[≤≥<>±]) (?=\d)|(?<=\d) (?=%)")
+"""Spaces within a number, at which a line must not end."""
+_VERDICT = re.compile(r"(Supported|Contradicted|Undecided): ")
+"""What the sentence on a claim begins with."""
 _NEEDED = ("jinja2", "plotly")
 
 
@@ -74,7 +81,8 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_PARTS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.globals |= {"columns": _columns, "outline": outline}
-    made.globals |= {"size": _size, "wide": _WIDE}
+    made.globals |= {"size": _size, "is_wide": _is_wide, "prose": _PROSE, "answers_below": _answers_below}
+    made.filters |= {"together": _together, "verdict": _verdict}
     return made
 
 
@@ -96,6 +104,33 @@ def _columns(table: Table) -> list[_Column]:
         _Column(heading, any(place < len(row) and row[place].value is not None for row in table.rows))
         for place, heading in enumerate(table.headings)
     ]
+
+
+def _is_wide(table: Table) -> bool:
+    headings = [max(heading.split(), key=len, default="") for heading in table.headings]
+    lines = [headings, *([cell.text for cell in row] for row in table.rows)]
+    longest = [max(len(line[place]) for line in lines if place < len(line)) for place in range(len(table.headings))]
+    taken = [
+        letters if column.numeric else min(letters, _WRAPPED) for letters, column in zip(longest, _columns(table), strict=True)
+    ]
+    return sum(letters + _GAP for letters in taken) > _WIDE
+
+
+def _answers_below(page: Contents, section: Section) -> list[str]:
+    """The sentences that a section begins with: those that the top of the page has directly above are not repeated."""
+    if len(page.sections) > 1 and section is not page.sections[0]:
+        return [*section.answers]
+    return [answer for answer in section.answers if answer not in page.answers]
+
+
+def _together(text: str) -> str:
+    return _TOGETHER.sub("\N{NO-BREAK SPACE}", text)
+
+
+def _verdict(answer: str) -> tuple[str, str]:
+    """The verdict on a claim that a sentence begins with, if any, and the rest."""
+    found = _VERDICT.match(answer)
+    return (found[0], answer[found.end() :]) if found else ("", answer)
 
 
 def _size(download: Download) -> str:

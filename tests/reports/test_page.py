@@ -17,7 +17,7 @@ from page_contents import CSV, HOSTILE, LATENCIES, SVG, contents
 
 from mixbench.errors import RequestError
 from mixbench.reports import page
-from mixbench.reports.contents import Chart, Contents, Section
+from mixbench.reports.contents import Cell, Chart, Contents, Section, Table
 from mixbench.reports.packing import packed_json
 from mixbench.reports.page import page_of
 
@@ -124,6 +124,37 @@ def test_the_data_to_save_are_in_the_page(parsed: Parsed) -> None:
 def test_the_page_is_the_same_every_time_and_below_its_limit(text: str) -> None:
     assert page_of(contents()) == text
     assert len(text.encode()) < 2.5e6
+
+
+def test_a_table_that_is_too_wide_for_upright_paper_is_printed_across() -> None:
+    intervals = [Cell("0.00551 (0.00471–0.00619)", 0.00551)] * 6
+    narrow, wide = (
+        Table("a", "A", ["mixer", "ms"], [[Cell("x"), intervals[0]]]),
+        Table("b", "B", list("abcdefg"), [[Cell("x"), *intervals]]),
+    )
+    made = page_of(Contents("a", "", [], [Section("s", "S", tables=[narrow, wide])]))
+    classes = [attributes["class"] for tag, attributes in Parsed(made).elements if tag == "figure"]
+    assert classes == ["table", "table wide"]
+
+
+def test_long_entries_of_tables_have_room_in_a_narrow_window() -> None:
+    long = Cell("supported if the interval of the ratio lies below 1 at every length")
+    made = page_of(Contents("a", "", [], [Section("s", "S", tables=[Table("a", "A", ["claim", "rule"], [[Cell("x"), long]])])]))
+    assert [attributes.get("class") for tag, attributes in Parsed(made).elements if tag == "td"] == ["prose"]
+
+
+def test_verdicts_stand_out_and_numbers_stay_on_one_line() -> None:
+    section = Section("s", "S", ["Undecided: for mse ≤ 0.3 it needs 12 800 examples, 5 % more."])
+    made = Parsed(page_of(Contents("a", "", section.answers, [section])))
+    assert made.texts["strong"][0] == "Undecided: "
+    assert "for mse ≤\xa00.3 it needs 12\xa0800 examples, 5\xa0% more." in "".join(made.texts["strong"])
+
+
+def test_a_sentence_at_the_top_is_not_repeated_right_below_it() -> None:
+    first, second = Section("s", "S", ["One.", "Two."]), Section("t", "T", ["Three."])
+    assert page_of(Contents("a", "", ["One."], [first])).count("One.") == 1
+    made = page_of(Contents("a", "", ["One.", "Three."], [first, second]))
+    assert [made.count(answer) for answer in ("One.", "Two.", "Three.")] == [1, 1, 2]
 
 
 def test_a_page_without_figures_carries_no_library() -> None:

@@ -58,8 +58,8 @@ class Looks:
         return self.by_mixer[mixer]
 
     def records(self) -> dict[str, dict[str, str]]:
-        """By label, as a page has them."""
-        every = self.by_mixer.values()
+        """By label, as a page has them: those in the background last."""
+        every = sorted(self.by_mixer.values(), key=lambda look: look.pale)
         return {look.label: {"color": look.color, "symbol": look.symbol, "dash": look.dash} for look in every}
 
 

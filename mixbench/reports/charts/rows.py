@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from mixbench.reports.charts.axes import Axis, linear_axis, names_axis
 from mixbench.reports.charts.chart import chart
 from mixbench.reports.charts.looks import HOLLOW, Look, grouped, literal
-from mixbench.reports.charts.traces import Trace, bars, hover, numbers, told_apart
+from mixbench.reports.charts.traces import Trace, bars, hover, numbers, told_apart, upright
 from mixbench.reports.contents import Chart
 from mixbench.stats import Interval
 
@@ -25,10 +25,12 @@ def rows_chart(
     about: str,
     make: Callable[[str, Iterable[float]], Axis] = linear_axis,
     names: Sequence[str] = (),
+    reference: tuple[float, str] | None = None,
 ) -> Chart:
     """A row per mixer: its value with its interval, what is said of it, and whether its marker is hollow.
 
-    `names` are those of the rows, by default the labels of the mixers.
+    `names` are those of the rows, by default the labels of the mixers; `reference` is a value that all are held against, which
+    is a grey line, and what is said of it.
     """
     traces: list[Trace] = []
     ends: list[float] = []
@@ -50,6 +52,10 @@ def rows_chart(
                 **bars("x", [interval.point], [(low, high)], color),
             }
         )
+    if reference:
+        value, text = reference
+        ends.append(value)
+        traces.insert(0, upright(value, (-0.5, len(rows) - 0.5), text))
     return chart(
         name,
         title,

@@ -56,6 +56,8 @@ def outline(symbol: str, x: float, y: float, radius: float) -> str:
     wide = f"{2 * radius:g}"
     if symbol.startswith("x-thin"):
         return f"M{x - radius:.1f} {y - radius:.1f}l{wide} {wide}m0 -{wide}l-{wide} {wide}"
+    if symbol == "line-ns":
+        return f"M{x:.1f} {y - radius:.1f}v{wide}"
     corners = _OUTLINES.get(symbol)
     if corners is None:  # a circle, of two arcs
         arc = f"a{radius:g} {radius:g} 0 1 0"

@@ -186,6 +186,12 @@ def reference(value: float, places: tuple[float, float], text: str) -> Trace:
     }
 
 
+def upright(value: float, rows: tuple[float, float], text: str) -> Trace:
+    """The same as an upright line across rows."""
+    level = reference(value, rows, text)
+    return level | {"x": level["y"], "y": level["x"]}
+
+
 def crosses(look: Look, places: Sequence[float], height: float, texts: Sequence[str], about: str) -> Trace:
     """A cross for each failure of a mixer, all at one height."""
     return {

@@ -11,6 +11,7 @@ from mixbench.errors import MixbenchError, RequestError, StorageError, UnknownNa
 from mixbench.plots import READS, of_one_environment
 from mixbench.reports.charts.looks import Looks, looks_of
 from mixbench.reports.contents import Contents, Section
+from mixbench.reports.sections.as_tables import failures_sentence
 from mixbench.reports.sections.attention_map import ATTENTION_MAP
 from mixbench.reports.sections.claims import CLAIMS, claims_section
 from mixbench.reports.sections.cost import COST
@@ -91,7 +92,7 @@ def contents_of(folder: ResultsFolder, baseline: str | None = None, doing: Calla
         looks=looks.records(),
         commands=[*filter(None, [stated.command]), *_commands(folder, ready)],
         machines=[*_machines(every, ready, contents)],
-        warnings=[*told, *_left_out(every, ready, contents)],
+        warnings=[*told, *_left_out(every, ready, contents), *filter(None, map(failures_sentence, by_study.values()))],
     )
 
 
@@ -145,11 +146,12 @@ def _judged(
 
 
 def _most_important(sections: Sequence[Section]) -> list[str]:
-    """The verdicts on claims, then a few sentences of each section, the first ones first."""
-    answers = [answer for section in sections if section.anchor == CLAIMS for answer in section.answers]
+    """The verdicts on all claims, then a few sentences of each section, the first ones first."""
+    claims = [answer for section in sections if section.anchor == CLAIMS for answer in section.answers]
+    answers = [*claims]
     for place in range(MOST_ANSWERS):
         answers += [section.answers[place] for section in sections if place < len(section.answers)]
-    kept = [*dict.fromkeys(answers)][:MOST_ANSWERS]
+    kept = [*dict.fromkeys(answers)][: max(MOST_ANSWERS, len(claims))]
     return [answer for section in sections for answer in section.answers if answer in kept]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from mixbench.reports.contents import Cell, Download, Table
+from mixbench.reports.contents import Cell, Download, Section, Table
 from mixbench.verdicts import table as plain
 from mixbench.verdicts.entries import Entry
 
 MISSING = "–"
+_BETWEEN = " · "
 FAILURES = "What failed or was disturbed"
 
 
@@ -58,3 +61,22 @@ def failures_table(name: str, lines: Iterable[tuple[str, str, str]]) -> list[Tab
     """Mixer, where and why of each cell or run that failed or was disturbed; no table without any."""
     rows = [[Cell(mixer), Cell(where), Cell(why, mark=why.partition(":")[0])] for mixer, where, why in lines]
     return [Table(name, FAILURES, ("mixer", "where", "why"), rows)] if rows else []
+
+
+def failures_sentence(section: Section) -> str:
+    """How much of a section failed or was disturbed, by what it was; empty if nothing."""
+    rows = [row for table in section.tables if table.title == FAILURES for row in table.rows]
+    if not rows:
+        return ""
+    kinds = Counter(row[-1].mark for row in rows)
+    words = "; ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
+    return f"{section.title}: {words}. Each is in the section's table “{FAILURES}”."
+
+
+def notes_of(contexts: Sequence[str], notes: Sequence[Sequence[str]]) -> list[str]:
+    """The notes of several contexts: what is noted of all of them once, the others with what their context differs in."""
+    shared = [note for note in dict.fromkeys(chain(*notes)) if all(note in own for own in notes)]
+    words = [context.split(_BETWEEN) for context in contexts]
+    differing = [_BETWEEN.join(part for part in own if not all(part in other for other in words)) for own in words]
+    own_notes = [(context, note) for context, own in zip(differing, notes, strict=True) for note in own if note not in shared]
+    return shared + [f"{context}: {note}" for context, note in own_notes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mixbench.mixers import CONTROLS
 from mixbench.reports.charts.looks import Looks
 from mixbench.reports.charts.rows import rows_chart
 from mixbench.reports.contents import Chart, Section
@@ -36,7 +37,7 @@ def _section(tasks: Tasks, source: Source, looks: Looks) -> Section | None:
         (line.label, title, line.detail)
         for task, title in zip(tasks, titles, strict=True)
         for line in task.lines
-        if line.detail
+        if line.detail and line.mixer[0] not in CONTROLS
     ]
     rows = source.rows(AttentionMapRow)
     downloads = [as_csv("attention-map-summary.csv", records(tasks)), as_csv("attention-map-examples.csv", _examples(rows))]
@@ -70,13 +71,14 @@ def _charts(tasks: Tasks, source: Source, looks: Looks) -> Iterator[Chart]:
                 f"Share of the sensitivity that falls on needed tokens: {task.task}",
                 [
                     " · ".join(task.words),
-                    f"An even map has {percent(chance, '.1f')}" if chance is not None else "",
+                    f"Grey line: an even map, {percent(chance, '.1f')}" if chance is not None else "",
                     "Bars: 95 % t-intervals" if any(line.right and line.right.low is not None for line in ranked) else "",
                 ],
                 [(looks[line.mixer], _in_percent(line.right), share_sentence(line), False) for line in ranked if line.right],
                 "share on needed tokens, %",
                 source.machine,
                 names=[line.label for line in ranked],
+                reference=None if chance is None else (100 * chance, f"an even map: {percent(chance, '.1f')}"),
             )
         yield from map_charts(f"maps-{place}", task, source.folder.path)
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from mixbench.reports.contents import Cell, Section, Table
 from mixbench.reports.sections.as_tables import MISSING, as_csv
-from mixbench.verdicts.claims.claim import Finding, Judged
+from mixbench.verdicts.claims.claim import Finding, Judged, Verdict
 from mixbench.verdicts.claims.shown import smallest_entry, value_entry
+from mixbench.verdicts.words import counted
 
 CLAIMS = "claims"
 """The anchor of the section."""
+_ABOUT_NUMBERS = (
+    "In brackets: 95 % intervals; where several are corrected for, the level stands in what the claim is decided by.",
+    "smallest detectable effect: what an interval as wide as this one would still show.",
+)
 
 
 def claims_section(judged: Sequence[Judged]) -> Section | None:
@@ -21,43 +27,51 @@ def claims_section(judged: Sequence[Judged]) -> Section | None:
     return Section(
         CLAIMS,
         "Claims",
-        answers=[*map(verdict_sentence, judged)],
+        answers=[_count(judged), *map(verdict_sentence, judged)],
         tables=[*_tables(judged)],
-        notes=[f"{own.claim.name}: {note}" for own in judged for note in own.notes],
         downloads=[findings] if findings else [],
     )
 
 
 def verdict_sentence(judged: Judged) -> str:
-    """What the rows say of a claim: `Supported: …`."""
-    return f"{judged.verdict.capitalize()}: {judged.sentence}"
+    """The claim in the words of its source, and what the rows say of it: `Supported: “…” …`."""
+    return f"{judged.verdict.capitalize()}: “{judged.claim.text}” {judged.sentence}"
+
+
+def _count(judged: Sequence[Judged]) -> str:
+    """How many claims have each verdict: `Of 8 claims, 2 are supported, 0 contradicted, 6 undecided.`"""
+    found = [own.verdict for own in judged]
+    first, *others = [f"{found.count(verdict)} {verdict}" for verdict in get_args(Verdict)]
+    number, _, verdict = first.partition(" ")
+    return f"Of {counted(len(found), 'claim')}, {number} {'is' if number == '1' else 'are'} {', '.join([verdict, *others])}."
 
 
 def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
+    notes = [f"{own.claim.name}: {note}" for own in judged for note in own.notes]
+    rows = [_row(own, finding) for own in judged for finding in own.findings]
     yield Table(
         "claims-verdicts",
         "What was claimed, and what the results say",
         ("claim", "in the words of its source", "verdict", "decided by"),
         [[Cell(own.claim.name), Cell(own.claim.text), Cell(own.verdict), Cell(own.rule)] for own in judged],
+        () if rows else notes,
     )
-    rows = [_row(own, finding) for own in judged for finding in own.findings]
     if rows:
         yield Table(
             "claims-numbers",
             "The numbers that decide the claims",
-            ("claim", "of", "quantity", "value (95 % interval)", "smallest detectable effect", "verdict", "remarks"),
+            ("claim", "of", "quantity", "value (interval)", "smallest detectable effect", "verdict"),
             rows,
+            [*_ABOUT_NUMBERS, *notes],
         )
 
 
 def _row(judged: Judged, finding: Finding) -> list[Cell]:
     shown, least = value_entry(finding), smallest_entry(finding)
-    value = Cell(MISSING, mark=finding.detail)
-    if shown:
-        value = Cell(shown.number + shown.tail, finding.point, mark="" if finding.point is not None else finding.detail)
+    value = Cell(shown.number + shown.tail if shown else MISSING, finding.point, finding.detail)
     smallest = Cell(least.number, finding.smallest) if least else Cell(MISSING)
     words = (judged.claim.name, finding.label, finding.quantity)
-    return [*map(Cell, words), value, smallest, Cell(finding.verdict), Cell(finding.detail or MISSING)]
+    return [*map(Cell, words), value, smallest, Cell(finding.verdict)]
 
 
 def _records(judged: Judged) -> Iterator[dict[str, object]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mixbench.reports.charts.looks import Looks
 from mixbench.reports.contents import Chart, Section, Table
-from mixbench.reports.sections.as_tables import as_csv, as_table
+from mixbench.reports.sections.as_tables import as_csv, as_table, notes_of
 from mixbench.reports.sections.cost_charts import cost_charts
 from mixbench.reports.sections.source import Source, Study
 from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
@@ -42,7 +42,7 @@ def _section(costs: Costs, source: Source, looks: Looks) -> Section | None:
         answers=[*_answers(costs)],
         charts=[*_charts(costs, source, looks)],
         tables=[*_tables(costs)],
-        notes=[*dict.fromkeys(note for cost in costs for note in _notes(cost))],
+        notes=notes_of([cost.subject.words for cost in costs], [[*_notes(cost)] for cost in costs]),
         downloads=[download for download in downloads if download],
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.reports.charts.looks import Looks
 from mixbench.reports.contents import Chart, Download, Section, Table
-from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
+from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table, notes_of
 from mixbench.reports.sections.score_charts import curve_charts, need_charts
 from mixbench.reports.sections.source import Source, Study
 from mixbench.tables.rows import TrainingRow
@@ -48,7 +48,7 @@ def _section(judged: _Judged, source: Source, looks: Looks) -> Section | None:
         answers=[*_answers(judged)],
         charts=[*_charts(judged, source, looks)],
         tables=[*_tables(judged.summary, words)],
-        notes=[*dict.fromkeys(note for task in tasks for note in score_notes(task, judged.summary.baseline))],
+        notes=notes_of(words, [[*score_notes(task, judged.summary.baseline)] for task in tasks]),
         downloads=[*_downloads(judged.summary, words)],
     )
 

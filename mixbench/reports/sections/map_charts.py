@@ -67,26 +67,29 @@ def _chart(
 ) -> Chart:
     first = next(iter(maps.values()))
     needed = blocks(first.right.astype(float), MOST_TOKENS) * top
-    panels: list[tuple[str, NDArray[Any]]] = [("needed", needed)]
-    panels += [(_title(line), blocks(against_even(maps[line.label], task.reach or 0), MOST_TOKENS)) for line in lines]
+    panels: list[tuple[str, str, NDArray[Any]]] = [("needed", "", needed)]
+    panels += [
+        (_title(line), line.label, blocks(against_even(maps[line.label], task.reach or 0), MOST_TOKENS)) for line in lines
+    ]
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
     tokens = len(first.norms)
     layout: dict[str, Any] = {"height": 70 + _SIDE * rows, "annotations": [], "showlegend": False, "margin": {"t": 44}}
     traces: list[Trace] = []
-    for place, (title, values) in enumerate(panels):
+    for place, (title, label, values) in enumerate(panels):
         row, column = divmod(place, columns)
         suffix = "" if place == 0 else str(place + 1)
         across, up = _domain(column, columns), _domain(rows - 1 - row, rows, 0.14)
         layout[f"xaxis{suffix}"] = _axis(across, tokens, f"y{suffix}", bottom=place + columns >= len(panels))
         layout[f"yaxis{suffix}"] = _axis(up, tokens, f"x{suffix}", bottom=column == 0)
         layout["annotations"].append(_annotation(title, across, up))
-        traces.append(_heatmap(title, values, tokens, suffix, top))
+        traces.append(_heatmap(label or title, values, tokens, suffix, top) | ({"legendgroup": label} if label else {}))
     layout["xaxis"]["title"], layout["yaxis"]["title"] = {"text": ""}, {"text": "output"}
     averaged = f", averaged over blocks of {math.ceil(tokens / MOST_TOKENS)} × {math.ceil(tokens / MOST_TOKENS)} tokens"
     caption = [
         "Outputs upwards, inputs to the right" + (averaged if tokens > MOST_TOKENS else ""),
-        "Colours: ‖∂output / ∂input‖, where 1 is an even map; in an ideal map, needed inputs have the darkest colour",
+        "Colours: ‖∂output / ∂input‖, where 1 is an even map; in an ideal map, needed inputs have the darkest colour,"
+        f" {top:.3g} and more",
         f"{len(task.lines) - len(lines)} more mixers are in the table" if len(task.lines) > len(lines) else "",
     ]
     xaxis, yaxis = layout.pop("xaxis"), layout.pop("yaxis")

@@ -77,6 +77,7 @@ def _of_one_size(
         drawn.score_axis,
         about,
         lambda _, __: _score_axis(drawn, task),
+        reference=(task.constant, f"{task.constant_words}: {task.constant:.3g}") if task.constant is not None else None,
     )
 
 

@@ -27,17 +27,16 @@ def single(
     about: str,
     *,
     prefixed: bool = False,
-    further: Sequence[float] = (),
+    reference: tuple[float, str] | None = None,
 ) -> Chart:
-    """Values at a single size: a row per mixer, the smallest first; the axis holds `further` values, too."""
+    """Values at a single size: a row per mixer, the smallest first, and a line at the value that they are held against."""
     ordered = sorted(rows, key=lambda row: row[1].interval.point)
 
     def made(title: str, values: Iterable[float]) -> Axis:
-        return log_axis(title, [*values, *further], prefixed=prefixed)
+        return log_axis(title, values, prefixed=prefixed)
 
-    return rows_chart(
-        name, title, caption, [(look, point.interval, point.text, point.hollow) for look, point in ordered], axis, about, made
-    )
+    drawn = [(look, point.interval, point.text, point.hollow) for look, point in ordered]
+    return rows_chart(name, title, caption, drawn, axis, about, made, reference=reference)
 
 
 def as_rows(notes: Iterable[str]) -> Iterator[str]:

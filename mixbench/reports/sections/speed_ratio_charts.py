@@ -60,7 +60,7 @@ def ratio_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) -> 
                 [(looks[mixer], _ratio_point(line[0])) for mixer, line in lines.items()],
                 f"{time} relative to {own[0].baseline}",
                 about,
-                further=[1.0],
+                reference=(1.0, f"{own[0].baseline}: 1"),
             )
             continue
         traces = [level(looks[baseline], 1.0, ends_of(sizes), f"the baseline: its {time} is 1")]
@@ -82,7 +82,7 @@ def ratio_charts(summary: SpeedSummary, looks: Looks, about: str, most: int) -> 
                 panels.common,
                 "Below 1: faster",
                 *_about_ratios(own, without),
-                "Diamonds: equally fast, with the 95 % interval of the length" if marks else "",
+                "Upright strokes: equally fast, with the 95 % interval of the length" if marks else "",
                 PALE if any(looks[mixer].pale for mixer in lines) else "",
                 panels.told,
             ],
@@ -120,8 +120,8 @@ def _crossovers(look: Look, answer: Verdict, ends: tuple[float, float], swept: s
             "x": numbers([low, found.tokens, high]),
             "y": [1, 1, 1],
             "line": {"color": look.color, "width": 5},
-            "opacity": 0.55,
-            "marker": {"color": look.color, "size": [0, 11, 0], "symbol": "diamond"},
+            "opacity": 0.8,
+            "marker": {"color": look.color, "size": [0, 24, 0], "symbol": "line-ns-open", "line": {"width": 3}},
             "customdata": [literal(text)] * 3,
             "hovertemplate": hover("", ""),
             "showlegend": False,

@@ -10,7 +10,7 @@ from mixbench.reports.charts.chart import chart
 from mixbench.reports.charts.looks import Looks
 from mixbench.reports.charts.traces import Line, Point, Trace, line_traces
 from mixbench.reports.contents import Chart, Download, Section, Table
-from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
+from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table, notes_of
 from mixbench.reports.sections.source import Source, Study
 from mixbench.tables.rows import TrialRow
 from mixbench.verdicts.entries import interval_text
@@ -55,7 +55,7 @@ def _section(searches: Searches, source: Source, looks: Looks) -> Section | None
         ],
         charts=[found for place, search in enumerate(searches, start=1) for found in _charts(place, search, looks)],
         tables=[*_tables(searches)],
-        notes=[*dict.fromkeys(note for search in searches for note in search_notes(search))],
+        notes=notes_of([*map(search_words, searches)], [[*search_notes(search)] for search in searches]),
         downloads=[*_downloads(searches, source)],
     )
 

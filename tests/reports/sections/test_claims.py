@@ -8,7 +8,7 @@ import pytest
 from folders import fill_folder
 from synthetic import speed_rows
 
-from mixbench.reports.sections import QUESTION, TITLE, contents_of
+from mixbench.reports.sections import MOST_ANSWERS, QUESTION, TITLE, contents_of
 from mixbench.reports.sections.claims import CLAIMS
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.study_record import FILE, StudyRecord, write_study
@@ -45,13 +45,37 @@ def test_the_claims_of_a_study_come_first(folder: Path) -> None:
     claims = found.sections[0]
     assert claims.anchor == CLAIMS
     assert found.answers[0] == claims.answers[0]
-    verdict, _, sentence = claims.answers[0].partition(": ")
+    verdict, _, sentence = claims.answers[1].partition(": ")
     assert verdict in ("Supported", "Contradicted", "Undecided")
+    assert claims.answers[0].startswith("Of 1 claim, ")
+    assert f"1 {'is ' if verdict == 'Supported' else ''}{verdict.lower()}" in claims.answers[0]
+    assert sentence.startswith("“HyperMixer takes less time.” ")
     assert "hypermixer" in sentence
     verdicts, numbers = claims.tables
     assert [cell.text for cell in verdicts.rows[0]][:3] == ["time", "HyperMixer takes less time.", verdict.lower()]
     assert all(row[3].value is not None or row[3].mark for row in numbers.rows)
     assert [download.file for download in claims.downloads] == ["claims.csv"]
+
+
+def test_all_claims_of_a_study_are_at_the_top(folder: Path) -> None:
+    head, claim = STUDY.split("[claims.time]")
+    claim = claim.partition("[scale")[0]
+    (folder / FILE).write_text(
+        head + "".join(f"[claims.time-{place}]{claim.replace('takes', f'{place} takes')}" for place in range(MOST_ANSWERS + 2))
+    )
+    found = contents_of(ResultsFolder(folder))
+    assert found.answers == found.sections[0].answers
+    assert len(found.answers) == 1 + MOST_ANSWERS + 2
+
+
+def test_what_is_wrong_with_the_number_of_a_claim_stands_beside_it(tmp_path: Path) -> None:
+    fill_folder(tmp_path, *speed_rows(("attention", "hypermixer"), (256, 512), contended=1.0))
+    (tmp_path / FILE).write_text(STUDY)
+    found = contents_of(ResultsFolder(tmp_path))
+    value = found.sections[0].tables[1].rows[0][3]
+    assert value.value is not None
+    assert "disturbed" in value.mark
+    assert any(warning.startswith("Speed: disturbed time and ratio (") for warning in found.warnings)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,8 +20,10 @@ from synthetic_training import training_rows, trial_rows
 import mixbench
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.mixers import MIXERS
+from mixbench.plots.style import BACKGROUND
 from mixbench.reports.contents import Chart, Contents, Section
 from mixbench.reports.sections import MOST_ANSWERS, contents_of
+from mixbench.reports.sections.as_tables import notes_of
 from mixbench.tables.results import ResultsFolder
 
 MIXED = ("attention", "hypermixer", "mlp-mixer", "none")
@@ -146,6 +149,7 @@ def test_failures_are_marked_drawn_and_told_with_their_reasons(contents: Content
         ("mlp-mixer", [512], ["oom: needs 12 GiB"])
     ]
     assert max(crossed[0]["y"]) > max(value for trace in lines(speed.charts[0]).values() for value in trace["y"][:3])
+    assert f"Speed: oom ({len(failed.rows)}). Each is in the section's table “{failed.title}”." in contents.warnings
     runs = next(table for table in section(contents, "data-efficiency").tables if table.name == "data-failures")
     assert [cell.text for cell in runs.rows[0]][2] == "diverged: the loss was not finite"
     curve = lines(section(contents, "data-efficiency").charts[0])["hypermixer"]
@@ -181,11 +185,60 @@ def test_one_seed_and_one_size_have_no_intervals(tmp_path: Path) -> None:
     assert "One seed" in found.charts[0].caption
 
 
+def test_a_grey_line_that_is_told_is_drawn_across_rows(tmp_path: Path, contents: Contents) -> None:
+    training = [replace(row, constant_score=0.9) for row in training_rows(sizes=(500,), seeds=(0, 1))]
+    found = speed_only(tmp_path, training, *speed_rows(tokens=(128,), rounds=2))
+    told = {chart.name: chart for chart in (*charts(found), *section(contents, "attention-map").charts)}
+    for name in ("data-curves-1-1", "speed-ratio-by-tokens-1", "maps-share-1"):
+        upright = next(trace for trace in told[name].traces if trace["mode"] == "lines")
+        assert upright["x"][0] == upright["x"][1]
+        assert upright["y"][0] < 0 < upright["y"][1]
+        low, high = told[name].layout["xaxis"]["range"]
+        value = upright["x"][0] if told[name].layout["xaxis"]["type"] == "linear" else math.log10(upright["x"][0])
+        assert low <= value <= high
+
+
+def test_lengths_at_which_two_are_equally_fast_have_a_mark_that_no_mixer_has(contents: Contents) -> None:
+    ratio = next(
+        chart for chart in section(contents, "speed").charts if chart.title == "Latency relative to attention · training"
+    )
+    marks = [trace for trace in ratio.traces if str(trace.get("customdata", [""])[0]).startswith("equally fast at")]
+    assert marks
+    assert "Upright strokes: equally fast" in ratio.caption
+    for trace in marks:
+        assert trace["legendgroup"] in contents.looks
+        assert trace["marker"]["symbol"].removesuffix("-open") not in {look["symbol"] for look in contents.looks.values()}
+        assert trace["x"][0] <= trace["x"][1] <= trace["x"][2]
+
+
+def test_notes_on_one_of_several_contexts_say_which() -> None:
+    notes = notes_of(
+        ["mqar · width 16 · cpu", "mqar · width 32 · cpu"], [["In brackets: …", "Better: a"], ["In brackets: …", "Better: b"]]
+    )
+    assert notes == ["In brackets: …", "width 16: Better: a", "width 32: Better: b"]
+    assert notes_of(["width 16"], [["In brackets: …"]]) == ["In brackets: …"]
+
+
+def test_a_map_belongs_to_its_mixer(contents: Contents) -> None:
+    for chart in section(contents, "attention-map").charts[1:]:
+        needed, *others = chart.traces
+        assert "legendgroup" not in needed
+        assert {trace["legendgroup"] for trace in others} <= {*contents.looks}
+
+
+def test_mixers_in_the_background_come_last(tmp_path: Path) -> None:
+    found = speed_only(tmp_path, *speed_rows(tuple(MIXERS), (64, 256), launches=2, rounds=1))
+    pale = [look["color"] == BACKGROUND.color for look in found.looks.values()]
+    assert any(pale)
+    assert pale == sorted(pale)
+
+
 def test_values_at_a_single_size_are_rows(tmp_path: Path) -> None:
     found = section(speed_only(tmp_path, *speed_rows(tokens=(128,), rounds=2)), "speed")
     assert found.charts[0].title == "Latency at 128 tokens"
     assert found.charts[0].layout["yaxis"]["ticktext"] == ["none", "hypermixer", "attention"]
     assert {len(trace["x"]) for trace in found.charts[0].traces} == {1}
+    assert not [trace for trace in found.charts[0].traces if trace["mode"] == "lines"]
 
 
 def test_of_several_machines_the_newest_is_shown_and_the_others_are_told(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def write_report(options: ReportOptions) -> Path:
 
     require_packages()
     folder = ResultsFolder(options.results)
+    if not folder.path.exists():
+        raise RequestError(f"there is no folder {folder.path}", "Give a results folder. Measure first: mixbench speed.")
     output = folder.path / NAME if options.output is None else Path(options.output)
     _demand_place(output, folder.path)
     progress = options.progress or Silent()

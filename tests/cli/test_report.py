@@ -67,6 +67,7 @@ def test_a_folder_with_nothing_to_show_is_refused(tmp_path: Path, run: Run, ther
         (tmp_path / "empty").mkdir()
     done = run("report", tmp_path / "empty")
     assert (done.exit_code, done.stdout) == (2, "")
+    assert ("nothing for a page" if there else "there is no folder") in done.stderr
     assert "Measure first: mixbench speed." in done.stderr
     assert [*tmp_path.rglob("*.html")] == []
 

@@ -8,8 +8,7 @@ const BUTTONS = [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetS
 const CONFIG = { displaylogo: false, responsive: true, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: BUTTONS };
 const MARGIN = { l: 60, r: 20, t: 34, b: 52 };
 const LEAST_PANEL = 260;
-const LETTER = 6.5;
-const MOST_LETTERS = 24;
+const ROOM_FOR_TITLES = 480;
 const ROOM_FOR_LEGEND = 640;
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
 
@@ -20,10 +19,7 @@ function axesOf(layout) {
 // panels side by side need room, so that a narrow page scrolls the figure
 function leastWidth(layout) {
   const starts = axesOf(layout).filter((name) => name[0] === "x").map((name) => layout[name].domain?.[0] ?? 0);
-  const names = axesOf(layout).filter((name) => name[0] === "y").flatMap((name) => layout[name].ticktext ?? []);
-  const longest = Math.min(MOST_LETTERS, Math.max(0, ...names.map((name) => name.length)));
-  const beside = Math.max(60, 20 + LETTER * longest);
-  return Math.min(LEAST_PANEL * Math.max(1, new Set(starts.map((start) => start.toFixed(2))).size) + beside, 1000);
+  return Math.min(LEAST_PANEL * Math.max(1, new Set(starts.map((start) => start.toFixed(2))).size) + 60, 1000);
 }
 
 // a colour of the style sheet as it is now, in a form that plotly takes
@@ -42,6 +38,7 @@ function layoutFor(layout, width) {
   const own = isDark() ? recoloured(layout, "") : structuredClone(layout);
   for (const name of axesOf(own)) {
     own[name] = { ...own[name], gridcolor: rule, linecolor: rule, zerolinecolor: rule, color: ink, automargin: true };
+    if (width < ROOM_FOR_TITLES && own[name].title) own[name].title = { ...own[name].title, font: { size: 10 } };
   }
   const touch = matchMedia("(pointer: coarse)").matches;
   return {

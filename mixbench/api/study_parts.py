@@ -134,6 +134,8 @@ def _planned(study: StudyFile, part: StudyPart, options: StudyOptions, folder: s
             made, work = make()
         except RequestError as error:
             culprit = _culprit(error, given)
+            if culprit is None and not {*_OF_THE_REQUEST}.isdisjoint(_flags(error)):
+                raise  # the command line is wrong, not the file
             faults.append(_fault(part, given[culprit].line if culprit else part.line, error))
             if culprit is None:
                 return None, faults
@@ -146,7 +148,7 @@ def _planned(study: StudyFile, part: StudyPart, options: StudyOptions, folder: s
 def _values(study: StudyFile, part: StudyPart, options: StudyOptions) -> dict[str, Given]:
     """All values of a part: those that parts share, its own, and in their place those of the command line, in line 0."""
     known = {option.flag.removeprefix("--") for option in options_of(COMMANDS[part.command].options)}
-    shared = {name: value for name, value in study.shared.items() if name in known and _is_for(part, name, value.value)}
+    shared = {name: value for name, value in study.shared.items() if name in known and _is_for(study, part, name)}
     if part.command == "cost":  # it reads what the other parts have measured, wherever that was
         return {**shared, **part.options}
     instead = {name.replace("_", "-"): getattr(options, name) for name in _INSTEAD}
@@ -154,10 +156,16 @@ def _values(study: StudyFile, part: StudyPart, options: StudyOptions) -> dict[st
     return {**shared, **part.options, **given}
 
 
-def _is_for(part: StudyPart, name: str, value: Any) -> bool:
-    """Whether a part takes a shared value: the search of `tune` chooses rates itself, and what it draws is not fixed."""
+def _is_for(study: StudyFile, part: StudyPart, name: str) -> bool:
+    """Whether a part takes a shared value: layers say nothing of the time of a mixer or a block; the search of `tune` chooses
+    rates itself, and what it draws is not fixed.
+    """
+    value = study.shared[name].value
     if part.command == "cost":
         return name == "baseline"
+    if part.command == "speed" and name == "layers":
+        scope = part.options.get("scope") or study.shared.get("scope")
+        return scope is not None and "model" in str(scope.value)
     if part.command != "tune":
         return True
     if name == "learning-rate" and any(str(rate).endswith("auto") for rate in (value if isinstance(value, list) else [value])):
@@ -200,11 +208,15 @@ def _drop_wrong_mixers(part: StudyPart, given: dict[str, Given], faults: list[Fa
 def _culprit(error: RequestError, given: Mapping[str, Given]) -> str | None:
     """The option that an error is about: one that it names, by flag or in words, or one whose value it quotes."""
     text = str(error)
-    flags = re.findall(r"--([a-z][a-z-]*)", text)
-    named = [name for name in flags if name in given]
+    named = [name for name in _flags(error) if name in given]
     named += [name for name in given if re.search(rf"\b{re.escape(name)}\b", text)]
     named += [name for name, value in given.items() if isinstance(value.value, str) and value.value and value.value in text]
     return next(iter(named), None)
+
+
+def _flags(error: RequestError) -> list[str]:
+    """The options that the text of an error names, without the dashes."""
+    return re.findall(r"--([a-z][a-z-]*)", str(error))
 
 
 def _fault(part: StudyPart, line: int, error: RequestError) -> Fault:

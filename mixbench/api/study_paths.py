@@ -50,10 +50,11 @@ def _task(text: str, folder: str) -> str:
 
 _PLACES: Mapping[str, Callable[[str, str], str]] = {
     "mixer": _mixer,
+    "against": _mixer,
     "baseline": _mixer,
     "task": _task,
     "dev": _part,
     "test": _part,
     **dict.fromkeys(("train", "tokenizer", "from", "checkpoint"), _path),
 }
-"""By the name of an option, how its values change."""
+"""By the name of an option of a command or a claim, how its values change."""

@@ -35,6 +35,8 @@ class PreparedStudy:
     claims: tuple[Claim, ...]
     """Those that are asked for."""
     options: StudyOptions
+    folder: str = ""
+    """That the paths of the file are relative to."""
 
     @property
     def command(self) -> str:
@@ -49,7 +51,7 @@ class PreparedStudy:
 
     def judged(self) -> list[Judged]:
         """What the rows of the results folder say of the claims. Raises StorageError."""
-        return judged_claims(self.study, self.claims, ResultsFolder(self.options.results))
+        return judged_claims(self.study, self.claims, ResultsFolder(self.options.results), self.folder)
 
     @property
     def work(self) -> StudyWork | None:
@@ -87,7 +89,7 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
             raise UnknownNameError("part", name, (*PARTS, CLAIMS), "for --only")
     study, faults = read_study_text(source.text, source.file, options.scale)
     parts, wrong = planned_parts(study, options, source.folder)
-    claims, unjudged = study_claims(study)
+    claims, unjudged = study_claims(study, source.folder)
     if faults := [*faults, *wrong, *unjudged]:
         raise StudyFileError(source.file, faults)
     chosen = [part for part in parts if not asked or part.command in asked]
@@ -97,7 +99,8 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
     record = record_of(source, study, options)
     if not options.plan:
         check_folder(folder_of(options).path, record)
-    return PreparedStudy(study, record, tuple(chosen), tuple(claims if not asked or CLAIMS in asked else ()), options)
+    judged = tuple(claims if not asked or CLAIMS in asked else ())
+    return PreparedStudy(study, record, tuple(chosen), judged, options, source.folder)
 
 
 class _Once(Silent):

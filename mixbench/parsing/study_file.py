@@ -119,7 +119,7 @@ class _Reader:
         self._refuse_unknown((), _TOP, "table or key")
         scales = tuple(self._table((SCALE,)))
         for name in scales:
-            self._refuse_unknown((SCALE, name), (*SHARED, *PARTS, CLAIMS), f"table of the scale {name}")
+            self._refuse_unknown((SCALE, name), (*SHARED, *PARTS, CLAIMS), "table", f"of the scale {name}")
         chosen = scales[0] if scale is None and scales else scale
         if chosen is not None and chosen not in scales:
             fault = unknown("scale", chosen, scales, 0)
@@ -158,10 +158,10 @@ class _Reader:
     def _fault(self, path: Path, text: str, hint: str = "") -> None:
         self.faults.append(Fault(self._line(path), text, hint))
 
-    def _refuse_unknown(self, path: Path, known: Sequence[str], kind: str) -> None:
+    def _refuse_unknown(self, path: Path, known: Sequence[str], kind: str, where: str = "") -> None:
         for name in self._table(path):
             if name not in known:
-                self.faults.append(unknown(kind, name, known, self._line((*path, name))))
+                self.faults.append(unknown(kind, name, known, self._line((*path, name)), where))
 
     def _table(self, path: Path) -> Mapping[str, Any]:
         value = self._at(path)

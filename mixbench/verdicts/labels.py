@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from mixbench.errors import RequestError, UnknownNameError, shortened
 from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import choose_mixer, distinct_ends
 from mixbench.parsing.canonical import canonical_json, digest, read_object
+from mixbench.parsing.spec import parse_mixer
 from mixbench.tables.origins import is_past, known_place
 from mixbench.tables.rows import EXECUTIONS, SpeedRow
 from mixbench.verdicts.words import sized
@@ -119,7 +121,8 @@ def find_baseline(baseline: str | None, mixers: Sequence[MixerKey]) -> MixerKey 
 def find_mixers(wanted: str, mixers: Iterable[MixerKey]) -> list[MixerKey]:
     """The mixers that a text means: the one with this mixer string or label, else all of this name, shortest label first.
 
-    A mixer string also means the causal form of its mixer, where that alone is there.
+    A mixer string also means the causal form of its mixer, where that alone is there. One of a file that is not there means
+    the mixers of files of its name: rows do not say in which folder theirs lay.
     """
     labels = mixer_labels(mixers)
     with suppress(RequestError):  # a label is not always a mixer string
@@ -129,12 +132,23 @@ def find_mixers(wanted: str, mixers: Iterable[MixerKey]) -> list[MixerKey]:
         causal = named.made_causal()
         if (causal.name, causal.config) in labels:
             return [(causal.name, causal.config)]
-    words = _words(wanted)
+    words = _words(_without_folder(wanted))
     ordered = mixer_order(labels)
     for mixer in ordered:
         if words in (_words(labels[mixer]), _words(" ".join([mixer[0], *_options(*mixer)]))):
             return [mixer]
     return [mixer for mixer in ordered if words in (_words(mixer[0]), [_short(mixer[0])])]
+
+
+def _without_folder(wanted: str) -> str:
+    """A mixer string without the folder of its file, if that cannot be found; any other text as it is."""
+    try:
+        file = parse_mixer(wanted).file
+    except RequestError:
+        return wanted
+    if file is None or os.path.exists(file):  # of a file that is there, only its own version is meant
+        return wanted
+    return wanted.replace(file, os.path.basename(file), 1)
 
 
 def by_code(mixers: Iterable[MixerKey]) -> dict[MixerKey, MixerKey]:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from mixbench.api.options import options_of
+from mixbench.api.study_claims import study_claims
 from mixbench.api.study_options import StudyOptions
 from mixbench.api.study_parts import COMMANDS, PlannedPart, planned_parts
-from mixbench.parsing.study_file import PARTS, Fault, read_study_text
+from mixbench.errors import RequestError
+from mixbench.parsing.study_file import PARTS, Fault, StudyFileError, read_study_text
 
 TASK = 'task = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"\n'
 
@@ -105,6 +107,23 @@ def test_a_search_is_not_told_the_rates_that_it_chooses_itself() -> None:
     assert lines[3] == "mixbench cost --baseline none"
 
 
+@pytest.mark.parametrize(("scope", "told"), [("mixer", False), ("mixer,block", False), ("model", True), ("block,model", True)])
+def test_times_of_mixers_and_blocks_are_not_told_the_layers_of_models(scope: str, told: bool) -> None:
+    shared = "[model]\nlayers = 2\n"
+    for text in (f'{shared}[speed]\nscope = "{scope}"\n', f'{shared}scope = "{scope}"\n[speed]\n[data-efficiency]\n'):
+        (part, *_), _ = planned(text)
+        assert ("--layers 2" in part.command_line) is told
+    (own,), faults = planned(f'[speed]\nscope = "{scope}"\nlayers = 3\n')
+    assert not faults
+    assert "--layers 3" in own.command_line
+
+
+def test_what_is_wrong_with_the_command_line_is_no_fault_of_the_file() -> None:
+    with pytest.raises(RequestError, match=r"^--engine: 'rai' is not an engine") as told:
+        planned("[speed]\n[tune]\n", engine="rai")
+    assert not isinstance(told.value, StudyFileError)
+
+
 def test_the_command_line_replaces_what_the_file_says() -> None:
     text = '[model]\ndevice = "cpu"\n[speed]\ntokens = 8\nthreads = 2\n'
     parts, _ = planned(text, device="cuda", threads=1, jobs=3, results="r")
@@ -158,3 +177,12 @@ def test_no_value_of_any_option_ends_in_anything_but_a_fault_in_its_line(command
             text = "\n".join([f"[{command}]", *lines, f"{name} = {value}"])
             for fault in planned(text)[1]:
                 assert fault.line in (1, len(lines) + 2), (text, fault)
+
+
+def test_mixers_of_claims_are_relative_to_the_folder_of_the_file() -> None:
+    text = '[claims.a]\nclaim = "x"\nrule = "faster"\nmixer = "mine.py:Mine:gain=2"\nagainst = ["attention", "../b.py:B"]\n'
+    study, _ = read_study_text(text, "papers/study.toml")
+    (claim,), faults = study_claims(study, "papers")
+    assert not faults
+    assert claim.options["mixer"] == "papers/mine.py:Mine:gain=2"
+    assert claim.options["against"] == ("attention", "b.py:B")

@@ -72,7 +72,7 @@ def test_every_fault_is_told_at_once_with_file_and_line() -> None:
         "my.toml: unknown scale 'smal'",
         "my.toml:13: unknown table or key 'tunes'",
         "my.toml:15: the claim cheaper has no rule",
-        "my.toml:21: unknown table of the scale tiny 'modell'",
+        "my.toml:21: unknown table 'modell' of the scale tiny",
         "my.toml:28: width is also in [model]",
         "my.toml:30: speed is not a table",
     ]

@@ -240,7 +240,7 @@ def _next(
         if cell.status in FAILURES:
             return command(retry_failed=True)
         if own.failing or not cell.paired_ratios:
-            return command(fresh=True)
+            return command(fresh=True, launches=max(cell.launches, 2))  # one launch would have no interval
         estimate = own.at(LEVEL)
         if estimate.point is None or estimate.high is None:
             return command(launches=FEWEST)

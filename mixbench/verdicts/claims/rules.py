@@ -66,7 +66,8 @@ RULES: Mapping[str, Rule] = {
     for rule in (
         Rule(
             "more-needed-sensitivity",
-            "The paired difference of the share of long-range sensitivity on needed inputs lies above a margin.",
+            "The paired difference of the share of long-range sensitivity on needed inputs lies above a margin,"
+            " and the share above that of an even map.",
             (
                 *_MIXERS,
                 ClaimOption("margin", "margin", "what the difference must exceed, as a share: 0.05 or 5%", 0.0),

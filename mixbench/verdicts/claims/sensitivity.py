@@ -1,10 +1,16 @@
-"""The claim that a mixer looks where it must: more of its long-range sensitivity falls on needed inputs."""
+"""The claim that a mixer looks where it must: more of its long-range sensitivity falls on needed inputs.
+
+More than that of another mixer, and more than that of an even map: of two mixers that look past what is needed, neither looks
+where it must. Both are asked at 95 %. Without any difference, a claim is still decided in at most 5 % of cases: it takes both
+to support it, which is as rare as that both contradict it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 from mixbench.tables.rows import AttentionMapRow
@@ -39,12 +45,23 @@ from mixbench.verdicts.cost.commands import map_command
 from mixbench.verdicts.environments import united
 from mixbench.verdicts.labels import in_words, mixer_order
 from mixbench.verdicts.learning.context import by_context
-from mixbench.verdicts.learning.means import mean_difference
+from mixbench.verdicts.learning.means import known_mean, mean_difference
 from mixbench.verdicts.words import counted, number
 
 MAPPED = ("task", "size", "layers", "width", "tokens", "device")
 """The options that choose maps."""
 _STUDY = "attention-map"
+_EVEN = "an even map"
+_ABOVE_EVEN = Criterion(
+    supports=lambda estimate: estimate.above(0),
+    contradicts=lambda estimate: estimate.below(0),
+    smallest=half_width,
+)
+_EVEN_PHRASES: Phrases = {
+    "supported": "is larger than that of",
+    "contradicted": "is smaller than that of",
+    "undecided": "may or may not be larger than that of",
+}
 
 
 @dataclass(frozen=True)
@@ -79,12 +96,15 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
     )
     comparisons = lacking_comparisons(found)
     comparisons += [_comparison(found, maps, mixer, len(groups) > 1) for maps in groups for mixer in found.against]
-    decision = decide(test, comparisons, "difference of the share on needed inputs, percentage points")
+    quantity = "difference of the share on needed inputs, percentage points"
+    decision = decide(test, comparisons, quantity)
+    even = decide(_ABOVE_EVEN, [own for maps in groups if (own := _against_even(found, maps, len(groups) > 1))], quantity)
     beyond = f"{number(margin)} percentage points" if margin else "0"
     rule = (
         f"The share of long-range sensitivity that falls on needed inputs, {found.label} minus {found.others}, paired by"
-        f" seed: supported if the {decision.interval_words} of the difference lies above {beyond}{found.against_each},"
-        f" contradicted if it lies below{found.against_any}."
+        f" seed: supported if the {decision.interval_words} of the difference lies above {beyond}{found.against_each}, and"
+        f" that of {found.label} minus an even map above 0 (its {even.interval_words}); contradicted if any of"
+        " these lies below."
     )
     more = f"more than {number(margin)} points larger" if margin else "larger"
     phrases: Phrases = {
@@ -93,9 +113,12 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
         "undecided": f"may or may not be {more} than that of",
     }
     said = decision.said(f"that of {found.label}", phrases, " points", signed)
+    if even.findings:
+        said = f"{said}; {even.said(f'that of {found.label}', _EVEN_PHRASES, ' points', signed)}"
     sentence = f"Of the long-range sensitivity{_on(groups)}, the share on needed inputs: {said}."
     notes = [*_notes(found, groups, left_out), *evidence.machines(AttentionMapRow, rows)]
-    return Answer(rule, sentence, decision.findings, notes, _next(decision, found, groups, margin))
+    asked = [*_asked(decision, margin), *_asked(even, 0.0)]
+    return Answer(rule, sentence, [*decision.findings, *even.findings], notes, _next(asked, found, groups))
 
 
 def _groups(rows: Sequence[Any], found: Named) -> tuple[list[Maps], int]:
@@ -126,12 +149,36 @@ def _comparison(found: Named, maps: Maps, mixer: tuple[str, str], several: bool)
             return blank(at=lambda level: NOTHING, detail=f"{found.labels[key]}: {why}")
     own, other = maps.lines[found.mixer].by_seed, maps.lines[mixer].by_seed
     shares = [(own[seed], other[seed]) for seed in own if seed in other]
-    why = "no seed has both" if not shares else "one seed, so no interval" if len(shares) == 1 else ""
+    return blank(at=partial(_difference, shares), detail=_why_nothing(shares) or ("" if shares else "no seed has both"))
 
-    def at(level: float) -> Estimate:
-        return of_interval(mean_difference(shares, level), 100)
 
-    return blank(at=at, detail=why)
+def _against_even(found: Named, maps: Maps, several: bool) -> Comparison | None:
+    """The mixer's share against that of an even map on the same examples; None where it has no share."""
+    by_seed: dict[int, list[AttentionMapRow]] = {}
+    for row in maps.rows:
+        if (row.mixer, row.config) == found.mixer and row.right_share is not None:
+            by_seed.setdefault(row.seed, []).append(row)
+    if not by_seed:
+        return None
+    shares = [
+        (fmean(row.right_share or 0.0 for row in rows), even)
+        for rows in by_seed.values()
+        if (even := known_mean(row.chance_share for row in rows)) is not None
+    ]
+    why = _why_nothing(shares) or ("" if shares else "its share is not known")
+    return Comparison(found.label, _EVEN, partial(_difference, shares), f"on {maps.words}" if several else "", why)
+
+
+def _difference(shares: Sequence[tuple[float, float]], level: float) -> Estimate:
+    return of_interval(mean_difference(shares, level), 100)
+
+
+def _why_nothing(shares: Sequence[tuple[float, float]]) -> str:
+    """Why there is no interval."""
+    if len(shares) == 1:
+        return "one seed, so no interval"
+    difference = mean_difference(shares)
+    return "all seeds agree exactly, so no interval" if difference and difference.low is None else ""
 
 
 def _on(groups: Sequence[Maps]) -> str:
@@ -154,7 +201,17 @@ def _notes(found: Named, groups: Sequence[Maps], left_out: int) -> list[str]:
     return [*filter(None, notes)]
 
 
-def _next(decision: Decision, found: Named, groups: Sequence[Maps], margin: float) -> str:
+def _asked(decision: Decision, limit: float) -> list[tuple[float | None, float]]:
+    """Of what is not decided: how wide the interval is on its longer side, and how far the number lies from the limit."""
+    pairs = zip(decision.findings, decision.comparisons, strict=True)
+    return [
+        (half_width(own.at(LEVEL)), abs(finding.point - limit))
+        for finding, own in pairs
+        if finding.verdict == "undecided" and finding.point is not None
+    ]
+
+
+def _next(asked: Sequence[tuple[float | None, float]], found: Named, groups: Sequence[Maps]) -> str:
     """The command that may decide what is not decided."""
     maps = groups[0]
     lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in maps.lines]
@@ -162,9 +219,6 @@ def _next(decision: Decision, found: Named, groups: Sequence[Maps], margin: floa
         return map_command([*found.all, *lacking], maps.rows)
     if any(can_be_repeated(statuses.values()) for statuses in maps.failed.values()):
         return map_command(found.all, maps.rows, retry_failed=True)
-    wanted = []
-    for finding, own in zip(decision.findings, decision.comparisons, strict=True):
-        if finding.verdict == "undecided" and finding.point is not None:
-            half, seeds = half_width(own.at(LEVEL)), len(maps.lines[found.mixer].by_seed)
-            wanted.append(more_replicates(seeds, half, abs(finding.point - margin)))
+    seeds = len(maps.lines[found.mixer].by_seed)
+    wanted = [more_replicates(seeds, half, distance) for half, distance in asked]
     return map_command(found.all, maps.rows, seeds=max(wanted)) if wanted else ""

@@ -140,7 +140,8 @@ def map_command(mixers: Sequence[MixerKey], rows: Sequence[AttentionMapRow], **c
 def timing_command(mixers: Sequence[MixerKey], rows: Sequence[SpeedRow], tokens: Iterable[int], **changes: Any) -> str:
     """The command that times as in some rows of one context, at these lengths; `changes` are options that differ."""
     row = rows[0]
-    shape = {"tokens": ",".join(map(str, tokens)), "width": row.width, "layers": unpacked(row.settings).get("layers")}
+    layers = unpacked(row.settings).get("layers") if row.scope == "model" else None  # of no effect elsewhere
+    shape = {"tokens": ",".join(map(str, tokens)), "width": row.width, "layers": layers}
     return line_of("speed", mixers, {**shape, **measured(rows, scope=row.scope, mode=row.mode), **changes})
 
 

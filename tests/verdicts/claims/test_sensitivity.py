@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from claiming import commands, judged, lost
-from synthetic_maps import map_rows
+from synthetic_maps import CHANCE, map_rows
 
 from mixbench.stats import t_interval
 from mixbench.tables.rows import AttentionMapRow
@@ -30,7 +30,8 @@ def test_the_difference_of_shares_is_paired_by_seed(
     found = judged(RULE, rows, against=["mlp-mixer"])
     assert found.verdict == verdict
     assert words in found.sentence
-    (finding,) = found.findings
+    finding, even = found.findings
+    assert (even.label, even.verdict) == ("hypermixer against an even map", "supported")
     lines = {line.label: line.by_seed for line in summarise(rows)[0].lines}
     own, other = lines["hypermixer"], lines["mlp-mixer"]
     expected = t_interval([100 * (own[seed] - other[seed]) for seed in SEEDS])
@@ -45,10 +46,39 @@ def test_the_difference_must_exceed_the_margin(margin: object, verdict: str) -> 
     assert judged(RULE, rows, against=["mlp-mixer"], margin=margin).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("own", "noise", "verdict", "words"),
+    [
+        (0.05, 0.002, "contradicted", "that of hypermixer is smaller than that of an even map"),
+        (0.11, 0.02, "undecided", "that of hypermixer may or may not be larger than that of an even map"),
+        (0.2, 0.005, "supported", "that of hypermixer is larger than that of an even map"),
+    ],
+)
+def test_a_mixer_that_looks_no_better_than_an_even_map_supports_nothing(
+    own: float, noise: float, verdict: str, words: str
+) -> None:
+    rows = map_rows({"hypermixer": own, "mlp-mixer": own - 0.048}, seeds=SEEDS, noise=noise)
+    rows = [row if row.right_share is None else replace(row, right_share=max(row.right_share, 0.0)) for row in rows]
+    found = judged(RULE, rows, against=["mlp-mixer"])
+    difference, _ = found.findings
+    assert difference.verdict == "supported"
+    assert found.verdict == verdict
+    assert words in found.sentence
+    assert any("--seeds" in command for command in commands(found)) is (verdict == "undecided")
+
+
+def test_maps_that_do_not_tell_the_share_of_an_even_map_support_nothing() -> None:
+    rows = map_rows({"hypermixer": 0.5, "attention": 0.2}, seeds=SEEDS, noise=0.02, chance_share=None)
+    found = judged(RULE, rows)
+    assert found.verdict == "undecided"
+    assert "against an even map (its share is not known)" in found.sentence
+
+
 def test_the_points_of_the_shares_are_those_of_attention_map() -> None:
     rows = map_rows({"hypermixer": 0.5, "attention": 0.3}, seeds=SEEDS)
     attention, hypermixer = (line.right.point for line in summarise(rows)[0].lines if line.right)
-    (finding,) = judged(RULE, rows).findings
+    finding, even = judged(RULE, rows).findings
+    assert even.point == pytest.approx(100 * (hypermixer - CHANCE))
     assert finding.label == "hypermixer against attention"
     assert finding.point == pytest.approx(100 * (hypermixer - attention))
 
@@ -90,9 +120,12 @@ def test_models_of_another_size_are_compared_apart() -> None:
     rows = map_rows(shares, seeds=SEEDS, noise=0.02) + map_rows(shares, seeds=SEEDS, noise=0.02, train_size=50)
     found = judged(RULE, rows)
     assert found.verdict == "supported"
-    assert len(found.findings) == 2
+    assert [finding.label.partition(" on ")[0] for finding in found.findings] == [
+        *["hypermixer against attention"] * 2,
+        *["hypermixer against an even map"] * 2,
+    ]
     assert "Holm's procedure for 2 comparisons" in found.rule
-    assert len(judged(RULE, rows, size=50).findings) == 1
+    assert len(judged(RULE, rows, size=50).findings) == 2
 
 
 def test_mixers_that_were_not_mapped_are_named_with_the_command() -> None:

@@ -23,8 +23,9 @@ def study_command(options: StudyOptions) -> str:
 
 
 def record_of(source: StudySource, study: StudyFile, options: StudyOptions) -> StudyRecord:
-    """What the results folder of a study says."""
-    return StudyRecord(source.text, study.scale, source.file, study_command(options))
+    """What the results folder of a study says. Its command repeats the whole study, whichever parts are carried out now."""
+    whole = command_line("study", options, without=(*NOT_OF_THE_PLAN, "only"))
+    return StudyRecord(source.text, study.scale, source.file, whole)
 
 
 def check_folder(folder: Path, record: StudyRecord) -> None:

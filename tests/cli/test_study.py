@@ -117,6 +117,9 @@ def test_a_scale_changes_what_is_done_and_only_some_parts_can_be_asked_for(run: 
     assert [words[1] for words in commands_in(done)] == ["data-efficiency", "tune"]
     assert [len(rows) for rows in keys_of(tmp_path / "results").values()] == [2 * 2 * 3 + 2 * 5, 2 * 3]
     assert done.stderr.endswith("Next: mixbench report\n")
+    record = read_study(tmp_path / "results")
+    assert record is not None
+    assert record.command == "mixbench study small.toml --scale large"  # all of it, whichever parts were asked for
     refused = run("study", "small.toml", "--scale", "large", "--only", "tunes")
     assert (refused.exit_code, "Did you mean 'tune'?" in refused.stderr) == (2, True)
 

@@ -74,7 +74,8 @@ class Estimate:
         self._last = now
         self.spent[step.sort] += taken
         self._taken[kind].append(taken)
-        self._ratios[step.sort].append(taken / step.seconds)
+        if step.seconds > 0:  # what was to take no time says nothing of how long others take
+            self._ratios[step.sort].append(taken / step.seconds)
         self._left[kind] -= 1
         if self._left[kind] <= 0:
             del self._left[kind]

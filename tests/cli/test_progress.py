@@ -207,3 +207,13 @@ def test_how_the_time_was_spent_is_told_by_the_sort_of_step(monkeypatch: pytest.
             player.now += seconds
             progress.done(step)
     assert progress.spent == "Time: 1 min 7 s (starting 5 s, timing 1 min 1 s)."
+
+
+def test_a_step_that_was_to_take_no_time_says_nothing_of_others() -> None:
+    now = [0.0]
+    empty, full = Step("reading", "empty", 0.0), Step("reading", "full", 2.0)
+    estimate = Estimate(lambda: now[0])
+    estimate.begin([empty, full])
+    now[0] = 1.0
+    estimate.done(empty)
+    assert estimate.left == pytest.approx(2.0)

@@ -34,6 +34,7 @@ def lines_of(folder: Path) -> dict[str, list[bytes]]:
     return {table: file.read_bytes().splitlines(keepends=True) for table, file in files.items() if file.exists()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["data_efficiency", "tuning"])
 def test_a_study_that_is_killed_continues_where_it_stopped(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children_find_helpers: None, table: str

@@ -9,7 +9,7 @@ import pytest
 from synthetic_maps import TOKENS, map_rows, write_maps
 
 from mixbench.errors import StorageError
-from mixbench.plots.attention_map import _against_even, _borders, draw_attention_maps, map_figure
+from mixbench.plots.attention_map import _borders, against_even, draw_attention_maps, map_figure
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.verdicts.attention_map import summarise
 
@@ -73,13 +73,13 @@ def test_an_even_map_is_1_everywhere_whatever_its_sensitivity() -> None:
     right[2:5, 7:10] = True
     inputs = np.zeros(TOKENS, np.float32)
     even = StoredMap(np.full((TOKENS, TOKENS), 0.004, np.float32), right, inputs, inputs)
-    np.testing.assert_allclose(_against_even(even, 2), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(against_even(even, 2), 1.0, rtol=1e-6)
     ideal = StoredMap(right.astype(np.float32), right, inputs, inputs)
     distant = [(i, j) for i in range(2, 5) for j in range(TOKENS) if abs(i - j) > 2]
     share = np.mean([right[place] for place in distant])
-    assert _against_even(ideal, 2).max() == pytest.approx(1 / share)
+    assert against_even(ideal, 2).max() == pytest.approx(1 / share)
     empty = StoredMap(np.zeros((TOKENS, TOKENS), np.float32), right, inputs, inputs)
-    assert (_against_even(empty, 2) == 0).all()
+    assert (against_even(empty, 2) == 0).all()
 
 
 def test_borders_enclose_what_is_needed() -> None:

@@ -78,13 +78,15 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "better-score",
-            "The paired difference of test scores lies on the better side of 0 for each of the other mixers.",
+            "The paired difference of test scores lies on the better side of 0 for each of the other mixers, and the mixer is"
+            " clearly better than a constant answer.",
             (*_MIXERS, _SIZE, *_RUNS),
             better_score,
         ),
         Rule(
             "on-par",
-            "The 95 % interval of the paired difference of test scores lies within a margin on both sides of 0.",
+            "The 95 % interval of the paired difference of test scores lies within a margin on both sides of 0, and both mixers"
+            " are clearly better than a constant answer.",
             (
                 *_MIXERS,
                 ClaimOption(

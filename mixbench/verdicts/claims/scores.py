@@ -1,9 +1,12 @@
-"""Claims on test scores: better than several others, or on par with them. Differences are paired by seed."""
+"""Claims on test scores: better than several others, or on par with them. Differences are paired by seed.
+
+A mixer that is no better than the best constant answer has learned nothing: to be better than others that have not either, or
+on par with one, supports no claim.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from mixbench.tables.scores import SCORES
@@ -14,98 +17,32 @@ from mixbench.verdicts.claims.answers import (
     can_be_repeated,
     decide,
     failed_note,
-    lacking_comparisons,
     signed,
 )
 from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.claims.estimates import (
     FEWEST,
     LEVEL,
-    NOTHING,
     Comparison,
     Criterion,
     Estimate,
     half_width,
     more_replicates,
-    of_interval,
 )
-from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError
+from mixbench.verdicts.claims.evidence import Evidence, NoEvidenceError
+from mixbench.verdicts.claims.pairs import (
+    Pair,
+    no_better_than_constant,
+    pairs_of,
+    said_of_constant,
+    size_of,
+    why_nothing,
+    with_reason,
+)
 from mixbench.verdicts.claims.runs import Runs, runs_of
-from mixbench.verdicts.learning.cells import DataCell
-from mixbench.verdicts.learning.means import mean_difference, relative_change
+from mixbench.verdicts.learning.means import relative_change
 from mixbench.verdicts.learning.scores import TaskSummary
 from mixbench.verdicts.words import number, span
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The runs of two mixers on the same examples."""
-
-    task: TaskSummary
-    own: DataCell
-    other: DataCell
-
-    @property
-    def scores(self) -> list[tuple[float, float]]:
-        """The scores of both by seed."""
-        return [(self.own.scores[seed], self.other.scores[seed]) for seed in self.own.scores if seed in self.other.scores]
-
-    def at(self, level: float, *, relative: bool) -> Estimate:
-        """The difference of scores, or the relative difference in per cent."""
-        if relative:
-            return of_interval(relative_change(self.scores, level), 100)
-        return of_interval(mean_difference(self.scores, level))
-
-
-def _pairs(claim: Claim, runs: Runs) -> list[tuple[Comparison, Pair | None]]:
-    """Both mixers of every comparison, at the size of the claim; without a number where one of them has no score there."""
-    found: list[tuple[Comparison, Pair | None]] = [(own, None) for own in lacking_comparisons(runs.named)]
-    for task in runs.tasks:
-        cells = {((cell.mixer, cell.config), cell.train_size): cell for cell in task.cells}
-        size = _size(claim, task, runs.named)
-        own = cells.get((runs.named.mixer, size))
-        for mixer in runs.named.against:
-            other, label = cells.get((mixer, size)), runs.named.labels[mixer]
-            blank = Comparison(runs.named.label, label, lambda level: NOTHING, runs.where(task))
-            if own is None or other is None:
-                lacking = runs.named.label if own is None else label
-                found.append((_with(blank, f"{lacking} was not trained on {size} examples there"), None))
-                continue
-            pair = Pair(task, own, other)
-            relative = task.is_error and relative_change(pair.scores) is not None
-            reason = _why_nothing(pair)
-            found.append((_with(blank, reason, partial(pair.at, relative=relative)), pair))
-    return found
-
-
-def _with(comparison: Comparison, detail: str, at: Callable[[float], Estimate] | None = None) -> Comparison:
-    return Comparison(comparison.mixer, comparison.against, at or comparison.at, comparison.where, detail)
-
-
-def _why_nothing(pair: Pair) -> str:
-    """Why there is no difference, or no interval."""
-    for cell in (pair.own, pair.other):
-        if not cell.scores:
-            return f"all runs of {cell.label} failed: {cell.status}"
-    if not pair.scores:
-        return "no seed has both"
-    if len(pair.scores) == 1:
-        return "one seed, so no interval"
-    difference = mean_difference(pair.scores)
-    return "all seeds agree exactly, so no interval" if difference and difference.low is None else ""
-
-
-def _size(claim: Claim, task: TaskSummary, named: Named) -> int:
-    """The number of examples: the wanted one, else the largest at which all that were trained have a score."""
-    if claim.options["size"] is not None:
-        return int(claim.options["size"])
-    sizes = [
-        {cell.train_size for cell in task.cells if (cell.mixer, cell.config) == mixer and (cell.scores or not scored)}
-        for scored in (True, False)
-        for mixer in named.all
-    ]
-    with_scores, trained = sizes[: len(named.all)], [own for own in sizes[len(named.all) :] if own]
-    return max(set.intersection(*with_scores) or set.intersection(*trained) or set(task.sizes))
 
 
 def better_test(*, lower: bool, relative: bool) -> Criterion:
@@ -130,7 +67,7 @@ def parity_test(margin: float) -> Criterion:
 def better_score(claim: Claim, evidence: Evidence) -> Answer:
     """The paired difference of test scores to each of several mixers, corrected by Holm's procedure."""
     runs = runs_of(claim, evidence)
-    pairs = _pairs(claim, runs)
+    pairs = pairs_of(claim, runs)
     task = runs.tasks[0]
     lower = task.is_error
     decision = decide(
@@ -139,11 +76,13 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
         _quantity(task, relative=_relative(pairs)),
     )
     others, sizes = runs.named.others, _sizes(claim, runs)
+    idle = no_better_than_constant(pairs, both=False)
     direction = "below 0 (lower is better)" if lower else "above 0"
     rule = (
         f"The {_difference_words(task, pairs)} between {runs.named.label} and {others} at {sizes} training examples, paired by"
-        f" seed: supported if its {decision.interval_words} lies {direction}{runs.named.against_each}, contradicted if it"
-        f" lies on the other side{runs.named.against_any}."
+        f" seed: supported if its {decision.interval_words} lies {direction}{runs.named.against_each}, and"
+        f" {runs.named.label} is clearly better than a constant answer; contradicted if the interval lies on the other"
+        f" side{runs.named.against_any}."
     )
     phrases: Phrases = {
         "supported": "is better than",
@@ -151,14 +90,15 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
         "undecided": "cannot be told apart from",
     }
     said = decision.said(runs.named.label, phrases, " %" if _relative(pairs) else "", signed)
-    sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}."
-    return Answer(rule, sentence, decision.findings, _notes(pairs, runs), _next(decision, pairs, runs, evidence))
+    sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
+    findings = [*decision.findings, *idle]
+    return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, evidence))
 
 
 def on_par(claim: Claim, evidence: Evidence) -> Answer:
     """Whether the difference of test scores lies within a margin: the 95 % interval, which is wider than equivalence needs."""
     runs = runs_of(claim, evidence)
-    pairs = _pairs(claim, runs)
+    pairs = pairs_of(claim, runs)
     task = runs.tasks[0]
     relative = claim.options["relative-margin"] is not None
     margin = 100 * claim.options["relative-margin"] if relative else claim.options["margin"]
@@ -169,17 +109,19 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
             f" two points are 0.02, or 2%"
         )
     pairs = [
-        (own if pair is None else _with(own, _why(pair, relative), partial(pair.at, relative=relative)), pair)
+        (own if pair is None else with_reason(own, _why(pair, relative), partial(pair.at, relative=relative)), pair)
         for own, pair in pairs
     ]
     decision = decide(parity_test(margin), [own for own, _ in pairs], _quantity(task, relative=relative))
     unit, sizes = " %" if relative else "", _sizes(claim, runs)
+    idle = no_better_than_constant(pairs, both=True)
     within = f"within ±{margin:g}{unit}"
     kind = "relative difference" if relative else "difference"
     rule = (
         f"The {kind} of test {task.score} between {runs.named.label} and {runs.named.others} at {sizes} training examples,"
-        f" paired by seed: supported if its {decision.interval_words} lies {within}, contradicted if it lies entirely outside."
-        " A 90 % interval would do for equivalence at 5 %; this one is stricter."
+        f" paired by seed: supported if its {decision.interval_words} lies {within}, and both are clearly better than a"
+        " constant answer; contradicted if the interval lies entirely outside. A 90 % interval would do for equivalence at"
+        " 5 %; this one is stricter."
     )
     phrases: Phrases = {
         "supported": f"is {within} of",
@@ -187,14 +129,15 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
         "undecided": f"may or may not be {within} of",
     }
     said = decision.said(runs.named.label, phrases, unit, signed)
-    sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}."
-    return Answer(rule, sentence, decision.findings, _notes(pairs, runs), _next(decision, pairs, runs, evidence, margin))
+    sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
+    findings = [*decision.findings, *idle]
+    return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, evidence, margin))
 
 
 def _why(pair: Pair, relative: bool) -> str:
     if relative and pair.scores and relative_change(pair.scores) is None:
         return "a score is 0, so there is no ratio"
-    return _why_nothing(pair)
+    return why_nothing(pair)
 
 
 def _relative(pairs: Sequence[tuple[Comparison, Pair | None]]) -> bool:
@@ -215,7 +158,7 @@ def _on(runs: Runs) -> str:
 
 
 def _sizes(claim: Claim, runs: Runs) -> str:
-    return span([_size(claim, task, runs.named) for task in runs.tasks])
+    return span([size_of(claim, task, runs.named) for task in runs.tasks])
 
 
 def _smallest_change(estimate: Estimate) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from claiming import judged
+from claimed import judged
 from synthetic import speed_rows
 from synthetic_training import training_rows
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claiming import judged
+from claimed import judged
 from folders import fill_folder
 from synthetic_training import training_rows
 
@@ -154,7 +154,7 @@ def test_the_rows_of_one_environment_can_be_asked_for(tmp_path: Path) -> None:
 def test_the_baseline_is_what_a_claim_compares_with_unless_it_says_against() -> None:
     from typing import cast
 
-    from claiming import Tables
+    from claimed import Tables
 
     rows = training_rows()
     (found,) = judge(claims_of({"one": SOUND}), cast(ResultsFolder, Tables(rows)), baseline="none")

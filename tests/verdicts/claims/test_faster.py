@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from claiming import commands, judged
+from claimed import commands, judged
 from synthetic import MACHINE, speed_rows
 
 from mixbench.tables.rows import LaunchRow, SpeedRow

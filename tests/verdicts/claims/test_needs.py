@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from claiming import commands, judged, lost
+from claimed import commands, judged, lost
 from synthetic_training import training_rows, trial_rows
 
 from mixbench.tables.rows import TrainingRow, TrialRow

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from claiming import commands, judged, lost
+from claimed import commands, judged, lost
 from synthetic import speed_rows
 from synthetic_training import training_rows, trial_rows
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from claiming import commands, judged, lost
+from claimed import commands, judged, lost
 from synthetic import MACHINE
 from synthetic_training import training_rows
 
 from mixbench.tables.rows import TrainingRow
+from mixbench.verdicts.claims.claim import Judged
 from mixbench.verdicts.learning.scores import records, summarise
 
 Scores = dict[str, list[float]]
@@ -144,6 +145,27 @@ def test_a_margin_as_wide_as_the_range_of_the_score_decides_nothing() -> None:
     found = judged("on-par", runs(BETTER), against=["fnet"], margin=2)
     assert found.verdict == "undecided"
     assert "two points are 0.02, or 2%" in found.sentence
+
+
+@pytest.mark.parametrize(("rule", "options"), [("on-par", {"margin": 0.05}), ("better-score", {"against": ["gmlp"]})])
+def test_mixers_that_are_no_better_than_a_constant_answer_support_nothing(rule: str, options: dict[str, object]) -> None:
+    scores = {"hypermixer": uneven(0.5, 0.01), "attention": uneven(0.5, 0.012), "gmlp": around(0.4)}
+
+    def verdict_with(constant: float) -> Judged:
+        return judged(rule, [replace(row, constant_score=constant) for row in runs(scores)], **options)
+
+    learned, idle = verdict_with(0.2), verdict_with(0.52)
+    assert learned.verdict == "supported"
+    assert "constant" in learned.rule
+    assert "majority class" not in learned.sentence
+    assert idle.verdict == "undecided"
+    assert "hypermixer is not clearly better than the majority class (0.520)" in idle.sentence
+    own = next(finding for finding in idle.findings if finding.label == "hypermixer")
+    assert (own.quantity, own.point) == ("test accuracy", pytest.approx(0.5, abs=0.01))
+    # being worse than one that has learned contradicts a claim, whatever the mixer has learned
+    better = [*runs(scores), *runs({"fnet": around(0.9)})]
+    worse = judged(rule, [replace(row, constant_score=0.52) for row in better], **{**options, "against": ["fnet"]})
+    assert worse.verdict == "contradicted"
 
 
 def failing(rows: list[TrainingRow], mixer: str, seeds: set[int], status: str) -> list[TrainingRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from claiming import commands, judged, lost
+from claimed import commands, judged, lost
 from synthetic_maps import CHANCE, map_rows
 
 from mixbench.stats import t_interval

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.plots import style
 from mixbench.plots.page import PLAIN, Page
+from mixbench.plots.side_by_side import side_by_side
 from mixbench.plots.speed_families import families_figure
 from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.speed_sizes import QUANTITIES, SIZES, size_figure
@@ -51,6 +52,10 @@ def draw_speed(
             **figures,
             "speed-time-by-flops": partial(flops_figure, summary, page),
         }
-    return [
-        path for name, draw in figures.items() if (figure := draw()) for path in style.save(figure, folder, name, formats, page)
-    ]
+
+    def written(name: str, draw: Callable[[], Figure | None]) -> list[Path]:
+        figure = draw()
+        return style.save(figure, folder, name, formats, page) if figure else []
+
+    made = side_by_side([partial(written, *each) for each in figures.items()], len(summary.cells))
+    return [path for paths in made for path in paths]

@@ -133,10 +133,10 @@ def test_a_path_that_is_no_text_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_a_report_of_any_origin_is_written_and_its_formats_are_checked(tmp_path: Path) -> None:
-    (path,) = write_exports(Report("mine", (), ()), "markdown", tmp_path)
+    (path,) = write_exports(Report("mine", tuple, ()), "markdown", tmp_path)
     assert "mine" in path.read_text()
     with pytest.raises(UnknownNameError, match="for --format"):
-        write_exports(Report("mine", (), ()), "pdf", tmp_path)
+        write_exports(Report("mine", tuple, ()), "pdf", tmp_path)
 
 
 def test_the_help_names_every_format(run: Run) -> None:

@@ -149,8 +149,14 @@ def _percent(change: Interval) -> str:
 
 
 def _json(report: Report) -> dict[str, str]:
-    plain = dataclasses.asdict(report)
-    plain |= {name: [fault._asdict() for fault in getattr(report, name)] for name in ("failures", "unmeasured")}
+    plain: dict[str, Any] = {
+        "title": report.title,
+        "measures": [dataclasses.asdict(measure) for measure in report.measures],
+        "failures": [fault._asdict() for fault in report.failures],
+        "unmeasured": [fault._asdict() for fault in report.unmeasured],
+        "comparison": report.comparison and dataclasses.asdict(report.comparison),
+        "remarks": report.remarks,
+    }
     if report.comparison:
         for part in ("cells", "advice"):
             for cell, whole in zip(plain["comparison"][part], getattr(report.comparison, part), strict=True):

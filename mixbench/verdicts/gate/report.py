@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from statistics import median_low
 from typing import Any, NamedTuple
 
@@ -71,6 +72,10 @@ class Measure:
     """Whether it is a time during most of which other work took the cores."""
 
 
+Cells = Sequence[tuple[str, type[Row], Selection[Any]]]
+"""Cells by name, with their table and their rows."""
+
+
 class Failure(NamedTuple):
     """A cell that has rows without values."""
 
@@ -96,11 +101,17 @@ class Report:
     """A report on a results folder, or on a comparison and its head."""
 
     title: str
-    measures: Sequence[Measure]
+    read: Callable[[], Sequence[Measure]]
+    """Finds the measures: a comparison that is printed shows none."""
     failures: Sequence[Failure]
     unmeasured: Sequence[Failure] = ()
     comparison: Comparison | None = None
     remarks: Sequence[str] = ()
+
+    @cached_property
+    def measures(self) -> Sequence[Measure]:
+        """Every cell and metric that was measured."""
+        return self.read()
 
     @property
     def entries(self) -> list[Entry]:
@@ -127,11 +138,12 @@ class Report:
 
 def report(measured: Measured, comparison: Comparison | None = None, base: Measured | None = None) -> Report:
     """A results folder, and the outcome of comparing it, as the head, with `base`."""
+    cells = cells_of(measured, base)
     return Report(
         title=f"{comparison.base} → {comparison.head}" if comparison else measured.name,
-        measures=measures(measured, base),
-        failures=failures(measured, base),
-        unmeasured=unmeasured(measured, base),
+        read=partial(measures, cells),
+        failures=failures(cells),
+        unmeasured=unmeasured(cells),
         comparison=comparison,
         remarks=comparison.remarks if comparison else _left_out(measured),
     )
@@ -145,14 +157,13 @@ def duel_report(comparison: Comparison) -> Report:
         for judged in cell.judgements
         if judged.head is not None
     ]
-    return Report(f"{comparison.base} → {comparison.head}", measured, (), comparison=comparison, remarks=comparison.remarks)
+    return Report(
+        f"{comparison.base} → {comparison.head}", lambda: measured, (), comparison=comparison, remarks=comparison.remarks
+    )
 
 
-def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
-    """Every cell and metric of the newest environment of each table.
-
-    With the `base` that it is compared with, the same name means the same cell in both.
-    """
+def measures(cells: Cells) -> list[Measure]:
+    """Every metric of some cells."""
     return [
         Measure(
             cell,
@@ -164,7 +175,7 @@ def measures(measured: Measured, base: Measured | None = None) -> list[Measure]:
             interval.high,
             disturbed and not column.counted,
         )
-        for cell, row_type, rows in _cells(measured, base)
+        for cell, row_type, rows in cells
         for good, disturbed in [_counting(good_rows(rows))]
         if good
         for metric in REPORTED[row_type]
@@ -190,20 +201,20 @@ def _counting(rows: Selection[Any]) -> tuple[Selection[Any], bool]:
     return rows.at([place for own in chosen.by_process.values() for place in own]), chosen.disturbed
 
 
-def failures(measured: Measured, base: Measured | None = None) -> list[Failure]:
-    """Cells with a launch or a run that failed, even if others succeeded; arguments as for `measures`."""
+def failures(cells: Cells) -> list[Failure]:
+    """Cells with a launch or a run that failed, even if others succeeded."""
     return [
         Failure(cell, failed[0], failure_of(rows))
-        for cell, _, rows in _cells(measured, base)
+        for cell, _, rows in cells
         if (failed := [status for status in rows.values("status") if status in FAILURES])
     ]
 
 
-def unmeasured(measured: Measured, base: Measured | None = None) -> list[Failure]:
-    """Cells without any value that did not fail: unsupported or diverged; arguments as for `measures`."""
+def unmeasured(cells: Cells) -> list[Failure]:
+    """Cells without any value that did not fail: unsupported or diverged."""
     return [
         Failure(cell, rows.first("status"), failure_of(rows))
-        for cell, _, rows in _cells(measured, base)
+        for cell, _, rows in cells
         if not {"ok", *FAILURES}.intersection(rows.values("status"))
     ]
 
@@ -222,8 +233,12 @@ def _entry(cell: str, state: str, fault: Failure | None, compared: ComparedCell 
     return Entry(cell, state, "; ".join(dict.fromkeys(filter(None, reasons))), compared)
 
 
-def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, type[Row], Selection[Any]]]:
-    """Name, table and rows of each cell."""
+def cells_of(measured: Measured, base: Measured | None = None) -> Cells:
+    """Name, table and rows of every cell of the newest environment of each table.
+
+    With the `base` that it is compared with, the same name means the same cell in both.
+    """
+    found = []
     for row_type in REPORTED:
         names = names_in_both(base or measured, measured, row_type)
         theirs = by_cell(_newest(base, row_type), names[0]) if base else {}
@@ -232,7 +247,8 @@ def _cells(measured: Measured, base: Measured | None) -> Iterator[tuple[str, typ
         labels = cell_labels(named, row_type)
         places = cell_places(named, labels, row_type)
         for key, rows in cells.items():
-            yield ComparedCell(STUDIES[row_type], labels[key], places[key], ()).name, row_type, rows
+            found.append((ComparedCell(STUDIES[row_type], labels[key], places[key], ()).name, row_type, rows))
+    return found
 
 
 def _newest(measured: Measured, row_type: type[Row]) -> Sequence[Any]:

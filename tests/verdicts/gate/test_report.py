@@ -10,10 +10,11 @@ from synthetic_training import training_rows, training_settings
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.verdicts.gate import report as reports
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import COUNTS, compare
 from mixbench.verdicts.gate.comparison import exit_code
-from mixbench.verdicts.gate.report import REPORTED, STATES, Entry, Measure, failures, measures, report, unmeasured
+from mixbench.verdicts.gate.report import REPORTED, STATES, Entry, Measure, cells_of, report
 
 T_95_2 = 4.302652729911275
 """Quantile 0.975 of Student's t with two degrees of freedom."""
@@ -23,6 +24,10 @@ def measured(*rows: object, name: str = "head", cpu: str = "a CPU") -> Measured:
     tables = {kind: [row for row in rows if type(row) is kind] for kind in (SpeedRow, LaunchRow, TrainingRow)}
     machine = {"cpu": cpu, "logical_cores": 4, "memory_gib": 8, "gpus": None}
     return Measured(name, tables, {row.environment: machine for row in rows})  # type: ignore[attr-defined]
+
+
+def measures(whole: Measured) -> list[Measure]:
+    return reports.measures(cells_of(whole))
 
 
 def only(found: list[Measure], metric: str) -> Measure:
@@ -176,17 +181,17 @@ def test_a_failure_of_some_launches_is_told_beside_the_value_of_the_others() -> 
         speed_row(launch=2, status="timeout", detail="no progress within 60 s"),
         speed_row(launch=3, status="diverged"),
     )
-    ((cell, status, detail),) = failures(whole)
+    ((cell, status, detail),) = reports.failures(cells_of(whole))
     assert only(measures(whole), "latency_ms") == Measure(cell, "latency_ms", "ms", "lower", 2.0)
     assert (status, detail) == ("timeout", "timeout: no progress within 60 s (2 of 3 launches)")
-    assert not unmeasured(whole)
+    assert not reports.unmeasured(cells_of(whole))
 
 
 @pytest.mark.parametrize("status", ["unsupported", "diverged"])
 def test_what_cannot_run_here_is_no_failure(status: str) -> None:
     whole = measured(speed_row(status=status, detail="no kernel"))
-    assert not failures(whole)
-    ((_, found, detail),) = unmeasured(whole)
+    assert not reports.failures(cells_of(whole))
+    ((_, found, detail),) = reports.unmeasured(cells_of(whole))
     assert (found, detail) == (status, f"{status}: no kernel")
 
 

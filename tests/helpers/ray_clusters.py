@@ -112,7 +112,9 @@ def end_in_the_middle(process: subprocess.Popen[str], is_in_the_middle: Callable
     try:
         while not is_in_the_middle():
             assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"it does not come to the middle of its jobs: {process.communicate()}")
             time.sleep(0.05)
         started = processes_of_jobs()
         assert len(started) > 2

@@ -34,7 +34,7 @@ def claims_section(judged: Sequence[Judged]) -> Section | None:
 
 
 def verdict_sentence(judged: Judged) -> str:
-    """The claim in the words of its source, and what the rows say of it: `Supported: “…” …`."""
+    """The claim as the study file states it, and what the rows say of it: `Supported: “…” …`."""
     return f"{judged.verdict.capitalize()}: “{judged.claim.text}” {judged.sentence}"
 
 
@@ -52,7 +52,7 @@ def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
     yield Table(
         "claims-verdicts",
         "What was claimed, and what the results say",
-        ("claim", "in the words of its source", "verdict", "decided by"),
+        ("claim", "what it says", "verdict", "decided by"),
         [[Cell(own.claim.name), Cell(own.claim.text), Cell(own.verdict), Cell(own.rule)] for own in judged],
         () if rows else notes,
     )

@@ -15,7 +15,7 @@ class Claim:
 
     name: str
     text: str
-    """The claim in the words of its source."""
+    """The claim as the study file states it."""
     rule: str
     options: Mapping[str, Any]
 

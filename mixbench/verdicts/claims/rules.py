@@ -189,7 +189,7 @@ def _claim(name: str, given: Mapping[str, Any], installed: bool) -> tuple[Claim 
                 name,
                 "claim" if "claim" in given else "",
                 "claim is not a text",
-                'Write claim = "…", in the words of its source.',
+                'Write claim = "…", what is claimed, in a sentence.',
             )
         )
     if rule not in RULES:

@@ -22,7 +22,8 @@ from mixbench.verdicts.cost.tables import sentence
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.scores import summarise as data_summary
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.cell_summary import CellSummary
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 from mixbench.verdicts.words import number
 

@@ -14,7 +14,7 @@ from mixbench.machine.roofline import NEAR, SHAPES
 from mixbench.mixers.costs.hypermixer import WIDEST_FUSED, WORTH_SAVING, WORTHWHILE
 from mixbench.studies.batches import MOST
 from mixbench.studies.training_slots import PER_GPU
-from mixbench.verdicts.speed.summary import HOST_BOUND
+from mixbench.verdicts.speed.cell_summary import HOST_BOUND
 from mixbench.worker.measure.clock import _THROTTLED_BELOW
 from mixbench.worker.measure.energy import _NVML_WINDOW, _RAPL_WINDOW
 from mixbench.worker.training.evaluation import _MOST_KEPT

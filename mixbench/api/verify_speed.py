@@ -17,7 +17,7 @@ from mixbench.machine.roofline import SHAPES
 from mixbench.mixers.choice import ChosenMixer
 
 if TYPE_CHECKING:
-    from mixbench.verdicts.speed.summary import CellSummary
+    from mixbench.verdicts.speed.cell_summary import CellSummary
 
 
 Typed = tuple[ChosenMixer, str]

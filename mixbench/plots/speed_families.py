@@ -13,7 +13,9 @@ from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, MOST_PANELS, grouped, in_words, panels_of, time_quantity, tokens_axis
 from mixbench.verdicts.prominent import MANY
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
+from mixbench.verdicts.speed.baseline import baselines_of
+from mixbench.verdicts.speed.cell_summary import CellSummary
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.view import by_speed
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from mixbench.tables.fields import Quantity
 from mixbench.verdicts.labels import CONTEXT_COLUMNS, Context, context_words
 from mixbench.verdicts.records import AT_LEAST
 from mixbench.verdicts.speed.blocks import DISTURBED
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.cell_summary import CellSummary
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.times import time_column
 
 HOLLOW = f"hollow: {DISTURBED}"

@@ -11,7 +11,8 @@ from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
-from mixbench.verdicts.speed.summary import SpeedSummary, baselines_of
+from mixbench.verdicts.speed.baseline import baselines_of
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 from mixbench.verdicts.speed.view import standing_out
 

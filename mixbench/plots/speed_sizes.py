@@ -19,7 +19,9 @@ from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
 from mixbench.tables.rows import SpeedRow, tokens_per_call
-from mixbench.verdicts.speed.summary import GROWTH_LENGTHS, SUMMARISED, CellSummary, SpeedSummary, growth
+from mixbench.verdicts.speed.cell_summary import SUMMARISED, CellSummary
+from mixbench.verdicts.speed.growth import GROWTH_LENGTHS, growth
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.times import DEVICE, WALL
 from mixbench.verdicts.speed.view import standing_out
 from mixbench.verdicts.words import counted

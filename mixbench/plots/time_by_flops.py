@@ -12,7 +12,8 @@ from mixbench.plots.notes import about_operations, letters, mark_bounds, named, 
 from mixbench.plots.page import PLAIN, Page, place
 from mixbench.plots.panels import panel_sheet
 from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, without_flops
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.cell_summary import CellSummary
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.view import standing_out
 
 if TYPE_CHECKING:

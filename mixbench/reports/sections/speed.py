@@ -16,10 +16,11 @@ from mixbench.reports.sections.speed_ratio_charts import ratio_charts
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.verdicts.labels import MixerKey, context_words
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import BRACKETS, mark_words
 from mixbench.verdicts.speed.notes import long_notes
 from mixbench.verdicts.speed.records import records
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.tables import costs_table, times_table
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL
 from mixbench.verdicts.speed.view import View, standing_out, times_caption, views_of

@@ -32,8 +32,10 @@ from mixbench.tables.fields import Quantity
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.entries import interval_text, with_prefix
 from mixbench.verdicts.labels import context_words
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import mark_words
-from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.growth import Growth
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.tables import exponent_text
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL
 from mixbench.verdicts.words import counted, number

@@ -9,7 +9,7 @@ from mixbench.reports.charts.looks import Look, Looks
 from mixbench.reports.charts.rows import BARS, rows_chart
 from mixbench.reports.charts.traces import Point
 from mixbench.reports.contents import Chart
-from mixbench.verdicts.speed.summary import CellSummary
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.words import sized
 
 BANDS = "Bands: 95 % intervals of the median over launches; each dot is a launch"

@@ -27,8 +27,9 @@ from mixbench.reports.sections.speed_parts import (
 )
 from mixbench.stats import log_median_interval
 from mixbench.verdicts.entries import interval_text
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import RATIO, mark_words
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 
 _CONTROL = "none"

@@ -37,8 +37,9 @@ from mixbench.verdicts.cost.commands import timing_command
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words
 from mixbench.verdicts.speed.blocks import DISTURBED
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.crossover import crossovers
-from mixbench.verdicts.speed.summary import CellSummary, summarise
+from mixbench.verdicts.speed.summary import summarise
 from mixbench.verdicts.speed.verdicts import along
 from mixbench.verdicts.words import counted
 

@@ -12,7 +12,7 @@ from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
 from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.entries import LOWER_BOUND, Entry, interval_text, with_prefix
-from mixbench.verdicts.speed.summary import SUMMARISED, CellSummary
+from mixbench.verdicts.speed.cell_summary import SUMMARISED, CellSummary
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, time_column
 from mixbench.verdicts.words import number
 

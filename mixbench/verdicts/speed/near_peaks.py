@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixbench.verdicts.speed.summary import CellSummary
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.words import number
 
 NAME = "comes near a best rate of the device"

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from mixbench.machine.roofline import NEAR
 from mixbench.tables.remarks import REMEMBERS, notes_in, special_in
 from mixbench.verdicts.labels import unpacked
+from mixbench.verdicts.speed.baseline import baselines_of
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import BRACKETS, HOST_BOUND_WORD, POINTS, RATIO, Forms, margin_percent, mark_notes
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.times import TIME, WALL, time_column
 from mixbench.verdicts.speed.view import View, views_of
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number, span

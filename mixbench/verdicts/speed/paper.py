@@ -11,9 +11,10 @@ from typing import Any
 from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.labels import Context
 from mixbench.verdicts.markup import latex, markdown, markdown_row
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import RATIO, time_entry, timed, wall_entry
 from mixbench.verdicts.speed.notes import caption_notes
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.view import View, shown_entry, times_caption, views_of
 from mixbench.version import __version__
 

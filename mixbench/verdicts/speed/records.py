@@ -8,8 +8,10 @@ from typing import Any
 from mixbench.stats import Interval
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.records import interval_columns
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.crossover import Crossover
-from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary
+from mixbench.verdicts.speed.growth import Growth
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.times import TIME, WALL
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 

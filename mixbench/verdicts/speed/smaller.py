@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from mixbench.tables.columns import columns
 from mixbench.tables.rows import SpeedRow
-from mixbench.verdicts.speed.summary import CellSummary
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.words import number
 
 SIZES = ("state_mib", "peak_memory_mib")

@@ -7,6 +7,7 @@ from functools import partial
 
 from mixbench.stats import Interval
 from mixbench.verdicts.entries import Entry, interval_text
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import (
     DISTURBED_WORD,
     HOST_BOUND_WORD,
@@ -23,7 +24,7 @@ from mixbench.verdicts.speed.cells import (
     timed,
     wall_entry,
 )
-from mixbench.verdicts.speed.summary import CellSummary, Growth
+from mixbench.verdicts.speed.growth import Growth
 from mixbench.verdicts.speed.view import View, shown_entry
 from mixbench.verdicts.table import Column, Table
 

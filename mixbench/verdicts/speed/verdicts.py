@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from mixbench.stats import Interval
 from mixbench.verdicts.labels import Context
 from mixbench.verdicts.once import once
+from mixbench.verdicts.speed.baseline import baselines_of
 from mixbench.verdicts.speed.blocks import DISTURBED
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.smaller import Smaller, compared_sizes, in_words
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, baselines_of
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.words import TELLS_NOTHING, number, sized
 
 _HOST_BOUND = "by device time; wall time is host-bound"

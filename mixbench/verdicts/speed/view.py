@@ -13,8 +13,11 @@ from mixbench.verdicts.entries import Entry
 from mixbench.verdicts.labels import Context, context_words
 from mixbench.verdicts.once import once
 from mixbench.verdicts.prominent import prominent
+from mixbench.verdicts.speed.baseline import baselines_of
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import RATIO, Form, timed
-from mixbench.verdicts.speed.summary import CellSummary, Growth, SpeedSummary, baselines_of, growth
+from mixbench.verdicts.speed.growth import Growth, growth
+from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.times import TIME, time_column
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
 

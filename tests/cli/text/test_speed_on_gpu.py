@@ -11,7 +11,8 @@ from synthetic import speed_rows
 
 from mixbench.cli.text.speed import speed_table
 from mixbench.tables.rows import LaunchRow, SpeedRow
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.cell_summary import CellSummary
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 
 PAPER = ("attention", "linear-attention", "fnet", "mlp-mixer", "gmlp", "hypermixer", "none")
 LENGTHS = (64, 256, 1024, 4096, 16384)

@@ -10,9 +10,10 @@ from mixbench.tables.rows import SpeedRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.exports import FORMATS, report
 from mixbench.verdicts.speed.blocks import choose, choose_rows
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.ratio import compared
 from mixbench.verdicts.speed.records import records, to_json
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, summarise
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 
 

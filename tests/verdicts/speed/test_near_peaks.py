@@ -8,8 +8,9 @@ import pytest
 from sample_rows import speed_row
 
 from mixbench.tables.rows import LaunchRow
+from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.near_peaks import judge, not_timed
-from mixbench.verdicts.speed.summary import CellSummary, summarise
+from mixbench.verdicts.speed.summary import summarise
 
 AT = "at (8, 4096, 256) in bfloat16"
 

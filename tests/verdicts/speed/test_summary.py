@@ -1,4 +1,3 @@
-import json
 import math
 from dataclasses import replace
 from statistics import median
@@ -8,16 +7,14 @@ from sample_rows import speed_row
 from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
-from mixbench.mixers.choice import choose_mixer
-from mixbench.tables.origins import learn_place
-from mixbench.tables.remarks import CHANGES_INPUT, REMEMBERS, lower_bound, unknown
+from mixbench.tables.remarks import CHANGES_INPUT, REMEMBERS
 from mixbench.tables.rows import SpeedRow
-from mixbench.verdicts.labels import Context, context_words, find_baseline, mixer_labels
-from mixbench.verdicts.speed.records import records, to_json
-from mixbench.verdicts.speed.summary import CellSummary, SpeedSummary, growth, summarise
+from mixbench.verdicts.speed.cell_summary import CellSummary
+from mixbench.verdicts.speed.records import to_json
+from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 
-T_95_2, T_95_1 = 4.302652729911275, 12.706204736432095
-"""Quantiles 0.975 of Student's t with two degrees of freedom and with one."""
+T_95_1 = 12.706204736432095
+"""Quantile 0.975 of Student's t with one degree of freedom."""
 
 
 def block(mixer: str = "attention", **values: object) -> SpeedRow:
@@ -125,59 +122,6 @@ def test_an_unknown_baseline_is_refused_with_the_nearest_name() -> None:
     assert "Did you mean 'hypermixer'?" in caught.value.hint
 
 
-def test_a_baseline_can_be_a_label_a_mixer_string_or_the_name_of_a_class() -> None:
-    four, plain = ("hypermixer", '{"heads":4}'), ("hypermixer", '{"heads":1}')
-    own = ("my.py:Conv", '{"file_sha256":"ab"}')
-    for text in ("hypermixer heads=4", "hypermixer:heads=4"):
-        assert find_baseline(text, [four, plain, own]) == four
-    assert find_baseline("hypermixer", [four, plain, own]) == plain
-    assert find_baseline("hypermixer", [("hypermixer", '{"heads":2,"tied":true}'), four, own]) == four
-    assert find_baseline("Conv", [four, plain, own]) == own
-    assert find_baseline("my.py:Conv", [four, plain, own]) == own
-    assert find_baseline(None, []) is None
-
-
-def test_a_baseline_is_the_causal_form_where_that_alone_was_measured() -> None:
-    two, four = (choose_mixer(f"attention:causal=true,heads={heads}") for heads in (2, 4))
-    measured = [(mixer.name, mixer.config) for mixer in (two, four)]
-    for text, meant in (("attention:heads=2", two), ("attention:heads=4", four), ("attention", four)):
-        assert find_baseline(text, measured) == (meant.name, meant.config)
-    plain = choose_mixer("attention:heads=2")
-    assert find_baseline("attention:heads=2", [*measured, (plain.name, plain.config)]) == (plain.name, plain.config)
-    with pytest.raises(UnknownNameError):
-        find_baseline("fnet:norm=none", measured)
-
-
-def test_labels_show_the_options_that_differ_from_the_defaults() -> None:
-    plain = ("hypermixer", '{"bias":false,"heads":1,"hidden":"2*width"}')
-    other = ("hypermixer", '{"bias":true,"heads":4,"hidden":"2*width"}')
-    assert mixer_labels([plain, other]) == {plain: "hypermixer", other: "hypermixer bias=true heads=4"}
-
-
-def test_a_row_from_before_an_option_is_labelled_by_what_then_ran() -> None:
-    before, now, named = ("fnet", "{}"), ("fnet", '{"norm":"ortho"}'), ("fnet", '{"norm":"none"}')
-    assert mixer_labels([before, now]) == {before: "fnet norm=none", now: "fnet"}
-    assert find_baseline("fnet:norm=none", [before, now]) == before
-    assert find_baseline("fnet", [before, now]) == now
-    assert len(set(mixer_labels([before, now, named]).values())) == 3
-
-
-def test_labels_of_own_mixers_show_file_and_hash_only_to_tell_two_apart() -> None:
-    conv = ("my.py:Conv", '{"file_sha256":"aaaaaaaaaaaa","size":3}')
-    moved = ("other.py:Conv", '{"file_sha256":"aaaaaaaaaaaa","size":3}')
-    edited = ("my.py:Conv", '{"file_sha256":"bbbbbbbbbbbb","size":3}')
-    assert mixer_labels([conv]) == {conv: "Conv size=3"}
-    assert mixer_labels([conv, moved]) == {conv: "my.py:Conv size=3", moved: "other.py:Conv size=3"}
-    assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=aaaaaaaa", edited: "Conv size=3 file=bbbbbbbb"}
-    assert len(set(mixer_labels([conv, moved, edited]).values())) == 3
-    learn_place("aaaaaaaaaaaa", "../old/my.py")
-    learn_place("bbbbbbbbbbbb", "../new/my.py")
-    assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=old/my.py", edited: "Conv size=3 file=new/my.py"}
-    assert find_baseline("Conv size=3 file=new/my.py", [conv, edited]) == edited
-    learn_place("bbbbbbbbbbbb", "../old/my.py")
-    assert mixer_labels([conv, edited]) == {conv: "Conv size=3 file=aaaaaaaa", edited: "Conv size=3 file=bbbbbbbb"}
-
-
 def test_a_failed_cell_keeps_its_status_and_has_no_numbers() -> None:
     failures = {("attention", 512): ("oom", "needs 12 GiB, 8 GiB available")}
     failed = cell(summarise(*speed_rows(failures=failures)), "attention", 512)
@@ -226,39 +170,6 @@ def test_only_the_newest_environment_is_summarised_unless_another_is_named() -> 
         summarise([*new, *old], [], environment="nwe")
 
 
-@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
-def test_growth_recovers_the_exponent_of_a_power_law(power: float) -> None:
-    rows, _ = speed_rows(
-        ("attention",),
-        (64, 100, 512),
-        launch_noise=0,
-        round_noise=0,
-        latency_ms=lambda mixer, tokens, width, batch, mode: 1e-3 * tokens**power,
-    )
-    (found,) = summarise(rows, []).growths
-    assert found.exponent.point == pytest.approx(power)
-    assert found.lengths == (64, 100, 512)
-
-
-def test_growth_has_one_slope_per_launch_over_the_three_largest_lengths() -> None:
-    values = [{1: 9.0, 2: 9.0}, {1: 1.0, 2: 1.0}, {1: 2.0, 2: 4.0}, {1: 4.0, 2: 16.0}]
-    grown = growth([8, 16, 32, 64], values)
-    assert grown is not None
-    interval, sizes = grown
-    assert sizes == (16, 32, 64)
-    # slopes 1 and 2: mean 1.5, standard deviation √½, two replicates
-    assert interval.point == pytest.approx(1.5)
-    assert interval.high == pytest.approx(1.5 + T_95_1 * 0.5, rel=1e-4)
-
-
-def test_growth_needs_three_lengths_and_ignores_launches_that_lack_one() -> None:
-    assert growth([64, 128], [{1: 1.0}, {1: 2.0}]) is None
-    assert growth([64, 128, 256], [{1: 1.0}, {2: 1.0}, {1: 4.0}]) is None
-    grown = growth([64, 128, 256], [{1: 1.0, 2: 7.0}, {1: 2.0}, {1: 4.0}])
-    assert grown is not None
-    assert grown[0].point == pytest.approx(1.0)
-
-
 def test_blocks_that_others_disturbed_are_counted() -> None:
     rows = [
         replace(row, quality=name)
@@ -269,85 +180,6 @@ def test_blocks_that_others_disturbed_are_counted() -> None:
     summary = summarise(rows, [])
     assert (summary.blocks, summary.contended_blocks, summary.throttled_blocks) == (4, 1, 1)
     assert cell(summary, "attention").clean_share == 0.5
-
-
-def test_the_summary_survives_json() -> None:
-    summary = summarise(*speed_rows(failures={("none", 64): ("error", "boom")}))
-    plain = json.loads(json.dumps(to_json(summary), allow_nan=False))
-    first = plain["cells"][0]
-    assert first["config"] == {"heads": 4}
-    assert first["context"]["settings"] == {}
-    assert first["latency_ms"]["point"] == summary.cells[0].latency_ms.point  # type: ignore[union-attr]
-    assert len(plain["cells"]) == len(summary.cells)
-
-
-JSON_OF_A_CELL = """mixer config label context tokens status detail remarks failed_launches launch_ms time_ms latency_ms ratio
-    paired disturbed wall_disturbed ratio_disturbed uneven remembers host_bound bound_by matched mean_ms device_ms tokens_per_s
-    cpu_ms peak_memory_mib moved_mib flops flops_mark flops_remark gflops_per_s share_of_peak share_of_bandwidth
-    peak_gflops_per_s energy_j compile_s clean_share params state_mib baseline"""
-
-
-def test_programs_find_every_value_of_a_cell_under_its_name() -> None:
-    rows, launches = speed_rows(("attention",), (64,), launches=2, rounds=1)
-    summary = summarise(rows, launches)
-    (plain,) = to_json(summary)["cells"]
-    assert sorted(plain) == sorted(JSON_OF_A_CELL.split())
-    (found,) = summary.cells
-    assert plain["launch_ms"] == {row.launch: row.latency_ms for row in rows}
-    assert plain["peak_memory_mib"] == found.value("peak_memory_mib") == rows[0].peak_memory_mib
-    assert plain["energy_j"] is None
-
-
-COUNTS: dict[str, tuple[int | None, str, str | None]] = {
-    "exact": (1000, "energy_j: no meter", ""),
-    "lower bound": (1000, lower_bound("flops", ["foo"]), "≥"),
-    "unknown": (None, unknown("flops", "on cpu: it died"), "unknown"),
-    "not counted": (None, "", None),
-}
-
-
-@pytest.mark.parametrize("name", COUNTS)
-def test_the_mark_of_a_count_goes_with_it_to_programs_and_tables(name: str) -> None:
-    flops, detail, mark = COUNTS[name]
-    rows, launches = speed_rows(("attention",), (64,), launches=2, rounds=1)
-    summary = summarise([replace(row, flops=flops, detail=detail) for row in rows], launches)
-    (plain,), found = to_json(summary)["cells"], records(summary)[0]
-    for record in (plain, found):
-        assert (record["flops"], record["flops_mark"]) == (flops, mark)
-        assert record["flops_remark"] == (detail if mark else "")
-
-
-def test_records_have_a_line_per_cell_and_one_per_growth() -> None:
-    summary = summarise(*speed_rows(failures={("none", 64): ("error", "boom")}))
-    found = records(summary)
-    cells, growths = ([record for record in found if record["table"] == table] for table in ("cells", "growth"))
-    assert [(record["mixer"], record["tokens"]) for record in cells] == [(cell.label, cell.tokens) for cell in summary.cells]
-    assert [record["exponent"] for record in growths] == [growth.exponent.point for growth in summary.growths]
-    first, failed = cells[0], cells[2]
-    assert summary.cells[0].latency_ms is not None
-    assert first["latency_ms_low"] == summary.cells[0].latency_ms.low
-    assert first["flops"] == summary.cells[0].value("flops")
-    assert (failed["status"], failed["detail"], failed["latency_ms"]) == ("error", "boom", None)
-
-
-def test_contexts_are_told_apart_by_the_settings_that_differ() -> None:
-    context = Context("inference", "model", "cpu", "float32", 1, 64, 2, "eager", '{"allocator":"retained","layers":2}')
-    deeper = replace(context, settings='{"allocator":"retained","layers":4}')
-    words = context_words([context, deeper])
-    assert [list(fields.values())[-1] for fields in words] == ["layers=2", "layers=4"]
-    assert "allocator" not in words[0]
-    assert "1 thread" in words[0].values()
-    assert "execution" not in words[0]
-
-
-def test_contexts_name_their_execution_and_cold_caches_unless_all_are_eager_and_warm() -> None:
-    eager = Context("inference", "mixer", "cuda", "float32", 1, 64, 2, "eager", '{"caches":"warm"}')
-    graph, compiled = (replace(eager, execution=name) for name in ("graph", "compiled"))
-    assert [own["execution"] for own in context_words(sorted([compiled, graph, eager]))] == ["eager", "graph", "compiled"]
-    cold = replace(eager, settings='{"caches":"cold"}')
-    assert "caches" not in context_words([eager])[0]
-    assert context_words([cold])[0]["caches"] == "caches=cold"
-    assert [own["caches"] for own in context_words([eager, cold])] == ["caches=warm", "caches=cold"]
 
 
 def test_the_rates_of_a_cell_agree_with_its_latency() -> None:

@@ -24,7 +24,7 @@ from mixbench.cli import app
 from mixbench.cli.text.speed import speed_table
 from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import summarise
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from places import REPOSITORY
 from running import Completed, run_python, search_path
 from sample_rows import speed_row
 
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 TOOL = REPOSITORY / "results" / "tool"
 STAND_IN = r"""#!/bin/sh

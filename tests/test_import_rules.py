@@ -100,7 +100,7 @@ def _imports_within(module: str, path: Path, package: Path, modules: Mapping[str
         top, _, inside = name.partition(".")
         if top != package.name:
             yield line, name
-        # `rows.SpeedRow` is in `rows`; what is in no module is in the package itself, which all may import
+        # `rows.TABLES` is in `rows`; what is in no module is in the package itself, which all may import
         elif known := [other for other in modules if f"{inside}.".startswith(f"{other}.") and other != module]:
             yield line, max(known, key=len)
 

@@ -26,7 +26,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Texts:
     """What a copy of the package with this one line makes of what the fake worker counts."""
     folder = tmp_path_factory.mktemp("new_metric")
     shutil.copytree(REPOSITORY / "mixbench", folder / "mixbench", ignore=shutil.ignore_patterns("__pycache__"))
-    rows = folder / "mixbench" / "tables" / "rows.py"
+    rows = folder / "mixbench" / "tables" / "speed_rows.py"
     before, found, after = rows.read_text().partition(ABOVE)
     assert found
     rows.write_text(before + KERNELS + found + after)

@@ -11,7 +11,8 @@ import pytest
 
 from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.tasks.dataset import NOT_ASKED
 from mixbench.tasks.recall import generate as recall
 from mixbench.verdicts.attention_map import summarise as map_summary

@@ -29,7 +29,7 @@ from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.studies.units import map_units
 from mixbench.tables.columns import FAILURES, check_value
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.tasks import TASKS, ChosenTask, choose_task
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from mixbench.mixers.description import Mixer
 from mixbench.mixers.plugins import plugins, why_unusable
 from mixbench.parsing.option import Option
 from mixbench.tables.columns import FAILURES, Row, columns
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 from mixbench.tasks import TASKS, Task
 
 STATUS_MEANINGS = {

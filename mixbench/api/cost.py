@@ -17,9 +17,10 @@ from mixbench.parsing.command import with_folder
 from mixbench.parsing.spec import parse_scores
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.selection import distinct
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.texts import read_texts
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.commands import first_commands
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs

@@ -30,7 +30,7 @@ from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.studies.units import run_units
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.tasks import ChosenTask
 
 if TYPE_CHECKING:

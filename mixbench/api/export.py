@@ -14,7 +14,7 @@ from mixbench.api.options import takes
 from mixbench.api.shared_options import Names
 from mixbench.errors import RequestError
 from mixbench.parsing.spec import parse_names
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.tables.storage import storage_errors, write_atomically
 
 if TYPE_CHECKING:

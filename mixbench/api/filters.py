@@ -82,7 +82,7 @@ def filter_of(options: Filters, **further: tuple[Any, ...]) -> Filter:
     Raises RequestError.
     """
     from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES
-    from mixbench.tables.rows import EXECUTIONS
+    from mixbench.tables.speed_rows import EXECUTIONS
     from mixbench.verdicts.filters import Filter
 
     known: Mapping[str, tuple[str, ...]] = {"mode": MODES, "scope": SCOPES, "dtype": DTYPES, "execution": EXECUTIONS}

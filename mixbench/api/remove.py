@@ -16,7 +16,8 @@ from mixbench.parsing.spec import parse_names
 from mixbench.tables.columns import FAILURES, STATUSES, Row, columns
 from mixbench.tables.removal import drop, orphaned_files, orphaned_launches
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 if TYPE_CHECKING:
     import pandas

@@ -22,7 +22,8 @@ from mixbench.tables.columns import FAILURES
 from mixbench.tables.manifest import Manifest, plan_digest, read_manifest, shard_folder, write_manifest
 from mixbench.tables.merged_source import row_counts
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mixbench.parsing.spec import parse_share
 from mixbench.studies.progress import Silent
 from mixbench.studies.selfcheck import record_pairs
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import PairRow
+from mixbench.tables.speed_rows import PairRow
 from mixbench.verdicts.gate.duel import FLOOR
 from mixbench.verdicts.words import in_percent, percent
 

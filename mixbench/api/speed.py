@@ -27,7 +27,7 @@ from mixbench.studies.units import speed_units
 from mixbench.tables.columns import FAILURES, identity
 from mixbench.tables.done import rows_in_order
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import EXECUTIONS, LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import EXECUTIONS, LaunchRow, SpeedRow
 
 if TYPE_CHECKING:
     import pandas

@@ -18,8 +18,9 @@ from mixbench.parsing.spec import parse_names
 from mixbench.stats import launch_medians
 from mixbench.tables.entries import ONCE, Commit, Entry, TrackedCell, Values
 from mixbench.tables.history import find_commit, read_history, write_entry
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.rows import TABLE_NAMES
 from mixbench.tables.selection import distinct, selection
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 if TYPE_CHECKING:
     from mixbench.tables.columns import Row
@@ -134,7 +135,6 @@ def _entry(measured: Measured, commit: Commit, tables: Mapping[type[Row], Sequen
 def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iterable[TrackedCell]:
     """Cells with counts once, times by launch, scores by seed, and the share of replicates that failed."""
     from mixbench.verdicts.gate.cells import (
-        STUDIES,
         by_cell,
         by_replicate,
         good_rows,
@@ -166,7 +166,7 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
             metrics["test_score"] = by_replicate(good, "test_score")
         score = good.first("score") if good and row_type is not SpeedRow else ""
         yield TrackedCell(
-            STUDIES[row_type],
+            TABLE_NAMES[row_type],
             dict(zip(keys_of(row_type), key, strict=True)),
             {metric: _rounded(values) for metric, values in metrics.items() if values},
             score,

@@ -28,7 +28,7 @@ from mixbench.studies.units import trial_units
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.foreign_trials import read_trials
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 from mixbench.tasks import ChosenTask
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 from mixbench.plots.page import PLAIN, Page
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 Draw = Callable[..., list[Path]]
 """A function of folder, formats, baseline and page that returns the files written to `figures`; none if the table is missing.

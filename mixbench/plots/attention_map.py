@@ -16,7 +16,7 @@ from mixbench.plots.notes import add_caption, add_heading, fitted, fitted_label
 from mixbench.plots.page import PLAIN, Page
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.pending import current
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
 from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.words import counted, percent

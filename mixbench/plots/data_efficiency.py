@@ -19,7 +19,7 @@ from mixbench.plots.state_size import state_figure
 from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure
 from mixbench.stats import Interval
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.power_law import PowerLaw, laws_to_show

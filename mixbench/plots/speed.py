@@ -14,7 +14,7 @@ from mixbench.plots.speed_families import families_figure
 from mixbench.plots.speed_ratio import ratio_figure
 from mixbench.plots.speed_sizes import QUANTITIES, SIZES, size_figure
 from mixbench.plots.time_by_flops import flops_figure
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import summarise
 from mixbench.verdicts.speed.times import DEVICE
 

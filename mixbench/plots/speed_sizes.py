@@ -18,7 +18,7 @@ from mixbench.plots.speed_panels import HOLLOW, Size, grouped, in_words, panels_
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
-from mixbench.tables.rows import SpeedRow, tokens_per_call
+from mixbench.tables.speed_rows import SpeedRow, tokens_per_call
 from mixbench.verdicts.speed.cell_summary import SUMMARISED, CellSummary
 from mixbench.verdicts.speed.growth import GROWTH_LENGTHS, growth
 from mixbench.verdicts.speed.summary import SpeedSummary

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mixbench.plots import style, texts
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.learning.tune import Curve, Search, summarise
 from mixbench.verdicts.prominent import prominent

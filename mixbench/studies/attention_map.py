@@ -16,8 +16,8 @@ from mixbench.studies.training import Trainer, TrainingStudy
 from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, TrainingRow
 from mixbench.tables.storage import storage_errors
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 
 MAPPER = Trainer("mixbench.worker.attention_map", "map_cell")
 

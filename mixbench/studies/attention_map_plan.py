@@ -12,7 +12,7 @@ from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, Prepa
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import SEPARATOR
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.tasks.needed_tokens import NEEDED
 
 Key = tuple[Any, ...]

@@ -14,8 +14,8 @@ from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy, first_of_each
 from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrainingRow
 from mixbench.tables.scores import ERRORS
+from mixbench.tables.training_rows import TrainingRow
 
 
 def run_data_efficiency(

@@ -14,8 +14,8 @@ from mixbench.parsing.canonical import canonical_json
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.studies.speed_plan import FEATURE_FACTOR
 from mixbench.tables.columns import Row, columns
-from mixbench.tables.rows import TrainingRow
 from mixbench.tables.scores import SCORES
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.tasks.dataset import Form
 
 LEARNING_RATE = 1e-2

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from mixbench.mixers import MIXERS
-from mixbench.tables.rows import DECODE
+from mixbench.tables.speed_rows import DECODE
 
 _RATE = {"cpu": 8e10, "cuda": 2e13}
 """FLOP/s of wide products: on a core, or on a GPU."""

@@ -15,7 +15,7 @@ from mixbench.mixers.choice import choose_mixer
 from mixbench.studies.duel_versions import user_pythonpath
 from mixbench.studies.progress import Progress, Step
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import PairRow
+from mixbench.tables.speed_rows import PairRow
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")
 PLANTED = (0, 3, 5, 10)

@@ -38,7 +38,7 @@ from mixbench.tables.origins import write_origins
 from mixbench.tables.remarks import SEPARATOR, breaks
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 
 def run_speed(

@@ -32,7 +32,7 @@ from mixbench.tables.columns import columns, identity
 from mixbench.tables.origins import write_origins
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 _SHAPE = ("tokens", "width", "batch")
 _THREADS = [name for name, column in columns(SpeedRow).items() if column.role == "key"].index("threads")

@@ -16,7 +16,7 @@ from mixbench.studies.speed_plan import PlannedCell, describe
 from mixbench.tables.columns import identity
 from mixbench.tables.remarks import SEPARATOR, notes_in, remark
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 Energy = Mapping[str, Any]
 """`energy_j`, or None, and as `detail` the remark on it."""

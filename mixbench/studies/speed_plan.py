@@ -18,7 +18,7 @@ from mixbench.studies.matching import MATCHES, check_baseline, match
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import remark
-from mixbench.tables.rows import DECODE, SpeedRow
+from mixbench.tables.speed_rows import DECODE, SpeedRow
 
 SCOPES = ("mixer", "block", "model")
 PASSES = ("inference", "training")

@@ -25,7 +25,7 @@ from mixbench.studies.speed_plan import SpeedRequest, cells_of
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.columns import Row, RowType
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mixbench.studies.outcomes import UNUSABLE, Outcome, failure_of, unusable
 from mixbench.studies.speed_plan import GROUP_KEYS, PlannedCell
 from mixbench.tables.columns import STATUSES, columns
 from mixbench.tables.remarks import OF_A_PROCESS, SEPARATOR, alone
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 COUNTED = (*(name for name, column in columns(SpeedRow).items() if column.counted), "detail")
 """The values that are found once per cell, before anything is timed."""

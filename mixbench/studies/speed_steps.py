@@ -8,7 +8,7 @@ from typing import Any
 from mixbench.studies.prediction import call_seconds
 from mixbench.studies.progress import Step
 from mixbench.studies.speed_plan import PlannedCell, groups
-from mixbench.tables.rows import DECODE
+from mixbench.tables.speed_rows import DECODE
 
 PEAK_KEYS = ("device", "dtype", "threads")
 

@@ -23,8 +23,8 @@ from mixbench.tables.artefacts import checkpoint_name
 from mixbench.tables.columns import Row, columns, identity, replicate_columns
 from mixbench.tables.remarks import SEPARATOR, one_by_one, unknown
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, TrainingRow
 from mixbench.tables.storage import storage_errors, write_atomically
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 
 PRELOADED = ("torch._dynamo", "numpy.ma")
 """What every optimiser of torch imports, and numpy's `unique`: imported once per server, not once per run."""

@@ -12,7 +12,7 @@ from mixbench.studies.training import Trainer, TrainingStudy
 from mixbench.studies.tune_plan import PlannedTrial, TuneRequest, plan_trials
 from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 
 
 def run_tuning(

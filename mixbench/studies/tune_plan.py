@@ -24,7 +24,7 @@ from mixbench.studies.data_efficiency_plan import (
 )
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 
 RATE = "learning_rate"
 DROPOUT = "dropout"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.tables.by_column import Columns
 from mixbench.tables.columns import RowType, identity_columns
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 if TYPE_CHECKING:
     import numpy as np

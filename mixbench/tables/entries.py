@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.columns import LARGEST, SMALLEST, Row, check_value, columns, complete, default_values
-from mixbench.tables.rows import TABLES, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import TABLES
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 
 SCHEMA = 1
 """Version of the files. History: 1, the first."""

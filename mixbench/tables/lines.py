@@ -18,7 +18,7 @@ from typing import Any
 
 from mixbench.errors import StorageError
 from mixbench.tables.columns import Row, columns, from_record, required
-from mixbench.tables.rows import SCHEMA
+from mixbench.tables.shared_columns import SCHEMA
 from mixbench.tables.storage import ELSEWHERE
 
 _LINE_BREAK = re.compile(rb"\r\n?|\n")

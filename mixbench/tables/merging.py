@@ -26,8 +26,9 @@ from mixbench.tables.origins import FILE as ORIGINS
 from mixbench.tables.origins import set_damaged_aside, united_origins
 from mixbench.tables.pending import current, read_current
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow
+from mixbench.tables.rows import TABLES
 from mixbench.tables.runs import Run
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.tables.storage import ELSEWHERE, storage_errors
 from mixbench.tables.study_record import FILE as STUDY
 from mixbench.tables.study_record import united_study

@@ -17,7 +17,7 @@ from mixbench.tables.by_column import Collector, Columns
 from mixbench.tables.columns import RowType, columns
 from mixbench.tables.lines import Fields, Header, LeftOut, Line, begins_header, breaks, first_header, read_lines, split
 from mixbench.tables.pending import open_current
-from mixbench.tables.rows import SCHEMA
+from mixbench.tables.shared_columns import SCHEMA
 from mixbench.tables.sifting import left_out
 from mixbench.tables.storage import storage_errors
 

@@ -8,8 +8,9 @@ from typing import Any
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import Row, RowType, identity
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.tables.storage import storage_errors
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 _RUN: dict[type[Row], str] = {TrainingRow: "seed", TrialRow: "trial", AttentionMapRow: "seed"}
 """The tables of trained mixers, with the column that tells the runs of one cell apart."""

@@ -39,7 +39,7 @@ from mixbench.tables.origins import read_origins
 from mixbench.tables.pending import current, read_current, settle
 from mixbench.tables.reading import Table, read_table
 from mixbench.tables.rejected import in_words, rejected, set_aside
-from mixbench.tables.rows import TABLES
+from mixbench.tables.rows import TABLE_FILES, TABLES
 from mixbench.tables.selection import Selection, distinct, selection
 from mixbench.tables.storage import append_whole, storage_errors, temporary, write_atomically
 
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 _WRITER = ".writer"
 _SETTLED_S = 2.0
 """Changes that follow each other more quickly may give a file the same time."""
-_NAMES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
 
 
 class ResultsFolder:
@@ -202,7 +201,7 @@ class ResultsFolder:
             ) from error
 
     def _file(self, row_type: type[Row]) -> Path:
-        return current(self.path, f"{_NAMES[row_type]}.csv")
+        return current(self.path, TABLE_FILES[row_type])
 
     def _table(self, row_type: type[RowType]) -> Table[RowType]:
         """What the file of a table holds. A file that was read within `writing` is read again only if it has changed since."""

@@ -20,8 +20,9 @@ from mixbench.tables.columns import FAILURES, Row, columns, csv_lines, read_valu
 from mixbench.tables.lines import LeftOut
 from mixbench.tables.pending import open_current
 from mixbench.tables.reading import read_table
-from mixbench.tables.rows import SCHEMA, SpeedRow
+from mixbench.tables.shared_columns import SCHEMA
 from mixbench.tables.sifting import EVERY_TIME, ROUND
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.storage import storage_errors
 
 Result = TypeVar("Result")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.tables.by_column import Columns
 from mixbench.tables.columns import Row, columns
-from mixbench.tables.rows import LaunchRow, PairRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, PairRow, SpeedRow
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from typing import Any
 
 from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
-from mixbench.tables.rows import AttentionMapRow
 from mixbench.tables.scores import ERRORS
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.environments import UNKNOWN, Environments, united
 from mixbench.verdicts.gate.cells import CellKey, by_cell, cell_labels, cell_places, keys_of, split_places

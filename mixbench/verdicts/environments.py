@@ -14,8 +14,8 @@ from mixbench.errors import UnknownNameError
 from mixbench.machine.environment import version_part
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import Row, columns
-from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.tables.selection import distinct, type_of, where, where_together
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 Environments = Mapping[str, Mapping[str, Any]]
 """The content of environments by their hash."""

@@ -8,14 +8,14 @@ from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
 from mixbench.tables.columns import Row, columns
-from mixbench.tables.rows import TABLES, TrialRow
+from mixbench.tables.rows import TABLE_FILES
 from mixbench.tables.selection import distinct, where_together
+from mixbench.tables.training_rows import TrialRow
 from mixbench.verdicts.labels import MixerKey, find_mixers, mixer_labels
 from mixbench.verdicts.learning.tune import searched_mixer
 
 Tables = Mapping[type[Row], Sequence[Any]]
 """Rows by their type."""
-_NAMES = {row_type: name for name, row_type in TABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def sift(tables: Tables, wanted: Filter) -> Sifted:
             found[row_type] = where_together(found[row_type], _told_by(row_type, column), kept.__contains__)
         before.append(option)
     emptied = [row_type for row_type, rows in found.items() if tables[row_type] and not rows]
-    remarks += [f"no row of {_NAMES[row_type]}.csv has {' '.join(before)}" for row_type in emptied]
+    remarks += [f"no row of {TABLE_FILES[row_type]} has {' '.join(before)}" for row_type in emptied]
     return Sifted(found, tuple(remarks))
 
 
@@ -96,7 +96,7 @@ def _told_by(row_type: type[Row], column: str) -> tuple[str, ...]:
 def _nothing(option: str, before: Sequence[str], column: str, there: Iterable[Any], tables: Tables) -> RequestError:
     """The error for a choice that leaves nothing, with what could be chosen."""
     if not any(column in columns(row_type) for row_type in tables):
-        names = " and ".join(f"{_NAMES[row_type]}.csv" for row_type in tables)
+        names = " and ".join(f"{TABLE_FILES[row_type]}" for row_type in tables)
         return RequestError(f"{option}: {names} {'has' if len(tables) == 1 else 'have'} no column {column}", "Leave it out.")
     rows = f"row with {' '.join(before)}" if before else "row"
     values = ",".join(map(str, sorted(there)))

@@ -17,7 +17,7 @@ from mixbench.mixers.choice import choose_mixer, distinct_ends
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.parsing.spec import parse_mixer
 from mixbench.tables.origins import is_past, known_place
-from mixbench.tables.rows import EXECUTIONS, SpeedRow
+from mixbench.tables.speed_rows import EXECUTIONS, SpeedRow
 from mixbench.verdicts.words import sized
 
 MixerKey = tuple[str, str]

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixbench.tables.columns import Row
-from mixbench.tables.rows import TABLES
+from mixbench.tables.rows import TABLE_FILES
 from mixbench.tables.selection import distinct, where
 from mixbench.verdicts.environments import UNITED, Environments, choose_environment
 from mixbench.verdicts.words import counted
 
-TABLE_FILES = {row_type: f"{name}.csv" for name, row_type in TABLES.items()}
 """The file of each table, by the type of its rows."""
 
 

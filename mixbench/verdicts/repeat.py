@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.selection import Selection, parted
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.texts import Given
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.cost.commands import line_of, measured, search_command, study_command
 from mixbench.verdicts.labels import CONTEXT_COLUMNS, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.tables.columns import Row
-from mixbench.tables.rows import TABLES, SpeedRow, TrainingRow
+from mixbench.tables.rows import TABLE_NAMES
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.gate.cells import CellKey, cell_labels, cell_places, keys_of
 
 _SIZE: dict[type[Row], str] = {SpeedRow: "tokens", TrainingRow: "train_size"}
 """The column that a study sweeps."""
-_NAMES = {row_type: name for name, row_type in TABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RowGroup:
     @property
     def table(self) -> str:
         """Name of the table."""
-        return _NAMES[self.row_type]
+        return TABLE_NAMES[self.row_type]
 
     def as_record(self) -> dict[str, Any]:
         """The group as plain values."""

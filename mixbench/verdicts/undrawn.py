@@ -8,14 +8,16 @@ from typing import Any
 
 from mixbench.machine.environment import machine_part
 from mixbench.tables.columns import Row, columns, identity
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import TABLE_FILES
 from mixbench.tables.selection import distinct, grouped
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.verdicts.environments import differences
 from mixbench.verdicts.filters import Tables
 from mixbench.verdicts.labels import CONTEXT_COLUMNS, UNSAID, in_words
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.tune import by_search
-from mixbench.verdicts.machines import TABLE_FILES, machine_words
+from mixbench.verdicts.machines import machine_words
 from mixbench.verdicts.words import counted
 
 _MOST = 3

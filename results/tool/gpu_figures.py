@@ -14,7 +14,8 @@ from pathlib import Path
 from statistics import median
 
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 SWEEP_SECONDS = 180
 AGREEMENT = 0.05

@@ -30,7 +30,7 @@ from mixbench.machine.environment import physical_cores
 from mixbench.mixers.choice import choose_mixer
 from mixbench.stats import launch_medians, log_t_interval
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 LAYERS = (("attention", 256), ("hypermixer", 1024), ("fnet", 512), ("mlp-mixer", 128))
 PLAIN_PROCESSES = 5

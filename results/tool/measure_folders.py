@@ -28,7 +28,9 @@ from mixbench.studies.progress import Silent
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, groups, plan_speed
 from mixbench.tables.columns import Row, columns, to_record
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import TABLES
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 
 MIXER_COUNT, LENGTHS, LAUNCHES, ROUNDS = 40, (64, 128, 256, 512, 1024), 5, 10
 PER_WIDTH = MIXER_COUNT * len(LENGTHS) * LAUNCHES * ROUNDS

@@ -106,7 +106,7 @@ def plainly(folder: Path, mixer: str, seed: int) -> float:
 def by_mixbench(folder: Path, seeds: int) -> dict[str, list[float]]:
     """The same runs by the command; test accuracies by mixer."""
     from mixbench.tables.results import ResultsFolder
-    from mixbench.tables.rows import TrainingRow
+    from mixbench.tables.training_rows import TrainingRow
 
     files = [word for part in ("train", "dev", "test") for word in (f"--{part}", str(folder / f"{part}.tsv"))]
     options = {"steps": STEPS, "batch": BATCH, "width": WIDTH, "layers": LAYERS, "learning-rate": RATE, "seeds": seeds}

@@ -18,7 +18,7 @@ from synthetic_training import training_rows
 from mixbench.cli.publish import SUMMARY
 from mixbench.errors import RequestError, StorageError
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 Change = Callable[[SpeedRow], SpeedRow | None]
 OPTIONS: dict[str, Any] = {

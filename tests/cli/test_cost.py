@@ -22,7 +22,7 @@ from mixbench.api.cost_options import CostOptions
 from mixbench.cli.text.cost import cost_table
 from mixbench.tables.columns import Row
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.words import COUNTED_OPERATIONS, number
 
 MIXERS = ("attention", "hypermixer", "mlp-mixer")

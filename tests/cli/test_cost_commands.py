@@ -20,7 +20,8 @@ from mixbench.studies.data_efficiency_plan import plan_runs
 from mixbench.studies.speed_plan import plan_speed
 from mixbench.studies.tune_plan import plan_trials
 from mixbench.tables.columns import Row, columns
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 
 Keys = Mapping[str, Any]
 TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"

@@ -14,7 +14,7 @@ from running import Run
 
 from mixbench.studies.data_efficiency_plan import LEARNING_RATES
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 
 STUDY = ["data-efficiency", "--steps", "6", "--width", "8", "--layers", "1", "--batch", "8"]
 STUDY += ["--seeds", "2", "--sizes", "40,0.5"]

@@ -21,7 +21,7 @@ from running import environment_in, search_path
 
 from mixbench.execution.lockstep import Contest, Fault, Timed
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import PairRow
+from mixbench.tables.speed_rows import PairRow
 
 Outcome = Timed | Fault
 Pairs = Callable[[Contest, int], Outcome]

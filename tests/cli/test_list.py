@@ -14,7 +14,7 @@ from mixbench.cli.text import list as text
 from mixbench.cli.text.page import layout
 from mixbench.mixers import FAMILIES, MIXERS, plugins
 from mixbench.tables.columns import FAILURES, STATUSES, columns
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ import mixbench
 from mixbench.errors import LeftOutWarning
 from mixbench.tables.history import read_history
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 MIXERS = ("attention", "hypermixer")
 OLD = MACHINE | {"torch": "2.13.0"}

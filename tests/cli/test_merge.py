@@ -34,7 +34,8 @@ from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
 from mixbench.tables.manifest import Manifest, write_manifest
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from synthetic_training import training_rows
 import mixbench
 from mixbench.errors import LeftOutWarning
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 SPEED = speed_rows(("attention", "fnet"), (64, 128), modes=("inference", "training"), launches=2, rounds=1)
 

@@ -8,7 +8,7 @@ import pytest
 from running import Completed, run_python, search_path
 
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 GOOD = """
 import torch

@@ -9,7 +9,7 @@ import pytest
 from running import run_python, search_path
 
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 ROOT = Path(__file__).parents[2]
 SWEEP = (

@@ -16,7 +16,8 @@ from mixbench.api import remove as removing
 from mixbench.api.remove_options import RemoveOptions
 from mixbench.errors import FolderBusyError, RequestError
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 LOST = {("fnet", 9_999_999): ("oom", "needs 9 TiB")}
 

@@ -16,7 +16,7 @@ from synthetic import speed_rows
 
 from mixbench.api.speed import SpeedOutcome
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.speed.summary import summarise
 
 SWEEP = ["speed", "--tokens", "8,16", "--width", "16", "--threads", "1"]

@@ -28,7 +28,7 @@ from mixbench.tables.entries import ONCE, Values
 from mixbench.tables.history import find_commit, read_history, write_entry
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
 
 RESULTS = Path("results")
 

@@ -12,7 +12,7 @@ from synthetic import speed_rows
 import mixbench
 from mixbench.errors import StorageWarning
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 COLUMNS = len(columns(SpeedRow))
 

@@ -17,7 +17,8 @@ from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.dictionary import dictionary
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow
+from mixbench.tables.rows import TABLES
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.gate.compare import compare
 from mixbench.verdicts.gate.exports import FORMATS, report
 from mixbench.verdicts.speed.records import records, to_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 SOUND: dict[str, Any] = {
     "mixer": "attention",

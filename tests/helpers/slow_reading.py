@@ -9,7 +9,7 @@ from typing import Any
 
 from mixbench.tables.columns import Row, columns, from_record
 from mixbench.tables.lines import Fields, Header, LeftOut, Line, begins_header, first_header, read_lines, split
-from mixbench.tables.rows import LaunchRow, PairRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, PairRow, SpeedRow
 
 Found = tuple[list[tuple[int, Any]], list[LeftOut], list[LeftOut], bool]
 """Rows that count with the numbers of their lines, damaged and incomplete lines, and whether lines may be added."""

@@ -10,7 +10,7 @@ from mixbench.mixers import MIXERS
 from mixbench.parsing.canonical import canonical_json
 from mixbench.parsing.spec import parse_mixer
 from mixbench.tables.columns import Row
-from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow, tokens_per_call
+from mixbench.tables.speed_rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow, tokens_per_call
 from mixbench.verdicts.gate.cells import Measured
 
 PEAK_GFLOPS_PER_S = 80.0

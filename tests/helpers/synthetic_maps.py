@@ -11,7 +11,7 @@ from synthetic import _named
 
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.artefacts import StoredMap
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 
 TOKENS = 12
 CHANCE = 0.1

@@ -9,7 +9,7 @@ from synthetic import _named
 
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import TrainingRow, TrialRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 
 LAWS = {
     "attention": (0.02, 6.0, 0.7),

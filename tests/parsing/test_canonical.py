@@ -14,7 +14,7 @@ from mixbench.parsing.canonical import DEEPEST, canonical_json, digest, read_jso
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.tasks.dataset import digest_of
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -19,7 +19,7 @@ from mixbench.plots.task_panels import TaskFigures, task_figures
 from mixbench.plots.training_cost import cost_figure, pareto_front
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.learning.scores import summarise
 
 FAILED = {("none", size, seed): ("killed", "") for size in (250, 500, 1000, 2000) for seed in range(5)}

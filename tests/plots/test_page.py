@@ -29,7 +29,7 @@ from mixbench.plots.task_panels import task_figures
 from mixbench.plots.time_by_flops import flops_figure
 from mixbench.plots.training_cost import cost_figure as training_cost_figure
 from mixbench.plots.tune import tuning_figure
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.learning.scores import summarise as summarise_training

@@ -21,7 +21,7 @@ from mixbench.plots.style import BUILT_IN, FORMATS, line_styles, save
 from mixbench.plots.time_by_flops import flops_figure
 from mixbench.tables.remarks import lower_bound
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import summarise
 
 Table = tuple[list[SpeedRow], list[LaunchRow]]

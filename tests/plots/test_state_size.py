@@ -17,7 +17,7 @@ from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.state_size import state_figure
 from mixbench.plots.style import texts_of
 from mixbench.plots.task_panels import task_figures
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.labels import by_code, mixer_labels
 from mixbench.verdicts.learning.scores import summarise
 

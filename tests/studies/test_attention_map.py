@@ -18,7 +18,7 @@ from mixbench.studies.data_efficiency_plan import LEARNING_RATES, PreparedTask
 from mixbench.studies.progress import Silent
 from mixbench.studies.training import key_of
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, TrainingRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 

@@ -17,7 +17,7 @@ from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.remarks import notes_in
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 
 def test_the_folder_is_kept_unless_all_is_compiled_afresh_and_git_leaves_it_out(tmp_path: Path) -> None:

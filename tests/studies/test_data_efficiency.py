@@ -24,7 +24,7 @@ from mixbench.studies.data_efficiency_plan import (
 )
 from mixbench.studies.training import key_of, read_planned
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 

@@ -11,7 +11,7 @@ from running import Run
 from mixbench.studies.data_efficiency_plan import LEARNING_RATES
 from mixbench.studies.training import key_of
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -33,7 +33,7 @@ from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.training import key_of
 from mixbench.studies.tune import run_tuning
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"

@@ -24,7 +24,7 @@ from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 pytest.importorskip("ray")
 from ray_clusters import NodesHere, cluster_here, end_in_the_middle

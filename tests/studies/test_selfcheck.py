@@ -11,7 +11,7 @@ from mixbench.execution.lockstep import Fault
 from mixbench.studies import selfcheck
 from mixbench.studies.progress import Silent
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import PairRow
+from mixbench.tables.speed_rows import PairRow
 from mixbench.worker.calls import build_mixer
 from mixbench.worker.loading import load_class
 

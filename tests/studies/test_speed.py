@@ -17,7 +17,7 @@ from mixbench.studies.speed_contract import Contract, Subject, Verify, key
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.speed_rows import Measured, Origin, read_group
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 

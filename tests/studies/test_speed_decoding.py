@@ -13,7 +13,7 @@ from mixbench.mixers.choice import choose_mixer, choose_mixers
 from mixbench.mixers.description import Mixer
 from mixbench.parsing.option import Option
 from mixbench.studies.speed_plan import SpeedRequest, plan_speed
-from mixbench.tables.rows import tokens_per_call
+from mixbench.tables.speed_rows import tokens_per_call
 
 OWN = f"{DECODING}:Decaying"
 

@@ -18,7 +18,7 @@ from mixbench.studies.speed_plan import SpeedRequest, plan_speed
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 REQUEST = fake_request()

@@ -14,7 +14,7 @@ from mixbench.studies.progress import duration
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import SpeedRequest
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 

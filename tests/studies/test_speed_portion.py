@@ -15,7 +15,7 @@ from mixbench.execution.launch import Finished
 from mixbench.execution.ray_nodes import Unfit
 from mixbench.machine.environment import physical_cores
 from mixbench.studies.speed_portion import News, Portion, SpeedNode, only
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 REQUEST = replace(only(fake_request(), (16, 8, 1)), mode=("inference",))

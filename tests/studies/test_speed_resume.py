@@ -12,7 +12,7 @@ from running import Run
 from mixbench.studies.speed_plan import plan_speed
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 LAUNCHES = 4
 

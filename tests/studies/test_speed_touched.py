@@ -15,7 +15,7 @@ from mixbench.errors import StorageWarning
 from mixbench.studies.speed import run_speed
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")
 

@@ -17,7 +17,7 @@ from mixbench.studies.progress import Silent
 from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import TuneRequest, plan_trials
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 from mixbench.verdicts.learning.tune import summarise
 
 pytestmark = pytest.mark.usefixtures("children_find_helpers")

@@ -24,7 +24,9 @@ from mixbench.errors import FolderBusyError, StorageError
 from mixbench.tables import merging, pending
 from mixbench.tables.merging import Merged, merge_folders
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, AttentionMapRow, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import TABLES
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 
 OTHER = {**MACHINE, "cpu": "Example 1"}
 

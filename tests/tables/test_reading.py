@@ -22,8 +22,10 @@ from mixbench.tables import reading
 from mixbench.tables.by_column import of_rows
 from mixbench.tables.columns import columns, to_record
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, AttentionMapRow, LaunchRow, PairRow, SpeedRow, TrainingRow
+from mixbench.tables.rows import TABLES
 from mixbench.tables.sifting import left_out
+from mixbench.tables.speed_rows import LaunchRow, PairRow, SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 
 FILES = {f"{name}.csv": row_type for name, row_type in TABLES.items()}
 TABLES_ALONE = {name: content for name, content in sound_results().items() if name in FILES}

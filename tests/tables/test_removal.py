@@ -15,7 +15,8 @@ from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import identity
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import AttentionMapRow, LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 
 
 def dropped(folder: ResultsFolder, row_type: type[Any], reject: Callable[[Any], bool]) -> int:

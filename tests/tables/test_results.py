@@ -26,8 +26,9 @@ from mixbench.tables.columns import columns, identity
 from mixbench.tables.done import Done, done, rows_in_order
 from mixbench.tables.reading import read_table
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import SCHEMA, LaunchRow, SpeedRow
+from mixbench.tables.shared_columns import SCHEMA
 from mixbench.tables.sifting import left_out
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))
 

@@ -19,8 +19,10 @@ from synthetic_training import training_rows
 from mixbench.errors import StorageError
 from mixbench.tables.columns import from_record
 from mixbench.tables.reading import read_table
-from mixbench.tables.rows import TABLES, SpeedRow, TrainingRow
+from mixbench.tables.rows import TABLES
 from mixbench.tables.runs import NotPlainError, TableTexts, TextRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 TEXTS = {name: TableTexts(row_type) for name, row_type in TABLES.items()}
 

@@ -11,7 +11,6 @@ import pytest
 from synthetic import speed_rows
 
 from mixbench.tables.by_column import of_rows
-from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.tables.selection import (
     NOTHING,
     beside,
@@ -24,6 +23,7 @@ from mixbench.tables.selection import (
     where,
     where_together,
 )
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
 ROWS, LAUNCHES = speed_rows(("attention", "none", "hypermixer:heads=4"), (64, 128), launches=2, rounds=3)
 ROWS = [replace(row, latency_ms=None) if row.round == 2 else row for row in ROWS[::-1]]

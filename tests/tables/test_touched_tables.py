@@ -18,7 +18,9 @@ from synthetic_training import training_rows
 from mixbench.errors import StorageError, StorageWarning
 from mixbench.tables.columns import Row, columns
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import TABLES
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 
 OTHER = MACHINE | {"cpu": "Other 4000"}
 

@@ -7,7 +7,8 @@ from synthetic import speed_rows
 from synthetic_training import training_rows, trial_rows
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.filters import Filter, Tables, sift
 
 SPEED, _ = speed_rows(("attention", "hypermixer", "hypermixer:heads=4"), (64, 128), modes=("inference", "training"), rounds=1)

@@ -8,7 +8,8 @@ from synthetic import speed_rows
 from synthetic_maps import map_rows
 from synthetic_training import training_rows, trial_rows
 
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.verdicts.undrawn import failures, other_environments
 
 

@@ -23,12 +23,13 @@ from mixbench.reports.sections.tune import TUNE
 from mixbench.tables.chosen_rows import ChosenRows
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow
+from mixbench.tables.rows import TABLE_FILES
 from mixbench.tables.selection import distinct
+from mixbench.tables.speed_rows import LaunchRow
 from mixbench.tables.texts import read_texts
 from mixbench.verdicts.environments import Environments, choose_environment
 from mixbench.verdicts.labels import MixerKey
-from mixbench.verdicts.machines import TABLE_FILES, machine_words, shown_machines
+from mixbench.verdicts.machines import machine_words, shown_machines
 from mixbench.verdicts.repeat import COMMANDS
 from mixbench.verdicts.undrawn import failures, other_environments
 

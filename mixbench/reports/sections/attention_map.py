@@ -12,7 +12,7 @@ from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table
 from mixbench.reports.sections.map_charts import map_charts
 from mixbench.reports.sections.source import Source, Study
 from mixbench.stats import Interval
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, records, share_sentence, summarise
 from mixbench.verdicts.attention_table import maps_notes, maps_table
 from mixbench.verdicts.labels import MixerKey

@@ -9,8 +9,9 @@ from mixbench.reports.contents import Chart, Section, Table
 from mixbench.reports.sections.as_tables import as_csv, as_table, notes_of
 from mixbench.reports.sections.cost_charts import cost_charts
 from mixbench.reports.sections.source import Source, Study
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.texts import read_texts
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.records import records
 from mixbench.verdicts.cost.subject import Wish

@@ -11,7 +11,7 @@ from mixbench.reports.contents import Chart, Download, Section, Table
 from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table, notes_of
 from mixbench.reports.sections.score_charts import curve_charts, need_charts
 from mixbench.reports.sections.source import Source, Study
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.context import task_words
 from mixbench.verdicts.learning.score_notes import score_notes

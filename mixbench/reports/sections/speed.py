@@ -14,7 +14,7 @@ from mixbench.reports.sections.source import Source, Study
 from mixbench.reports.sections.speed_charts import growth_charts, size_charts
 from mixbench.reports.sections.speed_ratio_charts import ratio_charts
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.labels import MixerKey, context_words
 from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import BRACKETS, mark_words

@@ -29,7 +29,7 @@ from mixbench.reports.sections.speed_parts import (
 from mixbench.stats import log_median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.entries import interval_text, with_prefix
 from mixbench.verdicts.labels import context_words
 from mixbench.verdicts.speed.cell_summary import CellSummary

@@ -12,7 +12,7 @@ from mixbench.reports.charts.traces import Line, Point, Trace, line_traces
 from mixbench.reports.contents import Chart, Download, Section, Table
 from mixbench.reports.sections.as_tables import as_csv, as_table, failures_table, notes_of
 from mixbench.reports.sections.source import Source, Study
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.sentences import search_sentences

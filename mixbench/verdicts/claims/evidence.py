@@ -9,13 +9,14 @@ from typing import Any
 
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
+from mixbench.tables.rows import TABLE_FILES
 from mixbench.tables.selection import where
 from mixbench.tables.texts import Given, read_texts
 from mixbench.tasks import TASKS
 from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.environments import Environments
 from mixbench.verdicts.labels import MixerKey, find_baseline, find_mixers, mixer_labels
-from mixbench.verdicts.machines import TABLE_FILES, shown_machines
+from mixbench.verdicts.machines import shown_machines
 
 
 class NoEvidenceError(Exception):

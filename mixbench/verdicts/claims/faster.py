@@ -10,8 +10,8 @@ from typing import Any
 
 from mixbench.stats import log_median_interval
 from mixbench.tables.columns import FAILURES
-from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.tables.selection import distinct
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.claims.answers import (
     Answer,
     Decision,

@@ -9,8 +9,9 @@ from functools import cache, partial
 from typing import Any
 
 from mixbench.tables.columns import FAILURES
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.selection import where
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.tasks import TASKS
 from mixbench.verdicts.brackets import bounded
 from mixbench.verdicts.claims.answers import Answer, Decision, Phrases, decide, keys_of, lacking_comparisons

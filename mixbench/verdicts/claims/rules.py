@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.tables.rows import EXECUTIONS
+from mixbench.tables.speed_rows import EXECUTIONS
 from mixbench.verdicts.claims.answers import Answer
 from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.claims.evidence import Evidence

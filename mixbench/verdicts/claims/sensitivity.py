@@ -13,8 +13,8 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from mixbench.tables.rows import AttentionMapRow
 from mixbench.tables.selection import grouped
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.verdicts.attention_map import MixerMaps, summarise
 from mixbench.verdicts.claims.answers import (
     Answer,

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from mixbench.tables.columns import FAILURES
-from mixbench.tables.rows import TrialRow
 from mixbench.tables.selection import where
+from mixbench.tables.training_rows import TrialRow
 from mixbench.verdicts.claims.answers import (
     Answer,
     decide,

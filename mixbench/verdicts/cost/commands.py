@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixbench.tables.rows import AttentionMapRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.texts import Given
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.per_example import METERED
 from mixbench.verdicts.cost.subject import Subject, Wish

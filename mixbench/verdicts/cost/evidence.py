@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from mixbench.errors import UnknownNameError
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
 from mixbench.tables.scores import ERRORS
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.cost.lacks import TABLES, Found, Lack, Model, lacks
 from mixbench.verdicts.cost.per_example import (
     COUNTED,

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mixbench.tables.columns import FAILURES
-from mixbench.tables.rows import SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.cost.commands import FILE, search_command, speed_command, study_command
 from mixbench.verdicts.cost.per_example import METERED, without_value
 from mixbench.verdicts.cost.studies import Trained

@@ -9,8 +9,8 @@ from typing import Any
 
 from mixbench.stats import launch_medians
 from mixbench.tables.remarks import bound_in, notes_in, unknown_in
-from mixbench.tables.rows import EXECUTIONS, SpeedRow
 from mixbench.tables.selection import selection, where
+from mixbench.tables.speed_rows import EXECUTIONS, SpeedRow
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, find_mixers, unpacked
 from mixbench.verdicts.speed.blocks import choose_rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.cost.studies import TRAINED_WITH
 from mixbench.verdicts.labels import context_of, context_words, unpacked
 from mixbench.verdicts.words import counted, span

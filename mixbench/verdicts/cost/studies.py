@@ -10,7 +10,7 @@ from typing import Any
 
 from mixbench.mixers import MIXERS
 from mixbench.parsing.canonical import canonical_json
-from mixbench.tables.rows import TrainingRow, TrialRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.labels import MixerKey, mixer_order, unpacked
 from mixbench.verdicts.learning.context import by_context
 from mixbench.verdicts.learning.tune import by_mixer, by_search, score_name

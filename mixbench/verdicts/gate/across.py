@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mixbench.mixers import CONTROLS
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import TABLE_NAMES
 from mixbench.tables.selection import NOTHING, Selection
-from mixbench.verdicts.gate.cells import STUDIES, CellKey, cell_labels, cell_places, good_rows, keys_of
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.verdicts.gate.cells import CellKey, cell_labels, cell_places, good_rows, keys_of
 from mixbench.verdicts.gate.comparison import ComparedCell, Judgement
 from mixbench.verdicts.gate.rules import judge_time, simultaneous_level
 from mixbench.verdicts.labels import MixerKey, find_baseline, in_words, mixer_labels, unpacked
@@ -108,7 +109,7 @@ def as_cells(advice: Sequence[Advice]) -> list[ComparedCell]:
         judged = replace(own.judgement, metric=f"ratio to {baselines[own.baseline]}")
         place = {name: text for name, text in places[own.keys[0]].items() if name != "threads"}
         place["machines"] = " → ".join(sides)
-        cells.append(ComparedCell(STUDIES[SpeedRow], labels[own.keys[0]], place, (judged,)))
+        cells.append(ComparedCell(TABLE_NAMES[SpeedRow], labels[own.keys[0]], place, (judged,)))
     return cells
 
 

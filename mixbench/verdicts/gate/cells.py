@@ -13,8 +13,10 @@ from mixbench.machine.environment import machine_part
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.origins import Sources
-from mixbench.tables.rows import TABLES, LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.rows import TABLE_FILES
 from mixbench.tables.selection import Selection, beside, distinct, joined, parted, selection
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.environments import UNITED, united
 from mixbench.verdicts.gate.same_mixers import Names, names_of_both
 from mixbench.verdicts.labels import UNSAID, MixerKey, in_words, mixer_labels, unpacked
@@ -30,8 +32,6 @@ REPLICATES: dict[type[Row], tuple[str, str]] = {
 }
 """The tables whose cells are compared, with the column of the replicate and its plural."""
 _HASH = re.compile("[0-9a-f]{13,}")
-
-STUDIES: dict[type[Row], str] = {row_type: name for name, row_type in TABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def rows_by_machine(side: Measured, row_type: type[Row], any_machine: bool, rema
     chosen = {environment for _, environment in newest.values()}
     present = rows.at(rows.test("environment", chosen.__contains__)) if rows else rows
     if older := len(rows) - len(present):
-        remarks.append(f"{side.name}: {counted(older, 'row')} of {STUDIES[row_type]}.csv from older environments are left out")
+        remarks.append(f"{side.name}: {counted(older, 'row')} of {TABLE_FILES[row_type]} from older environments are left out")
     if any_machine:
         return {"": present} if present else {}
     return {machines[environment]: own for (environment,), own in parted(present, ["environment"])}
@@ -71,7 +71,7 @@ def united_rows(side: Measured, row_type: type[Row], remarks: list[str]) -> dict
     kept = selection(united(rows, side.environments))
     if left_out := len(rows) - len(kept):
         remarks.append(
-            f"{side.name}: {counted(left_out, 'row')} of {STUDIES[row_type]}.csv from older environments, or of runs that"
+            f"{side.name}: {counted(left_out, 'row')} of {TABLE_FILES[row_type]} from older environments, or of runs that"
             " another machine repeated, are left out"
         )
     return {"": kept} if kept else {}
@@ -121,8 +121,8 @@ def earlier_code(rows: Sequence[Any], names: Names) -> list[str]:
     """What `of_present_code` leaves out, in words; [] for nothing."""
     if not (left_out := len(rows) - len(of_present_code(rows, names))):
         return []
-    table = STUDIES[selection(rows).table.row_type]
-    return [f"{counted(left_out, 'row')} of {table}.csv from before a mixer's code changed are left out"]
+    table = TABLE_FILES[selection(rows).table.row_type]
+    return [f"{counted(left_out, 'row')} of {table} from before a mixer's code changed are left out"]
 
 
 def keys_of(row_type: type[Row]) -> list[str]:

@@ -12,14 +12,14 @@ from typing import Any
 
 from mixbench.stats import launch_medians
 from mixbench.tables.columns import FAILURES, Row, columns, with_rule
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.rows import TABLE_FILES, TABLE_NAMES
 from mixbench.tables.scores import ERRORS
 from mixbench.tables.selection import NOTHING, Selection, type_of, values
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import UNITED
 from mixbench.verdicts.gate.across import Advice, advise, apart, as_cells, how_to_compare
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
-    STUDIES,
     CellKey,
     Measured,
     by_cell,
@@ -108,7 +108,7 @@ def compare(
     judge = _Judge(threshold, tolerances or {}, counts_only, simultaneous_level(intervals))
     compared = [
         ComparedCell(
-            study=STUDIES[pair.row_type],
+            study=TABLE_NAMES[pair.row_type],
             mixer=labels[pair.row_type][pair.key],
             place=places[pair.row_type][pair.key] | pair.machine,
             **judge.cell(pair),
@@ -158,7 +158,7 @@ class _Pair:
 
 def _alone(name: str, machines: Iterable[str], row_type: type[Row]) -> list[str]:
     return [
-        f"{name} has {STUDIES[row_type]}.csv from a machine that the other folder lacks ({machine}): not compared"
+        f"{name} has {TABLE_FILES[row_type]} from a machine that the other folder lacks ({machine}): not compared"
         for machine in sorted(machine_words(unpacked(machine)) for machine in machines)
     ]
 

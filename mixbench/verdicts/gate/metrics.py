@@ -9,8 +9,9 @@ from typing import Any
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Column
 from mixbench.tables.remarks import bound_in
-from mixbench.tables.rows import SpeedRow, TrainingRow
 from mixbench.tables.selection import values
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 
 CPU_TIME = "cpu_per_calibration"
 FAILED = "failed"

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from mixbench.stats import Interval, log_median_interval, median_interval
 from mixbench.tables.columns import FAILURES, Row, columns
 from mixbench.tables.fields import Better, Column, Rule
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.rows import TABLE_NAMES
 from mixbench.tables.scores import ERRORS
 from mixbench.tables.selection import Selection, distinct, selection
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.environments import UNITED, of_newest, united
 from mixbench.verdicts.gate.cells import (
     REPLICATES,
-    STUDIES,
     Measured,
     by_cell,
     by_replicate,
@@ -247,7 +247,7 @@ def cells_of(measured: Measured, base: Measured | None = None) -> Cells:
         labels = cell_labels(named, row_type)
         places = cell_places(named, labels, row_type)
         for key, rows in cells.items():
-            found.append((ComparedCell(STUDIES[row_type], labels[key], places[key], ()).name, row_type, rows))
+            found.append((ComparedCell(TABLE_NAMES[row_type], labels[key], places[key], ()).name, row_type, rows))
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixbench.stats import t_quantile
-from mixbench.tables.rows import PairRow
+from mixbench.tables.speed_rows import PairRow
 from mixbench.verdicts.gate.duel import FLOOR, ONE_SIDED
 from mixbench.verdicts.gate.rules import judge_time, simultaneous_level
 

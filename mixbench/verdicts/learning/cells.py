@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import geometric_mean
 
 from mixbench.stats import Interval, log_t_interval
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.labels import unpacked
 from mixbench.verdicts.learning.means import known_mean, mean_difference, mean_score, relative_change
 from mixbench.verdicts.records import count_mark, count_remark

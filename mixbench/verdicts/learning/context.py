@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import canonical_json
-from mixbench.tables.rows import AttentionMapRow, TrainingRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 from mixbench.verdicts.labels import MixerKey, in_words, unpacked
 
 _LONGEST_VALUE = 12

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mixbench.tables.rows import TrainingRow
 from mixbench.tables.scores import ERRORS, SCORES
 from mixbench.tables.selection import distinct
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.environments import UNKNOWN, Environments, choose_environment, united
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.cells import DataCell, cell_of

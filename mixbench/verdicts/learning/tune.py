@@ -17,8 +17,8 @@ import numpy as np
 
 from mixbench.parsing.canonical import canonical_json
 from mixbench.stats import Interval
-from mixbench.tables.rows import TrainingRow, TrialRow
 from mixbench.tables.scores import ERRORS
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.environments import UNKNOWN, Environments, united
 from mixbench.verdicts.labels import MixerKey, find_baseline, mixer_labels, mixer_order, unpacked
 from mixbench.verdicts.learning.bands import expected_best_band

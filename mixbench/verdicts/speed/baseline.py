@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mixbench.mixers import CONTROLS
-from mixbench.tables.rows import SpeedRow
 from mixbench.tables.selection import Selection, distinct, joined
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.labels import CONTEXT_COLUMNS, MixerKey, mixer_order
 from mixbench.verdicts.speed.cell_summary import CellSummary
 

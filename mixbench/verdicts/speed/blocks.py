@@ -7,8 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mixbench.tables.rows import SpeedRow
 from mixbench.tables.selection import values
+from mixbench.tables.speed_rows import SpeedRow
 
 DISTURBED = "disturbed while it was timed"
 ENOUGH = 3

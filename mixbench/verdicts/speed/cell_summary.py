@@ -13,8 +13,8 @@ from mixbench.machine import roofline
 from mixbench.stats import Interval, launch_medians, log_median_interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import REMEMBERS, SEPARATOR, notes_in, special_in
-from mixbench.tables.rows import DECODE, SpeedRow
 from mixbench.tables.selection import Selection
+from mixbench.tables.speed_rows import DECODE, SpeedRow
 from mixbench.verdicts.gate.cells import good_rows
 from mixbench.verdicts.labels import Context, MixerKey
 from mixbench.verdicts.records import count_mark, count_remark

@@ -10,7 +10,7 @@ from functools import partial
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.entries import LOWER_BOUND, Entry, interval_text, with_prefix
 from mixbench.verdicts.speed.cell_summary import SUMMARISED, CellSummary
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, time_column

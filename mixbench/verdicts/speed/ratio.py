@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from mixbench.stats import Interval, launch_medians, log_median_interval, unpaired_ratio_interval
-from mixbench.tables.rows import SpeedRow
 from mixbench.tables.selection import values
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.speed.blocks import choose, clean_time
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mixbench.tables.rows import LaunchRow, SpeedRow
 from mixbench.tables.selection import Selection, distinct, parted, selection
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.environments import choose_environment, rows_of
 from mixbench.verdicts.gate.cells import with_launches
 from mixbench.verdicts.labels import CONTEXT_COLUMNS, Context, MixerKey, find_baseline, mixer_labels, mixer_order

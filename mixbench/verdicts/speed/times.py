@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Column
-from mixbench.tables.rows import SHORTEST_KERNEL_MS, SpeedRow
 from mixbench.tables.selection import Selection
+from mixbench.tables.speed_rows import SHORTEST_KERNEL_MS, SpeedRow
 from mixbench.verdicts.labels import CONTEXT_COLUMNS
 
 TIME = "time_ms"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mixbench.errors import MixbenchError, one_line
 from mixbench.tables.remarks import BACKWARD, CHANGES_INPUT, HOLDS_MORE, REMEMBERS, SEPARATOR, lower_bound, remark, unknown
-from mixbench.tables.rows import DECODE
+from mixbench.tables.speed_rows import DECODE
 from mixbench.worker.calls import Call, ContractError, TrainingCall, count_parameters, named_parameters
 from mixbench.worker.measure import memory
 from mixbench.worker.measure.declared import declared_flops, mixers_of

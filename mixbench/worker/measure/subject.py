@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mixbench.model import Block, classifier
-from mixbench.tables.rows import DECODE
+from mixbench.tables.speed_rows import DECODE
 from mixbench.worker.calls import (
     Call,
     ContractError,

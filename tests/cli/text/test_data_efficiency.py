@@ -6,7 +6,7 @@ import pytest
 from synthetic_training import training_rows, training_settings
 
 from mixbench.cli.text.data_efficiency import data_efficiency_table
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.entries import interval_text
 from mixbench.verdicts.learning.scores import summarise
 

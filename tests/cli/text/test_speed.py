@@ -13,7 +13,7 @@ from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import ALONE, CHANGED, HOLDS_MORE, lower_bound, unknown
 from mixbench.tables.results import ResultsFolder
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.entries import interval_text, with_prefix
 from mixbench.verdicts.speed.cells import margin, point
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise

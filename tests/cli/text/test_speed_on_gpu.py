@@ -10,7 +10,7 @@ import pytest
 from synthetic import speed_rows
 
 from mixbench.cli.text.speed import speed_table
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise
 

@@ -109,7 +109,7 @@ def test_tables_hold_what_the_command_line_prints(whole: Path, contents: Content
     from mixbench.cli.text.attention_map import attention_table
     from mixbench.cli.text.data_efficiency import data_efficiency_table
     from mixbench.cli.text.tune import tuning_table
-    from mixbench.tables.rows import AttentionMapRow, TrainingRow, TrialRow
+    from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
     from mixbench.verdicts import attention_map
     from mixbench.verdicts.learning import scores, tune
 

@@ -9,7 +9,7 @@ import pytest
 from claimed import commands, judged
 from synthetic import MACHINE, speed_rows
 
-from mixbench.tables.rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.speed.summary import summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 

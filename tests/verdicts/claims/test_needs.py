@@ -10,7 +10,7 @@ import pytest
 from claimed import commands, judged, lost
 from synthetic_training import training_rows, trial_rows
 
-from mixbench.tables.rows import TrainingRow, TrialRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.claims.needs import hardest
 from mixbench.verdicts.learning.scores import records, summarise
 from mixbench.verdicts.learning.tune import summarise as summarise_tune

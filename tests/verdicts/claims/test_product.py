@@ -10,7 +10,8 @@ from claimed import commands, judged, lost
 from synthetic import speed_rows
 from synthetic_training import training_rows, trial_rows
 
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.product import PRODUCT
 from mixbench.verdicts.cost.subject import Wish

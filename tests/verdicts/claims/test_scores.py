@@ -9,7 +9,7 @@ from claimed import commands, judged, lost
 from synthetic import MACHINE
 from synthetic_training import training_rows
 
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.claims.claim import Judged
 from mixbench.verdicts.learning.scores import records, summarise
 

@@ -9,7 +9,7 @@ from claimed import commands, judged, lost
 from synthetic_maps import CHANCE, map_rows
 
 from mixbench.stats import t_interval
-from mixbench.tables.rows import AttentionMapRow
+from mixbench.tables.training_rows import AttentionMapRow
 from mixbench.verdicts.attention_map import summarise
 
 RULE, SEEDS = "more-needed-sensitivity", (0, 1, 2, 3, 4)

@@ -18,7 +18,8 @@ from mixbench.errors import UnknownNameError
 from mixbench.parsing.canonical import canonical_json
 from mixbench.tables.origins import write_origins
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.rows import SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.product import PRODUCT
 from mixbench.verdicts.cost.records import records, to_json

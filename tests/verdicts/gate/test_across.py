@@ -9,7 +9,8 @@ import pytest
 from synthetic import MACHINE, measured, speed_rows
 from synthetic_training import training_rows
 
-from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import compare
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code

@@ -8,8 +8,8 @@ from statistics import median
 import pytest
 from synthetic import speed_rows
 
-from mixbench.tables.rows import SpeedRow
 from mixbench.tables.selection import selection
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.gate.cells import by_replicate
 
 

@@ -11,7 +11,8 @@ from synthetic_training import training_rows, training_settings, trial_rows
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow, TrialRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import COUNTS, compare
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code, leading, why_not_comparable

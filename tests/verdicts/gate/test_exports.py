@@ -14,7 +14,8 @@ from synthetic_training import training_rows
 
 from mixbench.stats import Interval
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.rows import SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import compare
 from mixbench.verdicts.gate.comparison import CELL, STATUS, ComparedCell, Comparison, Judgement

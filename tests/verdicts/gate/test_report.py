@@ -9,7 +9,8 @@ from synthetic_training import training_rows, training_settings
 
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.rows import LaunchRow, SpeedRow, TrainingRow
+from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.gate import report as reports
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import COUNTS, compare

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mixbench.tables.rows import PairRow
+from mixbench.tables.speed_rows import PairRow
 from mixbench.verdicts.gate.selfcheck import Figures, figures
 
 SOUND = {"config": "{}", "scope": "mixer", "mode": "inference", "tokens": 256, "width": 256, "batch": 1, "dtype": "float32"}

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from synthetic_training import training_rows
 
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.scores import TaskSummary, summarise
 

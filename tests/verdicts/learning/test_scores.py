@@ -9,7 +9,7 @@ from synthetic_training import training_rows, training_settings
 from mixbench.errors import UnknownNameError
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import lower_bound, unknown
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.learning.context import TaskContext, task_words
 from mixbench.verdicts.learning.scores import DataCell, DataSummary, TaskSummary, records, summarise, to_json
 

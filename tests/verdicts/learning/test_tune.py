@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from synthetic_training import trial_rows
 
-from mixbench.tables.rows import TrialRow
+from mixbench.tables.training_rows import TrialRow
 from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.bounds import Bounds, bounds_of
 from mixbench.verdicts.learning.tune import Curve, Search, search_of, summarise

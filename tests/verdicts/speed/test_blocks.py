@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from helpers.synthetic import speed_rows
 
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.exports import FORMATS, report
 from mixbench.verdicts.speed.blocks import choose, choose_rows

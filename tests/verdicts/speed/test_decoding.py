@@ -11,7 +11,7 @@ from synthetic import STATE, speed_rows
 from mixbench.cli.text.speed import speed_table
 from mixbench.mixers import MIXERS
 from mixbench.tables.columns import columns
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.speed.cells import FORMS
 from mixbench.verdicts.speed.notes import brief_notes
 from mixbench.verdicts.speed.paper import paper_tables

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sample_rows import speed_row
 
-from mixbench.tables.rows import LaunchRow
+from mixbench.tables.speed_rows import LaunchRow
 from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.near_peaks import judge, not_timed
 from mixbench.verdicts.speed.summary import summarise

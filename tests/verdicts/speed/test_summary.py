@@ -8,7 +8,7 @@ from synthetic import PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.errors import UnknownNameError
 from mixbench.tables.remarks import CHANGES_INPUT, REMEMBERS
-from mixbench.tables.rows import SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.records import to_json
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise

@@ -8,8 +8,8 @@ import pytest
 from synthetic import BANDWIDTH_GB_PER_S, PEAK_GFLOPS_PER_S, speed_rows
 
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
 from mixbench.tables.selection import selection
+from mixbench.tables.speed_rows import SHORTEST_KERNEL_MS, LaunchRow, SpeedRow
 from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.records import records, to_json
 from mixbench.verdicts.speed.summary import SpeedSummary, summarise

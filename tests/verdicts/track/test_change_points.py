@@ -13,7 +13,7 @@ from histories import cell, commit, entry
 from mixbench.errors import RequestError
 from mixbench.tables.columns import columns
 from mixbench.tables.entries import ONCE, Entry, TrackedCell
-from mixbench.tables.rows import TrainingRow
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.track.change_points import Change, find_breaks, find_changes
 from mixbench.verdicts.track.series import COUNTED, Series, series_of
 

@@ -14,6 +14,7 @@ from mixbench.plots.ends import End, ends_of
 from mixbench.plots.notes import OPERATIONS, fitted_label
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import legend_below, panel_sheet
+from mixbench.plots.speed_panels import HOLLOW
 from mixbench.stats import Interval
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
@@ -84,7 +85,7 @@ def cost_figure(cost: TaskCost, page: Page = PLAIN) -> Figure:
                     end
                     for mixer in cost.costs
                     if mixer.target == target and mixer.label in labels
-                    for end in _draw(axes, labels.index(mixer.label), mixer)
+                    for end in _draw(axes, labels.index(mixer.label), mixer, mixer.label in cost.disturbed_ratios)
                 ]
             )
         first.set_ylim(len(labels) - 0.5, -0.5)
@@ -98,6 +99,7 @@ def cost_figure(cost: TaskCost, page: Page = PLAIN) -> Figure:
         return sheet.finish(
             "each bar begins where the one before it ends, the first at 1: the last ends at the cost",
             f"≥, ≤ and pale: only a bound is known, because the score lies outside the trained range{why}",
+            f"{HOLLOW}; the bar of its time is pale" if cost.disturbed_ratios else "",
             sheet.mark(ends, sideways=True),
             *(f"{_TRAINED[source.factor]}: {source.words}" for source in cost.sources if source.factor in _TRAINED),
             *([OPERATIONS] if cost.unit == "FLOP" else []),
@@ -105,15 +107,19 @@ def cost_figure(cost: TaskCost, page: Page = PLAIN) -> Figure:
         )
 
 
-def _draw(axes: Axes, place: int, cost: MixerCost) -> list[End]:
-    """The factors as bars, one below the other, each from where the last one ended; then the product and its interval."""
+def _draw(axes: Axes, place: int, cost: MixerCost, disturbed: bool) -> list[End]:
+    """The factors as bars, one below the other, each from where the last one ended; then the product and its interval.
+
+    If the times are `disturbed`, their bar is faint and the product is hollow.
+    """
     start = 1.0
     for lane, (factor, (color, hatch)) in enumerate(_FACTORS.items()):
         known = _shown(cost.ratios[factor])
         if known is None:
             continue
         left, right = sorted((start, start * known))
-        faint = _FAINT if cost.ratios[factor].value.low != cost.ratios[factor].value.high else 1
+        value = cost.ratios[factor].value
+        faint = _FAINT if value.low != value.high or (disturbed and factor == "example") else 1
         top = place + _TOP + lane * _LANE
         axes.barh(
             top, right - left, _LANE, left, align="edge", color=color, alpha=faint, hatch=hatch, edgecolor="white", zorder=1
@@ -125,7 +131,7 @@ def _draw(axes: Axes, place: int, cost: MixerCost) -> list[End]:
     if point is None:
         axes.annotate("unknown", (start, middle), (4, 0), textcoords="offset points", va="center", fontsize="small")
         return []
-    axes.plot(point, middle, "D", color="black", markersize=4, zorder=4)
+    axes.plot(point, middle, "D", color="black", markersize=4, markerfacecolor="white" if disturbed else "black", zorder=4)
     text = f"{product.value.mark} {float(f'{point:.2g}'):g}".strip()
     axes.annotate(text, (point, middle), (0, -3), textcoords="offset points", ha="center", va="top", fontsize="small")
     if not product.interval:

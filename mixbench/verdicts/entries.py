@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mixbench.stats import Interval
 from mixbench.verdicts.words import TELLS_NOTHING, number
@@ -26,6 +26,30 @@ class Entry:
     """What the text says as a number, for sorting: the point, or the bound that is known."""
     mark: str = field(default="", compare=False)
     """Why the number is not to be taken as it stands, in a word or two; empty if it is."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What stands behind a number in a table, the word for it, if it weakens the number, and the note that explains it."""
+
+    sign: str
+    word: str
+    note: str
+
+    @property
+    def explained(self) -> str:
+        """The note below a table with this sign."""
+        return f"{self.sign}: {self.note}."
+
+
+DISTURBED = Sign("!", "disturbed", "disturbed for too much of the time, by other processes or a throttled GPU")
+
+
+def signed(entry: Entry, *signs: Sign) -> Entry:
+    """An entry with signs behind it, and their words after those that it is marked with."""
+    text = "".join(sign.sign for sign in signs)
+    tail = f"{entry.tail} {text}" if entry.tail and text else entry.tail + text
+    return replace(entry, tail=tail, mark=", ".join(filter(None, (entry.mark, *(sign.word for sign in signs)))))
 
 
 def with_prefix(value: float) -> str:

@@ -14,6 +14,8 @@ from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
 from mixbench.verdicts.cost.tables import score_words
+from mixbench.verdicts.entries import DISTURBED
+from mixbench.verdicts.speed.blocks import DISTURBED as DISTURBED_WORDS
 from mixbench.verdicts.words import COUNTED_OPERATIONS
 
 _FACTORS = {"example": "#56b4e9", "data": "#e69f00", "trials": "#009e73"}
@@ -39,10 +41,14 @@ def cost_charts(name: str, cost: TaskCost, looks: Looks, about: str) -> Iterator
             _line_at_1(len(own)),
         ]
         for row, mixer in enumerate(own):
-            traces += _bars(looks[cost.mixers[mixer.label]], row, mixer, named)
-            traces += _product(looks[cost.mixers[mixer.label]], row, mixer, f"cost relative to {cost.baseline}", about)
+            traces += _bars(looks[cost.mixers[mixer.label]], row, mixer, named, cost)
+            traces += _product(looks[cost.mixers[mixer.label]], row, mixer, cost, about)
         known = [value for trace in traces for value in _reach(trace)]
-        bounds = any(ratio.value.low != ratio.value.high for mixer in own for ratio in mixer.ratios.values())
+        weak = {
+            "only a bound is known": any(_bound(ratio) for mixer in own for ratio in mixer.ratios.values()),
+            DISTURBED_WORDS: any(mixer.label in cost.disturbed_ratios for mixer in own),
+        }
+        why = " or ".join(words for words, there in weak.items() if there)
         yield chart(
             f"{name}-{place}",
             f"Cost of {score_words(cost, target)} on {cost.subject.task}, relative to {cost.baseline}",
@@ -50,7 +56,7 @@ def cost_charts(name: str, cost: TaskCost, looks: Looks, about: str) -> Iterator
                 cost.subject.words,
                 "The first bar begins at 1, and each further one where the one before it ends: the last one ends at the cost",
                 "Markers: the cost with its 95 % interval",
-                "Pale bars and hollow markers: only a bound is known" if bounds else "",
+                f"Pale bars and hollow markers: {why}" if why else "",
                 f"FLOPs: {COUNTED_OPERATIONS}" if cost.unit == "FLOP" else "",
             ],
             traces,
@@ -85,7 +91,12 @@ def _line_at_1(rows: int) -> Trace:
     }
 
 
-def _bars(look: Look, row: int, mixer: MixerCost, named: dict[str, str]) -> Iterator[Trace]:
+def _bound(known: Known) -> bool:
+    """Whether only a bound is known."""
+    return known.value.low != known.value.high
+
+
+def _bars(look: Look, row: int, mixer: MixerCost, named: dict[str, str], cost: TaskCost) -> Iterator[Trace]:
     """The factors as bars, one below the other, each from where the last one ended."""
     start = 1.0
     for factor, color in _FACTORS.items():
@@ -93,7 +104,8 @@ def _bars(look: Look, row: int, mixer: MixerCost, named: dict[str, str]) -> Iter
         value = shown(known)
         if value is None:
             continue
-        faint = {} if known.value.low == known.value.high else {"opacity": _FAINT}
+        disturbed = cost.is_disturbed(mixer.label, factor, relative=True)
+        faint = {"opacity": _FAINT} if _bound(known) or disturbed else {}
         yield {
             "type": "scatter",
             "mode": "lines",
@@ -101,7 +113,7 @@ def _bars(look: Look, row: int, mixer: MixerCost, named: dict[str, str]) -> Iter
             "x": numbers([start, start * value**0.5, start * value]),
             "y": [row + _LANES[factor]] * 3,
             "line": {"color": color, "width": 9},
-            "customdata": [literal(f"{named[factor]}: {_text(known)} times")] * 3,
+            "customdata": [literal(f"{named[factor]}: {_text(known, disturbed)}")] * 3,
             "hovertemplate": hover("", ""),
             "showlegend": False,
             **faint,
@@ -109,14 +121,15 @@ def _bars(look: Look, row: int, mixer: MixerCost, named: dict[str, str]) -> Iter
         start *= value
 
 
-def _product(look: Look, row: int, mixer: MixerCost, words: str, about: str) -> Iterator[Trace]:
+def _product(look: Look, row: int, mixer: MixerCost, cost: TaskCost, about: str) -> Iterator[Trace]:
     known = mixer.ratios[PRODUCT]
     point = shown(known)
     if point is None:
         return
     low, high = (known.interval.low, known.interval.high) if known.interval else (point, point)
     bounds = [(min(max(low, 1 / _FAR), point), max(min(high, _FAR), point))]
-    hollow = "-open" if known.value.low != known.value.high else ""
+    disturbed = cost.is_disturbed(mixer.label, PRODUCT, relative=True)
+    hollow = "-open" if _bound(known) or disturbed else ""
     yield {
         "type": "scatter",
         "mode": "markers",
@@ -124,16 +137,17 @@ def _product(look: Look, row: int, mixer: MixerCost, words: str, about: str) -> 
         "x": numbers([point]),
         "y": [row + _PRODUCT],
         "marker": {"color": look.color, "size": 10, "symbol": f"{look.symbol}{hollow}"},
-        "customdata": [literal(f"{words}: {_text(known)} times")],
+        "customdata": [literal(f"cost relative to {cost.baseline}: {_text(known, disturbed)}")],
         "hovertemplate": hover("", about),
         "showlegend": False,
         **bars("x", [point], bounds, look.color),
     }
 
 
-def _text(known: Known) -> str:
+def _text(known: Known, disturbed: bool) -> str:
     entry = ratio(known.value, known.interval)
-    return f"{entry.number}{entry.tail}" if entry else "unknown"
+    times = f"{entry.number}{entry.tail} times" if entry else "unknown"
+    return f"{times} ({DISTURBED.word})" if disturbed else times
 
 
 def shown(known: Known) -> float | None:

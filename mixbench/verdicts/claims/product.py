@@ -153,7 +153,8 @@ def _products(claim: Claim, blank: Comparison, cost: TaskCost, own: str, again: 
             known = next(one for one in costs if (one.label, one.target) == (own, target)).ratios[PRODUCT]
             return of_brackets(known.value, known.interval)
 
-        marks = [name for name in dict.fromkeys((own, cost.baseline)) if name in cost.disturbed]
+        marks = [name for name in (own, cost.baseline) if name in cost.disturbed]
+        marks = marks or [name for name in (own,) if name in cost.disturbed_ratios]
         unquiet = f"{' and '.join(marks)} {DISTURBED}" if marks else ""
         place = f"at {cost.score} {sign} {target:g} {blank.where}".rstrip()
         words = "; ".join(filter(None, (_factors(cost, one), unquiet)))
@@ -180,7 +181,7 @@ def _more(
     timed = contexts_of_examples(of_whole_sequences(speed), cost.subject, mixers, wish)[0]
     rows, texts = [row for mixer in mixers for row in timed[mixer]], wish.texts
     again = partial(timing_command, mixers, rows, [cost.subject.tokens])
-    if cost.disturbed:
+    if cost.disturbed or cost.disturbed_ratios:
         return again(fresh=True)
     runs = trained_alike(by_subject(training)[cost.subject], by_subject(trials)[cost.subject])
     seeds, tried = len({row.seed for row in runs.study}), max(row.trial for row in runs.search)

@@ -26,7 +26,7 @@ from mixbench.verdicts.cost.per_example import (
     other_contexts,
     per_launch,
 )
-from mixbench.verdicts.cost.product import Evidence, MixerCost, costs, default_targets, reach, warnings
+from mixbench.verdicts.cost.product import PRODUCT, Evidence, MixerCost, costs, default_targets, reach, warnings
 from mixbench.verdicts.cost.sources import Source, search_words, speed_words, study_words
 from mixbench.verdicts.cost.studies import Trained, trained_alike
 from mixbench.verdicts.cost.subject import Subject, Wish
@@ -63,12 +63,18 @@ class TaskCost:
     left_out: tuple[str, ...] = ()
     """The rows of this task that were left out, a sentence for each table."""
     disturbed: tuple[str, ...] = ()
-    """Labels of the mixers whose times, or whose ratios to those of the baseline, other work disturbed."""
+    """Labels of the mixers whose times other work disturbed."""
+    disturbed_ratios: tuple[str, ...] = ()
+    """Labels of the mixers whose ratios of times to the baseline's it disturbed."""
 
     @property
     def is_error(self) -> bool:
         """Whether lower is better."""
         return self.score in ERRORS
+
+    def is_disturbed(self, label: str, factor: str, *, relative: bool = False) -> bool:
+        """Whether a number comes from times that other work disturbed: the cost of an example, and the product."""
+        return factor in ("example", PRODUCT) and label in (self.disturbed_ratios if relative else self.disturbed)
 
 
 def task_costs(
@@ -146,7 +152,7 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
     alike = contexts or contexts_of_examples(speed, subject, mixers, replace(wish, measure=TIMED))
     taken = [row for own in alike[0].values() for row in own] if alike else []
     found = Found(speed, taken, runs, model)
-    unquiet = disturbed(timed, {mixer: labels[mixer] for mixer in whole}, base, wish.measure)
+    times, ratios = disturbed(timed, {mixer: labels[mixer] for mixer in whole}, base, wish.measure)
     return TaskCost(
         subject=subject,
         score=score,
@@ -161,10 +167,11 @@ def _task_cost(subject: Subject, speed: Sequence[SpeedRow], runs: Trained, model
         lacks=lacks(labels, {"example": examples, "data": curves, "trials": scores}, subject, found, wish),
         bounds=evidence.bounds,
         warnings=(
-            *disturbed_words(*unquiet, baseline),
+            *disturbed_words(times, ratios, baseline),
             *warnings(evidence, targets, is_error),
             *runs.differences,
         ),
         left_out=tuple(filter(None, (other_contexts(contexts), *runs.left_out))),
-        disturbed=tuple(label for own in unquiet for label in own),
+        disturbed=tuple(times),
+        disturbed_ratios=tuple(ratios),
     )

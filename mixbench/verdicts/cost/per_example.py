@@ -122,20 +122,21 @@ def beside(
 def disturbed(
     timed: Mapping[MixerKey, Sequence[SpeedRow]], labels: Mapping[MixerKey, str], baseline: MixerKey | None, measure: str
 ) -> tuple[list[str], list[str]]:
-    """The labels of the mixers whose times, and of those only whose ratios of times, `mixbench speed` marks."""
+    """The labels of the mixers whose times, and of those whose ratios of times to the baseline's, `mixbench speed` marks."""
     if measure != TIMED or baseline is None:
         return [], []
     own = {label: timed[mixer] for mixer, label in labels.items()}
     times = [label for label, rows in own.items() if choose_rows(rows).disturbed]
-    ratios = [label for label, rows in own.items() if label not in times and compared(rows, timed[baseline]).disturbed]
-    return times, ratios
+    others = [label for mixer, label in labels.items() if mixer != baseline]
+    return times, [label for label in others if compared(own[label], timed[baseline]).disturbed]
 
 
 def disturbed_words(times: Sequence[str], ratios: Sequence[str], baseline: str | None) -> list[str]:
-    """Sentences that name disturbed mixers."""
+    """Sentences that name disturbed mixers; those of ratios only where both times are not."""
+    only = [label for label in ratios if not {label, baseline} & {*times}]
     return [
         f"Disturbed while it was timed{how}: {', '.join(named)}. Measure again on a quiet machine, with --fresh."
-        for how, named in (("", times), (f" relative to {baseline}", ratios))
+        for how, named in (("", times), (f" relative to {baseline}", only))
         if named
     ]
 

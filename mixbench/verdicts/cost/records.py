@@ -16,7 +16,8 @@ _NOT_REACHED = "not reached"
 def records(cost: TaskCost) -> list[dict[str, Any]]:
     """The printed tables as a record per target, mixer and factor, alone and relative to the baseline.
 
-    For columns of open ends see `mixbench.verdicts.records`.
+    For columns of open ends see `mixbench.verdicts.records`. `disturbed` and `relative_disturbed` say of both numbers whether
+    they come from times that other work disturbed; the latter is None without a ratio.
     """
     units = {"example": f"{cost.unit} per example", "data": "examples", "trials": "trials", PRODUCT: cost.unit}
     return [
@@ -30,7 +31,9 @@ def records(cost: TaskCost) -> list[dict[str, Any]]:
             "unit": units[factor],
             **bracket_columns("", known.value, known.interval),
             **({"mark": _NOT_REACHED} if _missed(own, factor) else {}),
+            "disturbed": cost.is_disturbed(own.label, factor),
             **bracket_columns("relative_", ratio.value if ratio else None, ratio.interval if ratio else None),
+            "relative_disturbed": cost.is_disturbed(own.label, factor, relative=True) if ratio else None,
         }
         for own in cost.costs
         for factor, known in own.factors.items()

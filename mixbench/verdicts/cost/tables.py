@@ -10,9 +10,10 @@ from mixbench.verdicts.brackets import bounded, needed, ratio
 from mixbench.verdicts.cost.evidence import TaskCost
 from mixbench.verdicts.cost.per_example import TIMED
 from mixbench.verdicts.cost.product import PRODUCT, Known, MixerCost
-from mixbench.verdicts.entries import LOWER_BOUND, UNKNOWN, Entry, interval_text
+from mixbench.verdicts.entries import DISTURBED, LOWER_BOUND, UNKNOWN, Entry, interval_text, signed
 from mixbench.verdicts.learning.data_needed import UNKNOWN as UNKNOWN_RATIO
 from mixbench.verdicts.learning.resampling import DRAWS
+from mixbench.verdicts.speed.blocks import DISTURBED as DISTURBED_WORDS
 from mixbench.verdicts.table import Column, Table
 from mixbench.verdicts.words import COUNTED_OPERATIONS, counted, number
 
@@ -40,10 +41,11 @@ def sentence(cost: TaskCost, label: str) -> str:
         example = own.factors["example"].value
         kind = f" of {cost.measure}" if cost.unit == "s" and cost.measure != TIMED else ""
         each = f"{number(example.low * factor)} {unit}{kind}{' or more' if example.mark else ''}"
+        mark = f" ({DISTURBED_WORDS})" if cost.is_disturbed(label, "example") else ""
         if limit:
-            return f"{label} does not reach {goal} within {limit}; an example costs {each}."
+            return f"{label} does not reach {goal} within {limit}; an example costs {each}{mark}."
         data, trials = (_number(_need(cost, own, name, interval=False)) for name in ("data", "trials"))
-        return f"{label} reaches {goal} with {_in_words(data)} examples and {trials} trials, at {each} per example."
+        return f"{label} reaches {goal} with {_in_words(data)} examples and {trials} trials, at {each} per example{mark}."
     product = own.ratios[PRODUCT]
     times = ratio(product.value, product.interval)
     if times is None and limit:
@@ -57,15 +59,17 @@ def sentence(cost: TaskCost, label: str) -> str:
         bounded = [name for name in (label, cost.baseline) if name in cost.bounds]
         counts = "their FLOPs are lower bounds" if len(bounded) > 1 else f"the FLOPs of {bounded[0]} are a lower bound"
         return f"{label} and {cost.baseline} reach {goal}; {counts}, so their costs cannot be compared."
+    disturbed = cost.is_disturbed(label, PRODUCT, relative=True)
     if limit:
-        return f"{label} does not reach {goal} within {limit}: its cost is {_times(product)} times that of {cost.baseline}."
+        beyond = f"{_times(product)} times that of {cost.baseline}{f' ({DISTURBED_WORDS})' if disturbed else ''}"
+        return f"{label} does not reach {goal} within {limit}: its cost is {beyond}."
     names = {cost.measure: "example", "data": "data", "trials": "trials"}
     factors = " × ".join(f"{name} {_number(ratio(own.ratios[factor].value, None))}" for name, factor in names.items())
     interval = "" if times.tail == UNKNOWN else times.tail
-    undecided = "" if _decided(product) else "; it could be cheaper or more expensive"
+    weak = f", {DISTURBED_WORDS}" * disturbed + "; it could be cheaper or more expensive" * (not _decided(product))
     times_it = f"{_times(product)}{interval} times"
     cost_of = f"a cost {times_it} that" if product.value.mark else f"{times_it} the cost"
-    return f"{label} reaches {goal} at {cost_of} of {cost.baseline} ({factors}){undecided}."
+    return f"{label} reaches {goal} at {cost_of} of {cost.baseline} ({factors}){weak}."
 
 
 def score_words(cost: TaskCost, target: float) -> str:
@@ -75,7 +79,8 @@ def score_words(cost: TaskCost, target: float) -> str:
 
 def _absolute(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
     unit, factor = _UNITS[cost.unit]
-    examples = Column(f"{unit} per example", [_measured(row.factors["example"], factor) for row in rows])
+    times = [_marked(cost, row, "example", _measured(row.factors["example"], factor), relative=False) for row in rows]
+    examples = Column(f"{unit} per example", times)
     needs = {"data": "examples", "trials": "trials"}
     return [
         examples,
@@ -90,10 +95,17 @@ def _need(cost: TaskCost, row: MixerCost, factor: str, *, interval: bool = True)
 
 def _relative(cost: TaskCost, rows: Sequence[MixerCost]) -> list[Column]:
     factors = {"example": f"{cost.measure} per example", "data": "data", "trials": "trials", PRODUCT: "cost"}
-    return [
-        Column(title, [ratio(row.ratios[name].value, row.ratios[name].interval) for row in rows])
-        for name, title in factors.items()
-    ]
+    return [Column(title, [_ratio(cost, row, name) for row in rows]) for name, title in factors.items()]
+
+
+def _ratio(cost: TaskCost, row: MixerCost, factor: str) -> Entry | None:
+    known = row.ratios[factor]
+    entry = ratio(known.value, known.interval)
+    return entry and _marked(cost, row, factor, entry, relative=True)
+
+
+def _marked(cost: TaskCost, row: MixerCost, factor: str, entry: Entry, *, relative: bool) -> Entry:
+    return signed(entry, DISTURBED) if cost.is_disturbed(row.label, factor, relative=relative) else entry
 
 
 def _measured(known: Known, factor: float) -> Entry:
@@ -138,6 +150,8 @@ def cost_notes(cost: TaskCost) -> Iterator[str]:
         " launches, seeds and trials. ≥, ≤ and not reached: the score lies beyond what was trained. Examples are read off test"
         " scores, trials off development scores."
     )
+    if cost.disturbed or cost.disturbed_ratios:
+        yield DISTURBED.explained
     if cost.unit == "FLOP":
         yield f"FLOPs: {COUNTED_OPERATIONS}."
     for label, remark in cost.bounds.items():

@@ -11,7 +11,7 @@ from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Heading
 from mixbench.tables.speed_rows import SpeedRow
-from mixbench.verdicts.entries import LOWER_BOUND, Entry, interval_text, with_prefix
+from mixbench.verdicts.entries import DISTURBED, LOWER_BOUND, Entry, Sign, interval_text, signed, with_prefix
 from mixbench.verdicts.speed.cell_summary import SUMMARISED, CellSummary
 from mixbench.verdicts.speed.times import DEVICE, TIME, WALL, time_column
 from mixbench.verdicts.words import number
@@ -26,38 +26,23 @@ _WIDEST_MARGIN = 99
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign behind some times or ratios, the word for it, if it weakens the number, and the note that explains it.
+    """The sign of some times or ratios; `of` is TIME, RATIO or both."""
 
-    `of` is TIME, RATIO or both.
-    """
-
-    sign: str
-    word: str
+    sign: Sign
     of: tuple[str, ...]
     marks: Callable[[CellSummary], bool]
-    note: str
 
 
-_REASON = "disturbed for too much of the time, by other processes or a throttled GPU"
-
-_NOT_PAIRED = "measured in different processes from the baseline, so not paired"
-
-DISTURBED_WORD = "disturbed"
-OTHERS = "!"
-"""The sign of what is disturbed."""
+_UNEVEN = Sign("^", "uneven", "some calls take much longer than others")
+_NOT_PAIRED = Sign("*", "not paired", "measured in different processes from the baseline, so not paired")
+_NEAR_1 = Sign("~", "", "cannot be told apart from 1")
 MARKS = (
-    Mark(OTHERS, DISTURBED_WORD, (TIME,), lambda cell: cell.disturbed, _REASON),
-    Mark(OTHERS, DISTURBED_WORD, (WALL,), lambda cell: cell.wall_disturbed, _REASON),
-    Mark(OTHERS, DISTURBED_WORD, (RATIO,), lambda cell: cell.ratio_disturbed, _REASON),
-    Mark("^", "uneven", (TIME, RATIO), lambda cell: cell.uneven or cell.remembers, "some calls take much longer than others"),
-    Mark(
-        "*",
-        "not paired",
-        (RATIO,),
-        lambda cell: not cell.paired,
-        "measured in different processes from the baseline, so not paired",
-    ),
-    Mark("~", "", (RATIO,), lambda cell: holds_1(cell.ratio), "cannot be told apart from 1"),
+    Mark(DISTURBED, (TIME,), lambda cell: cell.disturbed),
+    Mark(DISTURBED, (WALL,), lambda cell: cell.wall_disturbed),
+    Mark(DISTURBED, (RATIO,), lambda cell: cell.ratio_disturbed),
+    Mark(_UNEVEN, (TIME, RATIO), lambda cell: cell.uneven or cell.remembers),
+    Mark(_NOT_PAIRED, (RATIO,), lambda cell: not cell.paired),
+    Mark(_NEAR_1, (RATIO,), lambda cell: holds_1(cell.ratio)),
 )
 """Every mark of a time or a ratio, in the order in which they stand."""
 
@@ -73,29 +58,23 @@ def timed(cell: CellSummary, quantity: str, form: Form = interval_text) -> Entry
     if interval is None:
         return None
     point, behind = form(interval)
-    marks = _marks(cell, quantity)
-    tail = f"{behind} {marks}" if behind and marks else behind + marks
     style = _style(interval) if quantity == RATIO else ""
-    return Entry(point, tail, style, value=interval.point, mark=mark_words(cell, quantity))
+    return signed(Entry(point, behind, style, value=interval.point), *_signs(cell, quantity))
 
 
 def mark_words(cell: CellSummary, quantity: str) -> str:
     """Why a time or a ratio is not to be taken as it stands; empty if it is."""
-    return ", ".join(mark.word for mark in _marks_of(cell, quantity) if mark.word)
+    return ", ".join(sign.word for sign in _signs(cell, quantity) if sign.word)
 
 
-def _marks_of(cell: CellSummary, quantity: str) -> list[Mark]:
-    return [mark for mark in MARKS if quantity in mark.of and mark.marks(cell)]
-
-
-def _marks(cell: CellSummary, quantity: str) -> str:
-    return "".join(mark.sign for mark in _marks_of(cell, quantity))
+def _signs(cell: CellSummary, quantity: str) -> list[Sign]:
+    return [mark.sign for mark in MARKS if quantity in mark.of and mark.marks(cell)]
 
 
 def mark_notes(shown: Iterable[tuple[CellSummary, str]]) -> Iterator[str]:
     """What the marks mean that stand in a table of these cells and quantities."""
-    found = {sign for cell, quantity in shown if getattr(cell, quantity) for sign in _marks(cell, quantity)}
-    return (f"{sign}: {note}." for sign, note in dict.fromkeys((mark.sign, mark.note) for mark in MARKS) if sign in found)
+    found = {sign for cell, quantity in shown if getattr(cell, quantity) for sign in _signs(cell, quantity)}
+    return (sign.explained for sign in dict.fromkeys(mark.sign for mark in MARKS) if sign in found)
 
 
 def metric_entries() -> dict[str, tuple[str, EntryOf]]:

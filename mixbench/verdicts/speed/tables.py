@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from mixbench.stats import Interval
-from mixbench.verdicts.entries import Entry, interval_text
+from mixbench.verdicts.entries import DISTURBED, Entry, interval_text, signed
 from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.cells import (
-    DISTURBED_WORD,
     HOST_BOUND_WORD,
-    OTHERS,
     RATIO,
     EntryOf,
     Form,
@@ -97,13 +95,18 @@ def growth_table(growths: Sequence[Growth]) -> Table:
 
 
 def _grown(growth: Growth) -> Entry:
-    sign, mark = (f" {OTHERS}", DISTURBED_WORD) if growth.disturbed else ("", "")
-    return Entry(exponent_text(growth.exponent), sign, value=growth.exponent.point, mark=mark)
+    exponent = growth.exponent
+    return signed(Entry(*_exponent(exponent, "N"), value=exponent.point), *([DISTURBED] if growth.disturbed else []))
 
 
 def exponent_text(interval: Interval, base: str = "N") -> str:
     """`N^1.98 (1.93–2.02)`."""
-    return "".join((f"{base}^", *interval_text(interval, lambda value: f"{round(value, 2) + 0.0:.2f}")))
+    return "".join(_exponent(interval, base))
+
+
+def _exponent(interval: Interval, base: str) -> tuple[str, str]:
+    point, bounds = interval_text(interval, lambda value: f"{round(value, 2) + 0.0:.2f}")
+    return f"{base}^{point}", bounds
 
 
 def long_table(view: View) -> Table:

@@ -50,10 +50,10 @@ class RequestError(MixbenchError):
 
 
 class UnknownNameError(RequestError):
-    """An unknown name; the hint suggests the closest of `known`."""
+    """An unknown name; the hint suggests the closest of `known`, and lists all by the alphabet or `in_order`."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
-        names = list(map(shortened, sorted(known)))
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "", *, in_order: bool = False) -> None:
+        names = list(map(shortened, known if in_order else sorted(known)))
         near = get_close_matches(shortened(name), names, n=1, cutoff=0.5)
         place = f" {where}" if where else ""
         known_names = f"Known: {', '.join(names)}." if names else f"There is no {kind}{place}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.api.shared_options import Names
 from mixbench.errors import RequestError
+from mixbench.parsing.spec import split_names
 from mixbench.tables.columns import Row
 
 if TYPE_CHECKING:
@@ -30,3 +31,8 @@ def check_device(device: str) -> None:
 def several(names: Names | None) -> list[str]:
     """One name or several, as a list."""
     return [names] if isinstance(names, str) else list(names or ())
+
+
+def separated(names: Names | None) -> list[str]:
+    """The same for names without commas, which may also be separated by commas: each once."""
+    return list(dict.fromkeys(name for text in several(names) for name in split_names(text)))

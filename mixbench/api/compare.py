@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mixbench.api.common import several
+from mixbench.api.common import separated
 from mixbench.api.compare_options import CompareOptions
 from mixbench.api.loading import load
 from mixbench.api.options import takes
@@ -57,10 +57,10 @@ def compare_results(options: CompareOptions) -> CompareOutcome:
 
 
 def _tolerances(given: Mapping[str, str | float] | str | Sequence[str]) -> dict[str, float]:
-    """Shares by metric, from a mapping or from texts `peak_memory_mib=1%`. Raises RequestError."""
+    """Shares by metric, from a mapping or from texts `peak_memory_mib=1%,flops=0%`. Raises RequestError."""
     from mixbench.verdicts.gate.compare import COUNTS
 
-    pairs = given.items() if isinstance(given, Mapping) else [text.partition("=")[::2] for text in several(given)]
+    pairs = given.items() if isinstance(given, Mapping) else [text.partition("=")[::2] for text in separated(given)]
     tolerances = {metric.strip(): parse_share(share, f"--tolerance {metric}") for metric, share in pairs}
     known = {metric for metrics in COUNTS.values() for metric in metrics}
     for metric, share in tolerances.items():

@@ -45,7 +45,7 @@ class CompareOptions(Options):
         Mapping[str, str | float] | str | Sequence[str] | None,
         Typed(list[str] | None),
         Option(
-            help="Tolerated change of a count: peak_memory_mib=1%. Repeatable.",
+            help="Tolerated change of a count: peak_memory_mib=1%, or a list.",
             metavar="METRIC=SHARE",
             rich_help_panel=VERDICT,
         ),

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from mixbench.api.merge_options import MergeOptions
 from mixbench.api.options import takes
-from mixbench.errors import RequestError
+from mixbench.errors import RequestError, StorageError
+from mixbench.parsing.command import repeated_in, with_folder
 from mixbench.studies.progress import Progress, Silent, Step
 from mixbench.tables.manifest import FILE as MANIFEST
 from mixbench.tables.merging import Merged, merge_folders
 from mixbench.tables.pending import current
 from mixbench.tables.rejected import rejected
 from mixbench.tables.rows import TABLES
+from mixbench.tables.study_record import read_study
 
 if TYPE_CHECKING:
     import pandas
 
 _SHARDS = "shard-*-of-*"
+_STUDY = "study"
+"""What the plan of all parts of a study is called."""
 _READING, _SECONDS_PER_BYTE = "reading", 1e-7
 """What a step of the progress is called, and a first guess of how long it takes."""
 
@@ -86,6 +90,23 @@ def as_plain(merged: Merged) -> dict[str, Any]:
             for gap in merged.shards
         ],
     }
+
+
+def next_command(merged: Merged) -> str:
+    """What to type after a merge: the study whose shards were merged, which does what needs all rows, or else `plot`.
+
+    Empty if nothing was added, or if shards of the study are lacking.
+    """
+    if not (merged.changed and any(table.rows for table in merged.tables)):
+        return ""
+    try:
+        study = read_study(merged.folder)
+    except StorageError:  # it is damaged, and what was merged is not
+        study = None
+    if study is None or not study.command:
+        return with_folder("mixbench plot", merged.folder)
+    lacking = any(gap.is_open for gap in merged.shards if gap.plan.study == _STUDY)
+    return "" if lacking else repeated_in(study.command, merged.folder)
 
 
 def _told(folders: Sequence[Path], progress: Progress) -> Iterator[Path]:

@@ -113,7 +113,7 @@ def choose_tasks(names: Sequence[str], files: Texts, *, download: bool = True) -
     """
     require_texts(names, files)
     tasks: list[Chosen] = []
-    for name in names or ["shapes"]:
+    for name in dict.fromkeys(names) or ["shapes"]:
         if name == "text":
             tasks.append(text_files(files))
         elif name.startswith(HUB) and not download and not Path(name.removeprefix(HUB)).exists():

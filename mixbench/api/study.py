@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from mixbench.api.common import frame
 from mixbench.api.options import takes
 from mixbench.api.scale import Forecast, carry_out, folder_of, forecast
 from mixbench.api.study_options import StudyOptions
-from mixbench.api.study_parts import PlannedPart
 from mixbench.api.study_run import PartOutcome, PreparedStudy, carry_out_parts, prepare_study
 from mixbench.studies.progress import Silent
 from mixbench.verdicts.claims.claim import Judged
@@ -51,33 +50,30 @@ def study(options: StudyOptions) -> StudyResult:
     """
     import pandas
 
-    silent = prepare_study(options if options.shard or options.plan else replace(options, progress=None))
-    outcomes: Sequence[PartOutcome] = [PartOutcome(part) for part in silent.parts]
+    prepared = prepare_study(options)
+    options = prepared.options
+    outcomes: Sequence[PartOutcome] = [PartOutcome(part) for part in prepared.parts]
     tables: dict[str, pandas.DataFrame] = {}
     judged: list[Judged] = []
     folder = folder_of(options).path
     if options.shard and not options.plan:
-        if (work := silent.work) is not None:
+        if (work := prepared.work) is not None:
             tables = _tables_of_shard(carry_out(work, options).rows)
     elif not options.plan:
         tell = (options.progress or Silent()).remark
-        outcomes = carry_out_parts(silent, lambda part: part.run(_with_progress(part, options)), tell)
+        outcomes = carry_out_parts(prepared, lambda part: part.run(part.options), tell)
         tables = _tables(outcomes)
-        judged = silent.judged()
+        judged = prepared.judged()
     return StudyResult(
-        silent.study.title,
-        silent.study.question,
-        silent.study.scale,
+        prepared.study.title,
+        prepared.study.question,
+        prepared.study.scale,
         folder,
         pandas.DataFrame([_told(outcome) for outcome in outcomes]),
         tables,
         pandas.DataFrame(records_of_claims(judged), columns=["name", "claim", "rule", "verdict", "sentence"]),
         tuple(judged),
     )
-
-
-def _with_progress(part: PlannedPart, options: StudyOptions) -> Any:
-    return part.options if part.command == "cost" else replace(part.options, progress=options.progress)
 
 
 def _told(outcome: PartOutcome) -> dict[str, Any]:

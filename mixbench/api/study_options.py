@@ -45,7 +45,7 @@ class StudyOptions(shared.Study, EngineOptions):
         shared.Names | None,
         Typed(list[str] | None),
         Option(
-            help="Carry out only this part: speed, data-efficiency, tune, attention-map, cost, claims. Repeatable.",
+            help="Carry out only this part: speed, data-efficiency, tune, attention-map, cost, claims; or a list.",
             metavar="PART",
             rich_help_panel=WHAT,
         ),

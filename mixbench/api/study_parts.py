@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mixbench.api.attention_map import map_attention, plan_of_maps
@@ -16,7 +16,7 @@ from mixbench.api.data_efficiency import plan_of_training, train_data_efficiency
 from mixbench.api.data_efficiency_options import DataEfficiencyOptions
 from mixbench.api.options import Options, checked_value, options_of
 from mixbench.api.scale import NOT_OF_THE_PLAN, Work
-from mixbench.api.shared_options import Texts
+from mixbench.api.shared_options import Texts, Training
 from mixbench.api.speed import measure_speed, plan_of_speed
 from mixbench.api.speed_options import SpeedOptions
 from mixbench.api.study_options import StudyOptions
@@ -88,20 +88,37 @@ class PlannedPart:
         return COMMANDS[self.command].run(options)
 
 
-def planned_parts(study: StudyFile, options: StudyOptions, folder: str) -> tuple[list[PlannedPart], list[Fault]]:
-    """The parts with everything that is wrong with them; paths of the file are relative to `folder`. Raises StorageError,
-    WorkerError.
+def planned_parts(
+    study: StudyFile, options: StudyOptions, folder: str, *, faulty: bool = False
+) -> tuple[list[PlannedPart], list[Fault]]:
+    """The parts with everything that is wrong with them; paths of the file are relative to `folder`.
+
+    Parts without data come first. As soon as there is a fault, or for a file that is `faulty` anyway, nothing is told or
+    downloaded any more. Raises StorageError, WorkerError.
     """
     faults = list(_unknown_shared(study))
-    parts = []
+    checked = []
     for part in study.parts:
-        planned, found = _planned(study, part, options, folder)
+        given, found = _checked(study, part, options, folder)
         faults += found
-        parts += [planned] if planned else []
-    return parts, _once(faults)
+        checked.append((part, given, bool(found)))
+    planned: dict[int, PlannedPart] = {}
+    for place, (part, given, wrong) in sorted(enumerate(checked), key=lambda own: _has_data(own[1][0])):
+        quiet = replace(options, progress=None, plan=True) if faulty or faults else options
+        made, found = _planned(part, given, quiet)
+        faults += found
+        if made and not wrong:
+            planned[place] = made
+    return [planned[place] for place in sorted(planned)], _once(faults)
 
 
-def _planned(study: StudyFile, part: StudyPart, options: StudyOptions, folder: str) -> tuple[PlannedPart | None, list[Fault]]:
+def _has_data(part: StudyPart) -> bool:
+    """Whether a part trains, so that its data have to be prepared."""
+    return issubclass(COMMANDS[part.command].options, Training)
+
+
+def _checked(study: StudyFile, part: StudyPart, options: StudyOptions, folder: str) -> tuple[dict[str, Given], list[Fault]]:
+    """The values of a part that are possible, each by itself, and the faults of the others."""
     command = COMMANDS[part.command]
     known = {option.flag.removeprefix("--"): option for option in options_of(command.options)}
     faults = []
@@ -119,11 +136,18 @@ def _planned(study: StudyFile, part: StudyPart, options: StudyOptions, folder: s
                 faults.append(_fault(part, value.line, error))
             else:
                 given[name] = moved
-    names = {name: option.name for name, option in known.items()}
+    _drop_wrong_mixers(part, given, faults)
+    return given, faults
+
+
+def _planned(part: StudyPart, given: dict[str, Given], options: StudyOptions) -> tuple[PlannedPart | None, list[Fault]]:
+    """The part with these values, and what is wrong with them together or with its data."""
+    command = COMMANDS[part.command]
+    faults: list[Fault] = []
+    names = {option.flag.removeprefix("--"): option.name for option in options_of(command.options)}
     request = {name: getattr(options, name) for name in ("results", "fresh", "retry_failed", "shard", "plan", "engine")}
     request = {name: value for name, value in request.items() if name in names.values()}
     progress = {} if part.command == "cost" else {"progress": options.progress}
-    _drop_wrong_mixers(part, given, faults)
 
     def make() -> tuple[Options, Work[Any, Any] | None]:
         made = command.options(**{names[name]: value.value for name, value in given.items()}, **request, **progress)

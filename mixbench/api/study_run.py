@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from mixbench.api.common import several
+from mixbench.api.common import separated
 from mixbench.api.scale import folder_of
 from mixbench.api.study_claims import judged_claims, study_claims
 from mixbench.api.study_folder import check_folder, claim_folder, record_of, study_command
@@ -15,14 +15,12 @@ from mixbench.api.study_parts import PlannedPart, planned_parts
 from mixbench.api.study_source import read_source
 from mixbench.api.study_work import StudyWork, study_work
 from mixbench.errors import FolderBusyError, MixbenchError, RequestError, UnknownNameError
+from mixbench.execution.engine import ray_address
 from mixbench.parsing.study_file import CLAIMS, PARTS, StudyFile, StudyFileError, read_study_text
-from mixbench.studies.progress import Silent
+from mixbench.studies.progress import Once, Progress, Silent
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.study_record import StudyRecord
 from mixbench.verdicts.claims.claim import Claim, Judged
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,12 @@ class PreparedStudy:
     options: StudyOptions
     folder: str = ""
     """That the paths of the file are relative to."""
+    told: set[str] = field(default_factory=set)
+    """Remarks that were told while it was prepared, and since."""
+
+    def once(self, progress: Progress) -> Once:
+        """A progress that does not repeat what was told."""
+        return Once(progress, self.told)
 
     @property
     def command(self) -> str:
@@ -77,43 +81,41 @@ class PartOutcome:
 def prepare_study(options: StudyOptions) -> PreparedStudy:
     """Read a file and check all of it; data sets are prepared, and downloaded unless the plan is only to be looked at.
 
+    What is wrong with the command line, with the folder or with the form of the file is told before any data are prepared.
     Raises StudyFileError with every fault, RequestError for a file that cannot be read and for a folder of another study,
     StorageError, WorkerError.
     """
-    if options.plan and options.progress:
-        options = replace(options, progress=_Once(options.progress.remark))
+    told: set[str] = set()
+    if options.progress:
+        options = replace(options, progress=Once(options.progress, told))
     source = read_source(options.file)
-    asked = several(options.only)
-    for name in asked:
-        if name not in (*PARTS, CLAIMS):
-            raise UnknownNameError("part", name, (*PARTS, CLAIMS), "for --only")
+    asked = separated(options.only)
+    ray_address(options.engine, planning=options.plan)
+    folder = folder_of(options).path
     study, faults = read_study_text(source.text, source.file, options.scale)
-    parts, wrong = planned_parts(study, options, source.folder)
+    record = record_of(source, study, options)
+    if not faults:
+        _check_parts(asked, study)
+        if not options.plan:
+            check_folder(folder, record)
     claims, unjudged = study_claims(study, source.folder)
+    parts, wrong = planned_parts(study, options, source.folder, faulty=bool(faults or unjudged))
     if faults := [*faults, *wrong, *unjudged]:
         raise StudyFileError(source.file, faults)
-    chosen = [part for part in parts if not asked or part.command in asked]
-    if asked and not chosen and CLAIMS not in asked:
-        known = ", ".join(dict.fromkeys(part.command for part in parts))
-        raise RequestError(f"{source.file} has no part {', '.join(asked)}", f"It has {known}.")
-    record = record_of(source, study, options)
-    if not options.plan:
-        check_folder(folder_of(options).path, record)
+    chosen = tuple(part for part in parts if not asked or part.command in asked)
     judged = tuple(claims if not asked or CLAIMS in asked else ())
-    return PreparedStudy(study, record, tuple(chosen), judged, options, source.folder)
+    return PreparedStudy(study, record, chosen, judged, options, source.folder, told)
 
 
-class _Once(Silent):
-    """Passes on each remark once: several parts may have the same data."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self.tell, self.told = tell, set[str]()
-
-    def remark(self, text: str) -> None:
-        """Something the user should know, in one line."""
-        if text not in self.told:
-            self.told.add(text)
-            self.tell(text)
+def _check_parts(asked: Sequence[str], study: StudyFile) -> None:
+    """Raise RequestError, UnknownNameError for a part that a study does not have."""
+    there = [*dict.fromkeys(part.command for part in study.parts), *([CLAIMS] if study.claims else [])]
+    for name in asked:
+        if name not in (*PARTS, CLAIMS):
+            raise UnknownNameError("part", name, there, "for --only", in_order=True)
+        if name not in there:
+            what = "claims" if name == CLAIMS else f"part {name}"
+            raise RequestError(f"--only: {study.file} has no {what}", f"It has: {', '.join(there)}.")
 
 
 def carry_out_parts(

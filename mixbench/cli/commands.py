@@ -168,16 +168,15 @@ def remove(options: RemoveOptions) -> None:
 
 @command(MergeOptions, Printed)
 def merge(options: MergeOptions, printed: Printed) -> None:
-    from mixbench.api.merge import as_plain, merge_all
+    from mixbench.api.merge import as_plain, merge_all, next_command
     from mixbench.cli.text.merge import merge_remarks, merge_table
-    from mixbench.parsing.command import with_folder
 
     merged = followed(merge_all, options)
     present(printed, lambda: as_plain(merged), lambda width, terminal: merge_table(merged, width, terminal))
     for text in merge_remarks(merged):
         remark(text)
-    if any(table.rows for table in merged.tables) and merged.changed:
-        remark(f"Next: {with_folder('mixbench plot', merged.folder)}")
+    if command := next_command(merged):
+        remark(f"Next: {command}")
     if not merged.is_complete:
         raise typer.Exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +30,14 @@ def print_source(options: StudyOptions) -> None:
 
 def carry_out_study(options: StudyOptions, printed: Printed) -> None:
     """Print the plan of a study, or carry it out, or a shard of it. Ends with exit code 1 if a cell failed."""
-    from mixbench.api.scale import shard_of
     from mixbench.api.study_run import prepare_study
 
-    shard_of(options)  # what is no shard is refused before any data are prepared
     if options.plan:
         _print_plan(followed(prepare_study, options), printed)
     elif options.shard is not None:
         _carry_out_shard(options, printed)
     else:
-        remark(f"Checking {options.file} and preparing its data …")
-        _carry_out(prepare_study(options), printed)
+        _carry_out(followed(prepare_study, options), printed)
 
 
 def _print_plan(prepared: PreparedStudy, printed: Printed) -> None:
@@ -88,7 +86,7 @@ def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
 
     if not printed.as_json:
         print_text(lambda width, terminal: study_title(prepared.study, prepared.parts, width if terminal else None))
-    outcomes = carry_out_parts(prepared, partial(_run_part, prepared.parts, printed), remark)
+    outcomes = carry_out_parts(prepared, partial(_run_part, prepared, printed), remark)
     judged = prepared.judged()
     if printed.as_json:
         print_json(outcomes_as_json(prepared, outcomes, judged))
@@ -98,16 +96,20 @@ def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
     _conclude(prepared, outcomes)
 
 
-def _run_part(parts: Sequence[PlannedPart], printed: Printed, part: PlannedPart) -> Any:
+def _run_part(prepared: PreparedStudy, printed: Printed, part: PlannedPart) -> Any:
     """Carry out a part and print what its command prints; a fault is printed, too, and raised."""
     from mixbench.cli.text.study import part_heading
 
+    def run(options: Any) -> Any:
+        return part.run(replace(options, progress=prepared.once(options.progress)))
+
+    parts = prepared.parts
     place = parts.index(part)
     if not printed.as_json:
         typer.echo()
         print_text(lambda width, terminal: part_heading(place, parts, width if terminal else None))
     try:
-        outcome, spent = (part.run(part.options), "") if part.command == "cost" else timed(part.run, part.options)
+        outcome, spent = (part.run(part.options), "") if part.command == "cost" else timed(run, part.options)
     except MixbenchError as error:
         report_error(error)
         raise

@@ -77,11 +77,13 @@ class Local:
 def ray_address(engine: str, *, planning: bool = False) -> str | None:
     """The address in `ray:ADDRESS`, "" where there is none; None for this machine's own processes, and for `planning`.
 
-    Raises RequestError for another engine, and where Ray is needed and not installed.
+    Raises RequestError for another engine and for an empty address, and where Ray is needed and not installed.
     """
-    name, _, address = engine.strip().partition(":")
+    name, colon, address = engine.strip().partition(":")
     if engine.strip() == LOCAL:
         return None
+    if name == RAY and colon and not address:
+        raise RequestError(f"--engine: {engine.strip()!r} has no address", _KNOWN)
     if name != RAY:
         raise RequestError(f"--engine: {engine!r} is not an engine", _KNOWN)
     if "://" in engine:

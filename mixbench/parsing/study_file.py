@@ -101,8 +101,8 @@ def read_study_text(text: str, file: str, scale: str | None = None) -> tuple[Stu
 
 
 def unknown(kind: str, name: str, known: Iterable[str], line: int, where: str = "") -> Fault:
-    """The fault of an unknown name, with the closest known one."""
-    names = sorted(known)
+    """The fault of an unknown name, with the closest known one, or all: a sequence in its own order."""
+    names = list(known) if isinstance(known, Sequence) else sorted(known)
     near = get_close_matches(shortened(name), names, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names)}." if names else ""
     return Fault(line, f"unknown {kind} {shortened(name)!r}{f' {where}' if where else ''}", hint)

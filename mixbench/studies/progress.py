@@ -52,6 +52,21 @@ class Progress(Protocol):
         """Something the user should know, in one line."""
 
 
+class Once:
+    """Passes everything on, but a remark only if it is not among those that were `told`: parts of a study may share data."""
+
+    def __init__(self, progress: Progress, told: set[str]) -> None:
+        self.progress, self.told = progress, told
+        self.begin, self.remaining, self.begun = progress.begin, progress.remaining, progress.begun
+        self.doing, self.done = progress.doing, progress.done
+
+    def remark(self, text: str) -> None:
+        """Something the user should know, in one line."""
+        if text not in self.told:
+            self.told.add(text)
+            self.progress.remark(text)
+
+
 class Silent:
     """Reports nothing."""
 

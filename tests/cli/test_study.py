@@ -155,9 +155,13 @@ def test_shards_have_every_row_of_all_parts_once_and_the_merged_folder_is_the_wh
     lacking = run("merge", "r/shard-1-of-3", "r/shard-3-of-3", "--into", "r")
     assert lacking.exit_code == 1
     assert "mixbench study small.toml --results r --shard 2/3" in lacking.stderr
+    assert "Next:" not in lacking.stderr, "the whole study would do here what another shard is to do"
     merged = run("merge", *sorted((tmp_path / "r").glob("shard-*")), "--into", "r")
     assert merged.exit_code == 0, merged.stderr
     assert "conflict" not in merged.stderr
+    assert merged.stderr.endswith("Next: mixbench study small.toml --results r\n"), "which does what needs all rows"
+    elsewhere = run("merge", *sorted((tmp_path / "r").glob("shard-*")), "--into", "all of it")
+    assert elsewhere.stderr.endswith("Next: mixbench study small.toml --results 'all of it'\n")
     assert keys_of(tmp_path / "r") == keys_of(tmp_path / "whole")
     before = {table: (tmp_path / "r" / f"{table}.csv").read_bytes() for table in TABLES}
     record = read_study(tmp_path / "r")

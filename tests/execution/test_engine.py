@@ -23,7 +23,7 @@ def _with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_with_ray")
 def test_an_engine_is_this_machine_or_a_cluster_of_ray_by_its_address() -> None:
     assert ray_address("local") is None
-    assert ray_address("ray") == ray_address("ray:") == ""
+    assert ray_address("ray") == ""
     assert ray_address("ray:10.0.0.1:6379") == "10.0.0.1:6379"
     with pytest.raises(RequestError, match="'dask' is not an engine"):
         ray_address("dask")
@@ -33,13 +33,22 @@ def test_an_engine_is_this_machine_or_a_cluster_of_ray_by_its_address() -> None:
         ray_address("ray://head:10001")
 
 
+@pytest.mark.parametrize("planning", [True, False])
+@pytest.mark.parametrize("engine", ["ray:", " ray: "])
+def test_an_address_that_is_empty_is_refused(engine: str, planning: bool) -> None:
+    with pytest.raises(RequestError, match="'ray:' has no address") as told:
+        ray_address(engine, planning=planning)
+    assert told.value.hint.startswith("Give local, ray, or ray:ADDRESS")
+
+
 @pytest.mark.parametrize("command", ["speed", "data-efficiency", "tune", "attention-map"])
 def test_a_plan_needs_no_ray_but_an_engine_that_exists(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
     assert ray_address("ray", planning=True) is None
-    done = run(command, "--plan", "--engine", "dask")
-    assert done.exit_code == 2
-    assert "'dask' is not an engine" in done.stderr
+    for engine_given, told in (("dask", "'dask' is not an engine"), ("ray:", "'ray:' has no address")):
+        done = run(command, "--plan", "--engine", engine_given)
+        assert done.exit_code == 2
+        assert told in done.stderr
 
 
 @pytest.mark.parametrize("command", ["speed", "data-efficiency", "tune", "attention-map"])

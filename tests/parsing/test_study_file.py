@@ -79,6 +79,12 @@ def test_every_fault_is_told_at_once_with_file_and_line() -> None:
     assert "Did you mean tune?" in told[1]
 
 
+def test_scales_are_listed_in_the_order_of_the_file() -> None:
+    with pytest.raises(StudyFileError) as caught:
+        parse_study("[speed]\n[scale.tiny]\n[scale.small]\n[scale.paper]\n", "s.toml", "xyz")
+    assert caught.value.hint == "Known: tiny, small, paper."
+
+
 def test_one_fault_is_the_message_itself() -> None:
     with pytest.raises(RequestError, match=r"^s\.toml:2: unknown table or key 'sped'\n") as caught:
         parse_study("[speed]\n[sped]\n", "s.toml")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mixbench.execution.cargo import Cargo
 from mixbench.execution.launch import Outcome
-from mixbench.execution.ray_slots import RayEngine, RaySlots, _Job, _Slot
+from mixbench.execution.ray_actors import Actors, Job, Slot
+from mixbench.execution.ray_slots import RayEngine
 
 _SETTLING = 30.0
 """Seconds that nodes have to be ready before the first job starts."""
@@ -48,19 +48,14 @@ class Told(Protocol):
         """Whether a node with this environment can continue the job, while another would have to begin with it."""
 
 
-class RayNodes(RaySlots):
+class RayNodes(Actors):
     """The nodes of a cluster, each with an actor that takes it whole: `actor`, made of `given` and what its node has.
 
     The method `run` of an actor gets a job and yields what it tells, then an outcome or `Unfit`. A context manager, as
-    `RaySlots`.
+    `Actors`.
     """
 
-    def __init__(
-        self, engine: WholeNodes, actor: type, given: tuple[Any, ...], most: int, cargo: Cargo, say: Callable[[str], None]
-    ) -> None:
-        super().__init__(engine, (), (), most, cargo, say)
-        self._actor, self._given = actor, given
-        self._study: Told
+    _study: Told
 
     def __enter__(self) -> RayNodes:
         super().__enter__()
@@ -75,20 +70,20 @@ class RayNodes(RaySlots):
 
     def _settling(self) -> bool:
         ready = {slot.node.id for slot in self._slots if slot.ready}
-        return len(ready) < self._most and any(not node.left_out and node.id not in ready for node in self._nodes.values())
+        return len(ready) < self._most and any(not node.left_out and node.id not in ready for node in self._nodes)
 
     def measure(self, study: Told, jobs: int) -> Iterator[tuple[int, Outcome]]:
         """Carry out so many jobs of a study, starting them in order, and give their outcomes as they come."""
         self._study = study
 
-        def call(slot: _Slot, job: _Job) -> Any:
+        def call(slot: Slot, job: Job) -> Any:
             described = study.job(job.index, slot.node.environment)
             return slot.actor.run.options(num_returns="streaming").remote(described)
 
         self._call = call
         yield from self._carry_out(jobs)
 
-    def _may_run(self, job: _Job, slot: _Slot) -> bool:
+    def _may_run(self, job: Job, slot: Slot) -> bool:
         """Whether a node may have a job: not while another one that is there can continue it."""
         if not super()._may_run(job, slot):
             return False
@@ -99,13 +94,13 @@ class RayNodes(RaySlots):
         }
         return not continuing or slot.node.id in continuing
 
-    def _outcome(self, slot: _Slot, job: _Job, reference: Any) -> Outcome | None:
+    def _outcome(self, slot: Slot, job: Job, reference: Any) -> Outcome | None:
         told = self._ray.get(next(reference))
         if isinstance(told, Outcome):
             return told
         if isinstance(told, Unfit):
             slot.job = None
-            self._leave_out(slot.node, told.reason)
+            self._nodes.leave_out(slot.node, told.reason)
             self._drop(slot)
             self._waiting.appendleft(job)
             return None

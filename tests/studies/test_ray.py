@@ -23,10 +23,11 @@ from run_fake_training import FAKE, FAKE_MAPPER, fake_maps, fake_request, fake_s
 
 import mixbench
 from mixbench.errors import RequestError
-from mixbench.execution import Finished, ray_slots
+from mixbench.execution import Finished, ray_actors
 from mixbench.execution.cargo import Cargo, Packed, pack
 from mixbench.execution.engine import Engine, Local
-from mixbench.execution.ray_slots import RERUNS, RayEngine
+from mixbench.execution.ray_actors import RERUNS
+from mixbench.execution.ray_slots import RayEngine
 from mixbench.machine.environment import environment
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.data_efficiency import run_data_efficiency
@@ -129,7 +130,7 @@ def test_scores_are_those_of_a_local_run_where_data_and_mixer_have_to_travel(
         return Packed(packed.results, data, tuple(dataclasses.replace(code, source="/nowhere") for code in packed.code))
 
     monkeypatch.setenv("MIXBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(ray_slots, "pack", from_elsewhere)
+    monkeypatch.setattr(ray_actors, "pack", from_elsewhere)
     (tmp_path / "own").mkdir()
     for name, content in OWN.items():
         (tmp_path / "own" / name).write_text(content)
@@ -238,7 +239,7 @@ def test_a_node_that_other_jobs_of_ray_keep_busy_is_named_and_used_once_it_is_fr
 ) -> None:
     import ray
 
-    monkeypatch.setattr(ray_slots, "_BUSY", 1.0)
+    monkeypatch.setattr(ray_actors, "_BUSY", 1.0)
     node, meeting = cluster.add(num_cpus=1, resources={"theirs": 1}), Meeting(tmp_path / "meeting", 3)
 
     class Theirs:
@@ -304,7 +305,7 @@ def test_a_node_with_another_torch_is_left_out_with_both_versions(cluster: Nodes
 def test_a_driver_with_another_torch_than_all_nodes_trains_nothing(
     cluster: NodesHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_slots, "environment", lambda: environment() | {"torch": "1.0"})
+    monkeypatch.setattr(ray_actors, "environment", lambda: environment() | {"torch": "1.0"})
     with pytest.raises(RequestError, match=r"no node of the Ray cluster can be used: .*: torch 2\S+ there, 1.0 here"):
         train(tmp_path, cluster)
     assert ResultsFolder(tmp_path).read(TrainingRow) == []

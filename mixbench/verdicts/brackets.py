@@ -7,7 +7,7 @@ import math
 from mixbench.verdicts.entries import LOWER_BOUND, UPPER_BOUND, Entry
 from mixbench.verdicts.entries import UNKNOWN as UNKNOWN_INTERVAL
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
-from mixbench.verdicts.words import number
+from mixbench.verdicts.words import far_apart, number
 
 _MARKS = {"≥": LOWER_BOUND, "≤": UPPER_BOUND, "–": "between bounds"}
 
@@ -40,13 +40,18 @@ def ratio(value: Bracket | None, interval: Bracket | None) -> Entry | None:
     known = value.low if value.high == math.inf else value.high
     if interval is None:
         return Entry(point, value=known, mark=mark)
-    if interval == UNKNOWN:
+    if says_nothing(interval):
         return Entry(point, UNKNOWN_INTERVAL, value=known, mark=mark)
     style = "green" if interval.high < 1 else "red" if interval.low > 1 else ""
     if interval.low <= 0:  # no ratio is 0: this end is open
         return Entry(point, f" (≤ {number(interval.high)})", style, value=known, mark=mark)
     high = "∞" if interval.high == math.inf else number(interval.high)
     return Entry(point, f" ({number(interval.low)}–{high})", style, value=known, mark=mark)
+
+
+def says_nothing(interval: Bracket) -> bool:
+    """Whether the ends of a ratio's interval are both open, or too far apart."""
+    return interval == UNKNOWN or (interval.low > 0 and interval.high < math.inf and far_apart(interval.low, interval.high))
 
 
 def bounded(value: Bracket) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mixbench.stats import Interval
-from mixbench.verdicts.words import TELLS_NOTHING, number
+from mixbench.verdicts.words import far_apart, number
 
 UNKNOWN = " (unknown)"
 """Printed instead of bounds that say nothing."""
@@ -63,16 +63,29 @@ def with_prefix(value: float) -> str:
 
 def interval_text(interval: Interval, shown: Callable[[float], str] = number) -> tuple[str, str]:
     """Point and bounds, `1.23` and ` (1.19–1.27)`: empty without bounds, `(unknown)` where they are a thousandfold apart."""
-    if interval.low is None or interval.high is None:
-        return shown(interval.point), ""
-    if interval.low > 0 and interval.high / interval.low > TELLS_NOTHING:
-        return shown(interval.point), UNKNOWN
-    low, high = shown(interval.low), shown(interval.high)
+    return (shown(interval.point), UNKNOWN) if is_unknown(interval) else difference_text(interval, shown)
+
+
+def difference_text(difference: Interval, shown: Callable[[float], str]) -> tuple[str, str]:
+    """Like `interval_text`, for a number that may be near 0: its bounds are never too far apart."""
+    if difference.low is None or difference.high is None:
+        return shown(difference.point), ""
+    low, high = shown(difference.low), shown(difference.high)
     between = " to " if low[0] in "+-" else "–"
-    return shown(interval.point), f" ({low}{between}{high})"
+    return shown(difference.point), f" ({low}{between}{high})"
 
 
 def change_text(change: Interval, shown: Callable[[float], str]) -> tuple[str, str]:
-    """Like `interval_text`, for a relative change: `(unknown)` if it could be a thousandfold."""
-    point, bounds = interval_text(change, shown)
-    return point, bounds if change.high is None or change.high < TELLS_NOTHING else UNKNOWN
+    """Like `interval_text`, for a relative change: `(unknown)` where the ratios that it stands for are a thousandfold apart."""
+    return (shown(change.point), UNKNOWN) if is_unknown_change(change) else difference_text(change, shown)
+
+
+def is_unknown(interval: Interval) -> bool:
+    """Whether the bounds of a number above 0 say nothing."""
+    low, high = interval.low, interval.high
+    return low is not None and high is not None and low > 0 and far_apart(low, high)
+
+
+def is_unknown_change(change: Interval) -> bool:
+    """Whether the bounds of a relative change say nothing."""
+    return change.low is not None and change.high is not None and far_apart(1 + change.low, 1 + change.high)

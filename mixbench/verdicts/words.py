@@ -6,8 +6,13 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-TELLS_NOTHING = 1000
+_TELLS_NOTHING = 1000
 """Bounds that are this many times apart say nothing."""
+
+
+def far_apart(low: float, high: float) -> bool:
+    """Whether the bounds of a time, a ratio or another number above 0 are so far apart that they say nothing."""
+    return low <= 0 or high / low > _TELLS_NOTHING
 
 
 def percent(share: float, form: str = ".3g", *, signed: bool = False) -> str:

@@ -102,7 +102,7 @@ def test_every_part_is_what_its_command_does_when_it_is_typed_by_hand(run: Run, 
         assert first in tables
     assert keys_of(tmp_path / "by hand") == keys_of(tmp_path / "by file")
     assert {len(rows) > 0 for rows in keys_of(tmp_path / "by file").values()} == {True}
-    assert re.search(r"^(SUPPORTED|CONTRADICTED|UNDECIDED): cheaper\n“It takes less time.”$", tables, re.MULTILINE)
+    assert re.search(r"^(SUPPORTED|CONTRADICTED|UNDECIDED): cheaper\nClaim: It takes less time\.$", tables, re.MULTILINE)
     assert done.stderr.endswith("\nEverything measured is in by file.\nNext: mixbench report 'by file'\n")
     before = {table: (tmp_path / "by file" / f"{table}.csv").read_bytes() for table in TABLES}
     again = run("study", "small.toml", "--results", "by file")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from documents import parse
 from synthetic import MACHINE
 
 from mixbench.tables.columns import columns
@@ -51,5 +53,8 @@ def lost(row: Any, status: str) -> Any:
 
 
 def commands(found: Judged) -> list[str]:
-    """The commands that a claim tells to type next."""
-    return [f"mixbench{note.partition(': mixbench')[2]}" for note in found.notes if ": mixbench " in note]
+    """The commands that a claim tells to type next; the command line takes each of them."""
+    told = [f"mixbench{note.partition(': mixbench')[2]}" for note in found.notes if ": mixbench " in note]
+    for command in told:
+        parse(shlex.split(command))
+    return told

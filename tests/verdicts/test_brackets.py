@@ -19,6 +19,7 @@ from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
         (Bracket(0.0, 0.5), Bracket(0.0, 0.7), Entry("≤ 0.500", " (≤ 0.700)", "green")),
         (Bracket(3.0, math.inf), Bracket(2.5, math.inf), Entry("≥ 3.00", " (2.50–∞)", "red")),
         (Bracket(3.0, math.inf), UNKNOWN, Entry("≥ 3.00", " (unknown)")),
+        (Bracket(0.9, 0.9), Bracket(1.76e-6, 7e5), Entry("0.900", " (unknown)")),
         (UNKNOWN, None, None),
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, notes
 from mixbench.verdicts.claims.claim import Finding, Judged
-from mixbench.verdicts.claims.shown import smallest_entry, value_entry
+from mixbench.verdicts.claims.shown import ABOUT_NUMBERS, CLAIM, RESULTS, RULE, claim_text, smallest_entry, value_entry
 from mixbench.verdicts.entries import Entry
 
 if TYPE_CHECKING:
@@ -19,14 +19,16 @@ _COMMAND = ": mixbench "
 
 def claims_text(judged: Sequence[Judged], width: int, terminal: bool) -> Text:
     """A block per claim; `width` and `terminal` as for `data_efficiency_table`."""
-    return fitted((part for own in judged for part in _claim(own)), width if terminal else None)
+    parts = [part for own in judged for part in _claim(own)]
+    reading = notes(ABOUT_NUMBERS) if any(own.findings for own in judged) else ()
+    return fitted([*parts, *reading], width if terminal else None)
 
 
 def _claim(judged: Judged) -> Iterator[Paragraph | Table]:
     yield Paragraph(f"{judged.verdict.upper()}: {judged.claim.name}", f"bold {STYLES[judged.verdict]}")
-    yield Paragraph(f"“{judged.claim.text}”", "italic")
-    yield Paragraph(judged.sentence)
-    yield Paragraph(judged.rule, "dim")
+    yield Paragraph(f"{CLAIM}: {claim_text(judged)}", "italic")
+    yield Paragraph(f"{RESULTS}: {judged.sentence}")
+    yield Paragraph(f"{RULE}: {judged.rule}", "dim")
     yield from _numbers(judged.findings)
     for note in judged.notes:
         what, found, command = note.partition(_COMMAND)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, GAP, Column, Line, Paragraph, Part, fitted, heading, notes, wrapped
-from mixbench.verdicts.entries import UNKNOWN, Entry, interval_text
+from mixbench.verdicts.entries import Entry, change_text
 from mixbench.verdicts.gate.cells import split_places
 from mixbench.verdicts.gate.comparison import ADVICE, DUEL, VERDICTS, ComparedCell, Comparison
 from mixbench.verdicts.gate.metrics import METRICS, metric_words
-from mixbench.verdicts.words import TELLS_NOTHING, counted, in_percent, number, percent
+from mixbench.verdicts.words import counted, in_percent, number, percent
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -95,8 +95,8 @@ def _change(cell: ComparedCell) -> Entry:
     if change.low is None or change.high is None:
         return Entry(_signed(change.point), style=_STYLES.get(cell.verdict, ""))
     decimals = int(max(-change.low, change.high) < _TENTHS_BELOW or change.high - change.low < _TENTHS_BELOW)
-    point, bounds = interval_text(change, lambda share: in_percent(share, f".{decimals}f", signed=True))
-    return Entry(point, bounds if change.high < TELLS_NOTHING else UNKNOWN, _STYLES.get(cell.verdict, ""))
+    shown = change_text(change, lambda share: in_percent(share, f".{decimals}f", signed=True))
+    return Entry(*shown, _STYLES.get(cell.verdict, ""))
 
 
 def _signed(share: float) -> str:

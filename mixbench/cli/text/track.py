@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mixbench.cli.text.page import Section
-from mixbench.verdicts.entries import interval_text, with_prefix
+from mixbench.verdicts.entries import change_text as relative_text
+from mixbench.verdicts.entries import with_prefix
 from mixbench.verdicts.track.series import COUNTED, LEAST_COMMITS, NAMES, TRACKED, told_apart
 from mixbench.verdicts.words import in_percent, number
 
@@ -45,7 +46,7 @@ def change_text(change: Change) -> str:
     level = f"{NAMES.get(metric, metric)} {shown(change.before)} → {shown(change.after)}"
     level += f" {unit}" if unit in ("MiB", "ms") else ""
     if change.before:
-        point, bounds = interval_text(change.change, lambda share: in_percent(share, ".1f", signed=True))
+        point, bounds = relative_text(change.change, lambda share: in_percent(share, ".1f", signed=True))
         level += f", {point} %{bounds}"
     suspect, good = change.suspect.commit, change.last_good.commit
     text = f'{level}; suspect {suspect.short} of {suspect.time[:10]} "{suspect.subject}"; last good {good.short}'

@@ -8,15 +8,11 @@ from typing import get_args
 from mixbench.reports.contents import Cell, Section, Table
 from mixbench.reports.sections.as_tables import MISSING, as_csv
 from mixbench.verdicts.claims.claim import Finding, Judged, Verdict
-from mixbench.verdicts.claims.shown import smallest_entry, value_entry
+from mixbench.verdicts.claims.shown import ABOUT_NUMBERS, RESULTS, claim_text, smallest_entry, value_entry
 from mixbench.verdicts.words import counted
 
 CLAIMS = "claims"
 """The anchor of the section."""
-_ABOUT_NUMBERS = (
-    "In brackets: 95 % intervals; where several are corrected for, the level stands in what the claim is decided by.",
-    "smallest detectable effect: what an interval as wide as this one would still show.",
-)
 
 
 def claims_section(judged: Sequence[Judged]) -> Section | None:
@@ -34,8 +30,8 @@ def claims_section(judged: Sequence[Judged]) -> Section | None:
 
 
 def verdict_sentence(judged: Judged) -> str:
-    """The claim as the study file states it, and what the rows say of it: `Supported: “…” …`."""
-    return f"{judged.verdict.capitalize()}: “{judged.claim.text}” {judged.sentence}"
+    """The claim as the study file states it, and what the rows say of it: `Supported: … Results: …`."""
+    return f"{judged.verdict.capitalize()}: {claim_text(judged)} {RESULTS}: {judged.sentence}"
 
 
 def _count(judged: Sequence[Judged]) -> str:
@@ -60,9 +56,9 @@ def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
         yield Table(
             "claims-numbers",
             "The numbers that decide the claims",
-            ("claim", "of", "quantity", "value (interval)", "smallest detectable effect", "verdict"),
+            ("claim", "of", "quantity", "value (interval)", "detectable", "verdict"),
             rows,
-            [*_ABOUT_NUMBERS, *notes],
+            [*ABOUT_NUMBERS, *notes],
         )
 
 

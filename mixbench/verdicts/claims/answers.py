@@ -65,15 +65,17 @@ class Decision:
         return f"interval (at {' or '.join(shown)} %, by {by} for {counted(len(able), 'comparison')})"
 
     def said(self, mixer: str, phrases: Phrases, unit: str, shown: Callable[[float], str] = number) -> str:
-        """What is found, by verdict: `hypermixer is better than gmlp (+0.031, +0.01 to +0.052) and fnet (…); it is …`."""
+        """What is found, by verdict: `hypermixer is better than gmlp (+0.031, interval +0.01 to +0.052); it is worse …`."""
         parts: list[str] = []
         pairs = [*zip(self.findings, self.comparisons, strict=True)]
         known = [(finding, own) for finding, own in pairs if not has_nothing(finding)]
         for verdict, phrase in phrases.items():
-            found = [f"{own.other} ({bounds(finding, unit, shown)})" for finding, own in known if finding.verdict == verdict]
+            found = [
+                f"{own.other} ({_numbers(finding, own, unit, shown)})" for finding, own in known if finding.verdict == verdict
+            ]
             if found:
                 parts.append(f"{'it' if parts else mixer} {phrase} {listed(found)}")
-        unknown = [f"{own.other} ({finding.detail})" for finding, own in pairs if has_nothing(finding)]
+        unknown = [f"{own.other} ({own.detail or finding.detail})" for finding, own in pairs if has_nothing(finding)]
         against = f"nothing can be said of {'it' if parts else mixer} against"
         return "; ".join([*parts, *([f"{against} {listed(unknown)}"] if unknown else [])])
 
@@ -97,19 +99,32 @@ def signed(value: float) -> str:
 
 def has_nothing(finding: Finding) -> bool:
     """Whether there is neither a number nor a bound."""
-    return finding.point is None and finding.low is None and finding.high is None
+    known = (finding.point, finding.low, finding.high, finding.at_least, finding.at_most)
+    return all(end is None for end in known)
 
 
-def bounds(finding: Finding, unit: str, shown: Callable[[float], str] = number) -> str:
-    """`+0.031, +0.012 to +0.05`, one end alone where the other is open, then the detail."""
+def _numbers(finding: Finding, own: Comparison, unit: str, shown: Callable[[float], str]) -> str:
+    """`+0.031, interval +0.012 to +0.05`, then why there is no interval and what else is to be said."""
+    number_and_ends = ", ".join(filter(None, (_point(finding, unit, shown), _ends(finding, unit, shown))))
+    return "; ".join(filter(None, (number_and_ends, finding.unknown, own.detail)))
+
+
+def _point(finding: Finding, unit: str, shown: Callable[[float], str]) -> str:
+    if finding.point is not None:
+        return f"{shown(finding.point)}{unit}"
+    bounds = (("at least", finding.at_least), ("at most", finding.at_most))
+    known = [f"{word} {shown(end)}" for word, end in bounds if end is not None]
+    return f"{' and '.join(known)}{unit}" if known else ""
+
+
+def _ends(finding: Finding, unit: str, shown: Callable[[float], str]) -> str:
+    """The interval; where the number is not known, with its unit."""
     low, high = finding.low, finding.high
-    if low is not None and high is not None:
-        ends = f"{shown(low)} to {shown(high)}"
+    if low is not None:
+        ends = f"{shown(low)} to {shown(high)}" if high is not None else f"from {shown(low)} on"
     else:
-        ends = f"at most {shown(high)}" if high is not None else "" if low is None else f"at least {shown(low)}"
-    point = "" if finding.point is None else f"{shown(finding.point)}{unit}"
-    number_and_ends = ", ".join(filter(None, (point, ends if point or not ends else f"{ends}{unit}")))
-    return "; ".join(filter(None, (number_and_ends, finding.detail)))
+        ends = "" if high is None else f"up to {shown(high)}"
+    return f"interval {ends}{'' if _point(finding, unit, shown) else unit}" if ends else ""
 
 
 def failed_note(label: str, statuses: Collection[str], runs: int, noun: str) -> str:

@@ -36,6 +36,12 @@ class Finding:
     """Why there is no number, or how it is marked: an open end, a lower bound, rows that were left out."""
     smallest: float | None = None
     """The smallest effect that these rows would have shown, in the same unit."""
+    at_least: float | None = None
+    """The lower bound of a number of which only that is known."""
+    at_most: float | None = None
+    """The upper bound of a number of which only that is known."""
+    unknown: str = ""
+    """Why the interval says nothing and is not given, where it does."""
 
 
 @dataclass(frozen=True)

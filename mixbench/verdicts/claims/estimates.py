@@ -7,23 +7,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mixbench.stats import Interval
+from mixbench.verdicts.brackets import says_nothing
 from mixbench.verdicts.claims.claim import Finding, Verdict
-from mixbench.verdicts.learning.data_needed import Bracket
+from mixbench.verdicts.entries import is_unknown, is_unknown_change
+from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 
 LEVEL = 0.95
 _MOST = 4
 """By how many times the replicates may grow that are proposed."""
+_FAR_APART = "no usable interval: its ends are more than 1000 times apart"
+_OPEN = "no usable interval: no lower bound and no upper bound"
 FEWEST = 5
 """Seeds and launches that are proposed at least."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its interval: no bounds with one replicate, an infinite one for an open end; no point where that is open."""
+    """A number and its interval: no bounds with one replicate, an infinite one for an open end; no point where that is open.
+
+    An interval that says nothing is left out: `unknown` says why.
+    """
 
     point: float | None
     low: float | None = None
     high: float | None = None
+    value: Bracket | None = None
+    """What is known of a number without a point."""
+    unknown: str = ""
 
     def above(self, value: float) -> bool:
         """Whether the interval lies above a value."""
@@ -45,17 +55,34 @@ Holds = Callable[[Estimate], bool]
 
 
 def of_interval(interval: Interval | None, scale: float = 1.0) -> Estimate:
-    """An interval of `mixbench.stats` as an estimate, in another unit."""
+    """A difference with its interval, in another unit."""
     if interval is None:
         return NOTHING
     low, high = (None if end is None else scale * end for end in (interval.low, interval.high))
     return Estimate(scale * interval.point, low, high)
 
 
+def of_ratio(interval: Interval) -> Estimate:
+    """A ratio with its interval, unless that says nothing."""
+    return Estimate(interval.point, unknown=_FAR_APART) if is_unknown(interval) else of_interval(interval)
+
+
+def of_change(change: Interval | None) -> Estimate:
+    """A relative change with its interval, unless that says nothing, in per cent."""
+    if change is not None and is_unknown_change(change):
+        return Estimate(100 * change.point, unknown=_FAR_APART)
+    return of_interval(change, 100)
+
+
 def of_brackets(value: Bracket | None, interval: Bracket | None) -> Estimate:
-    """A number that may be known by a bound only, and its interval, where 0 and infinity are open ends."""
+    """A ratio that may be known by a bound only, and its interval, unless that says nothing; 0 and infinity are open ends."""
     point = value.low if value and value.low == value.high else None
-    return Estimate(point, interval.low if interval.low > 0 else -math.inf, interval.high) if interval else Estimate(point)
+    known = None if point is not None or value == UNKNOWN else value
+    if interval is None:
+        return Estimate(point, value=known)
+    if says_nothing(interval):
+        return Estimate(point, value=known, unknown=_OPEN if interval == UNKNOWN else _FAR_APART)
+    return Estimate(point, interval.low if interval.low > 0 else -math.inf, interval.high, known)
 
 
 @dataclass(frozen=True)
@@ -147,10 +174,21 @@ def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: st
     low, high = (None if end is None or math.isinf(end) else end for end in (estimate.low, estimate.high))
     lower, upper = (own is None and end is not None for own, end in ((low, estimate.low), (high, estimate.high)))
     marks = ["no lower bound"] * lower + ["no upper bound"] * upper
-    detail = "; ".join(filter(None, (own.detail, *marks)))
     shown = not own.failing and None not in (estimate.point, low, high)
-    smallest = test.smallest(estimate) if shown else None
-    return Finding(own.label, own.of or quantity, estimate.point, low, high, verdict, detail, smallest)
+    value = estimate.value
+    return Finding(
+        label=own.label,
+        quantity=own.of or quantity,
+        point=estimate.point,
+        low=low,
+        high=high,
+        verdict=verdict,
+        detail="; ".join(filter(None, (own.detail, *marks, estimate.unknown))),
+        smallest=test.smallest(estimate) if shown else None,
+        at_least=value.low if value and value.low > 0 else None,
+        at_most=value.high if value and value.high < math.inf else None,
+        unknown=estimate.unknown,
+    )
 
 
 def all_together(findings: Sequence[Finding]) -> Verdict:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from mixbench.stats import log_median_interval
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.selection import distinct
-from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.verdicts.claims.answers import (
     Answer,
     Decision,
@@ -25,55 +22,29 @@ from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.claims.estimates import (
     FEWEST,
     LEVEL,
-    NOTHING,
     Comparison,
-    Estimate,
     more_replicates,
-    of_interval,
     ratio_test,
 )
 from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError, named, narrowed, no_table
+from mixbench.verdicts.claims.lengths import Line, Place, lines_of, places_of
+from mixbench.verdicts.claims.timing import lengths_from, timed_again
 from mixbench.verdicts.cost.commands import timing_command
 from mixbench.verdicts.environments import of_newest
 from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words
-from mixbench.verdicts.speed.blocks import DISTURBED
-from mixbench.verdicts.speed.cell_summary import CellSummary
-from mixbench.verdicts.speed.crossover import crossovers
-from mixbench.verdicts.speed.summary import summarise
-from mixbench.verdicts.speed.verdicts import along
 from mixbench.verdicts.words import counted
 
 TIMED = ("mode", "scope", "width", "batch", "dtype", "device", "execution", "threads")
 """The options that choose times."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """A mixer and another one in one context, at every length at which either was tried."""
-
-    context: Context
-    where: str
-    """What tells it from the other contexts."""
-    against: MixerKey
-    own: dict[int, CellSummary]
-    other: dict[int, CellSummary]
-    crossing: str
-    """Where both take the same time, in words."""
-
-    @property
-    def longest(self) -> int:
-        """The largest length that counts: not one that only the other one failed at."""
-        tried = [tokens for tokens in self.own if tokens not in self.other or self.other[tokens].status == "ok"]
-        shared = [tokens for tokens in tried if tokens in self.other]
-        return max(shared or tried or self.own)
-
-
 def faster(claim: Claim, evidence: Evidence) -> Answer:
     """The ratio of times below 1 at the largest length, or at every length from one on."""
     every = evidence.rows(SpeedRow)
     if not every:
-        tokens = {"tokens": f"{start}..{4 * start}" if (start := claim.options["from-tokens"]) else None}
-        raise no_table(SpeedRow, first_command("speed", claim, evidence.baseline, TIMED, **tokens))
+        lengths = lengths_from(start) if (start := claim.options["from-tokens"]) else []
+        tokens = f"{lengths[0]}..{lengths[-1]}" if lengths else None
+        raise no_table(SpeedRow, first_command("speed", claim, evidence.baseline, TIMED, tokens=tokens))
     rows = narrowed(of_newest(every), claim, TIMED, SpeedRow)
     mixers: list[MixerKey] = distinct(rows, "mixer", "config")
     try:
@@ -81,19 +52,13 @@ def faster(claim: Claim, evidence: Evidence) -> Answer:
     except NoEvidenceError as none:
         lacking = [mixer for mixer in keys_of([claim.options["mixer"]]) if mixer not in mixers]
         others = keys_of(claim.options["against"] or ())
-        raise NoEvidenceError(none.reason, _again(rows, [*lacking, *others]) if lacking else "") from None
-    lines, left_out = _lines(rows, evidence, found)
+        raise NoEvidenceError(none.reason, timed_again(rows, [*lacking, *others]) if lacking else "") from None
+    lines, left_out = lines_of(rows, evidence, found)
     start, below = claim.options["from-tokens"], claim.options["below"]
-    comparisons = lacking_comparisons(found)
-    places: list[tuple[Line, int] | None] = [None for _ in comparisons]
+    pairs: list[tuple[Comparison, Place | None]] = [(own, None) for own in lacking_comparisons(found)]
     for line in lines:
-        lengths = [line.longest] if start is None else sorted(tokens for tokens in line.own if tokens >= start)
-        able = [tokens for tokens in lengths if not _only_other_failed(line, tokens)]
-        if not able:
-            place = "" if start is None else f" at {start} or more tokens"
-            raise NoEvidenceError(f"{found.label} was not timed beside {found.labels[line.against]}{place}")
-        comparisons += [_at_length(found, line, tokens) for tokens in able]
-        places += [(line, tokens) for tokens in able]
+        pairs += places_of(found, line, start)
+    comparisons = [own for own, _ in pairs]
     decision = decide(ratio_test(below), comparisons, "ratio of times")
     place = "at the largest length" if start is None else f"at every length from {start} tokens on"
     any_of_them = "there" if start is None else "at any of these lengths"
@@ -104,75 +69,7 @@ def faster(claim: Claim, evidence: Evidence) -> Answer:
     )
     sentence = f"{_said(decision, found, below)}.{_crossings(found, lines)}"
     notes = [*_notes(found, lines, left_out, start), *evidence.machines(SpeedRow, rows)]
-    return Answer(rule, sentence, decision.findings, notes, _next(decision, places, found, rows, below))
-
-
-def _lines(rows: Sequence[Any], evidence: Evidence, found: Named) -> tuple[list[Line], int]:
-    """The contexts in which the mixer and most of the others were tried; how many others there are."""
-    launches = evidence.rows(LaunchRow)
-    cells: dict[Context, dict[MixerKey, dict[int, CellSummary]]] = {}
-    beside: dict[tuple[Context, MixerKey], dict[int, CellSummary]] = {}
-    for against in found.against:
-        summary = summarise(rows, launches, found.labels[against])
-        for cell in summary.cells:
-            mixer = (cell.mixer, cell.config)
-            cells.setdefault(cell.context, {}).setdefault(mixer, {})[cell.tokens] = cell
-            if mixer == found.mixer and cell.baseline == found.labels[against]:
-                beside.setdefault((cell.context, against), {})[cell.tokens] = cell
-    able = [context for context, own in cells.items() if found.mixer in own]
-    if not found.against:
-        return [], 0
-    most = max(len(cells[context].keys() & set(found.against)) for context in able)
-    if not most:
-        raise NoEvidenceError(f"{found.label} was timed beside none of {', '.join(found.labels[own] for own in found.against)}")
-    kept = [context for context in able if len(cells[context].keys() & set(found.against)) == most]
-    words = context_words(kept)
-    told = [", ".join(text for name, text in own.items() if any(other.get(name) != text for other in words)) for own in words]
-    lines = [
-        Line(
-            context,
-            where,
-            against,
-            beside.get((context, against), {}) or cells[context][found.mixer],
-            cells[context].get(against, {}),
-            _crossing(list(beside.get((context, against), {}).values())),
-        )
-        for context, where in zip(kept, told, strict=True)
-        for against in found.against
-        if against in cells[context]
-    ]
-    return lines, len(able) - len(kept)
-
-
-def _crossing(cells: Sequence[CellSummary]) -> str:
-    """Where the mixer is level with the other one, of the lengths at which both were timed undisturbed; "" for one length."""
-    line = [cell for cell in sorted(cells, key=lambda cell: cell.tokens) if cell.paired and not cell.ratio_disturbed]
-    return along(line, crossovers({cell.tokens: cell.paired_ratios for cell in line})) if line else ""
-
-
-def _only_other_failed(line: Line, tokens: int) -> bool:
-    """Whether a length says nothing of the mixer, which was timed there, as the other one failed or was not tried."""
-    other = line.other.get(tokens)
-    return line.own[tokens].status == "ok" and (other is None or other.status != "ok")
-
-
-def _at_length(found: Named, line: Line, tokens: int) -> Comparison:
-    cell = line.own[tokens]
-    context = f", {line.where}" if line.where else ""
-    blank = Comparison(found.label, found.labels[line.against], lambda level: NOTHING, f"at {tokens} tokens{context}")
-    if cell.status != "ok":
-        return replace(blank, detail=f"{found.label} failed: {cell.status}")
-    ratios = list(cell.paired_ratios.values())
-    if not ratios:
-        why = "not timed in the same launches" if cell.time_ms else "it has no time"
-        return replace(blank, detail=why)
-
-    def ratio(level: float) -> Estimate:
-        return of_interval(log_median_interval(ratios, level))
-
-    if cell.ratio_disturbed:
-        return replace(blank, at=ratio, detail=DISTURBED, failing=True)
-    return replace(blank, at=ratio, detail="one launch, so no interval" if len(ratios) == 1 else "")
+    return Answer(rule, sentence, decision.findings, notes, _next(decision, [place for _, place in pairs], found, rows, below))
 
 
 def _said(decision: Decision, found: Named, below: float) -> str:
@@ -218,33 +115,38 @@ def _notes(found: Named, lines: Sequence[Line], left_out: int, start: int | None
     return [*dict.fromkeys(filter(None, notes))]
 
 
-def _again(rows: Sequence[Any], mixers: Sequence[MixerKey], **changes: Any) -> str:
-    """The command that times mixers as in the newest rows, at all their lengths."""
-    newest = max(rows, key=lambda row: row.measured_at)
-    alike = [row for row in rows if context_of(row) == context_of(newest)]
-    return timing_command(mixers, alike, sorted({row.tokens for row in alike}), **changes)
-
-
-def _next(
-    decision: Decision, places: Sequence[tuple[Line, int] | None], found: Named, rows: Sequence[Any], below: float
-) -> str:
-    """The command that may decide what is not decided."""
+def _next(decision: Decision, places: Sequence[Place | None], found: Named, rows: Sequence[Any], below: float) -> str:
+    """The commands that may decide what is not decided, a line each: lengths that lack the same are in one."""
     lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in found.labels]
     if lacking:
-        return _again(rows, [*found.all, *lacking])
+        return timed_again(rows, [*found.all, *lacking])
+    wanted: dict[tuple[Context, MixerKey, str], tuple[list[int], dict[str, Any]]] = {}
     for finding, own, place in zip(decision.findings, decision.comparisons, places, strict=True):
-        if finding.verdict != "undecided" or place is None:
+        if finding.verdict != "undecided" or place is None or not (changes := _lacks(own, place, below)):
             continue
-        line, tokens = place
-        cell, alike = line.own[tokens], [row for row in rows if context_of(row) == line.context]
-        command = partial(timing_command, [found.mixer, line.against], alike, [tokens])
-        if cell.status in FAILURES:
-            return command(retry_failed=True)
-        if own.failing or not cell.paired_ratios:
-            return command(fresh=True, launches=max(cell.launches, 2))  # one launch would have no interval
-        estimate = own.at(LEVEL)
-        if estimate.point is None or estimate.high is None:
-            return command(launches=FEWEST)
-        half, apart = math.log(estimate.high / estimate.point), abs(math.log(estimate.point / below))
-        return command(launches=more_replicates(cell.launches, half, apart))
-    return ""
+        lengths, together = wanted.setdefault((place.line.context, place.line.against, next(iter(changes))), ([], changes))
+        lengths += place.lengths
+        if "launches" in changes:
+            together["launches"] = max(together["launches"], changes["launches"])
+    return "\n".join(
+        timing_command([found.mixer, against], [row for row in rows if context_of(row) == context], sorted(lengths), **changes)
+        for (context, against, _), (lengths, changes) in wanted.items()
+    )
+
+
+def _lacks(own: Comparison, place: Place, below: float) -> dict[str, Any]:
+    """What must differ from the rows that are there, as options of `mixbench speed`; empty where nothing helps."""
+    line = place.line
+    cells = [cell for tokens in place.lengths for side in (line.own, line.other) if (cell := side.get(tokens))]
+    if statuses := {cell.status for cell in cells} - {"ok"}:
+        return {"retry_failed": True} if statuses & set(FAILURES) else {}
+    if not cells:
+        return {"launches": max(FEWEST, *(cell.launches for cell in line.own.values()))}
+    launches = max(cell.launches for cell in cells)
+    if own.failing or not any(cell.paired_ratios for cell in cells):
+        return {"fresh": True, "launches": max(launches, 2)}  # one launch would have no interval
+    estimate = own.at(LEVEL)
+    if estimate.point is None or estimate.high is None:
+        return {"launches": more_replicates(launches, None, 0.0)}
+    half, apart = math.log(estimate.high / estimate.point), abs(math.log(estimate.point / below))
+    return {"launches": more_replicates(launches, half, apart)}

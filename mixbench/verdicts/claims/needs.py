@@ -123,7 +123,7 @@ def _examples(claim: Claim, runs: Runs, task: TaskSummary, against: MixerKey) ->
             return of_brackets(need.ratio, need.ratio_interval)
 
         words = [
-            f"{name}: {need_words(pair[label, target].examples)}"
+            f"{name}: {need_words(pair[label, target].examples, 'example')}"
             for label, name in ((own, blank.mixer), (other, blank.against))
         ]
         one = "" if pair[own, target].ratio_interval else "; no interval"
@@ -135,15 +135,16 @@ def _reached(need: Need) -> bool:
     return need.examples.high < math.inf
 
 
-def need_words(need: Bracket) -> str:
-    """A need in words: a number, `at most 50` or `not reached with 3200`."""
+def need_words(need: Bracket, noun: str) -> str:
+    """A need in words: `194 examples`, `at most 50 examples` or `not reached with 3200 examples`."""
     if need.high == math.inf:
-        return f"not reached with {_whole(need.low)}"
-    return f"at most {_whole(need.high)}" if need.low <= 0 else _whole(need.low)
+        return f"not reached with {_with_noun(need.low, noun)}"
+    return f"at most {_with_noun(need.high, noun)}" if need.low <= 0 else _with_noun(need.low, noun)
 
 
-def _whole(value: float) -> str:
-    return number(int(value) if float(value).is_integer() else value)
+def _with_noun(value: float, noun: str) -> str:
+    whole = float(value).is_integer()
+    return f"{number(int(value) if whole else value)} {noun}{'' if value == 1 else 's'}"
 
 
 def on_task(tasks: Sequence[str]) -> str:

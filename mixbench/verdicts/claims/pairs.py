@@ -8,7 +8,7 @@ from functools import partial
 
 from mixbench.verdicts.claims.answers import lacking_comparisons
 from mixbench.verdicts.claims.claim import Claim, Finding
-from mixbench.verdicts.claims.estimates import NOTHING, Comparison, Estimate, of_interval
+from mixbench.verdicts.claims.estimates import NOTHING, Comparison, Estimate, of_change, of_interval
 from mixbench.verdicts.claims.evidence import Named
 from mixbench.verdicts.claims.runs import Runs
 from mixbench.verdicts.learning.cells import DataCell
@@ -33,7 +33,7 @@ class Pair:
     def at(self, level: float, *, relative: bool) -> Estimate:
         """The difference of scores, or the relative difference in per cent."""
         if relative:
-            return of_interval(relative_change(self.scores, level), 100)
+            return of_change(relative_change(self.scores, level))
         return of_interval(mean_difference(self.scores, level))
 
 

@@ -1,25 +1,55 @@
-"""The number of a finding as an entry of a table, the same in the terminal and on a page."""
+"""What is shown of a claim and its findings, the same in the terminal and on a page."""
 
 from __future__ import annotations
 
+import math
+
 from mixbench.stats import Interval
+from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.claims.answers import signed
-from mixbench.verdicts.claims.claim import Finding
-from mixbench.verdicts.entries import Entry, interval_text
+from mixbench.verdicts.claims.claim import Finding, Judged
+from mixbench.verdicts.entries import UNKNOWN, Entry, difference_text
+from mixbench.verdicts.learning.data_needed import UNKNOWN as NOTHING
+from mixbench.verdicts.learning.data_needed import Bracket
 from mixbench.verdicts.words import number
 
 _RATIO = "ratio"
+CLAIM, RESULTS, RULE = "Claim", "Results", "Rule"
+"""What stands before the text of a claim, before what the rows say of it, and before how it is decided."""
+ABOUT_NUMBERS = (
+    "In brackets: 95 % intervals; with several comparisons they are wider, as the rule says.",
+    "detectable: the smallest effect that an interval of this width would have shown; for on-par, the narrowest margin.",
+)
+"""How to read the numbers."""
+
+
+def claim_text(judged: Judged) -> str:
+    """What is claimed, as a sentence. No quotation: a study file may put it in words of its own."""
+    text = judged.claim.text
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def value_entry(finding: Finding) -> Entry | None:
-    """A number with its interval, the one end that is known where the other is open; None where nothing is."""
-    shown = number if finding.quantity.startswith(_RATIO) else signed
-    ends = [f"{sign} {shown(end)}" for sign, end in (("≥", finding.low), ("≤", finding.high)) if end is not None]
+    """A number with its interval as the tables have it, the one end that is known without a number; None where nothing is."""
+    if finding.quantity.startswith(_RATIO):
+        return _ratio_entry(finding)
     if finding.point is None:
-        return Entry(ends[0]) if ends else None
-    if len(ends) == 1:
-        return Entry(shown(finding.point), f" ({ends[0]})")
-    return Entry(*interval_text(Interval(finding.point, finding.low, finding.high), shown))
+        return None
+    if finding.unknown:
+        return Entry(signed(finding.point), UNKNOWN)
+    return Entry(*difference_text(Interval(finding.point, finding.low, finding.high), signed))
+
+
+def _ratio_entry(finding: Finding) -> Entry | None:
+    ends = None if finding.low is finding.high is None else Bracket(finding.low or 0.0, finding.high or math.inf)
+    if finding.point is not None:
+        value = Bracket(finding.point, finding.point)
+    else:
+        value = Bracket(finding.at_least or 0.0, finding.at_most or math.inf)
+    shown = ratio(value, NOTHING if finding.unknown else ends)
+    if shown or ends is None:
+        return shown and Entry(shown.number, shown.tail)
+    return Entry(f"≥ {number(ends.low)}" if ends.low else f"≤ {number(ends.high)}")
 
 
 def smallest_entry(finding: Finding) -> Entry | None:

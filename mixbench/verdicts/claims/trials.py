@@ -115,7 +115,7 @@ def _trials(
     for score in targets:
         needs = [_trial_brackets(curve.needed(score, search.is_error), len(curve.expected)) for curve in (own, other)]
         (mine, my_band), (theirs, their_band) = needs
-        words = f"{label}: {need_words(mine)}, {against_label}: {need_words(theirs)}"
+        words = f"{label}: {need_words(mine, 'trial')}, {against_label}: {need_words(theirs, 'trial')}"
         estimate = of_brackets(ratio_of(mine, theirs), ratio_of(my_band, their_band))
         comparisons.append(
             replace(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mixbench.stats import Interval
 from mixbench.verdicts.brackets import needed, ratio
-from mixbench.verdicts.entries import Entry, change_text, interval_text
+from mixbench.verdicts.entries import Entry, change_text, difference_text, interval_text
 from mixbench.verdicts.learning.cells import DataCell
 from mixbench.verdicts.learning.data_needed import Need
 from mixbench.verdicts.learning.scores import TaskSummary
@@ -101,7 +101,7 @@ def difference_entry(cell: DataCell, is_error: bool) -> Entry | None:
     """The difference of a mean score to the baseline's; None where it is not known."""
     if cell.difference is None:
         return None
-    point, bounds = interval_text(cell.difference, _same_decimals(cell.difference))
+    point, bounds = difference_text(cell.difference, _same_decimals(cell.difference))
     return Entry(point, bounds, _style(cell.difference, is_error), value=cell.difference.point)
 
 

@@ -14,7 +14,7 @@ from mixbench.verdicts.speed.cell_summary import CellSummary
 from mixbench.verdicts.speed.crossover import Crossover, crossovers
 from mixbench.verdicts.speed.smaller import Smaller, compared_sizes, in_words
 from mixbench.verdicts.speed.summary import SpeedSummary
-from mixbench.verdicts.words import TELLS_NOTHING, number, sized
+from mixbench.verdicts.words import far_apart, number, sized
 
 _HOST_BOUND = "by device time; wall time is host-bound"
 """Said of a ratio at a length at which one of both mixers is host-bound."""
@@ -103,7 +103,7 @@ def _at_the_longest(cell: CellSummary, baseline: str) -> str:
     if ratio.low > 1:
         return f"{cell.label} takes {_with_bounds(ratio)} times as long as {baseline} {at}"
     apart = f"{cell.label} and {baseline} cannot be told apart {at}"
-    if not ratio.low or ratio.high / ratio.low > TELLS_NOTHING:
+    if far_apart(ratio.low, ratio.high):
         return f"{apart}: more launches are needed"
     return f"{apart}: {_with_bounds(speed)} times as fast"
 

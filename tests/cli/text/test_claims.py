@@ -29,15 +29,16 @@ def test_a_block_has_the_verdict_the_claim_the_sentence_the_rule_and_the_numbers
         text.index(part)
         for part in (
             "SUPPORTED: one",
-            "“As the paper says.”",
-            BETTER.sentence,
-            BETTER.rule,
+            "Claim: As the paper says.",
+            f"Results: {BETTER.sentence}",
+            f"Rule: {BETTER.rule}",
             "relative difference of test mse, %",
             "hypermixer against none",
             "Runs: shapes",
         )
     ]
     assert places == sorted(places)
+    assert "“" not in text
 
 
 def test_verdicts_have_their_colours_and_rules_are_dim() -> None:
@@ -45,7 +46,7 @@ def test_verdicts_have_their_colours_and_rules_are_dim() -> None:
     styles = {text.plain[span.start : span.end].strip(): str(span.style) for span in text.spans}
     assert styles["SUPPORTED: one"] == "bold green"
     assert styles["UNDECIDED: one"] == "bold yellow"
-    assert styles[MISSING.rule] == "dim"
+    assert styles[f"Rule: {MISSING.rule}"] == "dim"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,8 @@ def test_verdicts_have_their_colours_and_rules_are_dim() -> None:
         (("ratio of times", 0.5, 0.4, 0.62, 0.806), ["0.500 (0.400–0.620)", "≤ 0.806"]),
         (("ratio of times", None, None, 0.62, None), ["≤ 0.620"]),
         (("ratio of times", None, 1.5, None, None), ["≥ 1.50"]),
-        (("ratio of times", 2.0, 1.5, None, None), ["2.00 (≥ 1.50)"]),
+        (("ratio of times", 2.0, 1.5, None, None), ["2.00 (1.50–∞)"]),
+        (("ratio of times", 2.0, None, 2.5, None), ["2.00 (≤ 2.50)"]),
         (("difference of test accuracy", 0.05, -0.01, 0.11, 0.06), ["+0.0500 (-0.0100 to +0.110)", "≥ 0.0600"]),
         (("difference of test accuracy", 0.05, None, None, None), ["+0.0500"]),
         (("difference of test accuracy", None, None, None, None), ["–"]),

@@ -4,7 +4,7 @@ import pytest
 
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, heading, notes, packed
 from mixbench.stats import Interval
-from mixbench.verdicts.entries import UNKNOWN, Entry, change_text, interval_text
+from mixbench.verdicts.entries import UNKNOWN, Entry, change_text, difference_text, interval_text
 
 
 def shown(*parts: Paragraph | Table, room: int | None = None) -> list[str]:
@@ -147,6 +147,12 @@ def test_bounds_a_thousandfold_apart_are_unknown() -> None:
 def test_a_change_that_may_be_a_thousandfold_is_unknown(high: float | None, bounds: str) -> None:
     change = Interval(1.0, None if high is None else 0.1, high)
     assert change_text(change, lambda value: f"{value:+.1f}") == ("+1.0", bounds)
+
+
+def test_of_a_difference_near_0_nothing_is_unknown() -> None:
+    assert difference_text(Interval(0.1, 0.0001, 0.2), lambda value: f"{value:+.4f}") == ("+0.1000", " (+0.0001 to +0.2000)")
+    change = Interval(0.5, 0.001, 1.25)  # one time is 1.001 to 2.25 times the other
+    assert change_text(change, lambda value: f"{value:+.3f}") == ("+0.500", " (+0.001 to +1.250)")
 
 
 def test_a_name_without_end_is_shown_by_its_beginning_and_its_end() -> None:

@@ -49,7 +49,7 @@ def test_the_claims_of_a_study_come_first(folder: Path) -> None:
     assert verdict in ("Supported", "Contradicted", "Undecided")
     assert claims.answers[0].startswith("Of 1 claim, ")
     assert f"1 {'is ' if verdict == 'Supported' else ''}{verdict.lower()}" in claims.answers[0]
-    assert sentence.startswith("“HyperMixer takes less time.” ")
+    assert sentence.startswith("HyperMixer takes less time. Results: ")
     assert "hypermixer" in sentence
     verdicts, numbers = claims.tables
     assert [cell.text for cell in verdicts.rows[0]][:3] == ["time", "HyperMixer takes less time.", verdict.lower()]

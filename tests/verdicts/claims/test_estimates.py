@@ -20,11 +20,13 @@ from mixbench.verdicts.claims.estimates import (
     levels_of,
     more_replicates,
     of_brackets,
+    of_change,
     of_interval,
+    of_ratio,
     ratio_test,
 )
 from mixbench.verdicts.claims.scores import better_test, parity_test
-from mixbench.verdicts.learning.data_needed import Bracket
+from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 
 Draw = Callable[[np.random.Generator], list[Callable[[float], Estimate]]]
 HIGHER = better_test(lower=False, relative=False)
@@ -119,8 +121,31 @@ def test_open_ends_stay_open() -> None:
         (None, None, 0.6),
         (None, None, None),
     ]
-    assert [finding.detail for finding in findings] == ["no upper bound", "no lower bound", "no lower bound; no upper bound"]
+    assert [finding.detail for finding in findings] == [
+        "no upper bound",
+        "no lower bound",
+        "no usable interval: no lower bound and no upper bound",
+    ]
     assert all(finding.smallest is None for finding in findings)
+    assert [(finding.at_least, finding.at_most) for finding in findings] == [(2.0, None), (None, 0.4), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("wild", "known"),
+    [
+        (of_ratio(Interval(0.9, 1.76e-6, 7e5)), of_ratio(Interval(0.9, 0.1, 90.0))),
+        (of_ratio(Interval(0.01, 1e-6, 0.5)), of_ratio(Interval(0.01, 1e-3, 0.5))),
+        (of_change(Interval(-0.2, -0.9999, 900.0)), of_change(Interval(0.2, 1e-4, 0.4))),
+        (of_brackets(Bracket(0.5, 0.5), Bracket(1e-4, 0.9)), of_brackets(Bracket(0.5, 0.5), Bracket(1e-2, 0.9))),
+        (of_brackets(Bracket(2.0, math.inf), UNKNOWN), of_brackets(Bracket(2.0, math.inf), Bracket(1e-9, math.inf))),
+    ],
+)
+def test_an_interval_that_says_nothing_is_left_out_and_decides_nothing(wild: Estimate, known: Estimate) -> None:
+    assert (wild.low, wild.high) == (None, None)
+    assert wild.unknown.startswith("no usable interval: ")
+    assert ratio_test(1.0).verdict(wild) == "undecided"
+    assert known.low is not None
+    assert not known.unknown
 
 
 def test_a_ratio_as_small_as_the_smallest_would_have_been_shown() -> None:

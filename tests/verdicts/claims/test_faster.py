@@ -10,6 +10,9 @@ from claimed import commands, judged
 from synthetic import MACHINE, speed_rows
 
 from mixbench.tables.speed_rows import LaunchRow, SpeedRow
+from mixbench.verdicts.claims.shown import value_entry
+from mixbench.verdicts.entries import UNKNOWN
+from mixbench.verdicts.speed.cells import RATIO, timed
 from mixbench.verdicts.speed.summary import summarise
 from mixbench.verdicts.speed.verdicts import verdicts
 
@@ -146,7 +149,43 @@ def test_where_only_the_other_mixer_failed_the_largest_length_of_both_decides() 
     assert len(judged("faster", *rows, from_tokens=128).findings) == 2
     nothing = judged("faster", *rows, from_tokens=512)
     assert nothing.verdict == "undecided"
-    assert "was not timed beside attention at 512 or more tokens" in nothing.sentence
+    assert "Nothing can be said of hypermixer against attention at 512 tokens (attention failed there: oom)" in nothing.sentence
+    (command,) = commands(nothing)
+    assert command.endswith("--retry-failed")
+    untried = [row for row in rows[0] if (row.mixer, row.tokens) != ("attention", 512)]
+    alone = judged("faster", untried, rows[1], from_tokens=512)
+    assert "attention was not timed there" in alone.sentence
+    assert "--mixer hypermixer --mixer attention --tokens 512 " in commands(alone)[0]
+    assert commands(alone)[0].endswith("--launches 5 --fresh")  # of other launches, times are not paired
+
+
+@pytest.mark.parametrize("launches", [1, 8])
+def test_lengths_that_were_not_timed_are_named_with_the_command_that_times_both(launches: int) -> None:
+    found = judged("faster", *times(lambda tokens: 0.5, launches=launches), from_tokens=1024)
+    assert found.verdict == "undecided"
+    (finding,) = found.findings
+    assert finding.label == "hypermixer against attention at 1024 or more tokens"
+    assert finding.detail == "no such length was timed, the largest is 512"
+    assert finding.detail in found.sentence
+    (command,) = commands(found)
+    assert command.startswith("mixbench speed --mixer hypermixer --mixer attention --tokens 1024,2048,4096 --width 64 ")
+    assert command.endswith(f"--launches {max(launches, 5)}")
+
+
+def test_contexts_without_such_lengths_do_not_hide_the_others() -> None:
+    longer, shorter = times(lambda tokens: 0.5), times(lambda tokens: 0.5, tokens=(64,), modes=("training",))
+    found = judged("faster", [*longer[0], *shorter[0]], [*longer[1], *shorter[1]], from_tokens=128)
+    assert [finding.verdict for finding in found.findings] == [*3 * ["supported"], "undecided"]
+    assert found.verdict == "undecided"
+    (command,) = commands(found)
+    assert "--mode training" in command
+
+
+def test_lengths_that_lack_the_same_are_measured_by_one_command() -> None:
+    found = judged("faster", *disturbed(FASTER, [64, 256, 512]), from_tokens=64)
+    (command,) = commands(found)
+    assert "--tokens 64,256,512 " in command
+    assert "--fresh" in command
 
 
 def test_one_launch_decides_nothing_and_more_are_proposed() -> None:
@@ -193,6 +232,28 @@ def test_the_newest_machine_is_judged_and_named() -> None:
     found = judged("faster", [*aged, *FASTER[0]], FASTER[1], machines=machines)
     assert found.verdict == "supported"
     assert "speed.csv: Example 9000, 4 cores, 16 GiB." in found.notes
+
+
+@pytest.mark.parametrize(("launches", "wanted"), [(2, 8), (5, 20)])
+def test_an_interval_that_says_nothing_decides_nothing_as_in_the_table_of_speed(launches: int, wanted: int) -> None:
+    speed, of_launches = times(lambda tokens: 0.01, launches=launches)
+    wild = [
+        replace(row, latency_ms=(row.latency_ms or 0) * 10 ** (3 * row.launch)) if row.mixer == "hypermixer" else row
+        for row in speed
+    ]
+    found = judged("faster", wild, of_launches)
+    (cell,) = [cell for cell in summarise(wild, of_launches).cells if (cell.label, cell.tokens) == ("hypermixer", 512)]
+    shown = timed(cell, RATIO)
+    assert shown
+    assert UNKNOWN in shown.tail
+    (finding,) = found.findings
+    assert (finding.low, finding.high, found.verdict) == (None, None, "undecided")
+    assert "no usable interval: its ends are more than 1000 times apart" in found.sentence
+    assert finding.unknown in finding.detail
+    entry = value_entry(finding)
+    assert entry
+    assert (entry.number, entry.tail) == (shown.number, UNKNOWN)
+    assert f"--launches {wanted}" in commands(found)[0]
 
 
 def test_on_a_gpu_device_time_is_judged_and_host_bound_cells_are_named() -> None:

@@ -165,7 +165,7 @@ def test_the_bands_of_both_searches_decide(rows: list[TrialRow], target: float, 
 def test_a_score_that_no_search_reaches_decides_nothing() -> None:
     found = judged("fewer-trials", search(0.5), target=1e-4)
     assert found.verdict == "undecided"
-    assert "hypermixer: not reached with 100, attention: not reached with 100" in found.findings[0].detail
+    assert "hypermixer: not reached with 100 trials, attention: not reached with 100 trials" in found.findings[0].detail
 
 
 def test_diverged_trials_count_as_the_worst_but_failed_ones_are_left_out() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import fake_trainer
 import numpy as np
+from stopping import stop_at
 
 from mixbench.tables.artefacts import StoredMap
 
@@ -23,7 +24,9 @@ def map_cell(job: Mapping[str, Any], announce: Callable[[int], None]) -> dict[st
     if log := os.environ.get("FAKE_MAPS"):
         with open(log, "a") as file:
             file.write(f"{done} {len(job['examples'])}\n")
+    stop_at("mapper: map")
     maps = [_map(example, job["drawn"].get(str(example))) for example in job["examples"]]
+    stop_at("mapper: maps written")
     result = {"status": "ok", "detail": "", "reach": 6, "score": "mse", "test_score": 0.5}
     return {**result, "checkpoint": f"checkpoints/{kept.name}", "maps": maps}
 

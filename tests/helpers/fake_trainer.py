@@ -16,12 +16,16 @@ from typing import Any
 
 import psutil
 from meeting import attend
+from stopping import stop_at
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
 
+stop_at("trainer: imported")
+
 
 def count_steps(job: Job, announce: Announce) -> dict[str, Any]:
+    stop_at("trainer: count")
     return {"flops": {job["arguments"]["tokens"]: 1000}, "detail": ""}
 
 
@@ -37,6 +41,7 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
     """The error falls with the examples and is least at a learning rate of 1e-3."""
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     attend()
+    stop_at("trainer: train")
     behaviours: dict[str, str] = json.loads(os.environ.get("FAKE_RUNS", "{}"))
     behaviour = behaviours.get(job["target"].rpartition(":")[2], "")
     if behaviour == "die" or (behaviour == "die-of-graphs" and job["graphs"]):
@@ -63,6 +68,7 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).write_text(json.dumps(job["about"]))
         kept = {"checkpoint": f"checkpoints/{Path(file).name}"}
+        stop_at("trainer: weights written")
     return {
         **kept,
         "status": "ok",

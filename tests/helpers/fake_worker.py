@@ -16,11 +16,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meeting import attend
+from stopping import stop_at
 
 Announce = Callable[[int], None]
 Job = Mapping[str, Any]
 
 MEGAFLOP = 10**6
+
+stop_at("worker: imported")
 
 
 UNUSABLE: dict[str, Any] = {
@@ -44,6 +47,7 @@ def _behaviour(cell: Mapping[str, Any]) -> str:
 
 def check(job: Job, announce: Announce) -> dict[str, Any]:
     announce(0)
+    stop_at("worker: check")
     behaviours = [_behaviour_of(target) for target in job["targets"]]
     if "die-at-import" in behaviours:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -74,6 +78,7 @@ def _each(job: Job, announce: Announce, name: str, work: Callable[[Mapping[str, 
     """As `mixbench.worker.counting` does it: it stops at the first cell that fails, or that is not for company."""
     found: list[Any] = []
     several = len(job["cells"]) > 1
+    stop_at(f"worker: {name}")
     if "FAKE_LOG" in os.environ:
         with open(os.environ["FAKE_LOG"], "a") as log:
             print(name, len(job["cells"]), file=log)
@@ -98,6 +103,7 @@ def _count(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure_peak(job: Job, announce: Announce) -> dict[str, Any]:
+    stop_at("worker: peak")
     return {"peak_gflops_per_s": 100.0, "bandwidth_gb_per_s": 10.0}
 
 
@@ -107,6 +113,7 @@ def measure_group(job: Job, announce: Announce) -> dict[str, Any]:
     beside = len(job["cells"]) > 1
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     attend()
+    stop_at("worker: measure")
     for index, cell in enumerate(job["cells"]):
         announce(index)
         behaviour = _behaviour(cell)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ from typing import Any
 import psutil
 from places import HELPERS
 from running import environment_in, search_path
+from stopping import Stops
 
 Rows = Counter[tuple[object, ...]]
 
@@ -69,44 +68,40 @@ def start_helper(script: str, *arguments: object, **variables: str) -> subproces
     )
 
 
-def kill_at_random(
-    folder: Path,
-    start: Callable[[Path], subprocess.Popen[str]],
-    rows: Callable[[Path], Rows],
-    *,
-    kills: int,
-    longest: float,
-) -> list[Path]:
-    """Run studies below `folder`, SIGKILL them so many times in all, start them again until they end; the folders of all.
+def kill_at_stops(folder: Path, start: Callable[..., subprocess.Popen[str]], rows: Callable[[], Rows]) -> set[str]:
+    """SIGKILL a study at every place where it stops, each time after what earlier kills have left; the names of the places.
 
-    A study prints `started` and, at its end, `complete`; it is killed up to `longest` seconds after it has started. After each
-    kill no process is left and every row that stood before still stands; the kills hit different stages.
+    `start`, called with the environment variables that make it stop, starts a program that is run `again_when_killed` and
+    prints `complete` at its end. After each kill no process is left, and every row that stood before still stands, as it does
+    at the end.
     """
-    moments = random.Random(1)
-    folders: list[Path] = []
-    stages = set()
-    while kills:
-        sweep = folder / f"killed-{len(folders)}"
-        folders.append(sweep)
-        finished = False
-        while not finished:
-            before = rows(sweep)
-            process = start(sweep)
-            assert process.stdout is not None
-            assert process.stdout.readline() == "started\n"
-            if kills:
-                time.sleep(moments.uniform(0, longest))
-            else:
-                process.wait(timeout=60)
-            started = children(process)
-            process.send_signal(signal.SIGKILL)
-            out, err = process.communicate(timeout=60)
-            assert err == ""
-            assert wait_until_gone(started) == []
-            finished = out == "complete\n"
-            kills -= bool(kills) and not finished
-            after = rows(sweep)
-            assert before.keys() <= after.keys(), "rows that stood before were lost"
-            stages.add(len(after))
-    assert len(stages) > 5, "the kills did not hit different moments"
-    return folders
+    stops, before = Stops(folder), rows()
+    program = start(**stops.variables)
+    try:
+        while place := _next_place(stops, program):
+            process = psutil.Process(stops.process())
+            started = [process.pid, *(child.pid for child in process.children(recursive=True))]
+            process.kill()
+            assert wait_until_gone(started) == [], place
+            before = _with_all_of(before, rows())
+            stops.pass_by(place)
+        assert program.communicate(timeout=60) == ("complete\n", "")
+    finally:
+        program.kill()
+    _with_all_of(before, rows())
+    return set(stops.passed)
+
+
+def _with_all_of(before: Rows, after: Rows) -> Rows:
+    """The rows after something, which must have those before."""
+    assert before.keys() <= after.keys(), "rows were lost"
+    return after
+
+
+def _next_place(stops: Stops, program: subprocess.Popen[str]) -> str:
+    """The next place at which a program stops; "" once it has ended."""
+    deadline = time.monotonic() + 60
+    while not (place := stops.reached()) and program.poll() is None:
+        assert time.monotonic() < deadline, f"it neither stops nor ends after {stops.passed}"
+        time.sleep(0.005)
+    return place

@@ -1,8 +1,10 @@
-"""A progress that a test can look at."""
+"""Progress that a test can look at, or that stops a study."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from stopping import stop_at
 
 from mixbench.studies.progress import Silent, Step
 
@@ -30,6 +32,13 @@ class Recorder(Silent):
 
     def remark(self, text: str) -> None:
         self.remarks.append(text)
+
+
+class Stopping(Silent):
+    """Stops where the first step of a study has ended: its processes have started, and wait."""
+
+    def done(self, step: Step) -> None:
+        stop_at("a step is done")
 
 
 def _counts(step: Step) -> bool:

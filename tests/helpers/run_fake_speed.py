@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from recorder import Stopping
+from stopping import again_when_killed, stop_while_writing
+
 from mixbench.mixers.choice import choose_mixers
-from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_plan import SpeedRequest
 from mixbench.studies.speed_worker import Worker
@@ -41,7 +43,13 @@ def fake_request(launches: int = 2, mixers: tuple[str, ...] = MIXERS, timeout: f
     )
 
 
-if __name__ == "__main__":
-    print("started", flush=True)
-    run_speed(fake_request(int(sys.argv[2])), ResultsFolder(Path(sys.argv[1])), Silent(), worker=FAKE)
+def main() -> None:
+    """Run the study into the folder of the first argument."""
+    results = ResultsFolder(Path(sys.argv[1]))
+    stop_while_writing(results.path)
+    run_speed(fake_request(int(sys.argv[2])), results, Stopping(), worker=FAKE)
     print("complete")
+
+
+if __name__ == "__main__":
+    again_when_killed(main)

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recorder import Stopping
+from stopping import again_when_killed, stop_while_writing
+
 from mixbench.execution.engine import Engine, Local
 from mixbench.execution.ray_slots import RayEngine
 from mixbench.mixers.choice import choose_mixers
@@ -17,7 +20,6 @@ from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask
-from mixbench.studies.progress import Silent
 from mixbench.studies.training import Trainer
 from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import TuneRequest
@@ -66,12 +68,17 @@ def fake_maps(
     return MapRequest(base, loaded, examples, drawn)
 
 
-if __name__ == "__main__":
-    print("started", flush=True)
+def main() -> None:
+    """Run the studies into the folder of the first argument, one after the other."""
     request, folder = fake_request(learning_rates={"": "auto"}, timeout=300.0), ResultsFolder(Path(sys.argv[1]))
     fakes = {name: value for name, value in os.environ.items() if name.startswith("FAKE_")}
     engine: Engine = RayEngine(sys.argv[2], fakes) if sys.argv[2:] else Local([{}, {}])
-    run_data_efficiency(request, folder, Silent(), engine=engine, trainer=FAKE)
-    run_tuning(fake_search(), folder, Silent(), engine=engine, trainer=FAKE, save=True)
-    run_attention_map(fake_maps(), folder, Silent(), engine=engine, trainer=FAKE_MAPPER)
+    stop_while_writing(folder.path)
+    run_data_efficiency(request, folder, Stopping(), engine=engine, trainer=FAKE)
+    run_tuning(fake_search(), folder, Stopping(), engine=engine, trainer=FAKE, save=True)
+    run_attention_map(fake_maps(), folder, Stopping(), engine=engine, trainer=FAKE_MAPPER)
     print("complete")
+
+
+if __name__ == "__main__":
+    again_when_killed(main)

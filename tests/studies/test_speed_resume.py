@@ -2,43 +2,69 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
-from killing import kill_at_random, kill_when, start_helper
+from killing import kill_at_stops, kill_when, start_helper
 from run_fake_speed import fake_request
 from running import Run
+from stopping import STORING
 
 from mixbench.studies.speed_plan import plan_speed
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 
-LAUNCHES = 4
+LAUNCHES = 2
+PLACES = {
+    *STORING,
+    "worker: imported",
+    "a step is done",
+    "worker: check",
+    "worker: foresee",
+    "worker: count",
+    "worker: peak",
+    "worker: measure",
+    "launches.csv: half of a row",
+    "launches.csv: all rows",
+    "speed.csv: a row of several",
+    "speed.csv: half of a row",
+    "speed.csv: all rows",
+}
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    return start_helper("run_fake_speed.py", folder, LAUNCHES, FAKE_SECONDS="0.03")
+def start(folder: Path, **variables: str) -> subprocess.Popen[str]:
+    return start_helper("run_fake_speed.py", folder, LAUNCHES, **variables)
 
 
 def blocks(folder: Path) -> Counter[tuple[object, ...]]:
     return Counter((*identity(row), row.launch, row.round) for row in ResultsFolder(folder).read(SpeedRow))
 
 
+def stored(folder: Path) -> Counter[tuple[object, ...]]:
+    """Rows by what they would lose if they were measured again."""
+    return Counter((*identity(row), row.launch, row.round, row.measured_at) for row in ResultsFolder(folder).read(SpeedRow))
+
+
 @pytest.mark.slow
-def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_one_never_interrupted(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    out, err = start(whole).communicate(timeout=60)
-    assert out == "started\ncomplete\n", err
+def test_a_sweep_killed_wherever_it_matters_ends_with_the_rows_of_one_never_interrupted(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).communicate(timeout=60) == ("complete\n", "")
     expected = set(blocks(whole))
     assert len(expected) == len(plan_speed(fake_request())) * LAUNCHES * 3
 
-    for folder in kill_at_random(tmp_path, start, blocks, kills=20, longest=1.2):
-        assert set(blocks(folder)) == expected
-        assert set(blocks(folder).values()) == {1}
-        launches = Counter((row.tokens, row.mode, row.launch) for row in ResultsFolder(folder).read(LaunchRow))
-        assert set(launches.values()) == {1}
-        assert len(launches) == 6 * LAUNCHES
+    places = kill_at_stops(tmp_path / "stops", partial(start, killed), partial(stored, killed))
+    assert places == PLACES
+    assert set(blocks(killed)) == expected
+    assert set(blocks(killed).values()) == {1}
+    launches, rows = (
+        Counter((row.tokens, row.mode, row.launch, row.measured_at) for row in ResultsFolder(killed).read(row_type))
+        for row_type in (LaunchRow, SpeedRow)
+    )
+    assert set(launches) == set(rows)  # the mixers of a group that was killed in its rows are of two processes
+    assert set(launches.values()) == {1}
+    assert len({launch[:3] for launch in launches}) == 6 * LAUNCHES
 
 
 @pytest.mark.slow

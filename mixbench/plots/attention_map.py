@@ -17,7 +17,7 @@ from mixbench.plots.page import PLAIN, Page
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.pending import current
 from mixbench.tables.training_rows import AttentionMapRow
-from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, summarise
+from mixbench.verdicts.attention_map import ON_NEEDED, MixerMaps, TaskMaps, summarise
 from mixbench.verdicts.environments import UNKNOWN, Environments
 from mixbench.verdicts.words import counted, percent
 
@@ -177,7 +177,7 @@ def _borders(right: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
 
 
 def _title(line: MixerMaps) -> str:
-    share = f"{percent(line.right.point, '.0f')} right" if line.right else "no distant inputs"
+    share = f"{percent(line.right.point, '.0f')} {ON_NEEDED}" if line.right else "no distant inputs"
     return f"{line.label}\n{share}"
 
 
@@ -188,8 +188,8 @@ def _reading(task: TaskMaps, further: Sequence[str]) -> str:
     nearer = f"more than {task.reach} tokens away (stem and head see the nearer ones)" if task.reach else "other than i"
     examples = max(line.examples for line in task.lines)
     parts = [
-        " · ".join([*task.words, *([f"right: over {counted(examples, 'test example')}"] if examples else [])]),
-        f"right: of the sensitivity to inputs {nearer}, the share on needed ones{even}",
+        " · ".join([*task.words, *([f"{ON_NEEDED}: over {counted(examples, 'test example')}"] if examples else [])]),
+        f"{ON_NEEDED}: of the sensitivity to inputs {nearer}, the share on needed ones{even}",
         "colours: 1 is an even map; in an ideal map, needed inputs have the darkest colour; blue outlines: needed inputs",
     ]
     return "\n".join([*parts, *further])

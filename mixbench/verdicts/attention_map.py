@@ -20,6 +20,9 @@ from mixbench.verdicts.learning.means import known_mean, mean_score, mean_share
 from mixbench.verdicts.records import interval_columns
 from mixbench.verdicts.words import in_percent
 
+ON_NEEDED = "on needed inputs"
+"""What tables and figures call the share of the sensitivity to distant inputs that falls on those that are needed."""
+
 
 @dataclass(frozen=True)
 class MixerMaps:
@@ -28,7 +31,7 @@ class MixerMaps:
     mixer: MixerKey
     label: str
     right: Interval | None
-    """Share on needed tokens, with its interval over seeds, or over examples where there is one seed."""
+    """Share on needed inputs, with its interval over seeds, or over examples where there is one seed."""
     chance: float | None
     """The same share of an even map."""
     distant: float | None
@@ -37,7 +40,7 @@ class MixerMaps:
     """Mean test score over seeds."""
     seeds: int
     by_seed: Mapping[int, float]
-    """Mean share on needed tokens over the examples of each seed that has one."""
+    """Mean share on needed inputs over the examples of each seed that has one."""
     examples: int
     """The most examples of any seed that have a share."""
     detail: str
@@ -124,12 +127,12 @@ def _reason(row: AttentionMapRow) -> str:
 
 
 def share_sentence(line: MixerMaps) -> str:
-    """How much of a mixer's sensitivity falls on needed tokens, as a sentence; empty where that is not known."""
+    """How much of a mixer's sensitivity falls on needed inputs, as a sentence; empty where that is not known."""
     if line.right is None:
         return ""
     point, bounds = interval_text(line.right, lambda share: in_percent(share, ".1f"))
     even = f"; an even map has {in_percent(line.chance, '.1f')} %" if line.chance is not None else ""
-    return f"{line.label}: {point} %{bounds} of the sensitivity to distant tokens falls on needed ones{even}."
+    return f"{line.label}: {point} %{bounds} of the sensitivity to distant inputs falls on needed ones{even}."
 
 
 def records(tasks: Sequence[TaskMaps]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mixbench.stats import Interval
-from mixbench.verdicts.attention_map import TaskMaps
+from mixbench.verdicts.attention_map import ON_NEEDED, TaskMaps
 from mixbench.verdicts.entries import Entry, interval_text
 from mixbench.verdicts.table import Column, Table
 from mixbench.verdicts.words import counted, in_percent
@@ -24,7 +24,7 @@ def maps_table(task: TaskMaps) -> Table:
 def _columns(task: TaskMaps) -> list[Column]:
     direction = "lower is better" if task.is_error else "higher is better"
     return [
-        Column("right, %", [_shares(line.right) for line in task.lines]),
+        Column(f"{ON_NEEDED}, %", [_shares(line.right) for line in task.lines]),
         Column("even map, %", [_share(line.chance) for line in task.lines]),
         Column("distant, %", [_share(line.distant) for line in task.lines]),
         Column(
@@ -53,7 +53,7 @@ def maps_notes(task: TaskMaps) -> Iterator[str]:
         beyond = f"inputs more than {task.reach} tokens away, which only mixing reaches" if task.reach else "other inputs"
         yield (
             f"Shares of the norm of ∂output/∂input, for outputs that need other tokens ({needed}). distant: share on {beyond}."
-            " right: the part of it that falls on needed inputs. even map: the same part if every input counted equally."
+            f" {ON_NEEDED}: the part of it that falls on needed ones. even map: the same part if every input counted equally."
         )
     seeds = max(line.seeds for line in task.lines)
     if seeds > 1:

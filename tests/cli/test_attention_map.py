@@ -35,7 +35,7 @@ def trained(run_in: Run, folder: Path) -> Completed:
 @pytest.mark.slow
 def test_mixers_are_trained_mapped_printed_and_drawn(folder: Path, trained: Completed) -> None:
     assert trained.exit_code == 0, trained.stderr
-    assert "right, %" in trained.stdout
+    assert "on needed inputs, %" in trained.stdout
     assert "none: no output depends on inputs beyond 6 tokens, so nothing is mixed" in trained.stdout
     assert "95 % t-intervals over 3 test examples" in trained.stdout
     assert "Drawn: own/figures/attention-map-shapes.png" in trained.stderr

@@ -25,7 +25,15 @@ def test_a_figure_is_drawn_for_each_task_that_has_maps(tmp_path: Path) -> None:
     assert names == ["attention-map-shapes.png", "attention-map-shapes.svg", "attention-map-mqar.png", "attention-map-mqar.svg"]
     assert all(path.parent == tmp_path / "figures" for path in drawn)
     text = drawn[1].read_text()
-    for words in ("needed", "attention", "% right", "no distant inputs", "example 1", "relative to an even map", "width 64"):
+    for words in (
+        "needed",
+        "attention",
+        "% on needed inputs",
+        "no distant inputs",
+        "example 1",
+        "relative to an even map",
+        "width 64",
+    ):
         assert words in text, words
 
 

@@ -1,4 +1,4 @@
-"""The section of attention_map.csv: how much of each mixer's sensitivity falls on needed tokens, and some maps."""
+"""The section of attention_map.csv: how much of each mixer's sensitivity falls on needed inputs, and some maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixbench.reports.sections.map_charts import map_charts
 from mixbench.reports.sections.source import Source, Study
 from mixbench.stats import Interval
 from mixbench.tables.training_rows import AttentionMapRow
-from mixbench.verdicts.attention_map import MixerMaps, TaskMaps, records, share_sentence, summarise
+from mixbench.verdicts.attention_map import ON_NEEDED, MixerMaps, TaskMaps, records, share_sentence, summarise
 from mixbench.verdicts.attention_table import maps_notes, maps_table
 from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.words import percent
@@ -68,14 +68,14 @@ def _charts(tasks: Tasks, source: Source, looks: Looks) -> Iterator[Chart]:
             chance = next((line.chance for line in ranked if line.chance is not None), None)
             yield rows_chart(
                 f"maps-share-{place}",
-                f"Share of the sensitivity that falls on needed tokens: {task.task}",
+                f"Share of the sensitivity that falls {ON_NEEDED}: {task.task}",
                 [
                     " · ".join(task.words),
                     f"Grey line: an even map, {percent(chance, '.1f')}" if chance is not None else "",
                     "Bars: 95 % t-intervals" if any(line.right and line.right.low is not None for line in ranked) else "",
                 ],
                 [(looks[line.mixer], _in_percent(line.right), share_sentence(line), False) for line in ranked if line.right],
-                "share on needed tokens, %",
+                f"share {ON_NEEDED}, %",
                 source.machine,
                 names=[line.label for line in ranked],
                 reference=None if chance is None else (100 * chance, f"an even map: {percent(chance, '.1f')}"),

@@ -22,7 +22,7 @@ from mixbench.reports.charts.traces import Trace
 from mixbench.reports.contents import Chart
 from mixbench.tables.artefacts import StoredMap, read_map
 from mixbench.tables.pending import current
-from mixbench.verdicts.attention_map import MixerMaps, TaskMaps
+from mixbench.verdicts.attention_map import ON_NEEDED, MixerMaps, TaskMaps
 from mixbench.verdicts.words import percent
 
 MOST_MAPS, MOST_EXAMPLES, MOST_TOKENS = 16, 2, 128
@@ -90,6 +90,9 @@ def _chart(
         "Outputs upwards, inputs to the right" + (averaged if tokens > MOST_TOKENS else ""),
         "Colours: ‖∂output / ∂input‖, where 1 is an even map; in an ideal map, needed inputs have the darkest colour,"
         f" {top:.3g} and more",
+        f"In brackets: the share of the sensitivity to distant inputs that falls {ON_NEEDED}"
+        if any(line.right for line in lines)
+        else "",
         f"{len(task.lines) - len(lines)} more mixers are in the table" if len(task.lines) > len(lines) else "",
     ]
     xaxis, yaxis = layout.pop("xaxis"), layout.pop("yaxis")
@@ -97,7 +100,7 @@ def _chart(
 
 
 def _title(line: MixerMaps) -> str:
-    share = f" ({percent(line.right.point, '.0f')} right)" if line.right else ""
+    share = f" ({percent(line.right.point, '.0f')} needed)" if line.right else ""
     return f"{shortened(line.label, 16)}{share}"
 
 

@@ -17,7 +17,6 @@ import os
 import signal
 import sys
 import traceback
-from statistics import median
 from time import perf_counter, process_time  # as they are before a mixer's code is loaded
 from types import ModuleType
 from typing import Any
@@ -33,8 +32,6 @@ if __name__ == "__main__":
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from .calls import (
     Call,
@@ -49,7 +46,8 @@ from .calls import (
 )
 from .imports import Imports
 from .loading import load_class, source_file
-from .measure.bodies import uncompiled
+from .measure.fingerprint import count_operators, sample_of
+from .measure.planted import with_extra_work
 from .measure.surroundings import Surroundings
 
 Answer = dict[str, Any]
@@ -61,28 +59,6 @@ _WINDOW = 0.010
 _LONGEST_WARM_UP = 1.0
 _CUDA_WARM_UP = 0.5
 _MANY = 8  # calls in a block, from which one more costs little
-_SAMPLED = 64
-_SAMPLED_AT_ONCE = 1 << 20
-_SHORT_CALL = 0.0004  # seconds; a block holds 20 of these
-
-
-class _Operators(TorchDispatchMode):
-    """Counts operators other than views."""
-
-    supports_higher_order_operators = True
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.count = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # to skip it, torch would first import it: seconds in each of the processes
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if isinstance(func, OpOverload):  # else control flow, whose bodies follow
-            self.count += not func.is_view
-        return func(*args, **(kwargs or {}))
 
 
 class Side:
@@ -140,7 +116,7 @@ class Side:
         if training and x.is_floating_point():
             x.requires_grad_()
         call: Call = training_call(module, x, module, gradient) if training else lambda: module(x)
-        self.calls[number] = (_with_extra_work(call, extra, self.device) if extra else call), training
+        self.calls[number] = (with_extra_work(call, extra, self.device) if extra else call), training
         self.checks[number] = checked
         return {
             "file": source_file(workload["target"]),
@@ -213,28 +189,6 @@ class Side:
         return dict(self.imports.told(_MEASURING, failed=failed)) if self.imports else {}
 
 
-def sample_of(y: Tensor) -> list[float]:
-    """A few sums that every number of an output is in, at random with either sign.
-
-    They differ about as much as the outputs, relative to the norm, wherever these differ.
-    """
-    generator = torch.Generator().manual_seed(0)
-    sums = torch.zeros(2 * _SAMPLED, dtype=torch.float64)
-    for part in y.detach().flatten().split(_SAMPLED_AT_ONCE):
-        places = torch.randint(len(sums), (len(part),), generator=generator)
-        sums.index_add_(0, places, part.cpu().double())
-    sample: list[float] = (sums[:_SAMPLED] - sums[_SAMPLED:]).tolist()
-    return sample
-
-
-def count_operators(call: Call) -> int:
-    """The operators that a call runs as plain Python: what torch may not compile below a counter, it never compiles again."""
-    operators = _Operators()
-    with operators, uncompiled():
-        call()
-    return operators.count
-
-
 def _pin() -> None:
     """Set what must be equal on both sides, whatever the code of a mixer has set."""
     torch.set_num_threads(1)
@@ -261,49 +215,6 @@ def _build(workload: dict[str, Any]) -> nn.Module:
     shared |= {name: workload[name] for name in ("tokens", "layers", "vocabulary", "classes")}
     whole: nn.Module = model.classifier(mixer, **shared)
     return whole
-
-
-def _with_extra_work(call: Call, share: float, device: torch.device) -> Call:
-    """The call followed by real work that takes `share` of its time: a slowdown of known size.
-
-    The work is one more call every so often after short calls, and small matrix products after long ones.
-    """
-    a = torch.randn(64, 64, device=device)
-
-    def product() -> Tensor:
-        return a @ a
-
-    # in turns, so that both run at the same clock
-    times = [(_seconds(call, device), _seconds(product, device)) for _ in range(7)]
-    call_seconds, product_seconds = (median(column) for column in zip(*times, strict=True))
-    unit, cost = (product, product_seconds / call_seconds) if call_seconds > _SHORT_CALL else (call, 1.0)
-    owed = 0.0
-
-    def call_with_extra() -> object:
-        nonlocal owed
-        result = call()
-        owed += share / cost
-        while owed >= 1:
-            unit()
-            owed -= 1
-        return result
-
-    return call_with_extra
-
-
-def _seconds(call: Call, device: torch.device) -> float:
-    """Seconds per call over a window: CPU time, or wall time for a GPU."""
-    on_gpu = device.type == "cuda"
-    clock = perf_counter if on_gpu else process_time
-    call()
-    repeats, start = 0, clock()
-    while True:
-        call()
-        repeats += 1
-        if on_gpu:
-            torch.cuda.synchronize(device)
-        if (spent := clock() - start) >= _WINDOW:
-            return spent / repeats
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mixbench.worker.duel import count_operators, sample_of
+from mixbench.worker.measure.fingerprint import count_operators, sample_of
 
 
 def doubled(x: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 
-from mixbench.tables.by_column import Collector, Columns
+from mixbench.tables.by_column import Columns
+from mixbench.tables.collector import Collector
 from mixbench.tables.columns import RowType, columns
 from mixbench.tables.lines import Fields, Header, LeftOut, Line, begins_header, breaks, first_header, read_lines, split
 from mixbench.tables.pending import open_current

@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mixbench.tables.by_column import Collector
+from mixbench.tables.collector import Collector
 from mixbench.tables.columns import FAILURES, Row, columns, csv_lines, read_value, to_record, to_text
 from mixbench.tables.lines import LeftOut
 from mixbench.tables.pending import open_current

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic
 
-from mixbench.tables.columns import RowType, columns, kinds, new_rows, to_text
+from mixbench.tables.columns import RowType, columns, kinds, new_rows
+from mixbench.tables.values import to_text
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,8 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic
 
 from mixbench.tables.by_column import Columns, Distinct, Numbers
-from mixbench.tables.columns import LARGEST, SMALLEST, RowType, columns, completed, default_values, kinds, read_value
+from mixbench.tables.columns import RowType, columns, completed, default_values, kinds, read_value
+from mixbench.tables.values import LARGEST, SMALLEST
 
 if TYPE_CHECKING:
     from mixbench.tables.by_column import Codes

@@ -1,31 +1,19 @@
-"""Rows of tables, checked when they are made, and everything derived from their fields: the columns, the text of the CSV."""
+"""Rows of tables, checked when they are made, and everything derived from their fields: the columns, the records of the CSV."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import math
-import re
 import reprlib
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from functools import lru_cache
-from types import NoneType
 from typing import Any, TypeVar
 
-from mixbench.parsing.canonical import read_object
 from mixbench.tables.fields import ROLES, Column, Refines, Rule
+from mixbench.tables.values import check_object, check_positive, check_type, reader_of, to_text
 
 STATUSES = ("ok", "unsupported", "diverged", "oom", "timeout", "killed", "error")
 FAILURES = ("oom", "timeout", "killed", "error")
-
-LARGEST = 1e30
-"""No number of a row is larger: nothing that can be measured or counted is, and ratios and products stay finite."""
-SMALLEST = 1 / LARGEST
-"""No number that has to be above 0 is smaller: nor does a ratio become infinite, or a quotient 0."""
-_UNWRITABLE = re.compile("[\n\r\0\ud800-\udfff]")
 
 RowType = TypeVar("RowType", bound="Row")
 
@@ -39,10 +27,10 @@ class Row:
         _check_status(status)
         layout = _layout(type(self))
         for name, value in vars(self).items():
-            _check_type(name, value, layout.kinds[name])
+            check_type(name, value, layout.kinds[name])
         complete(type(self), vars(self))
         for name in layout.positive:
-            _check_positive(name, getattr(self, name))
+            check_positive(name, getattr(self, name))
         if status != "ok":
             for name in layout.metrics:
                 if getattr(self, name) is not None:
@@ -52,25 +40,6 @@ class Row:
 def _check_status(status: Any) -> None:
     if status not in STATUSES:
         raise ValueError(f"status is {reprlib.repr(status)}, not one of {', '.join(STATUSES)}")
-
-
-def _check_type(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    if type(value) not in kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
-        raise ValueError(f"{name} is {reprlib.repr(value)}, not {' or '.join(kind.__name__ for kind in kinds)}")
-    if isinstance(value, str):
-        if not value.isprintable() and _UNWRITABLE.search(value):
-            raise ValueError(f"{name} holds a line break, a NUL or half a surrogate pair: {reprlib.repr(value)}")
-    elif value is not None and not -LARGEST <= value <= LARGEST:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} is {value}, not a finite number")
-        raise ValueError(f"{name} is {reprlib.repr(value)}, beyond {LARGEST:g}")
-
-
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise ValueError(f"{name} is {value}, not above 0")
-    if value is not None and value < SMALLEST:
-        raise ValueError(f"{name} is {value}, below {SMALLEST:g}")
 
 
 def complete(row_type: type[Row], values: dict[str, Any]) -> None:
@@ -91,13 +60,13 @@ def completed(name: str, refines: Refines, value: str, older: Any) -> str:
 def check_value(row_type: type[Row], name: str, value: Any) -> Any:
     """A value as a column of a table can hold it. Raises ValueError."""
     layout = _layout(row_type)
-    _check_type(name, value, layout.kinds[name])
+    check_type(name, value, layout.kinds[name])
     if name in layout.positive:
-        _check_positive(name, value)
+        check_positive(name, value)
     if name == "status":
         _check_status(value)
     inner = layout.columns[name].json
-    return value if inner is None else _check_object(value, inner)
+    return value if inner is None else check_object(value, inner)
 
 
 def read_value(row_type: type[Row], name: str, text: str) -> Any:
@@ -156,22 +125,6 @@ def to_record(row: Row) -> dict[str, str]:
     return {name: to_text(getattr(row, name)) for name in _layout(type(row)).kinds}
 
 
-def to_text(value: Any) -> str:
-    """A value as text for the CSV."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return format(value, ".9g") if isinstance(value, float) else str(value)
-
-
-def csv_lines(lines: Iterable[Iterable[str]]) -> bytes:
-    """Lines of a CSV, each given by its texts."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue().encode()
-
-
 def from_record(row_type: type[RowType], record: Mapping[str, str]) -> RowType:
     """A row from its CSV record; a column that is missing takes its default. Raises ValueError naming the column."""
     layout = _layout(row_type)
@@ -202,44 +155,6 @@ def new_rows(row_type: type[RowType], values: Mapping[str, Sequence[Any]]) -> li
         vars(row).update(zip(names, own, strict=True))
         rows.append(row)
     return rows
-
-
-@lru_cache(maxsize=4096)
-def _check_object(text: str, inner: tuple[str, ...]) -> str:
-    values = read_object(text)
-    for path in inner:
-        value: Any = values
-        for name in path.split("."):
-            value = value.get(name, {})
-            if not isinstance(value, dict):
-                raise ValueError(f"{path} is {reprlib.repr(value)}, not an object")
-    return text
-
-
-def _read_flag(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError("not true or false")
-    return text.lower() == "true"
-
-
-def _read_whole(text: str) -> int:
-    """Also `64.0`: pandas writes whole numbers like this where one of the column is missing."""
-    whole, _, decimals = text.partition(".")
-    return int(text if decimals.strip("0") else whole)
-
-
-def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    return lambda text: read(text) if text else None
-
-
-_READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, bool: _read_flag}
-
-
-def _reader(column: Column, kinds: tuple[type, ...]) -> Callable[[str], Any]:
-    if NoneType in kinds:
-        return _optional(_read_whole if int in kinds else _READERS[kinds[0]])
-    inner = column.json
-    return _READERS[kinds[0]] if inner is None else lambda text: _check_object(text, inner)
 
 
 @dataclass(frozen=True)
@@ -277,7 +192,7 @@ def _layout(row_type: type[Row]) -> _Layout:
         _LAYOUTS[row_type] = _Layout(
             columns=table,
             kinds={name: (*types, int) if float in types else types for name, types in kinds.items()},
-            readers={name: _reader(column, kinds[name]) for name, column in table.items()},
+            readers={name: reader_of(kinds[name], column.json) for name, column in table.items()},
             defaults={field.name: field.default for field in dataclasses.fields(row_type) if field.default is not MISSING},
             metrics=tuple(name for name, column in table.items() if column.role == "metric"),
             positive=tuple(name for name, column in table.items() if column.positive),

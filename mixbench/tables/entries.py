@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from mixbench.parsing.canonical import canonical_json, digest, read_object
-from mixbench.tables.columns import LARGEST, SMALLEST, Row, check_value, columns, complete, default_values
+from mixbench.tables.columns import Row, check_value, columns, complete, default_values
 from mixbench.tables.rows import TABLES
 from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.training_rows import TrainingRow, TrialRow
+from mixbench.tables.values import LARGEST, SMALLEST
 
 SCHEMA = 1
 """Version of the files. History: 1, the first."""

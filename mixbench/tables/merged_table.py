@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mixbench.tables.columns import Row, columns, csv_lines, from_record
+from mixbench.tables.columns import Row, columns, from_record
 from mixbench.tables.lines import LeftOut, Line
 from mixbench.tables.merged_files import MergedFiles, flush
 from mixbench.tables.rejected import as_stored, lines_in, rejected, unknown_in
 from mixbench.tables.runs import FILES, Run, TableTexts, TextRow, content_of, failed_in
 from mixbench.tables.speed_rows import SpeedRow
+from mixbench.tables.values import csv_lines
 
 Process = tuple[str, str]
 """Where and when a measuring process began: the environment and the time."""

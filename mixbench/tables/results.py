@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.by_column import Columns
-from mixbench.tables.columns import Row, RowType, columns, csv_lines, to_record
+from mixbench.tables.columns import Row, RowType, columns, to_record
 from mixbench.tables.lines import LeftOut
 from mixbench.tables.origins import read_origins
 from mixbench.tables.pending import current, read_current, settle
@@ -42,6 +42,7 @@ from mixbench.tables.rejected import in_words, rejected, set_aside
 from mixbench.tables.rows import TABLE_FILES, TABLES
 from mixbench.tables.selection import Selection, distinct, selection
 from mixbench.tables.storage import append_whole, storage_errors, temporary, write_atomically
+from mixbench.tables.values import csv_lines
 
 if TYPE_CHECKING:
     import pandas

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mixbench.tables.collector import Collector
-from mixbench.tables.columns import FAILURES, Row, columns, csv_lines, read_value, to_record, to_text
+from mixbench.tables.columns import FAILURES, Row, columns, read_value, to_record
 from mixbench.tables.lines import LeftOut
 from mixbench.tables.pending import open_current
 from mixbench.tables.reading import read_table
@@ -24,6 +24,7 @@ from mixbench.tables.shared_columns import SCHEMA
 from mixbench.tables.sifting import EVERY_TIME, ROUND
 from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.storage import storage_errors
+from mixbench.tables.values import csv_lines, to_text
 
 Result = TypeVar("Result")
 _CHUNK = 1 << 18

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from sample_rows import SOUND
 
 from mixbench.parsing.canonical import canonical_json
-from mixbench.tables.columns import FAILURES, LARGEST, SMALLEST, STATUSES, Row, columns, from_record, identity, to_record
+from mixbench.tables.columns import FAILURES, STATUSES, Row, columns, from_record, identity, to_record
 from mixbench.tables.dictionary import dictionary
 from mixbench.tables.fields import Column, Refines
 from mixbench.tables.rows import TABLES
 from mixbench.tables.shared_columns import SCHEMA
 from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.training_rows import TrainingRow, TrialRow
+from mixbench.tables.values import LARGEST, SMALLEST
 
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0")),

@@ -1,14 +1,16 @@
-"""Files on disk are named by these digests, so they must never change; those of canonical_json are in test_rows.
-
-And the reader of JSON that anyone may have written.
-"""
+"""Files on disk are named by digests of canonical JSON, so neither may ever change; and JSON that anyone may have written."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mixbench.parsing.canonical import DEEPEST, canonical_json, digest, read_json
 from mixbench.tables.artefacts import checkpoint_name, map_name
@@ -88,3 +90,23 @@ def test_json_that_would_mislead_whoever_uses_it_is_a_value_error(text: str | by
 def test_json_as_deep_as_allowed_is_read() -> None:
     text = "[" * DEEPEST + "1" + "]" * DEEPEST
     assert json.dumps(read_json(text)) == text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=4), st.randoms(use_true_random=False))
+def test_canonical_json_is_equal_for_equal_values_and_reads_back(values: dict[str, Any], rng: Any) -> None:
+    pairs: Sequence[tuple[str, Any]] = rng.sample(list(values.items()), len(values))
+    assert canonical_json(dict(pairs)) == canonical_json(values)
+    assert json.loads(canonical_json(values)) == values
+
+
+def test_canonical_json_has_no_spaces_and_no_number_that_is_not_finite() -> None:
+    assert canonical_json({"b": [1, 2], "a": "é"}) == '{"a":"é","b":[1,2]}'
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json({"a": math.nan})

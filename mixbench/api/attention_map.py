@@ -24,7 +24,7 @@ from mixbench.studies.attention_map_plan import Key, LoadedRun, MapRequest, Plan
 from mixbench.studies.data_efficiency_plan import DataRequest, plan_trials
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.speed_steps import START
-from mixbench.studies.training import key_of, read_planned
+from mixbench.studies.training_rows import key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for
 from mixbench.studies.units import map_units
 from mixbench.tables.columns import FAILURES, check_value

@@ -25,8 +25,10 @@ from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
 from mixbench.studies.progress import Silent
-from mixbench.studies.training import COUNTING, first_of_each, key_of, read_planned
+from mixbench.studies.training_plan import first_of_each
+from mixbench.studies.training_rows import key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for
+from mixbench.studies.training_steps import COUNTING
 from mixbench.studies.units import run_units
 from mixbench.tables.columns import FAILURES
 from mixbench.tables.results import ResultsFolder

@@ -20,8 +20,9 @@ from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
 from mixbench.parsing.spec import parse_learning_rates, parse_scores, parse_shares
 from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
 from mixbench.studies.progress import Silent, Step
-from mixbench.studies.training import COUNTING, key_of, read_planned
+from mixbench.studies.training_rows import key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for
+from mixbench.studies.training_steps import COUNTING
 from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import PlannedTrial, TuneRequest, plan_trials
 from mixbench.studies.units import trial_units

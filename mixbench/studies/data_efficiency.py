@@ -11,7 +11,8 @@ from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
 from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
 from mixbench.studies.progress import Progress
-from mixbench.studies.training import Trainer, TrainingStudy, first_of_each
+from mixbench.studies.training import Trainer, TrainingStudy
+from mixbench.studies.training_plan import first_of_each
 from mixbench.tables.origins import write_origins
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.scores import ERRORS

@@ -26,7 +26,7 @@ from mixbench.studies.speed_plan import PlannedCell, SpeedRequest
 from mixbench.studies.speed_portion import News, Portion, SpeedNode, only
 from mixbench.studies.speed_rows import Origin, failure_row
 from mixbench.studies.speed_worker import Worker
-from mixbench.studies.training import environments_like, key_of
+from mixbench.studies.training_rows import environments_like, key_of
 from mixbench.studies.units import speed_units
 from mixbench.tables.columns import columns, identity
 from mixbench.tables.origins import write_origins

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
-from mixbench.errors import StorageError
 from mixbench.execution import Died, Finished
 from mixbench.execution.cargo import Cargo
 from mixbench.execution.engine import Engine, Opened
-from mixbench.execution.ray_cluster import differences
 from mixbench.machine.environment import timestamp
 from mixbench.parsing.sources import split_target
 from mixbench.studies.outcomes import UNUSABLE, failure_of, unusable
-from mixbench.studies.prediction import step_seconds
-from mixbench.studies.progress import Progress, Step
+from mixbench.studies.progress import Progress
+from mixbench.studies.training_plan import Key, Planned, Result, Run, first_of_each
+from mixbench.studies.training_rows import Trained, by_key, environments_like, key_as
+from mixbench.studies.training_steps import COUNTING, training
 from mixbench.tables.artefacts import checkpoint_name
-from mixbench.tables.columns import Row, columns, identity, replicate_columns
+from mixbench.tables.columns import columns
 from mixbench.tables.remarks import SEPARATOR, one_by_one, unknown
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.storage import storage_errors, write_atomically
-from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 
 PRELOADED = ("torch._dynamo", "numpy.ma")
 """What every optimiser of torch imports, and numpy's `unique`: imported once per server, not once per run."""
@@ -37,124 +36,6 @@ class Trainer:
     module: str = "mixbench.worker.train"
     cell: str = "train_cell"
     preloaded: Sequence[str] = PRELOADED
-
-
-Result = Mapping[str, Any]
-Key = tuple[Any, ...]
-
-
-class Planned(Protocol):
-    """A training run to be done."""
-
-    @property
-    def job(self) -> Mapping[str, Any]:
-        """What the training process needs, except for the learning rate and the operations of a step."""
-
-    @property
-    def rate(self) -> float | None:
-        """The learning rate."""
-
-    @property
-    def unsupported(self) -> str:
-        """Why the run cannot be carried out; empty where it can."""
-
-    @property
-    def subject(self) -> tuple[Any, ...]:
-        """Shared by runs whose steps cost the same."""
-
-    @property
-    def words(self) -> str:
-        """The run in a few words."""
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """The facts that are kept with the weights: keys and seed of the training run."""
-
-    def identity(self, environment: str) -> Key:
-        """A key that is unique to this run."""
-
-    def row_keys(self, environment: str) -> Sequence[Key]:
-        """The keys of this run's rows, as from `key_of`."""
-
-    def rows(self, result: Result, detail: str, environment: str, begun: str) -> Sequence[Any]:
-        """The rows of this run, from those results of the training process that are columns."""
-
-
-Run = TypeVar("Run", bound=Planned)
-Trained = TypeVar("Trained", bound=TrainingRow | AttentionMapRow)
-
-
-_AROUND_THE_STEPS = 1.0
-"""Seconds for reading the data, building the model and evaluating it."""
-COUNTING = Step("start of the processes, and counting", seconds=4.0)
-
-
-def training(run: Planned) -> Step:
-    """The step of a run, with a guess of how long it takes on a core."""
-    return Step("run", run.subject, run_seconds(run))
-
-
-def run_seconds(run: Planned) -> float:
-    """A guess of how long a run takes on a core, or on a GPU."""
-    job = run.job.get("run", run.job)  # None where weights are given
-    return _AROUND_THE_STEPS + (job["steps"] * step_seconds(run.about["mixer"], job) if job else 0.0)
-
-
-def _why_not_as_graphs(run: Planned, outcome: Finished | Died) -> str:
-    """Why a run is to be made again without CUDA graphs; empty where it is not. A process that died may have died of them."""
-    if isinstance(outcome, Finished):
-        return str(outcome.result.get("not_as_graphs", ""))
-    graphs = (run.job.get("run") or run.job).get("graphs")
-    return outcome.detail if graphs and outcome.cause != "timeout" else ""
-
-
-def key_of(row: Row) -> Key:
-    """A key that is unique to a row: its identity and its replicate."""
-    return (*identity(row), *(getattr(row, name) for name in replicate_columns(type(row))))
-
-
-def key_as(environment: str, like: Container[str], row: TrainingRow | AttentionMapRow) -> Key:
-    """The key of a row, as if it were of `environment` where its own is like that one."""
-    key = key_of(row)
-    if row.environment == environment or row.environment not in like:
-        return key
-    place = len(identity(row)) - 1  # of the environment
-    return (*key[:place], environment, *key[place + 1 :])
-
-
-def environments_like(folder: ResultsFolder, environment: str) -> set[str]:
-    """The environments in a folder that may take part in one study: with the same mixbench and torch."""
-    own, found = folder.environment(environment), set()
-    for file in (folder.path / "environments").glob("*.json"):
-        with suppress(StorageError):  # rows of an environment that nobody knows are not trusted
-            if not differences(folder.environment(file.stem), own):
-                found.add(file.stem)
-    return found
-
-
-def read_planned(folder: ResultsFolder, row_type: type[Trained], planned: Iterable[Key], environment: str) -> list[Trained]:
-    """The rows with these keys, in their order, from whatever machine: scores do not depend on it. Raises StorageError."""
-    rows = by_key(folder.read(row_type), environment, environments_like(folder, environment))
-    return [rows[key] for key in planned if key in rows]
-
-
-def by_key(rows: Iterable[Trained], environment: str, like: Container[str]) -> dict[Key, Trained]:
-    """Rows by their `key_as`; where machines have repeated a run, that of this environment, else one that is ok."""
-    found: dict[Key, Trained] = {}
-    for row in rows:
-        key = key_as(environment, like, row)
-        other = found.get(key)
-        if other is None or (row.environment == environment, row.status == "ok") >= (
-            other.environment == environment,
-            other.status == "ok",
-        ):
-            found[key] = row
-    return found
-
-
-def first_of_each(runs: Sequence[Run]) -> list[Run]:
-    """The first run of each subject."""
-    return list({run.subject: run for run in reversed(runs)}.values())
 
 
 @dataclass
@@ -333,3 +214,11 @@ class TrainingStudy(Generic[Run, Trained]):
             self.folder.replace(self.row_type, lambda row: self._key(row) not in new)
         self.folder.append(rows)
         self.rows |= new
+
+
+def _why_not_as_graphs(run: Planned, outcome: Finished | Died) -> str:
+    """Why a run is to be made again without CUDA graphs; empty where it is not. A process that died may have died of them."""
+    if isinstance(outcome, Finished):
+        return str(outcome.result.get("not_as_graphs", ""))
+    graphs = (run.job.get("run") or run.job).get("graphs")
+    return outcome.detail if graphs and outcome.cause != "timeout" else ""

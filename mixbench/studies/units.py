@@ -19,7 +19,8 @@ from mixbench.studies.shards import Unit
 from mixbench.studies.speed_counting import counting_steps
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, cannot_run, groups
 from mixbench.studies.speed_steps import measuring
-from mixbench.studies.training import Planned, run_seconds
+from mixbench.studies.training_plan import Planned
+from mixbench.studies.training_steps import run_seconds
 from mixbench.studies.tune_plan import PlannedTrial
 
 Cell = TypeVar("Cell")

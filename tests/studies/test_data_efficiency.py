@@ -22,7 +22,7 @@ from mixbench.studies.data_efficiency_plan import (
     plan_trials,
     train_sizes,
 )
-from mixbench.studies.training import key_of, read_planned
+from mixbench.studies.training_rows import key_of, read_planned
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.training_rows import TrainingRow
 

@@ -11,7 +11,7 @@ from running import Run
 from stopping import STORING
 
 from mixbench.studies.data_efficiency_plan import LEARNING_RATES
-from mixbench.studies.training import key_of
+from mixbench.studies.training_rows import key_of
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 

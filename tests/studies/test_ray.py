@@ -31,7 +31,7 @@ from mixbench.execution.ray_slots import RayEngine
 from mixbench.machine.environment import environment
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.training import key_of
+from mixbench.studies.training_rows import key_of
 from mixbench.studies.tune import run_tuning
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow

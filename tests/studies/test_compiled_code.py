@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from recorder import Recorder
-from run_fake_speed import fake_request
+from run_fake_speed import FAKE, fake_request
 
 from mixbench.errors import StorageError
 from mixbench.mixers.choice import choose_mixers
@@ -39,6 +40,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("children_find_helpers")
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 def test_a_cell_is_compiled_once_and_its_time_is_in_every_row(tmp_path: Path) -> None:
     mixers = choose_mixers(["attention"])
@@ -46,20 +48,22 @@ def test_a_cell_is_compiled_once_and_its_time_is_in_every_row(tmp_path: Path) ->
     request = replace(request, execution=("compiled",))
     folder = ResultsFolder(tmp_path)
 
-    def measured(*, fresh: bool) -> list[SpeedRow]:
-        run_speed(request, folder, Recorder(), fresh=fresh, worker=Worker(watch=list))
+    def measured(worker: Worker) -> list[SpeedRow]:
+        run_speed(request, folder, Recorder(), worker=worker)
         return folder.read(SpeedRow)
 
-    first = measured(fresh=False)
-    code = {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).rglob("*.py")}
+    first = measured(Worker(watch=list))
+    code = {path: path.stat().st_mtime for path in (tmp_path / FOLDER).rglob("*.py")}
     assert code
     assert {row.status for row in first} == {"ok"}, first[0].detail
     ((seconds, execution, compiled),) = {(row.compile_s, row.execution, row.compiled) for row in first}
     assert seconds is not None
     assert (execution, compiled) == ("compiled", True)
+    assert max(code.values()) < datetime.fromisoformat(first[0].measured_at).timestamp(), "it was compiled again to be timed"
     for table in ("speed.csv", "launches.csv"):
         (tmp_path / table).unlink()
-    again = measured(fresh=False)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).rglob("*.py")} == code
+    # how it is timed says nothing of compiling
+    again = measured(Worker(module=FAKE.module, for_compiling=(), watch=list))
+    assert {path: path.stat().st_mtime for path in (tmp_path / FOLDER).rglob("*.py")} == code
     assert {row.compile_s for row in again} == {None}
     assert notes_in(again[0].detail, "compile_s") == ["compile_s: it had been compiled before, --fresh compiles again"]

@@ -58,7 +58,7 @@ def compare_results(options: CompareOptions) -> CompareOutcome:
 
 def _tolerances(given: Mapping[str, str | float] | str | Sequence[str]) -> dict[str, float]:
     """Shares by metric, from a mapping or from texts `peak_memory_mib=1%,flops=0%`. Raises RequestError."""
-    from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.judging import COUNTS
 
     pairs = given.items() if isinstance(given, Mapping) else [text.partition("=")[::2] for text in separated(given)]
     tolerances = {metric.strip(): parse_share(share, f"--tolerance {metric}") for metric, share in pairs}

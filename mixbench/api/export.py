@@ -56,7 +56,7 @@ def export(options: ExportOptions) -> list[Path]:
 def _chosen(measured: Measured, options: ExportOptions) -> Measured:
     """The rows that the options choose; warns of values that no row has."""
     from mixbench.verdicts.filters import sift
-    from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.judging import COUNTS
 
     wanted = filter_of(options)
     if not wanted.wanted:

@@ -24,7 +24,7 @@ def load(results: str | Path) -> Measured:
     Raises RequestError if there is no folder or no cell in it, StorageError if a file is damaged.
     """
     from mixbench.verdicts.gate.cells import Measured
-    from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.judging import COUNTS
 
     folder = ResultsFolder(results)
     if not isdir(folder.path):

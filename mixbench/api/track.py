@@ -80,7 +80,7 @@ class Trends:
 def add_run(options: TrackAddOptions) -> Added:
     """Carry out `track_add` with an options object."""
     from mixbench.verdicts.gate.cells import earlier_code, of_present_code, process_columns, rows_by_machine
-    from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.judging import COUNTS
     from mixbench.verdicts.gate.same_mixers import names_of
 
     measured = load(options.results)
@@ -143,7 +143,7 @@ def _cells(row_type: type[Row], rows: Sequence[Any], measured: Measured) -> Iter
         share_failed,
         with_launches,
     )
-    from mixbench.verdicts.gate.compare import COUNTS
+    from mixbench.verdicts.gate.judging import COUNTS
     from mixbench.verdicts.gate.metrics import name_of
     from mixbench.verdicts.gate.same_mixers import names_of
     from mixbench.verdicts.speed.times import device_times, with_times

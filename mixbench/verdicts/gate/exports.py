@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 from mixbench.stats import Interval
 from mixbench.tables.rows import TABLES
 from mixbench.verdicts.gate.comparison import ADVICE, Judgement
-from mixbench.verdicts.gate.report import STATES, Entry, Measure, Report, report
+from mixbench.verdicts.gate.measures import Measure
+from mixbench.verdicts.gate.report import STATES, Entry, Report, report
 from mixbench.verdicts.markup import markdown, markdown_row, printable
 from mixbench.verdicts.speed.blocks import DISTURBED
 

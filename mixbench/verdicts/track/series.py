@@ -15,7 +15,7 @@ from mixbench.tables.fields import Column
 from mixbench.tables.rows import TABLES
 from mixbench.tables.scores import ERRORS
 from mixbench.verdicts.gate.cells import CellKey, cell_places, split_places
-from mixbench.verdicts.gate.compare import COUNTS
+from mixbench.verdicts.gate.judging import COUNTS
 from mixbench.verdicts.gate.metrics import CPU_TIME, FAILED, LOWER_BOUNDS, METRICS
 from mixbench.verdicts.labels import MixerKey, mixer_labels, mixer_order, unpacked
 

@@ -14,8 +14,9 @@ from mixbench.tables.remarks import lower_bound
 from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.verdicts.gate.cells import Measured
-from mixbench.verdicts.gate.compare import COUNTS, compare
+from mixbench.verdicts.gate.compare import compare
 from mixbench.verdicts.gate.comparison import ComparedCell, Comparison, exit_code, leading, why_not_comparable
+from mixbench.verdicts.gate.judging import COUNTS
 from mixbench.verdicts.gate.report import report
 
 METRICS = {

@@ -8,19 +8,17 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 from sample_rows import speed_row
+from sample_version import measured
 from synthetic import measured as folder_of
 from synthetic import speed_rows
 from synthetic_training import training_rows
 
 from mixbench.stats import Interval
 from mixbench.tables.remarks import lower_bound
-from mixbench.tables.speed_rows import SpeedRow
-from mixbench.tables.training_rows import TrainingRow
-from mixbench.verdicts.gate.cells import Measured
 from mixbench.verdicts.gate.compare import compare
 from mixbench.verdicts.gate.comparison import CELL, STATUS, ComparedCell, Comparison, Judgement
 from mixbench.verdicts.gate.exports import FORMATS, Report, report
-from mixbench.verdicts.gate.report import Failure, Measure
+from mixbench.verdicts.gate.measures import Failure, Measure
 
 ONE_MIB = 2**20
 CELL_LEVEL = 4
@@ -53,12 +51,6 @@ BENCHER = {
     },
 }
 """The Bencher Metric Format: benchmarks, their measures, and the length of both names."""
-
-
-def measured(*rows: object, name: str = "head") -> Measured:
-    tables = {kind: [row for row in rows if type(row) is kind] for kind in (SpeedRow, TrainingRow)}
-    machine = {"cpu": "a CPU", "logical_cores": 4, "memory_gib": 8, "gpus": None}
-    return Measured(name, tables, {row.environment: machine for row in rows})  # type: ignore[attr-defined]
 
 
 def cell(mixer: str, verdict: str, detail: str = "", metric: str = "flops") -> ComparedCell:

@@ -21,7 +21,8 @@ from mixbench.parsing.option import typed_options
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import Key, LoadedRun, MapRequest, PlannedMap, check_task, map_keys, plan_maps
-from mixbench.studies.data_efficiency_plan import DataRequest, plan_trials
+from mixbench.studies.data_efficiency_plan import plan_trials
+from mixbench.studies.data_efficiency_request import DataRequest
 from mixbench.studies.progress import Progress, Silent
 from mixbench.studies.speed_steps import START
 from mixbench.studies.training_rows import key_of, read_planned

@@ -23,7 +23,8 @@ from mixbench.api.scale import Work, carry_out, study_frame
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.spec import parse_learning_rates, parse_shares
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
+from mixbench.studies.data_efficiency_plan import PlannedRun, plan_runs, plan_trials
+from mixbench.studies.data_efficiency_request import DataRequest
 from mixbench.studies.progress import Silent
 from mixbench.studies.training_plan import first_of_each
 from mixbench.studies.training_rows import key_of, read_planned

@@ -12,7 +12,8 @@ from mixbench.api.text_files import HUB, as_given, from_hub, require_texts, text
 from mixbench.errors import UnknownNameError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.spec import parse_sizes
-from mixbench.studies.data_efficiency_plan import PlannedRun, PreparedTask
+from mixbench.studies.data_efficiency_plan import PlannedRun
+from mixbench.studies.data_efficiency_request import PreparedTask
 from mixbench.studies.progress import Progress
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.texts import write_texts

@@ -18,7 +18,7 @@ from mixbench.mixers.choice import ChosenMixer, choose_mixers
 from mixbench.parsing.names import writable
 from mixbench.parsing.ranges import TRAINING_OPTIONS, Range, parse_ranges
 from mixbench.parsing.spec import parse_learning_rates, parse_scores, parse_shares
-from mixbench.studies.data_efficiency_plan import AUTO, DataRequest
+from mixbench.studies.data_efficiency_request import AUTO, DataRequest
 from mixbench.studies.progress import Silent, Step
 from mixbench.studies.training_rows import key_of, read_planned
 from mixbench.studies.training_slots import engine_for, place_for

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mixbench.errors import RequestError
-from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, PreparedTask, known_columns, plan_runs
+from mixbench.studies.data_efficiency_plan import PlannedRun, known_columns, plan_runs
+from mixbench.studies.data_efficiency_request import DataRequest, PreparedTask
 from mixbench.tables.artefacts import checkpoint_name, map_name
 from mixbench.tables.columns import columns
 from mixbench.tables.remarks import SEPARATOR

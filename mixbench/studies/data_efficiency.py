@@ -9,7 +9,8 @@ from typing import Any
 from mixbench.execution.engine import Engine
 from mixbench.machine.environment import environment
 from mixbench.mixers.choice import code_of
-from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, plan_runs, plan_trials
+from mixbench.studies.data_efficiency_plan import PlannedRun, plan_runs, plan_trials
+from mixbench.studies.data_efficiency_request import DataRequest
 from mixbench.studies.progress import Progress
 from mixbench.studies.training import Trainer, TrainingStudy
 from mixbench.studies.training_plan import first_of_each

@@ -11,7 +11,7 @@ from mixbench.execution.engine import Engine, Local, ray_address
 from mixbench.execution.launch import RETAINED_MEMORY
 from mixbench.execution.ray_slots import RayEngine
 from mixbench.machine.environment import environment, physical_cores
-from mixbench.studies.data_efficiency_plan import DataRequest
+from mixbench.studies.data_efficiency_request import DataRequest
 
 TRAINING = RETAINED_MEMORY | {"OMP_NUM_THREADS": "1"}
 """Environment variables of training processes: they keep freed memory, and use one thread."""

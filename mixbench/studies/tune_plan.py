@@ -12,16 +12,8 @@ from mixbench.errors import RequestError
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.parsing.canonical import canonical_json, read_object
 from mixbench.parsing.ranges import Range, drawn_share
-from mixbench.studies.data_efficiency_plan import (
-    LEARNING_RATE,
-    DataRequest,
-    PlannedRun,
-    PreparedTask,
-    plan_run,
-    run_keys,
-    run_settings,
-    train_sizes,
-)
+from mixbench.studies.data_efficiency_plan import PlannedRun, plan_run, run_keys, run_settings
+from mixbench.studies.data_efficiency_request import LEARNING_RATE, DataRequest, PreparedTask, train_sizes
 from mixbench.studies.plan_size import check_plan_size
 from mixbench.tables.columns import columns
 from mixbench.tables.training_rows import TrialRow

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from mixbench.tables.lines import LeftOut
 from mixbench.tables.manifest import Manifest, read_manifest
 from mixbench.tables.pending import current
 from mixbench.tables.rejected import rejected
-from mixbench.tables.results import ResultsFolder, writer_of
+from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES
 from mixbench.tables.runs import Run, TableTexts
 from mixbench.tables.sifting import AGAIN, REPLACED
@@ -115,28 +112,3 @@ def _fault(path: Path, environment: str) -> str:
     except StorageError as error:
         return str(error)
     return ""
-
-
-@contextmanager
-def kept_still(path: Path) -> Iterator[str]:
-    """Keep others from writing to a folder while it is read; yields who is writing to it, else an empty text.
-
-    Nothing is written, so that folders that are read-only can be merged; one that has no lock, or lies where there are no
-    locks, is read as it is.
-    """
-    try:
-        descriptor = os.open(path / ".lock", os.O_RDONLY)
-    except OSError:
-        yield ""
-        return
-    try:
-        who = ""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = writer_of(path)
-        except OSError:
-            pass
-        yield who
-    finally:
-        os.close(descriptor)

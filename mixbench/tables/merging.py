@@ -16,11 +16,12 @@ from mixbench.errors import StorageError
 from mixbench.tables import pending
 from mixbench.tables.columns import Row
 from mixbench.tables.lines import LeftOut
+from mixbench.tables.lock import kept_still
 from mixbench.tables.manifest import Manifest, read_manifest
 from mixbench.tables.merged_files import MergedFiles
 from mixbench.tables.merged_shards import FILE as SHARDS
 from mixbench.tables.merged_shards import ShardGaps, ShardState, add_shard, gaps, plans_as_json, read_plans, unite_plans
-from mixbench.tables.merged_source import Source, Untrusted, kept_still, read_source
+from mixbench.tables.merged_source import Source, Untrusted, read_source
 from mixbench.tables.merged_table import Conflict, MergedTable, Process, TableCounts, process_of
 from mixbench.tables.origins import FILE as ORIGINS
 from mixbench.tables.origins import set_damaged_aside, united_origins

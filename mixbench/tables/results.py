@@ -19,22 +19,21 @@ is deleted but what the user asks to measure again. Readers change nothing.
 from __future__ import annotations
 
 import json
-import os
 import reprlib
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixbench.errors import FolderBusyError, RequestError, StorageError, StorageWarning
+from mixbench.errors import RequestError, StorageError, StorageWarning
 from mixbench.parsing.canonical import canonical_json, digest, read_object
 from mixbench.tables.by_column import Columns
 from mixbench.tables.columns import Row, RowType, columns, to_record
 from mixbench.tables.lines import LeftOut
+from mixbench.tables.lock import locked
 from mixbench.tables.origins import read_origins
 from mixbench.tables.pending import current, read_current, settle
 from mixbench.tables.reading import Table, read_table
@@ -47,7 +46,6 @@ from mixbench.tables.values import csv_lines
 if TYPE_CHECKING:
     import pandas
 
-_WRITER = ".writer"
 _SETTLED_S = 2.0
 """Changes that follow each other more quickly may give a file the same time."""
 
@@ -74,7 +72,7 @@ class ResultsFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"cannot write to the results folder {self.path}: {error.strerror}", self._elsewhere) from error
-        with self._lock():
+        with locked(self.path, self._elsewhere):
             with storage_errors(f"cannot complete what was merged into {self.path}"):
                 settle(self.path)
             self._writable = True
@@ -222,28 +220,6 @@ class ResultsFolder:
         if not self._writable:
             raise RuntimeError("change a results folder only within `with folder.writing():`")
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
-        # the writer is named in another file: some versions of filelock empty the lock file when a second process tries it
-        writer, lock = self.path / _WRITER, FileLock(self.path / ".lock")
-        with storage_errors(f"cannot lock the results folder {self.path}", self._elsewhere):
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                fault = f"{self.path} is being written by {writer_of(self.path)}"
-                raise FolderBusyError(fault, f"Wait for it to end. {self._elsewhere}") from None
-        try:
-            with storage_errors(f"cannot write to the results folder {self.path}", self._elsewhere):
-                since = datetime.now().isoformat(sep=" ", timespec="seconds")
-                writer.write_text(f"process {os.getpid()} on {os.uname().nodename} since {since}", encoding="utf-8")
-            yield
-        finally:
-            with suppress(OSError):
-                writer.unlink(missing_ok=True)
-            lock.release()
-
     def _repair(self) -> None:
         tables = {row_type: self._table(row_type) for row_type in TABLES.values()}
         for row_type, table in tables.items():
@@ -274,11 +250,3 @@ def _state_of(file: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return (state.st_ino, state.st_size, state.st_mtime_ns) if time.time() - state.st_mtime > _SETTLED_S else ()
-
-
-def writer_of(folder: Path) -> str:
-    """Which process is writing to a folder, in words."""
-    try:
-        return (folder / _WRITER).read_text(encoding="utf-8", errors="replace")[:200]
-    except OSError:
-        return "another process"

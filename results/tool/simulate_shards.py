@@ -17,7 +17,8 @@ from statistics import fmean, median
 
 from mixbench.mixers.choice import choose_mixers
 from mixbench.parsing.ranges import parse_ranges
-from mixbench.studies.data_efficiency_plan import DataRequest, PlannedRun, PreparedTask, plan_runs, plan_trials
+from mixbench.studies.data_efficiency_plan import PlannedRun, plan_runs, plan_trials
+from mixbench.studies.data_efficiency_request import DataRequest, PreparedTask
 from mixbench.studies.shards import Unit, spread
 from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, plan_speed
 from mixbench.studies.tune_plan import PlannedTrial, TuneRequest

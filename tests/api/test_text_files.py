@@ -13,7 +13,8 @@ from mixbench.api.preparing import choose_tasks, prepare_tasks, say_what_parts_l
 from mixbench.api.text_files import text_files
 from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixers
-from mixbench.studies.data_efficiency_plan import DataRequest, plan_runs
+from mixbench.studies.data_efficiency_plan import plan_runs
+from mixbench.studies.data_efficiency_request import DataRequest
 from mixbench.tasks.text import ChosenText
 
 

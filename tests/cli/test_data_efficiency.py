@@ -12,7 +12,7 @@ import pytest
 from places import SAMPLES
 from running import Run
 
-from mixbench.studies.data_efficiency_plan import LEARNING_RATES
+from mixbench.studies.data_efficiency_request import LEARNING_RATES
 from mixbench.tables.columns import columns
 from mixbench.tables.training_rows import TrainingRow
 

@@ -15,7 +15,7 @@ from mixbench.api.tune import RANGES
 from mixbench.cli.text.tune import tuning_table
 from mixbench.parsing.ranges import parse_ranges
 from mixbench.plots.tune import draw_tuning, tuning_figure
-from mixbench.studies.data_efficiency_plan import LEARNING_RATES
+from mixbench.studies.data_efficiency_request import LEARNING_RATES
 from mixbench.verdicts.learning.tune import summarise
 
 TASK = "majority:train=60,dev=20,test=20,tokens=8,symbols=2"

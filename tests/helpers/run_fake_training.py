@@ -19,7 +19,7 @@ from mixbench.parsing.ranges import parse_ranges
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.data_efficiency_plan import DataRequest, PreparedTask
+from mixbench.studies.data_efficiency_request import DataRequest, PreparedTask
 from mixbench.studies.training import Trainer
 from mixbench.studies.tune import run_tuning
 from mixbench.studies.tune_plan import TuneRequest

@@ -14,7 +14,7 @@ from mixbench.execution.engine import Local
 from mixbench.studies.attention_map import run_attention_map
 from mixbench.studies.attention_map_plan import LoadedRun, MapRequest, plan_maps
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.data_efficiency_plan import LEARNING_RATES, PreparedTask
+from mixbench.studies.data_efficiency_request import LEARNING_RATES, PreparedTask
 from mixbench.studies.progress import Silent
 from mixbench.studies.training_rows import key_of
 from mixbench.tables.results import ResultsFolder

@@ -14,14 +14,8 @@ from mixbench.execution.engine import Local
 from mixbench.execution.launch import Launch
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.data_efficiency import run_data_efficiency
-from mixbench.studies.data_efficiency_plan import (
-    LEARNING_RATE,
-    LEARNING_RATES,
-    DataRequest,
-    plan_runs,
-    plan_trials,
-    train_sizes,
-)
+from mixbench.studies.data_efficiency_plan import plan_runs, plan_trials
+from mixbench.studies.data_efficiency_request import LEARNING_RATE, LEARNING_RATES, DataRequest, train_sizes
 from mixbench.studies.training_rows import key_of, read_planned
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.training_rows import TrainingRow

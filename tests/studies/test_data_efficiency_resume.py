@@ -10,7 +10,7 @@ from killing import kill_at_stops, kill_when, start_helper
 from running import Run
 from stopping import STORING
 
-from mixbench.studies.data_efficiency_plan import LEARNING_RATES
+from mixbench.studies.data_efficiency_request import LEARNING_RATES
 from mixbench.studies.training_rows import key_of
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow

@@ -6,7 +6,7 @@ import pytest
 from run_fake_training import FORM, TASK, fake_request
 
 from mixbench.errors import RequestError
-from mixbench.studies.data_efficiency_plan import DataRequest
+from mixbench.studies.data_efficiency_request import DataRequest
 from mixbench.studies.training_slots import TRAINING, place_for, slots_for, step_operations
 
 

@@ -336,7 +336,7 @@ def test_a_folder_that_is_being_written_is_left_out(shards: list[Path], tmp_path
 
 
 def test_nobody_writes_to_a_folder_while_it_is_read_but_others_read_it(shards: list[Path]) -> None:
-    from mixbench.tables.merged_source import kept_still
+    from mixbench.tables.lock import kept_still
 
     with kept_still(shards[0]) as writer, kept_still(shards[0]) as other:
         assert (writer, other) == ("", "")

@@ -17,7 +17,7 @@ from mixbench.parsing.spec import parse_names, parse_share, parse_sizes
 from mixbench.studies.duel import PAIRS, DuelCell, Outcome, plan_duel, run_duel
 from mixbench.studies.duel_versions import duel_sides
 from mixbench.studies.progress import Progress, Silent
-from mixbench.studies.speed_plan import DTYPES, PASSES, SCOPES, SpeedRequest
+from mixbench.studies.speed_request import DTYPES, PASSES, SCOPES, SpeedRequest
 from mixbench.verdicts.gate.comparison import DUEL, Comparison
 from mixbench.verdicts.gate.duel import FEWEST_PAIRS, FLOOR, Workload, judge_duel, looks
 

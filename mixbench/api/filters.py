@@ -81,7 +81,7 @@ def filter_of(options: Filters, **further: tuple[Any, ...]) -> Filter:
 
     Raises RequestError.
     """
-    from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES
+    from mixbench.studies.speed_request import DTYPES, MODES, SCOPES
     from mixbench.tables.speed_rows import EXECUTIONS
     from mixbench.verdicts.filters import Filter
 

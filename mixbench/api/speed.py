@@ -21,7 +21,8 @@ from mixbench.parsing.spec import parse_names, parse_sizes, split_names
 from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_elsewhere import run_speed_elsewhere
-from mixbench.studies.speed_plan import DTYPES, MODES, SCOPES, PlannedCell, SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import PlannedCell, plan_speed
+from mixbench.studies.speed_request import DTYPES, MODES, SCOPES, SpeedRequest
 from mixbench.studies.speed_steps import starting
 from mixbench.studies.units import speed_units
 from mixbench.tables.columns import FAILURES, identity

@@ -13,7 +13,8 @@ from mixbench.execution.version import Version
 from mixbench.mixers.choice import ChosenMixer
 from mixbench.studies.duel_versions import DuelSide
 from mixbench.studies.progress import Progress, Step
-from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, plan_speed
+from mixbench.studies.speed_plan import PlannedCell, describe, plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 
 PAIRS = 8
 """Pairs of processes in one duel; four are too few for a t-interval."""

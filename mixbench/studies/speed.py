@@ -19,7 +19,8 @@ from mixbench.studies.progress import Progress, Step
 from mixbench.studies.speed_contract import Contract, Subject, concerns, key
 from mixbench.studies.speed_counting import count_cells, counting_steps
 from mixbench.studies.speed_energy import Energies, without_energy
-from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, describe, groups, plan_speed
+from mixbench.studies.speed_plan import PlannedCell, describe, groups, plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_rows import (
     COUNTED,
     UNSEEN,

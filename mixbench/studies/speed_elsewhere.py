@@ -22,8 +22,9 @@ from mixbench.studies.outcomes import failure_of
 from mixbench.studies.progress import Progress, Step
 from mixbench.studies.shards import Unit
 from mixbench.studies.speed_energy import Energies
-from mixbench.studies.speed_plan import PlannedCell, SpeedRequest
+from mixbench.studies.speed_plan import PlannedCell
 from mixbench.studies.speed_portion import News, Portion, SpeedNode, only
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_rows import Origin, failure_row
 from mixbench.studies.speed_worker import Worker
 from mixbench.studies.training_rows import environments_like, key_of

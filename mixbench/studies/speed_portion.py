@@ -21,7 +21,8 @@ from mixbench.machine.environment import physical_cores
 from mixbench.parsing.sources import MOVED
 from mixbench.studies.progress import Silent
 from mixbench.studies.speed import run_speed
-from mixbench.studies.speed_plan import SpeedRequest, cells_of
+from mixbench.studies.speed_plan import cells_of
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.columns import Row, RowType
 from mixbench.tables.results import ResultsFolder

@@ -17,7 +17,8 @@ from mixbench.studies.attention_map_plan import PlannedMap
 from mixbench.studies.data_efficiency_plan import PlannedRun
 from mixbench.studies.shards import Unit
 from mixbench.studies.speed_counting import counting_steps
-from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, cannot_run, groups
+from mixbench.studies.speed_plan import PlannedCell, cannot_run, groups
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_steps import measuring
 from mixbench.studies.training_plan import Planned
 from mixbench.studies.training_steps import run_seconds

@@ -25,7 +25,8 @@ from mixbench.mixers import MIXERS
 from mixbench.mixers.choice import ChosenMixer, choose_mixers
 from mixbench.parsing.canonical import canonical_json
 from mixbench.studies.progress import Silent
-from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, groups, plan_speed
+from mixbench.studies.speed_plan import PlannedCell, groups, plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.tables.columns import Row, columns, to_record
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLES

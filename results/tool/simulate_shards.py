@@ -20,7 +20,8 @@ from mixbench.parsing.ranges import parse_ranges
 from mixbench.studies.data_efficiency_plan import PlannedRun, plan_runs, plan_trials
 from mixbench.studies.data_efficiency_request import DataRequest, PreparedTask
 from mixbench.studies.shards import Unit, spread
-from mixbench.studies.speed_plan import PlannedCell, SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import PlannedCell, plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.tune_plan import PlannedTrial, TuneRequest
 from mixbench.studies.tune_plan import plan_trials as plan_search
 from mixbench.studies.units import run_units, speed_units, trial_units

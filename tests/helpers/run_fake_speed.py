@@ -10,7 +10,7 @@ from stopping import again_when_killed, stop_while_writing
 
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.speed import run_speed
-from mixbench.studies.speed_plan import SpeedRequest
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.results import ResultsFolder
 

@@ -20,7 +20,8 @@ from run_fake_speed import FAKE, fake_request
 from mixbench.execution.ray_nodes import WholeNodes
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_elsewhere import run_speed_elsewhere
-from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.columns import identity
 from mixbench.tables.results import ResultsFolder

@@ -14,7 +14,8 @@ from mixbench.execution import Finished
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_contract import Contract, Subject, Verify, key
-from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_rows import Measured, Origin, read_group
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.speed_rows import LaunchRow, SpeedRow

@@ -12,7 +12,8 @@ from mixbench.errors import RequestError
 from mixbench.mixers.choice import choose_mixer, choose_mixers
 from mixbench.mixers.description import Mixer
 from mixbench.parsing.option import Option
-from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.tables.speed_rows import tokens_per_call
 
 OWN = f"{DECODING}:Decaying"

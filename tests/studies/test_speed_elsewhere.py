@@ -14,7 +14,8 @@ from mixbench.execution.ray_nodes import WholeNodes
 from mixbench.machine.environment import environment
 from mixbench.studies.speed import run_speed
 from mixbench.studies.speed_elsewhere import run_speed_elsewhere
-from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.speed_worker import Worker
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder

@@ -12,7 +12,7 @@ from run_fake_speed import FAKE, fake_request
 
 from mixbench.studies.progress import duration
 from mixbench.studies.speed import run_speed
-from mixbench.studies.speed_plan import SpeedRequest
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.speed_rows import SpeedRow
 

@@ -14,7 +14,8 @@ from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.attention_map_plan import plan_maps
 from mixbench.studies.data_efficiency_plan import plan_runs, plan_trials
 from mixbench.studies.shards import Unit, spread
-from mixbench.studies.speed_plan import SpeedRequest, plan_speed
+from mixbench.studies.speed_plan import plan_speed
+from mixbench.studies.speed_request import SpeedRequest
 from mixbench.studies.tune_plan import plan_trials as plan_search
 from mixbench.studies.units import map_units, run_units, speed_units, trial_units
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from mixbench.errors import one_line
 from mixbench.execution import Died, Launch
 from mixbench.execution.launch import MEASURING
 from mixbench.machine.environment import Snapshot, environment, snapshot, timestamp
@@ -16,7 +15,7 @@ from mixbench.mixers.choice import code_of
 from mixbench.studies.compiled_code import keep_compiled_code
 from mixbench.studies.outcomes import Outcome
 from mixbench.studies.progress import Progress, Step
-from mixbench.studies.speed_contract import Contract, Subject, concerns, key
+from mixbench.studies.speed_contract import Contract
 from mixbench.studies.speed_counting import count_cells, counting_steps
 from mixbench.studies.speed_energy import Energies, without_energy
 from mixbench.studies.speed_plan import PlannedCell, describe, groups, plan_speed
@@ -32,11 +31,11 @@ from mixbench.studies.speed_rows import (
     read_group,
 )
 from mixbench.studies.speed_steps import PEAK_KEYS, START, launching, measuring, peaking, peaks_of
+from mixbench.studies.speed_verification import Verification
 from mixbench.studies.speed_worker import START_TIMEOUT, Worker
 from mixbench.tables.columns import identity
 from mixbench.tables.done import done
 from mixbench.tables.origins import write_origins
-from mixbench.tables.remarks import SEPARATOR, breaks
 from mixbench.tables.removal import drop
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.speed_rows import LaunchRow, SpeedRow
@@ -65,9 +64,9 @@ def run_speed(
         if fresh or retry_failed:
             drop(folder, SpeedRow, lambda row: identity(row) not in wanted or not (fresh or row.status != "ok"))
         compiling = keep_compiled_code(folder.path, fresh=fresh) if "compiled" in request.execution else {}
-        _Study(
-            request, folder, progress, worker or Worker(), digest, cells, Energies(folder, digest), compiling, Contract(digest)
-        ).run()
+        worker = worker or Worker()
+        verification = Verification(request, progress, worker, Contract(digest))
+        _Study(request, folder, progress, worker, digest, cells, Energies(folder, digest), compiling, verification).run()
     return digest
 
 
@@ -82,12 +81,10 @@ class _Study:
     energies: Energies
     compiling: dict[str, str]
     """Environment variables for processes that compile; empty where none does."""
-    contract: Contract
+    verification: Verification
     counts: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
     finished: dict[tuple[Any, ...], set[int]] = field(default_factory=dict)
     failed: set[tuple[Any, ...]] = field(default_factory=set)
-    warned: set[tuple[str, str]] = field(default_factory=set)
-    """The mixers whose broken contract has been told."""
     highest_mhz: dict[str, float | None] = field(default_factory=dict)
     """The highest clock of each GPU that was seen in this launch."""
 
@@ -100,12 +97,12 @@ class _Study:
         self.counts = {counted_as(cell): without_energy(counts_of(row)) for cell, row in known.latest.items()}
         self.energies.read(known.latest.values())
         self._write_unsupported()
-        self.contract.read()
+        self.verification.contract.read()
         self._refuse()
         self._warn()
         uncounted = [*{self._counted(cell): cell for cell in self._uncounted()}.values()]  # any of those that share counts
         launches = [launch for launch in range(1, self.request.launches + 1) if self._missing(launch)]
-        prepared = bool(uncounted or self._unmetered() or self._unverified())
+        prepared = bool(uncounted or self._unmetered() or self.verification.missing(self._open()))
         if not (prepared or launches):
             return
         if others := self.worker.watch():
@@ -163,47 +160,15 @@ class _Study:
         ]
         self._fail(unsupported, self._origin(1))
 
-    def _unverified(self) -> list[Subject]:
-        """The mixers that are to be measured and have not been held to their contract, with their devices."""
-        known = {_subject(cell) for cell in self._open()}
-        subjects = [(m, device) for device in self.request.device for m in self.request.mixers]
-        subjects = [(m, device) for m, device in subjects if (m.name, m.config, device) in known]
-        return self.contract.unknown(subjects) if self.worker.verifier else []
-
-    def _verify(self, subjects: Sequence[Subject], launch: Launch) -> None:
-        for device in dict.fromkeys(device for _, device in subjects if device != "cpu"):
-            self.progress.doing(f"checking the contract on {device}")
-        for line in self.contract.verify(subjects, self.worker.verifying(launch), self.request.timeout):
-            self.progress.remark(line)
-
-    def _faults(self, *, built_in: bool) -> dict[tuple[str, str, str], str]:
-        """What mixers fail, "" for none, by name, config and device."""
-        subjects = [(m, device) for m in self.request.mixers for device in self.request.device if bool(m.entry) == built_in]
-        return {(m.name, m.config, device): self.contract.faults.get(key(m, device), "") for m, device in subjects}
-
     def _refuse(self) -> None:
         """Fail the cells of built-in mixers that break their contract."""
-        faults = self._faults(built_in=True)
-        broken = [(cell, faults.get(_subject(cell), "")) for cell in self._open()]
-        self._fail([(c, {"status": "error", "detail": f"it fails its contract: {f}"}) for c, f in broken if f], self._origin(1))
+        self._fail(self.verification.refused(self._open()), self._origin(1))
 
     def _warn(self) -> None:
-        """Say of mixers that are not built in which check they fail, and have their rows say it. Each is named once."""
-        faults = {subject: one_line(fault) for subject, fault in self._faults(built_in=False).items() if fault}
-        open_cells = {self._id(cell) for cell in self._open()}
-
-        def warned(cell: PlannedCell) -> PlannedCell:
-            fault = faults.get(_subject(cell), "")
-            if not fault or self._id(cell) not in open_cells or not concerns(fault, cell.keys["dtype"]):
-                return cell
-            told = breaks(fault)
-            if (cell.label, told) not in self.warned:
-                self.progress.remark(f"{cell.label}: {told}. It is measured, but the numbers may mislead.")
-                self.warned.add((cell.label, told))
-            parts = [part for part in (cell.remark, told) if part]
-            return cell if told in cell.remark else replace(cell, remark=SEPARATOR.join(parts))
-
-        self.cells = [warned(cell) for cell in self.cells]
+        """Have the rows of other mixers say which check they fail."""
+        still_open = {self._id(cell) for cell in self._open()}
+        warned = iter(self.verification.warned([cell for cell in self.cells if self._id(cell) in still_open]))
+        self.cells = [next(warned) if self._id(cell) in still_open else cell for cell in self.cells]
 
     def _fail(self, failed: Sequence[tuple[PlannedCell, Outcome]], origin: Origin) -> None:
         rows = [failure_row(cell, outcome, origin) for cell, outcome in failed]
@@ -228,7 +193,8 @@ class _Study:
                 self.progress.remark(text)
             self.progress.done(START)
             self._fail([(c, dead[c.job["target"]]) for c in self._uncounted() if c.job["target"] in dead], self._origin(1))
-            self._verify([(mixer, device) for mixer, device in self._unverified() if mixer.entry], launch)
+            built_in = [(mixer, device) for mixer, device in self.verification.missing(self._open()) if mixer.entry]
+            self.verification.verify(built_in, launch)
             self._refuse()
             alive = [cell for cell in uncounted if self._id(cell) not in self.failed]
             self.progress.remaining([*counting_steps(alive), *self._steps(launches)])
@@ -238,7 +204,7 @@ class _Study:
                 else:
                     sharing = [other for other in self._uncounted() if self._counted(other) == self._counted(cell)]
                     self._fail([(other, outcome) for other in sharing], self._origin(1))
-            self._verify(self._unverified(), launch)  # without those that hung meanwhile
+            self.verification.verify(self.verification.missing(self._open()), launch)  # without those that hung meanwhile
             self._warn()
 
     def _measuring(self, *modules: str) -> Launch:
@@ -313,8 +279,3 @@ class _Study:
             "order_seed": seed,
             "highest_mhz": self.highest_mhz.get(cells[0].keys["device"]),
         }
-
-
-def _subject(cell: PlannedCell) -> tuple[str, str, str]:
-    """The name, config and device of the mixer of a cell."""
-    return cell.keys["mixer"], cell.keys["config"], cell.keys["device"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mixbench.cli import commands
+from mixbench.cli.commands import gates, overview, results, studies
 from mixbench.version import __version__
 
 app = typer.Typer(
@@ -18,30 +18,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = {
-    "speed": commands.speed,
-    "data-efficiency": commands.data_efficiency,
-    "tune": commands.tune,
-    "cost": commands.cost,
-    "attention-map": commands.attention_map,
-    "study": commands.study,
-    "plot": commands.plot,
-    "report": commands.report,
-    "remove": commands.remove,
-    "merge": commands.merge,
-    "compare": commands.compare,
-    "duel": commands.duel,
-    "selfcheck": commands.selfcheck,
-    "export": commands.export,
-    "list": commands.catalogue,
-    "doctor": commands.doctor,
-    "verify": commands.verify,
+    "speed": studies.speed,
+    "data-efficiency": studies.data_efficiency,
+    "tune": studies.tune,
+    "cost": studies.cost,
+    "attention-map": studies.attention_map,
+    "study": studies.study,
+    "plot": results.plot,
+    "report": results.report,
+    "remove": results.remove,
+    "merge": results.merge,
+    "compare": gates.compare,
+    "duel": gates.duel,
+    "selfcheck": gates.selfcheck,
+    "export": results.export,
+    "list": overview.catalogue,
+    "doctor": overview.doctor,
+    "verify": overview.verify,
 }
 for name, command in COMMANDS.items():
     command.add_to(app, name)
 
 track = typer.Typer(no_args_is_help=True, help="Follow what each commit costs: add runs to a history, show what changed.")
-commands.track_add.add_to(track, "add")
-commands.track_show.add_to(track, "show")
+gates.track_add.add_to(track, "add")
+gates.track_show.add_to(track, "show")
 app.add_typer(track, name="track")
 
 

@@ -28,7 +28,8 @@ from mixbench.api.track_options import TrackAddOptions, TrackShowOptions
 from mixbench.api.tune_options import TuneOptions
 from mixbench.api.verify_options import VerifyOptions
 from mixbench.cli.adapter import Printed
-from mixbench.cli.commands import ComparePublished, StudyPrinted
+from mixbench.cli.commands.gates import ComparePublished
+from mixbench.cli.commands.studies import StudyPrinted
 from mixbench.cli.publish import Published
 
 COMMANDS: Mapping[tuple[str, ...], tuple[type[Options], ...]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from mixbench.stats import Interval
 from mixbench.verdicts.brackets import says_nothing
@@ -34,6 +35,11 @@ class Estimate:
     value: Bracket | None = None
     """What is known of a number without a point."""
     unknown: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a number or a bound."""
+        return self.point is not None or self.value is not None
 
     def above(self, value: float) -> bool:
         """Whether the interval lies above a value."""
@@ -101,6 +107,8 @@ class Comparison:
     """Whether it must not decide, since rows of it failed or were disturbed."""
     of: str = ""
     """Which quantity, where the comparisons of a claim differ in it."""
+    source: Any = field(default=None, compare=False)
+    """The context that it is in, of which more may be measured; None where that would not help."""
 
     @property
     def label(self) -> str:

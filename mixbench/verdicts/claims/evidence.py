@@ -99,15 +99,15 @@ COLUMNS = {
 """The options that choose rows, by the column of a table."""
 
 
-def narrowed(rows: Sequence[Any], claim: Claim, names: Sequence[str], table: type[Row]) -> Sequence[Any]:
-    """The rows that the options of a claim choose. Raises NoEvidenceError where none is left."""
+def narrowed(rows: Sequence[Any], claim: Claim, names: Sequence[str], table: type[Row], command: str) -> Sequence[Any]:
+    """The rows that the options of a claim choose. Raises NoEvidenceError with the command that adds some, without any."""
     asked = []
     for name in names:
         if (wanted := claim.options.get(name)) is not None:
             asked.append(f"{name} {wanted}")
             rows = where(rows, COLUMNS[name].name, partial(COLUMNS[name].fits, wanted=wanted))
             if not rows:
-                raise NoEvidenceError(f"{TABLE_FILES[table]} has no row with {', '.join(asked)}")
+                raise NoEvidenceError(f"{TABLE_FILES[table]} has no row with {', '.join(asked)}", command)
     return rows
 
 

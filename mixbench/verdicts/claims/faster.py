@@ -31,7 +31,7 @@ from mixbench.verdicts.claims.lengths import Line, Place, lines_of, places_of
 from mixbench.verdicts.claims.timing import lengths_from, timed_again
 from mixbench.verdicts.cost.commands import timing_command
 from mixbench.verdicts.environments import of_newest
-from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words
+from mixbench.verdicts.labels import Context, MixerKey, context_of, context_words, find_baseline
 from mixbench.verdicts.words import counted
 
 TIMED = ("mode", "scope", "width", "batch", "dtype", "device", "execution", "threads")
@@ -41,20 +41,23 @@ TIMED = ("mode", "scope", "width", "batch", "dtype", "device", "execution", "thr
 def faster(claim: Claim, evidence: Evidence) -> Answer:
     """The ratio of times below 1 at the largest length, or at every length from one on."""
     every = evidence.rows(SpeedRow)
+    lengths = lengths_from(start) if (start := claim.options["from-tokens"]) else []
+    tokens = f"{lengths[0]}..{lengths[-1]}" if lengths else None
+    first = first_command("speed", claim, evidence.baseline, TIMED, tokens=tokens)
     if not every:
-        lengths = lengths_from(start) if (start := claim.options["from-tokens"]) else []
-        tokens = f"{lengths[0]}..{lengths[-1]}" if lengths else None
-        raise no_table(SpeedRow, first_command("speed", claim, evidence.baseline, TIMED, tokens=tokens))
-    rows = narrowed(of_newest(every), claim, TIMED, SpeedRow)
+        raise no_table(SpeedRow, first)
+    rows = narrowed(of_newest(every), claim, TIMED, SpeedRow, first)
     mixers: list[MixerKey] = distinct(rows, "mixer", "config")
     try:
         found = named(claim, mixers, evidence.baseline, SpeedRow)
     except NoEvidenceError as none:
         lacking = [mixer for mixer in keys_of([claim.options["mixer"]]) if mixer not in mixers]
-        others = keys_of(claim.options["against"] or ())
-        raise NoEvidenceError(none.reason, timed_again(rows, [*lacking, *others]) if lacking else "") from None
+        wanted = claim.options["against"] or ((evidence.baseline,) if evidence.baseline else ())
+        others = keys_of(wanted) or [*filter(None, [find_baseline(None, mixers)])]
+        # times are only paired within launches of both
+        raise NoEvidenceError(none.reason, timed_again(rows, [*lacking, *others], fresh=True) if lacking else "") from None
     lines, left_out = lines_of(rows, evidence, found)
-    start, below = claim.options["from-tokens"], claim.options["below"]
+    below = claim.options["below"]
     pairs: list[tuple[Comparison, Place | None]] = [(own, None) for own in lacking_comparisons(found)]
     for line in lines:
         pairs += places_of(found, line, start)
@@ -119,7 +122,7 @@ def _next(decision: Decision, places: Sequence[Place | None], found: Named, rows
     """The commands that may decide what is not decided, a line each: lengths that lack the same are in one."""
     lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in found.labels]
     if lacking:
-        return timed_again(rows, [*found.all, *lacking])
+        return timed_again(rows, [*found.all, *lacking], fresh=True)
     wanted: dict[tuple[Context, MixerKey, str], tuple[list[int], dict[str, Any]]] = {}
     for finding, own, place in zip(decision.findings, decision.comparisons, places, strict=True):
         if finding.verdict != "undecided" or place is None or not (changes := _lacks(own, place, below)):
@@ -143,7 +146,7 @@ def _lacks(own: Comparison, place: Place, below: float) -> dict[str, Any]:
     if not cells:
         return {"launches": max(FEWEST, *(cell.launches for cell in line.own.values()))}
     launches = max(cell.launches for cell in cells)
-    if own.failing or not any(cell.paired_ratios for cell in cells):
+    if own.failing or not any(line.own[tokens].paired_ratios for tokens in place.lengths):
         return {"fresh": True, "launches": max(launches, 2)}  # one launch would have no interval
     estimate = own.at(LEVEL)
     if estimate.point is None or estimate.high is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
+from mixbench.tasks import TASKS
 from mixbench.verdicts.claims.answers import (
     Answer,
     Decision,
@@ -14,7 +15,6 @@ from mixbench.verdicts.claims.answers import (
     can_be_repeated,
     decide,
     failed_note,
-    keys_of,
     lacking_comparisons,
 )
 from mixbench.verdicts.claims.claim import Claim
@@ -29,6 +29,8 @@ from mixbench.verdicts.words import number
 
 EXAMPLES, TRIALS = "training examples", "tuning trials"
 """What is needed."""
+_MORE = 4
+"""By how many times the examples grow that are proposed where no mixer reaches a score."""
 
 
 def hardest(targets: Sequence[float], reached: Mapping[float, tuple[bool, bool]]) -> float | None:
@@ -88,7 +90,7 @@ def _seeds(curve: Mapping[int, Mapping[int, float]]) -> set[int]:
 def _examples(claim: Claim, runs: Runs, task: TaskSummary, against: MixerKey) -> list[Comparison]:
     """A comparison for each score to reach."""
     own, other = _label(task, runs.named.mixer), _label(task, against)
-    blank = Comparison(runs.named.label, runs.named.labels[against], lambda level: NOTHING, runs.where(task))
+    blank = Comparison(runs.named.label, runs.named.labels[against], lambda level: NOTHING, runs.where(task), source=task)
     lines = curves(task)
     for label, name in ((own, runs.named.label), (other, runs.named.labels[against])):
         if not any(lines.get(label, {}).values()):
@@ -114,7 +116,7 @@ def _examples(claim: Claim, runs: Runs, task: TaskSummary, against: MixerKey) ->
         constant = task.constant
         if constant is not None and (target >= constant if task.is_error else target <= constant):
             detail = f"the best constant answer, {number(constant)}, reaches it"
-            comparisons.append(replace(blank, where=place, detail=detail))
+            comparisons.append(replace(blank, where=place, detail=detail, source=None))
             continue
         pair = needs(targets, LEVEL)
 
@@ -173,12 +175,17 @@ def _notes(runs: Runs, seeds: int) -> list[str]:
 
 
 def _next_runs(decision: Decision, runs: Runs, evidence: Evidence, seeds: int) -> str:
-    """The command that may decide what is not decided."""
-    if not decision.undecided:
-        return ""
-    cells = [cell for task in runs.tasks for cell in task.cells if (cell.mixer, cell.config) in runs.named.all]
-    if can_be_repeated(status for cell in cells for status in cell.failed.values()):
-        return runs.command(evidence, retry_failed=True)
-    if keys_of(runs.named.lacking):
-        return runs.command(evidence)
-    return runs.command(evidence, seeds=max(FEWEST, 2 * seeds if seeds > 1 else FEWEST))
+    """The commands that may decide what is not decided, a line each."""
+    found = []
+    for task, left in runs.undecided(decision):
+        cells = [cell for cell in task.cells if (cell.mixer, cell.config) in runs.named.all]
+        if can_be_repeated(status for cell in cells for status in cell.failed.values()):
+            found.append(runs.command(evidence, task, retry_failed=True))
+        elif runs.lacking:
+            found.append(runs.command(evidence, task))
+        elif any(own.at(LEVEL).is_known for own in left):
+            found.append(runs.command(evidence, task, seeds=max(FEWEST, 2 * seeds)))
+        elif task.context.task in TASKS:  # more examples can be drawn
+            sizes = [*task.sizes, _MORE * max(task.sizes)]
+            found.append(runs.command(evidence, task, sizes=",".join(map(str, sizes))))
+    return "\n".join(found)

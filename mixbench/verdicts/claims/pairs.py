@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mixbench.verdicts.claims.answers import lacking_comparisons
@@ -46,7 +46,7 @@ def pairs_of(claim: Claim, runs: Runs) -> list[tuple[Comparison, Pair | None]]:
         own = cells.get((runs.named.mixer, size))
         for mixer in runs.named.against:
             other, label = cells.get((mixer, size)), runs.named.labels[mixer]
-            blank = Comparison(runs.named.label, label, lambda level: NOTHING, runs.where(task))
+            blank = Comparison(runs.named.label, label, lambda level: NOTHING, runs.where(task), source=task)
             if own is None or other is None:
                 lacking = runs.named.label if own is None else label
                 found.append((with_reason(blank, f"{lacking} was not trained on {size} examples there"), None))
@@ -60,7 +60,7 @@ def pairs_of(claim: Claim, runs: Runs) -> list[tuple[Comparison, Pair | None]]:
 
 def with_reason(comparison: Comparison, detail: str, at: Callable[[float], Estimate] | None = None) -> Comparison:
     """A comparison with another detail and, where it is given, another estimate."""
-    return Comparison(comparison.mixer, comparison.against, at or comparison.at, comparison.where, detail)
+    return replace(comparison, at=at or comparison.at, detail=detail)
 
 
 def why_nothing(pair: Pair) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -12,20 +11,17 @@ from mixbench.tables.columns import FAILURES
 from mixbench.tables.selection import where
 from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.training_rows import TrainingRow, TrialRow
-from mixbench.tasks import TASKS
 from mixbench.verdicts.brackets import bounded
 from mixbench.verdicts.claims.answers import Answer, Decision, Phrases, decide, keys_of, lacking_comparisons
 from mixbench.verdicts.claims.claim import Claim
-from mixbench.verdicts.claims.estimates import FEWEST, LEVEL, NOTHING, Comparison, Estimate, of_brackets, ratio_test
+from mixbench.verdicts.claims.estimates import LEVEL, NOTHING, Comparison, Estimate, of_brackets, ratio_test
 from mixbench.verdicts.claims.evidence import Evidence, NoEvidenceError, named, narrowed, no_table
 from mixbench.verdicts.claims.needs import hardest, on_task
+from mixbench.verdicts.claims.product_commands import all_factors, first_of_all, more
 from mixbench.verdicts.claims.runs import TRAINED
-from mixbench.verdicts.cost.commands import first_commands, search_command, study_command, timing_command
-from mixbench.verdicts.cost.evidence import TaskCost, by_subject, task_costs
+from mixbench.verdicts.cost.evidence import TaskCost, task_costs
 from mixbench.verdicts.cost.lacks import TABLES
-from mixbench.verdicts.cost.per_example import METERED, contexts_of_examples, of_whole_sequences
-from mixbench.verdicts.cost.product import FACTORS, PRODUCT, Known, MixerCost
-from mixbench.verdicts.cost.studies import trained_alike
+from mixbench.verdicts.cost.product import FACTORS, PRODUCT, MixerCost
 from mixbench.verdicts.cost.subject import Subject, Wish
 from mixbench.verdicts.environments import of_shared
 from mixbench.verdicts.labels import MixerKey
@@ -34,8 +30,6 @@ from mixbench.verdicts.learning.tune import by_mixer
 from mixbench.verdicts.speed.blocks import DISTURBED
 
 _READ = (SpeedRow, TrainingRow, TrialRow)
-_WIDTH = 32
-"""The width that models are trained at unless another one is asked for."""
 EXAMPLES = ("mode", "scope", "batch", "dtype", "execution", "threads")
 """The options that choose times."""
 
@@ -45,17 +39,23 @@ def cheaper(claim: Claim, evidence: Evidence) -> Answer:
     every = {row_type: evidence.rows(row_type) for row_type in _READ}
     contents = evidence.contents(*every.values())
     shared = of_shared(every, contents)
+    first = first_of_all(claim, evidence)
     missing = [table for table, rows in zip(TABLES.values(), shared.values(), strict=True) if not rows]
     if len(missing) == len(_READ):
-        raise NoEvidenceError("there is no speed.csv, no data_efficiency.csv and no tuning.csv", _first(claim, evidence))
+        raise NoEvidenceError("there is no speed.csv, no data_efficiency.csv and no tuning.csv", first)
     models = {row_type: of_shared({row_type: rows}, contents)[row_type] for row_type, rows in every.items()}
-    training = narrowed(shared[TrainingRow], claim, TRAINED, TrainingRow) if shared[TrainingRow] else []
-    trials = narrowed(shared[TrialRow], claim, TRAINED, TrialRow) if shared[TrialRow] else []
+    training = narrowed(shared[TrainingRow], claim, TRAINED, TrainingRow, first) if shared[TrainingRow] else []
+    trials = narrowed(shared[TrialRow], claim, TRAINED, TrialRow, first) if shared[TrialRow] else []
     kept = where(trials, "status", lambda status: status not in FAILURES)
     mixers = [*dict.fromkeys([*((row.mixer, row.config) for row in training), *by_mixer(trials)])]
     if not mixers:
-        raise no_table(TrainingRow, "")
-    found = named(claim, mixers, evidence.baseline, TrainingRow)
+        raise no_table(TrainingRow, first)
+    try:
+        found = named(claim, mixers, evidence.baseline, TrainingRow)
+    except NoEvidenceError as none:
+        new = [mixer for mixer in keys_of([claim.options["mixer"]]) if mixer not in mixers]
+        wish = Wish(measure=claim.options["measure"], texts=evidence.texts)
+        raise NoEvidenceError(none.reason, "\n".join(all_factors(new, shared[SpeedRow], training, kept, wish))) from None
     columns = {name: claim.options[name] for name in EXAMPLES if claim.options[name] is not None}
 
     def wish_of(against: MixerKey, level: float) -> Wish:
@@ -87,15 +87,14 @@ def cheaper(claim: Claim, evidence: Evidence) -> Answer:
                 comparisons.append(replace(blank, detail=_lacks(cost)))
                 commands += [lack.command for lack in cost.lacks if lack.command]
                 continue
-            found_here = _products(claim, blank, cost, own, partial(costs, against))
+            comparisons += _products(claim, replace(blank, source=(cost, against)), cost, own, partial(costs, against))
             notes += [*cost.warnings, *cost.left_out]
-            if any(
-                one.failing or ratio_test(claim.options["below"]).verdict(one.at(LEVEL)) == "undecided" for one in found_here
-            ):
-                wish = wish_of(against, LEVEL)
-                commands.append(_more(cost, (found.mixer, against), own, shared[SpeedRow], training, kept, wish))
-            comparisons += found_here
     decision = decide(ratio_test(claim.options["below"]), comparisons, "ratio of costs")
+    for cost, against, *ratios in (own.source for own in decision.undecided if own.source):
+        mine = found.mixer, against
+        commands.append(more(cost, mine, ratios, shared[SpeedRow], training, kept, wish_of(against, LEVEL)))
+    new = [mixer for mixer in keys_of(found.lacking) if mixer not in found.labels]
+    commands += all_factors(new, shared[SpeedRow], training, kept, wish_of(found.mixer, LEVEL))
     measure = next((cost.measure for own in found.against for cost in costs(own, LEVEL).values()), claim.options["measure"])
     below = claim.options["below"]
     rule = (
@@ -110,15 +109,6 @@ def cheaper(claim: Claim, evidence: Evidence) -> Answer:
     for row_type in _READ:
         notes += evidence.machines(row_type, shared[row_type]) if shared[row_type] else []
     return Answer(rule, sentence, decision.findings, [*dict.fromkeys(notes)], "\n".join(dict.fromkeys(commands)))
-
-
-def _first(claim: Claim, evidence: Evidence) -> str:
-    """The commands that make all three tables, each on a line."""
-    mixers = keys_of([claim.options["mixer"], *(claim.options["against"] or (evidence.baseline or "attention",))])
-    task = TASKS.get(claim.options["task"] or "shapes", TASKS["shapes"])
-    width = claim.options["width"]
-    shape = (claim.options["tokens"] or task.tokens, width or _WIDTH)
-    return "\n".join(first_commands(mixers, width, shape, energy=claim.options["measure"] == METERED))
 
 
 def _label(cost: TaskCost, mixer: MixerKey) -> str | None:
@@ -145,7 +135,7 @@ def _products(claim: Claim, blank: Comparison, cost: TaskCost, own: str, again: 
     for target in targets:
         one = by_key[own, target]
         if not one.ratios:
-            found.append(replace(blank, detail="there is no ratio"))
+            found.append(replace(blank, detail="there is no ratio", source=None))
             continue
 
         def at(level: float, target: float = target) -> Estimate:
@@ -155,10 +145,11 @@ def _products(claim: Claim, blank: Comparison, cost: TaskCost, own: str, again: 
 
         marks = [name for name in (own, cost.baseline) if name in cost.disturbed]
         marks = marks or [name for name in (own,) if name in cost.disturbed_ratios]
-        unquiet = f"{' and '.join(marks)} {DISTURBED}" if marks else ""
+        unquiet = f"{DISTURBED}: {' and '.join(marks)}" if marks else ""
         place = f"at {cost.score} {sign} {target:g} {blank.where}".rstrip()
         words = "; ".join(filter(None, (_factors(cost, one), unquiet)))
-        found.append(replace(blank, where=place, at=at, detail=words, failing=bool(marks)))
+        source = (*blank.source, one.ratios)
+        found.append(replace(blank, where=place, at=at, detail=words, failing=bool(marks), source=source))
     return found
 
 
@@ -166,38 +157,6 @@ def _factors(cost: TaskCost, one: MixerCost) -> str:
     """The ratio of each factor: `time 0.96 × data 1.2 × trials ≥ 2`."""
     names = {"example": cost.measure, "data": "data", "trials": "trials"}
     return " × ".join(f"{names[factor]} {_as_known(one.ratios[factor].value)}" for factor in FACTORS)
-
-
-def _more(
-    cost: TaskCost,
-    mixers: Sequence[MixerKey],
-    own: str,
-    speed: Sequence[SpeedRow],
-    training: Sequence[TrainingRow],
-    trials: Sequence[TrialRow],
-    wish: Wish,
-) -> str:
-    """The command that measures disturbed times again or, without any, adds to the factor that is known worst."""
-    timed = contexts_of_examples(of_whole_sequences(speed), cost.subject, mixers, wish)[0]
-    rows, texts = [row for mixer in mixers for row in timed[mixer]], wish.texts
-    again = partial(timing_command, mixers, rows, [cost.subject.tokens])
-    if cost.disturbed or cost.disturbed_ratios:
-        return again(fresh=True)
-    runs = trained_alike(by_subject(training)[cost.subject], by_subject(trials)[cost.subject])
-    seeds, tried = len({row.seed for row in runs.study}), max(row.trial for row in runs.search)
-    ratios = next(one.ratios for one in cost.costs if one.label == own)
-    worst = max(FACTORS, key=lambda factor: _spread(ratios[factor]))
-    if worst == "example":
-        return again(launches=max(FEWEST, 2 * len({row.launch for row in rows})))
-    if worst == "data":
-        return study_command(mixers, runs.study, [], texts, seeds=max(FEWEST, 2 * seeds))
-    return search_command(mixers, [], runs.search, texts, trials=2 * tried)
-
-
-def _spread(known: Known) -> float:
-    """How far apart the ends of an interval are; infinite for an open end and without an interval."""
-    interval = known.interval
-    return math.inf if interval is None or interval.low <= 0 else interval.high / interval.low
 
 
 def _as_known(value: Bracket) -> str:

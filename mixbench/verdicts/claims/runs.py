@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.tables.training_rows import TrainingRow
-from mixbench.verdicts.claims.answers import (
-    first_command,
-    keys_of,
-)
+from mixbench.verdicts.claims.answers import Decision, first_command, keys_of
 from mixbench.verdicts.claims.claim import Claim
+from mixbench.verdicts.claims.estimates import Comparison
 from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError, named, narrowed, no_table
 from mixbench.verdicts.cost.commands import study_command
 from mixbench.verdicts.environments import united
+from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.context import TaskContext, by_context, task_words
 from mixbench.verdicts.learning.scores import TaskSummary, summarise
 from mixbench.verdicts.words import counted
@@ -44,12 +43,19 @@ class Runs:
         told = [text for name, text in own.items() if any(other.get(name) != text for other in words)]
         return f"on {', '.join([task.context.task, *told])}"
 
-    def command(self, evidence: Evidence, **changes: Any) -> str:
-        """The command that trains all mixers of the claim as in the first context."""
-        rows = self.rows[self.tasks[0].context]
-        there = {(row.mixer, row.config) for row in rows}
-        mixers = [*self.named.all, *(mixer for mixer in keys_of(self.named.lacking) if mixer not in there)]
-        return study_command(mixers, rows, [], evidence.texts, **changes)
+    def command(self, evidence: Evidence, task: TaskSummary, **changes: Any) -> str:
+        """The command that trains all mixers of the claim as in a context."""
+        return study_command([*self.named.all, *self.lacking], self.rows[task.context], [], evidence.texts, **changes)
+
+    @property
+    def lacking(self) -> list[MixerKey]:
+        """The mixers of the claim that can be trained and were not."""
+        return [mixer for mixer in keys_of(self.named.lacking) if mixer not in self.named.labels]
+
+    def undecided(self, decision: Decision) -> list[tuple[TaskSummary, list[Comparison]]]:
+        """What is not decided, by context; all of them, where a mixer has no runs."""
+        left = [(task, [own for own in decision.undecided if own.source is task]) for task in self.tasks]
+        return [(task, own) for task, own in left if own or (self.lacking and decision.undecided)]
 
     @property
     def notes(self) -> list[str]:
@@ -66,11 +72,11 @@ class Runs:
 def runs_of(claim: Claim, evidence: Evidence) -> Runs:
     """The runs of a claim. Raises NoEvidenceError."""
     every = evidence.rows(TrainingRow)
+    first = first_command(_STUDY, claim, evidence.baseline, TRAINED, sizes=claim.options.get("size"))
     if not every:
-        seeds = {"sizes": claim.options.get("size")}
-        raise no_table(TrainingRow, first_command(_STUDY, claim, evidence.baseline, TRAINED, **seeds))
+        raise no_table(TrainingRow, first)
     contents = evidence.contents(every)
-    rows = united(narrowed(every, claim, TRAINED, TrainingRow), contents)
+    rows = united(narrowed(every, claim, TRAINED, TrainingRow, first), contents)
     mixers = list(dict.fromkeys((row.mixer, row.config) for row in rows))
     try:
         found = named(claim, mixers, evidence.baseline, TrainingRow)

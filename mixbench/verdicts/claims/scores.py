@@ -92,7 +92,7 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
     said = decision.said(runs.named.label, phrases, " %" if _relative(pairs) else "", signed)
     sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
     findings = [*decision.findings, *idle]
-    return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, evidence))
+    return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, claim, evidence))
 
 
 def on_par(claim: Claim, evidence: Evidence) -> Answer:
@@ -131,7 +131,7 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
     said = decision.said(runs.named.label, phrases, unit, signed)
     sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
     findings = [*decision.findings, *idle]
-    return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, evidence, margin))
+    return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, claim, evidence, margin))
 
 
 def _why(pair: Pair, relative: bool) -> str:
@@ -185,27 +185,29 @@ def _next(
     decision: Decision,
     pairs: Sequence[tuple[Comparison, Pair | None]],
     runs: Runs,
+    claim: Claim,
     evidence: Evidence,
     margin: float | None = None,
 ) -> str:
-    """The command that may decide what is not decided; `margin` is that of an equivalence. Empty where none helps."""
-    if not decision.undecided:
-        return ""
-    left = [pair for (own, pair) in pairs if own in decision.undecided and pair]
-    statuses = [status for pair in left for cell in (pair.own, pair.other) for status in cell.failed.values()]
-    size = next((pair.own.train_size for pair in left), None)
-    sizes = {} if size is None else {"sizes": size}
-    if can_be_repeated(statuses):
-        return runs.command(evidence, retry_failed=True)
-    if statuses and not any(pair.scores for pair in left):
-        return ""
-    if not left:
-        return runs.command(evidence)
-    wanted = [FEWEST]
-    for finding, comparison in zip(decision.findings, decision.comparisons, strict=True):
-        pair = next((pair for own, pair in pairs if own is comparison and pair), None)
-        if finding.verdict == "undecided" and pair and finding.point is not None:
-            half = half_width(comparison.at(LEVEL))
-            apart = abs(finding.point) if margin is None else abs(abs(finding.point) - margin)
-            wanted.append(more_replicates(len(pair.scores), half, apart))
-    return runs.command(evidence, seeds=max(wanted), **sizes)
+    """The commands that may decide what is not decided, a line each; `margin` is that of an equivalence."""
+    found = []
+    for task, left in runs.undecided(decision):
+        on_both = [pair for own, pair in pairs if pair and any(own is undecided for undecided in left)]
+        statuses = [status for pair in on_both for cell in (pair.own, pair.other) for status in cell.failed.values()]
+        if can_be_repeated(statuses):
+            found.append(runs.command(evidence, task, retry_failed=True))
+        elif runs.lacking or not statuses or any(pair.scores for pair in on_both):
+            seeds = _seeds([(own, pair) for own, pair in pairs if pair in on_both], margin)
+            found.append(runs.command(evidence, task, sizes=size_of(claim, task, runs.named), **seeds))
+    return "\n".join(found)
+
+
+def _seeds(undecided: Sequence[tuple[Comparison, Pair | None]], margin: float | None) -> dict[str, int]:
+    """How many seeds may decide; those of the other runs where there is nothing to go by."""
+    wanted = []
+    for own, pair in undecided:
+        estimate = own.at(LEVEL)
+        if pair and estimate.point is not None:
+            apart = abs(estimate.point) if margin is None else abs(abs(estimate.point) - margin)
+            wanted.append(more_replicates(len(pair.scores), half_width(estimate), apart))
+    return {"seeds": max(FEWEST, *wanted)} if wanted else {}

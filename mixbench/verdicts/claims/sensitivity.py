@@ -7,7 +7,7 @@ to support it, which is as rare as that both contradict it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
@@ -78,9 +78,10 @@ class Maps:
 def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
     """The paired difference of the share of long-range sensitivity on needed inputs, in percentage points."""
     every = evidence.rows(AttentionMapRow)
+    first = first_command(_STUDY, claim, evidence.baseline, MAPPED, seeds=FEWEST)
     if not every:
-        raise no_table(AttentionMapRow, first_command(_STUDY, claim, evidence.baseline, MAPPED, seeds=FEWEST))
-    rows = united(narrowed(every, claim, MAPPED, AttentionMapRow), evidence.contents(every))
+        raise no_table(AttentionMapRow, first)
+    rows = united(narrowed(every, claim, MAPPED, AttentionMapRow, first), evidence.contents(every))
     mixers = mixer_order((row.mixer, row.config) for row in rows)
     try:
         found = named(claim, mixers, evidence.baseline, AttentionMapRow)
@@ -117,8 +118,8 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
         said = f"{said}; {even.said(f'that of {found.label}', _EVEN_PHRASES, ' points', signed)}"
     sentence = f"Of the long-range sensitivity{_on(groups)}, the share on needed inputs: {said}."
     notes = [*_notes(found, groups, left_out), *evidence.machines(AttentionMapRow, rows)]
-    asked = [*_asked(decision, margin), *_asked(even, 0.0)]
-    return Answer(rule, sentence, [*decision.findings, *even.findings], notes, _next(asked, found, groups))
+    commands = _next(((decision, margin), (even, 0.0)), found, groups)
+    return Answer(rule, sentence, [*decision.findings, *even.findings], notes, commands)
 
 
 def _groups(rows: Sequence[Any], found: Named) -> tuple[list[Maps], int]:
@@ -141,7 +142,7 @@ def _groups(rows: Sequence[Any], found: Named) -> tuple[list[Maps], int]:
 
 def _comparison(found: Named, maps: Maps, mixer: tuple[str, str], several: bool) -> Comparison:
     where = f"on {maps.words}" if several else ""
-    blank = partial(Comparison, found.label, found.labels[mixer], where=where)
+    blank = partial(Comparison, found.label, found.labels[mixer], where=where, source=maps)
     for key in (found.mixer, mixer):
         line = maps.lines.get(key)
         if line is None or not line.by_seed:
@@ -166,7 +167,8 @@ def _against_even(found: Named, maps: Maps, several: bool) -> Comparison | None:
         if (even := known_mean(row.chance_share for row in rows)) is not None
     ]
     why = _why_nothing(shares) or ("" if shares else "its share is not known")
-    return Comparison(found.label, _EVEN, partial(_difference, shares), f"on {maps.words}" if several else "", why)
+    where = f"on {maps.words}" if several else ""
+    return Comparison(found.label, _EVEN, partial(_difference, shares), where, why, source=maps)
 
 
 def _difference(shares: Sequence[tuple[float, float]], level: float) -> Estimate:
@@ -201,24 +203,27 @@ def _notes(found: Named, groups: Sequence[Maps], left_out: int) -> list[str]:
     return [*filter(None, notes)]
 
 
-def _asked(decision: Decision, limit: float) -> list[tuple[float | None, float]]:
-    """Of what is not decided: how wide the interval is on its longer side, and how far the number lies from the limit."""
-    pairs = zip(decision.findings, decision.comparisons, strict=True)
-    return [
-        (half_width(own.at(LEVEL)), abs(finding.point - limit))
-        for finding, own in pairs
-        if finding.verdict == "undecided" and finding.point is not None
-    ]
+def _next(decisions: Sequence[tuple[Decision, float]], found: Named, groups: Sequence[Maps]) -> str:
+    """The commands that may decide what is not decided, a line each; with each decision, what its numbers are held against."""
+    left = [(own, limit) for decision, limit in decisions for own in decision.undecided]
+    lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in found.labels]
+    commands = []
+    for maps in groups:
+        here = [(own.at(LEVEL), limit) for own, limit in left if own.source is maps]
+        if left and lacking:
+            commands.append(map_command([*found.all, *lacking], maps.rows))
+        elif here and any(can_be_repeated(statuses.values()) for statuses in maps.failed.values()):
+            commands.append(map_command(found.all, maps.rows, retry_failed=True))
+        elif here:
+            commands += _more_seeds(here, found, maps)
+    return "\n".join(commands)
 
 
-def _next(asked: Sequence[tuple[float | None, float]], found: Named, groups: Sequence[Maps]) -> str:
-    """The command that may decide what is not decided."""
-    maps = groups[0]
-    lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in maps.lines]
-    if lacking:
-        return map_command([*found.all, *lacking], maps.rows)
-    if any(can_be_repeated(statuses.values()) for statuses in maps.failed.values()):
-        return map_command(found.all, maps.rows, retry_failed=True)
+def _more_seeds(undecided: Sequence[tuple[Estimate, float]], found: Named, maps: Maps) -> Iterator[str]:
+    """The command that maps more models; none where there is no number to go by, as of mixers that look nowhere else."""
     seeds = len(maps.lines[found.mixer].by_seed)
-    wanted = [more_replicates(seeds, half, distance) for half, distance in asked]
-    return map_command(found.all, maps.rows, seeds=max(wanted)) if wanted else ""
+    wanted = [
+        more_replicates(seeds, half_width(own), abs(own.point - limit)) for own, limit in undecided if own.point is not None
+    ]
+    if wanted:
+        yield map_command(found.all, maps.rows, seeds=max(wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -37,9 +38,10 @@ SEARCHED = (*TRAINED, "size")
 def fewer_trials(claim: Claim, evidence: Evidence) -> Answer:
     """The ratio of the tuning trials after which two mixers are expected to reach a score, by simultaneous bands."""
     every = evidence.rows(TrialRow)
+    first = first_command("tune", claim, evidence.baseline, SEARCHED)
     if not every:
-        raise no_table(TrialRow, first_command("tune", claim, evidence.baseline, SEARCHED))
-    rows = united(narrowed(every, claim, SEARCHED, TrialRow), evidence.contents(every))
+        raise no_table(TrialRow, first)
+    rows = united(narrowed(every, claim, SEARCHED, TrialRow, first), evidence.contents(every))
     # what ran out of memory or time says nothing of what a trial gives; what diverged does
     kept = where(rows, "status", lambda status: status not in FAILURES)
     mixers = list(by_mixer(rows))
@@ -61,7 +63,9 @@ def fewer_trials(claim: Claim, evidence: Evidence) -> Answer:
     for own in groups:
         search = search_of_rows(own, None, claim.options["target"] or ())
         for against in found.against:
-            comparisons += _trials(claim, found.label, found.labels[against], found.mixer, against, search, len(groups) > 1)
+            several = len(groups) > 1
+            here = _trials(claim, found.label, found.labels[against], found.mixer, against, search, several)
+            comparisons += [replace(one, source=own) for one in here]
     decision = decide(ratio_test(below), comparisons, "ratio of tuning trials needed")
     rule = (
         f"The tuning trials after which {found.label} is expected to reach a development score, relative to {found.others}:"
@@ -77,16 +81,23 @@ def fewer_trials(claim: Claim, evidence: Evidence) -> Answer:
         diverged, of = sum(row.status == "diverged" for row in tried), counted(len(tried), "trial")
         notes.append(failed_note(name, broken, len(tried), "trial"))
         notes.append(f"{name}: {diverged} of {of} diverged and count as the worst score seen." if diverged else "")
-    trials = max(row.trial for row in groups[0])
-    notes.append(f"Trials: {groups[0][0].task}, {counted(trials, 'trial')} per mixer on {groups[0][0].train_size} examples.")
+    searches = [
+        f"{own[0].task}, {counted(_most_trials(own), 'trial')} per mixer on {own[0].train_size} examples" for own in groups
+    ]
+    notes.append(f"Trials: {'; '.join(searches)}.")
     notes += evidence.machines(TrialRow, rows)
-    command = ""
-    if decision.undecided:
-        lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in mixers]
-        broken_any = any(row.status in FAILURES for tried in by_name.values() for row in tried)
-        changes: dict[str, Any] = {"retry_failed": True} if broken_any else {} if lacking else {"trials": 2 * trials}
-        command = search_command([*found.all, *lacking], [], groups[0], evidence.texts, **changes)
-    return Answer(rule, sentence, decision.findings, [*filter(None, notes)], command)
+    commands = []
+    lacking = [mixer for mixer in keys_of(found.lacking) if mixer not in found.labels]
+    failed = any(row.status in FAILURES for tried in by_name.values() for row in tried)
+    for own in groups:
+        if any(one.source is own or lacking for one in decision.undecided):
+            changes: dict[str, Any] = {"retry_failed": True} if failed else {} if lacking else {"trials": 2 * _most_trials(own)}
+            commands.append(search_command([*found.all, *lacking], [], own, evidence.texts, **changes))
+    return Answer(rule, sentence, decision.findings, [*filter(None, notes)], "\n".join(commands))
+
+
+def _most_trials(rows: Sequence[TrialRow]) -> int:
+    return max(row.trial for row in rows)
 
 
 def _trials(

@@ -10,6 +10,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mixbench.tables.speed_rows import SpeedRow
@@ -32,14 +33,29 @@ _SHARED = ("batch", "steps", "score")
 
 
 def first_commands(
-    mixers: Sequence[MixerKey], width: int | None, timed: tuple[int, int] | None, *, energy: bool = False
+    mixers: Sequence[MixerKey],
+    width: int | None,
+    timed: tuple[int, int] | None,
+    *,
+    energy: bool = False,
+    shared: Options = MappingProxyType({}),
 ) -> list[str]:
-    """The commands that make the tables of training, and that of speed at the tokens and the width of `timed`, if given."""
-    training = [line_of(study, mixers, {"width": width}) for study in ("data-efficiency", "tune")]
+    """The commands that make the tables of training, and that of speed at the tokens and the width of `timed`, if given.
+
+    `shared` are further options of training; the device is also that of speed.
+    """
+    training = [line_of(study, mixers, {**shared, "width": width}) for study in ("data-efficiency", "tune")]
     if timed is None:
         return training
     tokens, wide = timed
-    speed = {"tokens": tokens, "width": wide, "scope": "block", "mode": "training", "energy": energy}
+    speed = {
+        "tokens": tokens,
+        "width": wide,
+        "scope": "block",
+        "mode": "training",
+        "energy": energy,
+        "device": shared.get("device"),
+    }
     return [*training, line_of("speed", mixers, speed)]
 
 

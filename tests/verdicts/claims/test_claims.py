@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claimed import judged
+from claimed import commands, judged
 from folders import fill_folder
-from synthetic_training import training_rows
+from synthetic import speed_rows
+from synthetic_maps import map_rows
+from synthetic_training import training_rows, trial_rows
 
 from mixbench.tables.results import ResultsFolder
+from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.claims.judging import judge, records
 from mixbench.verdicts.claims.rules import RULES, ClaimsError, claims_of
 
@@ -125,6 +129,44 @@ def test_an_empty_folder_decides_nothing_and_says_what_to_run(rule: str) -> None
     assert found.sentence.startswith("Nothing can be said yet: there is no ")
     assert found.notes
     assert all(": mixbench " in note for note in found.notes)
+
+
+TABLES = {
+    "more-needed-sensitivity": [map_rows({"attention": 0.6, "hypermixer": 0.4})],
+    "better-score": [training_rows()],
+    "on-par": [training_rows()],
+    "faster": [*speed_rows()],
+    "fewer-examples": [training_rows()],
+    "fewer-trials": [trial_rows(("attention", "hypermixer"), trials=12)],
+    "cheaper": [
+        *speed_rows(tokens=(100,), modes=("training",)),
+        training_rows(),
+        trial_rows(("attention", "hypermixer"), trials=12),
+    ],
+}
+MARGIN = {"on-par": {"margin": 0.1}}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("options", [{"width": 48}, {"mixer": "mean-pooling"}, {"against": ["attention", "mean-pooling"]}])
+def test_what_has_no_rows_comes_with_the_commands_that_make_them(rule: str, options: dict[str, Any]) -> None:
+    found = judged(rule, *TABLES[rule], **{**MARGIN.get(rule, {}), **options})
+    assert found.verdict == "undecided"
+    wanted = "--width 48" if "width" in options else "--mixer mean-pooling"
+    assert sum(wanted in command for command in commands(found)) == (3 if rule == "cheaper" else 1)
+
+
+def test_a_claim_on_several_tasks_asks_for_more_of_those_that_are_undecided() -> None:
+    clear, unsure = {"attention": 0.3, "hypermixer": 0.1}, {"attention": 0.1, "hypermixer": 0.1}
+
+    def runs(task: str, errors: dict[str, float]) -> list[TrainingRow]:
+        rows = training_rows(("attention", "hypermixer"), error=lambda mixer, size: errors[mixer] * (1000 / size) ** 0.5)
+        return [replace(row, task=task) for row in rows]
+
+    rows = [*runs("shapes", clear), *runs("mqar", unsure)]
+    for rule, options in (("better-score", {}), ("fewer-examples", {"target": 0.11})):
+        (command,) = commands(judged(rule, rows, **options))
+        assert "--task mqar " in command
 
 
 def test_claims_on_a_results_folder_are_plain_values(tmp_path: Path) -> None:

@@ -206,17 +206,20 @@ def test_times_of_different_launches_are_not_compared() -> None:
     found = judged("faster", other, launches)
     assert found.verdict == "undecided"
     assert "not timed in the same launches" in found.sentence
+    assert commands(found)[0].endswith("--launches 5 --fresh")
 
 
 def test_mixers_that_were_not_timed_are_named_with_the_command() -> None:
     found = judged("faster", *times(lambda tokens: 1.0, mixers=("attention", "fnet")))
     assert found.sentence == "Nothing can be said yet: hypermixer is not in speed.csv."
     (command,) = commands(found)
-    assert command.startswith("mixbench speed --mixer hypermixer ")
+    assert command.startswith("mixbench speed --mixer hypermixer --mixer attention ")
+    assert command.endswith("--fresh")  # times of other launches are not paired
     assert "--tokens 64,128,256,512" in command
     partly = judged("faster", *FASTER, against=["attention", "gmlp"])
     assert partly.verdict == "undecided"
     assert "--mixer gmlp" in commands(partly)[0]
+    assert commands(partly)[0].endswith("--fresh")
 
 
 def test_without_a_table_the_command_covers_the_lengths_that_decide() -> None:

@@ -83,7 +83,7 @@ def test_disturbed_times_decide_nothing() -> None:
     unquiet = [replace(row, quality="contended") if row.mixer == "hypermixer" else row for row in speed]
     found = judged("cheaper", unquiet, training, trials, target=0.1)
     assert found.verdict == "undecided"
-    assert "hypermixer disturbed while it was timed" in found.sentence
+    assert "disturbed while it was timed: hypermixer" in found.sentence
     assert "--fresh" in commands(found)[0]
     # operations are not timed
     assert judged("cheaper", unquiet, training, trials, target=0.1, measure="flops").findings[0].detail.startswith("operations")

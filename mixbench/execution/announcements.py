@@ -7,7 +7,6 @@ import mmap
 import os
 import struct
 import sys
-import tempfile
 from time import monotonic
 
 _ANNOUNCEMENT = struct.Struct("qd")  # step, time.monotonic()
@@ -18,6 +17,8 @@ def new_board() -> int:
     if sys.platform == "linux":
         descriptor = os.memfd_create("mixbench")
     else:
+        import tempfile
+
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
     os.truncate(descriptor, _ANNOUNCEMENT.size)

@@ -6,7 +6,6 @@ A message is recognised by a token that is made for each job before the mixer's 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 
 FINISHED, RAISED, COPIED = b"F", b"R", b"C"
 """Kinds of messages: the result of the function; the exception that it raised; that a copy of the child came back."""
@@ -39,19 +38,19 @@ class Sender:
             message = message[_write(self._descriptor, message) :]
 
 
-@dataclass
 class Receiver:
-    """Finds messages among whatever else arrives."""
+    """Finds messages with this token among whatever else arrives."""
 
-    token: bytes
-    _received: bytearray = field(default_factory=bytearray)
+    def __init__(self, token: bytes) -> None:
+        self._token = token
+        self._received = bytearray()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Add what has arrived; returns kind and JSON of the first message once it is whole. ValueError: it is too long."""
         self._received += data
-        start = self._received.find(self.token)
+        start = self._received.find(self._token)
         if start < 0:
-            del self._received[: -len(self.token)]
+            del self._received[: -len(self._token)]
             return None
         end = self._received.find(b"\n", start)
         if end < 0:
@@ -59,5 +58,5 @@ class Receiver:
             if len(self._received) > _LONGEST:
                 raise ValueError(f"the answer is longer than {_LONGEST >> 20} MiB")
             return None
-        message = bytes(self._received[start + len(self.token) : end])
+        message = bytes(self._received[start + len(self._token) : end])
         return message[:1], message[1:]

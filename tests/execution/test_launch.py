@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running import run_python
+from running import run_python, search_path
 
 from mixbench.errors import WorkerError
 from mixbench.execution import Died, Finished, Launch
@@ -95,6 +95,16 @@ def test_the_server_does_not_inherit_foreign_thread_and_allocator_settings(monke
     with Launch(["launch_jobs"], environment={"MALLOC_TRIM_THRESHOLD_": "9"}) as launch:
         outcome = launch.run("launch_jobs:variables", {"names": ["OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"]}, 10)
     assert outcome == Finished({"OMP_NUM_THREADS": None, "MALLOC_TRIM_THRESHOLD_": "9"})
+
+
+def test_a_server_imports_nothing_of_its_parents_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "looking.py").write_text("import sys\ndef modules(job, announce):\n    return {'names': [*sys.modules]}\n")
+    monkeypatch.setenv("PYTHONPATH", search_path(tmp_path))
+    with Launch([]) as launch:
+        outcome = launch.run("looking:modules", {}, 10)
+    assert isinstance(outcome, Finished)
+    own = {name.removeprefix("mixbench.execution.") for name in outcome.result["names"] if "mixbench.execution." in name}
+    assert own == {"announcements", "answers", "child", "preloading", "processes"}
 
 
 def test_a_server_that_cannot_start_is_a_clear_error() -> None:

@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from meeting import attend
 from stopping import stop_at
 
@@ -50,6 +49,8 @@ def train_cell(job: Job, announce: Announce) -> dict[str, Any]:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
     if behaviour == "lose-slot" or (behaviour == "lose-slot-once" and _is_first()):  # child, server, guard, actor
+        import psutil  # most servers need not import it
+
         psutil.Process().parents()[2].kill()
         time.sleep(60)
     if behaviour == "nonsense":

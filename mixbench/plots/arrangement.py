@@ -33,11 +33,15 @@ def arrange(panels: Sequence[Mapping[str, str]], most: int, most_in_line: int) -
         rows, columns = list(dict.fromkeys(sides)), list(dict.fromkeys(titles))
         empty = len(rows) * len(columns) - len(panels)
         if 1 < len(columns) <= most and len(rows) > 1 and empty < min(len(rows), len(columns)):
+            top = {
+                title: min(rows.index(side) for side, there in zip(sides, titles, strict=True) if there == title)
+                for title in columns
+            }
             return [
                 Place(
                     rows.index(side),
                     columns.index(title),
-                    _joined(words, varying[split:]) if rows.index(side) == 0 else "",
+                    _joined(words, varying[split:]) if rows.index(side) == top[title] else "",
                     _joined(words, [name for name in varying[:split] if name != QUANTITY]),
                 )
                 for side, title, words in zip(sides, titles, panels, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mixbench.plots import style
 from mixbench.plots.arrangement import arrange
@@ -29,6 +29,8 @@ _LEAST_HEIGHT, _MOST_HEIGHT = 1.25, 2.6
 _MOST_LEGEND_COLUMNS, _LABEL, _BESIDE = 4, 21, 1.7
 """Columns of a legend; a label below panels that is longer than so many times its size may be broken, beside, than inches."""
 _MATHEMATICS = re.compile(r"\\text|[$^{}]")
+_LITTLE_ROOM, _DECADE = 1.1, 10.0
+"""What the limits of an axis with a single value are apart from it."""
 _ALONE_BESIDE = 5.5
 """From this width on, the legend of a single panel stands beside it."""
 
@@ -57,10 +59,19 @@ class Sheet:
         Until `mark`, the axes of the first panel then stand for all. matplotlib's own shared axes take time with the square of
         the number of panels.
         """
+        _give_single_values_room(self.axes, "x")
+        for panels in self._led().values():
+            _give_single_values_room(panels, "y")
         _contain(self.axes[0].set_xlim, [axes.get_xlim() for axes in self.axes])
-        for leader in dict.fromkeys(self.leaders):
-            own = [axes.get_ylim() for axes, leading in zip(self.axes, self.leaders, strict=True) if leading is leader]
-            _contain(leader.set_ylim, own)
+        for leader, own in self._led().items():
+            _contain(leader.set_ylim, [axes.get_ylim() for axes in own])
+
+    def _led(self) -> dict[Axes, list[Axes]]:
+        """The panels that have the y axis of each leader."""
+        led: dict[Axes, list[Axes]] = {leader: [] for leader in self.leaders}
+        for axes, leader in zip(self.axes, self.leaders, strict=True):
+            led[leader].append(axes)
+        return led
 
     def mark(self, ends: Sequence[Sequence[End]] = (), *, sideways: bool = False) -> str:
         """Give every panel the final axes, and mark the ends of intervals beyond them, by panel; a note if there are any.
@@ -168,6 +179,18 @@ def legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[tuple[s
     column = spent + longest * wide / letters(wide)
     columns = max(1, min(len(names), _MOST_LEGEND_COLUMNS, int((wide + between) / (column + between))))
     figure.legend(handles, shown, loc="outside lower center", ncols=columns)
+
+
+def _give_single_values_room(panels: Sequence[Axes], direction: Literal["x", "y"]) -> None:
+    """A single value on a logarithmic axis gets two decades if all panels have just one, else as little as it needs.
+
+    matplotlib would give it two decades in any case, which stretch the axis of the other panels, and warn.
+    """
+    spans = [getattr(axes.dataLim, f"interval{direction}") for axes in panels]
+    room = _LITTLE_ROOM if any(low < high for low, high in spans) else _DECADE
+    for axes, (low, high) in zip(panels, spans, strict=True):
+        if low == high and getattr(axes, f"get_{direction}scale")() == "log":
+            axes.set(**{f"{direction}lim": (low / room, high * room)})
 
 
 def _contain(limit: Callable[[float, float], object], limits: Sequence[tuple[float, float]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -19,6 +19,7 @@ HOLLOW = f"hollow: {DISTURBED}"
 """The note on the markers of values that are disturbed."""
 MOST_PANELS = 24
 """More are no longer one figure: they fill metres, and take minutes to draw."""
+_APART = 1.05
 _FAR = 8
 """A failed cell this many times beyond the measured sizes is told, not drawn."""
 Key = TypeVar("Key")
@@ -83,6 +84,12 @@ def panels_of(summary: SpeedSummary, size: Size, drawable: Callable[[CellSummary
         list(groups.values()),
         told,
     )
+
+
+def factors_apart(labels: Collection[str], sizes: Collection[int]) -> dict[str, float]:
+    """By mixer, what sizes are multiplied by as they are drawn: in a panel of one size, mixers stand next to each other."""
+    step = _APART if len(set(sizes)) == 1 else 1.0
+    return {label: step ** (place - len(labels) // 2) for place, label in enumerate(labels)}
 
 
 def time_quantity(cells: Iterable[CellSummary]) -> Quantity:

@@ -10,7 +10,7 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, grouped, in_words, panels_of, time_quantity, tokens_axis
+from mixbench.plots.speed_panels import HOLLOW, factors_apart, grouped, in_words, panels_of, time_quantity, tokens_axis
 from mixbench.verdicts.speed.baseline import baselines_of
 from mixbench.verdicts.speed.summary import SpeedSummary
 from mixbench.verdicts.speed.verdicts import Verdict, verdicts
@@ -38,7 +38,6 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
     panels = panels_of(summary, "tokens", lambda cell: id(cell) in shown)
     looks = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
     answers = [answer for answer in verdicts(summary) if not looks[answer.mixer].pale]
-    apart = len({cell.tokens for cell in drawn}) == 1
     with page.look():
         times = [time_quantity(cells) for cells in panels.cells]
         sheet = panel_sheet(
@@ -56,8 +55,9 @@ def ratio_figure(summary: SpeedSummary, page: Page = PLAIN) -> Figure | None:
             entries.append([] if sheet.alone and sheet.beside else [(1.0, baseline, "")])
             drawings: list[style.Line] = []
             lines = grouped([cell for cell in cells if id(cell) in shown], lambda cell: cell.label)
-            for place, (label, line) in enumerate(lines.items()):
-                places = [cell.tokens * (1.05**place if apart else 1.0) for cell in line]
+            apart = factors_apart([*lines], [cell.tokens for line in lines.values() for cell in line])
+            for label, line in lines.items():
+                places = [cell.tokens * apart[label] for cell in line]
                 hollow = [cell.ratio_disturbed for cell in line]
                 drawings.append(style.Line(places, [cell.paired_ratios for cell in line], looks[label], hollow))
                 ratio = line[-1].ratio

@@ -14,7 +14,17 @@ from mixbench.plots.ends import End
 from mixbench.plots.notes import about_operations, letters, mark_bounds, named, not_drawn
 from mixbench.plots.page import PLAIN, Page
 from mixbench.plots.panels import Sheet, panel_sheet
-from mixbench.plots.speed_panels import HOLLOW, Size, grouped, in_words, panels_of, time_quantity, tokens_axis, without_flops
+from mixbench.plots.speed_panels import (
+    HOLLOW,
+    Size,
+    factors_apart,
+    grouped,
+    in_words,
+    panels_of,
+    time_quantity,
+    tokens_axis,
+    without_flops,
+)
 from mixbench.stats import Interval
 from mixbench.tables.columns import columns
 from mixbench.tables.fields import Quantity
@@ -82,7 +92,6 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
     styles = style.line_styles(summary.mixers, standing_out(summary, page.highlight))
     looks = {label: look for label, look in styles.items() if label in {cell.label for cell in panels.every}}
     sizes = [size_of(cell) for cell in panels.every]
-    apart = {label: 1.05 ** (place - len(looks) // 2) if len(set(sizes)) == 1 else 1.0 for place, label in enumerate(looks)}
     drawn = [(metric, words, cells) for metric in metrics for words, cells in zip(panels.words, panels.cells, strict=True)]
     quantities = [quantity_of(metric, cells) for metric, _, cells in drawn]
     titles = {metric: in_words(quantity_of(metric, cells) for cells in panels.cells) for metric in metrics}
@@ -99,6 +108,7 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
         for axes, (metric, _, cells) in zip(sheet.axes, drawn, strict=True):
             entries.append([])
             drawings: list[style.Line] = []
+            apart = factors_apart(looks, [size_of(cell) for cell in cells])
             for label, line in grouped(cells, lambda cell: cell.label).items():
                 values = [values_of(cell, metric) for cell in line]
                 if not any(values):

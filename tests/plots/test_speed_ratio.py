@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from synthetic import speed_rows
 
 from mixbench.mixers import MIXERS
+from mixbench.plots.arrangement import arrange
 from mixbench.plots.page import Page
 from mixbench.plots.speed import draw_speed
 from mixbench.plots.speed_families import families_figure
@@ -118,3 +119,43 @@ def test_every_family_has_panels_with_its_own_names_where_not_all_mixers_stand_o
     for page in (Page(3.3), Page(13.3, 7.5)):
         assert families_figure(summary, page) is None
     assert families_figure(summarise(*speed_rows(("attention", "fnet"), (64, 128)))) is None
+
+
+MARKERS = {BUILT_IN[mixer].marker for mixer in ("hypermixer", "fnet")}
+
+
+def lengths_and_one_block() -> SpeedSummary:
+    """Mixers at several lengths in two modes, and their blocks at one length in training alone."""
+    names = ("attention", "hypermixer", "fnet")
+    parts = [speed_rows(names, (64, 512, 4096), modes=("inference", "training"), rounds=1), speed_rows(names, (100,), rounds=1)]
+    (rows, launches), (blocks, others) = parts
+    blocks, others = ([replace(row, scope="block", mode="training", width=32) for row in part] for part in (blocks, others))
+    return summarise([*rows, *blocks], [*launches, *others])
+
+
+def test_a_panel_of_one_length_does_not_stretch_the_axis_of_the_others(recwarn: pytest.WarningsRecorder) -> None:
+    figure = ratio_figure(lengths_and_one_block())
+    assert figure is not None
+    assert len(figure.axes) == 3
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        assert 32 < low < 64
+        assert 4096 < high < 8192
+    assert not recwarn.list
+
+
+def test_mixers_stand_next_to_each_other_in_a_panel_of_one_length_alone() -> None:
+    for figure in (ratio_figure(lengths_and_one_block()), size_figure(lengths_and_one_block(), ["flops"], "tokens")):
+        assert figure is not None
+        drawn = [
+            [[*np.asarray(line.get_xdata())] for line in axes.lines if line.get_marker() in MARKERS] for axes in figure.axes
+        ]
+        *of_lengths, of_one = sorted(drawn, key=lambda panel: -len(panel[0]))
+        assert len({place for (place,) in of_one}) == len(of_one) > 1
+        assert {place for panel in of_lengths for places in panel for place in places} == {64, 512, 4096}
+
+
+def test_a_column_without_a_panel_in_the_first_row_has_its_title_on_its_first_panel() -> None:
+    grid = [("inference", "mixer"), ("training", "mixer"), ("training", "block")]
+    places = arrange([{"mode": mode, "scope": scope} for mode, scope in grid], 4, 4)
+    assert [(place.row, place.column, place.title) for place in places] == [(0, 0, "mixer"), (1, 0, ""), (1, 1, "block")]

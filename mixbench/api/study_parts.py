@@ -96,7 +96,7 @@ def planned_parts(
     Parts without data come first. As soon as there is a fault, or for a file that is `faulty` anyway, nothing is told or
     downloaded any more. Raises StorageError, WorkerError.
     """
-    faults = list(_unknown_shared(study))
+    faults = list(_wrong_shared(study))
     checked = []
     for part in study.parts:
         given, found = _checked(study, part, options, folder)
@@ -172,7 +172,7 @@ def _planned(part: StudyPart, given: dict[str, Given], options: StudyOptions) ->
 def _values(study: StudyFile, part: StudyPart, options: StudyOptions) -> dict[str, Given]:
     """All values of a part: those that parts share, its own, and in their place those of the command line, in line 0."""
     known = {option.flag.removeprefix("--") for option in options_of(COMMANDS[part.command].options)}
-    shared = {name: value for name, value in study.shared.items() if name in known and _is_for(study, part, name)}
+    shared = {name: value for name, value in study.shared.items() if name in known and not _why_not(study, part, name)}
     if part.command == "cost":  # it reads what the other parts have measured, wherever that was
         return {**shared, **part.options}
     instead = {name.replace("_", "-"): getattr(options, name) for name in _INSTEAD}
@@ -180,36 +180,60 @@ def _values(study: StudyFile, part: StudyPart, options: StudyOptions) -> dict[st
     return {**shared, **part.options, **given}
 
 
-def _is_for(study: StudyFile, part: StudyPart, name: str) -> bool:
-    """Whether a part takes a shared value: layers say nothing of the time of a mixer or a block; the search of `tune` chooses
-    rates itself, and what it draws is not fixed.
+def _why_not(study: StudyFile, part: StudyPart, name: str) -> str:
+    """Why a part does not take a shared value of an option that it has; empty if it does.
+
+    Layers say nothing of the time of a mixer or a block; the search of `tune` chooses rates itself, and what it draws is not
+    fixed.
     """
     value = study.shared[name].value
     if part.command == "cost":
-        return name == "baseline"
+        return "" if name == "baseline" else "cost takes only the baseline"
     if part.command == "speed" and name == "layers":
         scope = part.options.get("scope") or study.shared.get("scope")
-        return scope is not None and "model" in str(scope.value)
+        return "" if scope is not None and "model" in str(scope.value) else "speed takes layers only if its scope has model"
     if part.command != "tune":
-        return True
+        return ""
     if name == "learning-rate" and any(str(rate).endswith("auto") for rate in (value if isinstance(value, list) else [value])):
-        return False
+        return "the search of tune chooses rates itself"
     ranges = part.options.get("range", Given([], 0)).value
     drawn = [str(each).partition("=")[0].strip() for each in (ranges if isinstance(ranges, list) else [ranges])]
-    return name.replace("-", "_") not in drawn
+    return f"the range of tune draws {name}" if name.replace("-", "_") in drawn else ""
 
 
 def _of_the_request(name: str, line: int) -> Fault:
     return Fault(line, f"{name} does not belong in a study file", f"Give it on the command line: mixbench study … --{name}")
 
 
-def _unknown_shared(study: StudyFile) -> Iterator[Fault]:
-    every = {option.flag.removeprefix("--") for command in COMMANDS.values() for option in options_of(command.options)}
+def _wrong_shared(study: StudyFile) -> Iterator[Fault]:
+    """Shared values that no part can take, and those that no part takes, at whatever scale."""
+    takers: dict[str, list[str]] = {}
+    for name, command in COMMANDS.items():
+        for option in options_of(command.options):
+            takers.setdefault(option.flag.removeprefix("--"), []).append(name)
     for name, value in study.shared.items():
         if name in _OF_THE_REQUEST:
             yield _of_the_request(name, value.line)
-        elif name not in every:
-            yield unknown("option", name, every - {*_OF_THE_REQUEST}, value.line)
+        elif name not in takers:
+            yield unknown("option", name, takers.keys() - {*_OF_THE_REQUEST}, value.line)
+        elif not any(other.shared.get(name) == value and _is_taken(other, name, takers[name]) for other in _scales(study)):
+            whys = [_why_not(study, part, name) for part in study.parts if part.command in takers[name]]
+            why = "; ".join(dict.fromkeys(whys))
+            could = [part for part in takers[name] if part != "cost" or name == "baseline"]
+            hint = f"Parts that have it: {', '.join(could)}."
+            yield Fault(value.line, f"no part takes the shared {name}{f': {why}' if why else ''}", hint)
+
+
+def _scales(study: StudyFile) -> Iterator[StudyFile]:
+    yield study
+    yield from study.others
+
+
+def _is_taken(study: StudyFile, name: str, takers: Sequence[str]) -> bool:
+    """Whether a part takes a shared value, or a claim that is compared with the baseline."""
+    if name == "baseline" and study.claims:
+        return True
+    return any(part.command in takers and not _why_not(study, part, name) for part in study.parts)
 
 
 def _drop_wrong_mixers(part: StudyPart, given: dict[str, Given], faults: list[Fault]) -> None:

@@ -6,7 +6,7 @@ Only the form of the file is known here; which options a command has, and which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -55,6 +55,8 @@ class StudyFile:
     """Options that go to every part that has them."""
     parts: tuple[StudyPart, ...]
     claims: Mapping[str, Mapping[str, Given]]
+    others: tuple[StudyFile, ...] = ()
+    """The study at its other scales."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +127,15 @@ class _Reader:
             fault = unknown("scale", chosen, scales, 0)
             self.faults.append(fault if scales else Fault(0, fault.text, "The file has no scales: leave out --scale."))
             chosen = None
-        roots: list[Path] = [(), *([(SCALE, chosen)] if chosen is not None else [])]
-        for name in (name for name in scales if name != chosen):
-            self._read_parts((SCALE, name))  # the faults of scales that are not used are told, too
-        title, question, source = map(self._text, TEXTS)
-        found = StudyFile(
-            file,
-            title,
-            question,
-            source,
-            scales=scales,
-            scale=chosen,
-            shared=self._shared(roots),
-            parts=self._parts(roots),
-            claims=self._claims(roots),
-        )
+        texts = [self._text(name) for name in TEXTS]
+
+        def at(scale: str | None) -> StudyFile:
+            roots: list[Path] = [(), *([(SCALE, scale)] if scale is not None else [])]
+            shared, parts, claims = self._shared(roots), self._parts(roots), self._claims(roots)
+            return StudyFile(file, *texts, scales=scales, scale=scale, shared=shared, parts=parts, claims=claims)
+
+        # the faults of scales that are not used are told, too
+        found = replace(at(chosen), others=tuple(at(name) for name in scales if name != chosen))
         return found, list(dict.fromkeys(self.faults))
 
     def _line(self, path: Path) -> int:
@@ -209,7 +205,7 @@ class _Reader:
             path: Path = (*roots[1], command)
             known = found.get(command, [])
             if known and not isinstance(self._at(path), list):
-                if len(known) > 1:
+                if len(known) > 1 and isinstance(self._at(path), Mapping):
                     form = f"Write [[{'.'.join(map(str, path))}]]: it replaces all of them."
                     self._fault(path, f"the study has {len(known)} parts {command}", form)
                 others = [StudyPart(command, {**known[0].options, **others[0].options}, known[0].line)]

@@ -186,3 +186,38 @@ def test_mixers_of_claims_are_relative_to_the_folder_of_the_file() -> None:
     assert not faults
     assert claim.options["mixer"] == "papers/mine.py:Mine:gain=2"
     assert claim.options["against"] == ("attention", "b.py:B")
+
+
+def test_a_shared_value_that_no_part_takes_is_a_fault() -> None:
+    text = '[model]\nsteps = 7\nlayers = 2\nwidth = 8\n[data]\ntask = "shapes"\n[speed]\ntokens = 8\n[cost]\n'
+    faults = planned(text)[1]
+    assert [(fault.line, fault.text, fault.hint) for fault in faults] == [
+        (2, "no part takes the shared steps", "Parts that have it: data-efficiency, tune, attention-map."),
+        (
+            3,
+            "no part takes the shared layers: speed takes layers only if its scope has model",
+            "Parts that have it: speed, data-efficiency, tune, attention-map.",
+        ),
+        (
+            6,
+            "no part takes the shared task: cost takes only the baseline",
+            "Parts that have it: data-efficiency, tune, attention-map.",
+        ),
+    ]
+    searched = f'[model]\nlearning-rate = "auto"\ndropout = 0.1\n[tune]\nrange = "dropout=0..0.5"\nsize = 1.0\n{TASK}'
+    assert faults_of(searched) == [
+        (2, "no part takes the shared learning-rate: the search of tune chooses rates itself"),
+        (3, "no part takes the shared dropout: the range of tune draws dropout"),
+    ]
+
+
+def test_a_shared_value_that_parts_of_any_scale_or_claims_take_is_none() -> None:
+    text = '[mixers]\nbaseline = "none"\n[model]\nsteps = 7\n[scale.tiny]\n[scale.large.tune]\nsize = 1.0\n' + TASK
+    claim = '[claims.a]\nclaim = "x"\nrule = "faster"\nmixer = "attention"\n'
+    assert faults_of(f"{text}{claim}") == []
+    assert faults_of(f"{text}{claim}[scale.tiny.model]\nsteps = 8\n") == [
+        (14, "no part takes the shared steps")
+    ], "where tiny replaces it, nothing takes what it says"
+    (fault,) = faults_of("[model]\nwidth = 8\nsteps = 7\n[speed]\ntokens = 8\n[scale.a.speed]\nlaunches = 2\n[scale.b]\n")
+    assert fault == (3, "no part takes the shared steps")
+

@@ -19,7 +19,7 @@ from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.selection import distinct
 from mixbench.tables.speed_rows import SpeedRow
-from mixbench.tables.texts import read_texts
+from mixbench.tables.texts import Given, read_texts
 from mixbench.tables.training_rows import TrainingRow, TrialRow
 from mixbench.tasks import TASKS
 from mixbench.verdicts.cost.commands import first_commands
@@ -83,11 +83,8 @@ def cost_of(options: CostOptions, chosen: ResultsFolder | None = None) -> CostOu
     Raises RequestError where a table or a part of it is missing, with the command that makes it, and where the tables come
     from different environments; UnknownNameError, StorageError.
     """
-    asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "execution", "batch", "threads")}
-    columns = {name: value for name, value in asked.items() if value is not None}
-    targets = parse_scores(options.target, "--target")
     folder = chosen or ResultsFolder(options.results)
-    wish = Wish(options.task, options.measure, columns, targets, options.baseline, read_texts(folder.path))
+    wish = wish_of(options, read_texts(folder.path))
     read = {row_type: folder.selection(row_type) for row_type in _READ.values()}
     contents = folder.environments_of(*read.values())
     by_type = of_environments(read, options.environment)
@@ -104,6 +101,13 @@ def cost_of(options: CostOptions, chosen: ResultsFolder | None = None) -> CostOu
     told = shown_and_left_out(read, by_type, shown, contents, "--environment {}")
     versions = {versions_of(name, contents) for rows in tables.values() for name in distinct(rows, "environment")}
     return CostOutcome(whole, told, len(versions) > 1, folder)
+
+
+def wish_of(options: CostOptions, texts: Mapping[str, Given]) -> Wish:
+    """What is asked for; `texts` is how the user named the texts of data sets. Raises RequestError."""
+    asked = {name: getattr(options, name) for name in ("mode", "scope", "device", "dtype", "execution", "batch", "threads")}
+    columns = {name: value for name, value in asked.items() if value is not None}
+    return Wish(options.task, options.measure, columns, parse_scores(options.target, "--target"), options.baseline, texts)
 
 
 @takes(CostOptions)

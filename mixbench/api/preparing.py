@@ -17,8 +17,10 @@ from mixbench.studies.data_efficiency_request import PreparedTask
 from mixbench.studies.progress import Progress
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.texts import write_texts
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow
 from mixbench.tasks import TASKS, ChosenTask, choose_task
 from mixbench.tasks.dataset import Form, padded
+from mixbench.verdicts.labels import unpacked
 
 _MANY = 10**9
 """Examples of a data set whose number is not known."""
@@ -57,6 +59,11 @@ class NotLoaded:
         """The task for a plan; there is no folder with its data."""
         form = Form(padded(self.tokens), self.vocabulary, channels=0, output="class", classes=2, score="accuracy")
         return PreparedTask(self.name, Path(self.name), form, _MANY, {"data": self.name})
+
+
+def is_assumed(row: TrainingRow | AttentionMapRow) -> bool:
+    """Whether a planned row is of a data set that is `NotLoaded`, so that its length and the number of examples are assumed."""
+    return bool(unpacked(row.settings).get("task", {}).get("data") == row.task)
 
 
 def model_of(options: Training) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def study(options: StudyOptions) -> StudyResult:
             tables = _tables_of_shard(carry_out(work, options).rows)
     elif not options.plan:
         tell = (options.progress or Silent()).remark
+        for text in prepared.warnings:
+            tell(text)
         outcomes = carry_out_parts(prepared, lambda part: part.run(part.options), tell)
         tables = _tables(outcomes)
         judged = prepared.judged()
@@ -117,7 +119,8 @@ def study_forecast(prepared: PreparedStudy) -> Forecast | None:
 def planned_as_json(prepared: PreparedStudy, expected: Forecast | None) -> dict[str, Any]:
     """A plan as plain values."""
     parts = [_told(PartOutcome(part)) for part in prepared.parts]
-    return {**_named(prepared), "parts": parts, "plan": None if expected is None else expected.as_json()}
+    plan = None if expected is None else expected.as_json()
+    return {**_named(prepared), "parts": parts, "plan": plan}
 
 
 def outcomes_as_json(prepared: PreparedStudy, outcomes: Sequence[PartOutcome], judged: Sequence[Judged]) -> dict[str, Any]:
@@ -132,7 +135,13 @@ def outcomes_as_json(prepared: PreparedStudy, outcomes: Sequence[PartOutcome], j
 
 def _named(prepared: PreparedStudy) -> dict[str, Any]:
     study = prepared.study
-    return {"title": study.title, "question": study.question, "scale": study.scale, "command": prepared.command}
+    return {
+        "title": study.title,
+        "question": study.question,
+        "scale": study.scale,
+        "command": prepared.command,
+        "warnings": list(prepared.warnings),
+    }
 
 
 def _hint(outcome: PartOutcome) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mixbench.api.study_paths import placed
-from mixbench.parsing.study_file import Fault, StudyFile
+from mixbench.parsing.study_file import Fault, Given, StudyFile
 from mixbench.tables.results import ResultsFolder
 from mixbench.verdicts.claims.claim import Claim, Judged
 from mixbench.verdicts.claims.judging import judge
@@ -24,7 +24,7 @@ def study_claims(study: StudyFile, folder: str) -> tuple[list[Claim], list[Fault
     except ClaimsError as error:
         return [], [
             Fault(
-                own[fault.key].line if fault.key in own else min(given.line for given in own.values()) - 1,
+                line_of(own, fault.key),
                 f"claim {fault.claim}: {fault.message}",
                 fault.hint,
             )
@@ -33,8 +33,17 @@ def study_claims(study: StudyFile, folder: str) -> tuple[list[Claim], list[Fault
         ]
 
 
+def line_of(claim: Mapping[str, Given], key: str) -> int:
+    """The line of an option of a claim; of what it does not give, that of its table."""
+    return claim[key].line if key in claim else min(given.line for given in claim.values()) - 1
+
+
 def judged_claims(study: StudyFile, claims: Sequence[Claim], folder: ResultsFolder, place: str) -> list[Judged]:
     """What the rows of the folder say of each claim; paths of the file are relative to `place`. Raises StorageError."""
+    return judge(claims, folder, baseline=baseline_of(study, place)) if claims else []
+
+
+def baseline_of(study: StudyFile, place: str) -> str | None:
+    """What claims without `against` compare with; paths of the file are relative to `place`."""
     given = study.shared.get("baseline")
-    baseline = None if given is None else str(placed("baseline", given.value, place))
-    return judge(claims, folder, baseline=baseline) if claims else []
+    return None if given is None else str(placed("baseline", given.value, place))

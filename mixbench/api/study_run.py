@@ -8,8 +8,9 @@ from typing import Any
 
 from mixbench.api.common import separated
 from mixbench.api.scale import folder_of
-from mixbench.api.study_claims import judged_claims, study_claims
+from mixbench.api.study_claims import baseline_of, judged_claims, study_claims
 from mixbench.api.study_folder import check_folder, claim_folder, record_of, study_command
+from mixbench.api.study_foresight import planned_rows, unmatched_claims, warnings
 from mixbench.api.study_options import StudyOptions
 from mixbench.api.study_parts import PlannedPart, planned_parts
 from mixbench.api.study_source import read_source
@@ -37,6 +38,8 @@ class PreparedStudy:
     """That the paths of the file are relative to."""
     told: set[str] = field(default_factory=set)
     """Remarks that were told while it was prepared, and since."""
+    warnings: tuple[str, ...] = ()
+    """What its costs and claims will lack, whatever is measured."""
 
     def once(self, progress: Progress) -> Once:
         """A progress that does not repeat what was told."""
@@ -104,7 +107,12 @@ def prepare_study(options: StudyOptions) -> PreparedStudy:
         raise StudyFileError(source.file, faults)
     chosen = tuple(part for part in parts if not asked or part.command in asked)
     judged = tuple(claims if not asked or CLAIMS in asked else ())
-    return PreparedStudy(study, record, chosen, judged, options, source.folder, told)
+    rows = planned_rows(parts)
+    baseline = baseline_of(study, source.folder)
+    if faults := unmatched_claims(study, claims, rows, baseline):
+        raise StudyFileError(source.file, faults)
+    lacking = warnings(chosen, judged, rows, baseline, ResultsFolder(options.results))
+    return PreparedStudy(study, record, chosen, judged, options, source.folder, told, lacking)
 
 
 def _check_parts(asked: Sequence[str], study: StudyFile) -> None:

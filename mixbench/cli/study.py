@@ -51,6 +51,8 @@ def _print_plan(prepared: PreparedStudy, printed: Printed) -> None:
         lambda: planned_as_json(prepared, expected),
         lambda width, terminal: plan_of_study(prepared.study, prepared.parts, expected, width if terminal else None),
     )
+    for text in prepared.warnings:
+        warn(text)
     for text in plan_remarks(expected) if expected else ():
         remark(text)
 
@@ -84,6 +86,8 @@ def _carry_out(prepared: PreparedStudy, printed: Printed) -> None:
     from mixbench.cli.text.claims import claims_text
     from mixbench.cli.text.study import study_title
 
+    for text in prepared.warnings:
+        warn(text)
     if not printed.as_json:
         print_text(lambda width, terminal: study_title(prepared.study, prepared.parts, width if terminal else None))
     outcomes = carry_out_parts(prepared, partial(_run_part, prepared, printed), remark)

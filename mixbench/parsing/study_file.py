@@ -127,12 +127,12 @@ class _Reader:
             fault = unknown("scale", chosen, scales, 0)
             self.faults.append(fault if scales else Fault(0, fault.text, "The file has no scales: leave out --scale."))
             chosen = None
-        texts = [self._text(name) for name in TEXTS]
+        title, question, source = map(self._text, TEXTS)
 
         def at(scale: str | None) -> StudyFile:
             roots: list[Path] = [(), *([(SCALE, scale)] if scale is not None else [])]
             shared, parts, claims = self._shared(roots), self._parts(roots), self._claims(roots)
-            return StudyFile(file, *texts, scales=scales, scale=scale, shared=shared, parts=parts, claims=claims)
+            return StudyFile(file, title, question, source, scales, scale, shared, parts, claims)
 
         # the faults of scales that are not used are told, too
         found = replace(at(chosen), others=tuple(at(name) for name in scales if name != chosen))

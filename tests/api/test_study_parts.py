@@ -215,9 +215,10 @@ def test_a_shared_value_that_parts_of_any_scale_or_claims_take_is_none() -> None
     text = '[mixers]\nbaseline = "none"\n[model]\nsteps = 7\n[scale.tiny]\n[scale.large.tune]\nsize = 1.0\n' + TASK
     claim = '[claims.a]\nclaim = "x"\nrule = "faster"\nmixer = "attention"\n'
     assert faults_of(f"{text}{claim}") == []
-    assert faults_of(f"{text}{claim}[scale.tiny.model]\nsteps = 8\n") == [
-        (14, "no part takes the shared steps")
-    ], "where tiny replaces it, nothing takes what it says"
+    assert faults_of(f"{text}{claim}[scale.tiny.model]\nsteps = 8\n") == [(14, "no part takes the shared steps")], (
+        "where tiny replaces it, nothing takes what it says"
+    )
+    assert faults_of(f'[mixers]\nbaseline = "none"\n{claim}') == [], "claims without against are compared with it"
+    assert faults_of('[mixers]\nbaseline = "none"\n[attention-map]\n') == [(2, "no part takes the shared baseline")]
     (fault,) = faults_of("[model]\nwidth = 8\nsteps = 7\n[speed]\ntokens = 8\n[scale.a.speed]\nlaunches = 2\n[scale.b]\n")
     assert fault == (3, "no part takes the shared steps")
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,18 @@ def test_a_task_that_is_named_twice_is_prepared_once(run: Run) -> None:
     told = run("tune", *task, *task, "--size", "1.0", "--plan")
     assert told.exit_code == 0, told.stderr
     assert told.stderr.count(PREPARING) == 1
+
+
+def test_what_a_cost_will_lack_is_told_in_the_plan_and_before_it_is_carried_out(run: Run, study: Path) -> None:
+    told = "For cost, no part measures the time of an example of none (majority · 1 layer · width 8 · 8 tokens · cpu)."
+    lacking = STUDY.replace("tokens = 8\nlaunches", "tokens = 16\nlaunches")
+    for text, count in ((STUDY, 0), (lacking, 1)):
+        study.write_text(f"{text}[cost]\n")
+        plan = run("study", "small.toml", "--dry-run")
+        assert plan.exit_code == 0, plan.stderr
+        assert plan.stderr.count(told) == count
+        as_json = json.loads(run("study", "small.toml", "--dry-run", "--json").stdout)
+        assert [warning.startswith(told) for warning in as_json["warnings"]] == [True] * count
+    begun = run("study", "small.toml", "--only", "speed,cost")
+    assert begun.stderr.count(told) == 1
+    assert begun.exit_code == 2, "what else is asked for is measured, and the cost says what it lacks"

@@ -77,7 +77,7 @@ def statuses() -> str:
 
 def rules() -> str:
     """The rules of claims, with the options that not all have."""
-    shared = {name for name in COLUMNS if name != "size"} | {"mixer", "against"}
+    shared = {name for name in COLUMNS if name not in ("size", "from-tokens")} | {"mixer", "against"}
     rows = (
         (
             f"`{rule.name}`",

@@ -87,6 +87,7 @@ COLUMNS = {
     "layers": Column("layers"),
     "width": Column("width"),
     "tokens": Column("tokens"),
+    "from-tokens": Column("tokens", lambda value, wanted: value >= wanted),
     "size": Column("train_size"),
     "device": Column("device", lambda value, wanted: value == wanted or value.partition(":")[0] == wanted),
     "mode": Column("mode"),

@@ -56,17 +56,9 @@ def cheaper(claim: Claim, evidence: Evidence) -> Answer:
         new = [mixer for mixer in keys_of([claim.options["mixer"]]) if mixer not in mixers]
         wish = Wish(measure=claim.options["measure"], texts=evidence.texts)
         raise NoEvidenceError(none.reason, "\n".join(all_factors(new, shared[SpeedRow], training, kept, wish))) from None
-    columns = {name: claim.options[name] for name in EXAMPLES if claim.options[name] is not None}
 
     def wish_of(against: MixerKey, level: float) -> Wish:
-        return Wish(
-            measure=claim.options["measure"],
-            columns=columns,
-            targets=claim.options["target"] or (),
-            baseline=found.labels[against],
-            texts=evidence.texts,
-            level=level,
-        )
+        return replace(wish_of_claim(claim), baseline=found.labels[against], texts=evidence.texts, level=level)
 
     @cache
     def costs(against: MixerKey, level: float) -> dict[Subject, TaskCost]:
@@ -109,6 +101,12 @@ def cheaper(claim: Claim, evidence: Evidence) -> Answer:
     for row_type in _READ:
         notes += evidence.machines(row_type, shared[row_type]) if shared[row_type] else []
     return Answer(rule, sentence, decision.findings, [*dict.fromkeys(notes)], "\n".join(dict.fromkeys(commands)))
+
+
+def wish_of_claim(claim: Claim) -> Wish:
+    """What a claim asks of costs, whatever its mixer is compared with."""
+    columns = {name: claim.options[name] for name in EXAMPLES if claim.options[name] is not None}
+    return Wish(measure=claim.options["measure"], columns=columns, targets=claim.options["target"] or ())
 
 
 def _label(cost: TaskCost, mixer: MixerKey) -> str | None:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixbench.errors import RequestError, UnknownNameError
-from mixbench.tables.speed_rows import EXECUTIONS
+from mixbench.tables.columns import Row
+from mixbench.tables.speed_rows import EXECUTIONS, SpeedRow
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.verdicts.claims.answers import Answer
 from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.claims.evidence import Evidence
-from mixbench.verdicts.claims.faster import faster
+from mixbench.verdicts.claims.faster import TIMED, faster
 from mixbench.verdicts.claims.needs import fewer_examples
 from mixbench.verdicts.claims.options import ClaimOption, typed
-from mixbench.verdicts.claims.product import cheaper
+from mixbench.verdicts.claims.product import EXAMPLES, cheaper
+from mixbench.verdicts.claims.runs import TRAINED
 from mixbench.verdicts.claims.scores import better_score, on_par
-from mixbench.verdicts.claims.sensitivity import more_needed_sensitivity
-from mixbench.verdicts.claims.trials import fewer_trials
+from mixbench.verdicts.claims.sensitivity import MAPPED, more_needed_sensitivity
+from mixbench.verdicts.claims.trials import SEARCHED, fewer_trials
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Rule:
     options: tuple[ClaimOption, ...]
     decide: Callable[[Claim, Evidence], Answer]
     """Raises NoEvidenceError, StorageError."""
+    reads: Mapping[type[Row], tuple[str, ...]]
+    """The tables that it needs, with the options that choose their rows."""
     one_of: tuple[str, ...] = ()
     """Options of which exactly one must be given."""
 
@@ -75,6 +80,7 @@ RULES: Mapping[str, Rule] = {
                 *_RUNS,
             ),
             more_needed_sensitivity,
+            {AttentionMapRow: MAPPED},
         ),
         Rule(
             "better-score",
@@ -82,6 +88,7 @@ RULES: Mapping[str, Rule] = {
             " clearly better than a constant answer.",
             (*_MIXERS, _SIZE, *_RUNS),
             better_score,
+            {TrainingRow: (*TRAINED, "size")},
         ),
         Rule(
             "on-par",
@@ -97,6 +104,7 @@ RULES: Mapping[str, Rule] = {
                 *_RUNS,
             ),
             on_par,
+            {TrainingRow: (*TRAINED, "size")},
             one_of=("margin", "relative-margin"),
         ),
         Rule(
@@ -109,18 +117,21 @@ RULES: Mapping[str, Rule] = {
                 *_TIMES,
             ),
             faster,
+            {SpeedRow: (*TIMED, "from-tokens")},
         ),
         Rule(
             "fewer-examples",
             "The ratio of the training examples needed to reach a score lies below 1.",
             (*_MIXERS, *_NEEDS, *_RUNS),
             fewer_examples,
+            {TrainingRow: TRAINED},
         ),
         Rule(
             "fewer-trials",
             "The ratio of the tuning trials after which a score is expected lies below 1, by simultaneous 95 % bands.",
             (*_MIXERS, *_NEEDS, ClaimOption("size", "count", "training examples"), *_RUNS),
             fewer_trials,
+            {TrialRow: SEARCHED},
         ),
         Rule(
             "cheaper",
@@ -139,6 +150,7 @@ RULES: Mapping[str, Rule] = {
                 *(option for option in _TIMES if option.name not in ("width", "device")),
             ),
             cheaper,
+            {SpeedRow: EXAMPLES, TrainingRow: TRAINED, TrialRow: TRAINED},
         ),
     )
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import html
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import pytest
+from doc_tables import judged_study
 
 from mixbench.mixers import MIXERS
 from mixbench.tables.results import ResultsFolder
@@ -17,6 +19,7 @@ from mixbench.tasks.dataset import NOT_ASKED
 from mixbench.tasks.recall import generate as recall
 from mixbench.verdicts.attention_map import summarise as map_summary
 from mixbench.verdicts.brackets import ratio
+from mixbench.verdicts.claims.shown import value_entry
 from mixbench.verdicts.cost.evidence import task_costs
 from mixbench.verdicts.cost.subject import Wish
 from mixbench.verdicts.cost.tables import sentence
@@ -29,6 +32,7 @@ from mixbench.verdicts.speed.verdicts import verdicts
 from mixbench.verdicts.words import number
 
 RESULTS = Path(__file__).parents[1] / "results"
+VERDICTS = ("supported", "contradicted", "undecided")
 AS_WRITTEN = "hypermixer:hidden=512,tied=false,grouping=as-written"
 
 
@@ -222,15 +226,15 @@ def test_the_cost_that_is_told_is_that_of_its_rows() -> None:
         assert " | ".join([mixer.label, *(entry.number + entry.tail for entry in entries if entry)]) in text
 
 
-def test_the_cost_of_hypermixer_is_that_of_its_rows_in_the_readme_and_the_page_on_cost() -> None:
+def test_the_cost_of_hypermixer_is_that_of_its_rows_in_the_page_on_cost() -> None:
     folder = ResultsFolder(RESULTS / "cost")
     (cost,) = task_costs(folder.read(SpeedRow), folder.read(TrainingRow), folder.read(TrialRow), Wish())
     product = [mixer for mixer in cost.costs if mixer.label == "hypermixer"][-1].ratios["product"]
     assert product.interval
     assert product.interval.low < 1 < product.interval.high  # neither is shown to be cheaper
     shown = f"{product.value.low:.2f} ({product.interval.low:.2f}–{product.interval.high:.2f})"
-    for document in (RESULTS.parent / "README.md", RESULTS.parent / "docs" / "cost.md"):
-        assert f"an error of {cost.targets[-1]:g} at {shown} times" in document.read_text().replace("\n", " ")
+    document = RESULTS.parent / "docs" / "cost.md"
+    assert f"an error of {cost.targets[-1]:g} at {shown} times" in document.read_text().replace("\n", " ")
 
 
 def test_the_shares_of_the_attention_maps_are_those_of_their_rows() -> None:
@@ -243,3 +247,42 @@ def test_the_shares_of_the_attention_maps_are_those_of_their_rows() -> None:
             assert f"{100 * line.right.point:.0f} %" in text
     shares = {line.label: line.right.point for line in task.lines if line.right}
     assert shares["attention"] > shares["hypermixer"] > shares["mlp-mixer"]
+
+
+def test_what_is_told_of_the_small_study_is_what_its_rows_say_of_its_claims() -> None:
+    judged = {each.claim.name: each for each in judged_study()}
+    faster, fewer = (judged[name].findings[-1] for name in ("faster-inference", "fewer-examples"))
+    assert faster.label.endswith("attention at 4096 tokens")
+    shown = [f"{entry.number}{entry.tail} times" for entry in map(value_entry, (faster, fewer)) if entry]
+    text = (RESULTS.parent / "README.md").read_text().replace("\n", " ")
+    assert f"it takes {shown[0]} attention's time at 4096 tokens, but {shown[1]} its training examples" in text
+    verdicts_of = Counter(each.verdict for each in judged.values())
+    counts = ", ".join(f"{verdicts_of[verdict]}{' are' * (not place)} {verdict}" for place, verdict in enumerate(VERDICTS))
+    assert f"Of {len(judged)} claims, {counts}." in text
+    by_verdict = {verdict: {name for name, each in judged.items() if each.verdict == verdict} for verdict in VERDICTS}
+    assert by_verdict["supported"] == {"faster-inference", "faster-training"}, "as docs/study.md tells"
+    assert by_verdict["contradicted"] == {"fewer-examples", "on-par"}, "as docs/study.md tells"
+
+
+def test_what_the_small_study_explains_is_in_its_tables() -> None:
+    text = (RESULTS / "study-small" / "README.md").read_text().replace("\n", " ")
+    folder = ResultsFolder(RESULTS / "study-small")
+    (cost,) = task_costs(folder.read(SpeedRow), folder.read(TrainingRow), folder.read(TrialRow), Wish())
+    easiest = next(mixer for mixer in cost.costs if mixer.label.startswith("hypermixer") and mixer.ratios)
+    entries = [ratio(known.value, known.interval) for known in easiest.ratios.values()]
+    assert len(entries) == 4
+    for entry in entries:
+        assert entry
+        assert f"{entry.number}{entry.tail} times" in text
+    (task,) = data_summary(folder.read(TrainingRow)).tasks
+    errors = {cell.mixer: cell.score for cell in task.cells if cell.train_size == 200}
+    for mixer in ("hypermixer", "mlp-mixer", "gmlp"):
+        assert (score := errors[mixer])
+        assert "".join(interval_text(score)) in text
+
+
+def test_the_page_of_the_small_study_is_one_file_of_its_claims() -> None:
+    page = (RESULTS / "study-small" / "report.html").read_text()
+    for judged in judged_study():
+        assert f"{judged.verdict.capitalize()}:" in page
+        assert html.escape(judged.sentence) in page.replace("\N{NO-BREAK SPACE}", " ").replace("&#39;", "&#x27;")

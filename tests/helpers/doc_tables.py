@@ -1,4 +1,4 @@
-"""Check that the tables in docs/ are those of the program; `--write` brings them up to date."""
+"""Check that tables of documents are those of the program and of the reference results; `--write` brings them up to date."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from functools import partial
 from pathlib import Path
 
 from mixbench.api.catalogue import STATUS_MEANINGS
+from mixbench.api.study_claims import judged_claims, study_claims
 from mixbench.mixers import FAMILIES
 from mixbench.mixers.description import Family, Mixer
 from mixbench.parsing.option import Option
+from mixbench.parsing.study_file import read_study_text
 from mixbench.tables.columns import FAILURES
+from mixbench.tables.results import ResultsFolder
+from mixbench.tables.study_record import read_study
 from mixbench.tasks import TASKS
+from mixbench.verdicts.claims.claim import Judged
 from mixbench.verdicts.claims.evidence import COLUMNS
 from mixbench.verdicts.claims.options import ClaimOption
 from mixbench.verdicts.claims.rules import RULES
+from mixbench.verdicts.claims.shown import claim_text, value_entry
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+STUDY = ROOT / "results" / "study-small"
 SCRIPT = "tests/helpers/doc_tables.py"
 ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 OF_EVERY_TASK = ("train", "dev", "test", "draw")
@@ -94,11 +102,32 @@ def _claim_option(option: ClaimOption) -> str:
     return f"`{option.name}{default}`: {option.meaning}"
 
 
+def judged_study() -> list[Judged]:
+    """What the rows of the small study say of each of its claims."""
+    record = read_study(STUDY)
+    assert record
+    study, _ = read_study_text(record.text, record.file, record.scale)
+    return judged_claims(study, study_claims(study, "")[0], ResultsFolder(STUDY), "")
+
+
+def verdicts() -> str:
+    """The claims of the small study with their verdicts, and the numbers that decide them."""
+    rows = []
+    for judged in judged_study():
+        claim = (f"`{judged.claim.name}`: {claim_text(judged)}", f"**{judged.verdict}**")
+        for finding in judged.findings:
+            value = value_entry(finding)
+            rows.append((*claim, finding.label, finding.quantity, value.number + value.tail if value else "–"))
+            claim = ("", "")
+    return markdown_table(("claim", "verdict", "comparison", "quantity", "value"), rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     **{name: ("mixers.md", partial(mixers, family)) for name, family in FAMILIES.items()},
     "tasks": ("data-efficiency.md", tasks),
     "statuses": ("results.md", statuses),
     "rules": ("claims.md", rules),
+    "verdicts": ("../results/study-small/README.md", verdicts),
 }
 """By the name in the comments around a table: its page, and what writes it."""
 

@@ -30,9 +30,16 @@ def children(process: subprocess.Popen[Any]) -> list[int]:
 def wait_until_gone(pids: list[int]) -> list[int]:
     """Those that are still there after thirty seconds, in which a child that was just importing torch notices."""
     deadline = time.monotonic() + 30
-    while (alive := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < deadline:
+    while (alive := [pid for pid in pids if _runs(pid)]) and time.monotonic() < deadline:
         time.sleep(0.01)
     return alive
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended; one that has may be left for its new parent, which takes its time, to collect."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def kill_when(ready: Callable[[list[int]], object], *arguments: object, folder: Path) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from mixbench.verdicts.claims.answers import lacking_comparisons
 from mixbench.verdicts.claims.claim import Claim, Finding
-from mixbench.verdicts.claims.estimates import NOTHING, Comparison, Estimate, of_change, of_interval
+from mixbench.verdicts.claims.estimates import LEVEL, NOTHING, Comparison, Estimate, of_change, of_interval
 from mixbench.verdicts.claims.evidence import Named
 from mixbench.verdicts.claims.runs import Runs
 from mixbench.verdicts.learning.cells import DataCell
@@ -53,7 +53,7 @@ def pairs_of(claim: Claim, runs: Runs) -> list[tuple[Comparison, Pair | None]]:
                 continue
             pair = Pair(task, own, other)
             relative = task.is_error and relative_change(pair.scores) is not None
-            reason = why_nothing(pair)
+            reason = why_nothing(pair, relative=relative)
             found.append((with_reason(blank, reason, partial(pair.at, relative=relative)), pair))
     return found
 
@@ -63,8 +63,8 @@ def with_reason(comparison: Comparison, detail: str, at: Callable[[float], Estim
     return replace(comparison, at=at or comparison.at, detail=detail)
 
 
-def why_nothing(pair: Pair) -> str:
-    """Why there is no difference, or no interval."""
+def why_nothing(pair: Pair, *, relative: bool) -> str:
+    """Why there is no difference, or no interval of it."""
     for cell in (pair.own, pair.other):
         if not cell.scores:
             return f"all runs of {cell.label} failed: {cell.status}"
@@ -72,8 +72,8 @@ def why_nothing(pair: Pair) -> str:
         return "no seed has both"
     if len(pair.scores) == 1:
         return "one seed, so no interval"
-    difference = mean_difference(pair.scores)
-    return "all seeds agree exactly, so no interval" if difference and difference.low is None else ""
+    estimate = pair.at(LEVEL, relative=relative)
+    return "all seeds agree exactly, so no interval" if estimate.low is None and not estimate.unknown else ""
 
 
 def size_of(claim: Claim, task: TaskSummary, named: Named) -> int:

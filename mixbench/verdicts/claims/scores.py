@@ -137,7 +137,7 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
 def _why(pair: Pair, relative: bool) -> str:
     if relative and pair.scores and relative_change(pair.scores) is None:
         return "a score is 0, so there is no ratio"
-    return why_nothing(pair)
+    return why_nothing(pair, relative=relative)
 
 
 def _relative(pairs: Sequence[tuple[Comparison, Pair | None]]) -> bool:

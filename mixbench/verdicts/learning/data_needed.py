@@ -82,7 +82,7 @@ def data_needed(
 def _known(ends: Numbers, level: float) -> tuple[Bracket, Bracket | None]:
     """The value from the first draw and the interval from the others; none where all agree, which says nothing of others."""
     interval = percentile_interval(ends[1:, 0], ends[1:, 1], (1 - level) / 2) if len(ends) > 1 else None
-    bracket = Bracket(*interval) if interval and interval[0] < interval[1] else None
+    bracket = None if interval is None or math.isclose(*interval, rel_tol=_ROUNDING) else Bracket(*interval)
     return Bracket(*map(float, ends[0])), bracket
 
 

@@ -201,6 +201,16 @@ def test_seeds_that_agree_exactly_have_no_interval() -> None:
     assert "all seeds agree exactly" in found.sentence
 
 
+@pytest.mark.parametrize("score", ["accuracy", "mse"])
+def test_rounding_between_seeds_that_agree_decides_nothing(score: str) -> None:
+    own, other = ([0.55, 0.35], [0.5, 0.3]) if score == "accuracy" else ([0.1, 0.3], [0.7, 2.1])
+    assert own[0] - other[0] != own[1] - other[1]
+    assert own[0] / other[0] != own[1] / other[1]
+    found = judged("better-score", runs({"hypermixer": own, "attention": other}, score=score))
+    assert found.verdict == "undecided"
+    assert "all seeds agree exactly" in found.sentence
+
+
 def test_without_a_table_the_command_that_makes_it_is_told() -> None:
     found = judged("better-score", against=["gmlp"], width=32)
     assert (found.verdict, found.sentence) == ("undecided", "Nothing can be said yet: there is no data_efficiency.csv.")

@@ -107,6 +107,13 @@ def test_equal_seeds_leave_no_interval_and_one_seed_has_none() -> None:
     assert need(0.65, curve(0.6, 0.7, 0.8, 0.9)).interval is None
 
 
+def test_rounding_between_equal_seeds_is_no_interval() -> None:
+    rounded = {100: {0: 0.6, 1: 0.1 + 0.2 + 0.3}, 200: dict.fromkeys(range(2), 0.8)}
+    assert len(set(rounded[100].values())) == 2
+    found = need(0.65, curve(0.4, 0.7, seeds=2, sizes=(100, 200)), rounded)
+    assert found.interval is found.ratio_interval is None
+
+
 def test_whole_seeds_shared_by_mixers_are_drawn() -> None:
     # each seed shifts both mixers alike: on the log scale their needs differ by a factor of 2 in every draw
     shifts = {seed: 0.02 * seed for seed in range(5)}

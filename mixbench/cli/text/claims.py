@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mixbench.cli.text.layout import BLANK, Column, Paragraph, Table, caption, fitted, notes
 from mixbench.verdicts.claims.claim import Finding, Judged
-from mixbench.verdicts.claims.shown import ABOUT_NUMBERS, CLAIM, RESULTS, RULE, claim_text, smallest_entry, value_entry
+from mixbench.verdicts.claims.shown import CLAIM, RESULTS, RULE, about_numbers, claim_text, smallest_entry, value_entry
 from mixbench.verdicts.entries import Entry
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ _COMMAND = ": mixbench "
 def claims_text(judged: Sequence[Judged], width: int, terminal: bool) -> Text:
     """A block per claim; `width` and `terminal` as for `data_efficiency_table`."""
     parts = [part for own in judged for part in _claim(own)]
-    reading = notes(ABOUT_NUMBERS) if any(own.findings for own in judged) else ()
-    return fitted([*parts, *reading], width if terminal else None)
+    return fitted([*parts, *notes(about_numbers(judged))], width if terminal else None)
 
 
 def _claim(judged: Judged) -> Iterator[Paragraph | Table]:

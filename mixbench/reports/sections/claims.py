@@ -8,7 +8,7 @@ from typing import get_args
 from mixbench.reports.contents import Cell, Section, Table
 from mixbench.reports.sections.as_tables import MISSING, as_csv
 from mixbench.verdicts.claims.claim import Finding, Judged, Verdict
-from mixbench.verdicts.claims.shown import ABOUT_NUMBERS, RESULTS, claim_text, smallest_entry, value_entry
+from mixbench.verdicts.claims.shown import RESULTS, about_numbers, claim_text, smallest_entry, value_entry
 from mixbench.verdicts.words import counted
 
 CLAIMS = "claims"
@@ -58,7 +58,7 @@ def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
             "The numbers that decide the claims",
             ("claim", "of", "quantity", "value (interval)", "detectable", "verdict"),
             rows,
-            [*ABOUT_NUMBERS, *notes],
+            [*about_numbers(judged), *notes],
         )
 
 

@@ -42,6 +42,8 @@ class Finding:
     """The upper bound of a number of which only that is known."""
     unknown: str = ""
     """Why the interval says nothing and is not given, where it does."""
+    disturbed: bool = False
+    """Whether other work disturbed the times that it is of, so that it decides nothing."""
 
 
 @dataclass(frozen=True)

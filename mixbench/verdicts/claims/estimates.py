@@ -103,8 +103,8 @@ class Comparison:
     """With a preposition, at which length or score and in which of several contexts: `at 512 tokens`."""
     detail: str = ""
     """Why there is no number, or how it is marked."""
-    failing: bool = False
-    """Whether it must not decide, since rows of it failed or were disturbed."""
+    disturbed: bool = False
+    """Whether other work disturbed the times that it is of, so that it must not decide."""
     of: str = ""
     """Which quantity, where the comparisons of a claim differ in it."""
     source: Any = field(default=None, compare=False)
@@ -153,7 +153,7 @@ def decided(test: Criterion, comparisons: Sequence[Comparison], quantity: str) -
 
     Comparisons that must not decide, or have no interval, are no part of the correction: the level is None.
     """
-    able = [place for place, own in enumerate(comparisons) if not own.failing and own.at(LEVEL).low is not None]
+    able = [place for place, own in enumerate(comparisons) if not own.disturbed and own.at(LEVEL).low is not None]
     levels = dict(zip(able, levels_of([comparisons[place].at for place in able], test), strict=True))
     found = []
     for place, own in enumerate(comparisons):
@@ -182,7 +182,7 @@ def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: st
     low, high = (None if end is None or math.isinf(end) else end for end in (estimate.low, estimate.high))
     lower, upper = (own is None and end is not None for own, end in ((low, estimate.low), (high, estimate.high)))
     marks = ["no lower bound"] * lower + ["no upper bound"] * upper
-    shown = not own.failing and None not in (estimate.point, low, high)
+    shown = not own.disturbed and None not in (estimate.point, low, high)
     value = estimate.value
     return Finding(
         label=own.label,
@@ -196,6 +196,7 @@ def _finding(own: Comparison, estimate: Estimate, verdict: Verdict, quantity: st
         at_least=value.low if value and value.low > 0 else None,
         at_most=value.high if value and value.high < math.inf else None,
         unknown=estimate.unknown,
+        disturbed=own.disturbed,
     )
 
 

@@ -146,7 +146,7 @@ def _lacks(own: Comparison, place: Place, below: float) -> dict[str, Any]:
     if not cells:
         return {"launches": max(FEWEST, *(cell.launches for cell in line.own.values()))}
     launches = max(cell.launches for cell in cells)
-    if own.failing or not any(line.own[tokens].paired_ratios for tokens in place.lengths):
+    if own.disturbed or not any(line.own[tokens].paired_ratios for tokens in place.lengths):
         return {"fresh": True, "launches": max(launches, 2)}  # one launch would have no interval
     estimate = own.at(LEVEL)
     if estimate.point is None or estimate.high is None:

@@ -134,5 +134,5 @@ def _at_length(found: Named, line: Line, tokens: int) -> Comparison:
         return of_ratio(log_median_interval(ratios, level))
 
     if cell.ratio_disturbed:
-        return replace(blank, at=ratio, detail=DISTURBED, failing=True)
+        return replace(blank, at=ratio, detail=DISTURBED, disturbed=True)
     return replace(blank, at=ratio, detail="one launch, so no interval" if len(ratios) == 1 else "")

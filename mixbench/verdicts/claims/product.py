@@ -147,7 +147,7 @@ def _products(claim: Claim, blank: Comparison, cost: TaskCost, own: str, again: 
         place = f"at {cost.score} {sign} {target:g} {blank.where}".rstrip()
         words = "; ".join(filter(None, (_factors(cost, one), unquiet)))
         source = (*blank.source, one.ratios)
-        found.append(replace(blank, where=place, at=at, detail=words, failing=bool(marks), source=source))
+        found.append(replace(blank, where=place, at=at, detail=words, disturbed=bool(marks), source=source))
     return found
 
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mixbench.stats import Interval
 from mixbench.verdicts.brackets import ratio
 from mixbench.verdicts.claims.answers import signed
 from mixbench.verdicts.claims.claim import Finding, Judged
-from mixbench.verdicts.entries import UNKNOWN, Entry, difference_text
+from mixbench.verdicts.entries import DISTURBED, UNKNOWN, Entry, difference_text
+from mixbench.verdicts.entries import signed as with_signs
 from mixbench.verdicts.learning.data_needed import UNKNOWN as NOTHING
 from mixbench.verdicts.learning.data_needed import Bracket
 from mixbench.verdicts.words import number
 
-_RATIO = "ratio"
+_RATIO, _SCORE = "ratio", "test "
+"""What the quantity of a ratio and of a plain score begins with."""
 CLAIM, RESULTS, RULE = "Claim", "Results", "Rule"
 """What stands before the text of a claim, before what the rows say of it, and before how it is decided."""
-ABOUT_NUMBERS = (
+_ABOUT_NUMBERS = (
     "In brackets: 95 % intervals; with several comparisons they are wider, as the rule says.",
     "detectable: the smallest effect that an interval of this width would have shown; for on-par, the narrowest margin.",
 )
-"""How to read the numbers."""
+
+
+def about_numbers(judged: Sequence[Judged]) -> list[str]:
+    """How to read the numbers of claims; nothing where there are none."""
+    findings = [finding for own in judged for finding in own.findings]
+    marked = [DISTURBED.explained] if any(finding.disturbed for finding in findings) else []
+    return [*_ABOUT_NUMBERS, *marked] if findings else []
 
 
 def claim_text(judged: Judged) -> str:
@@ -30,14 +39,22 @@ def claim_text(judged: Judged) -> str:
 
 
 def value_entry(finding: Finding) -> Entry | None:
-    """A number with its interval as the tables have it, the one end that is known without a number; None where nothing is."""
+    """A number with its interval and its mark as the tables have it, the one end that is known without a number; None where
+    nothing is.
+    """
+    entry = _value_entry(finding)
+    return with_signs(entry, DISTURBED) if entry and finding.disturbed else entry
+
+
+def _value_entry(finding: Finding) -> Entry | None:
     if finding.quantity.startswith(_RATIO):
         return _ratio_entry(finding)
     if finding.point is None:
         return None
+    form = number if finding.quantity.startswith(_SCORE) else signed
     if finding.unknown:
-        return Entry(signed(finding.point), UNKNOWN)
-    return Entry(*difference_text(Interval(finding.point, finding.low, finding.high), signed))
+        return Entry(form(finding.point), UNKNOWN)
+    return Entry(*difference_text(Interval(finding.point, finding.low, finding.high), form))
 
 
 def _ratio_entry(finding: Finding) -> Entry | None:

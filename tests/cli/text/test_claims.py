@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from claimed import judged
 from synthetic import speed_rows
@@ -47,6 +49,23 @@ def test_verdicts_have_their_colours_and_rules_are_dim() -> None:
     assert styles["SUPPORTED: one"] == "bold green"
     assert styles["UNDECIDED: one"] == "bold yellow"
     assert styles[f"Rule: {MISSING.rule}"] == "dim"
+
+
+def test_a_disturbed_number_keeps_its_mark_and_the_mark_is_explained() -> None:
+    rows, launches = speed_rows()
+    open_ = judged("faster", [replace(row, quality="contended") for row in rows], launches)
+    text = claims_text([open_], 120, False).plain
+    (line,) = [line for line in text.split("\n") if line.startswith("hypermixer against")]
+    assert "!" in line
+    assert "!: disturbed for too much of the time" in text
+    assert "!" not in claims_text([FASTER], 120, False).plain
+
+
+def test_a_plain_score_has_no_sign() -> None:
+    finding = Finding("hypermixer", "test accuracy", 0.5, 0.4, 0.6, "undecided")
+    text = claims_text([Judged(Claim("one", "It is.", "better-score", {}), "", "undecided", "", [finding])], 120, False).plain
+    assert "0.500 (0.400–0.600)" in text
+    assert "+" not in text
 
 
 @pytest.mark.parametrize(

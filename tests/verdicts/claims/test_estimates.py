@@ -87,7 +87,7 @@ def test_a_correction_without_steps_has_one_level_for_all() -> None:
 def test_what_must_not_decide_and_what_has_no_interval_are_no_part_of_the_correction() -> None:
     comparisons = [
         Comparison("own", "clear", partial(normal, 2.0)),
-        Comparison("own", "disturbed", partial(normal, 9.0), failing=True),
+        Comparison("own", "disturbed", partial(normal, 9.0), disturbed=True),
         Comparison("own", "one seed", lambda level: Estimate(9.0)),
     ]
     found = decided(HIGHER, comparisons, "difference")

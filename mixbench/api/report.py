@@ -13,6 +13,8 @@ from mixbench.tables.storage import storage_errors, write_atomically
 
 NAME = "report.html"
 _ELSEWHERE = "Give another file with --output."
+_START = b"<!doctype html"
+"""What a page begins with, in small letters."""
 
 
 def write_report(options: ReportOptions) -> Path:
@@ -53,5 +55,16 @@ def _demand_place(output: Path, results: Path) -> None:
     """Raise RequestError if there is no place for the file, before anything takes time."""
     if output.is_dir():
         raise RequestError(f"{output} is a folder, not a file for the page", f"Give a file: --output {output / NAME}")
+    if output != results / NAME and output.exists() and not _may_be_replaced(output):
+        raise RequestError(f"{output} exists and is not a page: it would be lost", _ELSEWHERE)
     if output.parent != results and not output.parent.is_dir():
         raise RequestError(f"cannot write {output}: there is no folder {output.parent}", "Create it, or " + _ELSEWHERE.lower())
+
+
+def _may_be_replaced(output: Path) -> bool:
+    """Whether what is there is a page or an empty file; not a table, a study, or a device. Raises StorageError."""
+    if not output.is_file():
+        return False
+    with storage_errors(f"cannot read {output}", _ELSEWHERE), output.open("rb") as stream:
+        start = stream.read(len(_START))
+    return start.lower() == _START or not start

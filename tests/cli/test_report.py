@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -59,6 +60,24 @@ def test_a_place_where_no_file_can_be_is_refused_at_once(
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
     assert "--output" in done.stderr
+
+
+def test_what_is_no_page_is_not_replaced(folder: Path, tmp_path: Path, run: Run) -> None:
+    table, pipe = folder / "speed.csv", tmp_path / "pipe"
+    before = table.read_bytes()
+    os.mkfifo(pipe)
+    for place in (table, pipe):
+        done = run("report", folder, "-o", place)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert f"{place} exists and is not a page: it would be lost" in done.stderr
+    assert (table.read_bytes(), pipe.is_fifo()) == (before, True)
+
+
+def test_an_older_page_and_an_empty_file_are_replaced(folder: Path, tmp_path: Path, run: Run) -> None:
+    for content in ("", "<!DOCTYPE HTML>\nolder"):
+        (tmp_path / "page.html").write_text(content)
+        assert run("report", folder, "-o", tmp_path / "page.html").exit_code == 0
+        assert (tmp_path / "page.html").read_text().startswith("<!doctype html>\n<html")
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -204,10 +204,10 @@ def _claim(name: str, given: Mapping[str, Any], installed: bool) -> tuple[Claim 
                 'Write claim = "…", what is claimed, in a sentence.',
             )
         )
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         error = UnknownNameError("rule", str(rule), RULES) if "rule" in given else RequestError("it has no rule", _KNOWN)
         return None, [*faults, Fault(name, "rule" if "rule" in given else "", str(error), error.hint)]
-    entry = RULES[str(rule)]
+    entry = RULES[rule]
     values, wrong = typed(entry.options, options, f"rule {rule}", installed=installed)
     faults += [Fault(name, key if key in given else "", str(error), error.hint) for key, error in wrong]
     named = [key for key in entry.one_of if key in given]
@@ -217,7 +217,7 @@ def _claim(name: str, given: Mapping[str, Any], installed: bool) -> tuple[Claim 
         faults.append(Fault(name, named[-1] if named else "", message))
     if values.get("mixer") is not None and values["mixer"] in (values.get("against") or ()):
         faults.append(Fault(name, "against", f"{values['mixer']} would be compared with itself"))
-    return (None if faults else Claim(name, str(text).strip(), str(rule), values)), faults
+    return (None if faults else Claim(name, str(text).strip(), rule, values)), faults
 
 
 _KNOWN = f"Rules: {', '.join(RULES)}."

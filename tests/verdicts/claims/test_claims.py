@@ -54,6 +54,11 @@ def test_every_fault_of_every_claim_is_told_with_its_claim_and_key() -> None:
     assert "(5 more faults)" in str(raised.value)
 
 
+@pytest.mark.parametrize("rule", [[], ["faster"], {"a": 1}, 3])
+def test_a_rule_that_is_no_text_is_unknown(rule: object) -> None:
+    assert faults(rule=rule) == [("rule", f"unknown rule {str(rule)!r}")]
+
+
 @pytest.mark.parametrize(
     ("given", "key"),
     [

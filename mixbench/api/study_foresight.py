@@ -123,5 +123,5 @@ def _of_cost(who: str, wish: Wish, rows: Rows, among: Sequence[str] = ()) -> Ite
     for own in untimed(*tables, wish, among):
         yield (
             f"For {who}, no part measures the {wish.measure} of an example of {', '.join(own.mixers)} ({own.subject.words})."
-            f" Add a part speed with the options of:\n  {own.command}"
+            f" Add a speed part with the options of this command:\n  {own.command}"
         )

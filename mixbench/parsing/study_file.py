@@ -207,7 +207,7 @@ class _Reader:
             if known and not isinstance(self._at(path), list):
                 if len(known) > 1 and isinstance(self._at(path), Mapping):
                     form = f"Write [[{'.'.join(map(str, path))}]]: it replaces all of them."
-                    self._fault(path, f"the study has {len(known)} parts {command}", form)
+                    self._fault(path, f"the study has {len(known)} {command} parts", form)
                 others = [StudyPart(command, {**known[0].options, **others[0].options}, known[0].line)]
             elif known:
                 others = [StudyPart(command, each.options, known[0].line) for each in others]

@@ -31,7 +31,10 @@ def generate(options: Mapping[str, Value], seed: int) -> Dataset:
     """Signals and targets in units of height. Both pairs differ in height; the original tests only the triangles."""
     form = Form(tokens=TOKENS, vocabulary=0, channels=1, output="value per token", classes=0, score="mse")
     splits = numbered_splits(_examples(int(options[name]), _generator(seed, name)) for name in SPLITS)
-    remark = f"both shapes of each kind get their mean height; before, the two differ by more than {LEAST_DIFFERENCE:g}"
+    remark = (
+        "a model must give both triangles the mean of their heights, and both rectangles that of theirs;"
+        f" the two heights differ by more than {LEAST_DIFFERENCE:g}"
+    )
     return Dataset(form, *splits, remarks=(remark,))
 
 

@@ -56,16 +56,16 @@ def faults_of(text: str, **options: object) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("rule", "option", "told"),
     [
-        ("faster", 'dtype = "bfloat16"', "no part makes a row of speed.csv with dtype bfloat16. What there is: float32."),
-        ("faster", 'mode = "decode"', "speed.csv with mode decode. What there is: inference, training."),
-        ("faster", 'scope = "model"', "speed.csv with scope model. What there is: mixer."),
-        ("faster", "width = 16", "speed.csv with width 16. What there is: 8."),
-        ("faster", "from-tokens = 64", "speed.csv with from-tokens 64. What there is: 16, 32."),
-        ("faster", 'against = ["hyena"]', "hyena will not be in speed.csv. Its rows are of: attention, none."),
-        ("better-score", 'device = "cuda"', "data_efficiency.csv with device cuda. What there is: cpu."),
-        ("better-score", 'task = "shapes"', "data_efficiency.csv with task shapes. What there is: majority."),
-        ("better-score", "size = 30", "data_efficiency.csv with size 30. What there is: 40, 20."),
-        ("fewer-examples", "layers = 2", "data_efficiency.csv with layers 2. What there is: 1."),
+        ("faster", 'dtype = "bfloat16"', "no part makes a row of speed.csv with dtype bfloat16. Planned: float32."),
+        ("faster", 'mode = "decode"', "speed.csv with mode decode. Planned: inference, training."),
+        ("faster", 'scope = "model"', "speed.csv with scope model. Planned: mixer."),
+        ("faster", "width = 16", "speed.csv with width 16. Planned: 8."),
+        ("faster", "from-tokens = 64", "speed.csv with from-tokens 64. Planned: 16, 32."),
+        ("faster", 'against = ["hyena"]', "hyena will not be in speed.csv. Its mixers: attention, none."),
+        ("better-score", 'device = "cuda"', "data_efficiency.csv with device cuda. Planned: cpu."),
+        ("better-score", 'task = "shapes"', "data_efficiency.csv with task shapes. Planned: majority."),
+        ("better-score", "size = 30", "data_efficiency.csv with size 30. Planned: 40, 20."),
+        ("fewer-examples", "layers = 2", "data_efficiency.csv with layers 2. Planned: 1."),
     ],
 )
 def test_what_a_claim_asks_and_no_part_makes_is_a_fault_in_its_line(rule: str, option: str, told: str) -> None:
@@ -81,12 +81,12 @@ def test_all_that_a_claim_asks_in_vain_is_told_at_once_and_each_time_with_what_w
     )
     text = text.replace('mixer = "none"\nmargin', 'mixer = "hyena"\nmargin')
     assert faults_of(text) == [
-        ("width = 16", "claim a: no part makes a row of speed.csv with mode training, width 16. What there is: 8."),
+        ("width = 16", "claim a: no part makes a row of speed.csv with mode training, width 16. Planned: 8."),
         (
             'dtype = "float16"',
-            "claim a: no part makes a row of speed.csv with mode training, dtype float16. What there is: float32.",
+            "claim a: no part makes a row of speed.csv with mode training, dtype float16. Planned: float32.",
         ),
-        ('mixer = "hyena"', "claim b: hyena will not be in data_efficiency.csv. Its rows are of: attention, none."),
+        ('mixer = "hyena"', "claim b: hyena will not be in data_efficiency.csv. Its mixers: attention, none."),
     ]
 
 

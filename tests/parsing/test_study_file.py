@@ -105,7 +105,7 @@ def test_one_fault_is_the_message_itself() -> None:
         ("speed = [1]\n", r"s\.toml:1: 0 is not a table"),
         ("scale = 3\n[speed]", r"s\.toml:1: scale is not a table"),
         ("[speed]\n[claims]\nx = 3", r"s\.toml:3: x is not a table"),
-        ("[[speed]]\n[[speed]]\n[scale.a.speed]\n", r"s\.toml:3: the study has 2 parts speed"),
+        ("[[speed]]\n[[speed]]\n[scale.a.speed]\n", r"s\.toml:3: the study has 2 speed parts"),
     ],
 )
 def test_what_is_no_study_is_told_in_one_line(text: str, told: str) -> None:

@@ -59,7 +59,8 @@ def _plan(study: StudyFile, parts: Sequence[PlannedPart], expected: Forecast | N
 
 def _title(study: StudyFile, parts: Sequence[PlannedPart]) -> Iterator[Part]:
     scale = f" ({study.scale})" if study.scale else ""
-    yield heading(f"{study.title or study.file}{scale}: {counted(len(parts), 'part')}")
+    several = f": {counted(len(parts), 'part')}" if parts else ""
+    yield heading(f"{study.title or study.file}{scale}{several}")
     if study.question:
         yield Paragraph(study.question, "italic")
 

@@ -39,7 +39,7 @@ def _count(judged: Sequence[Judged]) -> str:
     found = [own.verdict for own in judged]
     first, *others = [f"{found.count(verdict)} {verdict}" for verdict in get_args(Verdict)]
     number, _, verdict = first.partition(" ")
-    return f"Of {counted(len(found), 'claim')}, {number} {'is' if number == '1' else 'are'} {', '.join([verdict, *others])}."
+    return f"Of {counted(len(found), 'claim')}, {number} {'is' if number == '1' else 'are'} {', '.join([verdict, *others])}: for what was measured here."
 
 
 def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
@@ -56,7 +56,7 @@ def _tables(judged: Sequence[Judged]) -> Iterator[Table]:
         yield Table(
             "claims-numbers",
             "The numbers that decide the claims",
-            ("claim", "of", "quantity", "value (interval)", "detectable", "verdict"),
+            ("claim", "comparison", "quantity", "value (interval)", "detectable", "verdict"),
             rows,
             [*about_numbers(judged), *notes],
         )

@@ -121,7 +121,7 @@ def _ends(finding: Finding, unit: str, shown: Callable[[float], str]) -> str:
     """The interval; where the number is not known, with its unit."""
     low, high = finding.low, finding.high
     if low is not None:
-        ends = f"{shown(low)} to {shown(high)}" if high is not None else f"from {shown(low)} on"
+        ends = f"{shown(low)} to {shown(high)}" if high is not None else f"{shown(low)} to ∞"
     else:
         ends = "" if high is None else f"up to {shown(high)}"
     return f"interval {ends}{'' if _point(finding, unit, shown) else unit}" if ends else ""

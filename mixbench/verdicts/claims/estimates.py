@@ -17,7 +17,7 @@ LEVEL = 0.95
 _MOST = 4
 """By how many times the replicates may grow that are proposed."""
 _FAR_APART = "no usable interval: its ends are more than 1000 times apart"
-_OPEN = "no usable interval: no lower bound and no upper bound"
+_OPEN = "no usable interval: it is open at both ends"
 FEWEST = 5
 """Seeds and launches that are proposed at least."""
 

@@ -105,9 +105,7 @@ def _notes(found: Named, lines: Sequence[Line], left_out: int, start: int | None
         notes += [f"Left out: {cell.tokens} tokens, where {label} failed ({cell.status})." for cell in ended]
         counting = [cell for tokens, cell in line.own.items() if tokens >= (start or line.longest)]
         lost = [cell for cell in counting if cell.status == "ok" and cell.failed_launches]
-        notes += [
-            f"{own} at {cell.tokens} tokens: {counted(cell.failed_launches, 'launch')} failed and left out." for cell in lost
-        ]
+        notes += [f"{own} at {cell.tokens} tokens: {counted(cell.failed_launches, 'failed launch')} left out." for cell in lost]
         beside = [line.other[cell.tokens] for cell in counting if cell.tokens in line.other]
         if any(cell.host_bound for cell in (*counting, *beside)):
             notes.append("By device time; wall time is host-bound at some of these lengths.")

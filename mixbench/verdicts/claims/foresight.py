@@ -50,7 +50,7 @@ def unmatched(
             there = distinct(left, COLUMNS[name].name)
             told = ", ".join([*map(str, there[:_SHOWN]), *(["…"] if len(there) > _SHOWN else [])])
             message = f"no part makes a row of {TABLE_FILES[table]} with {', '.join(wanted)}"
-            yield Unmatched(name, message, f"What there is: {told}.")
+            yield Unmatched(name, message, f"Planned: {told}.")
         yield from _mixers(claim, left, baseline, table)
 
 
@@ -78,7 +78,7 @@ def _narrowed(rows: Sequence[Any], claim: Claim, name: str, table: type[Row]) ->
 
 def _mixers(claim: Claim, rows: Sequence[Any], baseline: str | None, table: type[Row]) -> Iterator[Unmatched]:
     mixers: list[MixerKey] = [*by_mixer(rows)] if table is TrialRow else distinct(rows, "mixer", "config")
-    there = f"Its rows are of: {', '.join(mixer_labels(mixers).values())}."
+    there = f"Its mixers: {', '.join(mixer_labels(mixers).values())}."
     try:
         found = named(claim, mixers, baseline, table)
     except NoEvidenceError as none:

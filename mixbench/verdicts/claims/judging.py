@@ -39,7 +39,7 @@ def _judged(claim: Claim, evidence: Evidence) -> Judged:
         answer = Answer(condition, f"Nothing can be said yet: {none.reason}.", (), (), none.command)
     notes = [*answer.notes]
     if answer.command and answer.verdict == "undecided":
-        why = "To decide it" if answer.findings else "To measure it"
+        why = "This may decide it" if answer.findings else "To measure it"
         notes += [f"{why}: {with_folder(command, evidence.folder.path)}" for command in answer.command.split("\n")]
     sentence = answer.sentence[0].upper() + answer.sentence[1:] if answer.sentence.startswith(_STARTS) else answer.sentence
     return Judged(claim, answer.rule, answer.verdict, sentence, tuple(answer.findings), tuple(notes))

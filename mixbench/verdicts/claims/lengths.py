@@ -58,8 +58,8 @@ def lines_of(rows: Sequence[Any], evidence: Evidence, found: Named) -> tuple[lis
         return [], 0
     most = max(len(cells[context].keys() & set(found.against)) for context in able)
     if not most:
-        others = ", ".join(found.labels[own] for own in found.against)
-        raise NoEvidenceError(f"{found.label} was timed beside none of {others}", timed_again(rows, found.all, fresh=True))
+        others = " or ".join(found.labels[own] for own in found.against)
+        raise NoEvidenceError(f"{found.label} was not timed together with {others}", timed_again(rows, found.all, fresh=True))
     kept = [context for context in able if len(cells[context].keys() & set(found.against)) == most]
     words = context_words(kept)
     told = [", ".join(text for name, text in own.items() if any(other.get(name) != text for other in words)) for own in words]

@@ -28,6 +28,7 @@ from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.data_needed import UNKNOWN, Bracket
 from mixbench.verdicts.learning.tune import by_mixer
 from mixbench.verdicts.speed.blocks import DISTURBED
+from mixbench.verdicts.words import counted
 
 _READ = (SpeedRow, TrainingRow, TrialRow)
 EXAMPLES = ("mode", "scope", "batch", "dtype", "execution", "threads")
@@ -97,7 +98,7 @@ def cheaper(claim: Claim, evidence: Evidence) -> Answer:
     tasks = {cost.subject.task for own in found.against for cost in costs(own, LEVEL).values()}
     sentence = f"{on_task([*tasks])}{_said(decision, found.label, below)}."
     failed = len(trials) - len(kept)
-    notes += [f"{failed} trials failed and are left out."] if failed else []
+    notes += [f"{counted(failed, 'trial')} failed and {'is' if failed == 1 else 'are'} left out."] if failed else []
     for row_type in _READ:
         notes += evidence.machines(row_type, shared[row_type]) if shared[row_type] else []
     return Answer(rule, sentence, decision.findings, [*dict.fromkeys(notes)], "\n".join(dict.fromkeys(commands)))

@@ -71,8 +71,8 @@ RULES: Mapping[str, Rule] = {
     for rule in (
         Rule(
             "more-needed-sensitivity",
-            "The paired difference of the share of long-range sensitivity on needed inputs lies above a margin,"
-            " and the share above that of an even map.",
+            "The interval of the paired difference of the share of long-range sensitivity on needed inputs lies above a margin,"
+            " and that of the difference from an even map above 0.",
             (
                 *_MIXERS,
                 ClaimOption("margin", "margin", "what the difference must exceed, as a share: 0.05 or 5%", 0.0),
@@ -84,8 +84,8 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "better-score",
-            "The paired difference of test scores lies on the better side of 0 for each of the other mixers, and the mixer is"
-            " clearly better than a constant answer.",
+            "The interval of the paired difference of test scores lies on the better side of 0 for each of the other mixers,"
+            " and the mixer is clearly better than a constant answer.",
             (*_MIXERS, _SIZE, *_RUNS),
             better_score,
             {TrainingRow: (*TRAINED, "size")},
@@ -109,7 +109,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "faster",
-            "The ratio of times, paired within launches, lies below 1 at every length from a given one on.",
+            "The interval of the ratio of times, paired within launches, lies below 1 at every length from a given one on.",
             (
                 *_MIXERS,
                 ClaimOption("from-tokens", "count", "the smallest length that decides; by default only the largest decides"),
@@ -121,21 +121,22 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "fewer-examples",
-            "The ratio of the training examples needed to reach a score lies below 1.",
+            "The interval of the ratio of the training examples needed to reach a score lies below 1.",
             (*_MIXERS, *_NEEDS, *_RUNS),
             fewer_examples,
             {TrainingRow: TRAINED},
         ),
         Rule(
             "fewer-trials",
-            "The ratio of the tuning trials after which a score is expected lies below 1, by simultaneous 95 % bands.",
+            "The interval of the ratio of the tuning trials after which a score is expected, by simultaneous 95 % bands, lies below"
+            " 1.",
             (*_MIXERS, *_NEEDS, ClaimOption("size", "count", "training examples"), *_RUNS),
             fewer_trials,
             {TrialRow: SEARCHED},
         ),
         Rule(
             "cheaper",
-            "The ratio of time per example × training examples × tuning trials lies below 1.",
+            "The interval of the ratio of time per example × training examples × tuning trials lies below 1.",
             (
                 *_MIXERS,
                 *_NEEDS,

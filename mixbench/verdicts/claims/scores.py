@@ -90,7 +90,7 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
         "undecided": "cannot be told apart from",
     }
     said = decision.said(runs.named.label, phrases, " %" if _relative(pairs) else "", signed)
-    sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
+    sentence = f"{_test_score(task)}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
     findings = [*decision.findings, *idle]
     return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, claim, evidence))
 
@@ -129,7 +129,7 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
         "undecided": f"may or may not be {within} of",
     }
     said = decision.said(runs.named.label, phrases, unit, signed)
-    sentence = f"Test {task.score}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
+    sentence = f"{_test_score(task)}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
     findings = [*decision.findings, *idle]
     return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, claim, evidence, margin))
 
@@ -151,6 +151,11 @@ def _quantity(task: TaskSummary, *, relative: bool) -> str:
 
 def _difference_words(task: TaskSummary, pairs: Sequence[tuple[Comparison, Pair | None]]) -> str:
     return _quantity(task, relative=_relative(pairs)).removesuffix(", %")
+
+
+def _test_score(task: TaskSummary) -> str:
+    """The score, with its direction where lower is better."""
+    return f"Test {task.score}{' (lower is better)' * task.is_error}"
 
 
 def _on(runs: Runs) -> str:

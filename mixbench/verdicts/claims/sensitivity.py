@@ -105,7 +105,7 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
         f"The share of long-range sensitivity that falls on needed inputs, {found.label} minus {found.others}, paired by"
         f" seed: supported if the {decision.interval_words} of the difference lies above {beyond}{found.against_each}, and"
         f" that of {found.label} minus an even map above 0 (its {even.interval_words}); contradicted if any of"
-        " these lies below."
+        " these intervals lies below instead."
     )
     more = f"more than {number(margin)} points larger" if margin else "larger"
     phrases: Phrases = {
@@ -116,7 +116,7 @@ def more_needed_sensitivity(claim: Claim, evidence: Evidence) -> Answer:
     said = decision.said(f"that of {found.label}", phrases, " points", signed)
     if even.findings:
         said = f"{said}; {even.said(f'that of {found.label}', _EVEN_PHRASES, ' points', signed)}"
-    sentence = f"Of the long-range sensitivity{_on(groups)}, the share on needed inputs: {said}."
+    sentence = f"The share of long-range sensitivity that falls on needed inputs{_on(groups)}: {said}."
     notes = [*_notes(found, groups, left_out), *evidence.machines(AttentionMapRow, rows)]
     commands = _next(((decision, margin), (even, 0.0)), found, groups)
     return Answer(rule, sentence, [*decision.findings, *even.findings], notes, commands)
@@ -184,7 +184,7 @@ def _why_nothing(shares: Sequence[tuple[float, float]]) -> str:
 
 
 def _on(groups: Sequence[Maps]) -> str:
-    return f" on {groups[0].rows[0].task}" if len(groups) == 1 else ""
+    return f", on {groups[0].rows[0].task}" if len(groups) == 1 else ""
 
 
 def _notes(found: Named, groups: Sequence[Maps], left_out: int) -> list[str]:

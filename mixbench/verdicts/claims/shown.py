@@ -20,8 +20,10 @@ _RATIO, _SCORE = "ratio", "test "
 CLAIM, RESULTS, RULE = "Claim", "Results", "Rule"
 """What stands before the text of a claim, before what the rows say of it, and before how it is decided."""
 _ABOUT_NUMBERS = (
+    "A verdict is on these rows only: their tasks, models, lengths and machine. Undecided does not mean equal.",
     "In brackets: 95 % intervals; with several comparisons they are wider, as the rule says.",
-    "detectable: the smallest effect that an interval of this width would have shown; for on-par, the narrowest margin.",
+    "detectable: the smallest effect that an interval of this width would have shown; for on-par, the narrowest margin"
+    " that it could have shown to hold.",
 )
 
 

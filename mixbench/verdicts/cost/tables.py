@@ -60,12 +60,14 @@ def sentence(cost: TaskCost, label: str) -> str:
         counts = "their FLOPs are lower bounds" if len(bounded) > 1 else f"the FLOPs of {bounded[0]} are a lower bound"
         return f"{label} and {cost.baseline} reach {goal}; {counts}, so their costs cannot be compared."
     disturbed = cost.is_disturbed(label, PRODUCT, relative=True)
+    interval = "" if times.tail == UNKNOWN else times.tail
     if limit:
-        beyond = f"{_times(product)} times that of {cost.baseline}{f' ({DISTURBED_WORDS})' if disturbed else ''}"
-        return f"{label} does not reach {goal} within {limit}: its cost is {beyond}."
+        beyond = f"{_times(product)}{interval} times that of {cost.baseline}{f' ({DISTURBED_WORDS})' if disturbed else ''}"
+        if _decided(product):
+            return f"{label} does not reach {goal} within {limit}: its cost is {beyond}."
+        return f"{label} does not reach {goal} within {limit}: its estimated cost is {beyond}; it could still be cheaper."
     names = {cost.measure: "example", "data": "data", "trials": "trials"}
     factors = " × ".join(f"{name} {_number(ratio(own.ratios[factor].value, None))}" for name, factor in names.items())
-    interval = "" if times.tail == UNKNOWN else times.tail
     weak = f", {DISTURBED_WORDS}" * disturbed + "; it could be cheaper or more expensive" * (not _decided(product))
     times_it = f"{_times(product)}{interval} times"
     cost_of = f"a cost {times_it} that" if product.value.mark else f"{times_it} the cost"

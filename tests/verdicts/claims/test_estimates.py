@@ -124,7 +124,7 @@ def test_open_ends_stay_open() -> None:
     assert [finding.detail for finding in findings] == [
         "no upper bound",
         "no lower bound",
-        "no usable interval: no lower bound and no upper bound",
+        "no usable interval: it is open at both ends",
     ]
     assert all(finding.smallest is None for finding in findings)
     assert [(finding.at_least, finding.at_most) for finding in findings] == [(2.0, None), (None, 0.4), (None, None)]

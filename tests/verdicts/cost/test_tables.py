@@ -72,7 +72,7 @@ def test_a_score_that_is_not_reached_keeps_the_mark_of_the_times() -> None:
     cost = cost_with_disturbed(("none",), targets=(0.1,))
     said = sentence(cost, "none")
     assert "does not reach" in said
-    assert said.endswith(f"({WORDS}).")
+    assert said.endswith(f"({WORDS}); it could still be cheaper.")
     shown = next(
         column.entries[1] for _, table in target_tables(cost, 0.1) for column in table.columns if column.heading == "cost"
     )

@@ -35,11 +35,12 @@ def verdict_sentence(judged: Judged) -> str:
 
 
 def _count(judged: Sequence[Judged]) -> str:
-    """How many claims have each verdict: `Of 8 claims, 2 are supported, 0 contradicted, 6 undecided.`"""
+    """How many claims have each verdict: `Of 8 claims, 2 are supported, 0 contradicted, 6 undecided, …`"""
     found = [own.verdict for own in judged]
     first, *others = [f"{found.count(verdict)} {verdict}" for verdict in get_args(Verdict)]
     number, _, verdict = first.partition(" ")
-    return f"Of {counted(len(found), 'claim')}, {number} {'is' if number == '1' else 'are'} {', '.join([verdict, *others])}: for what was measured here."
+    counts = f"{number} {'is' if number == '1' else 'are'} {', '.join([verdict, *others])}"
+    return f"Of {counted(len(found), 'claim')}, {counts}, each for what was measured here."
 
 
 def _tables(judged: Sequence[Judged]) -> Iterator[Table]:

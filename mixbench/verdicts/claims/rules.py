@@ -128,8 +128,7 @@ RULES: Mapping[str, Rule] = {
         ),
         Rule(
             "fewer-trials",
-            "The interval of the ratio of the tuning trials after which a score is expected, by simultaneous 95 % bands, lies below"
-            " 1.",
+            "The interval of the ratio of tuning trials after which a score is expected, by simultaneous bands, lies below 1.",
             (*_MIXERS, *_NEEDS, ClaimOption("size", "count", "training examples"), *_RUNS),
             fewer_trials,
             {TrialRow: SEARCHED},

@@ -265,7 +265,7 @@ def test_wrong_claims_are_told_with_the_other_faults(run: Run, study: Path) -> N
     study.write_text(text := STUDY.replace('claim = "It takes less time."', "x = 1"))
     refused = run("study", "small.toml")
     table, option = (text.splitlines().index(line) + 1 for line in ("[claims.cheaper]", "x = 1"))
-    assert f"small.toml:{table}: claim cheaper: claim is not a text" in refused.stderr
+    assert f"small.toml:{table}: claim cheaper: it does not say what is claimed" in refused.stderr
     assert f"small.toml:{option}: claim cheaper: unknown option 'x' of rule faster" in refused.stderr
 
 

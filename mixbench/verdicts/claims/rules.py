@@ -200,8 +200,8 @@ def _claim(name: str, given: Mapping[str, Any], installed: bool) -> tuple[Claim 
             Fault(
                 name,
                 "claim" if "claim" in given else "",
-                "claim is not a text",
-                'Write claim = "…", what is claimed, in a sentence.',
+                "claim is empty or not a text" if "claim" in given else "it does not say what is claimed",
+                'Write claim = "…", with a sentence.',
             )
         )
     if not isinstance(rule, str) or rule not in RULES:

@@ -133,7 +133,8 @@ def carry_out_parts(
 
     Raises FolderBusyError, RequestError for a folder of another study, StorageError where it cannot be written.
     """
-    claim_folder(ResultsFolder(prepared.options.results), prepared.record, tell)
+    if any(part.work is not None for part in prepared.parts):  # what only reads also has its answer from a folder of others
+        claim_folder(ResultsFolder(prepared.options.results), prepared.record, tell)
     found = []
     for part in prepared.parts:
         try:

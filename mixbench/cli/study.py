@@ -13,7 +13,7 @@ from mixbench.api.study_options import StudyOptions
 from mixbench.cli.adapter import Printed, followed, present, timed
 from mixbench.cli.outcomes import OUTCOMES
 from mixbench.cli.terminal import print_json, print_text, remark, report_error, warn
-from mixbench.errors import MixbenchError
+from mixbench.errors import FolderBusyError, MixbenchError
 from mixbench.verdicts.words import counted
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def _run_part(prepared: PreparedStudy, printed: Printed, part: PlannedPart) -> A
         print_text(lambda width, terminal: part_heading(place, parts, width if terminal else None))
     try:
         outcome, spent = (part.run(part.options), "") if part.command == "cost" else timed(run, part.options)
+    except FolderBusyError:  # it ends the study, and is told there
+        raise
     except MixbenchError as error:
         report_error(error)
         raise

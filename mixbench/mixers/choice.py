@@ -217,12 +217,18 @@ def _version(plugin: EntryPoint) -> dict[str, str]:
     return version | ({"file_sha256": sources.digest} if sources else {})
 
 
+def _as_typed_here(path: Path) -> str:
+    """A file as it is typed in the working directory: commands, also those of a page that is sent, name no folders above it."""
+    here = Path.cwd().resolve()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def _from_file(spec: MixerSpec, file: str) -> ChosenMixer:
     path, sources = Path(file), sources_of_class(file, spec.name)
     options = _untyped_options(spec)
     config = canonical_json({**options, "file_sha256": sources.digest})
     target = with_digest(f"{path.resolve()}:{spec.name}", sources.digest)
-    learn_place(sources.digest, str(path.resolve()))
+    learn_place(sources.digest, _as_typed_here(path.resolve()))
     claimed = causality_of_file(path.resolve(), spec.name)
     return ChosenMixer(f"{path.name}:{spec.name}", target, options, config, claimed=claimed)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from run_fake_study import with_fakes
 from running import Run
+
+from mixbench.api.study_parts import PlannedPart
+from mixbench.errors import FolderBusyError
 
 STUDY = """\
 title = "A small study"
@@ -27,6 +31,13 @@ size = 1.0
 mixer = ["none"]
 tokens = 8
 launches = 1
+"""
+CLAIM = """\
+[claims.slower]
+claim = "It takes more time."
+rule = "faster"
+mixer = "none"
+against = ["attention"]
 """
 PREPARING = "Preparing the data of majority"
 
@@ -119,3 +130,29 @@ def test_what_a_cost_will_lack_is_told_in_the_plan_and_before_it_is_carried_out(
     begun = run("study", "small.toml", "--only", "speed,cost")
     assert begun.stderr.count(told) == 1
     assert begun.exit_code == 2, "what else is asked for is measured, and the cost says what it lacks"
+
+
+def test_a_folder_that_became_busy_between_two_parts_is_told_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_out = PlannedPart.run
+
+    def busy_later(part: PlannedPart, options: object) -> object:
+        if part.command == "tune":
+            raise FolderBusyError("results is being written")
+        return carry_out(part, options)
+
+    monkeypatch.setattr(PlannedPart, "run", busy_later)
+    refused = run("study", "small.toml")
+    assert (refused.exit_code, "data-efficiency" in refused.stdout) == (2, True)
+    assert refused.stderr.count("results is being written") == 1
+
+
+def test_claims_alone_are_judged_in_a_copy_of_the_folder_without_writing_there(run: Run, tmp_path: Path) -> None:
+    two = STUDY.replace('[speed]\nmixer = ["none"]', '[speed]\nmixer = ["none", "attention"]')
+    (tmp_path / "small.toml").write_text(f"{two}{CLAIM}")
+    assert run("study", "small.toml", "--only", "speed").exit_code == 0
+    copy = shutil.copytree(tmp_path / "results", tmp_path / "copy")
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (copy, *copy.rglob("*"))}
+    judged = run("study", "small.toml", "--only", "claims", "--results", "copy")
+    assert judged.exit_code == 0, judged.stderr
+    assert "UNDECIDED: slower" in judged.stdout
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (copy, *copy.rglob("*"))} == before

@@ -10,7 +10,7 @@ import pytest
 from mixbench.errors import UnknownNameError
 from mixbench.mixers.choice import choose_mixer
 from mixbench.tables.origins import learn_place
-from mixbench.verdicts.labels import Context, context_words, find_baseline, find_mixers, mixer_labels
+from mixbench.verdicts.labels import Context, context_words, find_baseline, find_mixers, mixer_labels, mixer_string
 
 
 def test_a_mixer_of_a_file_is_found_wherever_the_file_lay_but_only_in_the_version_of_one_that_is_there(tmp_path: Path) -> None:
@@ -92,3 +92,19 @@ def test_contexts_name_their_execution_and_cold_caches_unless_all_are_eager_and_
     assert "caches" not in context_words([eager])[0]
     assert context_words([cold])[0]["caches"] == "caches=cold"
     assert [own["caches"] for own in context_words([eager, cold])] == ["caches=warm", "caches=cold"]
+
+
+def test_a_file_below_the_working_directory_is_typed_without_the_folders_above_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "layers").mkdir()
+    file = tmp_path / "layers" / "mine.py"
+    file.write_text("import torch\n\n\nclass Mean(torch.nn.Module):\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    for typed in ("layers/mine.py", str(file)):
+        chosen = choose_mixer(f"{typed}:Mean")
+        assert mixer_string((chosen.name, chosen.config)) == "layers/mine.py:Mean"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    chosen = choose_mixer("../layers/mine.py:Mean")
+    assert mixer_string((chosen.name, chosen.config)) == f"{file}:Mean"

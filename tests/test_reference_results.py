@@ -255,10 +255,11 @@ def test_what_is_told_of_the_small_study_is_what_its_rows_say_of_its_claims() ->
     assert faster.label.endswith("attention at 4096 tokens")
     shown = [f"{entry.number}{entry.tail} times" for entry in map(value_entry, (faster, fewer)) if entry]
     text = (RESULTS.parent / "README.md").read_text().replace("\n", " ")
-    assert f"it takes {shown[0]} attention's time at 4096 tokens, but {shown[1]} its training examples" in text
+    assert f"a layer of it takes {shown[0]} attention's time at 4096 tokens" in text
+    assert f"need {shown[1]} the training examples" in text
     verdicts_of = Counter(each.verdict for each in judged.values())
     counts = ", ".join(f"{verdicts_of[verdict]}{' are' * (not place)} {verdict}" for place, verdict in enumerate(VERDICTS))
-    assert f"Of {len(judged)} claims, {counts}." in text
+    assert f"Of {len(judged)} claims, {counts}" in text
     by_verdict = {verdict: {name for name, each in judged.items() if each.verdict == verdict} for verdict in VERDICTS}
     assert by_verdict["supported"] == {"faster-inference", "faster-training"}, "as docs/study.md tells"
     assert by_verdict["contradicted"] == {"fewer-examples", "on-par"}, "as docs/study.md tells"

@@ -22,6 +22,8 @@ _FEWEST, _SHORTEST = 5, 0.0125
 _PROCESS = {"cpu": 0.03, "cuda": 0.8}
 """A process for counting, with what the first operators take there."""
 _COUNT = {"cpu": 0.05, "cuda": 0.2}
+_CALLS = 8
+"""Calls that counting a cell takes as long as: some are on one core, all are watched."""
 _PER_VALUE = {"cpu": 2e-7, "cuda": 0.0}
 _FORESEE = 0.03
 _PEAKS = {"cpu": 0.8, "cuda": 1.6}
@@ -35,11 +37,12 @@ def foreseeing(cells: Sequence[PlannedCell]) -> Step:
 
 
 def counting(cells: Sequence[PlannedCell]) -> Step:
-    """Counting some cells in one process: what depends on the length takes longer the longer it is."""
+    """Counting some cells in one process: what depends on the length takes longer the longer it is, as do the calls."""
     kind, keys = _kind(cells), [cell.keys for cell in cells]
     values = sum(key["tokens"] * key["batch"] * key["width"] for key in keys)
     seconds = _HARDER[keys[0]["mode"]] * (_COUNT[kind] * len(cells) + _PER_VALUE[kind] * values)
-    return Step("counting", _name(cells), _PROCESS[kind] + seconds)
+    calls = _CALLS * sum(call_seconds(key["mixer"], cell.job) for key, cell in zip(keys, cells, strict=True))
+    return Step("counting", _name(cells), _PROCESS[kind] + seconds + calls)
 
 
 def _kind(cells: Sequence[PlannedCell]) -> str:

@@ -13,9 +13,11 @@ from run_fake_training import fake_request as training_request
 from mixbench.mixers.choice import choose_mixers
 from mixbench.studies.attention_map_plan import plan_maps
 from mixbench.studies.data_efficiency_plan import plan_runs, plan_trials
+from mixbench.studies.prediction import call_seconds
 from mixbench.studies.shards import Unit, spread
 from mixbench.studies.speed_plan import plan_speed
 from mixbench.studies.speed_request import SpeedRequest
+from mixbench.studies.speed_steps import counting
 from mixbench.studies.tune_plan import plan_trials as plan_search
 from mixbench.studies.units import map_units, run_units, speed_units, trial_units
 
@@ -58,6 +60,15 @@ def test_longer_sequences_more_launches_and_more_mixers_take_longer() -> None:
     assert long.seconds > short.seconds
     assert of_speed(replace(request, launches=4))[0].seconds > 1.5 * short.seconds
     assert of_speed(replace(request, mixers=request.mixers[:1]))[1].seconds < long.seconds
+
+
+def test_counting_whole_models_is_foreseen_to_take_longer_than_counting_a_layer() -> None:
+    request = replace(speed_request(), tokens=(4096,), width=(128,), scope=("model",))
+    shallow, deep = (plan_speed(replace(request, layers=layers, mixers=request.mixers[:1]))[0] for layers in (1, 12))
+    more = counting([deep]).seconds - counting([shallow]).seconds
+    calls = [call_seconds(cell.keys["mixer"], cell.job) for cell in (shallow, deep)]
+    assert more == pytest.approx(8 * (calls[1] - calls[0]))
+    assert calls[1] > 5 * calls[0] > 0
 
 
 def test_cells_that_no_machine_can_measure_take_no_time() -> None:

@@ -26,8 +26,8 @@ _MOST_STATIC = 400_000
 """Characters of static figures that a page has as they are. Those of further figures are compressed, for print alone."""
 _WIDE, _GAP, _WRAPPED = 100, 3, 12
 """Tables that are wider, in letters with a gap for each column, are printed across: numbers do not wrap, words do."""
-_PROSE = 36
-"""Longer entries of tables are lines of text that need some width, however narrow the window."""
+_PROSE, _LONG = 36, 160
+"""Longer entries of tables are lines of text that need some width, or most of that of a narrow window."""
 _TOGETHER = re.compile(r"(?<=\d) (?=\d{3}(?!\d))|(?<=[≤≥<>±]) (?=\d)|(?<=\d) (?=%)")
 """Spaces within a number, at which a line must not end."""
 _VERDICT = re.compile(r"(Supported|Contradicted|Undecided): ")
@@ -81,7 +81,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_PARTS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.globals |= {"columns": _columns, "outline": outline}
-    made.globals |= {"size": _size, "is_wide": _is_wide, "prose": _PROSE, "answers_below": _answers_below}
+    made.globals |= {"size": _size, "is_wide": _is_wide, "prose": _PROSE, "long": _LONG, "answers_below": _answers_below}
     made.filters |= {"together": _together, "verdict": _verdict}
     return made
 

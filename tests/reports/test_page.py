@@ -139,8 +139,11 @@ def test_a_table_that_is_too_wide_for_upright_paper_is_printed_across() -> None:
 
 def test_long_entries_of_tables_have_room_in_a_narrow_window() -> None:
     long = Cell("supported if the interval of the ratio lies below 1 at every length")
-    made = page_of(Contents("a", "", [], [Section("s", "S", tables=[Table("a", "A", ["claim", "rule"], [[Cell("x"), long]])])]))
-    assert [attributes.get("class") for tag, attributes in Parsed(made).elements if tag == "td"] == ["prose"]
+    longer = Cell(f"{long.text}, " * 3 + "at 95 %")
+    table = Table("a", "A", ["claim", "rule"], [[Cell("x"), long], [Cell("95 %"), longer]])
+    made = page_of(Contents("a", "", [], [Section("s", "S", tables=[table])]))
+    assert [attributes.get("class") for tag, attributes in Parsed(made).elements if tag == "td"] == ["prose", "prose long"]
+    assert "at 95\N{NO-BREAK SPACE}%" in made, "lines do not end within a number"
 
 
 def test_verdicts_stand_out_and_numbers_stay_on_one_line() -> None:

@@ -22,6 +22,11 @@ FEWEST = 5
 """Seeds and launches that are proposed at least."""
 
 
+def enough(name: str, count: int) -> dict[str, int]:
+    """What a command must add to rows with this many seeds or launches (`name`), as one has no interval; else empty."""
+    return {} if count > 1 else {name: FEWEST}
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number and its interval: no bounds with one replicate, an infinite one for an open end; no point where that is open.

@@ -10,12 +10,14 @@ from typing import Any
 from mixbench.tables.columns import Row
 from mixbench.tables.results import ResultsFolder
 from mixbench.tables.rows import TABLE_FILES
-from mixbench.tables.selection import where
+from mixbench.tables.selection import distinct, where
+from mixbench.tables.speed_rows import SpeedRow
 from mixbench.tables.texts import Given, read_texts
+from mixbench.tables.training_rows import AttentionMapRow, TrainingRow, TrialRow
 from mixbench.tasks import TASKS
 from mixbench.verdicts.claims.claim import Claim
 from mixbench.verdicts.environments import Environments
-from mixbench.verdicts.labels import MixerKey, find_baseline, find_mixers, mixer_labels
+from mixbench.verdicts.labels import MixerKey, find_baseline, find_mixers, mixer_labels, mixer_string
 from mixbench.verdicts.machines import shown_machines
 
 
@@ -55,6 +57,20 @@ class Evidence:
     def texts(self) -> Mapping[str, Given]:
         """How the user named the texts of data sets."""
         return read_texts(self.folder.path)
+
+    @cached_property
+    def mixers(self) -> list[MixerKey]:
+        """The mixers of all tables."""
+        tables = (SpeedRow, TrainingRow, TrialRow, AttentionMapRow)
+        return list({key: None for table in tables for key in distinct(self.folder.selection(table), "mixer", "config")})
+
+    def named(self, text: str) -> str:
+        """A built-in mixer with its options, where the folder has one alone that a text means; else the text.
+
+        A table that lacks the mixer cannot tell its options, and commands must not propose the mixer without them.
+        """
+        found = find_mixers(text, self.mixers)
+        return mixer_string(found[0]) if len(found) == 1 and ":" not in found[0][0] else text
 
     def machines(self, row_type: type[Row], shown: Sequence[Any]) -> list[str]:
         """Which machine the rows come from, where the table has several."""

@@ -23,6 +23,7 @@ from mixbench.verdicts.claims.estimates import (
     FEWEST,
     LEVEL,
     Comparison,
+    enough,
     more_replicates,
     ratio_test,
 )
@@ -140,7 +141,8 @@ def _lacks(own: Comparison, place: Place, below: float) -> dict[str, Any]:
     line = place.line
     cells = [cell for tokens in place.lengths for side in (line.own, line.other) if (cell := side.get(tokens))]
     if statuses := {cell.status for cell in cells} - {"ok"}:
-        return {"retry_failed": True} if statuses & set(FAILURES) else {}
+        launches = max(cell.launches for side in (line.own, line.other) for cell in side.values())
+        return {"retry_failed": True, **enough("launches", launches)} if statuses & set(FAILURES) else {}
     if not cells:
         return {"launches": max(FEWEST, *(cell.launches for cell in line.own.values()))}
     launches = max(cell.launches for cell in cells)

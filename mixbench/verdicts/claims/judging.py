@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mixbench.parsing.command import with_folder
@@ -33,7 +34,7 @@ def judge(
 def _judged(claim: Claim, evidence: Evidence) -> Judged:
     rule = RULES[claim.rule]
     try:
-        answer = rule.decide(claim, evidence)
+        answer = rule.decide(_with_options(claim, evidence), evidence)
     except NoEvidenceError as none:
         condition = f"Supported if {rule.text[0].lower()}{rule.text[1:]}"
         answer = Answer(condition, f"Nothing can be said yet: {none.reason}.", (), (), none.command)
@@ -43,6 +44,13 @@ def _judged(claim: Claim, evidence: Evidence) -> Judged:
         notes += [f"{why}: {with_folder(command, evidence.folder.path)}" for command in answer.command.split("\n")]
     sentence = answer.sentence[0].upper() + answer.sentence[1:] if answer.sentence.startswith(_STARTS) else answer.sentence
     return Judged(claim, answer.rule, answer.verdict, sentence, tuple(answer.findings), tuple(notes))
+
+
+def _with_options(claim: Claim, evidence: Evidence) -> Claim:
+    """The claim with its mixers as the folder has them, with their options."""
+    against = claim.options["against"]
+    others = against and tuple(map(evidence.named, against))
+    return replace(claim, options={**claim.options, "mixer": evidence.named(claim.options["mixer"]), "against": others})
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from mixbench.tables.training_rows import TrainingRow
 from mixbench.verdicts.claims.answers import Decision, first_command, keys_of
 from mixbench.verdicts.claims.claim import Claim
-from mixbench.verdicts.claims.estimates import Comparison
+from mixbench.verdicts.claims.estimates import Comparison, enough
 from mixbench.verdicts.claims.evidence import Evidence, Named, NoEvidenceError, named, narrowed, no_table
 from mixbench.verdicts.cost.commands import study_command
 from mixbench.verdicts.environments import united
@@ -44,8 +44,10 @@ class Runs:
         return f"on {', '.join([task.context.task, *told])}"
 
     def command(self, evidence: Evidence, task: TaskSummary, **changes: Any) -> str:
-        """The command that trains all mixers of the claim as in a context."""
-        return study_command([*self.named.all, *self.lacking], self.rows[task.context], [], evidence.texts, **changes)
+        """The command that trains all mixers of the claim as in a context, with more than one seed."""
+        rows = self.rows[task.context]
+        changes = {**enough("seeds", len({row.seed for row in rows})), **changes}
+        return study_command([*self.named.all, *self.lacking], rows, [], evidence.texts, **changes)
 
     @property
     def lacking(self) -> list[MixerKey]:

@@ -36,6 +36,7 @@ from mixbench.verdicts.claims.estimates import (
     Comparison,
     Criterion,
     Estimate,
+    enough,
     half_width,
     more_replicates,
     of_interval,
@@ -210,10 +211,11 @@ def _next(decisions: Sequence[tuple[Decision, float]], found: Named, groups: Seq
     commands = []
     for maps in groups:
         here = [(own.at(LEVEL), limit) for own, limit in left if own.source is maps]
+        more: dict[str, Any] = {**enough("seeds", len({row.seed for row in maps.rows}))}
         if left and lacking:
-            commands.append(map_command([*found.all, *lacking], maps.rows))
+            commands.append(map_command([*found.all, *lacking], maps.rows, **more))
         elif here and any(can_be_repeated(statuses.values()) for statuses in maps.failed.values()):
-            commands.append(map_command(found.all, maps.rows, retry_failed=True))
+            commands.append(map_command(found.all, maps.rows, retry_failed=True, **more))
         elif here:
             commands += _more_seeds(here, found, maps)
     return "\n".join(commands)

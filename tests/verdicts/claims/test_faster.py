@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from claimed import commands, judged
 from synthetic import MACHINE, speed_rows
+from synthetic_training import training_rows
 
 from mixbench.tables.speed_rows import LaunchRow, SpeedRow
 from mixbench.verdicts.claims.shown import value_entry
@@ -267,3 +268,20 @@ def test_on_a_gpu_device_time_is_judged_and_host_bound_cells_are_named() -> None
     assert found.verdict == "supported"
     assert "(device time)" in found.rule
     assert any("host-bound" in note for note in found.notes)
+
+
+def test_a_mixer_that_was_not_timed_is_proposed_with_the_options_that_other_tables_have() -> None:
+    rows = times(lambda tokens: 1.0, mixers=("attention", "fnet"))
+    found = judged("faster", *rows, training_rows(("hypermixer:tied=true", "attention"), (250,)))
+    assert commands(found)[0].startswith("mixbench speed --mixer hypermixer:tied=true --mixer attention ")
+    both = training_rows(("hypermixer:tied=true", "hypermixer"), (250,))
+    assert "--mixer hypermixer --mixer attention " in commands(judged("faster", *rows, both))[0]
+    against = judged("faster", *FASTER, training_rows(("gmlp:hidden=32",), (250,)), against=["gmlp"])
+    assert "--mixer gmlp:hidden=32 " in commands(against)[0]
+
+
+def test_failed_mixers_are_proposed_with_launches_that_have_an_interval() -> None:
+    failures = {("hypermixer", 512): ("oom", "needs 9 GiB")}
+    one, two = (commands(judged("faster", *times(lambda _: 0.5, failures=failures, launches=n)))[0] for n in (1, 2))
+    assert "--launches 5 --retry-failed" in one
+    assert "--launches 2 --retry-failed" in two

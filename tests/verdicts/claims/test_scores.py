@@ -268,3 +268,11 @@ def test_the_machine_of_the_rows_is_told_where_there_are_several() -> None:
 
 def test_the_sampling_error_of_the_test_set_is_told() -> None:
     assert any("sampling error of one score" in note for note in judged("better-score", runs(BETTER), against=["gmlp"]).notes)
+
+
+@pytest.mark.parametrize(("seeds", "proposed"), [(1, 5), (2, 2)])
+def test_failed_runs_of_one_seed_are_proposed_with_seeds_that_have_an_interval(seeds: int, proposed: int) -> None:
+    rows = runs({mixer: own[:seeds] for mixer, own in BETTER.items()})
+    found = judged("better-score", failing(rows, "gmlp", {0, 1}, "oom"), against=["gmlp"])
+    assert f"--seeds {proposed} " in commands(found)[0]
+    assert commands(found)[0].endswith("--retry-failed")

@@ -138,3 +138,11 @@ def test_mixers_that_were_not_mapped_are_named_with_the_command() -> None:
     partly = judged(RULE, rows, mixer="attention", against=["mlp-mixer", "gmlp"])
     assert partly.verdict == "undecided"
     assert "--mixer gmlp" in commands(partly)[0]
+
+
+@pytest.mark.parametrize(("seeds", "proposed"), [((0,), 5), ((0, 1), 2)])
+def test_failed_runs_of_one_seed_are_proposed_with_seeds_that_have_an_interval(seeds: tuple[int, ...], proposed: int) -> None:
+    rows = map_rows({"hypermixer": 0.5, "attention": 0.2}, seeds=seeds)
+    (command,) = commands(judged(RULE, [killed(row) if row.mixer == "attention" else row for row in rows]))
+    assert f"--seeds {proposed} " in command
+    assert "--retry-failed" in command

@@ -17,6 +17,7 @@ from mixbench.verdicts.claims.answers import (
     can_be_repeated,
     decide,
     failed_note,
+    listed,
     signed,
 )
 from mixbench.verdicts.claims.claim import Claim
@@ -67,6 +68,7 @@ def parity_test(margin: float) -> Criterion:
 def better_score(claim: Claim, evidence: Evidence) -> Answer:
     """The paired difference of test scores to each of several mixers, corrected by Holm's procedure."""
     runs = runs_of(claim, evidence)
+    _check_one_score(runs)
     pairs = pairs_of(claim, runs)
     task = runs.tasks[0]
     lower = task.is_error
@@ -98,6 +100,7 @@ def better_score(claim: Claim, evidence: Evidence) -> Answer:
 def on_par(claim: Claim, evidence: Evidence) -> Answer:
     """Whether the difference of test scores lies within a margin: the 95 % interval, which is wider than equivalence needs."""
     runs = runs_of(claim, evidence)
+    _check_one_score(runs)
     pairs = pairs_of(claim, runs)
     task = runs.tasks[0]
     relative = claim.options["relative-margin"] is not None
@@ -132,6 +135,14 @@ def on_par(claim: Claim, evidence: Evidence) -> Answer:
     sentence = f"{_test_score(task)}{_on(runs)} after training on {sizes} examples: {said}{said_of_constant(idle)}."
     findings = [*decision.findings, *idle]
     return Answer(rule, sentence, findings, _notes(pairs, runs), _next(decision, pairs, runs, claim, evidence, margin))
+
+
+def _check_one_score(runs: Runs) -> None:
+    """Raise NoEvidenceError for tasks of different scores: their differences have neither a unit nor a direction in common."""
+    tasks = {task.score: task.context.task for task in runs.tasks}
+    if len(tasks) > 1:
+        each = listed([f"{score} on {task}" for score, task in tasks.items()])
+        raise NoEvidenceError(f"tasks have different scores ({each}): make a claim of each, with task")
 
 
 def _why(pair: Pair, relative: bool) -> str:

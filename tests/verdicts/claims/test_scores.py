@@ -276,3 +276,13 @@ def test_failed_runs_of_one_seed_are_proposed_with_seeds_that_have_an_interval(s
     found = judged("better-score", failing(rows, "gmlp", {0, 1}, "oom"), against=["gmlp"])
     assert f"--seeds {proposed} " in commands(found)[0]
     assert commands(found)[0].endswith("--retry-failed")
+
+
+@pytest.mark.parametrize(("rule", "options"), [("better-score", {}), ("on-par", {"margin": 0.5})])
+def test_tasks_of_different_scores_need_a_claim_each(rule: str, options: dict[str, float]) -> None:
+    accuracies = [replace(row, task="majority") for row in runs(BETTER)]
+    rows = [*accuracies, *runs(as_errors(BETTER), score="mse")]
+    found = judged(rule, rows, against=["gmlp"], **options)
+    assert found.verdict == "undecided"
+    assert "different scores (accuracy on majority and mse on shapes)" in found.sentence
+    assert judged(rule, rows, against=["gmlp"], task="majority", **options).verdict == "supported"

@@ -27,7 +27,7 @@ def report(options: ReportOptions) -> None:
 
     path = followed(write_report, options)
     typer.echo(str(path))
-    remark(f"{path.stat().st_size / 1e6:.1f} MB in one file: it opens offline, and can be mailed.")
+    remark(f"{max(path.stat().st_size / 1e6, 0.1):.1f} MB in one file: it opens offline, and can be mailed.")
     remark(f"Next: open {path.absolute().as_uri()} in a browser")
 
 

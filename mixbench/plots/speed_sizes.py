@@ -132,8 +132,9 @@ def size_figure(summary: SpeedSummary, metrics: Sequence[str], size: Size, page:
             grid, cells_of = [sheet.axes[place] for place in own], [drawn[place][2] for place in own]
             failed |= dict.fromkeys(_mark_failures(grid, cells_of, size_of, looks, sheet))
             style.value_ticks(leader.yaxis, quantities[own[0]].prefixed)
-        told = any(text.startswith("$") for own in entries for _, _, text in own) and (sheet.alone or sheet.beside)
-        reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes, with 95 % intervals" if told else ""
+        powers = [text for own in entries for _, _, text in own if text.startswith("$")] if sheet.alone or sheet.beside else []
+        intervals = ", with 95 % intervals" if any("(" in text for text in powers) else ""
+        reading = f"powers of {symbol}: growth over the {GROWTH_LENGTHS} largest sizes{intervals}" if powers else ""
         beyond = not_drawn({f"{cell.label} at {size_of(cell)} {size}": cell.status for cell in far})
         return sheet.finish(reading, panels.told, *failed, sheet.mark(ends), *beyond, *_notes(summary, panels.every, titles))
 

@@ -40,15 +40,16 @@ def number(value: float) -> str:
 
 def counted(count: int, noun: str) -> str:
     """A count with its noun: `1 seed`, `5 seeds`, `2 launches`, `100,000 rows`."""
-    return f"{count:,} {_agreeing(noun, count)}"
+    return f"{count:,} {agreeing(noun, count)}"
 
 
 def sized(size: int, noun: str) -> str:
     """A size of what was measured with its noun, as it stands on axes, in columns and in the names of cells: `4096 tokens`."""
-    return f"{size} {_agreeing(noun, size)}"
+    return f"{size} {agreeing(noun, size)}"
 
 
-def _agreeing(noun: str, count: int) -> str:
+def agreeing(noun: str, count: float) -> str:
+    """A noun as it follows a number: `1 launch`, `2 launches`, `2.56 trials`."""
     plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
     return noun if count == 1 else plural
 

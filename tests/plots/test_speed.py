@@ -96,6 +96,15 @@ def test_each_mixer_is_one_line_through_the_points_of_the_summary() -> None:
     assert not drawn
 
 
+def test_intervals_of_growth_are_announced_only_where_they_are_given() -> None:
+    summary = summarise(*speed_rows(("attention", "hypermixer"), (64, 128, 256)))
+    for metric, told in (("latency_ms", True), ("flops", False)):
+        figure = size_figure(summary, [metric], "tokens")
+        assert figure is not None
+        notes = [text.get_text() for text in figure.findobj(Text) if text.get_text().startswith("powers of N")]
+        assert [", with 95 % intervals" in note for note in notes] == [told]
+
+
 def test_the_legend_gives_the_exponent_of_growth_beside_the_name() -> None:
     table = speed_rows(("attention", "none"), (64, 128, 256), launch_noise=0, round_noise=0, latency_ms=power_law)
     (axes,) = figure_of(table).axes

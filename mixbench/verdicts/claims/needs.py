@@ -25,7 +25,7 @@ from mixbench.verdicts.labels import MixerKey
 from mixbench.verdicts.learning.data_needed import Bracket, Need, data_needed
 from mixbench.verdicts.learning.resampling import few_replicates
 from mixbench.verdicts.learning.scores import TaskSummary, curves
-from mixbench.verdicts.words import number
+from mixbench.verdicts.words import agreeing, number
 
 EXAMPLES, TRIALS = "training examples", "tuning trials"
 """What is needed."""
@@ -146,7 +146,7 @@ def need_words(need: Bracket, noun: str) -> str:
 
 def _with_noun(value: float, noun: str) -> str:
     whole = float(value).is_integer()
-    return f"{number(int(value) if whole else value)} {noun}{'' if value == 1 else 's'}"
+    return f"{number(int(value) if whole else value)} {agreeing(noun, value)}"
 
 
 def on_task(tasks: Sequence[str]) -> str:
